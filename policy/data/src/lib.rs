@@ -10,7 +10,7 @@
 //! data/chunk-000/file-000.parquet               one row a control step; a new file when the last one is full
 //! ```
 //!
-//! [`write`] makes such a folder whole or not at all, [`read`] checks everything it takes from one, and
+//! [`write()`] makes such a folder whole or not at all, [`read()`] checks everything it takes from one, and
 //! [`summarize`] says what is in it. Units are the task's own; `timestamp` is in seconds, rates are in Hz.
 //!
 //! Datasets of others: `observation.state` and `action` are read, cameras and other columns are left out.

@@ -45,7 +45,7 @@ pub fn write(path: &Path, spec: &Spec, episodes: &[Episode]) -> Result<()> {
     write_sized(path, spec, episodes, Sizes::default())
 }
 
-/// [`write`] with other sizes of files.
+/// [`write()`] with other sizes of files.
 pub(crate) fn write_sized(path: &Path, spec: &Spec, episodes: &[Episode], sizes: Sizes) -> Result<()> {
     if path.exists() {
         return Err(Error::Exists { path: path.to_path_buf() });
