@@ -72,9 +72,13 @@ pub fn write_folder<E: From<Error>>(
 /// [`Error::Exists`] if it is there and not empty, [`Error::Io`] if it cannot be made.
 pub fn create_output_folder(path: &Path) -> Result<()> {
     match fs::read_dir(path) {
-        Ok(mut entries) if entries.next().is_some() => return Err(Error::Exists { path: path.to_path_buf() }),
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(path, "use as an output folder", e)),
-        _ => {}
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Err(Error::Exists { path: path.to_path_buf() });
+            }
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(Error::io(path, "use as an output folder", e)),
     }
     fs::create_dir_all(path).map_err(|e| Error::io(path, "create the folder", e))
 }

@@ -4,6 +4,7 @@
 //! - [`settings`]: typed TOML settings with overlays (`--config`, `--set`) and errors that name the key;
 //! - [`spec`]: the shapes, names and ranges of observations and actions;
 //! - [`episode`]: the record of one episode;
+//! - [`score`]: the score of one rollout;
 //! - [`files`]: atomic writes of files and folders;
 //! - [`embedded`]: the task files, models and checkpoints inside the program;
 //! - [`error`]: the errors of input that all of these share.
@@ -12,6 +13,7 @@ pub mod embedded;
 pub mod episode;
 pub mod error;
 pub mod files;
+pub mod score;
 pub mod seed;
 pub mod settings;
 pub mod spec;

@@ -1,1 +1,28 @@
-//! x
+//! Simulated worlds: MuJoCo models, task files, observations, costs, batch rollouts, experts and rendering.
+//!
+//! A [`task::Task`] is loaded from a TOML file; a [`world::World`] executes actions in it; a
+//! [`rollout::RolloutEngine`] scores many candidate chunks from given states on all threads of a pool.
+//! There are no tensors here.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod control;
+pub mod cost;
+pub mod demonstrate;
+pub mod error;
+pub mod expert;
+pub mod ik;
+pub mod kinematics;
+pub mod model;
+pub mod native;
+pub mod observation;
+pub mod quantity;
+pub mod render;
+pub mod reset;
+pub mod rollout;
+pub mod task;
+pub mod task_file;
+pub mod video;
+pub mod world;
+
+pub use error::{Error, Result};

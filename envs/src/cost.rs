@@ -1,0 +1,252 @@
+//! The cost of a state: weighted residuals and a ladder of rungs; and comparisons, which success uses too.
+//!
+//! c(s) = Σ_k w_k n_k((q_k(s) − target_k) / scale_k) + L(s), with the ladder
+//! L(s) = (R − 1 − i) + r_i(s) for the highest rung i of R whose comparisons all hold in s, and r_i in [0, 1) the
+//! weighted mean of the rung's clipped residuals. A rung gained always outweighs the residual lost. It needs no
+//! memory of the past, so a rollout can start anywhere.
+
+use crate::native::Simulation;
+use crate::quantity::Quantity;
+use crate::task_file::{CostFile, NormFile, TermFile};
+use imle_configs::{Error as InputError, Result};
+
+/// Largest residual of a rung: below 1, so that a rung is always worth more.
+const MOST_RESIDUAL: f64 = 0.999;
+
+/// The named scalars of a task, evaluated together.
+#[derive(Clone, Debug)]
+pub struct Quantities {
+    names: Vec<String>,
+    all: Vec<Quantity>,
+}
+
+impl Quantities {
+    /// Names and quantities, in the same order.
+    pub fn new(named: Vec<(String, Quantity)>) -> Self {
+        let (names, all) = named.into_iter().unzip();
+        Self { names, all }
+    }
+
+    /// Number of quantities.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Writes all values in the present state to `out` (length [`Quantities::len`]).
+    pub fn evaluate(&self, sim: &Simulation, out: &mut [f64]) {
+        for (value, quantity) in out.iter_mut().zip(&self.all) {
+            *value = quantity.value(sim);
+        }
+    }
+
+    fn index(&self, name: &str) -> Result<usize> {
+        self.names.iter().position(|n| n == name).ok_or_else(|| InputError::unknown("quantity", name, &self.names))
+    }
+}
+
+/// `quantity < bound` or `quantity > bound`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Comparison {
+    quantity: usize,
+    below: bool,
+    bound: f64,
+}
+
+impl Comparison {
+    /// Parses `NAME < NUMBER` or `NAME > NUMBER`.
+    ///
+    /// # Errors
+    /// A bad input.
+    pub fn parse(text: &str, quantities: &Quantities) -> Result<Self> {
+        let malformed = || InputError::unexpected("comparison", "`QUANTITY < NUMBER` or `QUANTITY > NUMBER`", format!("`{text}`"));
+        let at = text.find(['<', '>']).ok_or_else(malformed)?;
+        let bound: f64 = text[at + 1..].trim().parse().map_err(|_| malformed())?;
+        let quantity = quantities.index(text[..at].trim())?;
+        Ok(Self { quantity, below: text.as_bytes()[at] == b'<', bound })
+    }
+
+    /// Whether it holds for the evaluated quantities.
+    pub fn holds(self, values: &[f64]) -> bool {
+        let value = values[self.quantity];
+        if self.below { value < self.bound } else { value > self.bound }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Term {
+    quantity: usize,
+    target: f64,
+    scale: f64,
+    weight: f64,
+    norm: NormFile,
+}
+
+impl Term {
+    fn new(file: &TermFile, quantities: &Quantities) -> Result<Self> {
+        if !(file.scale > 0.0 && file.scale.is_finite()) {
+            return Err(InputError::unexpected("scale", "a positive number", file.scale));
+        }
+        if !(file.weight >= 0.0 && file.weight.is_finite()) {
+            return Err(InputError::unexpected("weight", "a number of at least 0", file.weight));
+        }
+        let quantity = quantities.index(&file.quantity)?;
+        Ok(Self { quantity, target: file.target, scale: file.scale, weight: file.weight, norm: file.norm })
+    }
+
+    fn normed(&self, values: &[f64]) -> f64 {
+        let r = (values[self.quantity] - self.target) / self.scale;
+        match self.norm {
+            NormFile::L1 => r.abs(),
+            NormFile::Quadratic => 0.5 * r * r,
+            NormFile::SmoothAbs => (r * r + 0.01).sqrt() - 0.1,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Rung {
+    name: String,
+    when: Vec<Comparison>,
+    residual: Vec<Term>,
+}
+
+/// The cost function of a task.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// Weight of the mean over a rollout's control steps.
+    pub running: f64,
+    /// Weight of the last state.
+    pub terminal: f64,
+    terms: Vec<Term>,
+    rungs: Vec<Rung>,
+}
+
+impl Cost {
+    /// Resolves the cost of a task file.
+    ///
+    /// # Errors
+    /// A bad input, with the index of the rung or term.
+    pub fn resolve(file: &CostFile, quantities: &Quantities) -> Result<Self> {
+        for (key, weight) in [("cost.running", file.running), ("cost.terminal", file.terminal)] {
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(InputError::unexpected(key, "a number of at least 0", weight));
+            }
+        }
+        let terms = file.term.iter().enumerate();
+        let terms = terms.map(|(i, t)| Term::new(t, quantities).map_err(|e| e.in_file(format!("cost.term[{i}]"))));
+        let rungs = file.rung.iter().map(|r| {
+            let place = |e: InputError| e.in_file(format!("cost.rung `{}`", r.name));
+            let when = r.when.iter().map(|t| Comparison::parse(t, quantities)).collect::<Result<_>>().map_err(place)?;
+            let residual = r.residual.iter().map(|t| Term::new(t, quantities)).collect::<Result<_>>().map_err(place)?;
+            Ok(Rung { name: r.name.clone(), when, residual })
+        });
+        let cost = Self { running: file.running, terminal: file.terminal, terms: terms.collect::<Result<_>>()?, rungs: rungs.collect::<Result<_>>()? };
+        match cost.rungs.first() {
+            Some(first) if !first.when.is_empty() => Err(InputError::unexpected(
+                format!("cost.rung `{}`", first.name),
+                "a first rung without `when`, so that every state is on some rung",
+                format!("{} comparisons", first.when.len()),
+            )),
+            None if cost.terms.is_empty() => Err(InputError::unexpected("cost", "at least one term or rung", "none")),
+            _ => Ok(cost),
+        }
+    }
+
+    /// The cost for the evaluated quantities.
+    pub fn value(&self, values: &[f64]) -> f64 {
+        let terms: f64 = self.terms.iter().map(|t| t.weight * t.normed(values)).sum();
+        terms + self.ladder(values)
+    }
+
+    /// Index and name of the highest rung whose comparisons hold; nothing without a ladder.
+    pub fn rung(&self, values: &[f64]) -> Option<(usize, &str)> {
+        let index = self.rungs.iter().rposition(|r| r.when.iter().all(|c| c.holds(values)))?;
+        Some((index, &self.rungs[index].name))
+    }
+
+    /// Names of the rungs, first to last.
+    pub fn rung_names(&self) -> Vec<&str> {
+        self.rungs.iter().map(|r| r.name.as_str()).collect()
+    }
+
+    fn ladder(&self, values: &[f64]) -> f64 {
+        let Some((index, _)) = self.rung(values) else { return 0.0 };
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for term in &self.rungs[index].residual {
+            sum += term.weight * term.normed(values).clamp(0.0, 1.0);
+            weights += term.weight;
+        }
+        let residual = if weights > 0.0 { (sum / weights).min(MOST_RESIDUAL) } else { 0.0 };
+        (self.rungs.len() - 1 - index) as f64 + residual
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::Point;
+    use crate::task_file::RungFile;
+    use proptest::prelude::*;
+
+    fn quantities() -> Quantities {
+        let fixed = Quantity::Coordinate(Point::Fixed([0.0; 3]), 0, None);
+        Quantities::new(vec![("reach".into(), fixed), ("height".into(), fixed)])
+    }
+
+    fn term(quantity: &str, target: f64, scale: f64) -> TermFile {
+        TermFile { quantity: quantity.into(), target, scale, weight: 1.0, norm: NormFile::L1 }
+    }
+
+    fn ladder() -> Cost {
+        let rung = |name: &str, when: &[&str], residual| RungFile {
+            name: name.into(),
+            when: when.iter().map(|s| s.to_string()).collect(),
+            residual,
+        };
+        let file = CostFile {
+            running: 1.0,
+            terminal: 1.0,
+            term: vec![],
+            rung: vec![
+                rung("reach", &[], vec![term("reach", 0.0, 0.5)]),
+                rung("lift", &["reach < 0.02"], vec![term("height", 0.1, 0.1)]),
+                rung("done", &["reach < 0.02", "height > 0.08"], vec![]),
+            ],
+        };
+        Cost::resolve(&file, &quantities()).unwrap()
+    }
+
+    #[test]
+    fn hand_worked_rungs() {
+        let cost = ladder();
+        assert!((cost.value(&[0.25, 0.0]) - 2.5).abs() < 1e-12);
+        assert!((cost.value(&[9.0, 0.0]) - 2.999).abs() < 1e-12);
+        assert!((cost.value(&[0.01, 0.05]) - 1.5).abs() < 1e-12);
+        assert_eq!(cost.value(&[0.01, 0.09]), 0.0);
+        assert_eq!(cost.rung(&[0.01, 0.05]), Some((1, "lift")));
+    }
+
+    proptest! {
+        #[test]
+        fn a_higher_rung_always_costs_less(a in 0.0..0.04f64, b in 0.0..0.16f64, c in 0.0..0.04f64, d in 0.0..0.16f64) {
+            let cost = ladder();
+            let rung = |v: &[f64]| cost.rung(v).unwrap().0;
+            let (x, y) = ([a, b], [c, d]);
+            prop_assume!(rung(&x) > rung(&y));
+            prop_assert!(cost.value(&x) < cost.value(&y));
+        }
+    }
+
+    #[test]
+    fn comparisons_name_what_is_wrong() {
+        let q = quantities();
+        assert!(Comparison::parse("raech < 0.1", &q).unwrap_err().to_string().contains("`reach`"));
+        assert!(Comparison::parse("reach = 0.1", &q).unwrap_err().to_string().contains("QUANTITY < NUMBER"));
+        assert!(Comparison::parse("reach < ten", &q).is_err());
+    }
+}

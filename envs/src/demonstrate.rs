@@ -1,0 +1,59 @@
+//! Demonstrations: the expert's episodes, recorded as they are executed.
+
+use crate::error::{Error, Result};
+use crate::task::Task;
+use crate::world::World;
+use imle_configs::Error as InputError;
+use imle_configs::episode::Episode;
+use imle_configs::seed::{Purpose, stream};
+use std::sync::Arc;
+
+/// One episode of the task's expert from start state `index` of `seed`, successful or not. The stored action is
+/// exactly what was executed, so that [`replay`] is equal to the bit.
+///
+/// # Errors
+/// A bad input if the task has no expert; a failure to make the world.
+pub fn demonstrate(task: &Arc<Task>, seed: u64, index: u64) -> Result<Episode> {
+    let expert = task.expert().ok_or_else(|| {
+        InputError::unexpected(format!("task `{}`", task.spec().task), "a task with an `expert`", "none in its file")
+    })?;
+    let mut world = World::new(task.clone())?;
+    world.reset(seed, Purpose::Demonstration, index);
+    let mut actor = expert.start(&world, stream(seed, Purpose::Expert, index, 0, 0));
+    let mut labeller = expert.labeller();
+    let (observation_size, action_size) = (task.spec().observation.size(), task.spec().action.size());
+    let mut episode = Episode { seed, index, ..Episode::default() };
+    let mut observation = vec![0.0; observation_size];
+    let mut action = vec![0.0; action_size];
+    while !world.done() {
+        world.observe(&mut observation);
+        actor.act(&world, &mut action);
+        episode.observations.extend_from_slice(&observation);
+        episode.actions.extend_from_slice(&action);
+        world.step(&action);
+        labeller.observe(&world);
+    }
+    episode.len = world.steps();
+    episode.success = world.success();
+    episode.mode = labeller.label().unwrap_or("").to_string();
+    Ok(episode)
+}
+
+/// Executes a recorded episode's actions from its start state and returns the world in its final state.
+///
+/// # Errors
+/// If the world cannot be made, or the episode's sizes are not the task's.
+pub fn replay(task: &Arc<Task>, episode: &Episode) -> Result<World> {
+    let size = task.spec().action.size();
+    if episode.actions.len() != episode.len * size {
+        let found = format!("{} values for {} steps", episode.actions.len(), episode.len);
+        return Err(InputError::unexpected("episode", format!("{size} action values a step"), found).into());
+    }
+    let mut world = World::new(task.clone())?;
+    world.reset(episode.seed, Purpose::Demonstration, episode.index);
+    episode.actions.chunks_exact(size).for_each(|action| world.step(action));
+    match world.failure() {
+        Some(reason) => Err(Error::Simulation(reason.to_string())),
+        None => Ok(world),
+    }
+}

@@ -1,0 +1,250 @@
+//! MuJoCo behind a boundary: a simulation whose errors are values.
+//!
+//! By default `mju_error` ends the process. Here a handler unwinds instead, through functions declared
+//! `C-unwind`, and the caller gets the message; MuJoCo's warnings that mean a diverged state (NaN or huge
+//! positions, velocities, accelerations) count as failures too, because MuJoCo resets such a state silently.
+
+use mujoco_rs::mujoco_c::{mjData, mjModel};
+use mujoco_rs::prelude::{MjData, MjModel};
+use std::ffi::{CStr, c_char, c_int, c_uint};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Once};
+
+/// `mjSTATE_INTEGRATION`: everything that the next step depends on, warm start included.
+const STATE_INTEGRATION: c_uint = mujoco_rs::mujoco_c::mjtState::mjSTATE_INTEGRATION as c_uint;
+/// Indices of `mjtWarning` that mean a diverged state: bad qpos, qvel, qacc, ctrl.
+const DIVERGED: [(usize, &str); 4] = [
+    (mujoco_rs::mujoco_c::mjtWarning::mjWARN_BADQPOS as usize, "positions"),
+    (mujoco_rs::mujoco_c::mjtWarning::mjWARN_BADQVEL as usize, "velocities"),
+    (mujoco_rs::mujoco_c::mjtWarning::mjWARN_BADQACC as usize, "accelerations"),
+    (mujoco_rs::mujoco_c::mjtWarning::mjWARN_BADCTRL as usize, "controls"),
+];
+
+// The functions that a rollout calls, declared so that an unwinding error handler may pass through them.
+unsafe extern "C-unwind" {
+    fn mj_step(m: *const mjModel, d: *mut mjData);
+    fn mj_forward(m: *const mjModel, d: *mut mjData);
+    fn mj_kinematics(m: *const mjModel, d: *mut mjData);
+    fn mj_comPos(m: *const mjModel, d: *mut mjData);
+    fn mj_comVel(m: *const mjModel, d: *mut mjData);
+    fn mj_getState(m: *const mjModel, d: *const mjData, state: *mut f64, signature: c_uint);
+    fn mj_setState(m: *const mjModel, d: *mut mjData, state: *const f64, signature: c_uint);
+    fn mj_stateSize(m: *const mjModel, signature: c_uint) -> c_int;
+    fn mj_resetDataKeyframe(m: *const mjModel, d: *mut mjData, key: c_int);
+    static mut mju_user_error: Option<extern "C-unwind" fn(*const c_char)>;
+    static mut mju_user_warning: Option<extern "C-unwind" fn(*const c_char)>;
+}
+
+/// What an unwinding MuJoCo error carries.
+struct MujocoError(String);
+
+extern "C-unwind" fn raise(message: *const c_char) {
+    // SAFETY: MuJoCo passes a NUL-terminated string that lives for the call.
+    let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
+    resume_unwind(Box::new(MujocoError(text)));
+}
+
+/// Warnings are read from the counters in `mjData`; printing them (and writing MUJOCO_LOG.TXT) helps nobody.
+extern "C-unwind" fn ignore(_: *const c_char) {}
+
+/// Installs the handlers, once a process.
+pub(crate) fn install_handlers() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: the statics are MuJoCo's documented hooks; `call_once` orders the write before every use here.
+        unsafe {
+            mju_user_error = Some(raise);
+            mju_user_warning = Some(ignore);
+        }
+    });
+}
+
+/// Runs `f`, turning a MuJoCo error inside it into its message. Other panics pass on.
+pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match payload.downcast::<MujocoError>() {
+        Ok(error) => error.0,
+        Err(other) => resume_unwind(other),
+    })
+}
+
+/// One model in motion. Errors leave it in need of [`Simulation::set_state`] or a reset, and otherwise intact.
+#[derive(Debug)]
+pub struct Simulation {
+    data: MjData<Arc<MjModel>>,
+}
+
+impl Simulation {
+    /// A simulation of `model` in its default pose.
+    ///
+    /// # Errors
+    /// The message of MuJoCo if the data cannot be made.
+    pub fn new(model: Arc<MjModel>) -> Result<Self, String> {
+        install_handlers();
+        MjData::try_new(model).map(|data| Self { data }).map_err(|e| e.to_string())
+    }
+
+    /// The model.
+    pub fn model(&self) -> &MjModel {
+        self.data.model()
+    }
+
+    /// Read access to MuJoCo's data.
+    pub fn data(&self) -> &MjData<Arc<MjModel>> {
+        &self.data
+    }
+
+    /// Write access to MuJoCo's data.
+    pub fn data_mut(&mut self) -> &mut MjData<Arc<MjModel>> {
+        &mut self.data
+    }
+
+    fn pointers(&mut self) -> (*const mjModel, *mut mjData) {
+        let model: *const mjModel = self.data.model().ffi();
+        // SAFETY: the pointer is only handed to MuJoCo functions that keep mjData's invariants.
+        (model, unsafe { self.data.ffi_mut() })
+    }
+
+    /// One physics step.
+    ///
+    /// # Errors
+    /// MuJoCo's own error, or which part of the state diverged.
+    pub fn step(&mut self) -> Result<(), String> {
+        let (m, d) = self.pointers();
+        // SAFETY: m and d belong together and are exclusively borrowed.
+        guarded(|| unsafe { mj_step(m, d) }).inspect_err(|_| self.data.reset())?;
+        self.check()
+    }
+
+    /// Fails if a warning of divergence was raised since the last state was set.
+    fn check(&self) -> Result<(), String> {
+        let warnings = self.data.warning();
+        match DIVERGED.iter().find(|(index, _)| warnings[*index].number > 0) {
+            Some((_, what)) => Err(format!("{what} diverged")),
+            None => Ok(()),
+        }
+    }
+
+    fn clear_warnings(&mut self) {
+        for (index, _) in DIVERGED {
+            self.data.warning_mut()[index].number = 0;
+        }
+    }
+
+    /// Full forward dynamics at the present state: contacts, sensors, accelerations.
+    ///
+    /// # Errors
+    /// MuJoCo's own error.
+    pub fn forward(&mut self) -> Result<(), String> {
+        let (m, d) = self.pointers();
+        // SAFETY: as in `step`.
+        guarded(|| unsafe { mj_forward(m, d) }).inspect_err(|_| self.data.reset())?;
+        self.check()
+    }
+
+    /// Brings positions and velocities of bodies and sites up to the present state (a step leaves them one behind).
+    pub fn refresh(&mut self) {
+        let (m, d) = self.pointers();
+        // SAFETY: as in `step`; these three only read qpos and qvel and write derived quantities, and do not fail.
+        unsafe {
+            mj_kinematics(m, d);
+            mj_comPos(m, d);
+            mj_comVel(m, d);
+        }
+    }
+
+    /// Length of the full integration state.
+    pub fn state_size(&self) -> usize {
+        // SAFETY: the model is valid; the function only computes a size.
+        unsafe { mj_stateSize(self.data.model().ffi(), STATE_INTEGRATION) as usize }
+    }
+
+    /// Copies the full integration state (`mjSTATE_INTEGRATION`) into `out`.
+    ///
+    /// # Errors
+    /// The sizes, if `out` has not [`Simulation::state_size`] values.
+    pub fn get_state(&self, out: &mut [f64]) -> Result<(), String> {
+        self.check_size(out.len())?;
+        // SAFETY: `out` has exactly the size that MuJoCo writes.
+        unsafe { mj_getState(self.data.model().ffi(), self.data.ffi(), out.as_mut_ptr(), STATE_INTEGRATION) };
+        Ok(())
+    }
+
+    /// Restores a full integration state and clears the warnings.
+    ///
+    /// # Errors
+    /// The sizes, if `state` has not [`Simulation::state_size`] values.
+    pub fn set_state(&mut self, state: &[f64]) -> Result<(), String> {
+        self.check_size(state.len())?;
+        let (m, d) = self.pointers();
+        // SAFETY: `state` has exactly the size that MuJoCo reads.
+        unsafe { mj_setState(m, d, state.as_ptr(), STATE_INTEGRATION) };
+        self.clear_warnings();
+        Ok(())
+    }
+
+    fn check_size(&self, got: usize) -> Result<(), String> {
+        let want = self.state_size();
+        if got == want { Ok(()) } else { Err(format!("expected a state of {want} values, found {got}")) }
+    }
+
+    /// Resets to a keyframe, or to the default pose without one.
+    pub fn reset(&mut self, keyframe: Option<usize>) {
+        match keyframe {
+            None => self.data.reset(),
+            Some(key) => {
+                let (m, d) = self.pointers();
+                // SAFETY: as in `step`; MuJoCo checks the index.
+                unsafe { mj_resetDataKeyframe(m, d, key as c_int) };
+            }
+        }
+        self.clear_warnings();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pendulum() -> Simulation {
+        let xml = r#"<mujoco><worldbody><body><joint name="j" type="hinge" axis="0 1 0"/>
+            <geom type="capsule" fromto="0 0 0 0 0 -1" size="0.05"/></body></worldbody></mujoco>"#;
+        Simulation::new(Arc::new(MjModel::from_xml_string(xml).unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_mujoco_error_becomes_a_value() {
+        install_handlers();
+        let message = c"told";
+        assert_eq!(guarded(|| raise(message.as_ptr())), Err("told".to_string()));
+    }
+
+    #[test]
+    fn a_diverged_state_fails_and_can_be_restored() {
+        let mut sim = pendulum();
+        let mut state = vec![0.0; sim.state_size()];
+        sim.get_state(&mut state).unwrap();
+        sim.data_mut().qvel_mut()[0] = f64::NAN;
+        assert!(sim.step().unwrap_err().contains("diverged"));
+        sim.set_state(&state).unwrap();
+        sim.step().unwrap();
+    }
+
+    #[test]
+    fn a_restored_state_continues_bit_for_bit() {
+        let mut sim = pendulum();
+        sim.data_mut().qpos_mut()[0] = 1.0;
+        for _ in 0..10 {
+            sim.step().unwrap();
+        }
+        let mut state = vec![0.0; sim.state_size()];
+        sim.get_state(&mut state).unwrap();
+        let run = |sim: &mut Simulation| {
+            sim.set_state(&state).unwrap();
+            (0..50).for_each(|_| sim.step().unwrap());
+            sim.data().qpos()[0].to_bits()
+        };
+        let first = run(&mut sim);
+        assert_eq!(first, run(&mut pendulum()));
+        assert_eq!(first, run(&mut sim));
+    }
+}

@@ -1,0 +1,180 @@
+//! Points and named scalars of a simulated state: what observations, costs and success are made of.
+
+use crate::model::{Kind, find};
+use crate::native::Simulation;
+use crate::task_file::{PointFile, QuantityFile};
+use imle_configs::{Error as InputError, Result};
+use mujoco_rs::mujoco_c::mjtJoint;
+use mujoco_rs::prelude::MjModel;
+
+/// A point in the world, fixed or moving.
+#[derive(Clone, Copy, Debug)]
+pub enum Point {
+    /// Origin of a body.
+    Body(usize),
+    /// Origin of a site.
+    Site(usize),
+    /// Centre of a geom.
+    Geom(usize),
+    /// A fixed point, m.
+    Fixed([f64; 3]),
+}
+
+impl Point {
+    /// Resolves a reference of a task file.
+    ///
+    /// # Errors
+    /// A bad input, if the reference is malformed or names nothing in the model.
+    pub fn resolve(file: &PointFile, model: &MjModel) -> Result<Self> {
+        let text = match file {
+            PointFile::Fixed(p) => return Ok(Self::Fixed(*p)),
+            PointFile::Named(text) => text,
+        };
+        let expected = "body:NAME, site:NAME, geom:NAME or [x, y, z]";
+        let (kind, name) = text.split_once(':').ok_or_else(|| InputError::unexpected("point", expected, format!("`{text}`")))?;
+        match kind {
+            "body" => find(model, Kind::Body, name).map(Self::Body),
+            "site" => find(model, Kind::Site, name).map(Self::Site),
+            "geom" => find(model, Kind::Geom, name).map(Self::Geom),
+            _ => Err(InputError::unexpected("point", expected, format!("`{text}`"))),
+        }
+    }
+
+    /// Position, world frame, m.
+    pub fn position(self, sim: &Simulation) -> [f64; 3] {
+        match self {
+            Self::Body(id) => sim.data().xpos()[id],
+            Self::Site(id) => sim.data().site_xpos()[id],
+            Self::Geom(id) => sim.data().geom_xpos()[id],
+            Self::Fixed(p) => p,
+        }
+    }
+
+    /// Rotation matrix, row-major; the identity for a fixed point.
+    pub fn rotation(self, sim: &Simulation) -> [f64; 9] {
+        match self {
+            Self::Body(id) => sim.data().xmat()[id],
+            Self::Site(id) => sim.data().site_xmat()[id],
+            Self::Geom(id) => sim.data().geom_xmat()[id],
+            Self::Fixed(_) => [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        }
+    }
+
+    /// Rotation about the vertical, rad in (−π, π]: the heading of the x axis, projected to the ground.
+    pub fn yaw(self, sim: &Simulation) -> f64 {
+        let m = self.rotation(sim);
+        m[3].atan2(m[0])
+    }
+}
+
+/// The vector from `origin` to `point`, or the point's world position, m.
+pub fn relative(sim: &Simulation, point: Point, origin: Option<Point>) -> [f64; 3] {
+    let p = point.position(sim);
+    let o = origin.map_or([0.0; 3], |o| o.position(sim));
+    [p[0] - o[0], p[1] - o[1], p[2] - o[2]]
+}
+
+/// Address in qpos of a hinge or slide joint.
+///
+/// # Errors
+/// A bad input, if there is no such joint or it has several values.
+pub fn scalar_joint(model: &MjModel, name: &str) -> Result<usize> {
+    let id = find(model, Kind::Joint, name)?;
+    match model.jnt_type()[id] {
+        mjtJoint::mjJNT_HINGE | mjtJoint::mjJNT_SLIDE => Ok(id),
+        _ => Err(InputError::unexpected(format!("joint `{name}`"), "a hinge or slide joint", "a ball or free joint")),
+    }
+}
+
+/// A scalar of the state.
+#[derive(Clone, Copy, Debug)]
+pub enum Quantity {
+    /// Distance along the axes that count.
+    Distance(Point, Point, [bool; 3]),
+    /// Signed coordinate along an axis.
+    Coordinate(Point, usize, Option<Point>),
+    /// Joint position, by address in qpos.
+    JointPosition(usize),
+    /// Linear speed of a body.
+    Speed(usize),
+    /// Tilt of a body against its nearest axis.
+    Tilt(usize),
+    /// Difference of headings modulo a symmetry.
+    YawDifference(Point, Point, f64),
+}
+
+impl Quantity {
+    /// Resolves a quantity of a task file.
+    ///
+    /// # Errors
+    /// A bad input.
+    pub fn resolve(file: &QuantityFile, model: &MjModel) -> Result<Self> {
+        let point = |p: &PointFile| Point::resolve(p, model);
+        let origin = |p: &Option<PointFile>| p.as_ref().map(point).transpose();
+        Ok(match file {
+            QuantityFile::Distance { from, to, axes } => Self::Distance(point(from)?, point(to)?, parse_axes(axes.as_deref())?),
+            QuantityFile::Coordinate { of, axis, relative_to } => {
+                let index = ["x", "y", "z"].iter().position(|a| a == axis);
+                let index = index.ok_or_else(|| InputError::unexpected("axis", "`x`, `y` or `z`", format!("`{axis}`")))?;
+                Self::Coordinate(point(of)?, index, origin(relative_to)?)
+            }
+            QuantityFile::JointPosition { joint } => {
+                Self::JointPosition(model.jnt_qposadr()[scalar_joint(model, joint)?] as usize)
+            }
+            QuantityFile::Speed { body } => Self::Speed(find(model, Kind::Body, body)?),
+            QuantityFile::Tilt { body } => Self::Tilt(find(model, Kind::Body, body)?),
+            QuantityFile::YawDifference { of, to, symmetry } => {
+                Self::YawDifference(point(of)?, point(to)?, f64::from((*symmetry).max(1)))
+            }
+        })
+    }
+
+    /// The value in the present state of `sim`, whose positions and velocities are up to date.
+    pub fn value(self, sim: &Simulation) -> f64 {
+        match self {
+            Self::Distance(a, b, axes) => {
+                let d = relative(sim, a, Some(b));
+                (0..3).filter(|i| axes[*i]).map(|i| d[i] * d[i]).sum::<f64>().sqrt()
+            }
+            Self::Coordinate(p, axis, origin) => relative(sim, p, origin)[axis],
+            Self::JointPosition(address) => sim.data().qpos()[address],
+            Self::Speed(body) => linear_speed(sim, body),
+            Self::Tilt(body) => {
+                // The world's vertical in the body's frame is the third row of its matrix.
+                let m = sim.data().xmat()[body];
+                let most = m[6].abs().max(m[7].abs()).max(m[8].abs());
+                most.min(1.0).acos()
+            }
+            Self::YawDifference(a, b, symmetry) => {
+                let period = std::f64::consts::TAU / symmetry;
+                let d = (a.yaw(sim) - b.yaw(sim)).rem_euclid(period);
+                d.min(period - d)
+            }
+        }
+    }
+}
+
+/// Linear speed of the body's origin, m/s, from MuJoCo's centre-of-mass based spatial velocity.
+fn linear_speed(sim: &Simulation, body: usize) -> f64 {
+    let data = sim.data();
+    let v = data.cvel()[body];
+    let root = sim.model().body_rootid()[body] as usize;
+    let (p, c) = (data.xpos()[body], data.subtree_com()[root]);
+    let r = [p[0] - c[0], p[1] - c[1], p[2] - c[2]];
+    let lin = [
+        v[3] + v[1] * r[2] - v[2] * r[1],
+        v[4] + v[2] * r[0] - v[0] * r[2],
+        v[5] + v[0] * r[1] - v[1] * r[0],
+    ];
+    lin.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+fn parse_axes(axes: Option<&str>) -> Result<[bool; 3]> {
+    let Some(text) = axes else { return Ok([true; 3]) };
+    let mut chosen = [false; 3];
+    for c in text.chars() {
+        let index = "xyz".find(c).ok_or_else(|| InputError::unexpected("axes", "letters of `xyz`", format!("`{text}`")))?;
+        chosen[index] = true;
+    }
+    if text.is_empty() { Err(InputError::unexpected("axes", "letters of `xyz`", "nothing")) } else { Ok(chosen) }
+}

@@ -1,0 +1,56 @@
+//! Offscreen pictures of a world, through EGL; software rendering is enough.
+
+use crate::error::{Error, Result};
+use crate::model::{Kind, find};
+use crate::world::World;
+use mujoco_rs::prelude::{MjModel, MjvCamera};
+use mujoco_rs::renderer::MjRenderer;
+
+/// Takes pictures of worlds of one task.
+pub struct Renderer {
+    inner: MjRenderer,
+    width: usize,
+    height: usize,
+}
+
+impl Renderer {
+    /// A renderer with the task's camera and size.
+    ///
+    /// # Errors
+    /// [`Error::Render`] if the machine has no EGL or OpenGL; nothing else is lost by that.
+    pub fn new(world: &World) -> Result<Self> {
+        let settings = world.task().render();
+        let (width, height) = (settings.width as usize & !1, settings.height as usize & !1);
+        let model: &MjModel = world.simulation().model();
+        let mut inner = MjRenderer::new(model, width, height, 0).map_err(|e| Error::Render(e.to_string().replace('\n', " ")))?;
+        if let Some(name) = &settings.camera {
+            inner.set_camera(MjvCamera::new_fixed(find(model, Kind::Camera, name)?));
+        }
+        Ok(Self { inner, width, height })
+    }
+
+    /// Width and height, pixels; both even, as video wants them.
+    pub fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    /// The picture of the world's present state, RGB rows from top to bottom (height, width, 3).
+    ///
+    /// # Errors
+    /// [`Error::Render`].
+    pub fn draw(&mut self, world: &mut World) -> Result<Vec<u8>> {
+        let failed = |e: &dyn std::fmt::Display| Error::Render(e.to_string().replace('\n', " "));
+        self.inner.sync_data(world.simulation_mut().data_mut()).map_err(|e| failed(&e))?;
+        self.inner.render().map_err(|e| failed(&e))?;
+        self.inner.rgb_flat().map(<[u8]>::to_vec).ok_or_else(|| Error::Render("no picture".into()))
+    }
+
+    /// Writes the picture to a PNG file.
+    ///
+    /// # Errors
+    /// [`Error::Render`].
+    pub fn save(&mut self, world: &mut World, path: &std::path::Path) -> Result<()> {
+        self.draw(world)?;
+        self.inner.save_rgb(path).map_err(|e| Error::Render(e.to_string()))
+    }
+}

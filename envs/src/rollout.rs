@@ -1,0 +1,173 @@
+//! Batch rollouts: many candidate chunks from given states, on all threads of a pool.
+//!
+//! The problem each rollout evaluates: J(a) = w_r · (1/T) Σ_{t=1..T} c(s_t) + w_T · c(s_T), with s_{t+1} the
+//! planning model's state after one control step of action a_t from s_t, c the task's cost, and w_r, w_T its
+//! `running` and `terminal` weights.
+//!
+//! Every rollout starts by restoring the full integration state, so its result does not depend on what its worker
+//! did before, nor on the number of threads. A rollout that diverges is scored as failed (infinite cost).
+
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::native::Simulation;
+use crate::task::Task;
+use imle_configs::score::Score;
+use rayon::prelude::*;
+use std::sync::{Arc, Mutex, PoisonError};
+
+struct Worker {
+    sim: Simulation,
+    control: Control,
+    values: Vec<f64>,
+}
+
+/// Simulates candidates with the planning model of a task.
+pub struct RolloutEngine {
+    task: Arc<Task>,
+    workers: Vec<Mutex<Worker>>,
+    state_size: usize,
+}
+
+impl RolloutEngine {
+    /// An engine for pools of up to `threads` threads.
+    ///
+    /// # Errors
+    /// If MuJoCo cannot make its data.
+    pub fn new(task: Arc<Task>, threads: usize) -> Result<Self> {
+        let worker = || {
+            let sim = Simulation::new(task.planning_model().clone()).map_err(Error::Simulation)?;
+            Ok(Worker { sim, control: task.control().clone(), values: vec![0.0; task.quantities().len()] })
+        };
+        let workers = (0..threads.max(1)).map(|_| worker().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
+        let state_size = workers[0].lock().unwrap_or_else(PoisonError::into_inner).sim.state_size();
+        Ok(Self { task, workers, state_size })
+    }
+
+    /// Length of one state.
+    pub fn state_size(&self) -> usize {
+        self.state_size
+    }
+
+    /// The task whose planning model is simulated.
+    pub fn task(&self) -> &Arc<Task> {
+        &self.task
+    }
+
+    /// Rolls out `chunks` (B, N, T, A) from `states` (B, state size); `executed` is T_act. Scores go to `out`
+    /// (B, N). Nothing is allocated per rollout.
+    ///
+    /// # Errors
+    /// [`Error::Simulation`] if the sizes do not fit each other.
+    pub fn run(&self, pool: &rayon::ThreadPool, states: &[f64], chunks: &[f32], steps: usize, executed: usize, out: &mut [Score]) -> Result<()> {
+        let action = self.task.spec().action.size();
+        let (batch, chunk) = (states.len() / self.state_size, steps * action);
+        if batch * self.state_size != states.len() || out.len() * chunk != chunks.len() || batch == 0 || out.len() % batch != 0 || chunk == 0 {
+            return Err(Error::Simulation(format!(
+                "expected states (B, {}), chunks (B, N, {steps}, {action}) and scores (B, N), found {}, {} and {} values",
+                self.state_size, states.len(), chunks.len(), out.len()
+            )));
+        }
+        let each = out.len() / batch;
+        if each == 0 {
+            return Ok(());
+        }
+        pool.install(|| {
+            out.par_iter_mut().with_max_len(1).enumerate().for_each(|(i, score)| {
+                let worker = &self.workers[rayon::current_thread_index().unwrap_or(0) % self.workers.len()];
+                let mut worker = worker.lock().unwrap_or_else(PoisonError::into_inner);
+                let state = &states[(i / each) * self.state_size..][..self.state_size];
+                *score = self.roll(&mut worker, state, &chunks[i * chunk..][..chunk], action, executed);
+            });
+        });
+        Ok(())
+    }
+
+    fn roll(&self, worker: &mut Worker, state: &[f64], chunk: &[f32], action: usize, executed: usize) -> Score {
+        let substeps = self.task.planning_substeps();
+        let steps = chunk.len() / action;
+        let mut score = Score { failed: true, ..Score::default() };
+        if worker.sim.set_state(state).is_err() {
+            return score;
+        }
+        let (mut sum, mut executed_sum, mut last) = (0.0, 0.0, 0.0);
+        for (t, action) in chunk.chunks_exact(action).enumerate() {
+            score.physics_steps += substeps as u32;
+            if worker.control.execute(&mut worker.sim, action, substeps).is_err() {
+                return score;
+            }
+            worker.sim.refresh();
+            self.task.quantities().evaluate(&worker.sim, &mut worker.values);
+            last = self.task.cost().value(&worker.values);
+            sum += last;
+            if t < executed {
+                executed_sum += last;
+            }
+        }
+        let cost = self.task.cost();
+        let total = cost.running * sum / steps as f64 + cost.terminal * last;
+        if total.is_finite() {
+            score.cost = total;
+            score.final_cost = last;
+            score.executed_cost = executed_sum / executed.clamp(1, steps) as f64;
+            score.failed = false;
+        }
+        score
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+    use imle_configs::seed::Purpose;
+
+    fn pool(threads: usize) -> rayon::ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+    }
+
+    /// Two states and, for each, four chunks of six steps towards different places; one of them is not finite.
+    fn inputs(task: &Arc<Task>) -> (Vec<f64>, Vec<f32>) {
+        let mut world = World::new(task.clone()).unwrap();
+        let (mut states, mut chunks) = (Vec::new(), Vec::new());
+        for episode in 0..2 {
+            world.reset(1, Purpose::Reset, episode);
+            let mut state = vec![0.0; world.state_size()];
+            world.get_state(&mut state).unwrap();
+            states.extend(state);
+            for candidate in 0..4 {
+                let x = if episode == 1 && candidate == 2 { f32::NAN } else { 0.05 * candidate as f32 };
+                for _ in 0..6 {
+                    chunks.extend([x, 0.02, 0.03, 1.0, 0.0, 0.5]);
+                }
+            }
+        }
+        (states, chunks)
+    }
+
+    #[test]
+    fn scores_do_not_depend_on_threads_and_failures_stand_alone() {
+        let task = Arc::new(Task::load("stack").unwrap());
+        let (states, chunks) = inputs(&task);
+        let run = |threads| {
+            let engine = RolloutEngine::new(task.clone(), threads).unwrap();
+            let mut scores = vec![Score::default(); 8];
+            engine.run(&pool(threads), &states, &chunks, 6, 3, &mut scores).unwrap();
+            scores
+        };
+        let one = run(1);
+        assert_eq!(one, run(2));
+        assert_eq!(one, run(3));
+        assert_eq!(one.iter().filter(|s| s.failed).count(), 1);
+        assert!(one[6].failed && one[6].cost.is_infinite());
+        assert_eq!(one[0].physics_steps, 6 * task.planning_substeps() as u32);
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused() {
+        let task = Arc::new(Task::load("stack").unwrap());
+        let (states, chunks) = inputs(&task);
+        let engine = RolloutEngine::new(task, 1).unwrap();
+        let mut scores = vec![Score::default(); 7];
+        assert!(engine.run(&pool(1), &states, &chunks, 6, 3, &mut scores).is_err());
+    }
+}

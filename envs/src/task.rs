@@ -1,0 +1,255 @@
+//! A task: a model and a task file, resolved against each other, shared by all worlds and workers.
+
+use crate::control::Control;
+use crate::cost::{Comparison, Cost, Quantities};
+use crate::error::Result;
+use crate::expert::{self, ExpertKind};
+use crate::model::{self, Source};
+use crate::native::Simulation;
+use crate::observation::Observation;
+use crate::quantity::Quantity;
+use crate::reset::Reset;
+use crate::task_file::{RenderFile, TaskFile};
+use imle_configs::spec::Spec;
+use imle_configs::{Error as InputError, embedded, error::nearest, files};
+use mujoco_rs::prelude::MjModel;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A loaded task.
+#[derive(Debug)]
+pub struct Task {
+    spec: Spec,
+    description: String,
+    max_steps: usize,
+    model: Arc<MjModel>,
+    planning_model: Arc<MjModel>,
+    substeps: usize,
+    planning_substeps: usize,
+    control: Control,
+    observation: Observation,
+    reset: Reset,
+    quantities: Quantities,
+    cost: Cost,
+    success: Vec<Comparison>,
+    hold_steps: usize,
+    expert: Option<ExpertKind>,
+    render: RenderFile,
+}
+
+impl Task {
+    /// Loads a built-in task by name, or a user's by the path of its TOML file.
+    ///
+    /// # Errors
+    /// A bad input: an unknown name (with the nearest), or what is wrong in the file.
+    pub fn load(name_or_path: &str) -> Result<Self> {
+        if let Some(text) = embedded::task(name_or_path) {
+            return Self::from_text(text, &format!("{name_or_path}.toml"), Source::Embedded);
+        }
+        let path = Path::new(name_or_path);
+        if path.extension().is_some_and(|e| e == "toml") {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            return Self::from_text(&files::read_text(path)?, name_or_path, Source::Folder(folder));
+        }
+        Err(InputError::unknown("task", name_or_path, embedded::task_names()).into())
+    }
+
+    /// Loads a task from the text of its file; `place` names the file in errors.
+    ///
+    /// # Errors
+    /// As [`Task::load`].
+    pub fn from_text(text: &str, place: &str, source: Source<'_>) -> Result<Self> {
+        let file = parse(text, place)?;
+        Self::resolve(&file, source).map_err(|e| match e {
+            crate::Error::Input(e) => e.in_file(place).into(),
+            other => other,
+        })
+    }
+
+    fn resolve(file: &TaskFile, source: Source<'_>) -> Result<Self> {
+        let mut world = model::load(&file.model, source)?;
+        world.opt_mut().enableflags &= !(mujoco_rs::mujoco_c::mjtEnableBit::mjENBL_SLEEP as i32);
+        let mut planning = world.clone();
+        if let Some(timestep) = file.planning.timestep {
+            planning.opt_mut().timestep = timestep;
+        }
+        if !(1.0..=1000.0).contains(&file.control_rate) {
+            return Err(InputError::unexpected("control_rate", "1 to 1000 Hz", file.control_rate).into());
+        }
+        if file.max_steps == 0 {
+            return Err(InputError::unexpected("max_steps", "at least 1 control step", 0).into());
+        }
+        let period = 1.0 / file.control_rate;
+        let substeps = substeps(period, world.opt().timestep, "the model's timestep")?;
+        let planning_substeps = substeps_of_planning(period, planning.opt().timestep)?;
+        let model = Arc::new(world);
+        let reset = Reset::resolve(&file.reset, &model)?;
+        let mut rest = Simulation::new(model.clone()).map_err(crate::Error::Simulation)?;
+        rest.reset(reset.keyframe());
+        rest.refresh();
+        let control = Control::resolve(&file.action, &rest, period)?;
+        let observation = Observation::resolve(&file.observation, &model)?;
+        let named = file.quantities.iter().map(|(name, q)| {
+            Quantity::resolve(q, &model).map(|q| (name.clone(), q)).map_err(|e| e.in_file(format!("quantities.{name}")))
+        });
+        let quantities = Quantities::new(named.collect::<imle_configs::Result<_>>()?);
+        let cost = Cost::resolve(&file.cost, &quantities)?;
+        let success = file.success.when.iter().map(|t| Comparison::parse(t, &quantities)).collect::<imle_configs::Result<Vec<_>>>();
+        let success = success.map_err(|e| e.in_file("success.when"))?;
+        if success.is_empty() {
+            return Err(InputError::unexpected("success.when", "at least one comparison", "none").into());
+        }
+        if !(0.0..=60.0).contains(&file.success.hold) {
+            return Err(InputError::unexpected("success.hold", "0 to 60 s", file.success.hold).into());
+        }
+        if let Some(camera) = &file.render.camera {
+            model::find(&model, model::Kind::Camera, camera).map_err(|e| e.in_file("render.camera"))?;
+        }
+        let spec = Spec {
+            task: file.name.clone(),
+            control_rate: file.control_rate,
+            observation: observation.layout().clone(),
+            action: control.layout().clone(),
+        };
+        Ok(Self {
+            spec,
+            description: file.description.clone(),
+            max_steps: file.max_steps,
+            model,
+            planning_model: Arc::new(planning),
+            substeps,
+            planning_substeps,
+            control,
+            observation,
+            reset,
+            quantities,
+            cost,
+            success,
+            hold_steps: (file.success.hold * file.control_rate).round() as usize,
+            expert: file.expert.as_deref().map(expert::find).transpose()?,
+            render: file.render.clone(),
+        })
+    }
+
+    /// Names, sizes and rate that checkpoints and datasets must agree with.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// One line on what the task is.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Longest episode, control steps.
+    pub fn max_steps(&self) -> usize {
+        self.max_steps
+    }
+
+    /// The world's model.
+    pub fn model(&self) -> &Arc<MjModel> {
+        &self.model
+    }
+
+    /// The planner's model: the same bodies, perhaps a coarser step.
+    pub fn planning_model(&self) -> &Arc<MjModel> {
+        &self.planning_model
+    }
+
+    /// Physics steps of the world in a control step.
+    pub fn substeps(&self) -> usize {
+        self.substeps
+    }
+
+    /// Physics steps of the planner's model in a control step.
+    pub fn planning_substeps(&self) -> usize {
+        self.planning_substeps
+    }
+
+    /// The action mapping; workers clone it for its buffers.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// The observation terms.
+    pub fn observation(&self) -> &Observation {
+        &self.observation
+    }
+
+    /// The start states.
+    pub fn reset(&self) -> &Reset {
+        &self.reset
+    }
+
+    /// The named scalars.
+    pub fn quantities(&self) -> &Quantities {
+        &self.quantities
+    }
+
+    /// The cost.
+    pub fn cost(&self) -> &Cost {
+        &self.cost
+    }
+
+    /// Whether the evaluated quantities are those of a solved state (the hold time aside).
+    pub fn solved(&self, values: &[f64]) -> bool {
+        self.success.iter().all(|c| c.holds(values))
+    }
+
+    /// Control steps that a solved state must last.
+    pub fn hold_steps(&self) -> usize {
+        self.hold_steps
+    }
+
+    /// The scripted expert.
+    pub fn expert(&self) -> Option<ExpertKind> {
+        self.expert
+    }
+
+    /// How pictures are taken.
+    pub fn render(&self) -> &RenderFile {
+        &self.render
+    }
+}
+
+fn substeps(period: f64, timestep: f64, what: &str) -> Result<usize> {
+    let steps = (period / timestep).round();
+    if !(timestep > 0.0 && steps >= 1.0 && (steps * timestep - period).abs() < 1e-6) {
+        let expected = format!("a control period ({period} s) that is a whole number of physics steps");
+        return Err(InputError::unexpected("control_rate", expected, format!("{timestep} s as {what}")).into());
+    }
+    Ok(steps as usize)
+}
+
+fn substeps_of_planning(period: f64, timestep: f64) -> Result<usize> {
+    substeps(period, timestep, "planning.timestep (in seconds)")
+}
+
+/// Parses a task file; errors name file, line, key and the nearest valid names.
+fn parse(text: &str, place: &str) -> Result<TaskFile> {
+    let line_of = |span: Option<std::ops::Range<usize>>| {
+        span.map_or(String::new(), |s| format!(":{}", text[..s.start.min(text.len())].matches('\n').count() + 1))
+    };
+    let deserializer = toml::Deserializer::parse(text).map_err(|e: toml::de::Error| {
+        InputError::unexpected(format!("{place}{}", line_of(e.span())), "valid TOML", e.message().replace('\n', " "))
+    })?;
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let key = error.path().to_string();
+        let inner = error.into_inner();
+        let place = format!("{place}{}: {key}", line_of(inner.span()));
+        let message = inner.message().replace('\n', " ");
+        describe(&place, &message).into()
+    })
+}
+
+/// Serde's message as an error of ours: an unknown key or variant gets the nearest names.
+fn describe(place: &str, message: &str) -> InputError {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    for (start, what) in [("unknown field", "key"), ("unknown variant", "kind")] {
+        if let (true, Some((name, known))) = (message.starts_with(start), quoted.split_first()) {
+            let near = nearest(name, known);
+            return InputError::Unknown { place: format!("{place}: "), what, name: (*name).to_string(), near };
+        }
+    }
+    InputError::unexpected(place, "a task file as documented in configs/tasks/stack.toml", message)
+}

@@ -1,0 +1,331 @@
+//! The schema of a task file (TOML). `configs/tasks/stack.toml` is a commented example.
+//!
+//! Units: metres, radians, seconds, kilograms. References to things in the model are written `body:NAME`,
+//! `site:NAME`, `geom:NAME`, or a fixed point `[x, y, z]` in the world frame.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A whole task file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskFile {
+    /// The task's name.
+    pub name: String,
+    /// One line for `planner tasks`.
+    pub description: String,
+    /// MJCF file, relative to the task file, or the name of an embedded one.
+    pub model: String,
+    /// Control steps a second, Hz.
+    pub control_rate: f64,
+    /// Longest episode, control steps.
+    pub max_steps: usize,
+    /// The planner's model.
+    #[serde(default)]
+    pub planning: PlanningFile,
+    /// What the policy commands.
+    pub action: ActionFile,
+    /// What the policy sees, in order.
+    pub observation: Vec<ObservationFile>,
+    /// How episodes start.
+    #[serde(default)]
+    pub reset: ResetFile,
+    /// Named scalars that cost and success speak of.
+    pub quantities: BTreeMap<String, QuantityFile>,
+    /// What the planner minimises.
+    pub cost: CostFile,
+    /// When the task is done.
+    pub success: SuccessFile,
+    /// Name of the scripted expert, if there is one.
+    #[serde(default)]
+    pub expert: Option<String>,
+    /// How pictures are taken.
+    #[serde(default)]
+    pub render: RenderFile,
+}
+
+/// `[planning]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlanningFile {
+    /// Physics step of the planner's model, s; the model's own if absent.
+    pub timestep: Option<f64>,
+}
+
+/// `[action]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ActionFile {
+    /// End-effector pose by inverse kinematics, with an optional gripper.
+    EndEffector {
+        /// Site whose pose is commanded.
+        site: String,
+        /// Position actuators of the arm's joints, base to tip.
+        actuators: Vec<String>,
+        /// Position actuator of the gripper; its range maps to 0 (low end) … 1 (high end).
+        #[serde(default)]
+        gripper: Option<String>,
+        /// What of the orientation is commanded.
+        orientation: OrientationFile,
+        /// Lowest commanded position, world frame, m.
+        low: [f64; 3],
+        /// Highest commanded position, world frame, m.
+        high: [f64; 3],
+        /// Fastest commanded motion of each joint, rad/s.
+        max_joint_speed: Vec<f64>,
+    },
+    /// Targets of position actuators, rad or m.
+    JointTargets {
+        /// The actuators, in order.
+        actuators: Vec<String>,
+        /// Fastest commanded motion of each, rad/s or m/s.
+        max_joint_speed: Vec<f64>,
+    },
+    /// Raw controls of actuators, in their own units.
+    Actuators {
+        /// The actuators, in order.
+        actuators: Vec<String>,
+    },
+}
+
+/// What of the end effector's orientation is commanded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrientationFile {
+    /// Nothing: it keeps the orientation of the reset keyframe.
+    Fixed,
+    /// Rotation about the vertical as (cos, sin), from the orientation of the reset keyframe.
+    Yaw,
+    /// The whole rotation as the first two columns of its matrix (Zhou et al. 2019, 6 values).
+    Full,
+}
+
+/// A point: `body:NAME`, `site:NAME`, `geom:NAME` or `[x, y, z]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum PointFile {
+    /// A named thing.
+    Named(String),
+    /// A fixed point in the world frame, m.
+    Fixed([f64; 3]),
+}
+
+/// One `[[observation]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ObservationFile {
+    /// Position in the world frame, or the vector from `relative_to`; 3 values, m.
+    Position {
+        /// Name of the term.
+        name: String,
+        /// What is looked at.
+        of: PointFile,
+        /// Origin; the world's if absent.
+        #[serde(default)]
+        relative_to: Option<PointFile>,
+    },
+    /// Rotation about the vertical as (cos kθ, sin kθ) with k the symmetry; 2 values.
+    Yaw {
+        /// Name of the term.
+        name: String,
+        /// A body or site.
+        of: PointFile,
+        /// Order of rotational symmetry: 4 for a cube.
+        #[serde(default = "one")]
+        symmetry: u32,
+    },
+    /// Positions of hinge or slide joints; one value each, rad or m.
+    JointPosition {
+        /// Name of the term.
+        name: String,
+        /// The joints.
+        joints: Vec<String>,
+    },
+    /// Velocities of hinge or slide joints; one value each, rad/s or m/s.
+    JointVelocity {
+        /// Name of the term.
+        name: String,
+        /// The joints.
+        joints: Vec<String>,
+    },
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// `[reset]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResetFile {
+    /// Keyframe to start from.
+    pub keyframe: Option<String>,
+    /// Half-width of the uniform noise on the arm's joints, rad.
+    pub joint_noise: f64,
+    /// Least distance between the centres of placed bodies, m.
+    pub min_distance: f64,
+    /// Bodies placed at random; each needs a free joint.
+    pub place: Vec<PlaceFile>,
+}
+
+/// One `[[reset.place]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceFile {
+    /// The body.
+    pub body: String,
+    /// Range of x, m.
+    pub x: [f64; 2],
+    /// Range of y, m.
+    pub y: [f64; 2],
+    /// Height of the body's origin, m.
+    pub z: f64,
+    /// Range of the rotation about the vertical, rad.
+    pub yaw: [f64; 2],
+}
+
+/// A named scalar.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum QuantityFile {
+    /// Euclidean distance along the chosen axes, m.
+    Distance {
+        /// One end.
+        from: PointFile,
+        /// The other end.
+        to: PointFile,
+        /// Axes that count, e.g. `xy`; all if absent.
+        #[serde(default)]
+        axes: Option<String>,
+    },
+    /// Signed coordinate, m.
+    Coordinate {
+        /// What is looked at.
+        of: PointFile,
+        /// `x`, `y` or `z`.
+        axis: String,
+        /// Origin; the world's if absent.
+        #[serde(default)]
+        relative_to: Option<PointFile>,
+    },
+    /// Position of a hinge or slide joint, rad or m.
+    JointPosition {
+        /// The joint.
+        joint: String,
+    },
+    /// Linear speed of a body's origin, m/s.
+    Speed {
+        /// The body.
+        body: String,
+    },
+    /// Angle between the vertical and the body's nearest axis: 0 for a cube lying on any face, rad.
+    Tilt {
+        /// The body.
+        body: String,
+    },
+    /// Absolute difference of rotation about the vertical, modulo the symmetry, rad.
+    YawDifference {
+        /// A body or site.
+        of: PointFile,
+        /// A body or site.
+        to: PointFile,
+        /// Order of rotational symmetry.
+        #[serde(default = "one")]
+        symmetry: u32,
+    },
+}
+
+/// `[cost]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CostFile {
+    /// Weight of the mean cost over the rollout's control steps.
+    pub running: f64,
+    /// Weight of the cost of the rollout's last state.
+    pub terminal: f64,
+    /// Weighted residuals that always count.
+    #[serde(default)]
+    pub term: Vec<TermFile>,
+    /// The ladder, first rung to last; may be empty.
+    #[serde(default)]
+    pub rung: Vec<RungFile>,
+}
+
+/// One weighted, normed residual: weight · norm((quantity − target) / scale).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TermFile {
+    /// Name of a quantity.
+    pub quantity: String,
+    /// Its desired value.
+    #[serde(default)]
+    pub target: f64,
+    /// Difference that counts as 1.
+    pub scale: f64,
+    /// Weight.
+    #[serde(default = "unit")]
+    pub weight: f64,
+    /// How the scaled residual becomes a cost.
+    #[serde(default)]
+    pub norm: NormFile,
+}
+
+fn unit() -> f64 {
+    1.0
+}
+
+/// Norms of a residual r.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormFile {
+    /// |r|
+    #[default]
+    L1,
+    /// r² / 2
+    Quadratic,
+    /// √(r² + 0.01) − 0.1
+    SmoothAbs,
+}
+
+/// One `[[cost.rung]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RungFile {
+    /// Name, for diagnostics.
+    pub name: String,
+    /// Comparisons that all hold on this rung, e.g. `reach < 0.02`; empty for the first rung.
+    #[serde(default)]
+    pub when: Vec<String>,
+    /// What is left to close on this rung; their weighted mean, each clipped to [0, 1].
+    #[serde(default)]
+    pub residual: Vec<TermFile>,
+}
+
+/// `[success]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuccessFile {
+    /// Comparisons that all hold.
+    pub when: Vec<String>,
+    /// For how long, s.
+    #[serde(default)]
+    pub hold: f64,
+}
+
+/// `[render]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RenderFile {
+    /// Camera of the model; the free camera if absent.
+    pub camera: Option<String>,
+    /// Width, pixels.
+    pub width: u32,
+    /// Height, pixels.
+    pub height: u32,
+}
+
+impl Default for RenderFile {
+    fn default() -> Self {
+        Self { camera: None, width: 640, height: 480 }
+    }
+}
