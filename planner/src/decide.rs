@@ -1,0 +1,51 @@
+//! Deciding: from what is known of B episodes to a chunk for each.
+
+use crate::error::Result;
+
+/// What is known of B episodes at the time of a decision, as contiguous arrays.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// Observation histories, (B, T_obs, O), oldest first.
+    pub observations: &'a [f32],
+    /// Full integration states, (B, state size).
+    pub states: &'a [f64],
+    /// Last plans shifted to now, (B, T_pred, A); before the first plan the action that holds still, repeated.
+    pub warm: &'a [f32],
+    /// Which episode and which of its decisions; B of them.
+    pub keys: &'a [Key],
+}
+
+/// Counters that, with the seed, determine every random draw of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Index of the episode.
+    pub episode: u64,
+    /// Index of the decision in its episode.
+    pub decision: u64,
+}
+
+/// How a decision came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// Index into [`Decide::sources`] of where the plan came from.
+    pub source: usize,
+    /// Predicted mean cost over the T_act steps to be executed, if it was simulated.
+    pub predicted: Option<f64>,
+    /// Rollouts simulated.
+    pub rollouts: u64,
+    /// Of them, those that diverged.
+    pub failed: u64,
+    /// Physics steps simulated.
+    pub physics_steps: u64,
+}
+
+/// Decides for B episodes at once.
+pub trait Decide {
+    /// Names of the places a plan can come from.
+    fn sources(&self) -> Vec<&'static str>;
+    /// Writes a chunk for each episode, (B, T_pred, A), and how it came about, (B).
+    ///
+    /// # Errors
+    /// If the arrays do not fit, or the generator or the simulator fails as a whole.
+    fn decide(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>, chunks: &mut [f32], how: &mut [Decision]) -> Result<()>;
+}

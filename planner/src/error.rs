@@ -1,0 +1,51 @@
+//! Errors of planning.
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong in planning.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A bad input.
+    #[error(transparent)]
+    Input(#[from] imle_configs::Error),
+    /// A world or a rollout engine failed.
+    #[cfg(feature = "mujoco")]
+    #[error(transparent)]
+    World(#[from] imle_envs::Error),
+    /// The generator failed.
+    #[cfg(feature = "libtorch")]
+    #[error(transparent)]
+    Policy(#[from] imle_policy::Error),
+    /// Arrays whose sizes do not fit each other.
+    #[error("{what}: expected {expected}, found {found}")]
+    Shape {
+        /// Which array.
+        what: &'static str,
+        /// Its expected shape.
+        expected: String,
+        /// What came.
+        found: String,
+    },
+    /// The thread pool could not be made.
+    #[error("cannot start {0} threads: {1}")]
+    Threads(usize, String),
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Input(_) => true,
+            #[cfg(feature = "mujoco")]
+            Self::World(e) => e.is_input(),
+            #[cfg(feature = "libtorch")]
+            Self::Policy(e) => e.is_input(),
+            _ => false,
+        }
+    }
+}

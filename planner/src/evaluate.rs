@@ -1,0 +1,282 @@
+//! The one evaluator: many episodes in lock-step, one batched decision for all of them, physics on all threads.
+//!
+//! Episodes do not influence each other: results are the same for any lock-step size and any number of threads.
+
+use crate::decide::{Decide, Decision, Key, Situation};
+use crate::error::{Error, Result};
+use crate::warm;
+use imle_configs::seed::Purpose;
+use imle_configs::spec::Horizons;
+use imle_envs::expert::ModeLabeller;
+use imle_envs::task::Task;
+use imle_envs::world::World;
+use rayon::prelude::*;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A plan differs in mode from the one before when they are further apart than this (scaled root-mean-square over
+/// the steps they share; half the action range counts 1).
+const SWITCH_DISTANCE: f64 = 0.15;
+
+/// Which episodes are run, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Seed of the start states.
+    pub seed: u64,
+    /// What the start states are for: evaluation and fine-tuning never share any.
+    pub purpose: Purpose,
+    /// Index of the first episode.
+    pub first: u64,
+    /// Most episodes in lock-step.
+    pub lockstep: usize,
+    /// T_obs, T_pred, T_act.
+    pub horizons: Horizons,
+    /// How many episodes keep the states they pass through, for video.
+    pub record: usize,
+}
+
+/// What happened in one episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpisodeResult {
+    /// Index of the episode.
+    pub episode: u64,
+    /// Whether the task was solved.
+    pub success: bool,
+    /// Why the simulation failed, if it did.
+    pub failure: Option<String>,
+    /// Control steps.
+    pub steps: usize,
+    /// The mode shown, if it shows one.
+    pub mode: Option<&'static str>,
+    /// Mean cost over the control steps.
+    pub mean_cost: f64,
+    /// Number of decisions.
+    pub decisions: usize,
+    /// Decisions by source of the plan.
+    pub winners: Vec<u64>,
+    /// Decisions whose plan left the mode of the last one.
+    pub mode_switches: usize,
+    /// Sum over decisions of the predicted and of the realised mean cost of the executed steps, and of their absolute
+    /// difference; over how many decisions.
+    pub predicted: [f64; 3],
+    /// Number of decisions with a prediction.
+    pub predictions: usize,
+    /// Rollouts, failed rollouts and physics steps of the planner.
+    pub simulated: [u64; 3],
+    /// Full states before each control step and at the end, if the episode was recorded.
+    pub states: Vec<Vec<f64>>,
+}
+
+/// The outcome of an evaluation.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// One a episode, in order.
+    pub episodes: Vec<EpisodeResult>,
+    /// Wall-clock time of each decision, ms, and for how many episodes it was.
+    pub decisions_ms: Vec<(f64, usize)>,
+    /// Names of the sources that `winners` counts.
+    pub sources: Vec<&'static str>,
+}
+
+/// Is told how far an evaluation is, and may stop it.
+pub trait Progress {
+    /// `done` episodes of `total` are over, `solved` of them solved. Returns whether to go on.
+    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool;
+}
+
+/// Says nothing and never stops.
+impl Progress for () {
+    fn advanced(&mut self, _: usize, _: usize, _: usize) -> bool {
+        true
+    }
+}
+
+struct Slot {
+    world: World,
+    labeller: Option<Box<dyn ModeLabeller>>,
+    /// (T_obs, O), oldest first.
+    history: Vec<f32>,
+    /// (T_pred, A)
+    plan: Vec<f32>,
+    decision: Decision,
+    cost_sum: f64,
+    record: bool,
+    result: EpisodeResult,
+}
+
+impl Slot {
+    fn start(task: &Arc<Task>, settings: &Settings, offset: usize, sources: usize) -> Result<Self> {
+        let mut world = World::new(task.clone())?;
+        let episode = settings.first + offset as u64;
+        world.reset(settings.seed, settings.purpose, episode);
+        let (o, a) = (task.spec().observation.size(), task.spec().action.size());
+        let mut first = vec![0.0; o];
+        world.observe(&mut first);
+        let mut hold = vec![0.0; a];
+        world.hold(&mut hold);
+        let result = EpisodeResult {
+            episode,
+            success: false,
+            failure: None,
+            steps: 0,
+            mode: None,
+            mean_cost: 0.0,
+            decisions: 0,
+            winners: vec![0; sources],
+            mode_switches: 0,
+            predicted: [0.0; 3],
+            predictions: 0,
+            simulated: [0; 3],
+            states: Vec::new(),
+        };
+        Ok(Self {
+            world,
+            labeller: task.expert().map(|e| e.labeller()),
+            history: first.repeat(settings.horizons.observation),
+            plan: hold.repeat(settings.horizons.prediction),
+            decision: Decision::default(),
+            cost_sum: 0.0,
+            record: offset < settings.record,
+            result,
+        })
+    }
+
+    fn keep_state(&mut self) -> Result<()> {
+        if self.record {
+            let mut state = vec![0.0; self.world.state_size()];
+            self.world.get_state(&mut state)?;
+            self.result.states.push(state);
+        }
+        Ok(())
+    }
+
+    /// Executes the first T_act actions of the plan, or fewer if the episode ends.
+    fn execute(&mut self, executed: usize) -> Result<()> {
+        let size = self.world.task().spec().action.size();
+        let observation = self.world.task().spec().observation.size();
+        let (mut sum, mut steps) = (0.0, 0);
+        for t in 0..executed {
+            if self.world.done() {
+                break;
+            }
+            self.keep_state()?;
+            self.world.step(&self.plan[t * size..][..size]);
+            if self.world.failure().is_none() {
+                self.history.copy_within(observation.., 0);
+                let newest = self.history.len() - observation;
+                self.world.observe(&mut self.history[newest..]);
+                if let Some(labeller) = &mut self.labeller {
+                    labeller.observe(&self.world);
+                }
+                sum += self.world.cost();
+            }
+            steps += 1;
+        }
+        self.cost_sum += sum;
+        if let (Some(predicted), true) = (self.decision.predicted, steps > 0) {
+            let realised = sum / f64::from(steps);
+            self.result.predicted[0] += predicted;
+            self.result.predicted[1] += realised;
+            self.result.predicted[2] += (predicted - realised).abs();
+            self.result.predictions += 1;
+        }
+        if self.world.done() {
+            self.keep_state()?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, decision: Decision, plan: &[f32], warm: &[f32], settings: &Settings) {
+        let (low, high) = self.world.task().control().range();
+        let shared = settings.horizons.prediction - settings.horizons.action;
+        let first = self.result.decisions == 0;
+        if !first && shared > 0 && warm::distance(plan, warm, shared, low, high) > SWITCH_DISTANCE {
+            self.result.mode_switches += 1;
+        }
+        self.result.decisions += 1;
+        self.result.winners[decision.source] += 1;
+        for (sum, part) in self.result.simulated.iter_mut().zip([decision.rollouts, decision.failed, decision.physics_steps]) {
+            *sum += part;
+        }
+        self.decision = decision;
+        self.plan.copy_from_slice(plan);
+    }
+
+    fn finish(mut self) -> EpisodeResult {
+        self.result.success = self.world.success();
+        self.result.failure = self.world.failure().map(str::to_string);
+        self.result.steps = self.world.steps();
+        self.result.mean_cost = self.cost_sum / self.world.steps().max(1) as f64;
+        self.result.mode = self.labeller.as_ref().and_then(|l| l.label());
+        self.result
+    }
+}
+
+/// Runs the episodes of `settings` in `task` with `decider`.
+///
+/// # Errors
+/// [`Error::Interrupted`] if `progress` says so; what the decider or the worlds return.
+pub fn evaluate(
+    task: &Arc<Task>,
+    decider: &mut dyn Decide,
+    settings: &Settings,
+    pool: &rayon::ThreadPool,
+    progress: &mut dyn Progress,
+) -> Result<Outcome> {
+    let sources = decider.sources();
+    let mut outcome = Outcome { episodes: Vec::with_capacity(settings.episodes), decisions_ms: Vec::new(), sources };
+    let mut solved = 0;
+    for start in (0..settings.episodes).step_by(settings.lockstep.max(1)) {
+        let end = (start + settings.lockstep.max(1)).min(settings.episodes);
+        let sources = outcome.sources.len();
+        let slots: Result<Vec<Slot>> =
+            pool.install(|| (start..end).into_par_iter().map(|i| Slot::start(task, settings, i, sources)).collect());
+        let mut slots = slots?;
+        let mut over = 0;
+        while over < slots.len() {
+            let timing = decide_all(&mut slots, decider, settings, pool)?;
+            outcome.decisions_ms.push(timing);
+            let active: Vec<&mut Slot> = slots.iter_mut().filter(|s| !s.world.done()).collect();
+            pool.install(|| active.into_par_iter().with_max_len(1).try_for_each(|s| s.execute(settings.horizons.action)))?;
+            over = slots.iter().filter(|s| s.world.done()).count();
+            let now_solved = slots.iter().filter(|s| s.world.success()).count();
+            if !progress.advanced(start + over, settings.episodes, solved + now_solved) {
+                return Err(Error::Interrupted);
+            }
+        }
+        outcome.episodes.extend(slots.into_iter().map(Slot::finish));
+        solved = outcome.episodes.iter().filter(|e| e.success).count();
+    }
+    Ok(outcome)
+}
+
+/// Decides for all slots whose episode goes on; returns the time it took and for how many.
+fn decide_all(slots: &mut [Slot], decider: &mut dyn Decide, settings: &Settings, pool: &rayon::ThreadPool) -> Result<(f64, usize)> {
+    let mut active: Vec<&mut Slot> = slots.iter_mut().filter(|s| !s.world.done()).collect();
+    let (mut observations, mut states, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    let chunk = active.first().map_or(0, |s| s.plan.len());
+    let mut warm = vec![0.0; chunk * active.len()];
+    for (i, slot) in active.iter().enumerate() {
+        observations.extend_from_slice(&slot.history);
+        let at = states.len();
+        states.resize(at + slot.world.state_size(), 0.0);
+        slot.world.get_state(&mut states[at..])?;
+        let action = slot.world.task().spec().action.size();
+        let shift = if slot.result.decisions == 0 { 0 } else { settings.horizons.action };
+        warm::shift(&slot.plan, shift, action, &mut warm[i * chunk..][..chunk]);
+        keys.push(Key { episode: slot.result.episode, decision: slot.result.decisions as u64 });
+    }
+    let mut chunks = vec![0.0; chunk * active.len()];
+    let mut how = vec![Decision::default(); active.len()];
+    let situation = Situation { observations: &observations, states: &states, warm: &warm, keys: &keys };
+    let begun = Instant::now();
+    decider.decide(pool, &situation, &mut chunks, &mut how)?;
+    let took = begun.elapsed().as_secs_f64() * 1e3;
+    let count = active.len();
+    for (i, slot) in active.iter_mut().enumerate() {
+        slot.count(how[i], &chunks[i * chunk..][..chunk], &warm[i * chunk..][..chunk], settings);
+    }
+    Ok((took, count))
+}

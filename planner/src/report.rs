@@ -1,0 +1,151 @@
+//! The figures of an evaluation, under the names that every verb's `--json` uses.
+
+use crate::evaluate::Outcome;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Percentiles of the wall-clock time of a decision, ms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: f64,
+    /// 95th percentile.
+    pub p95: f64,
+}
+
+/// Summary of an evaluation. Everything but `plan_ms` is the same at any number of threads.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Share of episodes solved.
+    pub success_rate: f64,
+    /// Its 95 % Wilson interval.
+    pub success_ci95: [f64; 2],
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Mean over episodes of the mean cost of their states.
+    pub mean_cost: f64,
+    /// Mean control steps of solved episodes; nothing if none was.
+    pub mean_steps_to_success: Option<f64>,
+    /// Time of a decision for all episodes in lock-step.
+    pub plan_ms: Percentiles,
+    /// Most episodes that one decision was for.
+    pub plan_batch: usize,
+    /// Control steps in the worlds.
+    pub env_steps: u64,
+    /// Decisions made.
+    pub decisions: u64,
+    /// Rollouts of the planner.
+    pub rollouts: u64,
+    /// Of them, those that diverged.
+    pub failed_rollouts: u64,
+    /// Physics steps of the planner.
+    pub physics_steps: u64,
+    /// Share of decisions whose plan came from each source.
+    pub winners: BTreeMap<&'static str, f64>,
+    /// Mean cost of the executed steps as predicted; nothing without a planner.
+    pub predicted_cost: Option<f64>,
+    /// The same as realised.
+    pub realised_cost: Option<f64>,
+    /// Mean absolute difference of the two.
+    pub prediction_error: Option<f64>,
+    /// Mean number of mode switches an episode.
+    pub mode_switches: f64,
+    /// Episodes of each mode shown: (episodes, solved).
+    pub modes: BTreeMap<&'static str, (usize, usize)>,
+    /// Episodes whose simulation failed.
+    pub failed_episodes: usize,
+}
+
+impl Report {
+    /// Summarises `outcome`.
+    pub fn new(outcome: &Outcome) -> Self {
+        let all = &outcome.episodes;
+        let n = all.len();
+        let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { sum / count as f64 };
+        let solved = all.iter().filter(|e| e.success).count();
+        let steps: usize = all.iter().filter(|e| e.success).map(|e| e.steps).sum();
+        let predictions: usize = all.iter().map(|e| e.predictions).sum();
+        let predicted = |i: usize| {
+            let sum: f64 = all.iter().map(|e| e.predicted[i]).sum();
+            (predictions > 0).then(|| sum / predictions as f64)
+        };
+        let simulated = |i: usize| all.iter().map(|e| e.simulated[i]).sum();
+        let decisions: u64 = all.iter().map(|e| e.decisions as u64).sum();
+        let mut winners = BTreeMap::new();
+        for (i, name) in outcome.sources.iter().enumerate() {
+            let won: u64 = all.iter().map(|e| e.winners[i]).sum();
+            winners.insert(*name, won as f64 / decisions.max(1) as f64);
+        }
+        let mut modes = BTreeMap::new();
+        for episode in all {
+            let entry: &mut (usize, usize) = modes.entry(episode.mode.unwrap_or("none")).or_default();
+            entry.0 += 1;
+            entry.1 += usize::from(episode.success);
+        }
+        Self {
+            success_rate: mean(solved as f64, n),
+            success_ci95: wilson95(solved, n),
+            episodes: n,
+            mean_cost: mean(all.iter().map(|e| e.mean_cost).sum(), n),
+            mean_steps_to_success: (solved > 0).then(|| steps as f64 / solved as f64),
+            plan_ms: percentiles(outcome.decisions_ms.iter().map(|d| d.0).collect()),
+            plan_batch: outcome.decisions_ms.iter().map(|d| d.1).max().unwrap_or(0),
+            env_steps: all.iter().map(|e| e.steps as u64).sum(),
+            decisions,
+            rollouts: simulated(0),
+            failed_rollouts: simulated(1),
+            physics_steps: simulated(2),
+            winners,
+            predicted_cost: predicted(0),
+            realised_cost: predicted(1),
+            prediction_error: predicted(2),
+            mode_switches: mean(all.iter().map(|e| e.mode_switches as f64).sum(), n),
+            modes,
+            failed_episodes: all.iter().filter(|e| e.failure.is_some()).count(),
+        }
+    }
+}
+
+/// The 95 % Wilson score interval of `successes` in `n` (Wilson 1927).
+pub fn wilson95(successes: usize, n: usize) -> [f64; 2] {
+    if n == 0 {
+        return [0.0, 1.0];
+    }
+    const Z: f64 = 1.959_963_984_540_054;
+    let (p, n) = (successes as f64 / n as f64, n as f64);
+    let centre = p + Z * Z / (2.0 * n);
+    let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + Z * Z / n;
+    [((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0)]
+}
+
+/// Median and 95th percentile (nearest rank).
+pub fn percentiles(mut values: Vec<f64>) -> Percentiles {
+    values.sort_by(f64::total_cmp);
+    let at = |q: f64| {
+        let rank = (q * values.len() as f64).ceil() as usize;
+        values.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+    };
+    Percentiles { p50: at(0.5), p95: at(0.95) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_as_published() {
+        let [low, high] = wilson95(45, 50);
+        assert!((low - 0.786).abs() < 1e-3 && (high - 0.957).abs() < 1e-3);
+        let [low, high] = wilson95(190, 200);
+        assert!((low - 0.910).abs() < 1e-3 && (high - 0.973).abs() < 1e-3);
+        assert_eq!(wilson95(0, 0), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn percentiles_by_nearest_rank() {
+        let p = percentiles((1..=100).map(f64::from).collect());
+        assert_eq!((p.p50, p.p95), (50.0, 95.0));
+        assert_eq!(percentiles(vec![]).p95, 0.0);
+    }
+}

@@ -1,0 +1,34 @@
+//! Where candidates are tried out: MuJoCo, or the user's own dynamics.
+
+#[cfg(feature = "mujoco")]
+mod mujoco;
+
+use crate::error::Result;
+pub use imle_configs::score::Score;
+
+/// A batch of candidate chunks and the states they start from.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates<'a> {
+    /// Start states, (B, state size).
+    pub states: &'a [f64],
+    /// Chunks, (B, N, T, A).
+    pub chunks: &'a [f32],
+    /// T, control steps a chunk.
+    pub steps: usize,
+    /// T_act, of which so many are going to be executed.
+    pub executed: usize,
+}
+
+/// Dynamics and cost: what a candidate would lead to.
+pub trait Simulator: Send + Sync {
+    /// Length of one state.
+    fn state_size(&self) -> usize;
+    /// Length of one action.
+    fn action_size(&self) -> usize;
+    /// Scores every candidate into `out` (B, N), on the threads of `pool`. The same candidates give the same scores
+    /// at any number of threads.
+    ///
+    /// # Errors
+    /// If the sizes do not fit. A candidate whose simulation fails is no error: it is scored as failed.
+    fn rollout(&self, pool: &rayon::ThreadPool, candidates: Candidates<'_>, out: &mut [Score]) -> Result<()>;
+}

@@ -1,0 +1,19 @@
+//! MuJoCo rollouts with the planning model of a task.
+
+use super::{Candidates, Score, Simulator};
+use crate::error::Result;
+use imle_envs::rollout::RolloutEngine;
+
+impl Simulator for RolloutEngine {
+    fn state_size(&self) -> usize {
+        RolloutEngine::state_size(self)
+    }
+
+    fn action_size(&self) -> usize {
+        self.task().spec().action.size()
+    }
+
+    fn rollout(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
+        Ok(self.run(pool, c.states, c.chunks, c.steps, c.executed, out)?)
+    }
+}
