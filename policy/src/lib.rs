@@ -1,1 +1,40 @@
-//! x
+//! Chunk generators: conditional RS-IMLE (arXiv 2502.12371), its networks, training, checkpoints and sampling.
+//!
+//! The way through: [`targets`] gives batches of (observation history, target chunks); [`train`] fits a
+//! [`network`] to them by a [`method`] and writes a [`checkpoint`]; a [`sampler`] draws N chunks an observation
+//! from it, the same bits at any thread count.
+//!
+//! - [`targets`]: demonstrations, weighted elites and mixtures of them, drawn by counter-based streams;
+//! - [`normalizer`]: min-max to [-1, 1] per dimension, surviving constant dimensions;
+//! - [`network`]: the generators' networks by name: `mlp`, `unet`;
+//! - [`rs_imle`]: the rejection and joint assignment at the heart of the method;
+//! - [`method`]: training objectives and samplers by name: `imle`;
+//! - [`train`]: the one training loop, exact to the bit on resume;
+//! - [`checkpoint`]: `config.json` and `model.safetensors`;
+//! - [`sampler`]: candidates from a checkpoint on a thread pool or a GPU;
+//! - [`consistency`]: the paper's choice among candidates without a planner;
+//! - [`metrics`]: `metrics.jsonl` and TensorBoard events;
+//! - [`device`]: `cpu`, `cuda`, `auto`.
+//!
+//! Convention everywhere: index 0 of a chunk is the action at the current step, the step of the newest
+//! observation in the history.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod checkpoint;
+pub mod consistency;
+pub mod device;
+pub mod error;
+pub mod method;
+pub mod metrics;
+pub mod network;
+pub mod normalizer;
+pub mod rs_imle;
+pub mod sampler;
+pub mod targets;
+pub mod train;
+mod weights_file;
+
+#[cfg(test)]
+mod toy;
+
+pub use error::{Error, Result};

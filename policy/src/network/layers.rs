@@ -1,0 +1,94 @@
+//! The layers networks are made of, with PyTorch's parameter names, shapes and initial values.
+//!
+//! Weights and biases start uniform in ±1/√(fan in), PyTorch's default for linear and convolution layers.
+
+use super::parameters::{Builder, Initial};
+use crate::Result;
+use tch::Tensor;
+
+fn uniform(fan_in: usize) -> Initial {
+    Initial::Uniform(1.0 / (fan_in.max(1) as f32).sqrt())
+}
+
+/// y = x Wᵀ + b over the last dimension.
+pub struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    pub fn new(b: &mut Builder, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        let weight = b.next(format_args!("{name}.weight"), &[outputs, inputs], uniform(inputs))?;
+        let bias = b.next(format_args!("{name}.bias"), &[outputs], uniform(inputs))?;
+        Ok(Self { weight, bias })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+    }
+}
+
+/// Convolution over time, (R, inputs, T) to (R, outputs, T').
+pub struct Conv1d {
+    weight: Tensor,
+    bias: Tensor,
+    stride: i64,
+    padding: i64,
+}
+
+impl Conv1d {
+    pub fn new(
+        b: &mut Builder,
+        name: &str,
+        channels: (usize, usize),
+        (kernel, stride, padding): (usize, usize, usize),
+    ) -> Result<Self> {
+        let (inputs, outputs) = channels;
+        let initial = uniform(inputs * kernel);
+        let weight = b.next(format_args!("{name}.weight"), &[outputs, inputs, kernel], initial)?;
+        let bias = b.next(format_args!("{name}.bias"), &[outputs], initial)?;
+        Ok(Self { weight, bias, stride: stride as i64, padding: padding as i64 })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_conv1d(&self.weight, Some(&self.bias), [self.stride], [self.padding], [1], 1)?)
+    }
+}
+
+/// Transposed convolution with kernel 4, stride 2, padding 1: doubles the time axis.
+pub struct Upsample {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Upsample {
+    pub fn new(b: &mut Builder, name: &str, channels: usize) -> Result<Self> {
+        let initial = uniform(channels * 4);
+        let weight = b.next(format_args!("{name}.weight"), &[channels, channels, 4], initial)?;
+        let bias = b.next(format_args!("{name}.bias"), &[channels], initial)?;
+        Ok(Self { weight, bias })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_conv_transpose1d(&self.weight, Some(&self.bias), [2], [1], [0], 1, [1])?)
+    }
+}
+
+/// Group normalisation with a learned scale and shift.
+pub struct GroupNorm {
+    weight: Tensor,
+    bias: Tensor,
+    groups: i64,
+}
+
+impl GroupNorm {
+    pub fn new(b: &mut Builder, name: &str, groups: usize, channels: usize) -> Result<Self> {
+        let weight = b.next(format_args!("{name}.weight"), &[channels], Initial::Constant(1.0))?;
+        let bias = b.next(format_args!("{name}.bias"), &[channels], Initial::Constant(0.0))?;
+        Ok(Self { weight, bias, groups: groups as i64 })
+    }
+
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_group_norm(self.groups, Some(&self.weight), Some(&self.bias), 1e-5, true)?)
+    }
+}

@@ -1,0 +1,78 @@
+//! A residual MLP over the whole flattened chunk, conditioned by FiLM: the network for processors.
+//!
+//! With D = T_pred · A and width W, all layer norms without learned parameters:
+//!
+//! ```text
+//! c       = SiLU(W2 SiLU(W1 o))                       once an observation
+//! s_i,b_i = rows of W_film c                          i = 1…blocks
+//! h_0     = W_in z
+//! h_i     = h_(i-1) + V_i SiLU((1 + s_i) ⊙ LN(h_(i-1)) + b_i)
+//! chunk   = W_out LN(h_blocks)
+//! ```
+//!
+//! A U-Net over 16 steps costs as much as rolling its candidates out; this one leaves the time to the physics.
+
+use super::layers::Linear;
+use super::parameters::{Builder, Initial};
+use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
+use crate::Result;
+use tch::Tensor;
+
+struct Mlp {
+    width: i64,
+    encoder: [Linear; 2],
+    film: Linear,
+    input: Linear,
+    /// V_i, each (width, width), without bias: the next block's FiLM shift takes its place.
+    blocks: Vec<Tensor>,
+    output: Linear,
+}
+
+pub(super) fn check(c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<(), (&'static str, String, String)> {
+    in_range("width", c.width, 1..=8192)?;
+    in_range("blocks", c.blocks, 1..=64)
+}
+
+pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
+    let w = c.width;
+    let encoder = [Linear::new(b, "encoder.0", shape.observation, w)?, Linear::new(b, "encoder.1", w, w)?];
+    let film = Linear::new(b, "film", w, c.blocks * 2 * w)?;
+    let input = Linear::new(b, "input", shape.chunk(), w)?;
+    let initial = Initial::Uniform(1.0 / (w as f32).sqrt());
+    let blocks = (0..c.blocks).map(|i| b.next(format_args!("blocks.{i}.weight"), &[w, w], initial));
+    let blocks = blocks.collect::<Result<_>>()?;
+    let output = Linear::new(b, "output", w, shape.chunk())?;
+    Ok(Box::new(Mlp { width: w as i64, encoder, film, input, blocks, output }))
+}
+
+impl Mlp {
+    fn layer_norm(&self, h: &Tensor) -> Result<Tensor> {
+        Ok(h.f_layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?)
+    }
+}
+
+impl Network for Mlp {
+    fn condition(&self, observations: &Tensor) -> Result<Conditioning> {
+        let c = self.encoder[0].forward(observations)?.f_silu()?;
+        let c = self.encoder[1].forward(&c)?.f_silu()?;
+        let film = self.film.forward(&c)?.f_view([-1, self.blocks.len() as i64, 2, self.width])?;
+        let block = |i: usize| -> Result<(Tensor, Tensor)> {
+            let pair = film.f_select(1, i as i64)?;
+            Ok((pair.f_select(1, 0)?.f_add_scalar(1.0)?, pair.f_select(1, 1)?))
+        };
+        Ok(Conditioning::new((0..self.blocks.len()).map(block).collect::<Result<_>>()?))
+    }
+
+    fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
+        let (b, n, t, a) = z.size4()?;
+        let mut h = self.input.forward(&z.f_reshape([b * n, t * a])?)?;
+        for (i, weight) in self.blocks.iter().enumerate() {
+            let (scale, shift) = conditioning.block(i);
+            let normed = self.layer_norm(&h)?.f_view([b, n, self.width])?;
+            let mut u = shift.f_unsqueeze(1)?.f_addcmul(&normed, &scale.f_unsqueeze(1)?)?;
+            let u = u.f_silu_()?.f_view([b * n, self.width])?;
+            h = h.f_addmm(&u, &weight.f_transpose(0, 1)?)?;
+        }
+        Ok(self.output.forward(&self.layer_norm(&h)?)?.f_view([b, n, t, a])?)
+    }
+}

@@ -1,0 +1,199 @@
+//! Networks by name: a new one is one file and one line in [`builder_of`].
+//!
+//! A network is split in two so that each observation is encoded once: [`Network::condition`] computes every FiLM
+//! scale and shift from the observation, [`Network::generate`] maps latents to chunks under them. Both are pure
+//! functions of tensors; a network is rebuilt from its flat parameter vector ([`parameters`]) whenever that is
+//! needed, once a training step or once a worker.
+
+mod conditioning;
+mod layers;
+mod mlp;
+pub mod parameters;
+mod unet;
+
+pub use conditioning::Conditioning;
+use imle_configs::{Error as ConfigError, spec::Horizons};
+use parameters::{Builder, ParameterTable};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use crate::Result;
+
+/// A conditional generator of chunks. `B` conditions, `n` latents each; all tensors f32, actions normalised.
+pub trait Network: Send {
+    /// Encodes observation histories (B, T_obs · O), normalised, into B rows of conditioning.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if the shape does not fit or memory runs out.
+    fn condition(&self, observations: &Tensor) -> Result<Conditioning>;
+
+    /// Chunks (B, n, T_pred, A) from latents `z` (B, n, T_pred, A) under B rows of conditioning.
+    ///
+    /// # Errors
+    /// As [`condition`](Self::condition).
+    fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor>;
+}
+
+/// The sizes a network is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkShape {
+    /// Values of an observation history, T_obs · O.
+    pub observation: usize,
+    /// Actions of a chunk, T_pred.
+    pub prediction: usize,
+    /// Values of an action, A.
+    pub action: usize,
+}
+
+impl ChunkShape {
+    /// Of `horizons` with observations of `observation` values and actions of `action` values.
+    pub fn new(horizons: Horizons, observation: usize, action: usize) -> Self {
+        Self { observation: horizons.observation * observation, prediction: horizons.prediction, action }
+    }
+
+    /// Values of a chunk, T_pred · A.
+    pub fn chunk(&self) -> usize {
+        self.prediction * self.action
+    }
+}
+
+/// Which network, and its sizes. Written into `config.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkConfig {
+    /// `mlp`: residual MLP over the whole flattened chunk, the fast one. `unet`: the paper's conditional 1D U-Net.
+    pub kind: String,
+    /// `mlp`: units of a layer.
+    pub width: usize,
+    /// `mlp`: residual blocks.
+    pub blocks: usize,
+    /// `unet`: channels of each level; the chunk's length is halved between levels.
+    pub down_dims: Vec<usize>,
+    /// `unet`: kernel size over time, odd.
+    pub kernel_size: usize,
+    /// `unet`: groups of the group normalisation; divides every level's channels.
+    pub n_groups: usize,
+}
+
+impl Default for NetworkConfig {
+    /// The MLP; the U-Net's sizes are the paper's.
+    fn default() -> Self {
+        Self { kind: "mlp".into(), width: 256, blocks: 4, down_dims: vec![256, 512, 1024], kernel_size: 5, n_groups: 8 }
+    }
+}
+
+/// Names of all networks.
+pub const KINDS: [&str; 2] = ["mlp", "unet"];
+
+/// Takes its parameters from the builder in a fixed order: the same code declares and binds them.
+type BuildNetwork = fn(&NetworkConfig, &ChunkShape, &mut Builder) -> Result<Box<dyn Network>>;
+/// Checks a configuration: (key, expected, found) of the first thing wrong.
+type CheckNetwork = fn(&NetworkConfig, &ChunkShape) -> std::result::Result<(), (&'static str, String, String)>;
+
+fn builder_of(kind: &str) -> std::result::Result<(BuildNetwork, CheckNetwork), ConfigError> {
+    match kind {
+        "mlp" => Ok((mlp::build, mlp::check)),
+        "unet" => Ok((unet::build, unet::check)),
+        _ => Err(ConfigError::unknown("network", kind, KINDS)),
+    }
+}
+
+impl NetworkConfig {
+    /// Checks that the network can be built for `shape`; `place` names the file in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn check(&self, shape: &ChunkShape, place: &str) -> std::result::Result<(), ConfigError> {
+        let (_, check) = builder_of(&self.kind).map_err(|e| e.in_file(place))?;
+        check(self, shape).map_err(|(key, expected, found)| {
+            ConfigError::unexpected(format!("{place}: network.{key}"), expected, found)
+        })
+    }
+
+    /// Names, shapes and initialisations of the parameters.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn parameters(&self, shape: &ChunkShape) -> Result<ParameterTable> {
+        self.check(shape, "settings")?;
+        let mut builder = Builder::declare();
+        builder_of(&self.kind)?.0(self, shape, &mut builder)?;
+        Ok(builder.into_table())
+    }
+
+    /// The network over a flat parameter vector laid out by `table`; gradients flow back to `flat` as one tensor.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`] if `flat` is not of the table's length.
+    pub fn build(&self, shape: &ChunkShape, table: &ParameterTable, flat: &Tensor) -> Result<Box<dyn Network>> {
+        let mut builder = Builder::bind(table.views(flat)?);
+        builder_of(&self.kind)?.0(self, shape, &mut builder)
+    }
+}
+
+/// `value` must lie in `range`, else (key, expected, found).
+fn in_range(
+    key: &'static str,
+    value: usize,
+    range: std::ops::RangeInclusive<usize>,
+) -> std::result::Result<(), (&'static str, String, String)> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err((key, format!("{} to {}", range.start(), range.end()), value.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn small_unet() -> NetworkConfig {
+        NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32, 64], ..NetworkConfig::default() }
+    }
+
+    #[test]
+    fn networks_keep_their_shapes_and_pass_gradients_to_the_flat_vector() {
+        let shape = ChunkShape { observation: 10, prediction: 16, action: 3 };
+        for config in [NetworkConfig { width: 32, ..NetworkConfig::default() }, small_unet()] {
+            let table = config.parameters(&shape).unwrap();
+            let flat = Tensor::from_slice(&table.initial(7)).set_requires_grad(true);
+            let network = config.build(&shape, &table, &flat).unwrap();
+            let conditioning = network.condition(&Tensor::ones([4, 10], (Kind::Float, Device::Cpu))).unwrap();
+            let z = Tensor::ones([4, 5, 16, 3], (Kind::Float, Device::Cpu));
+            let chunks = network.generate(&z, &conditioning).unwrap();
+            assert_eq!(chunks.size(), [4, 5, 16, 3]);
+            assert!(chunks.abs().max().double_value(&[]) < 20.0);
+            let gradient = Tensor::run_backward(&[chunks.square().mean(Kind::Float)], &[&flat], false, false);
+            assert_eq!(gradient[0].size(), flat.size());
+            assert!(gradient[0].norm().double_value(&[]) > 0.0);
+        }
+    }
+
+    #[test]
+    fn selected_rows_of_conditioning_are_the_rows() {
+        let shape = ChunkShape { observation: 4, prediction: 8, action: 2 };
+        let config = NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() };
+        let table = config.parameters(&shape).unwrap();
+        let network = config.build(&shape, &table, &Tensor::from_slice(&table.initial(1))).unwrap();
+        let observations = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([3, 4]);
+        let z = Tensor::ones([3, 1, 8, 2], (Kind::Float, Device::Cpu));
+        let all = network.generate(&z, &network.condition(&observations).unwrap()).unwrap();
+        let rows = Tensor::from_slice(&[2i64, 0]);
+        let conditioning = network.condition(&observations).unwrap().select(&rows).unwrap();
+        let some = network.generate(&z.narrow(0, 0, 2), &conditioning).unwrap();
+        assert!((some - all.index_select(0, &rows)).abs().max().double_value(&[]) < 1e-5);
+    }
+
+    #[test]
+    fn bad_configurations_name_the_key() {
+        let shape = ChunkShape { observation: 4, prediction: 8, action: 2 };
+        let text = |c: NetworkConfig| c.check(&shape, "a.toml").unwrap_err().to_string();
+        assert!(text(NetworkConfig { kind: "mpl".into(), ..Default::default() }).contains("did you mean `mlp`"));
+        assert!(text(NetworkConfig { width: 0, ..Default::default() }).contains("a.toml: network.width"));
+        assert!(text(NetworkConfig { n_groups: 5, ..small_unet() }).contains("network.n_groups"));
+        assert!(text(NetworkConfig { kernel_size: 4, ..small_unet() }).contains("network.kernel_size"));
+        let odd = ChunkShape { prediction: 6, ..shape };
+        assert!(small_unet().check(&odd, "a").unwrap_err().to_string().contains("network.down_dims"));
+    }
+}

@@ -1,0 +1,229 @@
+//! The paper's generator: Diffusion Policy's conditional 1D U-Net over time without the timestep embedding.
+//!
+//! Sources: arXiv 2303.04137 (network), arXiv 2502.12371 (its use as a one-pass generator). Parameter names and
+//! shapes are those of the public `ConditionalUnet1D` with `cond_predict_scale`, so that its state dicts fit.
+//! Every block is Conv → GroupNorm → Mish, FiLM, Conv → GroupNorm → Mish, plus a residual; the observation history
+//! itself is the condition. T_pred must be divisible by 2^(levels − 1).
+
+use super::layers::{Conv1d, GroupNorm, Linear, Upsample};
+use super::parameters::Builder;
+use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
+use crate::Result;
+use tch::Tensor;
+
+pub(super) fn check(c: &NetworkConfig, shape: &ChunkShape) -> std::result::Result<(), (&'static str, String, String)> {
+    in_range("kernel_size", c.kernel_size, 1..=31)?;
+    if c.kernel_size.is_multiple_of(2) {
+        return Err(("kernel_size", "an odd number".into(), c.kernel_size.to_string()));
+    }
+    in_range("n_groups", c.n_groups, 1..=1024)?;
+    let levels = c.down_dims.len();
+    if !(1..=8).contains(&levels) || c.down_dims.iter().any(|d| !(1..=8192).contains(d)) {
+        let expected = "1 to 8 numbers of channels, each 1 to 8192";
+        return Err(("down_dims", expected.into(), format!("{:?}", c.down_dims)));
+    }
+    if let Some(d) = c.down_dims.iter().find(|d| !d.is_multiple_of(c.n_groups)) {
+        return Err((
+            "n_groups",
+            format!("a divisor of every down_dims, {:?}", c.down_dims),
+            format!("{} for {d}", c.n_groups),
+        ));
+    }
+    let divisor = 1usize << (levels - 1);
+    if !shape.prediction.is_multiple_of(divisor) {
+        let found = format!("{levels} levels for T_pred {}, which is no multiple of {divisor}", shape.prediction);
+        return Err(("down_dims", "levels that halve T_pred evenly".into(), found));
+    }
+    Ok(())
+}
+
+/// Conv → GroupNorm → Mish.
+struct ConvBlock {
+    conv: Conv1d,
+    norm: GroupNorm,
+}
+
+impl ConvBlock {
+    fn new(b: &mut Builder, name: &str, channels: (usize, usize), c: &NetworkConfig) -> Result<Self> {
+        let k = c.kernel_size;
+        let conv = Conv1d::new(b, &format!("{name}.block.0"), channels, (k, 1, k / 2))?;
+        let norm = GroupNorm::new(b, &format!("{name}.block.1"), c.n_groups, channels.1)?;
+        Ok(Self { conv, norm })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(self.norm.forward(&self.conv.forward(x)?)?.f_mish()?)
+    }
+}
+
+/// Two convolution blocks with FiLM between them and a residual around them.
+struct ResidualBlock {
+    blocks: [ConvBlock; 2],
+    condition: Linear,
+    residual: Option<Conv1d>,
+    channels: i64,
+}
+
+impl ResidualBlock {
+    fn new(
+        b: &mut Builder,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        c: &NetworkConfig,
+        o: usize,
+    ) -> Result<Self> {
+        let blocks = [
+            ConvBlock::new(b, &format!("{name}.blocks.0"), (inputs, outputs), c)?,
+            ConvBlock::new(b, &format!("{name}.blocks.1"), (outputs, outputs), c)?,
+        ];
+        let condition = Linear::new(b, &format!("{name}.cond_encoder.1"), o, 2 * outputs)?;
+        let residual = match inputs == outputs {
+            true => None,
+            false => Some(Conv1d::new(b, &format!("{name}.residual_conv"), (inputs, outputs), (1, 1, 0))?),
+        };
+        Ok(Self { blocks, condition, residual, channels: outputs as i64 })
+    }
+
+    /// Scale and shift (B, channels) from Mish(o).
+    fn condition(&self, activated: &Tensor) -> Result<(Tensor, Tensor)> {
+        let pair = self.condition.forward(activated)?.f_view([-1, 2, self.channels])?;
+        Ok((pair.f_select(1, 0)?, pair.f_select(1, 1)?))
+    }
+
+    /// `x` (B · n, C, T) under B rows of (scale, shift).
+    fn forward(&self, x: &Tensor, (scale, shift): (&Tensor, &Tensor)) -> Result<Tensor> {
+        let out = self.blocks[0].forward(x)?;
+        let (rows, channels, time) = out.size3()?;
+        let b = scale.size2()?.0;
+        let film = |t: &Tensor| t.f_view([b, 1, channels, 1]);
+        let out = film(&shift.f_contiguous()?)?
+            .f_addcmul(&film(&scale.f_contiguous()?)?, &out.f_view([b, rows / b, channels, time])?)?;
+        let out = self.blocks[1].forward(&out.f_view([rows, channels, time])?)?;
+        match &self.residual {
+            Some(conv) => Ok(out.f_add(&conv.forward(x)?)?),
+            None => Ok(out.f_add(x)?),
+        }
+    }
+}
+
+struct Level<R> {
+    blocks: [ResidualBlock; 2],
+    resample: Option<R>,
+}
+
+struct Unet {
+    down: Vec<Level<Conv1d>>,
+    mid: [ResidualBlock; 2],
+    up: Vec<Level<Upsample>>,
+    last: ConvBlock,
+    output: Conv1d,
+}
+
+pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
+    let o = shape.observation;
+    let dims = &c.down_dims;
+    let top = dims.len() - 1;
+    let pair = |b: &mut Builder, name: String, inputs: usize, outputs: usize| -> Result<[ResidualBlock; 2]> {
+        Ok([
+            ResidualBlock::new(b, &format!("{name}.0"), (inputs, outputs), c, o)?,
+            ResidualBlock::new(b, &format!("{name}.1"), (outputs, outputs), c, o)?,
+        ])
+    };
+    let mut down = Vec::new();
+    for (i, dim) in dims.iter().enumerate() {
+        let inputs = if i == 0 { shape.action } else { dims[i - 1] };
+        let blocks = pair(b, format!("down_modules.{i}"), inputs, *dim)?;
+        let resample = match i < top {
+            true => Some(Conv1d::new(b, &format!("down_modules.{i}.2.conv"), (*dim, *dim), (3, 2, 1))?),
+            false => None,
+        };
+        down.push(Level { blocks, resample });
+    }
+    let mid = pair(b, "mid_modules".into(), dims[top], dims[top])?;
+    let mut up = Vec::new();
+    for i in 0..top {
+        let (inputs, outputs) = (dims[top - i], dims[top - i - 1]);
+        let blocks = pair(b, format!("up_modules.{i}"), 2 * inputs, outputs)?;
+        let resample = Some(Upsample::new(b, &format!("up_modules.{i}.2.conv"), outputs)?);
+        up.push(Level { blocks, resample });
+    }
+    let last = ConvBlock::new(b, "final_conv.0", (dims[0], dims[0]), c)?;
+    let output = Conv1d::new(b, "final_conv.1", (dims[0], shape.action), (1, 1, 0))?;
+    Ok(Box::new(Unet { down, mid, up, last, output }))
+}
+
+impl Unet {
+    /// All residual blocks in the order of the forward pass, which is the order of the conditioning.
+    fn residual_blocks(&self) -> impl Iterator<Item = &ResidualBlock> {
+        let down = self.down.iter().flat_map(|l| &l.blocks);
+        down.chain(&self.mid).chain(self.up.iter().flat_map(|l| &l.blocks))
+    }
+}
+
+impl Network for Unet {
+    fn condition(&self, observations: &Tensor) -> Result<Conditioning> {
+        let activated = observations.f_mish()?;
+        let blocks = self.residual_blocks().map(|block| block.condition(&activated));
+        Ok(Conditioning::new(blocks.collect::<Result<_>>()?))
+    }
+
+    fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
+        let (b, n, t, a) = z.size4()?;
+        let mut x = z.f_reshape([b * n, t, a])?.f_transpose(1, 2)?.f_contiguous()?;
+        let mut film = (0..).map(|i| conditioning.block(i));
+        let mut step = |block: &ResidualBlock, x: &Tensor| match film.next() {
+            Some(pair) => block.forward(x, pair),
+            None => Ok(x.shallow_clone()),
+        };
+        let mut skips = Vec::with_capacity(self.down.len());
+        for level in &self.down {
+            x = step(&level.blocks[0], &x)?;
+            x = step(&level.blocks[1], &x)?;
+            skips.push(x.shallow_clone());
+            if let Some(conv) = &level.resample {
+                x = conv.forward(&x)?;
+            }
+        }
+        for block in &self.mid {
+            x = step(block, &x)?;
+        }
+        for (level, skip) in self.up.iter().zip(skips.iter().rev()) {
+            x = step(&level.blocks[0], &Tensor::f_cat(&[&x, skip], 1)?)?;
+            x = step(&level.blocks[1], &x)?;
+            if let Some(conv) = &level.resample {
+                x = conv.forward(&x)?;
+            }
+        }
+        let chunks = self.output.forward(&self.last.forward(&x)?)?;
+        Ok(chunks.f_transpose(1, 2)?.f_reshape([b, n, t, a])?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_named_as_in_the_public_state_dict() {
+        let config = NetworkConfig { kind: "unet".into(), ..NetworkConfig::default() };
+        let shape = ChunkShape { observation: 10, prediction: 16, action: 2 };
+        let table = config.parameters(&shape).unwrap();
+        let shape_of = |name: &str| table.parameters().iter().find(|p| p.name == name).map(|p| p.shape.clone());
+        for (name, expected) in [
+            ("down_modules.0.0.blocks.0.block.0.weight", vec![256, 2, 5]),
+            ("down_modules.0.0.blocks.0.block.1.weight", vec![256]),
+            ("down_modules.0.0.cond_encoder.1.weight", vec![512, 10]),
+            ("down_modules.0.0.residual_conv.weight", vec![256, 2, 1]),
+            ("down_modules.1.2.conv.weight", vec![512, 512, 3]),
+            ("mid_modules.1.blocks.1.block.0.weight", vec![1024, 1024, 5]),
+            ("up_modules.0.0.blocks.0.block.0.weight", vec![512, 2048, 5]),
+            ("up_modules.1.2.conv.weight", vec![256, 256, 4]),
+            ("final_conv.0.block.1.bias", vec![256]),
+            ("final_conv.1.weight", vec![2, 256, 1]),
+        ] {
+            assert_eq!(shape_of(name), Some(expected), "{name}");
+        }
+        assert_eq!(shape_of("down_modules.2.2.conv.weight"), None);
+        assert_eq!(shape_of("mid_modules.0.residual_conv.weight"), None);
+    }
+}

@@ -1,0 +1,334 @@
+//! Candidates from a trained generator, the same bits at any thread count.
+//!
+//! Latent i of a decision comes from the stream of (seed, `Latent`, episode, step, i), so candidate i is the same for
+//! any N. On a processor libtorch's results depend on its thread count and on the number of rows of a batch;
+//! therefore every worker runs one libtorch thread, each observation is encoded alone (one row), and its candidates
+//! are generated in micro-batches of exactly [`MICRO_BATCH`] rows, candidate i in row i mod 16 of batch ⌊i / 16⌋, the
+//! last one padded with zeros. Neither N, nor the other observations, nor the number of workers can then be seen in
+//! the result. On CUDA everything is one batch, repeatable for the same B and N.
+
+use crate::checkpoint::{Checkpoint, CheckpointConfig};
+use crate::device::worker_start;
+use crate::method::{self, Method};
+use crate::network::{ChunkShape, Conditioning, Network};
+use crate::{Error, Result};
+use imle_configs::seed::{Purpose, fill_normal, stream};
+use rayon::prelude::*;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tch::{Device, Tensor};
+
+/// Rows of a micro-batch.
+pub const MICRO_BATCH: usize = 16;
+
+/// Which decision a set of candidates is for: it keys their latents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LatentKey {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Episode index.
+    pub episode: u64,
+    /// Control step within the episode.
+    pub step: u64,
+}
+
+/// Draws chunks from a checkpoint; shared by all threads.
+pub struct Sampler {
+    config: CheckpointConfig,
+    shape: ChunkShape,
+    method: &'static dyn Method,
+    device: Device,
+    /// One a worker: tensors may move between threads but not be shared by them.
+    workers: Vec<Mutex<Worker>>,
+}
+
+struct Worker {
+    network: Box<dyn Network>,
+    /// Latents, then normalised chunks, of a micro-batch; one observation history.
+    chunks: Vec<f32>,
+    observation: Vec<f32>,
+}
+
+impl Sampler {
+    /// For a pool of `workers` threads (at least 1 is made); weights are shared, not copied. On CUDA one worker is
+    /// made whatever the number.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if memory runs out.
+    pub fn new(checkpoint: &Checkpoint, workers: usize, device: Device) -> Result<Self> {
+        let config = checkpoint.config().clone();
+        let flat = Tensor::f_from_slice(checkpoint.weights())?.f_to_device(device)?;
+        let shape = config.shape();
+        let count = if device == Device::Cpu { workers.max(1) } else { 1 };
+        let worker = || -> Result<Mutex<Worker>> {
+            let network = tch::no_grad(|| config.network.build(&shape, checkpoint.table(), &flat))?;
+            let chunks = vec![0.0; MICRO_BATCH * shape.chunk()];
+            Ok(Mutex::new(Worker { network, chunks, observation: vec![0.0; shape.observation] }))
+        };
+        let workers = (0..count).map(|_| worker()).collect::<Result<_>>()?;
+        Ok(Self { method: method::by_name(&config.method)?, config, shape, device, workers })
+    }
+
+    /// The configuration of the checkpoint it draws from.
+    pub fn config(&self) -> &CheckpointConfig {
+        &self.config
+    }
+
+    /// Sizes of observation history and chunk.
+    pub fn shape(&self) -> ChunkShape {
+        self.shape
+    }
+
+    /// Draws `n` candidates for each of B decisions.
+    ///
+    /// `observations` (B, T_obs, O) raw, oldest first; `keys` (B); `out` (B, n, T_pred, A) raw. Chunks are not
+    /// clamped to the range of the data.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for slices of the wrong size or an observation that is not finite; [`Error::Torch`].
+    pub fn sample(
+        &self,
+        pool: &rayon::ThreadPool,
+        observations: &[f32],
+        keys: &[LatentKey],
+        n: usize,
+        out: &mut [f32],
+    ) -> Result<()> {
+        self.draw(pool, observations, keys.len(), n, out, &|b, i, latent| {
+            let key = keys[b];
+            fill_normal(&mut stream(key.seed, Purpose::Latent, key.episode, key.step, i as u64), latent);
+        })
+    }
+
+    /// As [`sample`](Self::sample), with the latents given: `latents` (B, n, T_pred, A).
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn sample_latents(
+        &self,
+        pool: &rayon::ThreadPool,
+        observations: &[f32],
+        latents: &[f32],
+        n: usize,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let chunk = self.shape.chunk();
+        let decisions = observations.len() / self.shape.observation;
+        if latents.len() != decisions * n * chunk {
+            return Err(wrong_size("latents", format!("({decisions}, {n}, {chunk})"), latents.len()));
+        }
+        self.draw(pool, observations, decisions, n, out, &|b, i, latent| {
+            latent.copy_from_slice(&latents[(b * n + i) * chunk..][..chunk]);
+        })
+    }
+
+    fn draw(
+        &self,
+        pool: &rayon::ThreadPool,
+        observations: &[f32],
+        decisions: usize,
+        n: usize,
+        out: &mut [f32],
+        latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
+    ) -> Result<()> {
+        let (o, chunk) = (self.shape.observation, self.shape.chunk());
+        if observations.len() != decisions * o {
+            return Err(wrong_size("observations", format!("({decisions}, {o})"), observations.len()));
+        }
+        if out.len() != decisions * n * chunk {
+            return Err(wrong_size("out", format!("({decisions}, {n}, {chunk})"), out.len()));
+        }
+        if let Some(at) = observations.iter().position(|x| !x.is_finite()) {
+            let found = format!("{} at {} of decision {}", observations[at], at % o, at / o);
+            return Err(Error::argument("Sampler::sample", "observations", "finite values", found));
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        match self.device {
+            Device::Cpu => pool.install(|| self.draw_in_micro_batches(observations, n, out, latent)),
+            _ => self.draw_at_once(observations, n, out, latent),
+        }
+    }
+
+    /// The calling thread's worker; its lock is contended only if the pool has more threads than there are workers.
+    fn worker(&self) -> MutexGuard<'_, Worker> {
+        worker_start(0);
+        let index = rayon::current_thread_index().unwrap_or(0) % self.workers.len();
+        // A worker holds nothing that a panic could leave half-done: its buffers are filled anew each time.
+        self.workers[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draw_in_micro_batches(
+        &self,
+        observations: &[f32],
+        n: usize,
+        out: &mut [f32],
+        latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
+    ) -> Result<()> {
+        let chunk = self.shape.chunk();
+        let encoded: Vec<Mutex<Conditioning>> = observations
+            .par_chunks_exact(self.shape.observation)
+            .with_max_len(1)
+            .map(|observation| Ok(Mutex::new(self.worker().encode(self, observation)?)))
+            .collect::<Result<_>>()?;
+        let decisions = out.chunks_exact_mut(n * chunk).enumerate();
+        let tasks: Vec<_> = decisions
+            .flat_map(|(b, out)| out.chunks_mut(MICRO_BATCH * chunk).enumerate().map(move |(i, out)| (b, i, out)))
+            .collect();
+        tasks.into_par_iter().with_max_len(1).try_for_each(|(b, i, out)| {
+            let conditioning = encoded[b].lock().unwrap_or_else(PoisonError::into_inner).shallow_clone();
+            self.worker().generate(self, &conditioning, out, &|row, z| latent(b, i * MICRO_BATCH + row, z))
+        })
+    }
+
+    fn draw_at_once(
+        &self,
+        observations: &[f32],
+        n: usize,
+        out: &mut [f32],
+        latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
+    ) -> Result<()> {
+        let chunk = self.shape.chunk();
+        let decisions = observations.len() / self.shape.observation;
+        for (row, z) in out.chunks_exact_mut(chunk).enumerate() {
+            latent(row / n, row % n, z);
+        }
+        let mut normalized = observations.to_vec();
+        self.config.normalizers.observation.normalize(&mut normalized);
+        let (b, n) = (decisions as i64, n as i64);
+        let sizes = [b, n, self.shape.prediction as i64, self.shape.action as i64];
+        tch::no_grad(|| -> Result<()> {
+            let worker = self.worker();
+            let o = Tensor::f_from_slice(&normalized)?.f_view([b, -1])?.f_to_device(self.device)?;
+            let conditioning = worker.network.condition(&o)?;
+            let z = Tensor::f_from_slice(out)?.f_view(sizes)?.f_to_device(self.device)?;
+            let chunks = self.method.generate(worker.network.as_ref(), &z, &conditioning)?;
+            chunks.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(out, out.len())?;
+            Ok(())
+        })?;
+        self.config.normalizers.action.denormalize(out);
+        Ok(())
+    }
+}
+
+impl Worker {
+    /// One observation history (T_obs · O), raw, as one row of conditioning.
+    fn encode(&mut self, sampler: &Sampler, observation: &[f32]) -> Result<Conditioning> {
+        self.observation.copy_from_slice(observation);
+        sampler.config.normalizers.observation.normalize(&mut self.observation);
+        tch::no_grad(|| self.network.condition(&Tensor::f_from_slice(&self.observation)?.f_view([1, -1])?))
+    }
+
+    /// Fills `out` (up to 16 chunks) from the latents of its rows.
+    fn generate(
+        &mut self,
+        sampler: &Sampler,
+        conditioning: &Conditioning,
+        out: &mut [f32],
+        latent: &dyn Fn(usize, &mut [f32]),
+    ) -> Result<()> {
+        let shape = sampler.shape;
+        let rows = out.len() / shape.chunk();
+        for (row, z) in self.chunks.chunks_exact_mut(shape.chunk()).enumerate() {
+            if row < rows { latent(row, z) } else { z.fill(0.0) }
+        }
+        tch::no_grad(|| -> Result<()> {
+            let sizes = [1, MICRO_BATCH as i64, shape.prediction as i64, shape.action as i64];
+            let z = Tensor::f_from_slice(&self.chunks)?.f_view(sizes)?;
+            let chunks = sampler.method.generate(self.network.as_ref(), &z, conditioning)?.f_contiguous()?;
+            Ok(chunks.f_copy_data(&mut self.chunks, chunks.numel())?)
+        })?;
+        out.copy_from_slice(&self.chunks[..out.len()]);
+        sampler.config.normalizers.action.denormalize(out);
+        Ok(())
+    }
+}
+
+fn wrong_size(what: &'static str, expected: String, found: usize) -> Error {
+    Error::argument("Sampler::sample", what, expected, format!("{found} values"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::NetworkConfig;
+    use crate::toy;
+
+    fn pool(threads: usize) -> rayon::ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build().unwrap()
+    }
+
+    fn checkpoints() -> Vec<Checkpoint> {
+        let mlp = toy::checkpoint(5, 3, 1);
+        let with = |network: NetworkConfig, horizons| {
+            let mut config = mlp.config().clone();
+            (config.network, config.horizons) = (network, horizons);
+            let table = config.network.parameters(&config.shape()).unwrap();
+            Checkpoint::new(config, table.initial(4)).unwrap()
+        };
+        let wide = with(NetworkConfig::default(), Default::default());
+        let unet = NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32], ..NetworkConfig::default() };
+        let unet = with(unet, Default::default());
+        vec![mlp, wide, unet]
+    }
+
+    fn sample(sampler: &Sampler, pool: &rayon::ThreadPool, which: &[usize], n: usize) -> Vec<f32> {
+        let o = sampler.shape().observation;
+        let observations: Vec<f32> =
+            which.iter().flat_map(|b| (0..o).map(move |i| ((b * o + i) as f32).sin())).collect();
+        let keys: Vec<_> = which.iter().map(|b| LatentKey { seed: 9, episode: *b as u64, step: 3 }).collect();
+        let mut out = vec![f32::NAN; which.len() * n * sampler.shape().chunk()];
+        sampler.sample(pool, &observations, &keys, n, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn bits_depend_on_neither_threads_nor_number_nor_company() {
+        let (one, two) = (pool(1), pool(2));
+        for checkpoint in checkpoints() {
+            let sampler = Sampler::new(&checkpoint, 2, Device::Cpu).unwrap();
+            let chunk = sampler.shape().chunk();
+            let all = sample(&sampler, &one, &(0..19).collect::<Vec<_>>(), 37);
+            assert!(all.iter().all(|x| x.is_finite()));
+            assert_eq!(all, sample(&sampler, &two, &(0..19).collect::<Vec<_>>(), 37));
+            for b in [0, 7, 18] {
+                let alone = &all[b * 37 * chunk..][..37 * chunk];
+                assert_eq!(alone, sample(&sampler, &two, &[b], 37));
+                assert_eq!(alone[..5 * chunk], sample(&sampler, &two, &[b], 5));
+                assert_eq!(alone[..chunk], sample(&sampler, &one, &[b], 1));
+                assert_eq!(alone, &sample(&sampler, &two, &[3, b], 37)[37 * chunk..]);
+            }
+            assert_ne!(all[..chunk], all[chunk..2 * chunk]);
+        }
+    }
+
+    #[test]
+    fn given_latents_are_used() {
+        let sampler = Sampler::new(&toy::checkpoint(5, 3, 1), 1, Device::Cpu).unwrap();
+        let (pool, chunk) = (pool(1), sampler.shape().chunk());
+        let mut latents = vec![0.0; 2 * chunk];
+        for (i, z) in latents.chunks_exact_mut(chunk).enumerate() {
+            fill_normal(&mut stream(9, Purpose::Latent, 0, 3, i as u64), z);
+        }
+        let observation: Vec<f32> = (0..10).map(|i| (i as f32).sin()).collect();
+        let mut out = vec![0.0; 2 * chunk];
+        sampler.sample_latents(&pool, &observation, &latents, 2, &mut out).unwrap();
+        assert_eq!(out, sample(&sampler, &pool, &[0], 2));
+        assert!(sampler.sample_latents(&pool, &observation, &latents, 3, &mut out).is_err());
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        let sampler = Sampler::new(&toy::checkpoint(5, 3, 1), 1, Device::Cpu).unwrap();
+        let pool = pool(1);
+        let mut out = vec![0.0; sampler.shape().chunk()];
+        let key = [LatentKey::default()];
+        let short = sampler.sample(&pool, &[0.0; 9], &key, 1, &mut out).unwrap_err().to_string();
+        assert!(short.contains("observations: expected (1, 10)"), "{short}");
+        let wide = sampler.sample(&pool, &[0.0; 10], &key, 2, &mut out).unwrap_err().to_string();
+        assert!(wide.contains("out: expected (1, 2, 12)"), "{wide}");
+        let mut observation = [0.0; 10];
+        observation[4] = f32::INFINITY;
+        assert!(sampler.sample(&pool, &observation, &key, 1, &mut out).unwrap_err().to_string().contains("inf at 4"));
+    }
+}

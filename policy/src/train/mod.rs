@@ -1,0 +1,26 @@
+//! Training: one loop for imitation and fine-tuning, exact to the bit on resume.
+//!
+//! ```text
+//! per step:  batch ← source(seed, step)     normalised on the host
+//!            loss  ← method(network, batch) clip gradient to grad_clip
+//!            AdamW (cosine schedule with warm-up), moving average of the weights
+//! ```
+//!
+//! [`Trainer`] is one training in memory, a step at a time, for algorithms with a loop of their own; [`train`] drives
+//! it to the end, writing logs, evaluations and checkpoints. The output folder is itself the checkpoint, with
+//! `metrics.jsonl`, TensorBoard events, `best/` (the checkpoint of the best evaluation) and `training_state/` beside.
+
+mod observer;
+mod optimizer;
+mod run;
+mod settings;
+mod state;
+#[cfg(test)]
+mod tests;
+mod trainer;
+
+pub use observer::{EvalPoint, TrainMetrics, TrainObserver};
+pub use run::{BEST_FOLDER, Best, Outcome, Start, train};
+pub use settings::TrainSettings;
+pub use state::{STATE_FOLDER, saved_settings};
+pub use trainer::{Counters, Fresh, StepReport, Trainer};

@@ -1,0 +1,89 @@
+//! What a training tells and asks its caller.
+
+use crate::sampler::Sampler;
+
+/// One line of the log: means over the steps since the last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainMetrics {
+    /// Steps done.
+    pub step: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// `train/loss`: for `imle` the mean distance per element of assigned candidates, normalised units.
+    pub loss: f64,
+    /// `train/grad_norm`: before clipping.
+    pub grad_norm: f64,
+    /// `train/learning_rate` of the last step.
+    pub learning_rate: f64,
+    /// `train/…`: the method's own figures (`survivor_share`, `nearest`, `nearest_unrejected`, `dropped`).
+    pub parts: Vec<(&'static str, f64)>,
+    /// `train/skipped_steps`: so far, for a loss or gradient that was not finite.
+    pub skipped: u64,
+    /// `train/empty_steps`: so far, because nothing survived.
+    pub empty: u64,
+    /// `time/steps_per_second`: since the last line, evaluations and checkpoints left out.
+    pub steps_per_second: f64,
+}
+
+impl TrainMetrics {
+    /// The figures by their names in the log.
+    pub fn figures(&self) -> Vec<(String, f64)> {
+        let mut figures = vec![
+            ("train/loss".to_string(), self.loss),
+            ("train/grad_norm".to_string(), self.grad_norm),
+            ("train/learning_rate".to_string(), self.learning_rate),
+        ];
+        figures.extend(self.parts.iter().map(|(name, value)| (format!("train/{name}"), *value)));
+        figures.extend([
+            ("train/skipped_steps".to_string(), self.skipped as f64),
+            ("train/empty_steps".to_string(), self.empty as f64),
+            ("time/steps_per_second".to_string(), self.steps_per_second),
+        ]);
+        figures
+    }
+}
+
+/// What an evaluation found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EvalPoint {
+    /// `eval/success_rate`, 0 to 1; the best one's checkpoint is kept.
+    pub success_rate: f64,
+    /// `eval/episodes`: how many it rests on.
+    pub episodes: u64,
+    /// More figures by their full names (`eval/mean_reward`).
+    pub figures: Vec<(String, f64)>,
+}
+
+/// The caller's side of a training. This crate has no simulator: evaluation is a callback.
+pub trait TrainObserver {
+    /// A line was logged.
+    fn logged(&mut self, metrics: &TrainMetrics) {
+        let _ = metrics;
+    }
+
+    /// Evaluates the averaged weights after `step` steps; `None` if there is nothing to evaluate with.
+    ///
+    /// # Errors
+    /// Any error ends the training, after a checkpoint.
+    fn evaluate(
+        &mut self,
+        step: u64,
+        sampler: &Sampler,
+    ) -> Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
+        let _ = (step, sampler);
+        Ok(None)
+    }
+
+    /// Worker threads that [`evaluate`](Self::evaluate) will sample on.
+    fn workers(&self) -> usize {
+        1
+    }
+
+    /// Whether to stop now (Ctrl-C); asked after every step. A checkpoint is written first.
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+/// Watches nothing, evaluates nothing.
+impl TrainObserver for () {}

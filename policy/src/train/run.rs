@@ -1,0 +1,264 @@
+//! The loop around a [`Trainer`]: logs, evaluations, checkpoints, and stopping.
+
+use super::observer::{EvalPoint, TrainMetrics, TrainObserver};
+use super::settings::TrainSettings;
+use super::state;
+use super::trainer::{Fresh, StepReport, Trainer};
+use crate::checkpoint::Checkpoint;
+use crate::metrics::RunLog;
+use crate::sampler::Sampler;
+use crate::targets::TargetSource;
+use crate::{Error, Result};
+use imle_configs::files;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tch::Device;
+
+/// Name of the folder with the checkpoint of the best evaluation.
+pub const BEST_FOLDER: &str = "best";
+
+/// Steps in a row with a loss or gradient that is not finite after which training gives up.
+const PATIENCE: u64 = 5;
+
+/// Where a training starts.
+#[derive(Debug)]
+pub enum Start<'a> {
+    /// From fresh weights; the output folder must be empty or not there.
+    Fresh(Fresh),
+    /// From a checkpoint's weights; the output folder must be empty or not there.
+    Checkpoint {
+        /// The weights, network, horizons and normalisers to start from.
+        checkpoint: &'a Checkpoint,
+        /// What is learned from, for the provenance.
+        data: String,
+    },
+    /// From the state in the output folder.
+    Resume,
+}
+
+/// The best evaluation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Step of the evaluation.
+    pub step: u64,
+    /// Its success rate.
+    pub success_rate: f64,
+}
+
+/// How a training ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// Steps done in all.
+    pub step: u64,
+    /// Whether it was stopped before the last step; a checkpoint has been written.
+    pub interrupted: bool,
+    /// The last line of the log of this call.
+    pub metrics: Option<TrainMetrics>,
+    /// The last evaluation of this call.
+    pub evaluation: Option<EvalPoint>,
+    /// The best evaluation, earlier calls included; its checkpoint is in `best/`.
+    pub best: Option<Best>,
+}
+
+/// Trains to the last step or until the observer says stop; `out` becomes the checkpoint's folder.
+///
+/// # Errors
+/// [`Error::Config`] for bad settings or places; [`Error::NonFinite`] after five steps in a row whose loss or
+/// gradient was not finite; [`Error::Evaluation`]; [`Error::Torch`].
+pub fn train(
+    settings: &TrainSettings,
+    device: Device,
+    start: Start<'_>,
+    source: &dyn TargetSource,
+    out: &Path,
+    observer: &mut dyn TrainObserver,
+) -> Result<Outcome> {
+    settings.check()?;
+    let (trainer, best) = match start {
+        Start::Fresh(fresh) => (Trainer::fresh(settings, &fresh, device)?, None),
+        Start::Checkpoint { checkpoint, data } => {
+            (Trainer::from_checkpoint(settings, checkpoint, &data, device)?, None)
+        }
+        Start::Resume => {
+            let (trainer, best) = state::load(out, settings, device)?;
+            let log = RunLog::resume(out, trainer.counters().step)?;
+            return with_threads(settings.threads, || Run::new(trainer, log, best, out, observer).go(source));
+        }
+    };
+    files::create_output_folder(out)?;
+    let log = RunLog::create(out)?;
+    with_threads(settings.threads, || Run::new(trainer, log, best, out, observer).go(source))
+}
+
+/// Runs `f` with `threads` libtorch threads (0: as they are) and puts the old number back.
+fn with_threads<T>(threads: usize, f: impl FnOnce() -> T) -> T {
+    let old = tch::get_num_threads();
+    let wanted = i32::try_from(threads).unwrap_or(old);
+    if wanted == 0 || wanted == old {
+        return f();
+    }
+    tch::set_num_threads(wanted);
+    let result = f();
+    tch::set_num_threads(old);
+    result
+}
+
+struct Run<'a> {
+    trainer: Trainer,
+    log: RunLog,
+    out: &'a Path,
+    observer: &'a mut dyn TrainObserver,
+    window: Window,
+    outcome: Outcome,
+    saved_at: Option<u64>,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        trainer: Trainer,
+        log: RunLog,
+        best: Option<Best>,
+        out: &'a Path,
+        observer: &'a mut dyn TrainObserver,
+    ) -> Self {
+        let outcome = Outcome { step: trainer.counters().step, best, ..Outcome::default() };
+        Self { trainer, log, out, observer, window: Window::default(), outcome, saved_at: None }
+    }
+
+    fn go(mut self, source: &dyn TargetSource) -> Result<Outcome> {
+        let settings = self.trainer.settings().clone();
+        while self.outcome.step < settings.steps {
+            let began = Instant::now();
+            let report = self.trainer.step(source)?;
+            self.window.add(report, began.elapsed());
+            let counters = self.trainer.counters();
+            self.outcome.step = counters.step;
+            if counters.skipped_in_a_row >= PATIENCE {
+                return self.give_up();
+            }
+            let last = counters.step >= settings.steps;
+            let due = |every: u64| last || (every > 0 && counters.step.is_multiple_of(every));
+            if due(settings.log_every) {
+                self.write_line(settings.steps)?;
+            }
+            if due(settings.evaluate_every) {
+                self.evaluate()?;
+            }
+            if due(settings.checkpoint_every) {
+                self.save()?;
+            }
+            if !last && self.observer.should_stop() {
+                self.save()?;
+                self.outcome.interrupted = true;
+                break;
+            }
+        }
+        Ok(self.outcome)
+    }
+
+    fn write_line(&mut self, steps: u64) -> Result<()> {
+        let counters = self.trainer.counters();
+        let metrics = TrainMetrics {
+            step: counters.step,
+            steps,
+            skipped: counters.skipped,
+            empty: counters.empty,
+            ..std::mem::take(&mut self.window).means()
+        };
+        self.log.log(metrics.step, &metrics.figures())?;
+        self.observer.logged(&metrics);
+        self.outcome.metrics = Some(metrics);
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<()> {
+        let step = self.trainer.counters().step;
+        let checkpoint = self.trainer.checkpoint()?;
+        let sampler = Sampler::new(&checkpoint, self.observer.workers(), self.trainer.device())?;
+        let point = match self.observer.evaluate(step, &sampler) {
+            Ok(None) => return Ok(()),
+            Ok(Some(point)) => point,
+            Err(error) => {
+                self.save()?;
+                let reason = error.to_string().lines().next().unwrap_or_default().to_string();
+                return Err(Error::Evaluation { step, reason });
+            }
+        };
+        let mut figures = vec![
+            ("eval/success_rate".to_string(), point.success_rate),
+            ("eval/episodes".to_string(), point.episodes as f64),
+        ];
+        figures.extend(point.figures.iter().cloned());
+        self.log.log(step, &figures)?;
+        if self.outcome.best.is_none_or(|best| point.success_rate > best.success_rate) {
+            checkpoint.save(&self.out.join(BEST_FOLDER))?;
+            self.outcome.best = Some(Best { step, success_rate: point.success_rate });
+        }
+        self.outcome.evaluation = Some(point);
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let step = self.trainer.counters().step;
+        if self.saved_at != Some(step) {
+            state::save(&self.trainer, self.out, self.outcome.best.as_ref())?;
+            self.saved_at = Some(step);
+        }
+        Ok(())
+    }
+
+    /// Skipped steps change nothing, so what is in memory is the last good state: it is saved if nothing was yet.
+    fn give_up(mut self) -> Result<Outcome> {
+        if !self.out.join(crate::checkpoint::CONFIG_FILE).exists() {
+            self.save()?;
+        }
+        let counters = self.trainer.counters();
+        let count = counters.skipped_in_a_row;
+        Err(Error::NonFinite { step: counters.step, count, folder: self.out.to_path_buf() })
+    }
+}
+
+/// Sums over the steps since the last line of the log.
+#[derive(Default)]
+struct Window {
+    steps: u64,
+    losses: u64,
+    loss: f64,
+    grad_norm: f64,
+    learning_rate: f64,
+    parts: Vec<(&'static str, f64)>,
+    time: Duration,
+}
+
+impl Window {
+    fn add(&mut self, report: StepReport, time: Duration) {
+        self.steps += 1;
+        self.time += time;
+        self.learning_rate = report.learning_rate;
+        if let (Some(loss), true) = (report.loss, report.updated) {
+            self.losses += 1;
+            self.loss += loss;
+            self.grad_norm += report.grad_norm;
+        }
+        for (name, value) in report.parts {
+            match self.parts.iter_mut().find(|(n, _)| *n == name) {
+                Some((_, sum)) => *sum += value,
+                None => self.parts.push((name, value)),
+            }
+        }
+    }
+
+    /// The means; a loss of NaN if no step had one.
+    fn means(self) -> TrainMetrics {
+        let (steps, losses) = (self.steps.max(1) as f64, self.losses as f64);
+        TrainMetrics {
+            loss: self.loss / losses,
+            grad_norm: self.grad_norm / losses,
+            learning_rate: self.learning_rate,
+            parts: self.parts.into_iter().map(|(name, sum)| (name, sum / steps)).collect(),
+            steps_per_second: self.steps as f64 / self.time.as_secs_f64().max(1e-9),
+            ..TrainMetrics::default()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The settings of a training.
+
+use crate::checkpoint::check_horizons;
+use crate::network::NetworkConfig;
+use crate::{Result, method};
+use imle_configs::{Error as ConfigError, spec::Horizons};
+use serde::{Deserialize, Serialize};
+
+/// Everything that shapes a training; loaded with `imle_configs::settings::load`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainSettings {
+    /// How to train, a name of [`method::NAMES`].
+    pub method: String,
+    /// Training steps; the learning rate reaches 0 at the last.
+    pub steps: u64,
+    /// States a step (B).
+    pub batch_size: usize,
+    /// Latents a state (m): how many candidates a target chooses its nearest from. The paper's 20.
+    pub samples: usize,
+    /// Candidates within this distance of a target are rejected: root mean square per element, normalised units. The
+    /// paper's 0.03 over a whole chunk is 0.003 to 0.005 here.
+    pub epsilon: f64,
+    /// Highest learning rate. The paper's 1e-4 suits its U-Net; the MLP takes more.
+    pub learning_rate: f64,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f64,
+    /// Steps over which the learning rate rises linearly from 0.
+    pub warmup_steps: u64,
+    /// Largest norm of the gradient; longer ones are scaled down to it.
+    pub grad_clip: f64,
+    /// Power p of the moving average of the weights: decay = 1 − (1 + updates)^(−p).
+    pub ema_power: f64,
+    /// Largest decay of the moving average.
+    pub ema_max: f64,
+    /// Steps between evaluations; 0 for none but the last.
+    pub evaluate_every: u64,
+    /// Steps between checkpoints; 0 for none but the last.
+    pub checkpoint_every: u64,
+    /// Steps between lines of the log.
+    pub log_every: u64,
+    /// Seed of weights, batches and latents. Below 2^63, TOML's largest integer.
+    pub seed: u64,
+    /// libtorch's threads; 0 leaves them as they are. Results are identical only at the same number.
+    pub threads: usize,
+    /// T_obs, T_pred, T_act.
+    pub horizons: Horizons,
+    /// The network.
+    pub network: NetworkConfig,
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        Self {
+            method: "imle".into(),
+            steps: 20_000,
+            batch_size: 128,
+            samples: 20,
+            epsilon: 0.005,
+            learning_rate: 5e-4,
+            weight_decay: 1e-6,
+            warmup_steps: 500,
+            grad_clip: 1.0,
+            ema_power: 0.75,
+            ema_max: 0.9999,
+            evaluate_every: 0,
+            checkpoint_every: 2_000,
+            log_every: 100,
+            seed: 0,
+            threads: 0,
+            horizons: Horizons::default(),
+            network: NetworkConfig::default(),
+        }
+    }
+}
+
+impl TrainSettings {
+    /// Checks every value that does not depend on the data.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] naming the key.
+    pub fn check(&self) -> Result<()> {
+        let bad = |key: &str, expected: &str, found: String| {
+            Err(ConfigError::unexpected(format!("settings: {key}"), expected, found).into())
+        };
+        method::by_name(&self.method).map_err(|e| e.in_file("settings"))?;
+        check_horizons(&self.horizons, "settings")?;
+        for (key, value) in [("steps", self.steps), ("log_every", self.log_every)] {
+            if value == 0 {
+                return bad(key, "at least 1", "0".into());
+            }
+        }
+        for (key, value) in [("batch_size", self.batch_size), ("samples", self.samples)] {
+            if !(1..=1 << 20).contains(&value) {
+                return bad(key, "1 to 1048576", value.to_string());
+            }
+        }
+        for (key, value) in [
+            ("epsilon", self.epsilon),
+            ("learning_rate", self.learning_rate),
+            ("weight_decay", self.weight_decay),
+            ("ema_power", self.ema_power),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return bad(key, "a number of at least 0", value.to_string());
+            }
+        }
+        if !(self.grad_clip.is_finite() && self.grad_clip > 0.0) {
+            return bad("grad_clip", "a number above 0", self.grad_clip.to_string());
+        }
+        if !(0.0..1.0).contains(&self.ema_max) {
+            return bad("ema_max", "at least 0 and below 1", self.ema_max.to_string());
+        }
+        Ok(())
+    }
+
+    /// The first key in which `self` and `other` differ, of those that change what is learned.
+    pub(super) fn first_difference(&self, other: &Self) -> Option<(String, String, String)> {
+        const FREE: [&str; 4] = ["evaluate_every", "checkpoint_every", "log_every", "threads"];
+        let json = |s: &Self| match serde_json::to_value(s) {
+            Ok(serde_json::Value::Object(map)) => map,
+            _ => serde_json::Map::new(),
+        };
+        let (mine, theirs) = (json(self), json(other));
+        let differs = mine.iter().find(|(key, value)| !FREE.contains(&key.as_str()) && theirs.get(*key) != Some(value));
+        let text = |v: Option<&serde_json::Value>| v.map_or("none".into(), ToString::to_string);
+        differs.map(|(key, value)| (key.clone(), value.to_string(), text(theirs.get(key))))
+    }
+
+    /// The learning rate of 0-based `step`: a linear rise over `warmup_steps`, then a cosine down to 0 at `steps`.
+    pub(super) fn rate_at(&self, step: u64) -> f64 {
+        if step < self.warmup_steps {
+            return self.learning_rate * (step + 1) as f64 / self.warmup_steps as f64;
+        }
+        let span = self.steps.saturating_sub(self.warmup_steps).max(1) as f64;
+        let part = ((step - self.warmup_steps) as f64 / span).min(1.0);
+        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * part).cos())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imle_configs::settings::load;
+
+    #[test]
+    fn the_rate_rises_and_falls() {
+        let s = TrainSettings { steps: 1000, warmup_steps: 100, learning_rate: 1.0, ..Default::default() };
+        assert!((s.rate_at(0) - 0.01).abs() < 1e-12 && (s.rate_at(99) - 1.0).abs() < 1e-12);
+        assert!((s.rate_at(550) - 0.5).abs() < 1e-12 && s.rate_at(999) < 1e-4 && s.rate_at(2000) < 1e-12);
+    }
+
+    #[test]
+    fn settings_load_from_words_and_name_bad_keys() {
+        let s: TrainSettings =
+            load(&TrainSettings::default(), None, &["network.kind=unet".into(), "steps=7".into()]).unwrap();
+        assert_eq!((s.network.kind.as_str(), s.steps), ("unet", 7));
+        s.check().unwrap();
+        let text = |s: TrainSettings| s.check().unwrap_err().to_string();
+        assert!(text(TrainSettings { samples: 0, ..Default::default() }).contains("settings: samples"));
+        assert!(text(TrainSettings { ema_max: 1.0, ..Default::default() }).contains("settings: ema_max"));
+        assert!(text(TrainSettings { epsilon: f64::NAN, ..Default::default() }).contains("settings: epsilon"));
+        let other = TrainSettings { threads: 3, samples: 4, ..Default::default() };
+        assert_eq!(other.first_difference(&TrainSettings::default()).unwrap().0, "samples");
+    }
+}

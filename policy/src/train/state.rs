@@ -1,0 +1,115 @@
+//! The state of a training on disk: what a resume needs to go on as if it had never stopped.
+//!
+//! `training_state/state.json` holds counters, settings and the checkpoint's configuration, and names the
+//! safetensors file beside it with weights, their average and both moments. The tensors are written first under a
+//! new name, then `state.json` is renamed over the old one: at every moment it names a whole file of its own step.
+
+use super::run::Best;
+use super::settings::TrainSettings;
+use super::trainer::{Counters, Trainer, to_host};
+use crate::checkpoint::CheckpointConfig;
+use crate::{Result, weights_file};
+use imle_configs::{Error as ConfigError, files};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use tch::Device;
+
+/// Name of the folder beside a checkpoint.
+pub const STATE_FOLDER: &str = "training_state";
+const STATE_FILE: &str = "state.json";
+const FORMAT: u32 = 1;
+const PARTS: [&str; 4] = ["weights.", "average.", "first_moment.", "second_moment."];
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    format: u32,
+    /// File with the tensors, in the same folder.
+    tensors: String,
+    counters: Counters,
+    settings: TrainSettings,
+    config: CheckpointConfig,
+    best: Option<Best>,
+}
+
+/// Writes the checkpoint into `folder` and the state beside it; `best` is the best evaluation so far.
+pub(super) fn save(trainer: &Trainer, folder: &Path, best: Option<&Best>) -> Result<()> {
+    let checkpoint = trainer.checkpoint()?;
+    let place = folder.join(STATE_FOLDER);
+    std::fs::create_dir_all(&place).map_err(|e| ConfigError::io(&place, "create the folder", e))?;
+    let tensors = format!("state-{:010}.safetensors", trainer.counters.step);
+    let path = place.join(&tensors);
+    let parts = [&trainer.weights, &trainer.average, &trainer.moments.first, &trainer.moments.second];
+    let parts = parts.map(to_host).into_iter().collect::<Result<Vec<_>>>()?;
+    let named: Vec<(&str, &[f32])> = PARTS.iter().copied().zip(parts.iter().map(Vec::as_slice)).collect();
+    let other = |e: String| ConfigError::io(&path, "write", std::io::Error::other(e));
+    let bytes = weights_file::to_bytes(&trainer.table, &named).map_err(other)?;
+    files::write_atomic(&path, |w| w.write_all(&bytes))?;
+    let state = State {
+        format: FORMAT,
+        tensors: tensors.clone(),
+        counters: trainer.counters,
+        settings: trainer.settings.clone(),
+        config: trainer.config.clone(),
+        best: best.cloned(),
+    };
+    let text = serde_json::to_string_pretty(&state).map_err(|e| other(e.to_string()))?;
+    files::write_text(&place.join(STATE_FILE), &text)?;
+    remove_others(&place, &tensors);
+    checkpoint.save(folder)
+}
+
+/// Tensors of earlier steps are of no more use; one that cannot be removed does no harm.
+fn remove_others(folder: &Path, keep: &str) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("state-") && name.ends_with(".safetensors") && name != keep {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The settings with which the training in `folder` was begun: what a resume starts from.
+///
+/// # Errors
+/// [`crate::Error::Config`] if there is no training state, naming the file.
+pub fn saved_settings(folder: &Path) -> Result<TrainSettings> {
+    Ok(read(folder)?.0.settings)
+}
+
+/// The state in `folder` and the name of its file.
+fn read(folder: &Path) -> Result<(State, String)> {
+    let path = folder.join(STATE_FOLDER).join(STATE_FILE);
+    let place = path.display().to_string();
+    let text = files::read_text(&path)?;
+    let json = |e: serde_json::Error| ConfigError::unexpected(&place, "the state of a training", e);
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(json)?;
+    let format = value.get("format").and_then(serde_json::Value::as_u64);
+    if format != Some(u64::from(FORMAT)) {
+        let found = format.map_or("none".into(), |n| n.to_string());
+        return Err(ConfigError::unexpected(format!("{place}: format"), FORMAT, found).into());
+    }
+    Ok((serde_json::from_value(value).map_err(json)?, place))
+}
+
+/// Reads the state beside the checkpoint in `folder`. `settings` must be those it was begun with, but for how often
+/// to log, evaluate and save, and the number of threads.
+pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> Result<(Trainer, Option<Best>)> {
+    let (state, place) = read(folder)?;
+    if let Some((key, found, begun)) = settings.first_difference(&state.settings) {
+        let expected = format!("{begun}, with which the training in {} was begun", folder.display());
+        return Err(ConfigError::unexpected(format!("settings: {key}"), expected, found).into());
+    }
+    state.config.check(&place)?;
+    let table = state.config.network.parameters(&state.config.shape())?;
+    let path = folder.join(STATE_FOLDER).join(&state.tensors);
+    let bytes = std::fs::read(&path).map_err(|e| ConfigError::io(&path, "read", e))?;
+    let parts = weights_file::from_bytes(&table, &PARTS, &path.display().to_string(), &bytes)?;
+    let [weights, average, first, second] = parts.as_slice() else {
+        return Err(ConfigError::unexpected(path.display(), "four sets of tensors", parts.len()).into());
+    };
+    let trainer =
+        Trainer::assemble(settings, state.config, [weights, average], Some([first, second]), state.counters, device)?;
+    Ok((trainer, state.best))
+}

@@ -1,0 +1,215 @@
+//! The training loop on toys: bits on resume, modes by probability, and what happens when things go wrong.
+
+use super::*;
+use crate::checkpoint::Checkpoint;
+use crate::device::worker_start;
+use crate::metrics::METRICS_FILE;
+use crate::network::NetworkConfig;
+use crate::normalizer::{Normalizer, Normalizers};
+use crate::sampler::{LatentKey, Sampler};
+use crate::targets::{TargetShape, TargetSource, WeightedState, WeightedTargets};
+use crate::{Error, toy};
+use imle_configs::spec::Horizons;
+use rand_chacha::ChaCha8Rng;
+use std::cell::Cell;
+use std::path::Path;
+use tch::Device;
+
+fn settings(steps: u64) -> TrainSettings {
+    TrainSettings {
+        steps,
+        batch_size: 32,
+        samples: 10,
+        learning_rate: 2e-3,
+        warmup_steps: 10,
+        log_every: 5,
+        checkpoint_every: 0,
+        seed: 3,
+        threads: 1,
+        horizons: Horizons { observation: 1, prediction: 2, action: 1 },
+        network: NetworkConfig { width: 32, blocks: 2, ..NetworkConfig::default() },
+        ..TrainSettings::default()
+    }
+}
+
+fn fresh() -> Fresh {
+    let range = Normalizer { min: vec![-1.0], max: vec![1.0] };
+    let normalizers = Normalizers { observation: range.clone(), action: range };
+    Fresh { spec: toy::spec(1, 1), normalizers, data: "toy".into() }
+}
+
+/// One observation with the chunk (+1, +1) of probability `p` and (−1, −1) otherwise.
+fn two_modes(p: f64) -> WeightedTargets {
+    let state = |x: f32, probability| WeightedState { observation: vec![0.3], elites: vec![vec![x; 2]], probability };
+    WeightedTargets::new(&[state(1.0, p), state(-1.0, 1.0 - p)]).unwrap()
+}
+
+/// Stops after a number of questions.
+struct StopAfter(Cell<u64>);
+
+impl TrainObserver for StopAfter {
+    fn should_stop(&self) -> bool {
+        self.0.set(self.0.get().saturating_sub(1));
+        self.0.get() == 0
+    }
+}
+
+/// Chunks of the two-mode toy: shares near +1 and near −1.
+fn shares(checkpoint: &Checkpoint) -> (f64, f64) {
+    let sampler = Sampler::new(checkpoint, 1, Device::Cpu).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).start_handler(worker_start).build().unwrap();
+    let mut out = vec![0.0; 2 * 1000];
+    sampler.sample(&pool, &[0.3], &[LatentKey::default()], 1000, &mut out).unwrap();
+    let near = |mode: f32| out.chunks(2).filter(|c| c.iter().all(|x| (x - mode).abs() < 0.3)).count() as f64 / 1000.0;
+    (near(1.0), near(-1.0))
+}
+
+#[test]
+fn sampled_mass_follows_the_probability_of_sampling_a_target() {
+    let dir = tempfile::tempdir().unwrap();
+    let learn = |p: f64, name: &str| {
+        let settings = TrainSettings { epsilon: 0.05, samples: 10, ..settings(1200) };
+        let out = dir.path().join(name);
+        train(&settings, Device::Cpu, Start::Fresh(fresh()), &two_modes(p), &out, &mut ()).unwrap();
+        shares(&Checkpoint::load(&out).unwrap())
+    };
+    let (even, uneven) = (learn(0.5, "even"), learn(0.9, "uneven"));
+    println!("even {even:?} uneven {uneven:?}");
+    assert!(even.0 + even.1 > 0.8 && (even.0 - even.1).abs() < 0.2, "{even:?}");
+    assert!(uneven.0 > even.0 + 0.15 && uneven.1 > 0.01, "{even:?} {uneven:?}");
+}
+
+fn run(settings: &TrainSettings, out: &Path, start: Start<'_>, observer: &mut dyn TrainObserver) -> Outcome {
+    train(settings, Device::Cpu, start, &two_modes(0.5), out, observer).unwrap()
+}
+
+#[test]
+fn n_and_n_steps_are_two_n_steps_to_the_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
+    run(&settings(40), &whole, Start::Fresh(fresh()), &mut ());
+    let stopped = run(&settings(40), &parts, Start::Fresh(fresh()), &mut StopAfter(Cell::new(17)));
+    assert!(stopped.interrupted && stopped.step == 17);
+    assert_ne!(Checkpoint::load(&whole).unwrap(), Checkpoint::load(&parts).unwrap());
+    let saved = saved_settings(&parts).unwrap();
+    assert_eq!(saved, settings(40));
+    let finished = run(&saved, &parts, Start::Resume, &mut ());
+    assert!(!finished.interrupted && finished.step == 40);
+    for file in ["config.json", "model.safetensors", "training_state/state.json"] {
+        assert_eq!(std::fs::read(whole.join(file)).unwrap(), std::fs::read(parts.join(file)).unwrap(), "{file}");
+    }
+    let tensors = "training_state/state-0000000040.safetensors";
+    assert_eq!(std::fs::read(whole.join(tensors)).unwrap(), std::fs::read(parts.join(tensors)).unwrap());
+    assert_eq!(std::fs::read_dir(parts.join(STATE_FOLDER)).unwrap().count(), 2);
+    let steps = |out: &Path| -> Vec<u64> {
+        let text = std::fs::read_to_string(out.join(METRICS_FILE)).unwrap();
+        text.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["step"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(steps(&whole), steps(&parts));
+    // Nothing is left to do: the same again, and no step more.
+    assert_eq!(run(&saved, &parts, Start::Resume, &mut ()).step, 40);
+}
+
+#[test]
+fn other_settings_and_used_folders_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    run(&settings(5), &out, Start::Fresh(fresh()), &mut ());
+    let again = |settings: &TrainSettings, start| {
+        train(settings, Device::Cpu, start, &two_modes(0.5), &out, &mut ()).unwrap_err().to_string()
+    };
+    assert!(again(&settings(5), Start::Fresh(fresh())).contains("exists already"));
+    let text = again(&TrainSettings { samples: 11, ..settings(5) }, Start::Resume);
+    assert!(text.contains("settings: samples: expected 10") && text.contains("found 11"), "{text}");
+    std::fs::write(out.join(STATE_FOLDER).join("state.json"), "{}").unwrap();
+    assert!(again(&settings(5), Start::Resume).contains("state.json: format"));
+    let nowhere = train(&settings(5), Device::Cpu, Start::Resume, &two_modes(0.5), &dir.path().join("no"), &mut ());
+    assert!(nowhere.unwrap_err().to_string().contains("state.json: cannot read"));
+}
+
+/// Good targets until `from`, then targets that are not finite.
+struct Poisoned {
+    from: u64,
+    good: WeightedTargets,
+}
+
+impl TargetSource for Poisoned {
+    fn shape(&self) -> TargetShape {
+        self.good.shape()
+    }
+    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) {
+        self.good.draw(rng, observation, targets, mask);
+    }
+    fn batch(&self, seed: u64, step: u64, size: usize, batch: &mut crate::targets::Batch) {
+        self.good.batch(seed, step, size, batch);
+        if step >= self.from {
+            batch.observations.fill(f32::NAN);
+            batch.targets.fill(f32::NAN);
+        }
+    }
+}
+
+#[test]
+fn poison_stops_training_and_keeps_the_last_good_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let source = Poisoned { from: 12, good: two_modes(0.5) };
+    let settings = TrainSettings { checkpoint_every: 10, ..settings(100) };
+    let error = train(&settings, Device::Cpu, Start::Fresh(fresh()), &source, &out, &mut ()).unwrap_err();
+    assert!(error.to_string().lines().count() == 1 && !error.is_input());
+    match error {
+        // Nothing is assigned where no distance is finite: such steps are empty or skipped, never learned from.
+        Error::NonFinite { step, count, .. } => assert_eq!((step, count), (17, 5)),
+        other => panic!("{other}"),
+    }
+    assert_eq!(Checkpoint::load(&out).unwrap().config().provenance.steps, 10);
+}
+
+struct Graded(Vec<f64>);
+
+impl TrainObserver for Graded {
+    fn evaluate(
+        &mut self,
+        _: u64,
+        sampler: &Sampler,
+    ) -> Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
+        assert_eq!(sampler.shape().chunk(), 2);
+        let success_rate = self.0.pop().ok_or("no more\ngrades")?;
+        Ok(Some(EvalPoint { success_rate, episodes: 10, figures: vec![("eval/mean_reward".into(), 1.0)] }))
+    }
+}
+
+#[test]
+fn the_best_evaluation_is_kept_and_a_failed_one_leaves_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let settings = TrainSettings { evaluate_every: 10, ..settings(30) };
+    let outcome = run(&settings, &out, Start::Fresh(fresh()), &mut Graded(vec![0.3, 0.9, 0.5]));
+    assert_eq!(outcome.best, Some(Best { step: 20, success_rate: 0.9 }));
+    assert_eq!(outcome.evaluation.unwrap().success_rate, 0.3);
+    assert_eq!(Checkpoint::load(&out.join(BEST_FOLDER)).unwrap().config().provenance.steps, 20);
+    assert!(std::fs::read_to_string(out.join(METRICS_FILE)).unwrap().contains("\"eval/mean_reward\":1.0"));
+
+    let failed = dir.path().join("failed");
+    let result = train(&settings, Device::Cpu, Start::Fresh(fresh()), &two_modes(0.5), &failed, &mut Graded(vec![0.1]));
+    assert_eq!(result.unwrap_err().to_string(), "evaluation at step 20: no more");
+    assert_eq!(Checkpoint::load(&failed).unwrap().config().provenance.steps, 20);
+}
+
+#[test]
+fn fine_tuning_starts_from_the_checkpoint_and_resumes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (base, tuned) = (dir.path().join("base"), dir.path().join("tuned"));
+    run(&settings(20), &base, Start::Fresh(fresh()), &mut ());
+    let checkpoint = Checkpoint::load(&base).unwrap();
+    let start = || Start::Checkpoint { checkpoint: &checkpoint, data: "elites".into() };
+    // The network in the settings is another one: the checkpoint's counts.
+    let settings = TrainSettings { network: NetworkConfig::default(), learning_rate: 0.0, ..settings(10) };
+    run(&settings, &tuned, start(), &mut StopAfter(Cell::new(4)));
+    let saved = saved_settings(&tuned).unwrap();
+    assert_eq!(saved.network, checkpoint.config().network);
+    run(&saved, &tuned, Start::Resume, &mut ());
+    let after = Checkpoint::load(&tuned).unwrap();
+    assert_eq!((after.config().provenance.data.as_str(), after.config().provenance.steps), ("elites", 10));
+    assert_eq!(after.weights(), checkpoint.weights());
+}

@@ -1,0 +1,266 @@
+//! One training in memory, a step at a time.
+
+use super::optimizer::{Moments, average_decay, move_average};
+use super::settings::TrainSettings;
+use super::state;
+use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
+use crate::method::{self, LossContext, Method, TensorBatch};
+use crate::network::{ChunkShape, parameters::ParameterTable};
+use crate::normalizer::Normalizers;
+use crate::targets::{Batch, TargetSource};
+use crate::{Error, Result};
+use imle_configs::spec::Spec;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+/// What a training from scratch needs beside its settings and targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fresh {
+    /// The task's observation and action.
+    pub spec: Spec,
+    /// Ranges of the data.
+    pub normalizers: Normalizers,
+    /// The data as the user named it, for the checkpoint's provenance.
+    pub data: String,
+}
+
+/// What has been counted so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Steps taken, skipped ones included.
+    pub step: u64,
+    /// Steps that changed the weights.
+    pub updates: u64,
+    /// Steps skipped for a loss or gradient that was not finite.
+    pub skipped: u64,
+    /// Of those, the last ones in a row.
+    pub skipped_in_a_row: u64,
+    /// Steps without any target to learn from.
+    pub empty: u64,
+}
+
+/// What one step did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepReport {
+    /// The loss; `None` if nothing survived. May be not finite: then the step was skipped.
+    pub loss: Option<f64>,
+    /// Norm of the gradient before clipping; 0 without a loss.
+    pub grad_norm: f64,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// Whether the weights were changed.
+    pub updated: bool,
+    /// The method's figures.
+    pub parts: Vec<(&'static str, f64)>,
+}
+
+/// A training: settings, weights, their moving average, optimiser moments and counters.
+pub struct Trainer {
+    pub(super) settings: TrainSettings,
+    /// The checkpoint's configuration; `provenance` is brought up to date when one is made.
+    pub(super) config: CheckpointConfig,
+    method: &'static dyn Method,
+    shape: ChunkShape,
+    pub(super) table: ParameterTable,
+    device: Device,
+    pub(super) weights: Tensor,
+    pub(super) average: Tensor,
+    pub(super) moments: Moments,
+    pub(super) counters: Counters,
+    batch: Batch,
+}
+
+impl Trainer {
+    /// From scratch: weights from the seed's `Weights` streams.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the setting that does not fit; [`Error::Torch`] if memory runs out.
+    pub fn fresh(settings: &TrainSettings, fresh: &Fresh, device: Device) -> Result<Self> {
+        let config = CheckpointConfig {
+            format: FORMAT,
+            version: imle_configs::VERSION.into(),
+            method: settings.method.clone(),
+            spec: fresh.spec.clone(),
+            horizons: settings.horizons,
+            network: settings.network.clone(),
+            normalizers: fresh.normalizers.clone(),
+            provenance: Provenance { data: fresh.data.clone(), steps: 0, seed: settings.seed },
+        };
+        config.check("settings")?;
+        let weights = config.network.parameters(&config.shape())?.initial(settings.seed);
+        Self::assemble(settings, config, [&weights, &weights], None, Counters::default(), device)
+    }
+
+    /// From a checkpoint's weights, with fresh moments and step 0: fine-tuning. Network, horizons and normalisers are
+    /// the checkpoint's, whatever `settings` says; `data` names what is learned from.
+    ///
+    /// # Errors
+    /// As [`fresh`](Self::fresh).
+    pub fn from_checkpoint(settings: &TrainSettings, start: &Checkpoint, data: &str, device: Device) -> Result<Self> {
+        let mut config = start.config().clone();
+        let settings = TrainSettings { network: config.network.clone(), horizons: config.horizons, ..settings.clone() };
+        config.version = imle_configs::VERSION.into();
+        config.method = settings.method.clone();
+        config.provenance = Provenance { data: data.into(), steps: 0, seed: settings.seed };
+        Self::assemble(&settings, config, [start.weights(), start.weights()], None, Counters::default(), device)
+    }
+
+    /// From all its parts: [weights, average] and [first, second] moments, flat; no moments are zeros.
+    pub(super) fn assemble(
+        settings: &TrainSettings,
+        config: CheckpointConfig,
+        [weights, average]: [&[f32]; 2],
+        moments: Option<[&[f32]; 2]>,
+        counters: Counters,
+        device: Device,
+    ) -> Result<Self> {
+        settings.check()?;
+        config.check("settings")?;
+        let shape = config.shape();
+        let table = config.network.parameters(&shape)?;
+        let tensor = |flat: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(flat)?.f_to_device(device)?) };
+        let weights = tensor(weights)?.f_set_requires_grad(true)?;
+        let moments = match moments {
+            Some([first, second]) => Moments { first: tensor(first)?, second: tensor(second)? },
+            None => {
+                let zeros = || Tensor::f_zeros([table.len() as i64], (Kind::Float, device));
+                Moments { first: zeros()?, second: zeros()? }
+            }
+        };
+        Ok(Self {
+            settings: settings.clone(),
+            method: method::by_name(&config.method)?,
+            config,
+            shape,
+            table,
+            device,
+            weights,
+            average: tensor(average)?,
+            moments,
+            counters,
+            batch: Batch::default(),
+        })
+    }
+
+    /// The device it runs on.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &TrainSettings {
+        &self.settings
+    }
+
+    /// What has been counted so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// One training step on the batch of `source` at this step.
+    ///
+    /// A loss or gradient that is not finite leaves the weights as they are and is counted; the caller decides when
+    /// it has been too often.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the source's sizes do not fit; [`Error::Torch`].
+    pub fn step(&mut self, source: &dyn TargetSource) -> Result<StepReport> {
+        let sizes = source.shape();
+        if (sizes.observation, sizes.chunk) != (self.shape.observation, self.shape.chunk()) || sizes.targets == 0 {
+            let expected =
+                format!("histories of {} and chunks of {} values", self.shape.observation, self.shape.chunk());
+            let found = format!("{} and {}, {} a state", sizes.observation, sizes.chunk, sizes.targets);
+            return Err(Error::argument("Trainer::step", "source", expected, found));
+        }
+        let (seed, step) = (self.settings.seed, self.counters.step);
+        source.batch(seed, step, self.settings.batch_size, &mut self.batch);
+        self.config.normalizers.observation.normalize(&mut self.batch.observations);
+        self.config.normalizers.action.normalize(&mut self.batch.targets);
+        let b = self.settings.batch_size as i64;
+        let batch = TensorBatch {
+            observations: Tensor::f_from_slice(&self.batch.observations)?.f_view([b, -1])?.f_to_device(self.device)?,
+            targets: Tensor::f_from_slice(&self.batch.targets)?
+                .f_view([b, sizes.targets as i64, sizes.chunk as i64])?
+                .f_to_device(self.device)?,
+            mask: &self.batch.mask,
+        };
+        let context = LossContext {
+            seed,
+            step,
+            shape: self.shape,
+            samples: self.settings.samples,
+            epsilon: self.settings.epsilon,
+        };
+        let network = self.config.network.build(&self.shape, &self.table, &self.weights)?;
+        let found = self.method.loss(network.as_ref(), &batch, &context)?;
+
+        self.counters.step += 1;
+        let learning_rate = self.settings.rate_at(step);
+        let mut report = StepReport { loss: None, grad_norm: 0.0, learning_rate, updated: false, parts: found.parts };
+        let Some(loss) = found.loss else {
+            self.counters.empty += 1;
+            return Ok(report);
+        };
+        let value = loss.f_double_value(&[])?;
+        report.loss = Some(value);
+        let mut gradients = Tensor::f_run_backward(&[&loss], &[&self.weights], false, false)?;
+        let gradient = gradients.swap_remove(0);
+        report.grad_norm = gradient.f_norm()?.f_double_value(&[])?;
+        if !(value.is_finite() && report.grad_norm.is_finite()) {
+            self.counters.skipped += 1;
+            self.counters.skipped_in_a_row += 1;
+            return Ok(report);
+        }
+        self.update(gradient, report.grad_norm, learning_rate)?;
+        report.updated = true;
+        Ok(report)
+    }
+
+    fn update(&mut self, mut gradient: Tensor, norm: f64, rate: f64) -> Result<()> {
+        if norm > self.settings.grad_clip {
+            let _ = gradient.f_mul_scalar_(self.settings.grad_clip / norm)?;
+        }
+        self.counters.updates += 1;
+        self.counters.skipped_in_a_row = 0;
+        let updates = self.counters.updates;
+        self.moments.step(&self.weights, &gradient, updates, rate, self.settings.weight_decay)?;
+        let decay = average_decay(updates, self.settings.ema_power, self.settings.ema_max);
+        move_average(&mut self.average, &self.weights, decay)
+    }
+
+    /// The training saved in `folder`, as if it had never stopped; `settings` are [`super::saved_settings`], in which
+    /// only how often to log, evaluate and save and the number of threads may be changed.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming what is missing or differs.
+    pub fn resume(settings: &TrainSettings, folder: &Path, device: Device) -> Result<Self> {
+        Ok(state::load(folder, settings, device)?.0)
+    }
+
+    /// Writes the checkpoint into `folder` and all that [`resume`](Self::resume) needs beside it. Whenever it is
+    /// interrupted, what lies there can be resumed from.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if it cannot be written; [`Error::Argument`] if the weights are not finite.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        state::save(self, folder, None)
+    }
+
+    /// A checkpoint of the averaged weights as they are now.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if they are not finite.
+    pub fn checkpoint(&self) -> Result<Checkpoint> {
+        let mut config = self.config.clone();
+        config.provenance.steps = self.counters.step;
+        Checkpoint::new(config, to_host(&self.average)?)
+    }
+}
+
+/// A flat vector's values.
+pub(super) fn to_host(flat: &Tensor) -> Result<Vec<f32>> {
+    let mut values = vec![0.0; flat.numel()];
+    flat.f_detach()?.f_to_device(Device::Cpu)?.f_copy_data(&mut values, flat.numel())?;
+    Ok(values)
+}

@@ -1,0 +1,71 @@
+//! Safetensors files: flat parameter vectors as named tensors, and back with every tensor checked by name.
+
+use crate::network::parameters::ParameterTable;
+use imle_configs::{Error as ConfigError, Result};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+/// The bytes of a file with the parameters of `table` once for each (prefix, flat vector).
+pub fn to_bytes(table: &ParameterTable, parts: &[(&str, &[f32])]) -> std::result::Result<Vec<u8>, String> {
+    let mut named: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (prefix, flat) in parts {
+        for (parameter, range) in table.ranges() {
+            let values = flat.get(range).ok_or_else(|| format!("`{}` lies past the end", parameter.name))?;
+            let shape = parameter.shape.iter().map(|n| *n as usize).collect();
+            let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+            named.push((format!("{prefix}{}", parameter.name), shape, bytes));
+        }
+    }
+    let views = named
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
+    views.and_then(|views| safetensors::serialize(views, None)).map_err(|e| e.to_string())
+}
+
+/// The flat vectors, one a prefix, in a file called `place`: exactly those tensors, f32, finite.
+///
+/// # Errors
+/// [`ConfigError::Unexpected`] naming the file and the first tensor that is missing, extra, of another shape or type,
+/// or not finite.
+pub fn from_bytes(table: &ParameterTable, prefixes: &[&str], place: &str, bytes: &[u8]) -> Result<Vec<Vec<f32>>> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| {
+        ConfigError::unexpected(place, "a whole safetensors file", format!("{} bytes ({e})", bytes.len()))
+    })?;
+    let mut names: Vec<String> = file.names().iter().map(ToString::to_string).collect();
+    names.sort_unstable();
+    let mut result = Vec::with_capacity(prefixes.len());
+    for prefix in prefixes {
+        let mut flat = vec![0.0f32; table.len()];
+        for (parameter, range) in table.ranges() {
+            let name = format!("{prefix}{}", parameter.name);
+            let shape: Vec<usize> = parameter.shape.iter().map(|n| *n as usize).collect();
+            let expected = format!("a tensor F32 {shape:?}");
+            let key = || format!("{place}: {name}");
+            let view =
+                file.tensor(&name).map_err(|_| ConfigError::unexpected(key(), &expected, "none of that name"))?;
+            if view.dtype() != Dtype::F32 || view.shape() != shape {
+                return Err(ConfigError::unexpected(
+                    key(),
+                    &expected,
+                    format!("{:?} {:?}", view.dtype(), view.shape()),
+                ));
+            }
+            for (value, bytes) in flat[range].iter_mut().zip(view.data().chunks_exact(4)) {
+                *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+                if !value.is_finite() {
+                    return Err(ConfigError::unexpected(key(), "finite weights", value.to_string()));
+                }
+            }
+            if let Ok(index) = names.binary_search(&name) {
+                names.remove(index);
+            }
+        }
+        result.push(flat);
+    }
+    match names.first() {
+        None => Ok(result),
+        Some(extra) => {
+            Err(ConfigError::unexpected(format!("{place}: {extra}"), "only the network's own tensors", "an extra one"))
+        }
+    }
+}
