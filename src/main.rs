@@ -1,2 +1,30 @@
-//! x
-fn main() { println!("{:?} {}", tch::Tensor::from_slice(&[1f32, 2.0]).sum(tch::Kind::Float), 1); }
+//! The `planner` program: propose with a generator, judge with MuJoCo, improve with RL.
+
+mod cli;
+mod failure;
+mod interrupt;
+mod load;
+mod output;
+mod verbs;
+
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = match cli::Cli::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return cli::report_usage(&error),
+    };
+    interrupt::install();
+    match verbs::run(arguments.verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", failure.line());
+            match failure {
+                Failure::Input(_) => ExitCode::from(2),
+                Failure::Run(_) => ExitCode::from(1),
+            }
+        }
+    }
+}

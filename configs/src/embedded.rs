@@ -8,7 +8,7 @@ static CHECKPOINTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checkpoints");
 
 /// Names of the built-in tasks, sorted.
 pub fn task_names() -> Vec<&'static str> {
-    let mut names: Vec<_> = TASKS.files().filter_map(|f| f.path().file_stem()?.to_str()).collect();
+    let mut names: Vec<_> = TASKS.files().filter_map(|f| f.path().to_str()?.strip_suffix(".toml")).collect();
     names.sort_unstable();
     names
 }

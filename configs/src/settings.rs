@@ -26,6 +26,14 @@ pub fn load<T: Serialize + DeserializeOwned>(defaults: &T, file: Option<&Path>, 
     table.try_into().map_err(|e: toml::de::Error| toml_error("settings", &e))
 }
 
+/// `settings` as TOML text that [`load`] takes as a file.
+///
+/// # Errors
+/// [`Error::Unexpected`] if they have no TOML form.
+pub fn to_toml(settings: &impl Serialize) -> Result<String> {
+    toml::to_string_pretty(settings).map_err(|e| Error::unexpected("settings", "values that TOML can hold", e))
+}
+
 /// A TOML error as one line with file and line number.
 pub fn toml_error(place: &str, error: &toml::de::Error) -> Error {
     Error::unexpected(place, "valid settings", error.to_string().lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "))

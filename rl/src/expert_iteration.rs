@@ -1,0 +1,462 @@
+//! Expert iteration: the planner is the expert, the generator its apprentice (Anthony et al. 2017, with RS-IMLE as the
+//! distillation).
+//!
+//! ```text
+//! repeat until env_steps are spent
+//!     collect   episodes with the planner on the generator's candidates; note each decision's elites
+//!     keep      the decisions of episodes that succeeded
+//!     distil    elites and demonstrations into the generator with RS-IMLE, from its present weights
+//!     evaluate  the generator alone on held-out start states
+//! ```
+//!
+//! Each phase ends with an atomic write, and every draw is keyed by counters: a run that is killed and resumed gives
+//! the bits of one that was not.
+
+use crate::elites::{EliteSettings, Recorder, keep_successful, load, save};
+use crate::error::{Error, Result};
+use imle_configs::episode::Episode;
+use imle_configs::seed::Purpose;
+use imle_configs::{Error as InputError, files};
+use imle_envs::rollout::RolloutEngine;
+use imle_envs::task::Task;
+use imle_planner::alone::GeneratorAlone;
+use imle_planner::evaluate::{self, Progress, evaluate};
+use imle_planner::optimizer::PredictiveSampling;
+use imle_planner::planner::Planner;
+use imle_planner::proposal::{Generator, Proposal, Warm};
+use imle_planner::report::Report;
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::metrics::RunLog;
+use imle_policy::sampler::Sampler;
+use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedState, WeightedTargets};
+use imle_policy::train::{self, STATE_FOLDER, Start, TrainMetrics, TrainObserver, TrainSettings};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tch::Device;
+
+/// Everything that shapes a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Episodes the planner runs a round.
+    pub episodes_per_round: usize,
+    /// Candidates of a decision while collecting: more than in use, since they teach.
+    pub candidates: usize,
+    /// How elites are chosen and weighted.
+    pub elites: EliteSettings,
+    /// Share of training states drawn from the demonstrations (0 without --data); the rest are elites, of all rounds.
+    pub demonstration_share: f64,
+    /// Training steps a round.
+    pub train_steps: u64,
+    /// Highest learning rate of a round; falls to 0 by a cosine.
+    pub learning_rate: f64,
+    /// States a training step.
+    pub batch_size: usize,
+    /// Latents a state (m of RS-IMLE).
+    pub samples: usize,
+    /// Rejection distance (ε of RS-IMLE).
+    pub epsilon: f64,
+    /// Held-out episodes an evaluation.
+    pub evaluation_episodes: usize,
+    /// Episodes in lock-step.
+    pub lockstep: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let train = TrainSettings::default();
+        Self {
+            episodes_per_round: 64,
+            candidates: 64,
+            elites: EliteSettings::default(),
+            demonstration_share: 0.3,
+            train_steps: 3000,
+            learning_rate: 3e-4,
+            batch_size: train.batch_size,
+            samples: train.samples,
+            epsilon: train.epsilon,
+            evaluation_episodes: 200,
+            lockstep: 64,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks what does not depend on the task.
+    ///
+    /// # Errors
+    /// A bad input that names the key.
+    pub fn check(&self) -> imle_configs::Result<()> {
+        let counts = [
+            ("episodes_per_round", self.episodes_per_round),
+            ("elites.most", self.elites.most),
+            ("evaluation_episodes", self.evaluation_episodes),
+            ("lockstep", self.lockstep),
+        ];
+        if let Some((key, _)) = counts.iter().find(|(_, n)| *n == 0) {
+            return Err(InputError::unexpected(format!("settings: {key}"), "at least 1", 0));
+        }
+        if self.candidates < 2 {
+            return Err(InputError::unexpected("settings: candidates", "at least 2", self.candidates));
+        }
+        if !(0.0..1.0).contains(&self.demonstration_share) {
+            return Err(InputError::unexpected("settings: demonstration_share", "at least 0 and below 1", self.demonstration_share));
+        }
+        if !(self.elites.temperature > 0.0) {
+            return Err(InputError::unexpected("settings: elites.temperature", "a number above 0", self.elites.temperature));
+        }
+        Ok(())
+    }
+}
+
+/// What a run is given.
+pub struct Run<'a> {
+    /// The task.
+    pub task: Arc<Task>,
+    /// The generator to start from.
+    pub checkpoint: &'a Checkpoint,
+    /// Demonstrations; may be empty.
+    pub demonstrations: &'a [Episode],
+    /// Control steps in the world to learn from.
+    pub env_steps: u64,
+    /// Seed of all draws.
+    pub seed: u64,
+    /// The run's folder; becomes the checkpoint's folder too.
+    pub out: &'a Path,
+    /// Whether to go on from the state in `out`.
+    pub resume: bool,
+    /// Where the network runs.
+    pub device: Device,
+    /// Threads for physics, sampling and training.
+    pub threads: usize,
+}
+
+/// Figures of a round, as kept in `state.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// Index; round 0 is the generator as it came.
+    pub round: u64,
+    /// Control steps in the world so far.
+    pub env_steps: u64,
+    /// Physics steps of the planner so far.
+    pub simulation_steps: u64,
+    /// Training steps so far.
+    pub gradient_steps: u64,
+    /// Success of the planner while collecting, if this round collected.
+    pub collect_success_rate: Option<f64>,
+    /// Success of the generator alone on held-out starts.
+    pub success_rate: f64,
+    /// Its 95 % Wilson interval.
+    pub success_ci95: [f64; 2],
+    /// Decisions learned from in this round.
+    pub lessons: usize,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct State {
+    format: u32,
+    seed: u64,
+    settings: Settings,
+    rounds: Vec<Round>,
+}
+
+/// Told what happens, and asked whether to stop.
+pub trait Observer {
+    /// A phase of a round goes on: its name, what is done, of how much.
+    fn phase(&mut self, round: u64, phase: &'static str, done: u64, total: u64, message: &str);
+    /// A round is over.
+    fn round(&mut self, round: &Round);
+    /// Whether to stop now; the run can be resumed.
+    fn should_stop(&self) -> bool;
+}
+
+const FORMAT: u32 = 1;
+const STATE_FILE: &str = "state.json";
+const ELITES_FILE: &str = "elites.safetensors";
+
+/// Runs expert iteration; returns the rounds, the first of which is the generator as it came.
+///
+/// # Errors
+/// A bad input; [`Error::NothingLearned`]; [`imle_planner::Error::Interrupted`] when asked to stop, with everything
+/// that was done kept for a resume.
+pub fn run(settings: &Settings, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Vec<Round>> {
+    settings.check()?;
+    let mut algorithm = ExpertIteration::begin(settings, run)?;
+    if algorithm.state.rounds.is_empty() {
+        let before = algorithm.evaluate(0, run.checkpoint, observer)?;
+        run.checkpoint.save(run.out)?;
+        algorithm.end_round(before, observer)?;
+    }
+    while algorithm.last().env_steps < run.env_steps {
+        algorithm.round(observer)?;
+    }
+    Ok(algorithm.state.rounds)
+}
+
+/// The settings with which the run in `folder` was begun.
+///
+/// # Errors
+/// A bad input, if there is no run.
+pub fn saved_settings(folder: &Path) -> Result<Settings> {
+    Ok(read_state(folder)?.settings)
+}
+
+fn read_state(folder: &Path) -> Result<State> {
+    let place = folder.join(STATE_FILE);
+    let state: State = serde_json::from_str(&files::read_text(&place)?)
+        .map_err(|e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e))?;
+    if state.format != FORMAT {
+        return Err(InputError::unexpected(format!("{}: format", place.display()), FORMAT, state.format).into());
+    }
+    Ok(state)
+}
+
+struct ExpertIteration<'a> {
+    settings: &'a Settings,
+    run: &'a Run<'a>,
+    pool: rayon::ThreadPool,
+    engine: RolloutEngine,
+    demonstrations: Option<DemonstrationChunks>,
+    state: State,
+    log: RunLog,
+}
+
+/// What collecting a round gave, kept beside its elites.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Collected {
+    env_steps: u64,
+    simulation_steps: u64,
+    success_rate: f64,
+    lessons: usize,
+}
+
+impl<'a> ExpertIteration<'a> {
+    fn begin(settings: &'a Settings, run: &'a Run<'a>) -> Result<Self> {
+        let state = if run.resume {
+            let place = run.out.join(STATE_FILE);
+            let state = read_state(run.out)?;
+            if state.seed != run.seed || state.settings != *settings {
+                let expected = "the seed and settings the run was begun with";
+                return Err(InputError::unexpected(place.display(), expected, "others; leave them out to resume").into());
+            }
+            state
+        } else {
+            files::create_output_folder(run.out)?;
+            State { format: FORMAT, seed: run.seed, settings: settings.clone(), rounds: Vec::new() }
+        };
+        let log = match state.rounds.last() {
+            Some(last) if run.resume => RunLog::resume(run.out, last.env_steps)?,
+            _ => RunLog::create(run.out)?,
+        };
+        let config = run.checkpoint.config();
+        let demonstrations = if run.demonstrations.is_empty() {
+            None
+        } else {
+            Some(DemonstrationChunks::new(&config.spec, config.horizons, run.demonstrations)?)
+        };
+        let this = Self {
+            settings,
+            run,
+            pool: imle_planner::threads::pool(run.threads)?,
+            engine: RolloutEngine::new(run.task.clone(), run.threads)?,
+            demonstrations,
+            state,
+            log,
+        };
+        this.write_state()?;
+        Ok(this)
+    }
+
+    /// The last round; a run that has none yet has done nothing.
+    fn last(&self) -> Round {
+        let none = Round {
+            round: 0,
+            env_steps: 0,
+            simulation_steps: 0,
+            gradient_steps: 0,
+            collect_success_rate: None,
+            success_rate: 0.0,
+            success_ci95: [0.0, 1.0],
+            lessons: 0,
+        };
+        self.state.rounds.last().cloned().unwrap_or(none)
+    }
+
+    fn write_state(&self) -> Result<()> {
+        let text = serde_json::to_string_pretty(&self.state).map_err(|e| InputError::unexpected(STATE_FILE, "a state", e))?;
+        Ok(files::write_text(&self.run.out.join(STATE_FILE), &text)?)
+    }
+
+    fn folder(&self, round: u64) -> PathBuf {
+        self.run.out.join("rounds").join(format!("{round:03}"))
+    }
+
+    fn round(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let last = self.last();
+        let round = last.round + 1;
+        let folder = self.folder(round);
+        std::fs::create_dir_all(&folder).map_err(|e| InputError::io(&folder, "create the folder", e))?;
+        let current = if last.round == 0 { self.run.checkpoint.clone() } else { Checkpoint::load(&self.folder(last.round).join("generator"))? };
+
+        let collected = self.collect(round, &current, observer)?;
+        let mut states = Vec::new();
+        for earlier in 1..=round {
+            states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
+        }
+        self.distil(round, &current, &states, observer)?;
+        let improved = Checkpoint::load(&folder.join("generator"))?;
+        let evaluated = self.evaluate(round, &improved, observer)?;
+        improved.save(self.run.out)?;
+        let done = Round {
+            round,
+            env_steps: last.env_steps + collected.env_steps,
+            simulation_steps: last.simulation_steps + collected.simulation_steps,
+            gradient_steps: last.gradient_steps + self.settings.train_steps,
+            collect_success_rate: Some(collected.success_rate),
+            lessons: collected.lessons,
+            ..evaluated
+        };
+        self.end_round(done, observer)
+    }
+
+    /// Runs the planner and keeps the elites of the episodes it solved; what an earlier call finished is taken up.
+    fn collect(&mut self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<Collected> {
+        let place = self.folder(round).join("collected.json");
+        if place.exists() {
+            let text = files::read_text(&place)?;
+            return serde_json::from_str(&text).map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into());
+        }
+        let horizons = current.config().horizons;
+        let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
+        let sources: Vec<Box<dyn Proposal + '_>> = vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
+        let mut planner = Planner::new(&self.engine, sources, Box::new(PredictiveSampling), horizons, self.settings.candidates)?;
+        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), self.run.task.control().range());
+        let episodes = self.settings.episodes_per_round;
+        let settings = evaluate::Settings {
+            episodes,
+            seed: self.run.seed,
+            purpose: Purpose::FinetuneReset,
+            first: (round - 1) * episodes as u64,
+            lockstep: self.settings.lockstep,
+            horizons,
+            record: 0,
+        };
+        let outcome = evaluate(&self.run.task, &mut recorder, &settings, &self.pool, &mut Phase { observer, round, name: "collect" })?;
+        let report = Report::new(&outcome);
+        let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
+        let states = keep_successful(recorder.lessons, &succeeded);
+        if states.is_empty() {
+            return Err(Error::NothingLearned { round, episodes });
+        }
+        save(&self.folder(round).join(ELITES_FILE), &states)?;
+        let collected = Collected {
+            env_steps: report.env_steps,
+            simulation_steps: report.physics_steps,
+            success_rate: report.success_rate,
+            lessons: states.len(),
+        };
+        let text = serde_json::to_string(&collected).map_err(|e| InputError::unexpected("collected.json", "figures", e))?;
+        files::write_text(&place, &text)?;
+        Ok(collected)
+    }
+
+    /// Trains from the present weights on elites and demonstrations.
+    fn distil(&self, round: u64, current: &Checkpoint, states: &[WeightedState], observer: &mut dyn Observer) -> Result<()> {
+        let elites = WeightedTargets::new(states)?;
+        let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
+        let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(1.0 - share, &elites)];
+        if let Some(demonstrations) = &self.demonstrations {
+            sources.push((share, demonstrations));
+        }
+        let targets = MixedTargets::new(&sources)?;
+        let settings = TrainSettings {
+            steps: self.settings.train_steps,
+            batch_size: self.settings.batch_size,
+            samples: self.settings.samples,
+            epsilon: self.settings.epsilon,
+            learning_rate: self.settings.learning_rate,
+            warmup_steps: (self.settings.train_steps / 20).max(1),
+            seed: self.run.seed.wrapping_add(round),
+            threads: self.run.threads,
+            horizons: current.config().horizons,
+            network: current.config().network.clone(),
+            ..TrainSettings::default()
+        };
+        let out = self.folder(round).join("generator");
+        let started = out.join(STATE_FOLDER).exists();
+        if !started && out.exists() {
+            // Killed before its first checkpoint: there is nothing in it to go on from.
+            std::fs::remove_dir_all(&out).map_err(|e| InputError::io(&out, "remove the unfinished folder", e))?;
+        }
+        let data = format!("expert iteration, round {round}");
+        let start = if started { Start::Resume } else { Start::Checkpoint { checkpoint: current, data } };
+        let mut watch = Distilling { observer, round };
+        let outcome = train::train(&settings, self.run.device, start, &targets, &out, &mut watch)?;
+        if outcome.interrupted { Err(imle_planner::Error::Interrupted.into()) } else { Ok(()) }
+    }
+
+    /// Success of the generator alone; the counters of the round are left to the caller.
+    fn evaluate(&self, round: u64, checkpoint: &Checkpoint, observer: &mut dyn Observer) -> Result<Round> {
+        let horizons = checkpoint.config().horizons;
+        let sampler = Sampler::new(checkpoint, self.run.threads, self.run.device)?;
+        let mut alone = GeneratorAlone::new(&sampler, self.run.seed, horizons);
+        let settings = evaluate::Settings {
+            episodes: self.settings.evaluation_episodes,
+            seed: self.run.seed,
+            purpose: Purpose::Reset,
+            first: 0,
+            lockstep: self.settings.lockstep,
+            horizons,
+            record: 0,
+        };
+        let outcome = evaluate(&self.run.task, &mut alone, &settings, &self.pool, &mut Phase { observer, round, name: "evaluate" })?;
+        let report = Report::new(&outcome);
+        Ok(Round { round, success_rate: report.success_rate, success_ci95: report.success_ci95, ..self.last() })
+    }
+
+    fn end_round(&mut self, round: Round, observer: &mut dyn Observer) -> Result<()> {
+        let mut figures = vec![
+            ("eval/success_rate", round.success_rate),
+            ("time/simulation_steps", round.simulation_steps as f64),
+            ("time/gradient_steps", round.gradient_steps as f64),
+            ("train/lessons", round.lessons as f64),
+        ];
+        if let Some(rate) = round.collect_success_rate {
+            figures.push(("rollout/success_rate", rate));
+        }
+        self.log.log(round.env_steps, &figures)?;
+        observer.round(&round);
+        self.state.rounds.push(round);
+        self.write_state()
+    }
+}
+
+struct Phase<'o> {
+    observer: &'o mut dyn Observer,
+    round: u64,
+    name: &'static str,
+}
+
+impl Progress for Phase<'_> {
+    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
+        let message = format!("solved {solved}");
+        self.observer.phase(self.round, self.name, done as u64, total as u64, &message);
+        !self.observer.should_stop()
+    }
+}
+
+struct Distilling<'o> {
+    observer: &'o mut dyn Observer,
+    round: u64,
+}
+
+impl TrainObserver for Distilling<'_> {
+    fn logged(&mut self, m: &TrainMetrics) {
+        self.observer.phase(self.round, "distil", m.step, m.steps, &format!("loss {:.4}", m.loss));
+    }
+
+    fn should_stop(&self) -> bool {
+        self.observer.should_stop()
+    }
+}

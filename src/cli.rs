@@ -1,0 +1,342 @@
+//! The command line: verbs and flags. The same flag means the same in every verb.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Plan with an imitation-trained IMLE generator, MuJoCo rollouts and RL fine-tuning.
+///
+/// A generator proposes action chunks in one forward pass, the planner scores them with MuJoCo rollouts, and
+/// fine-tuning makes the generator better from what the planner found.
+///
+/// Start here: `planner run --task stack` uses the shipped checkpoint. To make your own: `planner demo`, then
+/// `planner train`, then `planner run --checkpoint`, then `planner finetune`.
+#[derive(Debug, Parser)]
+#[command(name = "planner", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List what can be run, with the sizes of observation and action
+    Tasks(TasksArgs),
+    /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
+    #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos")]
+    Demo(DemoArgs),
+    /// Train a generator on demonstrations
+    #[command(after_help = "Example: planner train --data runs/demos --out runs/generator\n\
+        Settings are set with --set key=value, e.g. --set steps=20000 --set network.width=512; \
+        all of them: planner train --settings")]
+    Train(TrainArgs),
+    /// Run episodes of a task with a generator, with or without the planner
+    #[command(after_help = "Examples:\n  planner run --task stack                       the shipped checkpoint, planned\n  \
+        planner run --task stack --planner none        the generator alone\n  \
+        planner run --task stack --video stack.mp4     with a video of the first episodes")]
+    Run(RunArgs),
+    /// Make a generator better than its demonstrations from what the planner finds
+    #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/generator --data runs/demos \
+        --env-steps 60000 --out runs/finetuned")]
+    Finetune(FinetuneArgs),
+    /// Measure speed, against peers in the same run with --peers
+    #[command(subcommand)]
+    Bench(BenchVerb),
+    /// Summarise a task, dataset, checkpoint or run
+    #[command(after_help = "Examples: planner inspect stack; planner inspect runs/demos")]
+    Inspect(InspectArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example: planner completions bash > /etc/bash_completion.d/planner")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Flags that every verb has.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Print one JSON object on standard output; all else goes to standard error
+    #[arg(long, help_heading = "Common")]
+    pub json: bool,
+    /// Print nothing but the result and errors
+    #[arg(long, help_heading = "Common")]
+    pub quiet: bool,
+    /// Threads for physics, sampling and training [default: all cores]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Common")]
+    threads: Option<u16>,
+}
+
+impl Common {
+    /// The one budget of threads.
+    pub fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.map_or_else(all, usize::from)
+    }
+
+    /// Where to print.
+    pub fn output(&self) -> crate::output::Output {
+        crate::output::Output::new(self.json, self.quiet)
+    }
+}
+
+/// Flags of verbs that have settings.
+#[derive(Clone, Debug, Args)]
+pub struct SettingsArgs {
+    /// TOML file with settings; --set and flags override it
+    #[arg(long, value_name = "FILE", help_heading = "Settings")]
+    pub config: Option<PathBuf>,
+    /// Set one setting, e.g. --set learning_rate=0.001; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
+    pub set: Vec<String>,
+    /// Print all settings with the values they have here, as TOML, and stop
+    #[arg(long, help_heading = "Settings")]
+    pub settings: bool,
+}
+
+/// Where networks run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DeviceArgument {
+    /// The processor
+    #[default]
+    Cpu,
+    /// The first GPU
+    Cuda,
+    /// The GPU if there is one
+    Auto,
+}
+
+/// `planner tasks`
+#[derive(Debug, Args)]
+pub struct TasksArgs {
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `planner demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Built-in task, or the path of a task's TOML file
+    #[arg(long)]
+    pub task: String,
+    /// Successful episodes to record
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: u32,
+    /// Seed of start states and of the expert's choices
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Folder of the dataset; must not exist
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `planner train`
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Dataset to learn from
+    #[arg(long, required_unless_present = "settings")]
+    pub data: Option<PathBuf>,
+    /// Training objective
+    #[arg(long, default_value = "imle")]
+    pub method: String,
+    /// Folder of the checkpoint, with logs and training state; must be empty or new
+    #[arg(long, required_unless_present = "settings")]
+    pub out: Option<PathBuf>,
+    /// Learn from the first so many episodes only
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: Option<u32>,
+    /// Seed of weights, batches and latents
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Task to evaluate in [default: the dataset's]
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Held-out episodes an evaluation; 0 for no evaluation
+    #[arg(long, default_value_t = 50)]
+    pub evaluation_episodes: u32,
+    /// Where networks run
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceArgument,
+    /// Go on from the state in --out
+    #[arg(long)]
+    pub resume: bool,
+    /// Settings
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags that choose the controller.
+#[derive(Clone, Debug, Args)]
+pub struct ControllerArgs {
+    /// Planner that chooses among candidates: predictive-sampling, or none for the generator alone
+    #[arg(long, default_value = "predictive-sampling", help_heading = "Controller")]
+    pub planner: String,
+    /// Sources of candidates, comma-separated: imle (the generator), warm (the last plan shifted), noise (Gaussian
+    /// around it)
+    #[arg(long, value_delimiter = ',', default_value = "imle,warm", help_heading = "Controller")]
+    pub proposals: Vec<String>,
+    /// Candidates a decision
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536), help_heading = "Controller")]
+    pub candidates: u32,
+    /// Deviation of the noise proposals, as a share of half the range of each action dimension
+    #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
+    pub noise: f64,
+    /// With --planner none: choose among --candidates by the temporal consistency of the IMLE Policy paper
+    #[arg(long, help_heading = "Controller")]
+    pub consistency: bool,
+    /// With --consistency: choose at random every so many decisions, 0 for never
+    #[arg(long, default_value_t = 10, help_heading = "Controller")]
+    pub resample_every: u64,
+}
+
+/// `planner run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Built-in task, or the path of a task's TOML file
+    #[arg(long)]
+    pub task: String,
+    /// Folder of the generator's checkpoint [default: the one shipped for the task]
+    #[arg(long)]
+    pub checkpoint: Option<PathBuf>,
+    /// Episodes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: u32,
+    /// Seed of start states and of all draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Episodes decided for at once; 1 measures the latency of one decision. The results are the same
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub lockstep: u32,
+    /// MP4 file for a video of the first episodes
+    #[arg(long, value_name = "FILE")]
+    pub video: Option<PathBuf>,
+    /// Episodes in the video
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub video_episodes: u32,
+    /// Folder for the resolved settings, summary and episodes; must be empty or new
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Where the generator runs
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceArgument,
+    /// The controller
+    #[command(flatten)]
+    pub controller: ControllerArgs,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `planner finetune`
+#[derive(Debug, Args)]
+pub struct FinetuneArgs {
+    /// Built-in task, or the path of a task's TOML file
+    #[arg(long, required_unless_present = "settings")]
+    pub task: Option<String>,
+    /// Folder of the checkpoint to start from [default: the one shipped for the task]
+    #[arg(long)]
+    pub checkpoint: Option<PathBuf>,
+    /// Demonstrations that keep the generator to what it knew
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Use the first so many episodes of --data only
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: Option<u32>,
+    /// Algorithm: expert-iteration
+    #[arg(long, default_value = "expert-iteration")]
+    pub algorithm: String,
+    /// Control steps in the world to learn from
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub env_steps: u64,
+    /// Folder of the run, with the checkpoint in it; must be empty or new
+    #[arg(long, required_unless_present = "settings")]
+    pub out: Option<PathBuf>,
+    /// Seed of start states and of all draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Where networks run
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceArgument,
+    /// Go on from the state in --out
+    #[arg(long)]
+    pub resume: bool,
+    /// Settings
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `planner bench`
+#[derive(Debug, Subcommand)]
+pub enum BenchVerb {
+    /// Physics: steps per second of batch rollouts
+    Rollout(BenchArgs),
+    /// Generator: time to draw N chunks
+    Sample(BenchArgs),
+    /// Planner: time of one decision, and the parts of it
+    Plan(BenchArgs),
+}
+
+/// Flags of the benchmarks.
+#[derive(Clone, Debug, Args)]
+pub struct BenchArgs {
+    /// Built-in task, or the path of a task's TOML file
+    #[arg(long, default_value = "stack")]
+    pub task: String,
+    /// Folder of the generator's checkpoint [default: the one shipped for the task]
+    #[arg(long)]
+    pub checkpoint: Option<PathBuf>,
+    /// Candidates a decision [default: 64 for rollout, 1, 32 and 256 for sample, 32 for plan]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub candidates: Option<u32>,
+    /// Repetitions, each peer in turn
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeats: u32,
+    /// Measure the peers too (the first time this fetches them into the cache folder)
+    #[arg(long)]
+    pub peers: bool,
+    /// Seed of states and controls
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `planner inspect`
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A task's name or TOML file, or the folder of a dataset, checkpoint or run
+    pub path: String,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Prints what clap says: help and version as they are, a usage error as one line with exit code 2.
+pub fn report_usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    if !text.starts_with("error:") {
+        // A missing verb: clap answers with the help.
+        eprint!("{text}");
+        return ExitCode::from(2);
+    }
+    let lines = text.lines().map(str::trim).take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"));
+    eprintln!("{}", lines.filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "));
+    ExitCode::from(2)
+}

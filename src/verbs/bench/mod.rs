@@ -1,0 +1,1 @@
+//! `planner bench`: speed, ours and the peers' in one run.

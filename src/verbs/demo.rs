@@ -1,0 +1,69 @@
+//! `planner demo`
+
+use crate::cli::DemoArgs;
+use crate::failure::{Failure, Result};
+use crate::{interrupt, load, output::percent};
+use imle_configs::Error as InputError;
+use imle_configs::episode::Episode;
+use imle_envs::demonstrate::demonstrate;
+use imle_planner::report::wilson95;
+use rayon::prelude::*;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Episodes recorded at a time; between them Ctrl-C is heard.
+const WAVE: u64 = 16;
+/// The expert may fail so often, beyond as many episodes as are wanted, before it is given up.
+const MOST_FAILURES: usize = 50;
+
+/// Records successful episodes of the task's expert; failed ones are counted, not stored.
+pub fn run(args: &DemoArgs) -> Result<()> {
+    let output = args.common.output();
+    let begun = Instant::now();
+    let task = load::task(&args.task)?;
+    if args.out.exists() {
+        return Err(InputError::Exists { path: args.out.clone() }.into());
+    }
+    let pool = load::pool(&args.common)?;
+    let wanted = args.episodes as usize;
+    let mut progress = output.progress(wanted as u64, "demo");
+    let (mut episodes, mut failed, mut next): (Vec<Episode>, Vec<u64>, u64) = (Vec::new(), Vec::new(), 0);
+    while episodes.len() < wanted {
+        let wave = pool.install(|| (next..next + WAVE).into_par_iter().map(|i| demonstrate(&task, args.seed, i)).collect::<Vec<_>>());
+        next += WAVE;
+        for episode in wave {
+            let episode = episode?;
+            match (episode.success, episodes.len() < wanted) {
+                (true, true) => episodes.push(episode),
+                (false, true) => failed.push(episode.index),
+                _ => {}
+            }
+        }
+        progress.set(episodes.len() as u64, &format!("{} failed", failed.len()));
+        if failed.len() > MOST_FAILURES + wanted {
+            let told = format!("the expert of `{}` failed {} of {next} episodes; nothing was written", args.task, failed.len());
+            return Err(Failure::Run(told));
+        }
+        if interrupt::asked() {
+            return Err(Failure::Run("interrupted; nothing was written".into()));
+        }
+    }
+    progress.finish();
+    imle_data::write(&args.out, task.spec(), &episodes)?;
+    let mut modes = BTreeMap::<&str, usize>::new();
+    for episode in &episodes {
+        *modes.entry(&episode.mode).or_default() += 1;
+    }
+    let tried = episodes.len() + failed.len();
+    let rate = episodes.len() as f64 / tried as f64;
+    let frames: usize = episodes.iter().map(|e| e.len).sum();
+    output.say(format!("{} episodes, {frames} control steps, in {}", episodes.len(), args.out.display()));
+    output.say(format!("expert: {} of {tried} episodes solved ({})", episodes.len(), percent(rate)));
+    output.say(format!("modes: {modes:?}"));
+    output.result(&json!({
+        "success_rate": rate, "success_ci95": wilson95(episodes.len(), tried), "episodes": episodes.len(), "tried": tried,
+        "failed_episodes": failed, "modes": modes, "env_steps": frames, "seed": args.seed,
+        "wall_s": begun.elapsed().as_secs_f64(),
+    }))
+}

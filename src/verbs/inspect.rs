@@ -1,0 +1,117 @@
+//! `planner inspect`
+
+use crate::cli::InspectArgs;
+use crate::failure::{Failure, Result};
+use crate::load;
+use crate::output::{Output, object, percent};
+use imle_configs::{Error as InputError, embedded, files};
+use imle_configs::spec::Layout;
+use imle_envs::task::Task;
+use imle_envs::world::World;
+use imle_policy::checkpoint::Checkpoint;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Summarises whatever `path` is.
+pub fn run(args: &InspectArgs) -> Result<()> {
+    let output = args.common.output();
+    let path = Path::new(&args.path);
+    if embedded::task(&args.path).is_some() || path.extension().is_some_and(|e| e == "toml") {
+        return task(output, &args.path);
+    }
+    if path.join("meta/info.json").exists() {
+        return dataset(output, path);
+    }
+    if path.join("summary.json").exists() || path.join("state.json").exists() {
+        return run_folder(output, path);
+    }
+    if path.join("model.safetensors").exists() || path.join("config.json").exists() {
+        return checkpoint(output, path);
+    }
+    if path.exists() {
+        let expected = "a task file, or the folder of a dataset, checkpoint or run";
+        return Err(InputError::unexpected(path.display(), expected, "none of them").into());
+    }
+    Err(InputError::unknown("task or folder", &args.path, embedded::task_names()).into())
+}
+
+fn layout(output: Output, what: &str, layout: &Layout) {
+    output.say(format!("{what}: {} values", layout.size()));
+    let mut at = 0;
+    for term in &layout.terms {
+        output.say(format!("  [{at}..{}] {}", at + term.size, term.name));
+        at += term.size;
+    }
+}
+
+fn task(output: Output, name: &str) -> Result<()> {
+    let task: std::sync::Arc<Task> = load::task(name)?;
+    let mut world = World::new(task.clone())?;
+    world.reset(0, imle_configs::seed::Purpose::Reset, 0);
+    let spec = task.spec();
+    let model = task.model().ffi();
+    output.say(format!("task {}: {}", spec.task, task.description()));
+    output.say(format!("model: {} bodies, {} degrees of freedom, {} actuators, {} geoms", model.nbody, model.nv, model.nu, model.ngeom));
+    output.say(format!("control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model", spec.control_rate, task.substeps(), task.planning_substeps()));
+    layout(output, "observation", &spec.observation);
+    layout(output, "action", &spec.action);
+    let (low, high) = task.control().range();
+    output.say(format!("action range: {low:?} to {high:?}"));
+    output.say(format!("cost at a start state: {:.3}; rungs: {}", world.cost(), task.cost().rung_names().join(", ")));
+    if let Some(expert) = task.expert() {
+        output.say(format!("expert with modes {}", expert.modes().join(", ")));
+    }
+    output.result(&json!({
+        "kind": "task", "spec": spec, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
+        "substeps": task.substeps(), "planning_substeps": task.planning_substeps(), "max_steps": task.max_steps(),
+        "action_low": low, "action_high": high, "start_cost": world.cost(), "rungs": task.cost().rung_names(),
+    }))
+}
+
+fn dataset(output: Output, path: &Path) -> Result<()> {
+    let summary = imle_data::summarize(&imle_data::read(path)?);
+    output.say(format!("dataset of task {}: {} episodes, {} frames at {} Hz", summary.task, summary.episodes, summary.frames, summary.fps));
+    output.say(format!("lengths {} to {}, median {}; {} successful", summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes));
+    output.say(format!("modes: {:?}", summary.modes));
+    for (what, ranges) in [("observation", &summary.observation), ("action", &summary.action)] {
+        output.say(format!("{what}:"));
+        for range in ranges {
+            output.say(format!("  {:24} {:9.4} to {:9.4}", range.name, range.min.unwrap_or(f32::NAN), range.max.unwrap_or(f32::NAN)));
+        }
+    }
+    let mut result = object(&summary)?;
+    result.insert("kind".into(), "dataset".into());
+    output.result(&Value::Object(result))
+}
+
+fn checkpoint(output: Output, path: &Path) -> Result<()> {
+    let checkpoint = Checkpoint::load(path)?;
+    let config = checkpoint.config();
+    let h = config.horizons;
+    output.say(format!("checkpoint of task {}, method {}, made by version {}", config.spec.task, config.method, config.version));
+    output.say(format!("network {}: {} parameters; horizons: {} observations, {} actions predicted, {} executed", config.network.kind, checkpoint.table().count(), h.observation, h.prediction, h.action));
+    output.say(format!("learned from {} in {} steps, seed {}", config.provenance.data, config.provenance.steps, config.provenance.seed));
+    layout(output, "observation", &config.spec.observation);
+    layout(output, "action", &config.spec.action);
+    let mut result = object(config)?;
+    result.insert("kind".into(), "checkpoint".into());
+    result.insert("parameters".into(), checkpoint.table().count().into());
+    output.result(&Value::Object(result))
+}
+
+fn run_folder(output: Output, path: &Path) -> Result<()> {
+    let name = if path.join("summary.json").exists() { "summary.json" } else { "state.json" };
+    let place = path.join(name);
+    let value: Value = serde_json::from_str(&files::read_text(&place)?)
+        .map_err(|e| InputError::unexpected(place.display(), "JSON", e))?;
+    let mut result = value.as_object().cloned().ok_or_else(|| Failure::Input(format!("{}: expected a JSON object", place.display())))?;
+    result.insert("kind".into(), "run".into());
+    if let Some(rate) = value.get("success_rate").and_then(Value::as_f64) {
+        output.say(format!("run of task {}: {} solved in {} episodes", value["task"].as_str().unwrap_or("?"), percent(rate), value["episodes"]));
+    }
+    for round in value.get("rounds").and_then(Value::as_array).into_iter().flatten() {
+        let rate = round["success_rate"].as_f64().unwrap_or(0.0);
+        output.say(format!("round {}: generator alone {}, {} control steps, {} physics steps of the planner", round["round"], percent(rate), round["env_steps"], round["simulation_steps"]));
+    }
+    output.result(&Value::Object(result))
+}

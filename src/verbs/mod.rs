@@ -1,0 +1,28 @@
+//! The verbs, one file each.
+
+
+mod completions;
+mod demo;
+mod finetune;
+mod inspect;
+mod run;
+mod tasks;
+mod train;
+
+use crate::cli::Verb;
+use crate::failure::Result;
+
+/// Does what the command line asks.
+pub fn run(verb: Verb) -> Result<()> {
+    match verb {
+        Verb::Tasks(args) => tasks::run(&args),
+        Verb::Demo(args) => demo::run(&args),
+        Verb::Train(args) => train::run(&args),
+        Verb::Run(args) => run::run(&args),
+        Verb::Finetune(args) => finetune::run(&args),
+
+        Verb::Bench(_) => Ok(()),
+        Verb::Inspect(args) => inspect::run(&args),
+        Verb::Completions { shell } => completions::run(shell),
+    }
+}

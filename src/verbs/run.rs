@@ -1,0 +1,201 @@
+//! `planner run`
+
+use crate::cli::{ControllerArgs, RunArgs};
+use crate::failure::{Failure, Result};
+use crate::output::{Output, Progress, object, percent};
+use crate::{interrupt, load};
+use imle_configs::seed::Purpose;
+use imle_configs::{Error as InputError, files};
+use imle_envs::render::Renderer;
+use imle_envs::rollout::RolloutEngine;
+use imle_envs::task::Task;
+use imle_envs::video::Video;
+use imle_envs::world::World;
+use imle_planner::alone::GeneratorAlone;
+use imle_planner::decide::Decide;
+use imle_planner::evaluate::{self, EpisodeResult, Outcome, evaluate};
+use imle_planner::optimizer;
+use imle_planner::planner::Planner;
+use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
+use imle_planner::report::Report;
+use imle_policy::consistency::Consistency;
+use imle_policy::sampler::Sampler;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Knots of a noise proposal's chunk.
+const NOISE_KNOTS: usize = 4;
+
+/// Runs episodes.
+pub fn run(args: &RunArgs) -> Result<()> {
+    let output = args.common.output();
+    let begun = Instant::now();
+    check(&args.controller)?;
+    let task = load::task(&args.task)?;
+    let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
+    let device = load::device(args.device)?;
+    let threads = args.common.threads();
+    let pool = load::pool(&args.common)?;
+    if let Some(out) = &args.out {
+        files::create_output_folder(out)?;
+    }
+    let sampler = Sampler::new(&checkpoint, threads, device)?;
+    let engine = RolloutEngine::new(task.clone(), threads)?;
+    let mut decider = controller(&args.controller, args.seed, &task, &sampler, &engine)?;
+    let settings = evaluate::Settings {
+        episodes: args.episodes as usize,
+        seed: args.seed,
+        purpose: Purpose::Reset,
+        first: 0,
+        lockstep: args.lockstep as usize,
+        horizons: checkpoint.config().horizons,
+        record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
+    };
+    let mut watch = Watch { progress: output.progress(settings.episodes as u64, "run") };
+    let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);
+    watch.progress.finish();
+    let outcome = outcome?;
+    let report = Report::new(&outcome);
+    summarise(output, args, &report);
+    if let Some(path) = &args.video {
+        match film(&task, &outcome, path) {
+            Ok(frames) => output.say(format!("video: {} ({frames} frames)", path.display())),
+            Err(imle_envs::Error::Render(reason)) => output.note(format!("no video: cannot render: {reason}")),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    let mut result = object(&report)?;
+    result.insert("task".into(), task.spec().task.clone().into());
+    result.insert("planner".into(), args.controller.planner.clone().into());
+    result.insert("candidates".into(), args.controller.candidates.into());
+    result.insert("seed".into(), args.seed.into());
+    result.insert("wall_s".into(), begun.elapsed().as_secs_f64().into());
+    let result = serde_json::Value::Object(result);
+    if let Some(out) = &args.out {
+        keep(out, args, &result, &outcome)?;
+        output.say(format!("summary: {}", out.join("summary.json").display()));
+    }
+    output.result(&result)
+}
+
+/// Names and numbers of the controller, before anything is loaded.
+fn check(args: &ControllerArgs) -> Result<()> {
+    if args.planner != "none" {
+        optimizer::by_name(&args.planner)?;
+    }
+    for (i, name) in args.proposals.iter().enumerate() {
+        if !proposal::NAMES.contains(&name.as_str()) {
+            return Err(InputError::unknown("proposal", name, proposal::NAMES).into());
+        }
+        if args.proposals[..i].contains(name) {
+            return Err(InputError::unexpected("--proposals", "each source once", format!("`{name}` twice")).into());
+        }
+    }
+    if !(args.noise > 0.0 && args.noise <= 10.0) {
+        return Err(InputError::unexpected("--noise", "a share above 0 and at most 10", args.noise).into());
+    }
+    if args.consistency && args.planner != "none" {
+        return Err(InputError::unexpected("--consistency", "--planner none beside it", format!("--planner {}", args.planner)).into());
+    }
+    Ok(())
+}
+
+/// The controller that the flags describe.
+pub fn controller<'a>(
+    args: &ControllerArgs,
+    seed: u64,
+    task: &Task,
+    sampler: &'a Sampler,
+    engine: &'a RolloutEngine,
+) -> Result<Box<dyn Decide + 'a>> {
+    let horizons = sampler.config().horizons;
+    if args.planner == "none" {
+        let alone = GeneratorAlone::new(sampler, seed, horizons);
+        if !args.consistency {
+            return Ok(Box::new(alone));
+        }
+        let scales = sampler.config().normalizers.action.scales();
+        let consistency = Consistency { resample_every: args.resample_every, scales };
+        return Ok(Box::new(alone.with_consistency(consistency, args.candidates as usize)));
+    }
+    let (low, high) = task.control().range();
+    let source = |name: &String| -> Result<Box<dyn Proposal + 'a>> {
+        Ok(match name.as_str() {
+            "imle" => Box::new(Generator::new(sampler, seed)),
+            "warm" => Box::new(Warm),
+            "noise" => Box::new(Noise { seed, scale: args.noise, knots: NOISE_KNOTS, low: low.to_vec(), high: high.to_vec() }),
+            other => return Err(InputError::unknown("proposal", other, proposal::NAMES).into()),
+        })
+    };
+    let sources = args.proposals.iter().map(source).collect::<Result<_>>()?;
+    Ok(Box::new(Planner::new(engine, sources, optimizer::by_name(&args.planner)?, horizons, args.candidates as usize)?))
+}
+
+fn summarise(output: Output, args: &RunArgs, report: &Report) {
+    let [low, high] = report.success_ci95;
+    let solved = (report.success_rate * report.episodes as f64).round();
+    let how = if args.controller.planner == "none" { "generator alone".into() } else { format!("{}, N = {}", args.controller.planner, args.controller.candidates) };
+    output.say(format!("{}: {solved} of {} episodes solved: {} (95 % interval {} to {})", args.task, report.episodes, percent(report.success_rate), percent(low), percent(high)));
+    let steps = report.mean_steps_to_success.map_or(String::new(), |s| format!(", {s:.0} control steps to success"));
+    output.say(format!("{how}; mean cost {:.3}{steps}", report.mean_cost));
+    output.say(format!("one decision for {} episodes: {:.1} ms median, {:.1} ms 95th percentile", report.plan_batch, report.plan_ms.p50, report.plan_ms.p95));
+    if let (Some(predicted), Some(realised)) = (report.predicted_cost, report.realised_cost) {
+        let winners: Vec<String> = report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
+        output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
+    }
+    let modes: Vec<String> = report.modes.iter().map(|(mode, (n, solved))| format!("{mode} {solved}/{n}")).collect();
+    output.say(format!("modes (solved/shown): {}; {:.2} mode switches an episode", modes.join(", "), report.mode_switches));
+}
+
+/// Renders the recorded episodes into one video; returns the number of frames.
+fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<usize> {
+    let mut world = World::new(task.clone())?;
+    let mut renderer = Renderer::new(&world)?;
+    let mut video = Video::new(renderer.size(), task.spec().control_rate)?;
+    for episode in &outcome.episodes {
+        for state in &episode.states {
+            world.set_state(state)?;
+            video.push(&renderer.draw(&mut world)?)?;
+        }
+    }
+    let frames = video.frames();
+    video.finish(path)?;
+    Ok(frames)
+}
+
+/// Writes the run's folder: settings, summary, and a line an episode.
+fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcome) -> Result<()> {
+    let json = |value: &serde_json::Value| serde_json::to_string_pretty(value).map_err(|e| Failure::Run(e.to_string()));
+    let checkpoint = args.checkpoint.as_ref().map_or("shipped".to_string(), |c| c.display().to_string());
+    let config = json!({
+        "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
+        "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
+        "candidates": args.controller.candidates, "noise": args.controller.noise,
+        "consistency": args.controller.consistency, "resample_every": args.controller.resample_every,
+        "threads": args.common.threads(), "version": imle_configs::VERSION,
+    });
+    files::write_text(&out.join("config.json"), &json(&config)?)?;
+    files::write_text(&out.join("summary.json"), &json(result)?)?;
+    let line = |e: &EpisodeResult| {
+        json!({
+            "episode": e.episode, "success": e.success, "failure": e.failure, "steps": e.steps, "mode": e.mode,
+            "mean_cost": e.mean_cost, "decisions": e.decisions, "mode_switches": e.mode_switches,
+        })
+        .to_string()
+            + "\n"
+    };
+    Ok(files::write_text(&out.join("episodes.jsonl"), &outcome.episodes.iter().map(line).collect::<String>())?)
+}
+
+struct Watch {
+    progress: Progress,
+}
+
+impl evaluate::Progress for Watch {
+    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
+        self.progress.set(done as u64, &format!("of {total} over, {solved} solved"));
+        !interrupt::asked()
+    }
+}

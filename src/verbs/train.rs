@@ -1,0 +1,175 @@
+//! `planner train`
+
+use crate::cli::TrainArgs;
+use crate::failure::{Failure, Result};
+use crate::output::{Output, Progress, percent};
+use crate::{interrupt, load};
+use imle_configs::Error as InputError;
+use imle_configs::seed::Purpose;
+use imle_configs::settings;
+use imle_data::Dataset;
+use imle_envs::task::Task;
+use imle_planner::alone::GeneratorAlone;
+use imle_planner::evaluate::{self, evaluate};
+use imle_planner::report::{Report, wilson95};
+use imle_policy::sampler::Sampler;
+use imle_policy::targets::DemonstrationChunks;
+use imle_policy::train::{self, EvalPoint, Fresh, Start, TrainMetrics, TrainObserver, TrainSettings};
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Trains a generator.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let output = args.common.output();
+    let begun = Instant::now();
+    let settings = resolve(args)?;
+    if args.settings.settings {
+        return print_settings(&settings);
+    }
+    let (Some(data), Some(out)) = (&args.data, &args.out) else {
+        return Err(Failure::Input("--data and --out are needed".into()));
+    };
+    let dataset = read(data, args.episodes)?;
+    let task = task(args, &dataset)?;
+    let device = load::device(args.device)?;
+    let source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
+    let start = if args.resume {
+        Start::Resume
+    } else {
+        let data = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let data = format!("{data}, {} episodes", dataset.episodes.len());
+        Start::Fresh(Fresh { spec: dataset.spec.clone(), normalizers: source.normalizers()?, data })
+    };
+    output.note(format!(
+        "{}: {} episodes, {} windows; {} steps of {}",
+        dataset.spec.task, dataset.episodes.len(), source.len(), settings.steps, settings.method
+    ));
+    let mut watch = Watch {
+        output,
+        progress: output.progress(settings.steps, "train"),
+        task,
+        pool: load::pool(&args.common)?,
+        episodes: args.evaluation_episodes as usize,
+        threads: args.common.threads(),
+        seed: settings.seed,
+    };
+    let outcome = train::train(&settings, device, start, &source, out, &mut watch)?;
+    watch.progress.finish();
+    if outcome.interrupted {
+        return Err(Failure::Run(format!("interrupted at step {}; go on with --resume", outcome.step)));
+    }
+    output.say(format!("checkpoint in {}", out.display()));
+    let mut result = json!({
+        "steps": outcome.step, "loss": outcome.metrics.as_ref().map(|m| m.loss), "seed": settings.seed,
+        "wall_s": begun.elapsed().as_secs_f64(),
+    });
+    if let Some(evaluation) = &outcome.evaluation {
+        let solved = (evaluation.success_rate * evaluation.episodes as f64).round() as usize;
+        let ci95 = wilson95(solved, evaluation.episodes as usize);
+        let episodes = evaluation.episodes;
+        output.say(format!("generator alone: {} of {episodes} held-out episodes", percent(evaluation.success_rate)));
+        result["success_rate"] = evaluation.success_rate.into();
+        result["success_ci95"] = json!(ci95);
+        result["episodes"] = episodes.into();
+    }
+    output.result(&result)
+}
+
+/// The settings, from defaults, file, words and flags; of a resumed run those it was begun with.
+fn resolve(args: &TrainArgs) -> Result<TrainSettings> {
+    let mut defaults = match (&args.out, args.resume) {
+        (Some(out), true) => train::saved_settings(out)?,
+        _ => TrainSettings { evaluate_every: 5000, ..TrainSettings::default() },
+    };
+    defaults.threads = args.common.threads();
+    let mut settings = settings::load(&defaults, args.settings.config.as_deref(), &args.settings.set)?;
+    if !args.resume {
+        settings.method = args.method.clone();
+    }
+    if let Some(seed) = args.seed {
+        settings.seed = seed;
+    }
+    settings.check()?;
+    Ok(settings)
+}
+
+/// Prints settings as a file that --config takes.
+pub fn print_settings(settings: &impl serde::Serialize) -> Result<()> {
+    let text = settings::to_toml(settings)?;
+    print!("{text}");
+    Ok(())
+}
+
+/// The dataset in `folder`, or its first `episodes`.
+pub fn read(folder: &Path, episodes: Option<u32>) -> Result<Dataset> {
+    let mut dataset = imle_data::read(folder)?;
+    if let Some(wanted) = episodes {
+        let wanted = wanted as usize;
+        if wanted > dataset.episodes.len() {
+            let expected = format!("at most the {} of {}", dataset.episodes.len(), folder.display());
+            return Err(InputError::unexpected("--episodes", expected, wanted).into());
+        }
+        dataset.episodes.truncate(wanted);
+    }
+    Ok(dataset)
+}
+
+/// The task to evaluate in, if evaluation is wanted; checked against the data.
+fn task(args: &TrainArgs, dataset: &Dataset) -> Result<Option<Arc<Task>>> {
+    if args.evaluation_episodes == 0 {
+        return Ok(None);
+    }
+    let task = load::task(args.task.as_deref().unwrap_or(&dataset.spec.task))?;
+    let place = args.data.as_ref().map_or(String::new(), |d| d.display().to_string());
+    dataset.spec.check_matches(task.spec(), &place)?;
+    Ok(Some(task))
+}
+
+struct Watch {
+    output: Output,
+    progress: Progress,
+    task: Option<Arc<Task>>,
+    pool: rayon::ThreadPool,
+    episodes: usize,
+    threads: usize,
+    seed: u64,
+}
+
+impl TrainObserver for Watch {
+    fn logged(&mut self, m: &TrainMetrics) {
+        self.progress.set(m.step, &format!("loss {:.4}, {:.0} steps/s", m.loss, m.steps_per_second));
+    }
+
+    fn workers(&self) -> usize {
+        self.threads
+    }
+
+    fn evaluate(&mut self, step: u64, sampler: &Sampler) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
+        let Some(task) = &self.task else { return Ok(None) };
+        let horizons = sampler.config().horizons;
+        let settings = evaluate::Settings {
+            episodes: self.episodes,
+            seed: self.seed,
+            purpose: Purpose::Reset,
+            first: 0,
+            lockstep: self.episodes.min(64),
+            horizons,
+            record: 0,
+        };
+        let mut alone = GeneratorAlone::new(sampler, self.seed, horizons);
+        let outcome = evaluate(task, &mut alone, &settings, &self.pool, &mut ())?;
+        let report = Report::new(&outcome);
+        self.output.note(format!(
+            "step {step}: generator alone {} of {} episodes, mean cost {:.3}",
+            percent(report.success_rate), report.episodes, report.mean_cost
+        ));
+        let figures = vec![("eval/mean_cost".to_string(), report.mean_cost)];
+        Ok(Some(EvalPoint { success_rate: report.success_rate, episodes: report.episodes as u64, figures }))
+    }
+
+    fn should_stop(&self) -> bool {
+        interrupt::asked()
+    }
+}
