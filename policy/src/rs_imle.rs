@@ -11,6 +11,17 @@
 //!    K = 1 this is the nearest survivor; targets left over when there are fewer survivors are dropped;
 //! 3. the loss is the mean of d over the assigned pairs.
 //!
+//! A state with as many targets as candidates (K ≥ m) rejects none: every candidate is assigned, which is optimal
+//! transport between a sample of the generator and a sample of the targets, and then the mass of a mode follows the
+//! share of its targets. That share must not be noisy: the loss is a distance, whose optimum is a median, and with
+//! independent draws a 0.9/0.1 mixture collapsed to 1/0; systematic draws (`targets::WeightedTargets`) keep it.
+//!
+//! With K = 1 a probability is no share. Rejecting, the balance of pulls has no stable middle: once a mode's
+//! candidates are all within ε, its targets pull candidates over from the other modes, and a mode drawn nine times
+//! as often empties the other. Without rejection (ε = 0) every mode is covered and probabilities hardly matter. Both
+//! are measured in the tests of [`crate::train`]. So re-weighting the modes of one state takes K = m; K = 1 is for
+//! data in which a state is seen once.
+//!
 //! Steps 1 and 2 need no gradient: candidates are drawn without it and only the survivors are generated again with
 //! it, which gives the same gradient. Sources: arXiv 2502.12371; rejection with groups of targets after the
 //! project's notes on advantage-weighted RS-IMLE, where a weight must be the probability of *sampling* a target: as
@@ -78,11 +89,13 @@ pub fn select(distances: &[f32], mask: &[bool], samples: usize, targets: usize, 
             continue;
         }
         let distance = |j: usize, k: usize| f64::from(rows[j * targets + k]);
+        let rejects = kept.len() < samples;
         alive.clear();
         // A candidate that is not finite is at no distance and cannot be assigned.
-        alive.extend(
-            (0..samples).filter(|j| kept.iter().all(|k| distance(*j, *k) > epsilon && distance(*j, *k).is_finite())),
-        );
+        alive.extend((0..samples).filter(|j| {
+            let survives = |d: f64| d.is_finite() && (d > epsilon || !rejects);
+            kept.iter().all(|k| survives(distance(*j, *k)))
+        }));
         survivors += alive.len();
         pool += samples;
         sums[1] +=
@@ -210,6 +223,9 @@ mod tests {
         let s = select(&[0.2, 0.3], &[true], 2, 1, 0.5).unwrap();
         assert_eq!((s.kept, s.diagnostics.dropped, s.diagnostics.assigned), (vec![0.0], 1, 0));
         assert!(select(&[0.2], &[true], 2, 1, 0.5).is_err());
+        // As many targets as candidates: nothing is rejected, everything assigned.
+        let s = select(&[0.0, 1.0, 0.1, 0.9], &[true, true], 2, 2, 0.5).unwrap();
+        assert_eq!((s.candidates, s.diagnostics.survivor_share), (vec![0, 1], 1.0));
     }
 
     #[test]

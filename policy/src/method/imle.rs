@@ -4,7 +4,7 @@
 //! [`rs_imle::select`] rejects and assigns; generate the assigned latents again with gradient; the loss is their
 //! mean distance per element. One pass of the network gives a chunk.
 
-use super::{Loss, LossContext, Method, TensorBatch};
+use super::{Loss, LossContext, LossValue, Method, TensorBatch};
 use crate::Result;
 use crate::network::{Conditioning, Network};
 use crate::rs_imle;
@@ -42,15 +42,18 @@ impl Method for Imle {
             ("nearest_unrejected", d.nearest_unrejected),
             ("dropped", d.dropped as f64),
         ];
+        if distances.iter().any(|d| !d.is_finite()) {
+            return Ok(Loss { value: LossValue::NotFinite, parts });
+        }
         if d.assigned == 0 {
-            return Ok(Loss { loss: None, parts });
+            return Ok(Loss { value: LossValue::Empty, parts });
         }
         let index = Tensor::f_from_slice(&selection.candidates)?.f_view([states, targets, 1, 1])?;
         let index = index.f_expand([states, targets, t, a], false)?.f_to_device(z.device())?;
         let kept = Tensor::f_from_slice(&selection.kept)?.f_view([states, targets])?.f_to_device(z.device())?;
         let chunks = network.generate(&z.f_gather(1, &index, false)?, &conditioning)?;
         let loss = rs_imle::loss(&chunks.f_view([states, targets, chunk])?, &batch.targets, &kept, d.assigned)?;
-        Ok(Loss { loss: Some(loss), parts })
+        Ok(Loss { value: LossValue::Scalar(loss), parts })
     }
 
     fn generate(&self, network: &dyn Network, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
@@ -78,14 +81,14 @@ mod tests {
         let config = NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() };
         let table = config.parameters(&shape).unwrap();
         let flat = Tensor::from_slice(&table.initial(3)).set_requires_grad(true);
-        let context = LossContext { seed: 1, step: 2, shape, samples: 6, epsilon: 0.3 };
+        let context = LossContext { seed: 1, step: 2, shape, samples: 6, epsilon: 0.7 };
         let observations = Tensor::arange(15, (Kind::Float, Device::Cpu)).view([5, 3]) * 0.1;
         let targets = (Tensor::arange(80, (Kind::Float, Device::Cpu)).view([5, 2, 8]) * 0.7).sin();
         let mask = [true, true, true, false, true, true, false, true, true, true];
         let batch = TensorBatch { observations, targets, mask: &mask };
 
         let network = config.build(&shape, &table, &flat).unwrap();
-        let fast = Imle.loss(network.as_ref(), &batch, &context).unwrap().loss.unwrap();
+        let LossValue::Scalar(fast) = Imle.loss(network.as_ref(), &batch, &context).unwrap().value else { panic!() };
         let fast_gradient = Tensor::run_backward(&[&fast], &[&flat], false, false);
 
         let network = config.build(&shape, &table, &flat).unwrap();
@@ -94,7 +97,7 @@ mod tests {
         let all = network.generate(&z, &conditioning).unwrap().view([5, 6, 8]);
         let d = rs_imle::distances(&all, &batch.targets).unwrap();
         let host = Vec::<f32>::try_from(d.reshape([-1])).unwrap();
-        let s = rs_imle::select(&host, &mask, 6, 2, 0.3).unwrap();
+        let s = rs_imle::select(&host, &mask, 6, 2, 0.7).unwrap();
         assert!(s.diagnostics.survivor_share < 1.0 && s.diagnostics.assigned > 4);
         let index = Tensor::from_slice(&s.candidates).view([5, 2, 1]).expand([5, 2, 8], false);
         let kept = Tensor::from_slice(&s.kept).view([5, 2]);

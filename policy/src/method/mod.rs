@@ -51,11 +51,22 @@ pub struct LossContext {
     pub epsilon: f64,
 }
 
-/// The loss of a batch.
+/// A loss, or why there is none; the step is then skipped.
+#[derive(Debug)]
+pub enum LossValue {
+    /// A scalar with gradient.
+    Scalar(Tensor),
+    /// Nothing in the batch was left to learn from.
+    Empty,
+    /// Something on the way to it was not finite.
+    NotFinite,
+}
+
+/// The loss of a batch, with figures for the log.
 #[derive(Debug)]
 pub struct Loss {
-    /// A scalar with gradient; `None` if nothing in the batch gave one, and the step is skipped.
-    pub loss: Option<Tensor>,
+    /// The loss itself.
+    pub value: LossValue,
     /// Figures for the log, `train/…` names without the prefix.
     pub parts: Vec<(&'static str, f64)>,
 }

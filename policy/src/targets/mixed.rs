@@ -55,8 +55,13 @@ mod tests {
     #[test]
     fn rows_come_from_each_source_by_its_share() {
         let source = |x: f32, elites: usize| {
-            let state = WeightedState { observation: vec![x], elites: vec![vec![x]; elites], probability: 1.0 };
-            WeightedTargets::new(&[state]).unwrap()
+            let state = WeightedState {
+                observation: vec![x],
+                elites: vec![vec![x]; elites],
+                weights: vec![],
+                probability: 1.0,
+            };
+            WeightedTargets::new(&[state], 0).unwrap()
         };
         let (a, b) = (source(1.0, 1), source(2.0, 2));
         let mixed = MixedTargets::new(&[(3.0, &a), (1.0, &b)]).unwrap();

@@ -10,52 +10,81 @@ use rand_chacha::ChaCha8Rng;
 pub struct WeightedState {
     /// Observation history (T_obs · O), raw, oldest first.
     pub observation: Vec<f32>,
-    /// Elite chunks, each (T_pred · A), raw; all of them count, assigned jointly to distinct latents.
+    /// Elite chunks, each (T_pred · A), raw.
     pub elites: Vec<Vec<f32>>,
+    /// How likely each elite is drawn, relative to the state's others; empty for all alike.
+    pub weights: Vec<f64>,
     /// How likely the state is drawn, relative to the others.
     pub probability: f64,
 }
 
-/// States with up to K elites each, drawn in proportion to their probabilities.
+/// States drawn in proportion to their probabilities, each with its elites, or K drawn from them.
 #[derive(Clone, Debug)]
 pub struct WeightedTargets {
     observations: Vec<f32>,
     elites: Vec<f32>,
     /// Where each state's elites begin, in chunks; one more entry for the end.
     starts: Vec<usize>,
+    /// How to draw from each state's elites; empty if all of them count.
+    elite_draws: Vec<Draw>,
     shape: TargetShape,
     draw: Draw,
 }
 
 impl WeightedTargets {
-    /// From `states`; K is the most elites any of them has.
+    /// From `states`. With `draws` 0 all elites of a state are its targets, each once, and K is the most that any
+    /// state has. Else K = `draws` targets are drawn from the elites with replacement, in proportion to `weights`, by
+    /// systematic sampling, which keeps the counts of a row within one of their expectation:
+    /// with as many draws as latents (`TrainSettings::samples`) the mass of the generator's modes follows the weights
+    /// (see [`crate::rs_imle`]).
     ///
     /// # Errors
-    /// [`Error::Argument`] if there are none, a state has no elite, sizes differ between states, or the
-    /// probabilities are negative, not finite or all 0.
-    pub fn new(states: &[WeightedState]) -> Result<Self> {
+    /// [`Error::Argument`] if there are none, a state has no elite, sizes differ between states, or probabilities or
+    /// weights are negative, not finite or all 0.
+    pub fn new(states: &[WeightedState], draws: usize) -> Result<Self> {
         let operation = "WeightedTargets::new";
         let Some((observation, chunk)) =
             states.first().and_then(|s| Some((s.observation.len(), s.elites.first()?.len())))
         else {
             return Err(Error::argument(operation, "states", "at least one state with an elite", "none"));
         };
-        let targets = states.iter().map(|s| s.elites.len()).max().unwrap_or(0);
+        let most = states.iter().map(|s| s.elites.len()).max().unwrap_or(0);
+        let targets = if draws == 0 { most } else { draws };
         let shape = TargetShape { observation, chunk, targets };
-        let mut result =
-            Self { observations: Vec::new(), elites: Vec::new(), starts: vec![0], shape, draw: Draw::Uniform(1) };
+        let mut result = Self {
+            observations: Vec::new(),
+            elites: Vec::new(),
+            starts: vec![0],
+            elite_draws: Vec::new(),
+            shape,
+            draw: Draw::Uniform(1),
+        };
         for (index, state) in states.iter().enumerate() {
-            let fits = state.observation.len() == observation
+            let weighs = state.weights.is_empty() || state.weights.len() == state.elites.len();
+            let fits = weighs
+                && state.observation.len() == observation
                 && !state.elites.is_empty()
                 && state.elites.iter().all(|e| e.len() == chunk);
             if !fits || observation == 0 || chunk == 0 {
                 let sizes: Vec<_> = state.elites.iter().map(Vec::len).collect();
-                let found = format!("{} and {sizes:?} in state {index}", state.observation.len());
-                let expected = format!("a history of {observation} values and elites of {chunk} values, at least one");
+                let found = format!(
+                    "{}, {sizes:?} and {} weights in state {index}",
+                    state.observation.len(),
+                    state.weights.len()
+                );
+                let expected = format!(
+                    "a history of {observation} values, at least one elite of {chunk} values, no weights or one an elite"
+                );
                 return Err(Error::argument(operation, "states", expected, found));
             }
             result.observations.extend_from_slice(&state.observation);
             state.elites.iter().for_each(|e| result.elites.extend_from_slice(e));
+            if draws > 0 {
+                result.elite_draws.push(match state.weights.is_empty() {
+                    true => Draw::Uniform(state.elites.len()),
+                    false => Draw::weighted(operation, state.weights.iter().copied())?,
+                });
+            }
             result.starts.push(result.elites.len() / chunk);
         }
         result.draw = Draw::weighted(operation, states.iter().map(|s| s.probability))?;
@@ -83,6 +112,15 @@ impl TargetSource for WeightedTargets {
         let index = self.draw.index(rng);
         observation.copy_from_slice(&self.observations[index * o..][..o]);
         let elites = self.starts[index]..self.starts[index + 1];
+        if let Some(draw) = self.elite_draws.get(index) {
+            mask[..self.shape.targets].fill(true);
+            let drawn = draw.systematic(rng, self.shape.targets);
+            for (target, elite) in targets.chunks_exact_mut(chunk).zip(drawn) {
+                let elite = elites.start + elite;
+                target.copy_from_slice(&self.elites[elite * chunk..][..chunk]);
+            }
+            return;
+        }
         mask[..elites.len()].fill(true);
         targets[..elites.len() * chunk].copy_from_slice(&self.elites[elites.start * chunk..elites.end * chunk]);
     }
@@ -98,9 +136,10 @@ mod tests {
         let state = |x: f32, elites: usize, probability| WeightedState {
             observation: vec![x],
             elites: (0..elites).map(|i| vec![x + i as f32, -x]).collect(),
+            weights: vec![],
             probability,
         };
-        let source = WeightedTargets::new(&[state(1.0, 1, 1.0), state(2.0, 3, 1.0), state(3.0, 2, 0.0)]).unwrap();
+        let source = WeightedTargets::new(&[state(1.0, 1, 1.0), state(2.0, 3, 1.0), state(3.0, 2, 0.0)], 0).unwrap();
         assert_eq!(source.shape(), TargetShape { observation: 1, chunk: 2, targets: 3 });
         let mut batch = Batch::default();
         source.batch(3, 0, 50, &mut batch);
@@ -111,7 +150,26 @@ mod tests {
                 other => panic!("{other} has probability 0"),
             }
         }
-        assert!(WeightedTargets::new(&[]).is_err());
-        assert!(WeightedTargets::new(&[state(1.0, 1, 1.0), state(1.0, 0, 1.0)]).is_err());
+        assert!(WeightedTargets::new(&[], 0).is_err());
+        assert!(WeightedTargets::new(&[state(1.0, 1, 1.0), state(1.0, 0, 1.0)], 0).is_err());
+    }
+
+    #[test]
+    fn elites_are_drawn_by_weight() {
+        let state = WeightedState {
+            observation: vec![0.0],
+            elites: vec![vec![1.0], vec![2.0], vec![3.0]],
+            weights: vec![3.0, 0.0, 1.0],
+            probability: 1.0,
+        };
+        let source = WeightedTargets::new(std::slice::from_ref(&state), 8).unwrap();
+        assert_eq!(source.shape().targets, 8);
+        let mut batch = Batch::default();
+        source.batch(3, 0, 500, &mut batch);
+        let count = |x: f32| batch.targets.iter().filter(|t| **t == x).count() as f64 / 4000.0;
+        assert!(batch.mask.iter().all(|m| *m));
+        assert!((count(1.0) - 0.75).abs() < 0.03 && count(2.0) == 0.0, "{}", count(1.0));
+        let short = WeightedState { weights: vec![1.0], ..state };
+        assert!(WeightedTargets::new(&[short], 8).unwrap_err().to_string().contains("1 weights in state 0"));
     }
 }

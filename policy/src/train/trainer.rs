@@ -4,7 +4,7 @@ use super::optimizer::{Moments, average_decay, move_average};
 use super::settings::TrainSettings;
 use super::state;
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
-use crate::method::{self, LossContext, Method, TensorBatch};
+use crate::method::{self, LossContext, LossValue, Method, TensorBatch};
 use crate::network::{ChunkShape, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
 use crate::targets::{Batch, TargetSource};
@@ -43,7 +43,7 @@ pub struct Counters {
 /// What one step did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
-    /// The loss; `None` if nothing survived. May be not finite: then the step was skipped.
+    /// The loss, if there was one. May be not finite: then the step was skipped.
     pub loss: Option<f64>,
     /// Norm of the gradient before clipping; 0 without a loss.
     pub grad_norm: f64,
@@ -198,9 +198,16 @@ impl Trainer {
         self.counters.step += 1;
         let learning_rate = self.settings.rate_at(step);
         let mut report = StepReport { loss: None, grad_norm: 0.0, learning_rate, updated: false, parts: found.parts };
-        let Some(loss) = found.loss else {
-            self.counters.empty += 1;
-            return Ok(report);
+        let loss = match found.value {
+            LossValue::Scalar(loss) => loss,
+            LossValue::Empty => {
+                self.counters.empty += 1;
+                return Ok(report);
+            }
+            LossValue::NotFinite => {
+                self.skip();
+                return Ok(report);
+            }
         };
         let value = loss.f_double_value(&[])?;
         report.loss = Some(value);
@@ -208,13 +215,17 @@ impl Trainer {
         let gradient = gradients.swap_remove(0);
         report.grad_norm = gradient.f_norm()?.f_double_value(&[])?;
         if !(value.is_finite() && report.grad_norm.is_finite()) {
-            self.counters.skipped += 1;
-            self.counters.skipped_in_a_row += 1;
+            self.skip();
             return Ok(report);
         }
         self.update(gradient, report.grad_norm, learning_rate)?;
         report.updated = true;
         Ok(report)
+    }
+
+    fn skip(&mut self) {
+        self.counters.skipped += 1;
+        self.counters.skipped_in_a_row += 1;
     }
 
     fn update(&mut self, mut gradient: Tensor, norm: f64, rate: f64) -> Result<()> {
