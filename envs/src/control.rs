@@ -1,6 +1,6 @@
 //! From actions to actuator controls: end-effector poses by inverse kinematics, joint targets, raw controls.
 //!
-//! The commanded joint targets live in MuJoCo's `ctrl`, which is part of the state: a restored state continues
+//! Raw controls are held over the control step. Targets move: the commanded joint targets live in MuJoCo's `ctrl`, which is part of the state: a restored state continues
 //! from the targets it had. Within a control step the targets move linearly from the old to the new, as a robot's
 //! own interpolator does, no faster than the joint speeds allow.
 
@@ -28,7 +28,10 @@ struct Actuator {
 #[derive(Clone, Debug)]
 enum Mapping {
     EndEffector { ik: Box<InverseKinematics>, orientation: OrientationFile, base: UnitQuaternion<f64> },
-    Direct,
+    /// Position targets, reached smoothly.
+    JointTargets,
+    /// Raw controls, held over the control step.
+    Raw,
 }
 
 /// The action mapping of a task: its layout and ranges, and how an action sets `ctrl`.
@@ -76,7 +79,8 @@ impl Control {
             list.push(actuator(model, name, "action.actuators", speeds.get(i).map_or(f64::INFINITY, |s| s * period))?);
         }
         let ActionFile::EndEffector { site, gripper, orientation, low, high, .. } = file else {
-            return Ok(Self::direct(names, list));
+            let mapping = if matches!(file, ActionFile::Actuators { .. }) { Mapping::Raw } else { Mapping::JointTargets };
+            return Ok(Self::direct(names, list, mapping));
         };
         if let Some(i) = (0..3).find(|i| !(low[*i] < high[*i])) {
             let place = format!("action.low, action.high: axis {i}");
@@ -110,14 +114,14 @@ impl Control {
         Ok(control.with_buffers())
     }
 
-    fn direct(names: &[String], actuators: Vec<Actuator>) -> Self {
+    fn direct(names: &[String], actuators: Vec<Actuator>, mapping: Mapping) -> Self {
         Self {
             layout: Layout { terms: names.iter().map(|n| Term { name: n.clone(), size: 1 }).collect() },
             low: actuators.iter().map(|a| a.low as f32).collect(),
             high: actuators.iter().map(|a| a.high as f32).collect(),
             actuators,
             gripper: false,
-            mapping: Mapping::Direct,
+            mapping,
             start: Vec::new(),
             goal: Vec::new(),
         }
@@ -160,7 +164,7 @@ impl Control {
     pub fn hold(&self, sim: &Simulation, out: &mut [f32]) {
         let ctrl = |a: &Actuator| sim.data().ctrl()[a.id];
         let mut values: Vec<f64> = match &self.mapping {
-            Mapping::Direct => self.actuators.iter().map(ctrl).collect(),
+            Mapping::JointTargets | Mapping::Raw => self.actuators.iter().map(ctrl).collect(),
             Mapping::EndEffector { ik, orientation, base } => {
                 let arm = self.actuators.len() - usize::from(self.gripper);
                 let q: Vec<f64> = self.actuators[..arm].iter().map(ctrl).collect();
@@ -197,8 +201,9 @@ impl Control {
             return Err("the action is not finite".into());
         }
         self.set_goal(sim, action);
+        let held = matches!(self.mapping, Mapping::Raw);
         for step in 1..=substeps {
-            let part = step as f64 / substeps as f64;
+            let part = if held { 1.0 } else { step as f64 / substeps as f64 };
             let ctrl = sim.data_mut().ctrl_mut();
             for (i, actuator) in self.actuators.iter().enumerate() {
                 ctrl[actuator.id] = self.start[i] + part * (self.goal[i] - self.start[i]);
@@ -219,7 +224,7 @@ impl Control {
         }
         self.goal.copy_from_slice(&self.start);
         match &mut self.mapping {
-            Mapping::Direct => (0..self.goal.len()).for_each(|i| self.goal[i] = value(i)),
+            Mapping::JointTargets | Mapping::Raw => (0..self.goal.len()).for_each(|i| self.goal[i] = value(i)),
             Mapping::EndEffector { ik, orientation, base } => {
                 let position = Vector3::new(value(0), value(1), value(2));
                 let (turn, used) = match orientation {

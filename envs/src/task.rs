@@ -9,7 +9,7 @@ use crate::native::Simulation;
 use crate::observation::Observation;
 use crate::quantity::Quantity;
 use crate::reset::Reset;
-use crate::task_file::{RenderFile, TaskFile};
+use crate::task_file::{ActionFile, RenderFile, TaskFile};
 use imle_configs::spec::Spec;
 use imle_configs::{Error as InputError, embedded, error::nearest, files};
 use mujoco_rs::prelude::MjModel;
@@ -43,15 +43,33 @@ impl Task {
     /// # Errors
     /// A bad input: an unknown name (with the nearest), or what is wrong in the file.
     pub fn load(name_or_path: &str) -> Result<Self> {
+        Self::load_changed(name_or_path, |_| {})
+    }
+
+    fn load_changed(name_or_path: &str, change: impl FnOnce(&mut TaskFile)) -> Result<Self> {
         if let Some(text) = embedded::task(name_or_path) {
-            return Self::from_text(text, &format!("{name_or_path}.toml"), Source::Embedded);
+            return Self::from_changed_text(text, &format!("{name_or_path}.toml"), Source::Embedded, change);
         }
         let path = Path::new(name_or_path);
         if path.extension().is_some_and(|e| e == "toml") {
             let folder = path.parent().unwrap_or(Path::new("."));
-            return Self::from_text(&files::read_text(path)?, name_or_path, Source::Folder(folder));
+            return Self::from_changed_text(&files::read_text(path)?, name_or_path, Source::Folder(folder), change);
         }
         Err(InputError::unknown("task", name_or_path, embedded::task_names()).into())
+    }
+
+    /// The same task with the raw controls of its actuators as actions: what benchmarks of physics alone need.
+    ///
+    /// # Errors
+    /// As [`Task::load`].
+    pub fn load_with_raw_actions(name_or_path: &str) -> Result<Self> {
+        Self::load_changed(name_or_path, |file| {
+            let actuators = match &file.action {
+                ActionFile::EndEffector { actuators, gripper, .. } => actuators.iter().chain(gripper).cloned().collect(),
+                ActionFile::JointTargets { actuators, .. } | ActionFile::Actuators { actuators } => actuators.clone(),
+            };
+            file.action = ActionFile::Actuators { actuators };
+        })
     }
 
     /// Loads a task from the text of its file; `place` names the file in errors.
@@ -59,7 +77,12 @@ impl Task {
     /// # Errors
     /// As [`Task::load`].
     pub fn from_text(text: &str, place: &str, source: Source<'_>) -> Result<Self> {
-        let file = parse(text, place)?;
+        Self::from_changed_text(text, place, source, |_| {})
+    }
+
+    fn from_changed_text(text: &str, place: &str, source: Source<'_>, change: impl FnOnce(&mut TaskFile)) -> Result<Self> {
+        let mut file = parse(text, place)?;
+        change(&mut file);
         Self::resolve(&file, source).map_err(|e| match e {
             crate::Error::Input(e) => e.in_file(place).into(),
             other => other,

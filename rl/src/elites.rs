@@ -89,7 +89,7 @@ impl Decide for Recorder<'_, '_> {
             if let Some((elites, probability)) = chosen {
                 let observation = situation.observations[b * history..][..history].to_vec();
                 let elites = elites.into_iter().map(|i| candidates[i * chunk..][..chunk].to_vec()).collect();
-                self.lessons.push(Lesson { episode: key.episode, state: WeightedState { observation, elites, probability } });
+                self.lessons.push(Lesson { episode: key.episode, state: WeightedState { observation, elites, weights: Vec::new(), probability } });
             }
         }
         Ok(())
@@ -181,7 +181,7 @@ pub fn load(path: &Path) -> imle_configs::Result<Vec<WeightedState>> {
         if elites.len() != count || count == 0 {
             return Err(InputError::unexpected(&place, format!("{count} elites for a state"), elites.len()));
         }
-        states.push(WeightedState { observation: row.to_vec(), elites, probability: f64::from_le_bytes(probability) });
+        states.push(WeightedState { observation: row.to_vec(), elites, weights: Vec::new(), probability: f64::from_le_bytes(probability) });
     }
     Ok(states)
 }
@@ -212,7 +212,7 @@ mod tests {
     fn what_is_written_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("e.safetensors");
-        let state = |x: f32, k: usize| WeightedState { observation: vec![x; 3], elites: vec![vec![x, 2.0]; k], probability: 0.1 };
+        let state = |x: f32, k: usize| WeightedState { observation: vec![x; 3], elites: vec![vec![x, 2.0]; k], weights: vec![], probability: 0.1 };
         let states = vec![state(1.0, 1), state(2.0, 3)];
         save(&path, &states).unwrap();
         assert_eq!(load(&path).unwrap(), states);

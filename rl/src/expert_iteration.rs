@@ -363,7 +363,7 @@ impl<'a> ExpertIteration<'a> {
 
     /// Trains from the present weights on elites and demonstrations.
     fn distil(&self, round: u64, current: &Checkpoint, states: &[WeightedState], observer: &mut dyn Observer) -> Result<()> {
-        let elites = WeightedTargets::new(states)?;
+        let elites = WeightedTargets::new(states, 0)?;
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(1.0 - share, &elites)];
         if let Some(demonstrations) = &self.demonstrations {

@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 
+mod bench;
 mod completions;
 mod demo;
 mod finetune;
@@ -21,7 +22,7 @@ pub fn run(verb: Verb) -> Result<()> {
         Verb::Run(args) => run::run(&args),
         Verb::Finetune(args) => finetune::run(&args),
 
-        Verb::Bench(_) => Ok(()),
+        Verb::Bench(verb) => bench::run(&verb),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Completions { shell } => completions::run(shell),
     }

@@ -1,0 +1,29 @@
+# The daily commands. `make run` and `make test` are all a newcomer needs.
+.PHONY: run test setup install env lint format doc
+
+PYTHON ?= python3
+RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
+
+run: setup  ## fetch the native libraries once, build, run stack with the shipped checkpoint
+	cargo build --release
+	./target/release/planner run --task stack --episodes 10 --video $(RUN)/stack.mp4 --out $(RUN)
+
+test: setup  ## all tests of the workspace
+	cargo test --workspace
+
+setup:  ## libtorch and MuJoCo into the cache folder (590 MB, once), and cargo's settings for them
+	@$(PYTHON) configs/native/fetch.py setup
+
+install: setup  ## `planner` on the PATH, runnable from any folder
+	cargo install --path . --locked
+
+env:  ## what a library user must set
+	@$(PYTHON) configs/native/fetch.py env
+
+lint: setup  ## formatting, lints and documentation, warnings denied
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+format:
+	cargo fmt --all
