@@ -41,20 +41,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let source = DemonstrationChunks::new(&spec, settings.horizons, &episodes)?;
     let fresh = Fresh { spec, normalizers: source.normalizers()?, data: "random".into() };
 
-    tch::set_num_threads(threads as i32);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build()?;
     let mut trainer = Trainer::fresh(&settings, &fresh, Device::Cpu)?;
     for _ in 0..steps.div_ceil(5) {
-        trainer.step(&source)?;
+        trainer.step(&source, &pool)?;
     }
     let began = Instant::now();
     for _ in 0..steps {
-        trainer.step(&source)?;
+        trainer.step(&source, &pool)?;
     }
     let rate = steps as f64 / began.elapsed().as_secs_f64();
     println!("training: {rate:.1} steps/s, batch {}, m {}, {threads} threads", settings.batch_size, settings.samples);
 
     let sampler = Sampler::new(&trainer.checkpoint()?, threads, Device::Cpu)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build()?;
     for (decisions, n) in [(1, 1), (1, 32), (1, 256), (32, 1), (32, 32)] {
         let observations = vec![0.1; decisions * sampler.shape().observation];
         let mut out = vec![0.0; decisions * n * sampler.shape().chunk()];

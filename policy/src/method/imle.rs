@@ -7,9 +7,12 @@
 use super::{Loss, LossContext, LossValue, Method, TensorBatch};
 use crate::Result;
 use crate::network::{Conditioning, Network};
-use crate::rs_imle;
+use crate::rs_imle::{self, Selection};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use tch::Tensor;
+
+/// Candidates of a task: enough for full speed, few enough for a core's cache.
+const TILE: usize = 256;
 
 /// The method `imle`.
 pub struct Imle;
@@ -19,21 +22,12 @@ impl Method for Imle {
         "imle"
     }
 
-    fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext) -> Result<Loss> {
+    fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
         let (states, targets, chunk) = batch.targets.size3()?;
-        let (m, shape) = (context.samples as i64, context.shape);
-        let (t, a) = (shape.prediction as i64, shape.action as i64);
+        let (device, m) = (batch.targets.device(), context.samples);
         let conditioning = network.condition(&batch.observations)?;
-        let z = latents(context, states * m)?.f_view([states, m, t, a])?.f_to_device(batch.targets.device())?;
-
-        let distances = tch::no_grad(|| -> Result<Vec<f32>> {
-            let candidates = network.generate(&z, &conditioning)?.f_view([states, m, chunk])?;
-            let distances = rs_imle::distances(&candidates, &batch.targets)?;
-            let mut host = vec![0.0; distances.numel()];
-            distances.f_reshape([-1])?.f_copy_data(&mut host, distances.numel())?;
-            Ok(host)
-        })?;
-        let selection = rs_imle::select(&distances, batch.mask, context.samples, targets as usize, context.epsilon)?;
+        let (z, distances) = candidates(batch, &conditioning, context)?;
+        let selection = rs_imle::select(&distances, batch.mask, m, targets as usize, context.epsilon)?;
 
         let d = selection.diagnostics;
         let parts = vec![
@@ -48,11 +42,12 @@ impl Method for Imle {
         if d.assigned == 0 {
             return Ok(Loss { value: LossValue::Empty, parts });
         }
-        let index = Tensor::f_from_slice(&selection.candidates)?.f_view([states, targets, 1, 1])?;
-        let index = index.f_expand([states, targets, t, a], false)?.f_to_device(z.device())?;
-        let kept = Tensor::f_from_slice(&selection.kept)?.f_view([states, targets])?.f_to_device(z.device())?;
-        let chunks = network.generate(&z.f_gather(1, &index, false)?, &conditioning)?;
-        let loss = rs_imle::loss(&chunks.f_view([states, targets, chunk])?, &batch.targets, &kept, d.assigned)?;
+        let chosen = chosen(&z, &selection, m, chunk as usize);
+        let (t, a) = (context.shape.prediction as i64, context.shape.action as i64);
+        let chosen = Tensor::f_from_slice(&chosen)?.f_view([states, targets, t, a])?.f_to_device(device)?;
+        let kept = Tensor::f_from_slice(&selection.kept)?.f_view([states, targets])?.f_to_device(device)?;
+        let chunks = network.generate(&chosen, &conditioning)?.f_view([states, targets, chunk])?;
+        let loss = rs_imle::loss(&chunks, &batch.targets, &kept, d.assigned)?;
         Ok(Loss { value: LossValue::Scalar(loss), parts })
     }
 
@@ -61,16 +56,48 @@ impl Method for Imle {
     }
 }
 
-/// Standard normal latents of this step, (rows, T_pred · A) flat, from the step's own stream.
-fn latents(context: &LossContext, rows: i64) -> Result<Tensor> {
-    let mut values = vec![0.0f32; rows as usize * context.shape.chunk()];
-    fill_normal(&mut stream(context.seed, Purpose::TrainLatent, 0, context.step, 0), &mut values);
-    Ok(Tensor::f_from_slice(&values)?)
+/// Latents (B, m, D) of this step and the distances (B, m, K) of their chunks to the targets. The latents of state b
+/// come from the stream of (seed, `TrainLatent`, b, step).
+fn candidates(
+    batch: &TensorBatch<'_>,
+    conditioning: &Conditioning,
+    context: &LossContext<'_>,
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let (states, targets, chunk) = batch.targets.size3()?;
+    let (states, targets, chunk, m) = (states as usize, targets as usize, chunk as usize, context.samples);
+    let (mut z, mut distances) = (vec![0.0f32; states * m * chunk], vec![0.0f32; states * m * targets]);
+    let tile = context.workers.tile(states, TILE / m);
+    let outputs = z.chunks_mut(tile * m * chunk).zip(distances.chunks_mut(tile * m * targets));
+    let tasks = outputs.enumerate().map(|(i, (z, distances))| {
+        let (first, count) = (i * tile, distances.len() / (m * targets));
+        let targets = batch.targets.f_narrow(0, first as i64, count as i64)?;
+        Ok((first, conditioning.narrow(first, count)?, targets, z, distances))
+    });
+    let tasks = tasks.collect::<Result<Vec<_>>>()?;
+    context.workers.run(tasks, |network, (first, conditioning, targets, z, distances)| {
+        for (i, z) in z.chunks_exact_mut(m * chunk).enumerate() {
+            fill_normal(&mut stream(context.seed, Purpose::TrainLatent, (first + i) as u64, context.step, 0), z);
+        }
+        let (b, _, d) = targets.size3()?;
+        let sizes = [b, m as i64, context.shape.prediction as i64, context.shape.action as i64];
+        let latents = Tensor::f_from_slice(z)?.f_view(sizes)?.f_to_device(targets.device())?;
+        let chunks = network.generate(&latents, &conditioning)?.f_view([b, m as i64, d])?;
+        Ok(rs_imle::distances(&chunks, &targets)?.f_contiguous()?.f_copy_data(distances, distances.len())?)
+    })?;
+    Ok((z, distances))
+}
+
+/// The latents (B, K, D) of the selected candidates.
+fn chosen(z: &[f32], selection: &Selection, m: usize, chunk: usize) -> Vec<f32> {
+    let targets = selection.candidates.len() * m * chunk / z.len().max(1);
+    let rows = selection.candidates.iter().enumerate();
+    rows.flat_map(|(i, j)| &z[((i / targets.max(1)) * m + *j as usize) * chunk..][..chunk]).copied().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::Workers;
     use crate::network::{ChunkShape, NetworkConfig};
     use tch::{Device, Kind};
 
@@ -81,7 +108,9 @@ mod tests {
         let config = NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() };
         let table = config.parameters(&shape).unwrap();
         let flat = Tensor::from_slice(&table.initial(3)).set_requires_grad(true);
-        let context = LossContext { seed: 1, step: 2, shape, samples: 6, epsilon: 0.7 };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let workers = Workers::new(&pool, Device::Cpu, || config.build(&shape, &table, &flat)).unwrap();
+        let context = LossContext { workers: &workers, seed: 1, step: 2, shape, samples: 6, epsilon: 0.7 };
         let observations = Tensor::arange(15, (Kind::Float, Device::Cpu)).view([5, 3]) * 0.1;
         let targets = (Tensor::arange(80, (Kind::Float, Device::Cpu)).view([5, 2, 8]) * 0.7).sin();
         let mask = [true, true, true, false, true, true, false, true, true, true];
@@ -92,8 +121,8 @@ mod tests {
         let fast_gradient = Tensor::run_backward(&[&fast], &[&flat], false, false);
 
         let network = config.build(&shape, &table, &flat).unwrap();
-        let z = latents(&context, 30).unwrap().view([5, 6, 4, 2]);
         let conditioning = network.condition(&batch.observations).unwrap();
+        let z = Tensor::from_slice(&candidates(&batch, &conditioning, &context).unwrap().0).view([5, 6, 4, 2]);
         let all = network.generate(&z, &conditioning).unwrap().view([5, 6, 8]);
         let d = rs_imle::distances(&all, &batch.targets).unwrap();
         let host = Vec::<f32>::try_from(d.reshape([-1])).unwrap();

@@ -5,6 +5,9 @@
 //! observation (diffusion, flow) makes its passes in [`Method::generate`].
 
 mod imle;
+mod workers;
+
+pub use workers::Workers;
 
 use crate::Result;
 use crate::network::{ChunkShape, Conditioning, Network};
@@ -37,8 +40,9 @@ pub struct TensorBatch<'a> {
 }
 
 /// What a loss may depend on beside network and batch.
-#[derive(Clone, Copy, Debug)]
-pub struct LossContext {
+pub struct LossContext<'a> {
+    /// Where to do what needs no gradient.
+    pub workers: &'a Workers<'a>,
     /// Seed of the run.
     pub seed: u64,
     /// Training step: with the seed it keys every draw.
@@ -80,7 +84,7 @@ pub trait Method: Send + Sync {
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
-    fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext) -> Result<Loss>;
+    fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss>;
 
     /// Normalised chunks (B, n, T_pred, A) from latents (B, n, T_pred, A) under B rows of conditioning.
     ///

@@ -33,12 +33,12 @@ impl Conditioning {
         self.map(|t| t.f_index_select(0, index))
     }
 
-    /// The same values cut off from the gradient.
+    /// Rows `start` to `start + length` as views, cut off from the gradient.
     ///
     /// # Errors
-    /// [`crate::Error::Torch`].
-    pub fn detach(&self) -> Result<Self> {
-        self.map(Tensor::f_detach)
+    /// [`crate::Error::Torch`] if there are not so many.
+    pub fn narrow(&self, start: usize, length: usize) -> Result<Self> {
+        self.map(|t| t.f_detach()?.f_narrow(0, start as i64, length as i64))
     }
 
     /// Another handle to the same tensors, for another worker.

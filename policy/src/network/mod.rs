@@ -27,7 +27,7 @@ pub trait Network: Send {
     /// [`crate::Error::Torch`] if the shape does not fit or memory runs out.
     fn condition(&self, observations: &Tensor) -> Result<Conditioning>;
 
-    /// Chunks (B, n, T_pred, A) from latents `z` (B, n, T_pred, A) under B rows of conditioning.
+    /// Chunks (B, n, T_pred, A), contiguous, from latents `z` (B, n, T_pred, A) under B rows of conditioning.
     ///
     /// # Errors
     /// As [`condition`](Self::condition).

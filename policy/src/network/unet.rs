@@ -195,7 +195,7 @@ impl Network for Unet {
             }
         }
         let chunks = self.output.forward(&self.last.forward(&x)?)?;
-        Ok(chunks.f_transpose(1, 2)?.f_reshape([b, n, t, a])?)
+        Ok(chunks.f_transpose(1, 2)?.f_contiguous()?.f_view([b, n, t, a])?)
     }
 }
 

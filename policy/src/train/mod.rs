@@ -6,6 +6,8 @@
 //!            AdamW (cosine schedule with warm-up), moving average of the weights
 //! ```
 //!
+//! Candidates are generated in tiles on a thread pool; results are the same bits at any number of its threads.
+//!
 //! [`Trainer`] is one training in memory, a step at a time, for algorithms with a loop of their own; [`train`] drives
 //! it to the end, writing logs, evaluations and checkpoints. The output folder is itself the checkpoint, with
 //! `metrics.jsonl`, TensorBoard events, `best/` (the checkpoint of the best evaluation) and `training_state/` beside.

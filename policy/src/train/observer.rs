@@ -61,7 +61,8 @@ pub trait TrainObserver {
         let _ = metrics;
     }
 
-    /// Evaluates the averaged weights after `step` steps; `None` if there is nothing to evaluate with.
+    /// Evaluates the averaged weights after `step` steps; `None` if there is nothing to evaluate
+    /// with. The sampler has as many workers as the training's pool has threads.
     ///
     /// # Errors
     /// Any error ends the training, after a checkpoint.
@@ -72,11 +73,6 @@ pub trait TrainObserver {
     ) -> Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
         let _ = (step, sampler);
         Ok(None)
-    }
-
-    /// Worker threads that [`evaluate`](Self::evaluate) will sample on.
-    fn workers(&self) -> usize {
-        1
     }
 
     /// Whether to stop now (Ctrl-C); asked after every step. A checkpoint is written first.

@@ -62,12 +62,14 @@ pub struct Outcome {
 }
 
 /// Trains to the last step or until the observer says stop; `out` becomes the checkpoint's folder.
+/// Work is spread over `pool`; the result is the same for any number of its threads.
 ///
 /// # Errors
 /// [`Error::Config`] for bad settings or places; [`Error::NonFinite`] after five steps in a row whose loss or
 /// gradient was not finite; [`Error::Evaluation`]; [`Error::Torch`].
 pub fn train(
     settings: &TrainSettings,
+    pool: &rayon::ThreadPool,
     device: Device,
     start: Start<'_>,
     source: &dyn TargetSource,
@@ -83,25 +85,12 @@ pub fn train(
         Start::Resume => {
             let (trainer, best) = state::load(out, settings, device)?;
             let log = RunLog::resume(out, trainer.counters().step)?;
-            return with_threads(settings.threads, || Run::new(trainer, log, best, out, observer).go(source));
+            return Run::new(trainer, log, best, out, observer).go(source, pool);
         }
     };
     files::create_output_folder(out)?;
     let log = RunLog::create(out)?;
-    with_threads(settings.threads, || Run::new(trainer, log, best, out, observer).go(source))
-}
-
-/// Runs `f` with `threads` libtorch threads (0: as they are) and puts the old number back.
-fn with_threads<T>(threads: usize, f: impl FnOnce() -> T) -> T {
-    let old = tch::get_num_threads();
-    let wanted = i32::try_from(threads).unwrap_or(old);
-    if wanted == 0 || wanted == old {
-        return f();
-    }
-    tch::set_num_threads(wanted);
-    let result = f();
-    tch::set_num_threads(old);
-    result
+    Run::new(trainer, log, best, out, observer).go(source, pool)
 }
 
 struct Run<'a> {
@@ -126,11 +115,11 @@ impl<'a> Run<'a> {
         Self { trainer, log, out, observer, window: Window::default(), outcome, saved_at: None }
     }
 
-    fn go(mut self, source: &dyn TargetSource) -> Result<Outcome> {
+    fn go(mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<Outcome> {
         let settings = self.trainer.settings().clone();
         while self.outcome.step < settings.steps {
             let began = Instant::now();
-            let report = self.trainer.step(source)?;
+            let report = self.trainer.step(source, pool)?;
             self.window.add(report, began.elapsed());
             let counters = self.trainer.counters();
             self.outcome.step = counters.step;
@@ -143,7 +132,7 @@ impl<'a> Run<'a> {
                 self.write_line(settings.steps)?;
             }
             if due(settings.evaluate_every) {
-                self.evaluate()?;
+                self.evaluate(pool)?;
             }
             if due(settings.checkpoint_every) {
                 self.save()?;
@@ -172,10 +161,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn evaluate(&mut self) -> Result<()> {
+    fn evaluate(&mut self, pool: &rayon::ThreadPool) -> Result<()> {
         let step = self.trainer.counters().step;
         let checkpoint = self.trainer.checkpoint()?;
-        let sampler = Sampler::new(&checkpoint, self.observer.workers(), self.trainer.device())?;
+        let sampler = Sampler::new(&checkpoint, pool.current_num_threads(), self.trainer.device())?;
         let point = match self.observer.evaluate(step, &sampler) {
             Ok(None) => return Ok(()),
             Ok(Some(point)) => point,

@@ -40,7 +40,8 @@ pub struct TrainSettings {
     pub log_every: u64,
     /// Seed of weights, batches and latents. Below 2^63, TOML's largest integer.
     pub seed: u64,
-    /// libtorch's threads; 0 leaves them as they are. Results are identical only at the same number.
+    /// libtorch's threads for the part of a step with gradient, at least 1. Results are identical only at the same
+    /// number; the thread pool, which does most of the work, does not matter.
     pub threads: usize,
     /// T_obs, T_pred, T_act.
     pub horizons: Horizons,
@@ -66,7 +67,7 @@ impl Default for TrainSettings {
             checkpoint_every: 2_000,
             log_every: 100,
             seed: 0,
-            threads: 0,
+            threads: 1,
             horizons: Horizons::default(),
             network: NetworkConfig::default(),
         }
@@ -89,7 +90,7 @@ impl TrainSettings {
                 return bad(key, "at least 1", "0".into());
             }
         }
-        for (key, value) in [("batch_size", self.batch_size), ("samples", self.samples)] {
+        for (key, value) in [("batch_size", self.batch_size), ("samples", self.samples), ("threads", self.threads)] {
             if !(1..=1 << 20).contains(&value) {
                 return bad(key, "1 to 1048576", value.to_string());
             }

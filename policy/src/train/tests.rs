@@ -15,6 +15,10 @@ use std::cell::Cell;
 use std::path::Path;
 use tch::Device;
 
+fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build().unwrap()
+}
+
 fn settings(steps: u64) -> TrainSettings {
     TrainSettings {
         steps,
@@ -62,7 +66,7 @@ impl TrainObserver for StopAfter {
 /// Chunks of the two-mode toy: shares near +1 and near −1.
 fn shares(checkpoint: &Checkpoint) -> (f64, f64) {
     let sampler = Sampler::new(checkpoint, 1, Device::Cpu).unwrap();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).start_handler(worker_start).build().unwrap();
+    let pool = pool(1);
     let mut out = vec![0.0; 2 * 1000];
     sampler.sample(&pool, &[0.3], &[LatentKey::default()], 1000, &mut out).unwrap();
     let near = |mode: f32| out.chunks(2).filter(|c| c.iter().all(|x| (x - mode).abs() < 0.3)).count() as f64 / 1000.0;
@@ -75,7 +79,7 @@ fn sampled_mass_follows_the_probability_of_sampling_a_target() {
     let learn = |p: f64, name: &str, start: Start<'_>| {
         let settings = settings(500);
         let out = dir.path().join(name);
-        train(&settings, Device::Cpu, start, &modes(p, settings.samples), &out, &mut ()).unwrap();
+        train(&settings, &pool(1), Device::Cpu, start, &modes(p, settings.samples), &out, &mut ()).unwrap();
         let checkpoint = Checkpoint::load(&out).unwrap();
         (shares(&checkpoint), checkpoint)
     };
@@ -96,7 +100,7 @@ fn one_target_a_row_covers_without_rejection_and_takes_all_with_it() {
     let learn = |p: f64, epsilon: f64| {
         let settings = TrainSettings { epsilon, ..settings(500) };
         let out = dir.path().join(format!("{p}-{epsilon}"));
-        train(&settings, Device::Cpu, Start::Fresh(fresh()), &modes(p, 1), &out, &mut ()).unwrap();
+        train(&settings, &pool(1), Device::Cpu, Start::Fresh(fresh()), &modes(p, 1), &out, &mut ()).unwrap();
         shares(&Checkpoint::load(&out).unwrap())
     };
     let (covered, taken) = (learn(0.9, 0.0), learn(0.9, 0.05));
@@ -105,7 +109,7 @@ fn one_target_a_row_covers_without_rejection_and_takes_all_with_it() {
 }
 
 fn run(settings: &TrainSettings, out: &Path, start: Start<'_>, observer: &mut dyn TrainObserver) -> Outcome {
-    train(settings, Device::Cpu, start, &two_modes(0.5), out, observer).unwrap()
+    train(settings, &pool(1), Device::Cpu, start, &two_modes(0.5), out, observer).unwrap()
 }
 
 #[test]
@@ -136,19 +140,37 @@ fn n_and_n_steps_are_two_n_steps_to_the_bit() {
 }
 
 #[test]
+fn the_pool_does_not_show_in_the_result() {
+    let dir = tempfile::tempdir().unwrap();
+    for kind in ["mlp", "unet"] {
+        let network = NetworkConfig { kind: kind.into(), down_dims: vec![8, 16], ..settings(8).network };
+        // 33 states of 10 candidates: two tiles, the last one short.
+        let settings = TrainSettings { batch_size: 33, network, ..settings(8) };
+        let weights = [1, 2].map(|threads| {
+            let out = dir.path().join(format!("{kind}-{threads}"));
+            let start = Start::Fresh(fresh());
+            train(&settings, &pool(threads), Device::Cpu, start, &two_modes(0.5), &out, &mut ()).unwrap();
+            Checkpoint::load(&out).unwrap().weights().to_vec()
+        });
+        assert_eq!(weights[0], weights[1]);
+    }
+}
+
+#[test]
 fn other_settings_and_used_folders_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     run(&settings(5), &out, Start::Fresh(fresh()), &mut ());
     let again = |settings: &TrainSettings, start| {
-        train(settings, Device::Cpu, start, &two_modes(0.5), &out, &mut ()).unwrap_err().to_string()
+        train(settings, &pool(1), Device::Cpu, start, &two_modes(0.5), &out, &mut ()).unwrap_err().to_string()
     };
     assert!(again(&settings(5), Start::Fresh(fresh())).contains("exists already"));
     let text = again(&TrainSettings { samples: 11, ..settings(5) }, Start::Resume);
     assert!(text.contains("settings: samples: expected 10") && text.contains("found 11"), "{text}");
     std::fs::write(out.join(STATE_FOLDER).join("state.json"), "{}").unwrap();
     assert!(again(&settings(5), Start::Resume).contains("state.json: format"));
-    let nowhere = train(&settings(5), Device::Cpu, Start::Resume, &two_modes(0.5), &dir.path().join("no"), &mut ());
+    let nowhere =
+        train(&settings(5), &pool(1), Device::Cpu, Start::Resume, &two_modes(0.5), &dir.path().join("no"), &mut ());
     assert!(nowhere.unwrap_err().to_string().contains("state.json: cannot read"));
 }
 
@@ -180,7 +202,7 @@ fn poison_stops_training_and_keeps_the_last_good_checkpoint() {
     let out = dir.path().join("run");
     let source = Poisoned { from: 12, good: two_modes(0.5) };
     let settings = TrainSettings { checkpoint_every: 10, ..settings(100) };
-    let error = train(&settings, Device::Cpu, Start::Fresh(fresh()), &source, &out, &mut ()).unwrap_err();
+    let error = train(&settings, &pool(1), Device::Cpu, Start::Fresh(fresh()), &source, &out, &mut ()).unwrap_err();
     assert!(error.to_string().lines().count() == 1 && !error.is_input());
     match error {
         Error::NonFinite { step, count, .. } => assert_eq!((step, count), (17, 5)),
@@ -215,7 +237,15 @@ fn the_best_evaluation_is_kept_and_a_failed_one_leaves_a_checkpoint() {
     assert!(std::fs::read_to_string(out.join(METRICS_FILE)).unwrap().contains("\"eval/mean_reward\":1.0"));
 
     let failed = dir.path().join("failed");
-    let result = train(&settings, Device::Cpu, Start::Fresh(fresh()), &two_modes(0.5), &failed, &mut Graded(vec![0.1]));
+    let result = train(
+        &settings,
+        &pool(1),
+        Device::Cpu,
+        Start::Fresh(fresh()),
+        &two_modes(0.5),
+        &failed,
+        &mut Graded(vec![0.1]),
+    );
     assert_eq!(result.unwrap_err().to_string(), "evaluation at step 20: no more");
     assert_eq!(Checkpoint::load(&failed).unwrap().config().provenance.steps, 20);
 }

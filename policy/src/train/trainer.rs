@@ -4,7 +4,7 @@ use super::optimizer::{Moments, average_decay, move_average};
 use super::settings::TrainSettings;
 use super::state;
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
-use crate::method::{self, LossContext, LossValue, Method, TensorBatch};
+use crate::method::{self, LossContext, LossValue, Method, TensorBatch, Workers};
 use crate::network::{ChunkShape, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
 use crate::targets::{Batch, TargetSource};
@@ -158,14 +158,19 @@ impl Trainer {
         self.counters
     }
 
-    /// One training step on the batch of `source` at this step.
+    /// One training step on the batch of `source` at this step. What needs no gradient is done on `pool`, the rest on
+    /// the calling thread with the settings' number of libtorch threads; the result does not depend on the pool.
     ///
     /// A loss or gradient that is not finite leaves the weights as they are and is counted; the caller decides when
     /// it has been too often.
     ///
     /// # Errors
     /// [`Error::Argument`] if the source's sizes do not fit; [`Error::Torch`].
-    pub fn step(&mut self, source: &dyn TargetSource) -> Result<StepReport> {
+    pub fn step(&mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<StepReport> {
+        with_threads(self.settings.threads, || self.step_on_this_thread(source, pool))
+    }
+
+    fn step_on_this_thread(&mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<StepReport> {
         let sizes = source.shape();
         if (sizes.observation, sizes.chunk) != (self.shape.observation, self.shape.chunk()) || sizes.targets == 0 {
             let expected =
@@ -185,7 +190,11 @@ impl Trainer {
                 .f_to_device(self.device)?,
             mask: &self.batch.mask,
         };
+        let workers = Workers::new(pool, self.device, || {
+            self.config.network.build(&self.shape, &self.table, &self.weights.f_detach()?)
+        })?;
         let context = LossContext {
+            workers: &workers,
             seed,
             step,
             shape: self.shape,
@@ -274,4 +283,17 @@ pub(super) fn to_host(flat: &Tensor) -> Result<Vec<f32>> {
     let mut values = vec![0.0; flat.numel()];
     flat.f_detach()?.f_to_device(Device::Cpu)?.f_copy_data(&mut values, flat.numel())?;
     Ok(values)
+}
+
+/// Runs `f` with `threads` libtorch threads on the calling thread and puts the old number back.
+fn with_threads<T>(threads: usize, f: impl FnOnce() -> T) -> T {
+    let old = tch::get_num_threads();
+    let wanted = i32::try_from(threads).unwrap_or(old);
+    if wanted == old {
+        return f();
+    }
+    tch::set_num_threads(wanted);
+    let result = f();
+    tch::set_num_threads(old);
+    result
 }
