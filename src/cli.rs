@@ -216,7 +216,7 @@ pub struct RunArgs {
     /// Episodes decided for at once; 1 measures the latency of one decision. The results are the same
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub lockstep: u32,
-    /// MP4 file for a video of the first episodes
+    /// MP4 file for a video of the first episodes; a .png file gets a strip of pictures of the first
     #[arg(long, value_name = "FILE")]
     pub video: Option<PathBuf>,
     /// Episodes in the video

@@ -20,6 +20,7 @@ pub mod quantity;
 pub mod render;
 pub mod reset;
 pub mod rollout;
+pub mod strip;
 pub mod task;
 pub mod task_file;
 pub mod video;

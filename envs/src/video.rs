@@ -4,12 +4,9 @@ use crate::error::{Error, Result};
 use imle_configs::files::write_atomic;
 use muxide::api::{Muxer, MuxerBuilder, VideoCodec};
 use openh264::OpenH264API;
-use openh264::encoder::{BitRate, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, RateControlMode};
+use openh264::encoder::{Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, QpRange, RateControlMode};
 use openh264::formats::{RgbSliceU8, YUVBuffer};
 use std::path::Path;
-
-/// Enough for crisp edges of a small synthetic scene; 10 s are about 2 MB.
-const BITS_PER_SECOND: u32 = 2_000_000;
 
 /// Encodes pictures as they come; nothing is written before [`Video::finish`].
 pub struct Video {
@@ -28,9 +25,10 @@ impl Video {
     /// [`Error::Video`].
     pub fn new((width, height): (usize, usize), rate: f64) -> Result<Self> {
         let config = EncoderConfig::new()
-            .bitrate(BitRate::from_bps(BITS_PER_SECOND))
+            .debug(false)
             .max_frame_rate(FrameRate::from_hz(rate as f32))
-            .rate_control_mode(RateControlMode::Bitrate)
+            .rate_control_mode(RateControlMode::Off)
+            .qp(QpRange::new(20, 28))
             .skip_frames(false)
             .intra_frame_period(IntraFramePeriod::from_num_frames(60));
         let encoder = Encoder::with_api_config(OpenH264API::from_source(), config).map_err(video)?;

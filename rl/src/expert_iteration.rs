@@ -378,7 +378,6 @@ impl<'a> ExpertIteration<'a> {
             learning_rate: self.settings.learning_rate,
             warmup_steps: (self.settings.train_steps / 20).max(1),
             seed: self.run.seed.wrapping_add(round),
-            threads: self.run.threads,
             horizons: current.config().horizons,
             network: current.config().network.clone(),
             ..TrainSettings::default()
@@ -392,7 +391,7 @@ impl<'a> ExpertIteration<'a> {
         let data = format!("expert iteration, round {round}");
         let start = if started { Start::Resume } else { Start::Checkpoint { checkpoint: current, data } };
         let mut watch = Distilling { observer, round };
-        let outcome = train::train(&settings, self.run.device, start, &targets, &out, &mut watch)?;
+        let outcome = train::train(&settings, &self.pool, self.run.device, start, &targets, &out, &mut watch)?;
         if outcome.interrupted { Err(imle_planner::Error::Interrupted.into()) } else { Ok(()) }
     }
 

@@ -25,6 +25,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Pictures of a strip.
+const STRIP: usize = 6;
 /// Knots of a noise proposal's chunk.
 const NOISE_KNOTS: usize = 4;
 
@@ -61,7 +63,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     summarise(output, args, &report);
     if let Some(path) = &args.video {
         match film(&task, &outcome, path) {
-            Ok(frames) => output.say(format!("video: {} ({frames} frames)", path.display())),
+            Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
             Err(imle_envs::Error::Render(reason)) => output.note(format!("no video: cannot render: {reason}")),
             Err(other) => return Err(other.into()),
         }
@@ -149,16 +151,27 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     output.say(format!("modes (solved/shown): {}; {:.2} mode switches an episode", modes.join(", "), report.mode_switches));
 }
 
-/// Renders the recorded episodes into one video; returns the number of frames.
+/// Renders the recorded episodes: into a video, or for a `.png` the first of them into a strip of pictures. Returns
+/// the number of pictures.
 fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<usize> {
     let mut world = World::new(task.clone())?;
     let mut renderer = Renderer::new(&world)?;
-    let mut video = Video::new(renderer.size(), task.spec().control_rate)?;
-    for episode in &outcome.episodes {
-        for state in &episode.states {
-            world.set_state(state)?;
-            video.push(&renderer.draw(&mut world)?)?;
-        }
+    let size = renderer.size();
+    let mut draw = |state: &[f64]| {
+        world.set_state(state)?;
+        renderer.draw(&mut world)
+    };
+    if path.extension().is_some_and(|e| e == "png") {
+        let states = outcome.episodes.first().map_or(&[][..], |e| &e.states);
+        let last = states.len().saturating_sub(1);
+        let chosen = (0..STRIP).filter_map(|i| states.get(i * last / (STRIP - 1)));
+        let pictures = chosen.map(|s| draw(s)).collect::<imle_envs::Result<Vec<_>>>()?;
+        imle_envs::strip::write(path, size, &pictures)?;
+        return Ok(pictures.len());
+    }
+    let mut video = Video::new(size, task.spec().control_rate)?;
+    for state in outcome.episodes.iter().flat_map(|e| &e.states) {
+        video.push(&draw(state)?)?;
     }
     let frames = video.frames();
     video.finish(path)?;

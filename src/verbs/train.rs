@@ -46,16 +46,16 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         "{}: {} episodes, {} windows; {} steps of {}",
         dataset.spec.task, dataset.episodes.len(), source.len(), settings.steps, settings.method
     ));
+    let pool = load::pool(&args.common)?;
     let mut watch = Watch {
         output,
         progress: output.progress(settings.steps, "train"),
         task,
-        pool: load::pool(&args.common)?,
+        pool: &pool,
         episodes: args.evaluation_episodes as usize,
-        threads: args.common.threads(),
         seed: settings.seed,
     };
-    let outcome = train::train(&settings, device, start, &source, out, &mut watch)?;
+    let outcome = train::train(&settings, &pool, device, start, &source, out, &mut watch)?;
     watch.progress.finish();
     if outcome.interrupted {
         return Err(Failure::Run(format!("interrupted at step {}; go on with --resume", outcome.step)));
@@ -79,11 +79,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 
 /// The settings, from defaults, file, words and flags; of a resumed run those it was begun with.
 fn resolve(args: &TrainArgs) -> Result<TrainSettings> {
-    let mut defaults = match (&args.out, args.resume) {
+    let defaults = match (&args.out, args.resume) {
         (Some(out), true) => train::saved_settings(out)?,
         _ => TrainSettings { evaluate_every: 5000, ..TrainSettings::default() },
     };
-    defaults.threads = args.common.threads();
     let mut settings = settings::load(&defaults, args.settings.config.as_deref(), &args.settings.set)?;
     if !args.resume {
         settings.method = args.method.clone();
@@ -127,23 +126,18 @@ fn task(args: &TrainArgs, dataset: &Dataset) -> Result<Option<Arc<Task>>> {
     Ok(Some(task))
 }
 
-struct Watch {
+struct Watch<'a> {
     output: Output,
     progress: Progress,
     task: Option<Arc<Task>>,
-    pool: rayon::ThreadPool,
+    pool: &'a rayon::ThreadPool,
     episodes: usize,
-    threads: usize,
     seed: u64,
 }
 
-impl TrainObserver for Watch {
+impl TrainObserver for Watch<'_> {
     fn logged(&mut self, m: &TrainMetrics) {
         self.progress.set(m.step, &format!("loss {:.4}, {:.0} steps/s", m.loss, m.steps_per_second));
-    }
-
-    fn workers(&self) -> usize {
-        self.threads
     }
 
     fn evaluate(&mut self, step: u64, sampler: &Sampler) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
@@ -159,7 +153,7 @@ impl TrainObserver for Watch {
             record: 0,
         };
         let mut alone = GeneratorAlone::new(sampler, self.seed, horizons);
-        let outcome = evaluate(task, &mut alone, &settings, &self.pool, &mut ())?;
+        let outcome = evaluate(task, &mut alone, &settings, self.pool, &mut ())?;
         let report = Report::new(&outcome);
         self.output.note(format!(
             "step {step}: generator alone {} of {} episodes, mean cost {:.3}",

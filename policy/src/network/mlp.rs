@@ -3,7 +3,7 @@
 //! With D = T_pred · A and width W, all layer norms without learned parameters:
 //!
 //! ```text
-//! c       = SiLU(W2 SiLU(W1 o))                       once an observation
+//! c       = SiLU(W2 SiLU(W1 o))                       once an observation, W / 2 values
 //! s_i,b_i = rows of W_film c                          i = 1…blocks
 //! h_0     = W_in z
 //! h_i     = h_(i-1) + V_i SiLU((1 + s_i) ⊙ LN(h_(i-1)) + b_i)
@@ -35,8 +35,10 @@ pub(super) fn check(c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<()
 
 pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
     let w = c.width;
-    let encoder = [Linear::new(b, "encoder.0", shape.observation, w)?, Linear::new(b, "encoder.1", w, w)?];
-    let film = Linear::new(b, "film", w, c.blocks * 2 * w)?;
+    // Half the width between encoder and FiLM: at full width FiLM would hold most of the network's weights.
+    let features = w.div_ceil(2);
+    let encoder = [Linear::new(b, "encoder.0", shape.observation, w)?, Linear::new(b, "encoder.1", w, features)?];
+    let film = Linear::new(b, "film", features, c.blocks * 2 * w)?;
     let input = Linear::new(b, "input", shape.chunk(), w)?;
     let initial = Initial::Uniform(1.0 / (w as f32).sqrt());
     let blocks = (0..c.blocks).map(|i| b.next(format_args!("blocks.{i}.weight"), &[w, w], initial));

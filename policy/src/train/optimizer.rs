@@ -11,26 +11,36 @@ const EPSILON: f64 = 1e-8;
 pub struct Moments {
     pub first: Tensor,
     pub second: Tensor,
+    /// Reused from step to step: fresh memory of this size costs more than the arithmetic on it.
+    scratch: Tensor,
 }
 
 impl Moments {
-    /// Update number `update` (1 for the first) of `weights` by `gradient`, both flat:
+    /// From saved moments.
+    pub fn new(first: Tensor, second: Tensor) -> Result<Self> {
+        let scratch = first.f_zeros_like()?;
+        Ok(Self { first, second, scratch })
+    }
+
+    /// Update number `update` (1 for the first) of `weights` by `gradient`, both flat; `gradient` is used up.
     ///
     /// ```text
     /// m ← β1 m + (1 − β1) g        v ← β2 v + (1 − β2) g²
     /// w ← w − rate · (decay · w + m / (1 − β1ᵗ) / (√(v / (1 − β2ᵗ)) + ε))
     /// ```
-    pub fn step(&mut self, weights: &Tensor, gradient: &Tensor, update: u64, rate: f64, decay: f64) -> Result<()> {
+    pub fn step(&mut self, weights: &Tensor, gradient: Tensor, update: u64, rate: f64, decay: f64) -> Result<()> {
         let update = update.min(i32::MAX as u64) as i32;
         let (correct1, correct2) = (1.0 - BETA1.powi(update), 1.0 - BETA2.powi(update));
         tch::no_grad(|| {
             let mut weights = weights.shallow_clone();
-            let _ = self.first.f_lerp_(gradient, 1.0 - BETA1)?;
-            let _ = self.second.f_lerp_(&gradient.f_square()?, 1.0 - BETA2)?;
-            let mut divisor = self.second.f_sqrt()?;
+            let _ = self.first.f_lerp_(&gradient, 1.0 - BETA1)?;
+            let _ = gradient.f_square_out(&self.scratch)?;
+            let _ = self.second.f_lerp_(&self.scratch, 1.0 - BETA2)?;
+            let mut divisor = self.second.f_sqrt_out(&self.scratch)?;
             let _ = divisor.f_div_scalar_(correct2.sqrt())?.f_add_scalar_(EPSILON)?;
             let _ = weights.f_mul_scalar_(1.0 - rate * decay)?;
-            let _ = weights.f_addcdiv_(&self.first.f_mul_scalar(-rate / correct1)?, &divisor)?;
+            let scaled = self.first.f_mul_scalar_out(&gradient, -rate / correct1)?;
+            let _ = weights.f_addcdiv_(&scaled, &divisor)?;
             Ok(())
         })
     }
@@ -55,11 +65,11 @@ mod tests {
     #[test]
     fn follows_the_formula() {
         let weights = Tensor::from_slice(&[1.0f32, -2.0]);
-        let mut moments = Moments { first: weights.zeros_like(), second: weights.zeros_like() };
+        let mut moments = Moments::new(weights.zeros_like(), weights.zeros_like()).unwrap();
         let (mut w, mut m, mut v) = ([1.0f64, -2.0], [0.0f64; 2], [0.0f64; 2]);
         for t in 1..=5 {
             let g = [0.3 * t as f64, -0.1];
-            moments.step(&weights, &Tensor::from_slice(&g.map(|x| x as f32)), t, 0.01, 0.1).unwrap();
+            moments.step(&weights, Tensor::from_slice(&g.map(|x| x as f32)), t, 0.01, 0.1).unwrap();
             for i in 0..2 {
                 m[i] = BETA1 * m[i] + (1.0 - BETA1) * g[i];
                 v[i] = BETA2 * v[i] + (1.0 - BETA2) * g[i] * g[i];

@@ -122,10 +122,10 @@ impl Trainer {
         let tensor = |flat: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(flat)?.f_to_device(device)?) };
         let weights = tensor(weights)?.f_set_requires_grad(true)?;
         let moments = match moments {
-            Some([first, second]) => Moments { first: tensor(first)?, second: tensor(second)? },
+            Some([first, second]) => Moments::new(tensor(first)?, tensor(second)?)?,
             None => {
                 let zeros = || Tensor::f_zeros([table.len() as i64], (Kind::Float, device));
-                Moments { first: zeros()?, second: zeros()? }
+                Moments::new(zeros()?, zeros()?)?
             }
         };
         Ok(Self {
@@ -244,7 +244,7 @@ impl Trainer {
         self.counters.updates += 1;
         self.counters.skipped_in_a_row = 0;
         let updates = self.counters.updates;
-        self.moments.step(&self.weights, &gradient, updates, rate, self.settings.weight_decay)?;
+        self.moments.step(&self.weights, gradient, updates, rate, self.settings.weight_decay)?;
         let decay = average_decay(updates, self.settings.ema_power, self.settings.ema_max);
         move_average(&mut self.average, &self.weights, decay)
     }
