@@ -40,6 +40,8 @@ impl Renderer {
     /// [`Error::Render`].
     pub fn draw(&mut self, world: &mut World) -> Result<Vec<u8>> {
         let failed = |e: &dyn std::fmt::Display| Error::Render(e.to_string().replace('\n', " "));
+        // A restored state has its bodies in place, but not yet its cameras and lights.
+        world.simulation_mut().data_mut().camlight();
         self.inner.sync_data(world.simulation_mut().data_mut()).map_err(|e| failed(&e))?;
         self.inner.render().map_err(|e| failed(&e))?;
         self.inner.rgb_flat().map(<[u8]>::to_vec).ok_or_else(|| Error::Render("no picture".into()))
