@@ -1,4 +1,4 @@
-//! Networks by name: a new one is one file and one line in [`builder_of`].
+//! Networks by name: a new one is one file and one line in `builder_of`.
 //!
 //! A network is split in two so that each observation is encoded once: [`Network::condition`] computes every FiLM
 //! scale and shift from the observation, [`Network::generate`] maps latents to chunks under them. Both are pure
