@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut sim = Simulation::new(task.model().clone())?;
     sim.reset(task.reset().keyframe());
     sim.data_mut().qpos_mut()[9] += 0.05;
-    sim.refresh();
+    sim.refresh(true);
     let (mut state, mut seen) = (vec![0.0; sim.state_size()], vec![0.0; task.spec().observation.size()]);
     sim.get_state(&mut state)?;
     task.observation().write(&sim, &mut seen);

@@ -23,6 +23,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List what can be run, with the sizes of observation and action
+    #[command(after_help = "Example: planner tasks --json")]
     Tasks(TasksArgs),
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
     #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos")]
@@ -42,7 +43,7 @@ pub enum Verb {
         --env-steps 60000 --out runs/finetuned")]
     Finetune(FinetuneArgs),
     /// Measure speed, against peers in the same run with --peers
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
     Bench(BenchVerb),
     /// Summarise a task, dataset, checkpoint or run
     #[command(after_help = "Examples: planner inspect stack; planner inspect runs/demos")]
@@ -281,10 +282,13 @@ pub struct FinetuneArgs {
 #[derive(Debug, Subcommand)]
 pub enum BenchVerb {
     /// Physics: steps per second of batch rollouts
+    #[command(after_help = "Example: planner bench rollout --task stack --peers")]
     Rollout(BenchArgs),
     /// Generator: time to draw N chunks
+    #[command(after_help = "Example: planner bench sample --task stack --candidates 32")]
     Sample(BenchArgs),
     /// Planner: time of one decision, and the parts of it
+    #[command(after_help = "Example: planner bench plan --task stack --threads 2")]
     Plan(BenchArgs),
 }
 

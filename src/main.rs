@@ -5,6 +5,7 @@ mod failure;
 mod interrupt;
 mod load;
 mod output;
+mod place;
 mod verbs;
 
 use clap::Parser;

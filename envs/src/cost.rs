@@ -37,6 +37,11 @@ impl Quantities {
         self.all.is_empty()
     }
 
+    /// Whether any of them needs the velocities of bodies.
+    pub fn need_velocities(&self) -> bool {
+        self.all.iter().any(|q| q.needs_velocities())
+    }
+
     /// Writes all values in the present state to `out` (length [`Quantities::len`]).
     pub fn evaluate(&self, sim: &Simulation, out: &mut [f64]) {
         for (value, quantity) in out.iter_mut().zip(&self.all) {

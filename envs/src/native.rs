@@ -141,14 +141,17 @@ impl Simulation {
         self.check()
     }
 
-    /// Brings positions and velocities of bodies and sites up to the present state (a step leaves them one behind).
-    pub fn refresh(&mut self) {
+    /// Brings positions of bodies and sites, and on request their velocities, up to the present state (a step leaves
+    /// them one behind).
+    pub fn refresh(&mut self, velocities: bool) {
         let (m, d) = self.pointers();
         // SAFETY: as in `step`; these three only read qpos and qvel and write derived quantities, and do not fail.
         unsafe {
             mj_kinematics(m, d);
-            mj_comPos(m, d);
-            mj_comVel(m, d);
+            if velocities {
+                mj_comPos(m, d);
+                mj_comVel(m, d);
+            }
         }
     }
 

@@ -86,6 +86,12 @@ pub fn scalar_joint(model: &MjModel, name: &str) -> Result<usize> {
     }
 }
 
+/// The free joint of a body, if it has one.
+pub fn free_joint(model: &MjModel, body: usize) -> Option<usize> {
+    let joint = usize::try_from(model.body_jntadr()[body]).ok()?;
+    (model.jnt_type()[joint] == mjtJoint::mjJNT_FREE).then_some(joint)
+}
+
 /// A scalar of the state.
 #[derive(Clone, Copy, Debug)]
 pub enum Quantity {
@@ -95,7 +101,9 @@ pub enum Quantity {
     Coordinate(Point, usize, Option<Point>),
     /// Joint position, by address in qpos.
     JointPosition(usize),
-    /// Linear speed of a body.
+    /// Linear speed of a body with a free joint, by address in qvel.
+    FreeSpeed(usize),
+    /// Linear speed of any other body.
     Speed(usize),
     /// Tilt of a body against its nearest axis.
     Tilt(usize),
@@ -121,12 +129,20 @@ impl Quantity {
             QuantityFile::JointPosition { joint } => {
                 Self::JointPosition(model.jnt_qposadr()[scalar_joint(model, joint)?] as usize)
             }
-            QuantityFile::Speed { body } => Self::Speed(find(model, Kind::Body, body)?),
+            QuantityFile::Speed { body } => {
+                let body = find(model, Kind::Body, body)?;
+                free_joint(model, body).map_or(Self::Speed(body), |j| Self::FreeSpeed(model.jnt_dofadr()[j] as usize))
+            }
             QuantityFile::Tilt { body } => Self::Tilt(find(model, Kind::Body, body)?),
             QuantityFile::YawDifference { of, to, symmetry } => {
                 Self::YawDifference(point(of)?, point(to)?, f64::from((*symmetry).max(1)))
             }
         })
+    }
+
+    /// Whether it needs the velocities of bodies, which cost more to bring up to date than their positions.
+    pub fn needs_velocities(self) -> bool {
+        matches!(self, Self::Speed(_))
     }
 
     /// The value in the present state of `sim`, whose positions and velocities are up to date.
@@ -138,6 +154,8 @@ impl Quantity {
             }
             Self::Coordinate(p, axis, origin) => relative(sim, p, origin)[axis],
             Self::JointPosition(address) => sim.data().qpos()[address],
+            // The first three velocities of a free joint are those of the body's origin in the world frame.
+            Self::FreeSpeed(address) => sim.data().qvel()[address..address + 3].iter().map(|v| v * v).sum::<f64>().sqrt(),
             Self::Speed(body) => linear_speed(sim, body),
             Self::Tilt(body) => {
                 // The world's vertical in the body's frame is the third row of its matrix.

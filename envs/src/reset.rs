@@ -3,9 +3,9 @@
 use crate::control::Control;
 use crate::model::{Kind, find};
 use crate::native::Simulation;
+use crate::quantity::free_joint;
 use crate::task_file::{PlaceFile, ResetFile};
 use imle_configs::{Error as InputError, Result};
-use mujoco_rs::mujoco_c::mjtJoint;
 use mujoco_rs::prelude::MjModel;
 use rand::Rng;
 
@@ -50,17 +50,15 @@ impl Reset {
 
     fn place(file: &PlaceFile, model: &MjModel) -> Result<Place> {
         let body = find(model, Kind::Body, &file.body)?;
-        let joint = model.body_jntadr()[body];
-        if joint < 0 || model.jnt_type()[joint as usize] != mjtJoint::mjJNT_FREE {
-            return Err(InputError::unexpected("body", "a body with a free joint", "one without"));
-        }
+        let joint = free_joint(model, body);
+        let joint = joint.ok_or_else(|| InputError::unexpected("body", "a body with a free joint", "one without"))?;
         let limits = [("x", file.x, 10.0, "m"), ("y", file.y, 10.0, "m"), ("yaw", file.yaw, std::f64::consts::TAU, "rad")];
         for (key, [low, high], most, unit) in limits {
             check_range(key, low, -most, most, unit)?;
             check_range(key, high, low, most, unit)?;
         }
         check_range("z", file.z, -10.0, 10.0, "m")?;
-        Ok(Place { qpos: model.jnt_qposadr()[joint as usize] as usize, x: file.x, y: file.y, z: file.z, yaw: file.yaw })
+        Ok(Place { qpos: model.jnt_qposadr()[joint] as usize, x: file.x, y: file.y, z: file.z, yaw: file.yaw })
     }
 
     /// The keyframe that episodes start from.
@@ -89,7 +87,7 @@ impl Reset {
             let pose = [*x, *y, place.z, (yaw / 2.0).cos(), 0.0, 0.0, (yaw / 2.0).sin()];
             sim.data_mut().qpos_mut()[place.qpos..place.qpos + 7].copy_from_slice(&pose);
         }
-        sim.refresh();
+        sim.refresh(true);
     }
 
     fn free(&self, poses: &[[f64; 3]]) -> bool {

@@ -26,6 +26,7 @@ pub struct RolloutEngine {
     task: Arc<Task>,
     workers: Vec<Mutex<Worker>>,
     state_size: usize,
+    velocities: bool,
 }
 
 impl RolloutEngine {
@@ -40,7 +41,8 @@ impl RolloutEngine {
         };
         let workers = (0..threads.max(1)).map(|_| worker().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
         let state_size = workers[0].lock().unwrap_or_else(PoisonError::into_inner).sim.state_size();
-        Ok(Self { task, workers, state_size })
+        let velocities = task.quantities().need_velocities();
+        Ok(Self { task, workers, state_size, velocities })
     }
 
     /// Length of one state.
@@ -95,7 +97,7 @@ impl RolloutEngine {
             if worker.control.execute(&mut worker.sim, action, substeps).is_err() {
                 return score;
             }
-            worker.sim.refresh();
+            worker.sim.refresh(self.velocities);
             self.task.quantities().evaluate(&worker.sim, &mut worker.values);
             last = self.task.cost().value(&worker.values);
             sum += last;

@@ -109,7 +109,7 @@ impl Task {
         let reset = Reset::resolve(&file.reset, &model)?;
         let mut rest = Simulation::new(model.clone()).map_err(crate::Error::Simulation)?;
         rest.reset(reset.keyframe());
-        rest.refresh();
+        rest.refresh(true);
         let control = Control::resolve(&file.action, &rest, period)?;
         let observation = Observation::resolve(&file.observation, &model)?;
         let named = file.quantities.iter().map(|(name, q)| {

@@ -49,8 +49,7 @@ impl World {
         self.steps += 1;
         match self.control.execute(&mut self.sim, action, self.task.substeps()) {
             Ok(()) => {
-                self.sim.refresh();
-                self.evaluate();
+                self.refresh();
                 self.solved_for = if self.task.solved(&self.values) { self.solved_for + 1 } else { 0 };
             }
             Err(reason) => {
@@ -58,6 +57,11 @@ impl World {
                 self.failed = Some(reason);
             }
         }
+    }
+
+    fn refresh(&mut self) {
+        self.sim.refresh(self.task.quantities().need_velocities());
+        self.evaluate();
     }
 
     fn evaluate(&mut self) {
@@ -126,8 +130,7 @@ impl World {
     /// If `state` has the wrong size.
     pub fn set_state(&mut self, state: &[f64]) -> Result<()> {
         self.sim.set_state(state).map_err(Error::Simulation)?;
-        self.sim.refresh();
-        self.evaluate();
+        self.refresh();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use crate::cli::DemoArgs;
 use crate::failure::{Failure, Result};
+use crate::place::Place;
 use crate::{interrupt, load, output::percent};
 use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
@@ -25,6 +26,7 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     if args.out.exists() {
         return Err(InputError::Exists { path: args.out.clone() }.into());
     }
+    drop(Place::folder(&args.out)?);
     let pool = load::pool(&args.common)?;
     let wanted = args.episodes as usize;
     let mut progress = output.progress(wanted as u64, "demo");

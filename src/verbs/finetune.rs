@@ -3,6 +3,7 @@
 use crate::cli::FinetuneArgs;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Progress, percent};
+use crate::place::Place;
 use crate::verbs::train::{print_settings, read};
 use crate::{interrupt, load};
 use imle_configs::settings;
@@ -38,6 +39,7 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
         }
         None => Vec::new(),
     };
+    let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
     let run = Run {
         task,
         checkpoint: &checkpoint,

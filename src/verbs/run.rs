@@ -3,6 +3,7 @@
 use crate::cli::{ControllerArgs, RunArgs};
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Progress, object, percent};
+use crate::place::Place;
 use crate::{interrupt, load};
 use imle_configs::seed::Purpose;
 use imle_configs::{Error as InputError, files};
@@ -40,9 +41,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
-    if let Some(out) = &args.out {
-        files::create_output_folder(out)?;
-    }
+    let _folder = args.out.as_deref().map(Place::folder).transpose()?;
+    let _video = args.video.as_deref().map(Place::file).transpose()?;
     let sampler = Sampler::new(&checkpoint, threads, device)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
     let mut decider = controller(&args.controller, args.seed, &task, &sampler, &engine)?;

@@ -3,6 +3,7 @@
 use crate::cli::TrainArgs;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Progress, percent};
+use crate::place::Place;
 use crate::{interrupt, load};
 use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
@@ -42,6 +43,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         let data = format!("{data}, {} episodes", dataset.episodes.len());
         Start::Fresh(Fresh { spec: dataset.spec.clone(), normalizers: source.normalizers()?, data })
     };
+    let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
     output.note(format!(
         "{}: {} episodes, {} windows; {} steps of {}",
         dataset.spec.task, dataset.episodes.len(), source.len(), settings.steps, settings.method
