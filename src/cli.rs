@@ -34,9 +34,11 @@ pub enum Verb {
         all of them: planner train --settings")]
     Train(TrainArgs),
     /// Run episodes of a task with a generator, with or without the planner
-    #[command(after_help = "Examples:\n  planner run --task stack                       the shipped checkpoint, planned\n  \
+    #[command(
+        after_help = "Examples:\n  planner run --task stack                       the shipped checkpoint, planned\n  \
         planner run --task stack --planner none        the generator alone\n  \
-        planner run --task stack --video stack.mp4     with a video of the first episodes")]
+        planner run --task stack --video stack.mp4     with a video of the first episodes"
+    )]
     Run(RunArgs),
     /// Make a generator better than its demonstrations from what the planner finds
     #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/generator --data runs/demos \

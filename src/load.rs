@@ -21,7 +21,9 @@ pub fn checkpoint(folder: Option<&Path>, task: &Task) -> Result<Checkpoint> {
         Some(folder) => (Checkpoint::load(folder)?, folder.display().to_string()),
         None => {
             let files = embedded::checkpoint(name).ok_or_else(|| {
-                Failure::Input(format!("no checkpoint is shipped for task `{name}`; train one and name it with --checkpoint"))
+                Failure::Input(format!(
+                    "no checkpoint is shipped for task `{name}`; train one and name it with --checkpoint"
+                ))
             })?;
             let place = format!("shipped checkpoint `{name}`");
             (Checkpoint::load_bytes(&place, &files)?, place)

@@ -20,7 +20,8 @@ pub fn load<T: Serialize + DeserializeOwned>(defaults: &T, file: Option<&Path>, 
         merge(&mut table, overlay, "", &place)?;
     }
     for word in sets {
-        let (key, text) = word.split_once('=').ok_or_else(|| Error::unexpected("--set", "key=value", format!("`{word}`")))?;
+        let (key, text) =
+            word.split_once('=').ok_or_else(|| Error::unexpected("--set", "key=value", format!("`{word}`")))?;
         merge(&mut table, nested(key.trim(), parse_value(text.trim())), "", "--set")?;
     }
     table.try_into().map_err(|e: toml::de::Error| toml_error("settings", &e))
@@ -36,12 +37,20 @@ pub fn to_toml(settings: &impl Serialize) -> Result<String> {
 
 /// A TOML error as one line with file and line number.
 pub fn toml_error(place: &str, error: &toml::de::Error) -> Error {
-    Error::unexpected(place, "valid settings", error.to_string().lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "))
+    Error::unexpected(
+        place,
+        "valid settings",
+        error.to_string().lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "),
+    )
 }
 
 /// A word of `--set` as TOML; what does not parse is a plain string.
 fn parse_value(text: &str) -> Value {
-    format!("v = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("v")).unwrap_or_else(|| Value::String(text.to_string()))
+    format!("v = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut t| t.remove("v"))
+        .unwrap_or_else(|| Value::String(text.to_string()))
 }
 
 fn nested(key: &str, value: Value) -> Table {
@@ -61,7 +70,13 @@ fn merge(base: &mut Table, overlay: Table, prefix: &str, place: &str) -> Result<
             (Value::Table(old), Value::Table(new)) => merge(old, new, &path, place)?,
             (Value::Float(old), Value::Integer(new)) => *old = new as f64,
             (old, new) if old.same_type(&new) => *old = new,
-            (old, new) => return Err(Error::unexpected(format!("{place}: {path}"), old.type_str(), format!("{} `{new}`", new.type_str()))),
+            (old, new) => {
+                return Err(Error::unexpected(
+                    format!("{place}: {path}"),
+                    old.type_str(),
+                    format!("{} `{new}`", new.type_str()),
+                ));
+            }
         }
     }
     Ok(())
@@ -93,14 +108,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("c.toml");
         std::fs::write(&file, "steps = 7\n[network]\nwidth = 9\n").unwrap();
-        let got = load(&defaults(), Some(&file), &["network.width=11".into(), "name=b".into(), "network.rate=1".into()]).unwrap();
+        let got =
+            load(&defaults(), Some(&file), &["network.width=11".into(), "name=b".into(), "network.rate=1".into()])
+                .unwrap();
         assert_eq!(got, Outer { steps: 7, name: "b".into(), network: Inner { width: 11, rate: 1.0 } });
     }
 
     #[test]
     fn errors_name_key_and_place() {
         let unknown = load(&defaults(), None, &["network.widht=3".into()]).unwrap_err().to_string();
-        assert!(unknown.contains("--set") && unknown.contains("network.widht") && unknown.contains("`width`"), "{unknown}");
+        assert!(
+            unknown.contains("--set") && unknown.contains("network.widht") && unknown.contains("`width`"),
+            "{unknown}"
+        );
         let kind = load(&defaults(), None, &["steps=\"x\"".into()]).unwrap_err().to_string();
         assert!(kind.contains("steps") && kind.contains("integer"), "{kind}");
         assert!(load(&defaults(), None, &["steps".into()]).unwrap_err().to_string().contains("key=value"));

@@ -57,7 +57,9 @@ impl Spec {
         if self.task != other.task {
             return Err(Error::unexpected(place, format!("task `{}`", other.task), format!("task `{}`", self.task)));
         }
-        for (what, a, b) in [("observation", &self.observation, &other.observation), ("action", &self.action, &other.action)] {
+        for (what, a, b) in
+            [("observation", &self.observation, &other.observation), ("action", &self.action, &other.action)]
+        {
             if a != b {
                 let show = |l: &Layout| {
                     let terms: Vec<_> = l.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect();

@@ -27,7 +27,11 @@ struct Actuator {
 
 #[derive(Clone, Debug)]
 enum Mapping {
-    EndEffector { ik: Box<InverseKinematics>, orientation: OrientationFile, base: UnitQuaternion<f64> },
+    EndEffector {
+        ik: Box<InverseKinematics>,
+        orientation: OrientationFile,
+        base: UnitQuaternion<f64>,
+    },
     /// Position targets, reached smoothly.
     JointTargets,
     /// Raw controls, held over the control step.
@@ -59,13 +63,18 @@ impl Control {
         let model = rest.model();
         let none = Vec::new();
         let (names, speeds) = match file {
-            ActionFile::EndEffector { actuators, max_joint_speed, .. } | ActionFile::JointTargets { actuators, max_joint_speed } => {
+            ActionFile::EndEffector { actuators, max_joint_speed, .. }
+            | ActionFile::JointTargets { actuators, max_joint_speed } => {
                 if max_joint_speed.len() != actuators.len() {
                     let expected = format!("{} speeds, one an actuator", actuators.len());
                     return Err(InputError::unexpected("action.max_joint_speed", expected, max_joint_speed.len()));
                 }
                 if let Some(bad) = max_joint_speed.iter().find(|s| !(**s > 0.0 && s.is_finite())) {
-                    return Err(InputError::unexpected("action.max_joint_speed", "positive speeds in rad/s or m/s", bad));
+                    return Err(InputError::unexpected(
+                        "action.max_joint_speed",
+                        "positive speeds in rad/s or m/s",
+                        bad,
+                    ));
                 }
                 (actuators, max_joint_speed)
             }
@@ -79,19 +88,26 @@ impl Control {
             list.push(actuator(model, name, "action.actuators", speeds.get(i).map_or(f64::INFINITY, |s| s * period))?);
         }
         let ActionFile::EndEffector { site, gripper, orientation, low, high, .. } = file else {
-            let mapping = if matches!(file, ActionFile::Actuators { .. }) { Mapping::Raw } else { Mapping::JointTargets };
+            let mapping =
+                if matches!(file, ActionFile::Actuators { .. }) { Mapping::Raw } else { Mapping::JointTargets };
             return Ok(Self::direct(names, list, mapping));
         };
         if let Some(i) = (0..3).find(|i| !(low[*i] < high[*i])) {
             let place = format!("action.low, action.high: axis {i}");
             return Err(InputError::unexpected(place, "low < high, in metres", format!("{} and {}", low[i], high[i])));
         }
-        let joints = list.iter().zip(names).map(|(a, name)| driven_joint(model, a.id, name)).collect::<Result<Vec<_>>>()?;
+        let joints =
+            list.iter().zip(names).map(|(a, name)| driven_joint(model, a.id, name)).collect::<Result<Vec<_>>>()?;
         let site = find(model, Kind::Site, site).map_err(|e| e.in_file("action.site"))?;
         let chain = Chain::new(model, site, &joints);
         let rest_pose: Vec<f64> = joints.iter().map(|j| rest.data().qpos()[model.jnt_qposadr()[*j] as usize]).collect();
         let base = chain.pose(&rest_pose).rotation;
-        let ik = InverseKinematics::new(chain, list.iter().map(|a| a.low).collect(), list.iter().map(|a| a.high).collect(), rest_pose);
+        let ik = InverseKinematics::new(
+            chain,
+            list.iter().map(|a| a.low).collect(),
+            list.iter().map(|a| a.high).collect(),
+            rest_pose,
+        );
         let mut control = Self {
             layout: Layout { terms: vec![Term { name: "position".into(), size: 3 }] },
             low: low.iter().map(|v| *v as f32).collect(),
@@ -196,7 +212,12 @@ impl Control {
     ///
     /// # Errors
     /// Why the simulation failed; a non-finite action fails too.
-    pub fn execute(&mut self, sim: &mut Simulation, action: &[f32], substeps: usize) -> std::result::Result<(), String> {
+    pub fn execute(
+        &mut self,
+        sim: &mut Simulation,
+        action: &[f32],
+        substeps: usize,
+    ) -> std::result::Result<(), String> {
         if action.iter().any(|v| !v.is_finite()) {
             return Err("the action is not finite".into());
         }
@@ -266,7 +287,9 @@ fn rotation_from_columns(value: impl Fn(usize) -> f64) -> UnitQuaternion<f64> {
     let a = Vector3::new(value(0), value(1), value(2));
     let b = Vector3::new(value(3), value(4), value(5));
     let x = a.try_normalize(1e-9).unwrap_or_else(Vector3::x);
-    let y = (b - x * x.dot(&b)).try_normalize(1e-9).unwrap_or_else(|| x.cross(&Vector3::z()).try_normalize(1e-9).unwrap_or_else(Vector3::y));
+    let y = (b - x * x.dot(&b))
+        .try_normalize(1e-9)
+        .unwrap_or_else(|| x.cross(&Vector3::z()).try_normalize(1e-9).unwrap_or_else(Vector3::y));
     let matrix = Matrix3::from_columns(&[x, y, x.cross(&y)]);
     UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(matrix))
 }
@@ -284,6 +307,10 @@ fn actuator(model: &MjModel, name: &str, key: &str, most: f64) -> Result<Actuato
 fn driven_joint(model: &MjModel, id: usize, name: &str) -> Result<usize> {
     match model.actuator_trntype()[id] {
         mjtTrn::mjTRN_JOINT | mjtTrn::mjTRN_JOINTINPARENT => Ok(model.actuator_trnid()[id][0] as usize),
-        _ => Err(InputError::unexpected(format!("action.actuators `{name}`"), "an actuator that drives a joint", "another transmission")),
+        _ => Err(InputError::unexpected(
+            format!("action.actuators `{name}`"),
+            "an actuator that drives a joint",
+            "another transmission",
+        )),
     }
 }

@@ -68,7 +68,8 @@ impl Comparison {
     /// # Errors
     /// A bad input.
     pub fn parse(text: &str, quantities: &Quantities) -> Result<Self> {
-        let malformed = || InputError::unexpected("comparison", "`QUANTITY < NUMBER` or `QUANTITY > NUMBER`", format!("`{text}`"));
+        let malformed =
+            || InputError::unexpected("comparison", "`QUANTITY < NUMBER` or `QUANTITY > NUMBER`", format!("`{text}`"));
         let at = text.find(['<', '>']).ok_or_else(malformed)?;
         let bound: f64 = text[at + 1..].trim().parse().map_err(|_| malformed())?;
         let quantity = quantities.index(text[..at].trim())?;
@@ -150,7 +151,12 @@ impl Cost {
             let residual = r.residual.iter().map(|t| Term::new(t, quantities)).collect::<Result<_>>().map_err(place)?;
             Ok(Rung { name: r.name.clone(), when, residual })
         });
-        let cost = Self { running: file.running, terminal: file.terminal, terms: terms.collect::<Result<_>>()?, rungs: rungs.collect::<Result<_>>()? };
+        let cost = Self {
+            running: file.running,
+            terminal: file.terminal,
+            terms: terms.collect::<Result<_>>()?,
+            rungs: rungs.collect::<Result<_>>()?,
+        };
         match cost.rungs.first() {
             Some(first) if !first.when.is_empty() => Err(InputError::unexpected(
                 format!("cost.rung `{}`", first.name),

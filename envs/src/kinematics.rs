@@ -59,7 +59,10 @@ impl Chain {
                     reference: model.qpos0()[model.jnt_qposadr()[id] as usize],
                 })
             });
-            links.push(Link { offset: isometry(model.body_pos()[body], model.body_quat()[body]), joints: moved.collect() });
+            links.push(Link {
+                offset: isometry(model.body_pos()[body], model.body_quat()[body]),
+                joints: moved.collect(),
+            });
             body = model.body_parentid()[body] as usize;
         }
         links.reverse();
@@ -87,8 +90,11 @@ impl Chain {
         for mut column in jacobian.column_iter_mut().enumerate().map(|(i, c)| (hinges[i % 64], c)) {
             let anchor = Vector3::new(column.1[0], column.1[1], column.1[2]);
             let axis = Vector3::new(column.1[3], column.1[4], column.1[5]);
-            let (linear, angular) =
-                if column.0 { (axis.cross(&(pose.translation.vector - anchor)), axis) } else { (axis, Vector3::zeros()) };
+            let (linear, angular) = if column.0 {
+                (axis.cross(&(pose.translation.vector - anchor)), axis)
+            } else {
+                (axis, Vector3::zeros())
+            };
             column.1.copy_from(&Vector6::new(linear.x, linear.y, linear.z, angular.x, angular.y, angular.z));
         }
         pose

@@ -33,7 +33,11 @@ impl Observation {
         for file in files {
             let (name, source) = Self::term(file, model)?;
             if layout.terms.iter().any(|t| t.name == name) {
-                return Err(InputError::unexpected(format!("observation `{name}`"), "a unique name", "the same name twice"));
+                return Err(InputError::unexpected(
+                    format!("observation `{name}`"),
+                    "a unique name",
+                    "the same name twice",
+                ));
             }
             let size = match &source {
                 Source::Position(..) => 3,
@@ -59,15 +63,22 @@ impl Observation {
         let place = |e: InputError| e.in_file(format!("observation `{name}`"));
         let point = |p: &PointFile| Point::resolve(p, model).map_err(place);
         let addresses = |joints: &[String], table: &[i32]| {
-            joints.iter().map(|j| Ok(table[scalar_joint(model, j).map_err(place)?] as usize)).collect::<Result<Vec<_>>>()
+            joints
+                .iter()
+                .map(|j| Ok(table[scalar_joint(model, j).map_err(place)?] as usize))
+                .collect::<Result<Vec<_>>>()
         };
         let source = match file {
             ObservationFile::Position { of, relative_to, .. } => {
                 Source::Position(point(of)?, relative_to.as_ref().map(point).transpose()?)
             }
             ObservationFile::Yaw { of, symmetry, .. } => Source::Yaw(point(of)?, f64::from((*symmetry).max(1))),
-            ObservationFile::JointPosition { joints, .. } => Source::JointPosition(addresses(joints, model.jnt_qposadr())?),
-            ObservationFile::JointVelocity { joints, .. } => Source::JointVelocity(addresses(joints, model.jnt_dofadr())?),
+            ObservationFile::JointPosition { joints, .. } => {
+                Source::JointPosition(addresses(joints, model.jnt_qposadr())?)
+            }
+            ObservationFile::JointVelocity { joints, .. } => {
+                Source::JointVelocity(addresses(joints, model.jnt_dofadr())?)
+            }
         };
         Ok((name, source))
     }
@@ -98,4 +109,3 @@ impl Observation {
         }
     }
 }
-

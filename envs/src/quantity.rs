@@ -31,7 +31,8 @@ impl Point {
             PointFile::Named(text) => text,
         };
         let expected = "body:NAME, site:NAME, geom:NAME or [x, y, z]";
-        let (kind, name) = text.split_once(':').ok_or_else(|| InputError::unexpected("point", expected, format!("`{text}`")))?;
+        let (kind, name) =
+            text.split_once(':').ok_or_else(|| InputError::unexpected("point", expected, format!("`{text}`")))?;
         match kind {
             "body" => find(model, Kind::Body, name).map(Self::Body),
             "site" => find(model, Kind::Site, name).map(Self::Site),
@@ -120,10 +121,13 @@ impl Quantity {
         let point = |p: &PointFile| Point::resolve(p, model);
         let origin = |p: &Option<PointFile>| p.as_ref().map(point).transpose();
         Ok(match file {
-            QuantityFile::Distance { from, to, axes } => Self::Distance(point(from)?, point(to)?, parse_axes(axes.as_deref())?),
+            QuantityFile::Distance { from, to, axes } => {
+                Self::Distance(point(from)?, point(to)?, parse_axes(axes.as_deref())?)
+            }
             QuantityFile::Coordinate { of, axis, relative_to } => {
                 let index = ["x", "y", "z"].iter().position(|a| a == axis);
-                let index = index.ok_or_else(|| InputError::unexpected("axis", "`x`, `y` or `z`", format!("`{axis}`")))?;
+                let index =
+                    index.ok_or_else(|| InputError::unexpected("axis", "`x`, `y` or `z`", format!("`{axis}`")))?;
                 Self::Coordinate(point(of)?, index, origin(relative_to)?)
             }
             QuantityFile::JointPosition { joint } => {
@@ -155,7 +159,9 @@ impl Quantity {
             Self::Coordinate(p, axis, origin) => relative(sim, p, origin)[axis],
             Self::JointPosition(address) => sim.data().qpos()[address],
             // The first three velocities of a free joint are those of the body's origin in the world frame.
-            Self::FreeSpeed(address) => sim.data().qvel()[address..address + 3].iter().map(|v| v * v).sum::<f64>().sqrt(),
+            Self::FreeSpeed(address) => {
+                sim.data().qvel()[address..address + 3].iter().map(|v| v * v).sum::<f64>().sqrt()
+            }
             Self::Speed(body) => linear_speed(sim, body),
             Self::Tilt(body) => {
                 // The world's vertical in the body's frame is the third row of its matrix.
@@ -179,11 +185,7 @@ fn linear_speed(sim: &Simulation, body: usize) -> f64 {
     let root = sim.model().body_rootid()[body] as usize;
     let (p, c) = (data.xpos()[body], data.subtree_com()[root]);
     let r = [p[0] - c[0], p[1] - c[1], p[2] - c[2]];
-    let lin = [
-        v[3] + v[1] * r[2] - v[2] * r[1],
-        v[4] + v[2] * r[0] - v[0] * r[2],
-        v[5] + v[0] * r[1] - v[1] * r[0],
-    ];
+    let lin = [v[3] + v[1] * r[2] - v[2] * r[1], v[4] + v[2] * r[0] - v[0] * r[2], v[5] + v[0] * r[1] - v[1] * r[0]];
     lin.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
@@ -191,7 +193,8 @@ fn parse_axes(axes: Option<&str>) -> Result<[bool; 3]> {
     let Some(text) = axes else { return Ok([true; 3]) };
     let mut chosen = [false; 3];
     for c in text.chars() {
-        let index = "xyz".find(c).ok_or_else(|| InputError::unexpected("axes", "letters of `xyz`", format!("`{text}`")))?;
+        let index =
+            "xyz".find(c).ok_or_else(|| InputError::unexpected("axes", "letters of `xyz`", format!("`{text}`")))?;
         chosen[index] = true;
     }
     if text.is_empty() { Err(InputError::unexpected("axes", "letters of `xyz`", "nothing")) } else { Ok(chosen) }

@@ -22,7 +22,8 @@ impl Renderer {
         let settings = world.task().render();
         let (width, height) = (settings.width as usize & !1, settings.height as usize & !1);
         let model: &MjModel = world.simulation().model();
-        let mut inner = MjRenderer::new(model, width, height, 0).map_err(|e| Error::Render(e.to_string().replace('\n', " ")))?;
+        let mut inner =
+            MjRenderer::new(model, width, height, 0).map_err(|e| Error::Render(e.to_string().replace('\n', " ")))?;
         if let Some(name) = &settings.camera {
             inner.set_camera(MjvCamera::new_fixed(find(model, Kind::Camera, name)?));
         }

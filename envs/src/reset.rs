@@ -39,7 +39,10 @@ impl Reset {
         let keyframe = file.keyframe.as_ref().map(|k| find(model, Kind::Keyframe, k)).transpose();
         check_range("reset.joint_noise", file.joint_noise, 0.0, 0.5, "rad")?;
         check_range("reset.min_distance", file.min_distance, 0.0, 2.0, "m")?;
-        let places = file.place.iter().map(|p| Self::place(p, model).map_err(|e| e.in_file(format!("reset.place `{}`", p.body))));
+        let places = file
+            .place
+            .iter()
+            .map(|p| Self::place(p, model).map_err(|e| e.in_file(format!("reset.place `{}`", p.body))));
         Ok(Self {
             keyframe: keyframe.map_err(|e| e.in_file("reset.keyframe"))?,
             joint_noise: file.joint_noise,
@@ -52,7 +55,8 @@ impl Reset {
         let body = find(model, Kind::Body, &file.body)?;
         let joint = free_joint(model, body);
         let joint = joint.ok_or_else(|| InputError::unexpected("body", "a body with a free joint", "one without"))?;
-        let limits = [("x", file.x, 10.0, "m"), ("y", file.y, 10.0, "m"), ("yaw", file.yaw, std::f64::consts::TAU, "rad")];
+        let limits =
+            [("x", file.x, 10.0, "m"), ("y", file.y, 10.0, "m"), ("yaw", file.yaw, std::f64::consts::TAU, "rad")];
         for (key, [low, high], most, unit) in limits {
             check_range(key, low, -most, most, unit)?;
             check_range(key, high, low, most, unit)?;

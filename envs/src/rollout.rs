@@ -60,13 +60,29 @@ impl RolloutEngine {
     ///
     /// # Errors
     /// [`Error::Simulation`] if the sizes do not fit each other.
-    pub fn run(&self, pool: &rayon::ThreadPool, states: &[f64], chunks: &[f32], steps: usize, executed: usize, out: &mut [Score]) -> Result<()> {
+    pub fn run(
+        &self,
+        pool: &rayon::ThreadPool,
+        states: &[f64],
+        chunks: &[f32],
+        steps: usize,
+        executed: usize,
+        out: &mut [Score],
+    ) -> Result<()> {
         let action = self.task.spec().action.size();
         let (batch, chunk) = (states.len() / self.state_size, steps * action);
-        if batch * self.state_size != states.len() || out.len() * chunk != chunks.len() || batch == 0 || out.len() % batch != 0 || chunk == 0 {
+        if batch * self.state_size != states.len()
+            || out.len() * chunk != chunks.len()
+            || batch == 0
+            || out.len() % batch != 0
+            || chunk == 0
+        {
             return Err(Error::Simulation(format!(
                 "expected states (B, {}), chunks (B, N, {steps}, {action}) and scores (B, N), found {}, {} and {} values",
-                self.state_size, states.len(), chunks.len(), out.len()
+                self.state_size,
+                states.len(),
+                chunks.len(),
+                out.len()
             )));
         }
         let each = out.len() / batch;

@@ -65,7 +65,9 @@ impl Task {
     pub fn load_with_raw_actions(name_or_path: &str) -> Result<Self> {
         Self::load_changed(name_or_path, |file| {
             let actuators = match &file.action {
-                ActionFile::EndEffector { actuators, gripper, .. } => actuators.iter().chain(gripper).cloned().collect(),
+                ActionFile::EndEffector { actuators, gripper, .. } => {
+                    actuators.iter().chain(gripper).cloned().collect()
+                }
                 ActionFile::JointTargets { actuators, .. } | ActionFile::Actuators { actuators } => actuators.clone(),
             };
             file.action = ActionFile::Actuators { actuators };
@@ -80,7 +82,12 @@ impl Task {
         Self::from_changed_text(text, place, source, |_| {})
     }
 
-    fn from_changed_text(text: &str, place: &str, source: Source<'_>, change: impl FnOnce(&mut TaskFile)) -> Result<Self> {
+    fn from_changed_text(
+        text: &str,
+        place: &str,
+        source: Source<'_>,
+        change: impl FnOnce(&mut TaskFile),
+    ) -> Result<Self> {
         let mut file = parse(text, place)?;
         change(&mut file);
         Self::resolve(&file, source).map_err(|e| match e {
@@ -117,7 +124,12 @@ impl Task {
         });
         let quantities = Quantities::new(named.collect::<imle_configs::Result<_>>()?);
         let cost = Cost::resolve(&file.cost, &quantities)?;
-        let success = file.success.when.iter().map(|t| Comparison::parse(t, &quantities)).collect::<imle_configs::Result<Vec<_>>>();
+        let success = file
+            .success
+            .when
+            .iter()
+            .map(|t| Comparison::parse(t, &quantities))
+            .collect::<imle_configs::Result<Vec<_>>>();
         let success = success.map_err(|e| e.in_file("success.when"))?;
         if success.is_empty() {
             return Err(InputError::unexpected("success.when", "at least one comparison", "none").into());

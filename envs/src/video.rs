@@ -44,7 +44,10 @@ impl Video {
     pub fn push(&mut self, rgb: &[u8]) -> Result<()> {
         let (width, height) = self.size;
         if rgb.len() != width * height * 3 {
-            return Err(Error::Video(format!("expected {width}x{height} pixels of 3 bytes, found {} bytes", rgb.len())));
+            return Err(Error::Video(format!(
+                "expected {width}x{height} pixels of 3 bytes, found {} bytes",
+                rgb.len()
+            )));
         }
         self.yuv.read_rgb8(RgbSliceU8::new(rgb, self.size));
         let bits = self.encoder.encode(&self.yuv).map_err(video)?;

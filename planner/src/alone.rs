@@ -36,7 +36,13 @@ impl Decide for GeneratorAlone<'_> {
         vec!["imle"]
     }
 
-    fn decide(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>, chunks: &mut [f32], how: &mut [Decision]) -> Result<()> {
+    fn decide(
+        &mut self,
+        pool: &rayon::ThreadPool,
+        situation: &Situation<'_>,
+        chunks: &mut [f32],
+        how: &mut [Decision],
+    ) -> Result<()> {
         how.fill(Decision::default());
         let keys = latent_keys(situation, self.seed);
         let Some((consistency, n)) = &self.consistency else {

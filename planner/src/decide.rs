@@ -47,5 +47,11 @@ pub trait Decide {
     ///
     /// # Errors
     /// If the arrays do not fit, or the generator or the simulator fails as a whole.
-    fn decide(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>, chunks: &mut [f32], how: &mut [Decision]) -> Result<()>;
+    fn decide(
+        &mut self,
+        pool: &rayon::ThreadPool,
+        situation: &Situation<'_>,
+        chunks: &mut [f32],
+        how: &mut [Decision],
+    ) -> Result<()>;
 }

@@ -37,6 +37,17 @@ pub struct Settings {
     pub record: usize,
 }
 
+/// One decision and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Record {
+    /// How it came about.
+    pub decision: Decision,
+    /// Realised mean cost over the steps that were executed, to be compared with the predicted one.
+    pub realised: f64,
+    /// Whether the plan left the mode of the one before.
+    pub switched: bool,
+}
+
 /// What happened in one episode.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpisodeResult {
@@ -52,19 +63,8 @@ pub struct EpisodeResult {
     pub mode: Option<&'static str>,
     /// Mean cost over the control steps.
     pub mean_cost: f64,
-    /// Number of decisions.
-    pub decisions: usize,
-    /// Decisions by source of the plan.
-    pub winners: Vec<u64>,
-    /// Decisions whose plan left the mode of the last one.
-    pub mode_switches: usize,
-    /// Sum over decisions of the predicted and of the realised mean cost of the executed steps, and of their absolute
-    /// difference; over how many decisions.
-    pub predicted: [f64; 3],
-    /// Number of decisions with a prediction.
-    pub predictions: usize,
-    /// Rollouts, failed rollouts and physics steps of the planner.
-    pub simulated: [u64; 3],
+    /// The decisions, in order.
+    pub decisions: Vec<Record>,
     /// Full states before each control step and at the end, if the episode was recorded.
     pub states: Vec<Vec<f64>>,
 }
@@ -76,7 +76,7 @@ pub struct Outcome {
     pub episodes: Vec<EpisodeResult>,
     /// Wall-clock time of each decision, ms, and for how many episodes it was.
     pub decisions_ms: Vec<(f64, usize)>,
-    /// Names of the sources that `winners` counts.
+    /// Names of the sources that decisions name by index.
     pub sources: Vec<&'static str>,
 }
 
@@ -100,14 +100,13 @@ struct Slot {
     history: Vec<f32>,
     /// (T_pred, A)
     plan: Vec<f32>,
-    decision: Decision,
     cost_sum: f64,
     record: bool,
     result: EpisodeResult,
 }
 
 impl Slot {
-    fn start(task: &Arc<Task>, settings: &Settings, offset: usize, sources: usize) -> Result<Self> {
+    fn start(task: &Arc<Task>, settings: &Settings, offset: usize) -> Result<Self> {
         let mut world = World::new(task.clone())?;
         let episode = settings.first + offset as u64;
         world.reset(settings.seed, settings.purpose, episode);
@@ -123,12 +122,7 @@ impl Slot {
             steps: 0,
             mode: None,
             mean_cost: 0.0,
-            decisions: 0,
-            winners: vec![0; sources],
-            mode_switches: 0,
-            predicted: [0.0; 3],
-            predictions: 0,
-            simulated: [0; 3],
+            decisions: Vec::new(),
             states: Vec::new(),
         };
         Ok(Self {
@@ -136,7 +130,6 @@ impl Slot {
             labeller: task.expert().map(|e| e.labeller()),
             history: first.repeat(settings.horizons.observation),
             plan: hold.repeat(settings.horizons.prediction),
-            decision: Decision::default(),
             cost_sum: 0.0,
             record: offset < settings.record,
             result,
@@ -156,7 +149,7 @@ impl Slot {
     fn execute(&mut self, executed: usize) -> Result<()> {
         let size = self.world.task().spec().action.size();
         let observation = self.world.task().spec().observation.size();
-        let (mut sum, mut steps) = (0.0, 0);
+        let (mut sum, mut steps) = (0.0, 0u32);
         for t in 0..executed {
             if self.world.done() {
                 break;
@@ -175,12 +168,8 @@ impl Slot {
             steps += 1;
         }
         self.cost_sum += sum;
-        if let (Some(predicted), true) = (self.decision.predicted, steps > 0) {
-            let realised = sum / f64::from(steps);
-            self.result.predicted[0] += predicted;
-            self.result.predicted[1] += realised;
-            self.result.predicted[2] += (predicted - realised).abs();
-            self.result.predictions += 1;
+        if let Some(record) = self.result.decisions.last_mut() {
+            record.realised = sum / f64::from(steps.max(1));
         }
         if self.world.done() {
             self.keep_state()?;
@@ -188,19 +177,12 @@ impl Slot {
         Ok(())
     }
 
-    fn count(&mut self, decision: Decision, plan: &[f32], warm: &[f32], settings: &Settings) {
+    fn take(&mut self, decision: Decision, plan: &[f32], warm: &[f32], settings: &Settings) {
         let (low, high) = self.world.task().control().range();
         let shared = settings.horizons.prediction - settings.horizons.action;
-        let first = self.result.decisions == 0;
-        if !first && shared > 0 && warm::distance(plan, warm, shared, low, high) > SWITCH_DISTANCE {
-            self.result.mode_switches += 1;
-        }
-        self.result.decisions += 1;
-        self.result.winners[decision.source] += 1;
-        for (sum, part) in self.result.simulated.iter_mut().zip([decision.rollouts, decision.failed, decision.physics_steps]) {
-            *sum += part;
-        }
-        self.decision = decision;
+        let first = self.result.decisions.is_empty();
+        let switched = !first && shared > 0 && warm::distance(plan, warm, shared, low, high) > SWITCH_DISTANCE;
+        self.result.decisions.push(Record { decision, realised: 0.0, switched });
         self.plan.copy_from_slice(plan);
     }
 
@@ -230,16 +212,17 @@ pub fn evaluate(
     let mut solved = 0;
     for start in (0..settings.episodes).step_by(settings.lockstep.max(1)) {
         let end = (start + settings.lockstep.max(1)).min(settings.episodes);
-        let sources = outcome.sources.len();
         let slots: Result<Vec<Slot>> =
-            pool.install(|| (start..end).into_par_iter().map(|i| Slot::start(task, settings, i, sources)).collect());
+            pool.install(|| (start..end).into_par_iter().map(|i| Slot::start(task, settings, i)).collect());
         let mut slots = slots?;
         let mut over = 0;
         while over < slots.len() {
             let timing = decide_all(&mut slots, decider, settings, pool)?;
             outcome.decisions_ms.push(timing);
             let active: Vec<&mut Slot> = slots.iter_mut().filter(|s| !s.world.done()).collect();
-            pool.install(|| active.into_par_iter().with_max_len(1).try_for_each(|s| s.execute(settings.horizons.action)))?;
+            pool.install(|| {
+                active.into_par_iter().with_max_len(1).try_for_each(|s| s.execute(settings.horizons.action))
+            })?;
             over = slots.iter().filter(|s| s.world.done()).count();
             let now_solved = slots.iter().filter(|s| s.world.success()).count();
             if !progress.advanced(start + over, settings.episodes, solved + now_solved) {
@@ -253,7 +236,12 @@ pub fn evaluate(
 }
 
 /// Decides for all slots whose episode goes on; returns the time it took and for how many.
-fn decide_all(slots: &mut [Slot], decider: &mut dyn Decide, settings: &Settings, pool: &rayon::ThreadPool) -> Result<(f64, usize)> {
+fn decide_all(
+    slots: &mut [Slot],
+    decider: &mut dyn Decide,
+    settings: &Settings,
+    pool: &rayon::ThreadPool,
+) -> Result<(f64, usize)> {
     let mut active: Vec<&mut Slot> = slots.iter_mut().filter(|s| !s.world.done()).collect();
     let (mut observations, mut states, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     let chunk = active.first().map_or(0, |s| s.plan.len());
@@ -264,9 +252,9 @@ fn decide_all(slots: &mut [Slot], decider: &mut dyn Decide, settings: &Settings,
         states.resize(at + slot.world.state_size(), 0.0);
         slot.world.get_state(&mut states[at..])?;
         let action = slot.world.task().spec().action.size();
-        let shift = if slot.result.decisions == 0 { 0 } else { settings.horizons.action };
+        let shift = if slot.result.decisions.is_empty() { 0 } else { settings.horizons.action };
         warm::shift(&slot.plan, shift, action, &mut warm[i * chunk..][..chunk]);
-        keys.push(Key { episode: slot.result.episode, decision: slot.result.decisions as u64 });
+        keys.push(Key { episode: slot.result.episode, decision: slot.result.decisions.len() as u64 });
     }
     let mut chunks = vec![0.0; chunk * active.len()];
     let mut how = vec![Decision::default(); active.len()];
@@ -276,7 +264,7 @@ fn decide_all(slots: &mut [Slot], decider: &mut dyn Decide, settings: &Settings,
     let took = begun.elapsed().as_secs_f64() * 1e3;
     let count = active.len();
     for (i, slot) in active.iter_mut().enumerate() {
-        slot.count(how[i], &chunks[i * chunk..][..chunk], &warm[i * chunk..][..chunk], settings);
+        slot.take(how[i], &chunks[i * chunk..][..chunk], &warm[i * chunk..][..chunk], settings);
     }
     Ok((took, count))
 }

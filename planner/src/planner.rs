@@ -43,7 +43,17 @@ impl<'a> Planner<'a> {
         }
         let counts = share_out(&sources, candidates);
         let candidates = counts.iter().sum();
-        Ok(Self { simulator, sources, counts, optimizer, horizons, candidates, chunks: vec![], scores: vec![], proposed: vec![] })
+        Ok(Self {
+            simulator,
+            sources,
+            counts,
+            optimizer,
+            horizons,
+            candidates,
+            chunks: vec![],
+            scores: vec![],
+            proposed: vec![],
+        })
     }
 
     /// N, candidates an episode and decision.
@@ -78,7 +88,8 @@ impl<'a> Planner<'a> {
             source.propose(pool, situation, *count, &mut self.proposed)?;
             for b in 0..batch {
                 let into = (b * self.candidates + offset) * chunk;
-                self.chunks[into..into + count * chunk].copy_from_slice(&self.proposed[b * count * chunk..][..count * chunk]);
+                self.chunks[into..into + count * chunk]
+                    .copy_from_slice(&self.proposed[b * count * chunk..][..count * chunk]);
             }
             offset += count;
         }
@@ -97,14 +108,25 @@ impl Decide for Planner<'_> {
         self.sources.iter().map(|s| s.name()).collect()
     }
 
-    fn decide(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>, chunks: &mut [f32], how: &mut [Decision]) -> Result<()> {
+    fn decide(
+        &mut self,
+        pool: &rayon::ThreadPool,
+        situation: &Situation<'_>,
+        chunks: &mut [f32],
+        how: &mut [Decision],
+    ) -> Result<()> {
         let batch = situation.keys.len();
         let chunk = self.horizons.prediction * self.simulator.action_size();
         if chunks.len() != batch * chunk || situation.warm.len() != batch * chunk || how.len() != batch {
             return Err(Error::Shape {
                 what: "plans",
                 expected: format!("(B, T_pred, A) of {} values", batch * chunk),
-                found: format!("{} plan, {} warm and {} decision values", chunks.len(), situation.warm.len(), how.len()),
+                found: format!(
+                    "{} plan, {} warm and {} decision values",
+                    chunks.len(),
+                    situation.warm.len(),
+                    how.len()
+                ),
             });
         }
         self.score(pool, situation)?;
@@ -113,7 +135,8 @@ impl Decide for Planner<'_> {
             let scores = &self.scores[b * n..][..n];
             let plan = &mut chunks[b * chunk..][..chunk];
             plan.copy_from_slice(&situation.warm[b * chunk..][..chunk]);
-            let winner = self.optimizer.update(Scored { chunks: &self.chunks[b * n * chunk..][..n * chunk], scores }, plan);
+            let winner =
+                self.optimizer.update(Scored { chunks: &self.chunks[b * n * chunk..][..n * chunk], scores }, plan);
             *decision = Decision {
                 source: winner.map_or(0, |w| self.source_of(w)),
                 predicted: winner.map(|w| scores[w].executed_cost),
@@ -152,7 +175,8 @@ mod tests {
                     x += f64::from(*a);
                     cost += (x - 1.0).abs();
                 }
-                *score = Score { cost, final_cost: cost, executed_cost: cost, failed: !x.is_finite(), physics_steps: 1 };
+                *score =
+                    Score { cost, final_cost: cost, executed_cost: cost, failed: !x.is_finite(), physics_steps: 1 };
             }
             Ok(())
         }

@@ -64,17 +64,17 @@ impl Report {
         let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { sum / count as f64 };
         let solved = all.iter().filter(|e| e.success).count();
         let steps: usize = all.iter().filter(|e| e.success).map(|e| e.steps).sum();
-        let predictions: usize = all.iter().map(|e| e.predictions).sum();
-        let predicted = |i: usize| {
-            let sum: f64 = all.iter().map(|e| e.predicted[i]).sum();
-            (predictions > 0).then(|| sum / predictions as f64)
+        let records = || all.iter().flat_map(|e| &e.decisions);
+        let decisions = records().count();
+        let predicted: Vec<(f64, f64)> = records().filter_map(|r| Some((r.decision.predicted?, r.realised))).collect();
+        let over_predicted = |f: fn((f64, f64)) -> f64| {
+            (!predicted.is_empty()).then(|| predicted.iter().map(|p| f(*p)).sum::<f64>() / predicted.len() as f64)
         };
-        let simulated = |i: usize| all.iter().map(|e| e.simulated[i]).sum();
-        let decisions: u64 = all.iter().map(|e| e.decisions as u64).sum();
-        let mut winners = BTreeMap::new();
-        for (i, name) in outcome.sources.iter().enumerate() {
-            let won: u64 = all.iter().map(|e| e.winners[i]).sum();
-            winners.insert(*name, won as f64 / decisions.max(1) as f64);
+        let mut winners: BTreeMap<_, _> = outcome.sources.iter().map(|name| (*name, 0.0)).collect();
+        for record in records() {
+            if let Some(share) = outcome.sources.get(record.decision.source).and_then(|name| winners.get_mut(name)) {
+                *share += 1.0 / decisions as f64;
+            }
         }
         let mut modes = BTreeMap::new();
         for episode in all {
@@ -91,15 +91,15 @@ impl Report {
             plan_ms: percentiles(outcome.decisions_ms.iter().map(|d| d.0).collect()),
             plan_batch: outcome.decisions_ms.iter().map(|d| d.1).max().unwrap_or(0),
             env_steps: all.iter().map(|e| e.steps as u64).sum(),
-            decisions,
-            rollouts: simulated(0),
-            failed_rollouts: simulated(1),
-            physics_steps: simulated(2),
+            decisions: decisions as u64,
+            rollouts: records().map(|r| r.decision.rollouts).sum(),
+            failed_rollouts: records().map(|r| r.decision.failed).sum(),
+            physics_steps: records().map(|r| r.decision.physics_steps).sum(),
             winners,
-            predicted_cost: predicted(0),
-            realised_cost: predicted(1),
-            prediction_error: predicted(2),
-            mode_switches: mean(all.iter().map(|e| e.mode_switches as f64).sum(), n),
+            predicted_cost: over_predicted(|(p, _)| p),
+            realised_cost: over_predicted(|(_, r)| r),
+            prediction_error: over_predicted(|(p, r)| (p - r).abs()),
+            mode_switches: mean(records().filter(|r| r.switched).count() as f64, n),
             modes,
             failed_episodes: all.iter().filter(|e| e.failure.is_some()).count(),
         }

@@ -89,7 +89,10 @@ impl Decide for Recorder<'_, '_> {
             if let Some((elites, probability)) = chosen {
                 let observation = situation.observations[b * history..][..history].to_vec();
                 let elites = elites.into_iter().map(|i| candidates[i * chunk..][..chunk].to_vec()).collect();
-                self.lessons.push(Lesson { episode: key.episode, state: WeightedState { observation, elites, weights: Vec::new(), probability } });
+                self.lessons.push(Lesson {
+                    episode: key.episode,
+                    state: WeightedState { observation, elites, weights: Vec::new(), probability },
+                });
             }
         }
         Ok(())
@@ -98,10 +101,17 @@ impl Decide for Recorder<'_, '_> {
 
 /// Indices of the elites among scored candidates (N, T, A), best first, and the probability of their state; nothing
 /// where the advantage is too small.
-fn choose(settings: &EliteSettings, chunks: &[f32], scores: &[Score], low: &[f32], high: &[f32]) -> Option<(Vec<usize>, f64)> {
+fn choose(
+    settings: &EliteSettings,
+    chunks: &[f32],
+    scores: &[Score],
+    low: &[f32],
+    high: &[f32],
+) -> Option<(Vec<usize>, f64)> {
     let chunk = chunks.len() / scores.len().max(1);
     let steps = chunk / low.len().max(1);
-    let mut alive: Vec<usize> = (0..scores.len()).filter(|i| !scores[*i].failed && scores[*i].cost.is_finite()).collect();
+    let mut alive: Vec<usize> =
+        (0..scores.len()).filter(|i| !scores[*i].failed && scores[*i].cost.is_finite()).collect();
     let mean = alive.iter().map(|i| scores[*i].cost).sum::<f64>() / alive.len().max(1) as f64;
     alive.sort_by(|a, b| scores[*a].cost.total_cmp(&scores[*b].cost).then(a.cmp(b)));
     let mut elites: Vec<usize> = Vec::new();
@@ -131,7 +141,8 @@ pub fn keep_successful(lessons: Vec<Lesson>, succeeded: &BTreeSet<u64>) -> Vec<W
 /// If the file cannot be written, or there are no states.
 pub fn save(path: &Path, states: &[WeightedState]) -> imle_configs::Result<()> {
     let sizes = states.first().and_then(|s| Some((s.observation.len(), s.elites.first()?.len())));
-    let (observation, chunk) = sizes.ok_or_else(|| InputError::unexpected(path.display(), "states with elites", "none"))?;
+    let (observation, chunk) =
+        sizes.ok_or_else(|| InputError::unexpected(path.display(), "states with elites", "none"))?;
     let floats = |values: &mut dyn Iterator<Item = f32>| values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
     let observations = floats(&mut states.iter().flat_map(|s| s.observation.iter().copied()));
     let elites = floats(&mut states.iter().flat_map(|s| s.elites.iter().flatten().copied()));
@@ -144,7 +155,8 @@ pub fn save(path: &Path, states: &[WeightedState]) -> imle_configs::Result<()> {
         ("counts", Dtype::I64, vec![m], &counts),
         ("probabilities", Dtype::F64, vec![m], &probabilities),
     ];
-    let bad = |e: safetensors::SafeTensorError| InputError::unexpected(path.display(), "tensors that can be written", e);
+    let bad =
+        |e: safetensors::SafeTensorError| InputError::unexpected(path.display(), "tensors that can be written", e);
     let mut views = Vec::new();
     for (name, kind, shape, bytes) in tensors {
         views.push((name, TensorView::new(kind, shape, bytes).map_err(bad)?));
@@ -161,11 +173,18 @@ pub fn load(path: &Path) -> imle_configs::Result<Vec<WeightedState>> {
     let place = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|e| InputError::io(path, "read", e))?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| InputError::unexpected(&place, "a safetensors file", e))?;
-    let tensor = |name: &str| file.tensor(name).map_err(|e| InputError::unexpected(&place, format!("a tensor `{name}`"), e));
+    let tensor =
+        |name: &str| file.tensor(name).map_err(|e| InputError::unexpected(&place, format!("a tensor `{name}`"), e));
     let floats = |name: &str| -> imle_configs::Result<(Vec<f32>, usize)> {
         let t = tensor(name)?;
         let width = t.shape().get(1).copied().filter(|w| *w > 0 && t.dtype() == Dtype::F32);
-        let width = width.ok_or_else(|| InputError::unexpected(&place, format!("`{name}` as a float32 matrix"), format!("{:?} {:?}", t.dtype(), t.shape())))?;
+        let width = width.ok_or_else(|| {
+            InputError::unexpected(
+                &place,
+                format!("`{name}` as a float32 matrix"),
+                format!("{:?} {:?}", t.dtype(), t.shape()),
+            )
+        })?;
         Ok((t.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(), width))
     };
     let words = |name: &str| -> imle_configs::Result<Vec<[u8; 8]>> {
@@ -181,7 +200,12 @@ pub fn load(path: &Path) -> imle_configs::Result<Vec<WeightedState>> {
         if elites.len() != count || count == 0 {
             return Err(InputError::unexpected(&place, format!("{count} elites for a state"), elites.len()));
         }
-        states.push(WeightedState { observation: row.to_vec(), elites, weights: Vec::new(), probability: f64::from_le_bytes(probability) });
+        states.push(WeightedState {
+            observation: row.to_vec(),
+            elites,
+            weights: Vec::new(),
+            probability: f64::from_le_bytes(probability),
+        });
     }
     Ok(states)
 }
@@ -196,7 +220,8 @@ mod tests {
 
     #[test]
     fn elites_are_the_best_that_differ_and_weigh_by_advantage() {
-        let settings = EliteSettings { most: 2, least_distance: 0.1, temperature: 1.0, most_weight: 10.0, least_advantage: 0.0 };
+        let settings =
+            EliteSettings { most: 2, least_distance: 0.1, temperature: 1.0, most_weight: 10.0, least_advantage: 0.0 };
         // Candidates of one step and one dimension; the second is a copy of the first, the last one failed.
         let chunks = [0.5, 0.5, -0.5, 0.0, 0.9];
         let scores = [score(1.0), score(1.1), score(2.0), score(7.9), score(f64::INFINITY)];
@@ -212,7 +237,12 @@ mod tests {
     fn what_is_written_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("e.safetensors");
-        let state = |x: f32, k: usize| WeightedState { observation: vec![x; 3], elites: vec![vec![x, 2.0]; k], weights: vec![], probability: 0.1 };
+        let state = |x: f32, k: usize| WeightedState {
+            observation: vec![x; 3],
+            elites: vec![vec![x, 2.0]; k],
+            weights: vec![],
+            probability: 0.1,
+        };
         let states = vec![state(1.0, 1), state(2.0, 3)];
         save(&path, &states).unwrap();
         assert_eq!(load(&path).unwrap(), states);

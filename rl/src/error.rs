@@ -20,7 +20,9 @@ pub enum Error {
     #[error(transparent)]
     Planner(#[from] imle_planner::Error),
     /// No episode of a round gave anything to learn from.
-    #[error("round {round}: none of {episodes} planned episodes succeeded, so there is nothing to learn from; try more candidates, or more demonstrations first")]
+    #[error(
+        "round {round}: none of {episodes} planned episodes succeeded, so there is nothing to learn from; try more candidates, or more demonstrations first"
+    )]
     NothingLearned {
         /// The round.
         round: u64,

@@ -101,10 +101,18 @@ impl Settings {
             return Err(InputError::unexpected("settings: candidates", "at least 2", self.candidates));
         }
         if !(0.0..1.0).contains(&self.demonstration_share) {
-            return Err(InputError::unexpected("settings: demonstration_share", "at least 0 and below 1", self.demonstration_share));
+            return Err(InputError::unexpected(
+                "settings: demonstration_share",
+                "at least 0 and below 1",
+                self.demonstration_share,
+            ));
         }
         if !(self.elites.temperature > 0.0) {
-            return Err(InputError::unexpected("settings: elites.temperature", "a number above 0", self.elites.temperature));
+            return Err(InputError::unexpected(
+                "settings: elites.temperature",
+                "a number above 0",
+                self.elites.temperature,
+            ));
         }
         Ok(())
     }
@@ -238,7 +246,9 @@ impl<'a> ExpertIteration<'a> {
             let state = read_state(run.out)?;
             if state.seed != run.seed || state.settings != *settings {
                 let expected = "the seed and settings the run was begun with";
-                return Err(InputError::unexpected(place.display(), expected, "others; leave them out to resume").into());
+                return Err(
+                    InputError::unexpected(place.display(), expected, "others; leave them out to resume").into()
+                );
             }
             state
         } else {
@@ -284,7 +294,8 @@ impl<'a> ExpertIteration<'a> {
     }
 
     fn write_state(&self) -> Result<()> {
-        let text = serde_json::to_string_pretty(&self.state).map_err(|e| InputError::unexpected(STATE_FILE, "a state", e))?;
+        let text =
+            serde_json::to_string_pretty(&self.state).map_err(|e| InputError::unexpected(STATE_FILE, "a state", e))?;
         Ok(files::write_text(&self.run.out.join(STATE_FILE), &text)?)
     }
 
@@ -297,7 +308,11 @@ impl<'a> ExpertIteration<'a> {
         let round = last.round + 1;
         let folder = self.folder(round);
         std::fs::create_dir_all(&folder).map_err(|e| InputError::io(&folder, "create the folder", e))?;
-        let current = if last.round == 0 { self.run.checkpoint.clone() } else { Checkpoint::load(&self.folder(last.round).join("generator"))? };
+        let current = if last.round == 0 {
+            self.run.checkpoint.clone()
+        } else {
+            Checkpoint::load(&self.folder(last.round).join("generator"))?
+        };
 
         let collected = self.collect(round, &current, observer)?;
         let mut states = Vec::new();
@@ -325,12 +340,15 @@ impl<'a> ExpertIteration<'a> {
         let place = self.folder(round).join("collected.json");
         if place.exists() {
             let text = files::read_text(&place)?;
-            return serde_json::from_str(&text).map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into());
+            return serde_json::from_str(&text)
+                .map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into());
         }
         let horizons = current.config().horizons;
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
-        let sources: Vec<Box<dyn Proposal + '_>> = vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
-        let mut planner = Planner::new(&self.engine, sources, Box::new(PredictiveSampling), horizons, self.settings.candidates)?;
+        let sources: Vec<Box<dyn Proposal + '_>> =
+            vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
+        let mut planner =
+            Planner::new(&self.engine, sources, Box::new(PredictiveSampling), horizons, self.settings.candidates)?;
         let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), self.run.task.control().range());
         let episodes = self.settings.episodes_per_round;
         let settings = evaluate::Settings {
@@ -342,7 +360,13 @@ impl<'a> ExpertIteration<'a> {
             horizons,
             record: 0,
         };
-        let outcome = evaluate(&self.run.task, &mut recorder, &settings, &self.pool, &mut Phase { observer, round, name: "collect" })?;
+        let outcome = evaluate(
+            &self.run.task,
+            &mut recorder,
+            &settings,
+            &self.pool,
+            &mut Phase { observer, round, name: "collect" },
+        )?;
         let report = Report::new(&outcome);
         let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
         let states = keep_successful(recorder.lessons, &succeeded);
@@ -356,13 +380,20 @@ impl<'a> ExpertIteration<'a> {
             success_rate: report.success_rate,
             lessons: states.len(),
         };
-        let text = serde_json::to_string(&collected).map_err(|e| InputError::unexpected("collected.json", "figures", e))?;
+        let text =
+            serde_json::to_string(&collected).map_err(|e| InputError::unexpected("collected.json", "figures", e))?;
         files::write_text(&place, &text)?;
         Ok(collected)
     }
 
     /// Trains from the present weights on elites and demonstrations.
-    fn distil(&self, round: u64, current: &Checkpoint, states: &[WeightedState], observer: &mut dyn Observer) -> Result<()> {
+    fn distil(
+        &self,
+        round: u64,
+        current: &Checkpoint,
+        states: &[WeightedState],
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
         let elites = WeightedTargets::new(states, 0)?;
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(1.0 - share, &elites)];
@@ -409,7 +440,13 @@ impl<'a> ExpertIteration<'a> {
             horizons,
             record: 0,
         };
-        let outcome = evaluate(&self.run.task, &mut alone, &settings, &self.pool, &mut Phase { observer, round, name: "evaluate" })?;
+        let outcome = evaluate(
+            &self.run.task,
+            &mut alone,
+            &settings,
+            &self.pool,
+            &mut Phase { observer, round, name: "evaluate" },
+        )?;
         let report = Report::new(&outcome);
         Ok(Round { round, success_rate: report.success_rate, success_ci95: report.success_ci95, ..self.last() })
     }

@@ -32,7 +32,9 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let mut progress = output.progress(wanted as u64, "demo");
     let (mut episodes, mut failed, mut next): (Vec<Episode>, Vec<u64>, u64) = (Vec::new(), Vec::new(), 0);
     while episodes.len() < wanted {
-        let wave = pool.install(|| (next..next + WAVE).into_par_iter().map(|i| demonstrate(&task, args.seed, i)).collect::<Vec<_>>());
+        let wave = pool.install(|| {
+            (next..next + WAVE).into_par_iter().map(|i| demonstrate(&task, args.seed, i)).collect::<Vec<_>>()
+        });
         next += WAVE;
         for episode in wave {
             let episode = episode?;
@@ -44,7 +46,11 @@ pub fn run(args: &DemoArgs) -> Result<()> {
         }
         progress.set(episodes.len() as u64, &format!("{} failed", failed.len()));
         if failed.len() > MOST_FAILURES + wanted {
-            let told = format!("the expert of `{}` failed {} of {next} episodes; nothing was written", args.task, failed.len());
+            let told = format!(
+                "the expert of `{}` failed {} of {next} episodes; nothing was written",
+                args.task,
+                failed.len()
+            );
             return Err(Failure::Run(told));
         }
         if interrupt::asked() {

@@ -65,7 +65,10 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
     };
     output.say(format!(
         "generator alone: {} before, {} after {} control steps in the world and {} physics steps of the planner",
-        percent(first.success_rate), percent(last.success_rate), last.env_steps, last.simulation_steps
+        percent(first.success_rate),
+        percent(last.success_rate),
+        last.env_steps,
+        last.simulation_steps
     ));
     output.say(format!("checkpoint in {}", out.display()));
     output.result(&json!({
@@ -105,7 +108,11 @@ impl Observer for Watch {
         let planned = r.collect_success_rate.map_or(String::new(), |s| format!(", planner {}", percent(s)));
         self.output.note(format!(
             "round {}: generator alone {}{planned}; {} control steps, {} physics steps of the planner, {} lessons",
-            r.round, percent(r.success_rate), r.env_steps, r.simulation_steps, r.lessons
+            r.round,
+            percent(r.success_rate),
+            r.env_steps,
+            r.simulation_steps,
+            r.lessons
         ));
     }
 

@@ -4,8 +4,8 @@ use crate::cli::InspectArgs;
 use crate::failure::{Failure, Result};
 use crate::load;
 use crate::output::{Output, object, percent};
-use imle_configs::{Error as InputError, embedded, files};
 use imle_configs::spec::Layout;
+use imle_configs::{Error as InputError, embedded, files};
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_policy::checkpoint::Checkpoint;
@@ -51,8 +51,16 @@ fn task(output: Output, name: &str) -> Result<()> {
     let spec = task.spec();
     let model = task.model().ffi();
     output.say(format!("task {}: {}", spec.task, task.description()));
-    output.say(format!("model: {} bodies, {} degrees of freedom, {} actuators, {} geoms", model.nbody, model.nv, model.nu, model.ngeom));
-    output.say(format!("control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model", spec.control_rate, task.substeps(), task.planning_substeps()));
+    output.say(format!(
+        "model: {} bodies, {} degrees of freedom, {} actuators, {} geoms",
+        model.nbody, model.nv, model.nu, model.ngeom
+    ));
+    output.say(format!(
+        "control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model",
+        spec.control_rate,
+        task.substeps(),
+        task.planning_substeps()
+    ));
     layout(output, "observation", &spec.observation);
     layout(output, "action", &spec.action);
     let (low, high) = task.control().range();
@@ -70,13 +78,24 @@ fn task(output: Output, name: &str) -> Result<()> {
 
 fn dataset(output: Output, path: &Path) -> Result<()> {
     let summary = imle_data::summarize(&imle_data::read(path)?);
-    output.say(format!("dataset of task {}: {} episodes, {} frames at {} Hz", summary.task, summary.episodes, summary.frames, summary.fps));
-    output.say(format!("lengths {} to {}, median {}; {} successful", summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes));
+    output.say(format!(
+        "dataset of task {}: {} episodes, {} frames at {} Hz",
+        summary.task, summary.episodes, summary.frames, summary.fps
+    ));
+    output.say(format!(
+        "lengths {} to {}, median {}; {} successful",
+        summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes
+    ));
     output.say(format!("modes: {:?}", summary.modes));
     for (what, ranges) in [("observation", &summary.observation), ("action", &summary.action)] {
         output.say(format!("{what}:"));
         for range in ranges {
-            output.say(format!("  {:24} {:9.4} to {:9.4}", range.name, range.min.unwrap_or(f32::NAN), range.max.unwrap_or(f32::NAN)));
+            output.say(format!(
+                "  {:24} {:9.4} to {:9.4}",
+                range.name,
+                range.min.unwrap_or(f32::NAN),
+                range.max.unwrap_or(f32::NAN)
+            ));
         }
     }
     let mut result = object(&summary)?;
@@ -88,9 +107,22 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
     let checkpoint = Checkpoint::load(path)?;
     let config = checkpoint.config();
     let h = config.horizons;
-    output.say(format!("checkpoint of task {}, method {}, made by version {}", config.spec.task, config.method, config.version));
-    output.say(format!("network {}: {} parameters; horizons: {} observations, {} actions predicted, {} executed", config.network.kind, checkpoint.table().count(), h.observation, h.prediction, h.action));
-    output.say(format!("learned from {} in {} steps, seed {}", config.provenance.data, config.provenance.steps, config.provenance.seed));
+    output.say(format!(
+        "checkpoint of task {}, method {}, made by version {}",
+        config.spec.task, config.method, config.version
+    ));
+    output.say(format!(
+        "network {}: {} parameters; horizons: {} observations, {} actions predicted, {} executed",
+        config.network.kind,
+        checkpoint.table().count(),
+        h.observation,
+        h.prediction,
+        h.action
+    ));
+    output.say(format!(
+        "learned from {} in {} steps, seed {}",
+        config.provenance.data, config.provenance.steps, config.provenance.seed
+    ));
     layout(output, "observation", &config.spec.observation);
     layout(output, "action", &config.spec.action);
     let mut result = object(config)?;
@@ -104,14 +136,28 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
     let place = path.join(name);
     let value: Value = serde_json::from_str(&files::read_text(&place)?)
         .map_err(|e| InputError::unexpected(place.display(), "JSON", e))?;
-    let mut result = value.as_object().cloned().ok_or_else(|| Failure::Input(format!("{}: expected a JSON object", place.display())))?;
+    let mut result = value
+        .as_object()
+        .cloned()
+        .ok_or_else(|| Failure::Input(format!("{}: expected a JSON object", place.display())))?;
     result.insert("kind".into(), "run".into());
     if let Some(rate) = value.get("success_rate").and_then(Value::as_f64) {
-        output.say(format!("run of task {}: {} solved in {} episodes", value["task"].as_str().unwrap_or("?"), percent(rate), value["episodes"]));
+        output.say(format!(
+            "run of task {}: {} solved in {} episodes",
+            value["task"].as_str().unwrap_or("?"),
+            percent(rate),
+            value["episodes"]
+        ));
     }
     for round in value.get("rounds").and_then(Value::as_array).into_iter().flatten() {
         let rate = round["success_rate"].as_f64().unwrap_or(0.0);
-        output.say(format!("round {}: generator alone {}, {} control steps, {} physics steps of the planner", round["round"], percent(rate), round["env_steps"], round["simulation_steps"]));
+        output.say(format!(
+            "round {}: generator alone {}, {} control steps, {} physics steps of the planner",
+            round["round"],
+            percent(rate),
+            round["env_steps"],
+            round["simulation_steps"]
+        ));
     }
     output.result(&Value::Object(result))
 }

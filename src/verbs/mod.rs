@@ -1,6 +1,5 @@
 //! The verbs, one file each.
 
-
 mod bench;
 mod completions;
 mod demo;

@@ -14,7 +14,7 @@ use imle_envs::video::Video;
 use imle_envs::world::World;
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{self, EpisodeResult, Outcome, evaluate};
+use imle_planner::evaluate::{self, EpisodeResult, Outcome, Record, evaluate};
 use imle_planner::optimizer;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
@@ -99,7 +99,12 @@ fn check(args: &ControllerArgs) -> Result<()> {
         return Err(InputError::unexpected("--noise", "a share above 0 and at most 10", args.noise).into());
     }
     if args.consistency && args.planner != "none" {
-        return Err(InputError::unexpected("--consistency", "--planner none beside it", format!("--planner {}", args.planner)).into());
+        return Err(InputError::unexpected(
+            "--consistency",
+            "--planner none beside it",
+            format!("--planner {}", args.planner),
+        )
+        .into());
     }
     Ok(())
 }
@@ -127,7 +132,9 @@ pub fn controller<'a>(
         Ok(match name.as_str() {
             "imle" => Box::new(Generator::new(sampler, seed)),
             "warm" => Box::new(Warm),
-            "noise" => Box::new(Noise { seed, scale: args.noise, knots: NOISE_KNOTS, low: low.to_vec(), high: high.to_vec() }),
+            "noise" => {
+                Box::new(Noise { seed, scale: args.noise, knots: NOISE_KNOTS, low: low.to_vec(), high: high.to_vec() })
+            }
             other => return Err(InputError::unknown("proposal", other, proposal::NAMES).into()),
         })
     };
@@ -138,17 +145,36 @@ pub fn controller<'a>(
 fn summarise(output: Output, args: &RunArgs, report: &Report) {
     let [low, high] = report.success_ci95;
     let solved = (report.success_rate * report.episodes as f64).round();
-    let how = if args.controller.planner == "none" { "generator alone".into() } else { format!("{}, N = {}", args.controller.planner, args.controller.candidates) };
-    output.say(format!("{}: {solved} of {} episodes solved: {} (95 % interval {} to {})", args.task, report.episodes, percent(report.success_rate), percent(low), percent(high)));
+    let how = if args.controller.planner == "none" {
+        "generator alone".into()
+    } else {
+        format!("{}, N = {}", args.controller.planner, args.controller.candidates)
+    };
+    output.say(format!(
+        "{}: {solved} of {} episodes solved: {} (95 % interval {} to {})",
+        args.task,
+        report.episodes,
+        percent(report.success_rate),
+        percent(low),
+        percent(high)
+    ));
     let steps = report.mean_steps_to_success.map_or(String::new(), |s| format!(", {s:.0} control steps to success"));
     output.say(format!("{how}; mean cost {:.3}{steps}", report.mean_cost));
-    output.say(format!("one decision for {} episodes: {:.1} ms median, {:.1} ms 95th percentile", report.plan_batch, report.plan_ms.p50, report.plan_ms.p95));
+    output.say(format!(
+        "one decision for {} episodes: {:.1} ms median, {:.1} ms 95th percentile",
+        report.plan_batch, report.plan_ms.p50, report.plan_ms.p95
+    ));
     if let (Some(predicted), Some(realised)) = (report.predicted_cost, report.realised_cost) {
-        let winners: Vec<String> = report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
+        let winners: Vec<String> =
+            report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
         output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
     }
     let modes: Vec<String> = report.modes.iter().map(|(mode, (n, solved))| format!("{mode} {solved}/{n}")).collect();
-    output.say(format!("modes (solved/shown): {}; {:.2} mode switches an episode", modes.join(", "), report.mode_switches));
+    output.say(format!(
+        "modes (solved/shown): {}; {:.2} mode switches an episode",
+        modes.join(", "),
+        report.mode_switches
+    ));
 }
 
 /// Renders the recorded episodes: into a video, or for a `.png` the first of them into a strip of pictures. Returns
@@ -178,7 +204,7 @@ fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<u
     Ok(frames)
 }
 
-/// Writes the run's folder: settings, summary, and a line an episode.
+/// Writes the run's folder: settings, summary, a line an episode, a line a decision.
 fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcome) -> Result<()> {
     let json = |value: &serde_json::Value| serde_json::to_string_pretty(value).map_err(|e| Failure::Run(e.to_string()));
     let checkpoint = args.checkpoint.as_ref().map_or("shipped".to_string(), |c| c.display().to_string());
@@ -191,15 +217,25 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
     });
     files::write_text(&out.join("config.json"), &json(&config)?)?;
     files::write_text(&out.join("summary.json"), &json(result)?)?;
-    let line = |e: &EpisodeResult| {
+    let episode = |e: &EpisodeResult| {
         json!({
             "episode": e.episode, "success": e.success, "failure": e.failure, "steps": e.steps, "mode": e.mode,
-            "mean_cost": e.mean_cost, "decisions": e.decisions, "mode_switches": e.mode_switches,
+            "mean_cost": e.mean_cost, "decisions": e.decisions.len(),
+            "mode_switches": e.decisions.iter().filter(|r| r.switched).count(),
         })
-        .to_string()
-            + "\n"
     };
-    Ok(files::write_text(&out.join("episodes.jsonl"), &outcome.episodes.iter().map(line).collect::<String>())?)
+    let decision = |(e, i, r): (u64, usize, &Record)| {
+        json!({
+            "episode": e, "decision": i, "source": outcome.sources.get(r.decision.source), "predicted": r.decision.predicted,
+            "realised": r.realised, "switched": r.switched, "rollouts": r.decision.rollouts,
+            "failed_rollouts": r.decision.failed,
+        })
+    };
+    let records = outcome.episodes.iter().flat_map(|e| e.decisions.iter().enumerate().map(|(i, r)| (e.episode, i, r)));
+    let lines =
+        |values: &mut dyn Iterator<Item = serde_json::Value>| values.map(|v| v.to_string() + "\n").collect::<String>();
+    files::write_text(&out.join("decisions.jsonl"), &lines(&mut records.map(decision)))?;
+    Ok(files::write_text(&out.join("episodes.jsonl"), &lines(&mut outcome.episodes.iter().map(episode)))?)
 }
 
 struct Watch {

@@ -15,7 +15,10 @@ pub fn run(args: &TasksArgs) -> Result<()> {
         let (observation, action) = (task.spec().observation.size(), task.spec().action.size());
         let shipped = embedded::checkpoint(name).is_some();
         let ready = if shipped { "checkpoint shipped" } else { "no checkpoint yet" };
-        output.say(format!("{name:14} observation {observation:3}  action {action:2}  {:3} Hz  {ready}", task.spec().control_rate));
+        output.say(format!(
+            "{name:14} observation {observation:3}  action {action:2}  {:3} Hz  {ready}",
+            task.spec().control_rate
+        ));
         output.say(format!("{:14} {}", "", task.description()));
         list.push(json!({
             "name": name, "description": task.description(), "observation": observation, "action": action,

@@ -46,7 +46,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
     output.note(format!(
         "{}: {} episodes, {} windows; {} steps of {}",
-        dataset.spec.task, dataset.episodes.len(), source.len(), settings.steps, settings.method
+        dataset.spec.task,
+        dataset.episodes.len(),
+        source.len(),
+        settings.steps,
+        settings.method
     ));
     let pool = load::pool(&args.common)?;
     let mut watch = Watch {
@@ -142,7 +146,11 @@ impl TrainObserver for Watch<'_> {
         self.progress.set(m.step, &format!("loss {:.4}, {:.0} steps/s", m.loss, m.steps_per_second));
     }
 
-    fn evaluate(&mut self, step: u64, sampler: &Sampler) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
+    fn evaluate(
+        &mut self,
+        step: u64,
+        sampler: &Sampler,
+    ) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
         let Some(task) = &self.task else { return Ok(None) };
         let horizons = sampler.config().horizons;
         let settings = evaluate::Settings {
@@ -159,7 +167,9 @@ impl TrainObserver for Watch<'_> {
         let report = Report::new(&outcome);
         self.output.note(format!(
             "step {step}: generator alone {} of {} episodes, mean cost {:.3}",
-            percent(report.success_rate), report.episodes, report.mean_cost
+            percent(report.success_rate),
+            report.episodes,
+            report.mean_cost
         ));
         let figures = vec![("eval/mean_cost".to_string(), report.mean_cost)];
         Ok(Some(EvalPoint { success_rate: report.success_rate, episodes: report.episodes as u64, figures }))

@@ -221,7 +221,8 @@ impl Expert for StackExpert {
         let noise = self.drift.next(&mut self.rng);
         // Fine work is done with a steady hand.
         let steady = !matches!(self.phase, Phase::Hover | Phase::Lift | Phase::Carry | Phase::Retreat);
-        let p: [f64; 3] = std::array::from_fn(|i| self.command.position[i] + if steady { 0.3 * noise[i] } else { noise[i] });
+        let p: [f64; 3] =
+            std::array::from_fn(|i| self.command.position[i] + if steady { 0.3 * noise[i] } else { noise[i] });
         let (sin, cos) = self.command.yaw.sin_cos();
         for (slot, value) in out.iter_mut().zip([p[0], p[1], p[2], cos, sin, self.command.gripper]) {
             *slot = value as f32;

@@ -28,7 +28,13 @@ impl Proposal for Generator<'_> {
         "imle"
     }
 
-    fn propose(&self, pool: &rayon::ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
+    fn propose(
+        &self,
+        pool: &rayon::ThreadPool,
+        situation: &Situation<'_>,
+        count: usize,
+        out: &mut [f32],
+    ) -> Result<()> {
         if count == 0 {
             return Ok(());
         }

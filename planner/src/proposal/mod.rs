@@ -30,7 +30,8 @@ pub trait Proposal: Send + Sync {
     ///
     /// # Errors
     /// If the source fails as a whole.
-    fn propose(&self, pool: &rayon::ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()>;
+    fn propose(&self, pool: &rayon::ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32])
+    -> Result<()>;
 }
 
 /// How N candidates are shared out: each source without randomness gets its one, the others equal parts, the first

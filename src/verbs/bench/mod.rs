@@ -47,7 +47,10 @@ fn report(args: &BenchArgs, cases: &[Case]) -> Result<()> {
     for case in cases {
         output.say(format!("{:32} {:>12.3} {}   (noise {:.1} %)", case.name, case.ours, case.unit, 100.0 * case.noise));
         for (peer, ratio) in case.ratios() {
-            output.say(format!("{:>32} {:>12.3} {}   ratio {ratio:.3} (above 1 is better for us)", peer, case.peers[peer], case.unit));
+            output.say(format!(
+                "{:>32} {:>12.3} {}   ratio {ratio:.3} (above 1 is better for us)",
+                peer, case.peers[peer], case.unit
+            ));
         }
         if let Some(more) = case.more.as_object() {
             more.iter().for_each(|(key, value)| output.say(format!("{key:>32} {value}")));
@@ -61,7 +64,8 @@ fn report(args: &BenchArgs, cases: &[Case]) -> Result<()> {
         }
         list.push(entry);
     }
-    output.result(&json!({ "cases": list, "threads": args.common.threads(), "seed": args.seed, "repeats": args.repeats }))
+    output
+        .result(&json!({ "cases": list, "threads": args.common.threads(), "seed": args.seed, "repeats": args.repeats }))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -20,7 +20,11 @@ pub fn python(output: Output) -> Result<PathBuf> {
     if !ready.exists() {
         output.note("fetching the peers (once)");
         call(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        call(Command::new(&python).args(["-m", "pip", "install", "-q", "--disable-pip-version-check"]).args(REQUIREMENTS))?;
+        call(
+            Command::new(&python)
+                .args(["-m", "pip", "install", "-q", "--disable-pip-version-check"])
+                .args(REQUIREMENTS),
+        )?;
         imle_configs::files::write_text(&ready, "")?;
     }
     Ok(python)

@@ -37,7 +37,13 @@ impl Decide for Timed<'_> {
         self.planner.sources()
     }
 
-    fn decide(&mut self, pool: &rayon::ThreadPool, s: &Situation<'_>, chunks: &mut [f32], how: &mut [Decision]) -> imle_planner::Result<()> {
+    fn decide(
+        &mut self,
+        pool: &rayon::ThreadPool,
+        s: &Situation<'_>,
+        chunks: &mut [f32],
+        how: &mut [Decision],
+    ) -> imle_planner::Result<()> {
         let ms = |begun: Instant| begun.elapsed().as_secs_f64() * 1e3;
         let begun = Instant::now();
         self.planner.decide(pool, s, chunks, how)?;
@@ -100,5 +106,16 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         "generator_p50_ms": generator.p50, "generator_p95_ms": generator.p95,
         "physics_p50_ms": median(timed.simulating.clone()),
     });
-    report(args, &[Case { name: format!("plan {} N = {candidates}", args.task), unit: "ms", rate: false, ours, noise, peers: BTreeMap::new(), more }])
+    report(
+        args,
+        &[Case {
+            name: format!("plan {} N = {candidates}", args.task),
+            unit: "ms",
+            rate: false,
+            ours,
+            noise,
+            peers: BTreeMap::new(),
+            more,
+        }],
+    )
 }

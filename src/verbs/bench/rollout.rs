@@ -69,7 +69,18 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         "candidates": candidates, "physics_steps": work, "timestep_s": task.planning_model().opt().timestep,
         "threads": threads, "failed": failed, "final_qpos_difference": same,
     });
-    report(args, &[Case { name: format!("rollout {}", args.task), unit: "physics steps/s", rate: true, ours, noise, peers, more }])
+    report(
+        args,
+        &[Case {
+            name: format!("rollout {}", args.task),
+            unit: "physics steps/s",
+            rate: true,
+            ours,
+            noise,
+            peers,
+            more,
+        }],
+    )
 }
 
 /// Candidates (N, T, nu) that wander smoothly from the present controls.
@@ -98,19 +109,20 @@ fn write_inputs(task: &Task, folder: &std::path::Path, state: &[f64], chunks: &[
     let size = task.spec().action.size();
     let bytes = |values: &mut dyn Iterator<Item = f64>| values.flat_map(f64::to_le_bytes).collect::<Vec<u8>>();
     let held = chunks.chunks_exact(size).flat_map(|row| std::iter::repeat_n(row, substeps).flatten());
-    let files = [
-        ("state.f64", bytes(&mut state.iter().copied())),
-        ("controls.f64", bytes(&mut held.map(|v| f64::from(*v)))),
-    ];
+    let files =
+        [("state.f64", bytes(&mut state.iter().copied())), ("controls.f64", bytes(&mut held.map(|v| f64::from(*v))))];
     for (name, content) in files {
         imle_configs::files::write_atomic(&folder.join(name), |w| w.write_all(&content))?;
     }
-    task.planning_model().save_to_file(folder.join("model.mjb")).map_err(|e| Failure::Run(format!("cannot save the model: {e}")))
+    task.planning_model()
+        .save_to_file(folder.join("model.mjb"))
+        .map_err(|e| Failure::Run(format!("cannot save the model: {e}")))
 }
 
 /// Largest difference between the peer's final positions of the first candidate and ours.
 fn final_difference(task: &Task, state: &[f64], chunks: &[f32], theirs: &str) -> Result<f64> {
-    let theirs: Vec<f64> = serde_json::from_str(theirs).map_err(|e| Failure::Run(format!("the peer said {theirs}: {e}")))?;
+    let theirs: Vec<f64> =
+        serde_json::from_str(theirs).map_err(|e| Failure::Run(format!("the peer said {theirs}: {e}")))?;
     let failed = |e: String| Failure::Run(format!("the simulation failed: {e}"));
     let mut sim = Simulation::new(task.planning_model().clone()).map_err(failed)?;
     let mut control = task.control().clone();

@@ -41,7 +41,15 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let (ours, noise) = median_and_noise(first, second);
         let network = &checkpoint.config().network.kind;
         let more = json!({ "candidates": n, "network": network, "parameters": checkpoint.table().count() });
-        cases.push(Case { name: format!("sample N = {n}"), unit: "ms", rate: false, ours, noise, peers: BTreeMap::new(), more });
+        cases.push(Case {
+            name: format!("sample N = {n}"),
+            unit: "ms",
+            rate: false,
+            ours,
+            noise,
+            peers: BTreeMap::new(),
+            more,
+        });
     }
     report(args, &cases)
 }

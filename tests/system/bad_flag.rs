@@ -1,0 +1,121 @@
+//! Names, numbers and settings on the command line.
+
+use crate::call::Call;
+use crate::fixtures::{checkpoint, demonstrations, folder};
+
+fn run(words: &str) -> Call {
+    Call::new("run --task stack --episodes 1").with("--checkpoint", checkpoint()).and(words)
+}
+
+#[test]
+fn unknown_names_come_with_the_nearest() {
+    let dir = folder();
+    let train = |words: &str| Call::new("train").and(words).with("--data", demonstrations());
+    let cases = [
+        (Call::new("run --task stak"), ["unknown task `stak`", "`stack`"]),
+        (Call::new("demo --task stac"), ["unknown task `stac`", "`stack`"]),
+        (Call::new("finetune --task Stack"), ["unknown task `Stack`", "`stack`"]),
+        (train("--task stuck"), ["unknown task `stuck`", "`stack`"]),
+        (train("--method imel"), ["unknown method `imel`", "`imle`"]),
+        (train("--set network.kind=mpl"), ["unknown network `mpl`", "`mlp`"]),
+        (run("--planner predictiv-sampling"), ["unknown planner `predictiv-sampling`", "`predictive-sampling`"]),
+        (run("--planner nne"), ["unknown planner `nne`", "`none`"]),
+        (run("--proposals imle,wram"), ["unknown proposal `wram`", "`warm`"]),
+        (
+            Call::new("finetune --task stack --algorithm expert").with("--checkpoint", checkpoint()),
+            ["unknown algorithm `expert`", "`expert-iteration`"],
+        ),
+    ];
+    for (call, parts) in cases {
+        call.refused_without_trace(dir.path(), &parts);
+    }
+    Call::new("bench plan --task stak").refused(&["unknown task `stak`", "`stack`"]);
+}
+
+#[test]
+fn numbers_out_of_range_name_the_flag() {
+    let dir = folder();
+    for flag in ["--candidates", "--threads", "--lockstep", "--video-episodes"] {
+        run(flag).and("0").refused_without_trace(dir.path(), &[flag, "'0'"]);
+    }
+    let twice = ["the argument '--episodes", "cannot be used multiple times"];
+    run("--episodes 0").refused_without_trace(dir.path(), &twice);
+    Call::new("run --task stack --episodes 0").refused_without_trace(dir.path(), &["--episodes", "'0'"]);
+    Call::new("demo --task stack --episodes 0").refused_without_trace(dir.path(), &["--episodes", "'0'"]);
+    Call::new("finetune --task stack --env-steps 0").refused_without_trace(dir.path(), &["--env-steps", "'0'"]);
+    run("--threads many").refused_without_trace(dir.path(), &["--threads", "'many'"]);
+    run("--noise -1").refused_without_trace(dir.path(), &["--noise"]);
+    run("--noise=nan").refused_without_trace(dir.path(), &["--noise", "NaN"]);
+    run("--seed -1").refused_without_trace(dir.path(), &["-1"]);
+    let many = Call::new("train --episodes 99").with("--data", demonstrations());
+    many.refused_without_trace(dir.path(), &["--episodes", "at most the 6", "99"]);
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_refused() {
+    let dir = folder();
+    run("--consistency").refused_without_trace(dir.path(), &["--consistency", "--planner none"]);
+    run("--proposals warm,warm").refused_without_trace(dir.path(), &["--proposals", "`warm` twice"]);
+}
+
+#[test]
+fn missing_and_unknown_words_are_refused() {
+    Call::new("runn").refused(&["'runn'", "'run'"]);
+    Call::new("run").refused(&["--task"]);
+    Call::new("train").refused(&["--data", "--out"]);
+    Call::new("run --task stack --candidats 3").refused(&["--candidats", "--candidates"]);
+    Call::new("completions basch").refused(&["'basch'", "bash"]);
+}
+
+#[test]
+fn settings_name_key_and_place() {
+    let dir = folder();
+    let config = dir.path().join("settings.toml");
+    let outs = dir.path().join("outs");
+    std::fs::create_dir(&outs).unwrap();
+    let train = |words: &str| Call::new("train").and(words).with("--data", demonstrations());
+    let finetune = |words: &str| Call::new("finetune --task stack").and(words).with("--checkpoint", checkpoint());
+    let cases: [(Call, &[&str]); 13] = [
+        (train("--set step=3"), &["--set", "unknown key `step`", "`steps`"]),
+        (train("--set network.widht=3"), &["--set", "`network.widht`", "`width`"]),
+        (train("--set steps=x"), &["--set: steps", "integer", "`\"x\"`"]),
+        (train("--set steps"), &["--set", "key=value", "`steps`"]),
+        (train("--set steps=0"), &["settings: steps", "at least 1"]),
+        (train("--set batch_size=-1"), &["batch_size"]),
+        (train("--set network.width=0"), &["network.width"]),
+        (train("--set horizons.action=99"), &["horizons.action", "99"]),
+        (train("--set learning_rate=nan"), &["learning_rate", "NaN"]),
+        (train("--config nowhere.toml"), &["nowhere.toml", "cannot read"]),
+        (finetune("--set candidates=1"), &["settings: candidates", "at least 2"]),
+        (finetune("--set elites.mots=1"), &["--set", "`elites.mots`", "`most`"]),
+        (finetune("--set demonstration_share=1.5"), &["settings: demonstration_share", "1.5"]),
+    ];
+    for (call, parts) in cases {
+        call.refused_without_trace(&outs, parts);
+    }
+    for (text, parts) in [
+        ("steps = \"many\"", ["steps", "integer"]),
+        ("stepz = 3", ["`stepz`", "`steps`"]),
+        ("steps =", ["settings.toml", "line 1"]),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        train("").with("--config", &config).refused_without_trace(&outs, &[&["settings.toml"], &parts[..]].concat());
+    }
+}
+
+#[test]
+fn cuda_without_cuda_says_what_is_missing() {
+    let dir = folder();
+    let calls = [
+        run("--planner none --device cuda"),
+        Call::new("train --device cuda --set steps=1 --evaluation-episodes 0").with("--data", demonstrations()),
+    ];
+    for call in calls {
+        if call.clone().with("--out", dir.path().join("out")).run().code == Some(0) {
+            // There is a GPU, and it works.
+            return;
+        }
+        call.refused_without_trace(dir.path(), &["device cuda: "]);
+    }
+    run("--planner none --device gpu").refused(&["--device", "'gpu'", "cuda"]);
+}

@@ -1,0 +1,20 @@
+//! The whole system through its command line and its public libraries, on real physics and a real, tiny training.
+//!
+//! One binary, because each would link libtorch and MuJoCo again. One idea a file.
+
+// A test that cannot go on panics, and the names of tests say what they are for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod bad_checkpoint;
+mod bad_dataset;
+mod bad_flag;
+mod bad_place;
+mod bad_task;
+mod call;
+mod determinism;
+mod fixtures;
+mod interrupt;
+mod output;
+mod replay;
+mod resume;
+mod verbs;

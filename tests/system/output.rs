@@ -1,0 +1,62 @@
+//! What is printed: help that teaches, one JSON object, nothing when quiet.
+
+use crate::call::Call;
+use crate::fixtures::{checkpoint, easy_task};
+
+#[test]
+fn every_help_has_an_example() {
+    let verbs = [
+        "",
+        "tasks",
+        "demo",
+        "train",
+        "run",
+        "finetune",
+        "bench",
+        "bench rollout",
+        "bench sample",
+        "bench plan",
+        "inspect",
+        "completions",
+    ];
+    for verb in verbs {
+        let done = Call::new(verb).and("--help").ok();
+        assert!(done.err.is_empty() && done.out.contains("Usage: planner"), "{verb}: {done:?}");
+        assert!(done.out.contains("planner run --task stack") || done.out.contains("Example"), "{verb}: {}", done.out);
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_json() {
+    let done = Call::new("--version").ok();
+    assert_eq!(done.out.trim(), format!("planner {}", Call::new("tasks").json()["version"].as_str().unwrap()));
+}
+
+#[test]
+fn quiet_says_nothing_and_json_goes_to_standard_output() {
+    let call = Call::new("run --episodes 1 --candidates 2 --quiet")
+        .with("--task", easy_task())
+        .with("--checkpoint", checkpoint());
+    let done = call.ok();
+    assert_eq!((done.out.as_str(), done.err.as_str()), ("", ""));
+    let done = call.and("--json").ok();
+    assert_eq!((done.out.lines().count(), done.err.as_str()), (1, ""));
+}
+
+#[test]
+fn text_for_people_goes_to_standard_output() {
+    let call =
+        Call::new("run --episodes 1 --candidates 2").with("--task", easy_task()).with("--checkpoint", checkpoint());
+    let done = call.ok();
+    assert!(done.out.contains("1 of 1 episodes solved: 100.0 %") && done.err.is_empty(), "{done:?}");
+    let done = call.and("--json").ok();
+    assert!(done.err.contains("1 of 1 episodes solved: 100.0 %"), "{done:?}");
+}
+
+#[test]
+fn completions_know_the_verbs() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = Call::new("completions").and(shell).ok().out;
+        assert!(script.contains("finetune") && script.contains("env-steps"), "{shell}");
+    }
+}

@@ -1,0 +1,157 @@
+//! Stopped and resumed, a training or fine-tuning gives the bits of one that was not: by Ctrl-C, and killed at any
+//! moment.
+
+use crate::call::Call;
+use crate::fixtures::{TINY, TINY_FINETUNE, checkpoint, demonstrations, easy_task, files_in, folder};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+
+/// A training of a second or two: long enough to be stopped in its course.
+fn training(out: &Path) -> Call {
+    let call =
+        Call::new("train --set steps=1200 --set checkpoint_every=100 --set log_every=20 --evaluation-episodes 0");
+    call.and(TINY).and("--quiet").with("--data", demonstrations()).with("--out", out)
+}
+
+fn finetuning(out: &Path) -> Call {
+    let call =
+        Call::new("finetune --quiet").and(TINY_FINETUNE).and("--set train_steps=400").with("--task", easy_task());
+    call.with("--checkpoint", checkpoint()).with("--data", demonstrations()).with("--out", out)
+}
+
+/// Folders of runs in one go, to compare with.
+static WHOLE: LazyLock<TempDir> = LazyLock::new(folder);
+static TRAINED: LazyLock<PathBuf> = LazyLock::new(|| {
+    let out = WHOLE.path().join("trained");
+    training(&out).ok();
+    out
+});
+static FINETUNED: LazyLock<PathBuf> = LazyLock::new(|| {
+    let out = WHOLE.path().join("finetuned");
+    finetuning(&out).ok();
+    out
+});
+
+/// The log without its times.
+fn log(folder: &Path) -> Vec<Value> {
+    let parse = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().retain(|key, _| !key.contains("per_second"));
+        line
+    };
+    fs::read_to_string(folder.join("metrics.jsonl")).unwrap().lines().map(parse).collect()
+}
+
+/// Everything but logs must be equal to the byte, and the figures of the logs too.
+fn assert_same(stopped: &Path, whole: &Path) {
+    let results = |folder: &Path| {
+        let mut files = files_in(folder);
+        files.retain(|(path, _)| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            !name.starts_with("events.") && name != "metrics.jsonl"
+        });
+        files
+    };
+    let (stopped_files, whole_files) = (results(stopped), results(whole));
+    let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&stopped_files), names(&whole_files));
+    for ((path, a), (_, b)) in stopped_files.iter().zip(&whole_files) {
+        assert!(a == b, "{} differs", path.display());
+    }
+    assert_eq!(log(stopped), log(whole));
+}
+
+/// A moment that nobody chose, up to `most` ms.
+fn a_moment(most: u64) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Duration::from_micros(u64::from(now.subsec_nanos()) / 7 % (most * 1000))
+}
+
+#[test]
+fn training_goes_on_after_ctrl_c() {
+    let dir = folder();
+    let out = dir.path().join("trained");
+    let running = training(&out).start();
+    running.wait_for(&out.join("metrics.jsonl"));
+    running.interrupt(&["interrupted at step", "--resume"]);
+    let running = training(&out).and("--resume").start();
+    std::thread::sleep(a_moment(300));
+    running.interrupt(&["interrupted at step", "--resume"]);
+    training(&out).and("--resume").ok();
+    assert_same(&out, &TRAINED);
+}
+
+#[test]
+fn training_goes_on_after_being_killed_again_and_again() {
+    let dir = folder();
+    let out = dir.path().join("trained");
+    let state = out.join("training_state/state.json");
+    let running = training(&out).start();
+    running.wait_for(&state);
+    std::thread::sleep(a_moment(100));
+    running.kill();
+    for _ in 0..2 {
+        let running = training(&out).and("--resume").start();
+        std::thread::sleep(a_moment(400));
+        running.kill();
+        imle_policy::checkpoint::Checkpoint::load(&out).unwrap();
+    }
+    training(&out).and("--resume").ok();
+    assert_same(&out, &TRAINED);
+}
+
+#[test]
+fn a_finished_training_resumes_to_itself() {
+    let dir = folder();
+    let out = dir.path().join("trained");
+    crate::fixtures::copy(&TRAINED, &out);
+    let result = Call::new("train --resume --evaluation-episodes 0 --threads 1")
+        .with("--data", demonstrations())
+        .with("--out", &out)
+        .json();
+    assert_eq!(result["steps"], 1200);
+    assert_same(&out, &TRAINED);
+}
+
+#[test]
+fn resuming_with_other_settings_names_the_key() {
+    let out = &*TRAINED;
+    training(out).and("--resume --set learning_rate=0.1").refused(&["settings: learning_rate", "was begun"]);
+    training(out).and("--resume --set steps=1300").refused(&["settings: steps", "was begun"]);
+    finetuning(&FINETUNED).and("--resume --seed 4").refused(&["state.json", "seed and settings"]);
+}
+
+#[test]
+fn finetuning_goes_on_after_ctrl_c() {
+    let dir = folder();
+    let out = dir.path().join("finetuned");
+    for sign in
+        ["state.json", "rounds/001/collected.json", "rounds/001/generator/metrics.jsonl", "rounds/002/collected.json"]
+    {
+        let call = if out.exists() { finetuning(&out).and("--resume") } else { finetuning(&out) };
+        let running = call.start();
+        running.wait_for(&out.join(sign));
+        running.interrupt(&["interrupted", "--resume"]);
+    }
+    finetuning(&out).and("--resume").ok();
+    assert_same(&out, &FINETUNED);
+}
+
+#[test]
+fn finetuning_goes_on_after_being_killed_again_and_again() {
+    let dir = folder();
+    let out = dir.path().join("finetuned");
+    for sign in ["state.json", "rounds/001/collected.json", "rounds/002/elites.safetensors"] {
+        let call = if out.exists() { finetuning(&out).and("--resume") } else { finetuning(&out) };
+        let running = call.start();
+        running.wait_for(&out.join(sign));
+        std::thread::sleep(a_moment(150));
+        running.kill();
+    }
+    finetuning(&out).and("--resume").ok();
+    assert_same(&out, &FINETUNED);
+}

@@ -1,0 +1,234 @@
+//! Every verb from end to end.
+
+use crate::call::Call;
+use crate::fixtures::{TINY, TINY_FINETUNE, checkpoint, demonstrations, easy_task, folder};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// Keys that every evaluation has under `--json`.
+const SHARED: [&str; 13] = [
+    "success_rate",
+    "success_ci95",
+    "episodes",
+    "mean_cost",
+    "plan_ms",
+    "candidates",
+    "rollouts",
+    "physics_steps",
+    "env_steps",
+    "wall_s",
+    "seed",
+    "version",
+    "task",
+];
+
+fn has(value: &Value, keys: &[&str]) {
+    for key in keys {
+        assert!(!value[*key].is_null(), "no `{key}` in {value}");
+    }
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    fs::read_to_string(path).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+fn easy_run(words: &str) -> Call {
+    let call = Call::new("run --episodes 3 --candidates 6 --seed 5").with("--task", easy_task());
+    call.with("--checkpoint", checkpoint()).and(words)
+}
+
+#[test]
+fn tasks_lists_sizes_and_modes() {
+    let tasks = Call::new("tasks").json()["tasks"].as_array().unwrap().clone();
+    let stack = tasks.iter().find(|t| t["name"] == "stack").unwrap();
+    assert_eq!((stack["action"].as_u64(), stack["control_rate"].as_f64()), (Some(6), Some(20.0)));
+    assert!(stack["observation"].as_u64() > Some(0) && stack["modes"].as_array().unwrap().len() >= 4);
+    assert!(Call::new("tasks").ok().out.contains("stack"));
+}
+
+/// Without --checkpoint the shipped one is used; a task without one says what to do.
+#[test]
+fn every_task_runs_with_its_shipped_checkpoint() {
+    for task in Call::new("tasks").json()["tasks"].as_array().unwrap() {
+        let call = Call::new("run --episodes 1 --candidates 4").with("--task", task["name"].as_str().unwrap());
+        if task["checkpoint"] == true {
+            has(&call.json(), &SHARED);
+        } else {
+            call.refused(&["no checkpoint is shipped", "--checkpoint"]);
+        }
+    }
+}
+
+#[test]
+fn demo_writes_a_dataset_of_solved_episodes() {
+    let dir = folder();
+    let out = dir.path().join("new/demos");
+    let result = Call::new("demo --task stack --episodes 2 --seed 1").with("--out", &out).json();
+    has(&result, &["success_rate", "success_ci95", "env_steps", "wall_s", "seed", "version", "tried"]);
+    assert_eq!(result["episodes"], 2);
+    let modes = result["modes"].as_object().unwrap();
+    assert_eq!(modes.values().filter_map(Value::as_u64).sum::<u64>(), 2);
+    let dataset = imle_data::read(&out).unwrap();
+    assert!(dataset.episodes.len() == 2 && dataset.episodes.iter().all(|e| e.success && e.seed == 1));
+    assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
+}
+
+#[test]
+fn train_logs_evaluates_and_writes_a_checkpoint() {
+    let dir = folder();
+    let out = dir.path().join("generator");
+    let call = Call::new(
+        "train --set steps=30 --set evaluate_every=15 --set log_every=10 --evaluation-episodes 2 --episodes 4",
+    );
+    let call = call.and(TINY).with("--data", demonstrations()).with("--task", easy_task()).with("--out", &out);
+    let result = call.json();
+    has(&result, &["loss", "success_ci95", "wall_s", "version"]);
+    assert_eq!((result["steps"].as_u64(), result["episodes"].as_u64()), (Some(30), Some(2)));
+    assert_eq!((result["success_rate"].as_f64(), result["seed"].as_u64()), (Some(1.0), Some(0)));
+    let log = lines(&out.join("metrics.jsonl"));
+    assert_eq!(log.iter().filter(|l| l["train/loss"].is_f64()).count(), 3, "{log:?}");
+    assert_eq!(log.iter().filter(|l| l["eval/success_rate"] == 1.0).count(), 2, "{log:?}");
+    for file in ["config.json", "model.safetensors", "best/model.safetensors", "training_state/state.json"] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    let events = |name: &str| name.starts_with("events.out.tfevents");
+    assert!(fs::read_dir(&out).unwrap().any(|e| events(&e.unwrap().file_name().to_string_lossy())));
+    easy_run("").with("--checkpoint", out.join("best")).refused(&["cannot be used multiple times"]);
+}
+
+#[test]
+fn settings_are_printed_in_the_form_that_config_takes() {
+    let dir = folder();
+    let file = dir.path().join("settings.toml");
+    for (verb, key, set) in [("train", "steps", "network.width=48"), ("finetune", "train_steps", "elites.most=2")] {
+        let printed = Call::new(verb).and("--settings --set").and(set).ok().out;
+        assert!(printed.lines().any(|l| l.starts_with(&format!("{key} = "))), "{printed}");
+        fs::write(&file, &printed).unwrap();
+        let again = Call::new(verb).and("--settings").with("--config", &file).ok().out;
+        assert_eq!(again, printed);
+    }
+}
+
+#[test]
+fn run_plans_and_reports_under_the_shared_keys() {
+    let result = easy_run("--proposals imle,warm,noise").json();
+    has(&result, &SHARED);
+    has(&result["plan_ms"], &["p50", "p95"]);
+    assert_eq!((result["episodes"].as_u64(), result["seed"].as_u64()), (Some(3), Some(5)));
+    assert_eq!((result["success_rate"].as_f64(), result["env_steps"].as_u64()), (Some(1.0), Some(30)));
+    assert_eq!((result["candidates"].as_u64(), result["rollouts"].as_u64()), (Some(6), Some(2 * 3 * 6)));
+    assert_eq!(result["winners"].as_object().unwrap().keys().collect::<Vec<_>>(), ["imle", "noise", "warm"]);
+    has(&result, &["predicted_cost", "realised_cost", "prediction_error", "mode_switches", "modes"]);
+}
+
+#[test]
+fn run_executes_the_generator_alone_with_and_without_consistency() {
+    for words in ["--planner none", "--planner none --consistency --resample-every 2"] {
+        let result = easy_run(words).json();
+        has(&result, &SHARED);
+        assert_eq!((result["rollouts"].as_u64(), result["physics_steps"].as_u64()), (Some(0), Some(0)), "{words}");
+        assert_eq!(result["planner"], "none");
+        assert!(result["predicted_cost"].is_null());
+    }
+}
+
+#[test]
+fn run_keeps_settings_summary_and_episodes() {
+    let dir = folder();
+    let out = dir.path().join("a/run");
+    let printed = easy_run("").with("--out", &out).json();
+    let read = |name: &str| serde_json::from_str::<Value>(&fs::read_to_string(out.join(name)).unwrap()).unwrap();
+    let config = read("config.json");
+    assert_eq!((config["candidates"].as_u64(), config["seed"].as_u64()), (Some(6), Some(5)));
+    let summary = read("summary.json");
+    for key in ["success_rate", "mean_cost", "env_steps", "plan_ms"] {
+        assert_eq!(summary[key], printed[key]);
+    }
+    let episodes = lines(&out.join("episodes.jsonl"));
+    let numbers: Vec<_> = episodes.iter().map(|e| e["episode"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, [0, 1, 2]);
+    assert!(episodes.iter().all(|e| e["success"] == true && e["steps"] == 10));
+    let inspected = Call::new("inspect").and(out.to_str().unwrap()).json();
+    assert_eq!((inspected["kind"].as_str(), inspected["episodes"].as_u64()), (Some("run"), Some(3)));
+}
+
+/// A machine without EGL runs all the same, and says why there is no video.
+#[test]
+fn run_writes_a_video_or_says_why_not() {
+    let dir = folder();
+    let video = dir.path().join("new/easy.mp4");
+    let done = easy_run("--video-episodes 1").with("--video", &video).ok();
+    if video.exists() {
+        let bytes = fs::read(&video).unwrap();
+        assert!(&bytes[4..8] == b"ftyp" && bytes.len() > 1000, "{} bytes", bytes.len());
+        assert!(done.out.contains("easy.mp4 (11 pictures)"), "{done:?}");
+    } else {
+        assert!(done.err.contains("no video: cannot render"), "{done:?}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn finetune_runs_rounds_and_becomes_a_checkpoint() {
+    let dir = folder();
+    let out = dir.path().join("finetuned");
+    let call = Call::new("finetune --algorithm expert-iteration").and(TINY_FINETUNE).with("--task", easy_task());
+    let call = call.with("--checkpoint", checkpoint()).with("--data", demonstrations()).with("--out", &out);
+    let result = call.json();
+    has(&result, &["success_ci95", "success_rate_before", "wall_s", "seed", "version"]);
+    assert_eq!((result["success_rate"].as_f64(), result["env_steps"].as_u64()), (Some(1.0), Some(80)));
+    assert_eq!((result["gradient_steps"].as_u64(), result["episodes"].as_u64()), (Some(400), Some(3)));
+    assert!(result["physics_steps"].as_u64() > Some(0));
+    let rounds: Vec<_> = result["rounds"].as_array().unwrap().iter().map(|r| r["round"].as_u64().unwrap()).collect();
+    assert_eq!(rounds, [0, 1, 2]);
+    let alone = Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
+    assert_eq!(alone.json()["success_rate"], 1.0);
+    let before = imle_policy::checkpoint::Checkpoint::load(checkpoint()).unwrap();
+    let after = imle_policy::checkpoint::Checkpoint::load(&out).unwrap();
+    assert_ne!(before.weights(), after.weights());
+    let inspected = Call::new("inspect").and(out.to_str().unwrap()).json();
+    assert_eq!(inspected["rounds"], result["rounds"]);
+}
+
+#[test]
+fn finetune_without_a_success_says_what_to_try() {
+    let dir = folder();
+    let call = Call::new("finetune --task stack --quiet").and(TINY_FINETUNE).with("--checkpoint", checkpoint());
+    let done =
+        call.and("--set episodes_per_round=1 --set evaluation_episodes=1").with("--out", dir.path().join("out")).run();
+    assert_eq!((done.code, done.err.lines().count()), (Some(1), 1), "{done:?}");
+    assert!(done.err.starts_with("error: round 1: none of 1 planned episodes succeeded"), "{done:?}");
+}
+
+#[test]
+fn bench_measures_our_side() {
+    let call =
+        |what: &str| Call::new("bench").and(what).and("--repeats 1 --candidates 4").with("--checkpoint", checkpoint());
+    for what in ["rollout", "sample", "plan"] {
+        let result = call(what).with("--task", easy_task()).json();
+        assert_eq!(result["repeats"], 1);
+        let cases = result["cases"].as_array().unwrap();
+        assert!(!cases.is_empty());
+        for case in cases {
+            has(case, &["case", "unit", "noise", "peers", "ratio"]);
+            assert!(case["ours"].as_f64().unwrap() > 0.0, "{case}");
+        }
+    }
+}
+
+#[test]
+fn inspect_knows_what_it_is_shown() {
+    let kind = |path: &str| Call::new("inspect").and(path).json()["kind"].as_str().unwrap().to_string();
+    assert_eq!(kind("stack"), "task");
+    assert_eq!(kind(easy_task().to_str().unwrap()), "task");
+    assert_eq!(kind(demonstrations().to_str().unwrap()), "dataset");
+    assert_eq!(kind(checkpoint().to_str().unwrap()), "checkpoint");
+    let text = Call::new("inspect").and(demonstrations().to_str().unwrap()).ok().out;
+    assert!(text.contains("6 episodes") && text.contains("cube_a_position_0"), "{text}");
+    let text = Call::new("inspect").and(checkpoint().to_str().unwrap()).ok().out;
+    assert!(text.contains("network mlp") && text.contains("demos, 6 episodes in 40 steps"), "{text}");
+    let dir = folder();
+    Call::new("inspect").and(dir.path().to_str().unwrap()).refused(&["the folder of a dataset, checkpoint or run"]);
+    Call::new("inspect stakc").refused(&["unknown task or folder `stakc`", "`stack`"]);
+}
