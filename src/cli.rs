@@ -1,6 +1,6 @@
 //! The command line: verbs and flags. The same flag means the same in every verb.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -328,6 +328,22 @@ pub struct InspectArgs {
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What the command line says.
+///
+/// # Errors
+/// What clap answers: help, version, or a usage error.
+pub fn parse() -> Result<Cli, clap::Error> {
+    let mut command = negative_numbers_are_values(Cli::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
+}
+
+/// `--seed -1` is then told to be out of range, not that there is no flag `-1`.
+fn negative_numbers_are_values(command: Command) -> Command {
+    let of = |arg: Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
+    command.mut_args(of).mut_subcommands(negative_numbers_are_values)
 }
 
 /// Prints what clap says: help and version as they are, a usage error as one line with exit code 2.

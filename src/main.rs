@@ -8,12 +8,11 @@ mod output;
 mod place;
 mod verbs;
 
-use clap::Parser;
 use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = match cli::Cli::try_parse() {
+    let arguments = match cli::parse() {
         Ok(arguments) => arguments,
         Err(error) => return cli::report_usage(&error),
     };

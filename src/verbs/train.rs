@@ -13,6 +13,7 @@ use imle_envs::task::Task;
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::evaluate::{self, evaluate};
 use imle_planner::report::{Report, wilson95};
+use imle_policy::network::ChunkShape;
 use imle_policy::sampler::Sampler;
 use imle_policy::targets::DemonstrationChunks;
 use imle_policy::train::{self, EvalPoint, Fresh, Start, TrainMetrics, TrainObserver, TrainSettings};
@@ -39,6 +40,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let start = if args.resume {
         Start::Resume
     } else {
+        let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
+        settings.network.check(&shape, "settings")?;
         let data = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
         let data = format!("{data}, {} episodes", dataset.episodes.len());
         Start::Fresh(Fresh { spec: dataset.spec.clone(), normalizers: source.normalizers()?, data })

@@ -58,8 +58,9 @@ fn a_damaged_state_names_the_file() {
     let out = dir.path().join("generator");
     crate::fixtures::copy(checkpoint(), &out);
     let state = out.join("training_state/state.json");
-    let train =
-        Call::new("train --resume --evaluation-episodes 0").with("--data", demonstrations()).with("--out", &out);
+    let train = Call::new("train --quiet --resume --evaluation-episodes 0")
+        .with("--data", demonstrations())
+        .with("--out", &out);
     let text = fs::read_to_string(&state).unwrap();
     fs::write(&state, &text[..text.len() / 2]).unwrap();
     train.refused(&["state.json", "the state of a training"]);

@@ -145,6 +145,8 @@ fn run_keeps_settings_summary_and_episodes() {
     for key in ["success_rate", "mean_cost", "env_steps", "plan_ms"] {
         assert_eq!(summary[key], printed[key]);
     }
+    let decisions = lines(&out.join("decisions.jsonl"));
+    assert_eq!(decisions.len() as u64, printed["decisions"].as_u64().unwrap());
     let episodes = lines(&out.join("episodes.jsonl"));
     let numbers: Vec<_> = episodes.iter().map(|e| e["episode"].as_u64().unwrap()).collect();
     assert_eq!(numbers, [0, 1, 2]);
