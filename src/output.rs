@@ -43,13 +43,18 @@ impl Output {
     /// The JSON object, if `--json` asks for one; `version` is added.
     ///
     /// # Errors
-    /// [`Failure::Run`] if the value cannot be written as JSON.
+    /// [`Failure::Run`] if the value cannot be written as JSON, or the disk refuses it.
     pub fn result(self, value: &Value) -> Result<()> {
         if self.json {
             let mut object = value.as_object().cloned().unwrap_or_default();
             object.insert("version".into(), imle_configs::VERSION.into());
             let text = serde_json::to_string(&object).map_err(|e| Failure::Run(e.to_string()))?;
-            let _ = writeln!(std::io::stdout(), "{text}");
+            match writeln!(std::io::stdout(), "{text}") {
+                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+                    return Err(Failure::Run(format!("standard output: cannot write the result: {e}")));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

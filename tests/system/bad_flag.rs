@@ -87,7 +87,7 @@ fn settings_name_key_and_place() {
         (train("--set learning_rate=nan"), &["learning_rate", "NaN"]),
         (train("--config nowhere.toml"), &["nowhere.toml", "cannot read"]),
         (finetune("--set candidates=1"), &["settings: candidates", "at least 2"]),
-        (finetune("--set elites.mots=1"), &["--set", "`elites.mots`", "`most`"]),
+        (finetune("--set elites.mots=1"), &["--set", "`elites.mots`"]),
         (finetune("--set demonstration_share=1.5"), &["settings: demonstration_share", "1.5"]),
     ];
     for (call, parts) in cases {
@@ -109,6 +109,19 @@ fn a_nested_key_comes_with_the_nearest() {
     let dir = folder();
     let train = Call::new("train --set network.widht=3").with("--data", demonstrations());
     train.refused_without_trace(dir.path(), &["`network.widht`", "`width`"]);
+    let finetune = Call::new("finetune --task stack --set elites.mots=1").with("--checkpoint", checkpoint());
+    finetune.refused_without_trace(dir.path(), &["`elites.mots`", "`most`"]);
+}
+
+#[test]
+#[ignore = "found out only when the first round trains, or not at all: rl/src/expert_iteration.rs, Settings::check"]
+fn all_settings_of_finetuning_are_checked_before_it_begins() {
+    let dir = folder();
+    let sets = ["batch_size=0", "train_steps=0", "samples=0", "epsilon=-1", "learning_rate=-1", "candidates=99999999"];
+    for set in sets {
+        let call = Call::new("finetune --task stack --set").and(set).with("--checkpoint", checkpoint());
+        call.refused_without_trace(dir.path(), &["settings: ", set.split('=').next().unwrap()]);
+    }
 }
 
 #[test]

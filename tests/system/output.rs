@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::fixtures::{checkpoint, easy_task};
+use std::process::Command;
 
 #[test]
 fn every_help_has_an_example() {
@@ -41,6 +42,21 @@ fn quiet_says_nothing_and_json_goes_to_standard_output() {
     assert_eq!((done.out.as_str(), done.err.as_str()), ("", ""));
     let done = call.and("--json").ok();
     assert_eq!((done.out.lines().count(), done.err.as_str()), (1, ""));
+}
+
+/// A result that could not be written is no success; a reader that went away is no failure.
+#[test]
+fn a_result_that_is_lost_is_told() {
+    let script = |redirection: &str| {
+        let command = format!("'{}' tasks --json {redirection}", env!("CARGO_BIN_EXE_planner"));
+        Command::new("sh").args(["-c", &command]).output().unwrap()
+    };
+    let full = script("> /dev/full");
+    assert_eq!(full.status.code(), Some(1));
+    let err = String::from_utf8(full.stderr).unwrap();
+    assert!(err.lines().last().unwrap().starts_with("error: standard output: cannot write"), "{err}");
+    let gone = script("| true");
+    assert!(!String::from_utf8(gone.stderr).unwrap().contains("error"));
 }
 
 #[test]

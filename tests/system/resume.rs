@@ -18,7 +18,7 @@ fn training(out: &Path) -> Call {
 
 fn finetuning(out: &Path) -> Call {
     let call =
-        Call::new("finetune --quiet").and(TINY_FINETUNE).and("--set train_steps=400").with("--task", easy_task());
+        Call::new("finetune --quiet").and(TINY_FINETUNE).and("--set train_steps=600").with("--task", easy_task());
     call.with("--checkpoint", checkpoint()).with("--data", demonstrations()).with("--out", out)
 }
 
@@ -35,14 +35,15 @@ static FINETUNED: LazyLock<PathBuf> = LazyLock::new(|| {
     out
 });
 
-/// The log without its times.
+/// The whole lines of the log, without their times.
 fn log(folder: &Path) -> Vec<Value> {
     let parse = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap();
         line.as_object_mut().unwrap().retain(|key, _| !key.contains("per_second"));
         line
     };
-    fs::read_to_string(folder.join("metrics.jsonl")).unwrap().lines().map(parse).collect()
+    let text = fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    text.split_inclusive('\n').filter(|l| l.ends_with('\n')).map(parse).collect()
 }
 
 /// Everything but logs must be equal to the byte, and the figures of the logs too.
@@ -78,7 +79,7 @@ fn training_goes_on_after_ctrl_c() {
     running.wait_for(&out.join("metrics.jsonl"));
     running.interrupt(&["interrupted at step", "--resume"]);
     let running = training(&out).and("--resume").start();
-    std::thread::sleep(a_moment(300));
+    running.wait_until("step 300", || log(&out).last().is_some_and(|line| line["step"].as_u64() >= Some(300)));
     running.interrupt(&["interrupted at step", "--resume"]);
     training(&out).and("--resume").ok();
     assert_same(&out, &TRAINED);
