@@ -9,6 +9,8 @@
 //! - [`embedded`]: the task files, models and checkpoints inside the program;
 //! - [`error`]: the errors of input that all of these share.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 pub mod embedded;
 pub mod episode;
 pub mod error;

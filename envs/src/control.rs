@@ -92,7 +92,7 @@ impl Control {
                 if matches!(file, ActionFile::Actuators { .. }) { Mapping::Raw } else { Mapping::JointTargets };
             return Ok(Self::direct(names, list, mapping));
         };
-        if let Some(i) = (0..3).find(|i| !(low[*i] < high[*i])) {
+        if let Some(i) = (0..3).find(|i| !ascending(low[*i], high[*i])) {
             let place = format!("action.low, action.high: axis {i}");
             return Err(InputError::unexpected(place, "low < high, in metres", format!("{} and {}", low[i], high[i])));
         }
@@ -294,10 +294,15 @@ fn rotation_from_columns(value: impl Fn(usize) -> f64) -> UnitQuaternion<f64> {
     UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(matrix))
 }
 
+/// Whether `low` lies below `high`; a NaN lies nowhere.
+fn ascending(low: f64, high: f64) -> bool {
+    low < high
+}
+
 fn actuator(model: &MjModel, name: &str, key: &str, most: f64) -> Result<Actuator> {
     let id = find(model, Kind::Actuator, name).map_err(|e| e.in_file(key))?;
     let [low, high] = model.actuator_ctrlrange()[id];
-    if !(low < high) {
+    if !ascending(low, high) {
         let found = format!("actuator `{name}` without ctrlrange");
         return Err(InputError::unexpected(key, "actuators with a ctrlrange", found));
     }

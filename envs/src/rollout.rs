@@ -74,7 +74,7 @@ impl RolloutEngine {
         if batch * self.state_size != states.len()
             || out.len() * chunk != chunks.len()
             || batch == 0
-            || out.len() % batch != 0
+            || !out.len().is_multiple_of(batch)
             || chunk == 0
         {
             return Err(Error::Simulation(format!(

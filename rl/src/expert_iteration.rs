@@ -107,7 +107,7 @@ impl Settings {
                 self.demonstration_share,
             ));
         }
-        if !(self.elites.temperature > 0.0) {
+        if self.elites.temperature.is_nan() || self.elites.temperature <= 0.0 {
             return Err(InputError::unexpected(
                 "settings: elites.temperature",
                 "a number above 0",
