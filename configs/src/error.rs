@@ -75,8 +75,8 @@ impl Error {
     /// The same error, told to be in `file`.
     pub fn in_file(self, file: impl std::fmt::Display) -> Self {
         match self {
-            Self::Unknown { place, what, name, near } if place.is_empty() => {
-                Self::Unknown { place: format!("{file}: "), what, name, near }
+            Self::Unknown { place, what, name, near } => {
+                Self::Unknown { place: format!("{file}: {place}"), what, name, near }
             }
             Self::Unexpected { place, expected, found } => {
                 Self::Unexpected { place: format!("{file}: {place}"), expected, found }

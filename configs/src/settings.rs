@@ -3,7 +3,7 @@
 //! Keys are dotted paths (`network.width`). A key that the defaults do not have, or a value of another type, is
 //! an error that names file, key, what was expected and the nearest keys.
 
-use crate::{Error, Result, files};
+use crate::{Error, Result, error::nearest, files};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 use toml::{Table, Value};
@@ -63,8 +63,9 @@ fn merge(base: &mut Table, overlay: Table, prefix: &str, place: &str) -> Result<
     for (key, value) in overlay {
         let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         let Some(old) = base.get_mut(&key) else {
-            let known: Vec<String> = base.keys().cloned().collect();
-            return Err(Error::unknown("key", &path, known).in_file(place));
+            // The nearest of the keys beside it; the whole path is what the user wrote.
+            let near = nearest(&key, base.keys());
+            return Err(Error::Unknown { place: format!("{place}: "), what: "key", name: path, near });
         };
         match (&mut *old, value) {
             (Value::Table(old), Value::Table(new)) => merge(old, new, &path, place)?,

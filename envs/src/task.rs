@@ -103,6 +103,12 @@ impl Task {
         if let Some(timestep) = file.planning.timestep {
             planning.opt_mut().timestep = timestep;
         }
+        if let Some(impratio) = file.planning.impratio {
+            if !(impratio > 0.0 && impratio <= 1000.0) {
+                return Err(InputError::unexpected("planning.impratio", "above 0 and at most 1000", impratio).into());
+            }
+            planning.opt_mut().impratio = impratio;
+        }
         if !(1.0..=1000.0).contains(&file.control_rate) {
             return Err(InputError::unexpected("control_rate", "1 to 1000 Hz", file.control_rate).into());
         }

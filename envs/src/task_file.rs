@@ -50,6 +50,9 @@ pub struct TaskFile {
 pub struct PlanningFile {
     /// Physics step of the planner's model, s; the model's own if absent.
     pub timestep: Option<f64>,
+    /// MuJoCo's `impratio` in the planner's model: less than the world's makes contacts cheaper, with a little more
+    /// slip in a grasp; the model's own if absent.
+    pub impratio: Option<f64>,
 }
 
 /// `[action]`

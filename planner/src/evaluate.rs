@@ -35,6 +35,8 @@ pub struct Settings {
     pub horizons: Horizons,
     /// How many episodes keep the states they pass through, for video.
     pub record: usize,
+    /// Whether episodes keep what was seen and done, to be learned from.
+    pub keep_actions: bool,
 }
 
 /// One decision and what came of it.
@@ -67,6 +69,10 @@ pub struct EpisodeResult {
     pub decisions: Vec<Record>,
     /// Full states before each control step and at the end, if the episode was recorded.
     pub states: Vec<Vec<f64>>,
+    /// Observations before each control step and the actions executed, if they are kept: (steps, O) and (steps, A).
+    pub observations: Vec<f32>,
+    /// See `observations`.
+    pub actions: Vec<f32>,
 }
 
 /// The outcome of an evaluation.
@@ -102,6 +108,7 @@ struct Slot {
     plan: Vec<f32>,
     cost_sum: f64,
     record: bool,
+    keep_actions: bool,
     result: EpisodeResult,
 }
 
@@ -124,6 +131,8 @@ impl Slot {
             mean_cost: 0.0,
             decisions: Vec::new(),
             states: Vec::new(),
+            observations: Vec::new(),
+            actions: Vec::new(),
         };
         Ok(Self {
             world,
@@ -132,6 +141,7 @@ impl Slot {
             plan: hold.repeat(settings.horizons.prediction),
             cost_sum: 0.0,
             record: offset < settings.record,
+            keep_actions: settings.keep_actions,
             result,
         })
     }
@@ -155,6 +165,10 @@ impl Slot {
                 break;
             }
             self.keep_state()?;
+            if self.keep_actions {
+                self.result.observations.extend_from_slice(&self.history[self.history.len() - observation..]);
+                self.result.actions.extend_from_slice(&self.plan[t * size..][..size]);
+            }
             self.world.step(&self.plan[t * size..][..size]);
             if self.world.failure().is_none() {
                 self.history.copy_within(observation.., 0);

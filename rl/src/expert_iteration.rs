@@ -4,8 +4,8 @@
 //! ```text
 //! repeat until env_steps are spent
 //!     collect   episodes with the planner on the generator's candidates; note each decision's elites
-//!     keep      the decisions of episodes that succeeded
-//!     distil    elites and demonstrations into the generator with RS-IMLE, from its present weights
+//!     keep      the decisions of episodes that succeeded, and those episodes themselves
+//!     distil    elites, solved episodes and demonstrations into the generator with RS-IMLE, from its present weights
 //!     evaluate  the generator alone on held-out start states
 //! ```
 //!
@@ -20,7 +20,7 @@ use imle_configs::{Error as InputError, files};
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_planner::alone::GeneratorAlone;
-use imle_planner::evaluate::{self, Progress, evaluate};
+use imle_planner::evaluate::{self, EpisodeResult, Progress, evaluate};
 use imle_planner::optimizer::PredictiveSampling;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
@@ -28,7 +28,7 @@ use imle_planner::report::Report;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::RunLog;
 use imle_policy::sampler::Sampler;
-use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedState, WeightedTargets};
+use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets};
 use imle_policy::train::{self, STATE_FOLDER, Start, TrainMetrics, TrainObserver, TrainSettings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -45,7 +45,10 @@ pub struct Settings {
     pub candidates: usize,
     /// How elites are chosen and weighted.
     pub elites: EliteSettings,
-    /// Share of training states drawn from the demonstrations (0 without --data); the rest are elites, of all rounds.
+    /// Share of training states with elites as targets, of all rounds.
+    pub elite_share: f64,
+    /// Share of training states drawn from the demonstrations, if there are any; the rest are from the episodes that
+    /// the planner solved, of all rounds.
     pub demonstration_share: f64,
     /// Training steps a round.
     pub train_steps: u64,
@@ -70,6 +73,7 @@ impl Default for Settings {
             episodes_per_round: 64,
             candidates: 64,
             elites: EliteSettings::default(),
+            elite_share: 0.3,
             demonstration_share: 0.3,
             train_steps: 3000,
             learning_rate: 3e-4,
@@ -97,15 +101,18 @@ impl Settings {
         if let Some((key, _)) = counts.iter().find(|(_, n)| *n == 0) {
             return Err(InputError::unexpected(format!("settings: {key}"), "at least 1", 0));
         }
-        if self.candidates < 2 {
-            return Err(InputError::unexpected("settings: candidates", "at least 2", self.candidates));
+        if !(2..=MOST_CANDIDATES).contains(&self.candidates) {
+            let expected = format!("2 to {MOST_CANDIDATES}");
+            return Err(InputError::unexpected("settings: candidates", expected, self.candidates));
         }
-        if !(0.0..1.0).contains(&self.demonstration_share) {
-            return Err(InputError::unexpected(
-                "settings: demonstration_share",
-                "at least 0 and below 1",
-                self.demonstration_share,
-            ));
+        for (key, share) in [("elite_share", self.elite_share), ("demonstration_share", self.demonstration_share)] {
+            if !(0.0..1.0).contains(&share) || self.elite_share + self.demonstration_share >= 1.0 {
+                let expected = "at least 0, and both shares together below 1";
+                return Err(InputError::unexpected(format!("settings: {key}"), expected, share));
+            }
+        }
+        if self.elites.least_distance.is_nan() || self.elites.least_advantage.is_nan() {
+            return Err(InputError::unexpected("settings: elites", "numbers", "NaN"));
         }
         if self.elites.temperature.is_nan() || self.elites.temperature <= 0.0 {
             return Err(InputError::unexpected(
@@ -115,6 +122,24 @@ impl Settings {
             ));
         }
         Ok(())
+    }
+}
+
+impl Settings {
+    /// The training of a round from `start`.
+    fn training(&self, start: &Checkpoint, seed: u64) -> TrainSettings {
+        TrainSettings {
+            steps: self.train_steps,
+            batch_size: self.batch_size,
+            samples: self.samples,
+            epsilon: self.epsilon,
+            learning_rate: self.learning_rate,
+            warmup_steps: (self.train_steps / 20).max(1),
+            seed,
+            horizons: start.config().horizons,
+            network: start.config().network.clone(),
+            ..TrainSettings::default()
+        }
     }
 }
 
@@ -180,6 +205,10 @@ pub trait Observer {
 }
 
 const FORMAT: u32 = 1;
+/// Most candidates of a decision.
+const MOST_CANDIDATES: usize = 65_536;
+/// Folder of a round's solved episodes, a dataset.
+const EPISODES_FOLDER: &str = "episodes";
 const STATE_FILE: &str = "state.json";
 const ELITES_FILE: &str = "elites.safetensors";
 
@@ -190,6 +219,7 @@ const ELITES_FILE: &str = "elites.safetensors";
 /// that was done kept for a resume.
 pub fn run(settings: &Settings, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Vec<Round>> {
     settings.check()?;
+    settings.training(run.checkpoint, run.seed).check()?;
     let mut algorithm = ExpertIteration::begin(settings, run)?;
     if algorithm.state.rounds.is_empty() {
         let before = algorithm.evaluate(0, run.checkpoint, observer)?;
@@ -315,11 +345,7 @@ impl<'a> ExpertIteration<'a> {
         };
 
         let collected = self.collect(round, &current, observer)?;
-        let mut states = Vec::new();
-        for earlier in 1..=round {
-            states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
-        }
-        self.distil(round, &current, &states, observer)?;
+        self.distil(round, &current, observer)?;
         let improved = Checkpoint::load(&folder.join("generator"))?;
         let evaluated = self.evaluate(round, &improved, observer)?;
         improved.save(self.run.out)?;
@@ -359,6 +385,7 @@ impl<'a> ExpertIteration<'a> {
             lockstep: self.settings.lockstep,
             horizons,
             record: 0,
+            keep_actions: true,
         };
         let outcome = evaluate(
             &self.run.task,
@@ -374,6 +401,7 @@ impl<'a> ExpertIteration<'a> {
             return Err(Error::NothingLearned { round, episodes });
         }
         save(&self.folder(round).join(ELITES_FILE), &states)?;
+        self.keep_episodes(round, outcome.episodes)?;
         let collected = Collected {
             env_steps: report.env_steps,
             simulation_steps: report.physics_steps,
@@ -386,33 +414,44 @@ impl<'a> ExpertIteration<'a> {
         Ok(collected)
     }
 
-    /// Trains from the present weights on elites and demonstrations.
-    fn distil(
-        &self,
-        round: u64,
-        current: &Checkpoint,
-        states: &[WeightedState],
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
-        let elites = WeightedTargets::new(states, 0)?;
+    /// Writes the solved episodes as a dataset of the round.
+    fn keep_episodes(&self, round: u64, episodes: Vec<EpisodeResult>) -> Result<()> {
+        let folder = self.folder(round).join(EPISODES_FOLDER);
+        if folder.exists() {
+            // Killed between this and the end of the phase: the same episodes are written again.
+            std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove the folder", e))?;
+        }
+        let record = |e: EpisodeResult| Episode {
+            observations: e.observations,
+            actions: e.actions,
+            success: true,
+            seed: self.run.seed,
+            index: e.episode,
+            mode: e.mode.unwrap_or_default().into(),
+            len: e.steps,
+        };
+        let solved: Vec<Episode> = episodes.into_iter().filter(|e| e.success).map(record).collect();
+        Ok(imle_data::write(&folder, self.run.task.spec(), &solved)?)
+    }
+
+    /// Trains from the present weights on elites, solved episodes and demonstrations.
+    fn distil(&self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<()> {
+        let (mut states, mut solved) = (Vec::new(), Vec::new());
+        for earlier in 1..=round {
+            states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
+            solved.extend(imle_data::read(&self.folder(earlier).join(EPISODES_FOLDER))?.episodes);
+        }
+        let elites = WeightedTargets::new(&states, 0)?;
+        let config = current.config();
+        let solved = DemonstrationChunks::new(&config.spec, config.horizons, &solved)?;
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
-        let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(1.0 - share, &elites)];
+        let rest = 1.0 - share - self.settings.elite_share;
+        let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(self.settings.elite_share, &elites), (rest, &solved)];
         if let Some(demonstrations) = &self.demonstrations {
             sources.push((share, demonstrations));
         }
         let targets = MixedTargets::new(&sources)?;
-        let settings = TrainSettings {
-            steps: self.settings.train_steps,
-            batch_size: self.settings.batch_size,
-            samples: self.settings.samples,
-            epsilon: self.settings.epsilon,
-            learning_rate: self.settings.learning_rate,
-            warmup_steps: (self.settings.train_steps / 20).max(1),
-            seed: self.run.seed.wrapping_add(round),
-            horizons: current.config().horizons,
-            network: current.config().network.clone(),
-            ..TrainSettings::default()
-        };
+        let settings = self.settings.training(current, self.run.seed.wrapping_add(round));
         let out = self.folder(round).join("generator");
         let started = out.join(STATE_FOLDER).exists();
         if !started && out.exists() {
@@ -439,6 +478,7 @@ impl<'a> ExpertIteration<'a> {
             lockstep: self.settings.lockstep,
             horizons,
             record: 0,
+            keep_actions: false,
         };
         let outcome = evaluate(
             &self.run.task,

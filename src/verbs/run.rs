@@ -54,6 +54,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         lockstep: args.lockstep as usize,
         horizons: checkpoint.config().horizons,
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
+        keep_actions: false,
     };
     let mut watch = Watch { progress: output.progress(settings.episodes as u64, "run") };
     let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);

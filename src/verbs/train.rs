@@ -164,6 +164,7 @@ impl TrainObserver for Watch<'_> {
             lockstep: self.episodes.min(64),
             horizons,
             record: 0,
+            keep_actions: false,
         };
         let mut alone = GeneratorAlone::new(sampler, self.seed, horizons);
         let outcome = evaluate(task, &mut alone, &settings, self.pool, &mut ())?;

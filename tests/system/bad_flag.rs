@@ -104,7 +104,6 @@ fn settings_name_key_and_place() {
 }
 
 #[test]
-#[ignore = "the nearest key is sought by the whole path: configs/src/settings.rs, merge"]
 fn a_nested_key_comes_with_the_nearest() {
     let dir = folder();
     let train = Call::new("train --set network.widht=3").with("--data", demonstrations());
@@ -114,7 +113,6 @@ fn a_nested_key_comes_with_the_nearest() {
 }
 
 #[test]
-#[ignore = "found out only when the first round trains, or not at all: rl/src/expert_iteration.rs, Settings::check"]
 fn all_settings_of_finetuning_are_checked_before_it_begins() {
     let dir = folder();
     let sets = ["batch_size=0", "train_steps=0", "samples=0", "epsilon=-1", "learning_rate=-1", "candidates=99999999"];

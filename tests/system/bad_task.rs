@@ -88,7 +88,6 @@ fn what_is_not_in_the_model_comes_with_the_nearest() {
 }
 
 #[test]
-#[ignore = "a place inside the file takes the place of the file: configs/src/error.rs, in_file"]
 fn what_is_not_in_the_model_is_named_with_the_file() {
     all_refused(&[
         (("body = \"cube_a\"", "body = \"cube_aa\""), &["mine.toml", "reset.place", "`cube_aa`"]),

@@ -93,6 +93,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         lockstep: 1,
         horizons,
         record: 0,
+        keep_actions: false,
     };
     evaluate(&task, &mut timed, &settings, &pool, &mut ())?;
     let all = percentiles(timed.whole.clone());
