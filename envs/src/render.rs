@@ -47,13 +47,4 @@ impl Renderer {
         self.inner.render().map_err(|e| failed(&e))?;
         self.inner.rgb_flat().map(<[u8]>::to_vec).ok_or_else(|| Error::Render("no picture".into()))
     }
-
-    /// Writes the picture to a PNG file.
-    ///
-    /// # Errors
-    /// [`Error::Render`].
-    pub fn save(&mut self, world: &mut World, path: &std::path::Path) -> Result<()> {
-        self.draw(world)?;
-        self.inner.save_rgb(path).map_err(|e| Error::Render(e.to_string()))
-    }
 }

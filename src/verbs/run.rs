@@ -65,7 +65,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     if let Some(path) = &args.video {
         match film(&task, &outcome, path) {
             Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
-            Err(imle_envs::Error::Render(reason)) => output.note(format!("no video: cannot render: {reason}")),
+            Err(e @ imle_envs::Error::Render(_)) => output.note(format!("no video: {e}")),
             Err(other) => return Err(other.into()),
         }
     }
