@@ -5,9 +5,14 @@
 //! scale the pull on each target's own nearest latent, and a bad target would still be covered):
 //!
 //! ```text
-//! advantage(s) = mean cost of the candidates in s − mean cost of its elites
-//! probability(s) ∝ min(exp(advantage / temperature), most_weight),   0 where advantage ≤ least_advantage
+//! advantage(s, a) = mean cost of the candidates in s − cost of a
+//! weight(s, a)    = min(exp(advantage / temperature), most_weight),   0 where advantage ≤ least_advantage
+//! probability(s)  ∝ mean weight of its elites
 //! ```
+//!
+//! Within a state as many targets as latents are drawn from the elites by weight (`WeightedTargets`), so that every
+//! latent gets one: what the generator would have drawn beside the elites gives way, and sampled mass follows the
+//! weights.
 
 use imle_configs::{Error as InputError, files};
 use imle_planner::decide::{Decide, Decision, Situation};
@@ -86,12 +91,13 @@ impl Decide for Recorder<'_, '_> {
         for (b, key) in situation.keys.iter().enumerate() {
             let candidates = &candidates[b * n * chunk..][..n * chunk];
             let chosen = choose(&self.settings, candidates, &scores[b * n..][..n], &self.low, &self.high);
-            if let Some((elites, probability)) = chosen {
+            if let Some((elites, weights)) = chosen {
+                let probability = weights.iter().sum::<f64>() / weights.len() as f64;
                 let observation = situation.observations[b * history..][..history].to_vec();
                 let elites = elites.into_iter().map(|i| candidates[i * chunk..][..chunk].to_vec()).collect();
                 self.lessons.push(Lesson {
                     episode: key.episode,
-                    state: WeightedState { observation, elites, weights: Vec::new(), probability },
+                    state: WeightedState { observation, elites, weights, probability },
                 });
             }
         }
@@ -99,15 +105,15 @@ impl Decide for Recorder<'_, '_> {
     }
 }
 
-/// Indices of the elites among scored candidates (N, T, A), best first, and the probability of their state; nothing
-/// where the advantage is too small.
+/// Indices of the elites among scored candidates (N, T, A), best first, and their weights; nothing where no advantage
+/// is large enough.
 fn choose(
     settings: &EliteSettings,
     chunks: &[f32],
     scores: &[Score],
     low: &[f32],
     high: &[f32],
-) -> Option<(Vec<usize>, f64)> {
+) -> Option<(Vec<usize>, Vec<f64>)> {
     let chunk = chunks.len() / scores.len().max(1);
     let steps = chunk / low.len().max(1);
     let mut alive: Vec<usize> =
@@ -124,9 +130,9 @@ fn choose(
             elites.push(i);
         }
     }
-    let best = elites.iter().map(|i| scores[*i].cost).sum::<f64>() / elites.len().max(1) as f64;
-    let weight = ((mean - best) / settings.temperature).exp().min(settings.most_weight);
-    (!elites.is_empty()).then_some((elites, weight))
+    let weight = |i: &usize| ((mean - scores[*i].cost) / settings.temperature).exp().min(settings.most_weight);
+    let weights = elites.iter().map(weight).collect();
+    (!elites.is_empty()).then_some((elites, weights))
 }
 
 /// Keeps the lessons of the episodes that `succeeded`.
@@ -134,8 +140,8 @@ pub fn keep_successful(lessons: Vec<Lesson>, succeeded: &BTreeSet<u64>) -> Vec<W
     lessons.into_iter().filter(|l| succeeded.contains(&l.episode)).map(|l| l.state).collect()
 }
 
-/// Writes states as one safetensors file: `observations` (M, T_obs·O), `elites` (ΣK, T_pred·A), `counts` (M) and
-/// `probabilities` (M).
+/// Writes states as one safetensors file: `observations` (M, T_obs·O), `elites` (ΣK, T_pred·A), `weights` (ΣK),
+/// `counts` (M) and `probabilities` (M).
 ///
 /// # Errors
 /// If the file cannot be written, or there are no states.
@@ -147,11 +153,13 @@ pub fn save(path: &Path, states: &[WeightedState]) -> imle_configs::Result<()> {
     let observations = floats(&mut states.iter().flat_map(|s| s.observation.iter().copied()));
     let elites = floats(&mut states.iter().flat_map(|s| s.elites.iter().flatten().copied()));
     let counts: Vec<u8> = states.iter().flat_map(|s| (s.elites.len() as i64).to_le_bytes()).collect();
+    let weights: Vec<u8> = states.iter().flat_map(|s| &s.weights).flat_map(|w| w.to_le_bytes()).collect();
     let probabilities: Vec<u8> = states.iter().flat_map(|s| s.probability.to_le_bytes()).collect();
     let (m, total) = (states.len(), states.iter().map(|s| s.elites.len()).sum());
     let tensors = [
         ("observations", Dtype::F32, vec![m, observation], &observations),
         ("elites", Dtype::F32, vec![total, chunk], &elites),
+        ("weights", Dtype::F64, vec![total], &weights),
         ("counts", Dtype::I64, vec![m], &counts),
         ("probabilities", Dtype::F64, vec![m], &probabilities),
     ];
@@ -192,18 +200,20 @@ pub fn load(path: &Path) -> imle_configs::Result<Vec<WeightedState>> {
     };
     let ((observations, observation), (elites, chunk)) = (floats("observations")?, floats("elites")?);
     let (counts, probabilities) = (words("counts")?, words("probabilities")?);
+    let mut weights = words("weights")?.into_iter().map(f64::from_le_bytes);
     let mut rows = elites.chunks_exact(chunk).map(<[f32]>::to_vec);
     let mut states = Vec::new();
     for ((row, count), probability) in observations.chunks_exact(observation).zip(counts).zip(probabilities) {
         let count = usize::try_from(i64::from_le_bytes(count)).unwrap_or(0);
         let elites: Vec<Vec<f32>> = rows.by_ref().take(count).collect();
-        if elites.len() != count || count == 0 {
+        let weights: Vec<f64> = weights.by_ref().take(count).collect();
+        if elites.len() != count || weights.len() != count || count == 0 {
             return Err(InputError::unexpected(&place, format!("{count} elites for a state"), elites.len()));
         }
         states.push(WeightedState {
             observation: row.to_vec(),
             elites,
-            weights: Vec::new(),
+            weights,
             probability: f64::from_le_bytes(probability),
         });
     }
@@ -225,9 +235,9 @@ mod tests {
         // Candidates of one step and one dimension; the second is a copy of the first, the last one failed.
         let chunks = [0.5, 0.5, -0.5, 0.0, 0.9];
         let scores = [score(1.0), score(1.1), score(2.0), score(7.9), score(f64::INFINITY)];
-        let (elites, weight) = choose(&settings, &chunks, &scores, &[-1.0], &[1.0]).unwrap();
+        let (elites, weights) = choose(&settings, &chunks, &scores, &[-1.0], &[1.0]).unwrap();
         assert_eq!(elites, [0, 2]);
-        assert!((weight - 1.5f64.exp()).abs() < 1e-9, "{weight}");
+        assert!((weights[0] - 2f64.exp()).abs() < 1e-9 && (weights[1] - 1f64.exp()).abs() < 1e-9, "{weights:?}");
         assert!(choose(&settings, &[0.0, 1.0], &[score(2.0), score(2.0)], &[-1.0], &[1.0]).is_some());
         let strict = EliteSettings { least_advantage: 0.5, ..settings };
         assert!(choose(&strict, &[0.0, 1.0], &[score(2.0), score(2.1)], &[-1.0], &[1.0]).is_none());
@@ -240,7 +250,7 @@ mod tests {
         let state = |x: f32, k: usize| WeightedState {
             observation: vec![x; 3],
             elites: vec![vec![x, 2.0]; k],
-            weights: vec![],
+            weights: vec![0.5; k],
             probability: 0.1,
         };
         let states = vec![state(1.0, 1), state(2.0, 3)];

@@ -16,6 +16,7 @@ use crate::elites::{EliteSettings, Recorder, keep_successful, load, save};
 use crate::error::{Error, Result};
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
+use imle_configs::spec::Horizons;
 use imle_configs::{Error as InputError, files};
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
@@ -41,8 +42,10 @@ use tch::Device;
 pub struct Settings {
     /// Episodes the planner runs a round.
     pub episodes_per_round: usize,
-    /// Candidates of a decision while collecting: more than in use, since they teach.
+    /// Candidates of a decision while collecting.
     pub candidates: usize,
+    /// Control steps executed of each plan while collecting: fewer than in use, since every decision teaches.
+    pub execute: usize,
     /// How elites are chosen and weighted.
     pub elites: EliteSettings,
     /// Share of training states with elites as targets, of all rounds.
@@ -71,10 +74,11 @@ impl Default for Settings {
         let train = TrainSettings::default();
         Self {
             episodes_per_round: 64,
-            candidates: 64,
+            candidates: 32,
+            execute: 4,
             elites: EliteSettings::default(),
-            elite_share: 0.3,
-            demonstration_share: 0.3,
+            elite_share: 0.6,
+            demonstration_share: 0.2,
             train_steps: 3000,
             learning_rate: 3e-4,
             batch_size: train.batch_size,
@@ -97,6 +101,7 @@ impl Settings {
             ("elites.most", self.elites.most),
             ("evaluation_episodes", self.evaluation_episodes),
             ("lockstep", self.lockstep),
+            ("execute", self.execute),
         ];
         if let Some((key, _)) = counts.iter().find(|(_, n)| *n == 0) {
             return Err(InputError::unexpected(format!("settings: {key}"), "at least 1", 0));
@@ -369,7 +374,8 @@ impl<'a> ExpertIteration<'a> {
             return serde_json::from_str(&text)
                 .map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into());
         }
-        let horizons = current.config().horizons;
+        let trained = current.config().horizons;
+        let horizons = Horizons { action: self.settings.execute.min(trained.prediction), ..trained };
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
         let sources: Vec<Box<dyn Proposal + '_>> =
             vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
@@ -441,7 +447,7 @@ impl<'a> ExpertIteration<'a> {
             states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
             solved.extend(imle_data::read(&self.folder(earlier).join(EPISODES_FOLDER))?.episodes);
         }
-        let elites = WeightedTargets::new(&states, 0)?;
+        let elites = WeightedTargets::new(&states, self.settings.samples)?;
         let config = current.config();
         let solved = DemonstrationChunks::new(&config.spec, config.horizons, &solved)?;
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
