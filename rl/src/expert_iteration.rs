@@ -102,6 +102,7 @@ impl Settings {
             ("evaluation_episodes", self.evaluation_episodes),
             ("lockstep", self.lockstep),
             ("execute", self.execute),
+            ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
         if let Some((key, _)) = counts.iter().find(|(_, n)| *n == 0) {
             return Err(InputError::unexpected(format!("settings: {key}"), "at least 1", 0));

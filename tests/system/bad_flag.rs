@@ -86,7 +86,7 @@ fn settings_name_key_and_place() {
         (train("--set horizons.action=99"), &["horizons.action", "99"]),
         (train("--set learning_rate=nan"), &["learning_rate", "NaN"]),
         (train("--config nowhere.toml"), &["nowhere.toml", "cannot read"]),
-        (finetune("--set candidates=1"), &["settings: candidates", "at least 2"]),
+        (finetune("--set candidates=1"), &["settings: candidates", "2 to 65536"]),
         (finetune("--set elites.mots=1"), &["--set", "`elites.mots`"]),
         (finetune("--set demonstration_share=1.5"), &["settings: demonstration_share", "1.5"]),
     ];
