@@ -112,10 +112,14 @@ impl Settings {
             return Err(InputError::unexpected("settings: candidates", expected, self.candidates));
         }
         for (key, share) in [("elite_share", self.elite_share), ("demonstration_share", self.demonstration_share)] {
-            if !(0.0..1.0).contains(&share) || self.elite_share + self.demonstration_share >= 1.0 {
-                let expected = "at least 0, and both shares together below 1";
-                return Err(InputError::unexpected(format!("settings: {key}"), expected, share));
+            if !(0.0..1.0).contains(&share) {
+                return Err(InputError::unexpected(format!("settings: {key}"), "at least 0 and below 1", share));
             }
+        }
+        let both = self.elite_share + self.demonstration_share;
+        if both >= 1.0 {
+            let keys = "settings: elite_share, demonstration_share";
+            return Err(InputError::unexpected(keys, "together below 1", both));
         }
         if self.elites.least_distance.is_nan() || self.elites.least_advantage.is_nan() {
             return Err(InputError::unexpected("settings: elites", "numbers", "NaN"));
