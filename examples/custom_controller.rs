@@ -2,7 +2,11 @@
 //! Run it with `cargo run --release --example custom_controller`.
 
 use imle_configs::{embedded, spec::Horizons};
-use imle_envs::{native::Simulation, rollout::RolloutEngine, task::Task};
+use imle_envs::{
+    native::{Needs, Simulation},
+    rollout::RolloutEngine,
+    task::Task,
+};
 use imle_planner::{decide::*, optimizer::by_name, planner::Planner, proposal::Generator, threads};
 use imle_policy::{checkpoint::Checkpoint, sampler::Sampler};
 use std::sync::Arc;
@@ -22,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut sim = Simulation::new(task.model().clone())?;
     sim.reset(task.reset().keyframe());
     sim.data_mut().qpos_mut()[9] += 0.05;
-    sim.refresh(true);
+    sim.refresh(Needs::ALL)?;
     let (mut state, mut seen) = (vec![0.0; sim.state_size()], vec![0.0; task.spec().observation.size()]);
     sim.get_state(&mut state)?;
     task.observation().write(&sim, &mut seen);

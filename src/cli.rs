@@ -99,6 +99,14 @@ pub struct SettingsArgs {
     pub settings: bool,
 }
 
+/// Flags that choose the world episodes are run in.
+#[derive(Clone, Debug, Args)]
+pub struct WorldArgs {
+    /// How the world differs from the planner's model: heavy, light, sticky, slippery, noisy, delayed, weak
+    #[arg(long, value_name = "NAME", help_heading = "World")]
+    pub mismatch: Option<String>,
+}
+
 /// Where networks run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum DeviceArgument {
@@ -134,6 +142,12 @@ pub struct DemoArgs {
     /// Folder of the dataset; must not exist
     #[arg(long)]
     pub out: PathBuf,
+    /// Record this mode only [default: the expert chooses freely]
+    #[arg(long, value_name = "NAME")]
+    pub mode: Option<String>,
+    /// The world
+    #[command(flatten)]
+    pub world: WorldArgs,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
@@ -169,6 +183,9 @@ pub struct TrainArgs {
     /// Go on from the state in --out
     #[arg(long)]
     pub resume: bool,
+    /// The world of its episodes
+    #[command(flatten)]
+    pub world: WorldArgs,
     /// Settings
     #[command(flatten)]
     pub settings: SettingsArgs,
@@ -216,6 +233,10 @@ pub struct RunArgs {
     /// Seed of start states and of all draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Start in states that force this mode of the expert (see planner tasks): the expert begins, and hands over once
+    /// its way is fixed
+    #[arg(long, value_name = "NAME")]
+    pub mode: Option<String>,
     /// Episodes decided for at once; 1 measures the latency of one decision. The results are the same
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub lockstep: u32,
@@ -234,6 +255,9 @@ pub struct RunArgs {
     /// The controller
     #[command(flatten)]
     pub controller: ControllerArgs,
+    /// The world
+    #[command(flatten)]
+    pub world: WorldArgs,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
@@ -272,6 +296,9 @@ pub struct FinetuneArgs {
     /// Go on from the state in --out
     #[arg(long)]
     pub resume: bool,
+    /// The world of its episodes
+    #[command(flatten)]
+    pub world: WorldArgs,
     /// Settings
     #[command(flatten)]
     pub settings: SettingsArgs,
@@ -315,6 +342,9 @@ pub struct BenchArgs {
     /// Seed of states and controls
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// The world of the plan benchmark's episodes
+    #[command(flatten)]
+    pub world: WorldArgs,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,

@@ -1,8 +1,9 @@
 //! What verbs load: tasks, checkpoints, thread pools.
 
-use crate::cli::{Common, DeviceArgument};
+use crate::cli::{Common, DeviceArgument, WorldArgs};
 use crate::failure::{Failure, Result};
-use imle_configs::embedded;
+use imle_configs::{Error as InputError, embedded};
+use imle_envs::mismatch::Mismatch;
 use imle_envs::task::Task;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::device::DeviceChoice;
@@ -12,6 +13,24 @@ use std::sync::Arc;
 /// The task of that name or path.
 pub fn task(name: &str) -> Result<Arc<Task>> {
     Ok(Arc::new(Task::load(name)?))
+}
+
+/// The same in a world that differs from the planner's model as asked for.
+pub fn task_in(name: &str, world: &WorldArgs) -> Result<Arc<Task>> {
+    let task = Task::load(name)?;
+    Ok(Arc::new(match &world.mismatch {
+        Some(mismatch) => task.with_mismatch(Mismatch::find(mismatch).map_err(imle_envs::Error::from)?)?,
+        None => task,
+    }))
+}
+
+/// Index of the mode of that name among those of the task's expert.
+pub fn mode(name: Option<&str>, task: &Task) -> Result<Option<usize>> {
+    let Some(name) = name else { return Ok(None) };
+    let expert = task.expert().ok_or_else(|| {
+        InputError::unexpected("--mode", "a task with an expert", format!("`{}`, which has none", task.spec().task))
+    })?;
+    Ok(Some(expert.mode(name)?))
 }
 
 /// The checkpoint in `folder`, or the one shipped for the task; checked against the task.

@@ -6,6 +6,9 @@ static TASKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tasks");
 static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
 static CHECKPOINTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checkpoints");
 
+/// The text of `mismatches.toml`.
+pub static MISMATCHES: &str = include_str!("../mismatches.toml");
+
 /// Names of the built-in tasks, sorted.
 pub fn task_names() -> Vec<&'static str> {
     let mut names: Vec<_> = TASKS.files().filter_map(|f| f.path().to_str()?.strip_suffix(".toml")).collect();

@@ -35,6 +35,8 @@ pub enum Purpose {
     FinetuneBatch = 11,
     /// Inputs of benchmarks.
     Bench = 12,
+    /// What is misperceived in a world with noise.
+    Mismatch = 13,
 }
 
 /// The stream of (`seed`, `purpose`) at the given counters; unused counters are 0.

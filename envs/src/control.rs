@@ -1,8 +1,8 @@
 //! From actions to actuator controls: end-effector poses by inverse kinematics, joint targets, raw controls.
 //!
-//! Raw controls are held over the control step. Targets move: the commanded joint targets live in MuJoCo's `ctrl`, which is part of the state: a restored state continues
-//! from the targets it had. Within a control step the targets move linearly from the old to the new, as a robot's
-//! own interpolator does, no faster than the joint speeds allow.
+//! Raw controls are held over the control step. Targets move: the commanded joint targets live in MuJoCo's `ctrl`,
+//! which is part of the state: a restored state continues from the targets it had. Within a control step the targets
+//! move linearly from the old to the new, as a robot's own interpolator does, no faster than the joint speeds allow.
 
 use crate::ik::InverseKinematics;
 use crate::kinematics::Chain;
@@ -31,6 +31,8 @@ enum Mapping {
         ik: Box<InverseKinematics>,
         orientation: OrientationFile,
         base: UnitQuaternion<f64>,
+        /// Height that is held, if only x and y are commanded, m.
+        height: Option<f64>,
     },
     /// Position targets, reached smoothly.
     JointTargets,
@@ -87,17 +89,22 @@ impl Control {
         for (i, name) in names.iter().enumerate() {
             list.push(actuator(model, name, "action.actuators", speeds.get(i).map_or(f64::INFINITY, |s| s * period))?);
         }
-        let ActionFile::EndEffector { site, gripper, orientation, low, high, .. } = file else {
+        let ActionFile::EndEffector { site, gripper, orientation, low, high, height, .. } = file else {
             let mapping =
                 if matches!(file, ActionFile::Actuators { .. }) { Mapping::Raw } else { Mapping::JointTargets };
             return Ok(Self::direct(names, list, mapping));
         };
-        if let Some(i) = (0..3).find(|i| !ascending(low[*i], high[*i])) {
+        let axes = if height.is_some() { 2 } else { 3 };
+        if low.len() != axes || high.len() != axes {
+            let expected = format!("{axes} values each{}", if axes == 2 { ", since `height` is given" } else { "" });
+            let found = format!("{} and {}", low.len(), high.len());
+            return Err(InputError::unexpected("action.low, action.high", expected, found));
+        }
+        if let Some(i) = (0..axes).find(|i| !ascending(low[*i], high[*i])) {
             let place = format!("action.low, action.high: axis {i}");
             return Err(InputError::unexpected(place, "low < high, in metres", format!("{} and {}", low[i], high[i])));
         }
-        let joints =
-            list.iter().zip(names).map(|(a, name)| driven_joint(model, a.id, name)).collect::<Result<Vec<_>>>()?;
+        let joints = list.iter().zip(names).map(|(a, name)| joint_of(model, a.id, name)).collect::<Result<Vec<_>>>()?;
         let site = find(model, Kind::Site, site).map_err(|e| e.in_file("action.site"))?;
         let chain = Chain::new(model, site, &joints);
         let rest_pose: Vec<f64> = joints.iter().map(|j| rest.data().qpos()[model.jnt_qposadr()[*j] as usize]).collect();
@@ -109,12 +116,12 @@ impl Control {
             rest_pose,
         );
         let mut control = Self {
-            layout: Layout { terms: vec![Term { name: "position".into(), size: 3 }] },
+            layout: Layout { terms: vec![Term { name: "position".into(), size: axes }] },
             low: low.iter().map(|v| *v as f32).collect(),
             high: high.iter().map(|v| *v as f32).collect(),
             actuators: list,
             gripper: gripper.is_some(),
-            mapping: Mapping::EndEffector { ik: Box::new(ik), orientation: *orientation, base },
+            mapping: Mapping::EndEffector { ik: Box::new(ik), orientation: *orientation, base, height: *height },
             start: Vec::new(),
             goal: Vec::new(),
         };
@@ -166,11 +173,16 @@ impl Control {
         (&self.low, &self.high)
     }
 
+    /// The actuators that are commanded: index, and fastest commanded motion, rad/s or m/s (infinite if unlimited).
+    pub fn limits(&self, period: f64) -> Vec<(usize, f64)> {
+        self.actuators.iter().map(|a| (a.id, a.most / period)).collect()
+    }
+
     /// The arm joints that the noise of a reset moves: address in qpos and actuator of each.
     pub(crate) fn noisy_joints(&self, model: &MjModel) -> Vec<(usize, usize)> {
         let arm = self.actuators.len() - usize::from(self.gripper);
         let joints = self.actuators[..arm].iter().filter_map(|a| {
-            let joint = driven_joint(model, a.id, "").ok()?;
+            let joint = driven_joint(model, a.id)?;
             Some((model.jnt_qposadr()[joint] as usize, a.id))
         });
         joints.collect()
@@ -181,11 +193,12 @@ impl Control {
         let ctrl = |a: &Actuator| sim.data().ctrl()[a.id];
         let mut values: Vec<f64> = match &self.mapping {
             Mapping::JointTargets | Mapping::Raw => self.actuators.iter().map(ctrl).collect(),
-            Mapping::EndEffector { ik, orientation, base } => {
+            Mapping::EndEffector { ik, orientation, base, height } => {
                 let arm = self.actuators.len() - usize::from(self.gripper);
                 let q: Vec<f64> = self.actuators[..arm].iter().map(ctrl).collect();
                 let pose = ik.chain().pose(&q);
-                let mut values = pose.translation.vector.iter().copied().collect::<Vec<_>>();
+                let axes = if height.is_some() { 2 } else { 3 };
+                let mut values = pose.translation.vector.iter().copied().take(axes).collect::<Vec<_>>();
                 match orientation {
                     OrientationFile::Fixed => {}
                     OrientationFile::Yaw => {
@@ -246,14 +259,16 @@ impl Control {
         self.goal.copy_from_slice(&self.start);
         match &mut self.mapping {
             Mapping::JointTargets | Mapping::Raw => (0..self.goal.len()).for_each(|i| self.goal[i] = value(i)),
-            Mapping::EndEffector { ik, orientation, base } => {
-                let position = Vector3::new(value(0), value(1), value(2));
+            Mapping::EndEffector { ik, orientation, base, height } => {
+                let position = Vector3::new(value(0), value(1), height.unwrap_or_else(|| value(2)));
+                let at = if height.is_some() { 2 } else { 3 };
                 let (turn, used) = match orientation {
-                    OrientationFile::Fixed => (UnitQuaternion::identity(), 3),
+                    OrientationFile::Fixed => (UnitQuaternion::identity(), at),
                     OrientationFile::Yaw => {
-                        (UnitQuaternion::from_axis_angle(&Vector3::z_axis(), value(4).atan2(value(3))), 5)
+                        let yaw = value(at + 1).atan2(value(at));
+                        (UnitQuaternion::from_axis_angle(&Vector3::z_axis(), yaw), at + 2)
                     }
-                    OrientationFile::Full => (rotation_from_columns(|i| value(3 + i)), 9),
+                    OrientationFile::Full => (rotation_from_columns(|i| value(at + i)), at + 6),
                 };
                 // A full rotation is absolute; a yaw turns the rest orientation.
                 let rotation = if *orientation == OrientationFile::Full { turn } else { turn * *base };
@@ -309,13 +324,17 @@ fn actuator(model: &MjModel, name: &str, key: &str, most: f64) -> Result<Actuato
     Ok(Actuator { id, low, high, most })
 }
 
-fn driven_joint(model: &MjModel, id: usize, name: &str) -> Result<usize> {
-    match model.actuator_trntype()[id] {
-        mjtTrn::mjTRN_JOINT | mjtTrn::mjTRN_JOINTINPARENT => Ok(model.actuator_trnid()[id][0] as usize),
-        _ => Err(InputError::unexpected(
-            format!("action.actuators `{name}`"),
-            "an actuator that drives a joint",
-            "another transmission",
-        )),
+/// The joint that an actuator drives, if it drives one.
+pub(crate) fn driven_joint(model: &MjModel, actuator: usize) -> Option<usize> {
+    match model.actuator_trntype()[actuator] {
+        mjtTrn::mjTRN_JOINT | mjtTrn::mjTRN_JOINTINPARENT => usize::try_from(model.actuator_trnid()[actuator][0]).ok(),
+        _ => None,
     }
+}
+
+fn joint_of(model: &MjModel, id: usize, name: &str) -> Result<usize> {
+    driven_joint(model, id).ok_or_else(|| {
+        let place = format!("action.actuators `{name}`");
+        InputError::unexpected(place, "an actuator that drives a joint", "another transmission")
+    })
 }

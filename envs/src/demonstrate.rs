@@ -8,18 +8,19 @@ use imle_configs::episode::Episode;
 use imle_configs::seed::{Purpose, stream};
 use std::sync::Arc;
 
-/// One episode of the task's expert from start state `index` of `seed`, successful or not. The stored action is
-/// exactly what was executed, so that [`replay`] is equal to the bit.
+/// One episode of the task's expert from start state `index` of `seed`, successful or not; told to show `mode` (an
+/// index of the expert's), if one is given. The stored action is exactly what was executed, so that [`replay`] is
+/// equal to the bit.
 ///
 /// # Errors
 /// A bad input if the task has no expert; a failure to make the world.
-pub fn demonstrate(task: &Arc<Task>, seed: u64, index: u64) -> Result<Episode> {
+pub fn demonstrate(task: &Arc<Task>, mode: Option<usize>, seed: u64, index: u64) -> Result<Episode> {
     let expert = task.expert().ok_or_else(|| {
         InputError::unexpected(format!("task `{}`", task.spec().task), "a task with an `expert`", "none in its file")
     })?;
     let mut world = World::new(task.clone())?;
-    world.reset(seed, Purpose::Demonstration, index);
-    let mut actor = expert.start(&world, stream(seed, Purpose::Expert, index, 0, 0));
+    world.reset(seed, Purpose::Demonstration, index)?;
+    let mut actor = expert.start(&world, mode, stream(seed, Purpose::Expert, index, 0, 0));
     let mut labeller = expert.labeller();
     let (observation_size, action_size) = (task.spec().observation.size(), task.spec().action.size());
     let mut episode = Episode { seed, index, ..Episode::default() };
@@ -35,7 +36,7 @@ pub fn demonstrate(task: &Arc<Task>, seed: u64, index: u64) -> Result<Episode> {
     }
     episode.len = world.steps();
     episode.success = world.success();
-    episode.mode = labeller.label().unwrap_or("").to_string();
+    episode.mode = labeller.label().and_then(|m| expert.modes().get(m)).copied().unwrap_or("").to_string();
     Ok(episode)
 }
 
@@ -50,7 +51,7 @@ pub fn replay(task: &Arc<Task>, episode: &Episode) -> Result<World> {
         return Err(InputError::unexpected("episode", format!("{size} action values a step"), found).into());
     }
     let mut world = World::new(task.clone())?;
-    world.reset(episode.seed, Purpose::Demonstration, episode.index);
+    world.reset(episode.seed, Purpose::Demonstration, episode.index)?;
     episode.actions.chunks_exact(size).for_each(|action| world.step(action));
     match world.failure() {
         Some(reason) => Err(Error::Simulation(reason.to_string())),

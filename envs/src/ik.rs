@@ -99,7 +99,7 @@ mod tests {
     fn the_chain_agrees_with_mujoco() {
         let task = std::sync::Arc::new(Task::load("stack").unwrap());
         let mut world = crate::world::World::new(task.clone()).unwrap();
-        world.reset(3, imle_configs::seed::Purpose::Reset, 0);
+        world.reset(3, imle_configs::seed::Purpose::Reset, 0).unwrap();
         let site = crate::model::find(task.model(), crate::model::Kind::Site, "tcp").unwrap();
         let data = world.simulation().data();
         let pose = solver().chain().pose(&data.qpos()[..7]);

@@ -27,6 +27,8 @@ unsafe extern "C-unwind" {
     fn mj_kinematics(m: *const mjModel, d: *mut mjData);
     fn mj_comPos(m: *const mjModel, d: *mut mjData);
     fn mj_comVel(m: *const mjModel, d: *mut mjData);
+    fn mj_collision(m: *const mjModel, d: *mut mjData);
+    fn mj_setConst(m: *mut mjModel, d: *mut mjData);
     fn mj_getState(m: *const mjModel, d: *const mjData, state: *mut f64, signature: c_uint);
     fn mj_setState(m: *const mjModel, d: *mut mjData, state: *const f64, signature: c_uint);
     fn mj_stateSize(m: *const mjModel, signature: c_uint) -> c_int;
@@ -65,6 +67,40 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
         Ok(error) => error.0,
         Err(other) => resume_unwind(other),
     })
+}
+
+/// Computes anew what the compiler derived from masses and sizes.
+///
+/// # Errors
+/// MuJoCo's message.
+pub(crate) fn recompute_constants(model: &mut MjModel) -> Result<(), String> {
+    install_handlers();
+    let mut scratch = MjData::try_new(Box::new(model.clone())).map_err(|e| e.to_string())?;
+    // SAFETY: both pointers are only handed to `mj_setConst`, which keeps the invariants of model and data; the data
+    // was made for a copy of this model, so all sizes agree.
+    let (m, d): (*mut mjModel, *mut mjData) = unsafe { (model.ffi_mut(), scratch.ffi_mut()) };
+    // SAFETY: model and data are exclusively borrowed by this function.
+    guarded(|| unsafe { mj_setConst(m, d) })
+}
+
+/// What is brought up to date besides positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Velocities of bodies.
+    pub velocities: bool,
+    /// Contacts.
+    pub contacts: bool,
+}
+
+impl Needs {
+    /// Everything.
+    pub const ALL: Self = Self { velocities: true, contacts: true };
+
+    /// What either needs.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { velocities: self.velocities || other.velocities, contacts: self.contacts || other.contacts }
+    }
 }
 
 /// One model in motion. Errors leave it in need of [`Simulation::set_state`] or a reset, and otherwise intact.
@@ -141,18 +177,27 @@ impl Simulation {
         self.check()
     }
 
-    /// Brings positions of bodies and sites, and on request their velocities, up to the present state (a step leaves
-    /// them one behind).
-    pub fn refresh(&mut self, velocities: bool) {
+    /// Brings positions of bodies and sites, and what else is needed, up to the present state (a step leaves them one
+    /// behind).
+    ///
+    /// # Errors
+    /// MuJoCo's own error in finding contacts.
+    pub fn refresh(&mut self, needs: Needs) -> Result<(), String> {
         let (m, d) = self.pointers();
-        // SAFETY: as in `step`; these three only read qpos and qvel and write derived quantities, and do not fail.
-        unsafe {
+        // SAFETY: as in `step`; these only read qpos and qvel and write derived quantities.
+        guarded(|| unsafe {
             mj_kinematics(m, d);
-            if velocities {
+            if needs.velocities || needs.contacts {
                 mj_comPos(m, d);
+            }
+            if needs.velocities {
                 mj_comVel(m, d);
             }
-        }
+            if needs.contacts {
+                mj_collision(m, d);
+            }
+        })
+        .inspect_err(|_| self.data.reset())
     }
 
     /// Length of the full integration state.

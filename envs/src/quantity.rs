@@ -1,11 +1,13 @@
 //! Points and named scalars of a simulated state: what observations, costs and success are made of.
 
 use crate::model::{Kind, find};
-use crate::native::Simulation;
+use crate::native::{Needs, Simulation};
+use crate::overlap::{Polygon, shared_area};
 use crate::task_file::{PointFile, QuantityFile};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::mujoco_c::mjtJoint;
 use mujoco_rs::prelude::MjModel;
+use mujoco_rs::wrappers::mj_model::MjtGeomBase;
 
 /// A point in the world, fixed or moving.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +96,7 @@ pub fn free_joint(model: &MjModel, body: usize) -> Option<usize> {
 }
 
 /// A scalar of the state.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Quantity {
     /// Distance along the axes that count.
     Distance(Point, Point, [bool; 3]),
@@ -110,6 +112,12 @@ pub enum Quantity {
     Tilt(usize),
     /// Difference of headings modulo a symmetry.
     YawDifference(Point, Point, f64),
+    /// Joint velocity, by address in qvel.
+    JointVelocity(usize),
+    /// Whether geoms of two sets touch; for each geom of the model, in which of them it is.
+    Contact(Vec<[bool; 2]>),
+    /// Share of the outline of one list of box geoms that lies inside another's, and the area of the first, m².
+    Overlap(Vec<usize>, Vec<usize>, f64),
 }
 
 impl Quantity {
@@ -141,31 +149,53 @@ impl Quantity {
             QuantityFile::YawDifference { of, to, symmetry } => {
                 Self::YawDifference(point(of)?, point(to)?, f64::from((*symmetry).max(1)))
             }
+            QuantityFile::JointVelocity { joint } => {
+                Self::JointVelocity(model.jnt_dofadr()[scalar_joint(model, joint)?] as usize)
+            }
+            QuantityFile::Contact { between, and } => {
+                let (a, b) = (geoms(model, between)?, geoms(model, and)?);
+                Self::Contact((0..model.geom_bodyid().len()).map(|g| [a.contains(&g), b.contains(&g)]).collect())
+            }
+            QuantityFile::Overlap { of, with } => {
+                let (a, b) = (boxes(model, of)?, boxes(model, with)?);
+                let area = a.iter().map(|g| model.geom_size()[*g]).map(|s| 4.0 * s[0] * s[1]).sum();
+                Self::Overlap(a, b, area)
+            }
+            QuantityFile::Count { .. }
+            | QuantityFile::Least { .. }
+            | QuantityFile::Greatest { .. }
+            | QuantityFile::Sum { .. } => {
+                return Err(InputError::unexpected(
+                    "kind",
+                    "a quantity read from the state",
+                    "one of other quantities",
+                ));
+            }
         })
     }
 
-    /// Whether it needs the velocities of bodies, which cost more to bring up to date than their positions.
-    pub fn needs_velocities(self) -> bool {
-        matches!(self, Self::Speed(_))
+    /// What it needs up to date besides positions: velocities of bodies and contacts cost more.
+    pub fn needs(&self) -> Needs {
+        Needs { velocities: matches!(self, Self::Speed(_)), contacts: matches!(self, Self::Contact(_)) }
     }
 
-    /// The value in the present state of `sim`, whose positions and velocities are up to date.
-    pub fn value(self, sim: &Simulation) -> f64 {
+    /// The value in the present state of `sim`, in which what it needs is up to date.
+    pub fn value(&self, sim: &Simulation) -> f64 {
         match self {
             Self::Distance(a, b, axes) => {
-                let d = relative(sim, a, Some(b));
+                let d = relative(sim, *a, Some(*b));
                 (0..3).filter(|i| axes[*i]).map(|i| d[i] * d[i]).sum::<f64>().sqrt()
             }
-            Self::Coordinate(p, axis, origin) => relative(sim, p, origin)[axis],
-            Self::JointPosition(address) => sim.data().qpos()[address],
+            Self::Coordinate(p, axis, origin) => relative(sim, *p, *origin)[*axis],
+            Self::JointPosition(address) => sim.data().qpos()[*address],
             // The first three velocities of a free joint are those of the body's origin in the world frame.
             Self::FreeSpeed(address) => {
-                sim.data().qvel()[address..address + 3].iter().map(|v| v * v).sum::<f64>().sqrt()
+                sim.data().qvel()[*address..*address + 3].iter().map(|v| v * v).sum::<f64>().sqrt()
             }
-            Self::Speed(body) => linear_speed(sim, body),
+            Self::Speed(body) => linear_speed(sim, *body),
             Self::Tilt(body) => {
                 // The world's vertical in the body's frame is the third row of its matrix.
-                let m = sim.data().xmat()[body];
+                let m = sim.data().xmat()[*body];
                 let most = m[6].abs().max(m[7].abs()).max(m[8].abs());
                 most.min(1.0).acos()
             }
@@ -174,8 +204,53 @@ impl Quantity {
                 let d = (a.yaw(sim) - b.yaw(sim)).rem_euclid(period);
                 d.min(period - d)
             }
+            Self::JointVelocity(address) => sim.data().qvel()[*address],
+            Self::Contact(sets) => {
+                let set = |geom: i32| usize::try_from(geom).ok().and_then(|g| sets.get(g)).copied().unwrap_or_default();
+                let touches = sim.data().contact().iter().any(|c| {
+                    let (a, b) = (set(c.geom[0]), set(c.geom[1]));
+                    c.dist <= 0.0 && ((a[0] && b[1]) || (a[1] && b[0]))
+                });
+                f64::from(u8::from(touches))
+            }
+            Self::Overlap(of, with, area) => shared_area(of.iter(), with.iter(), |g| outline(sim, *g)) / area,
         }
     }
+}
+
+/// A box geom seen from above.
+fn outline(sim: &Simulation, geom: usize) -> Polygon {
+    let (p, m) = (sim.data().geom_xpos()[geom], sim.data().geom_xmat()[geom]);
+    let size = sim.model().geom_size()[geom];
+    let length = m[0].hypot(m[3]).max(1e-9);
+    Polygon::rectangle([p[0], p[1]], [m[0] / length, m[3] / length], [size[0], size[1]])
+}
+
+/// The geoms of a list of `body:NAME` and `geom:NAME`.
+fn geoms(model: &MjModel, list: &[String]) -> Result<Vec<usize>> {
+    let mut all = Vec::new();
+    for text in list {
+        match text.split_once(':') {
+            Some(("geom", name)) => all.push(find(model, Kind::Geom, name)?),
+            Some(("body", name)) => all.extend(geoms_of_body(model, find(model, Kind::Body, name)?)),
+            _ => return Err(InputError::unexpected("contact", "body:NAME or geom:NAME", format!("`{text}`"))),
+        }
+    }
+    if all.is_empty() { Err(InputError::unexpected("contact", "at least one geom", "none")) } else { Ok(all) }
+}
+
+fn geoms_of_body(model: &MjModel, body: usize) -> impl Iterator<Item = usize> {
+    let owners = model.geom_bodyid().iter().enumerate();
+    owners.filter(move |(_, b)| usize::try_from(**b) == Ok(body)).map(|(g, _)| g)
+}
+
+fn boxes(model: &MjModel, body: &str) -> Result<Vec<usize>> {
+    let all = geoms_of_body(model, find(model, Kind::Body, body)?);
+    let boxes: Vec<usize> = all.filter(|g| model.geom_type()[*g] == MjtGeomBase::mjGEOM_BOX).collect();
+    if boxes.is_empty() {
+        return Err(InputError::unexpected(format!("body `{body}`"), "a body with box geoms", "none"));
+    }
+    Ok(boxes)
 }
 
 /// Linear speed of the body's origin, m/s, from MuJoCo's centre-of-mass based spatial velocity.

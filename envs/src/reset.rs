@@ -1,10 +1,10 @@
 //! Start states: a keyframe, noise on the arm, bodies placed at random without overlap.
 
-use crate::control::Control;
+use crate::control::{Control, driven_joint};
 use crate::model::{Kind, find};
-use crate::native::Simulation;
-use crate::quantity::free_joint;
-use crate::task_file::{PlaceFile, ResetFile};
+use crate::native::{Needs, Simulation};
+use crate::quantity::{free_joint, scalar_joint};
+use crate::task_file::{PlaceFile, ResetFile, ResetJointFile};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
 use rand::Rng;
@@ -12,13 +12,31 @@ use rand::Rng;
 /// Draws tried before a placement is taken as it is; at ±0.1 m and 6 cm a draw is free three times in four.
 const PLACEMENT_TRIES: usize = 1000;
 
+/// What moves a placed body.
+#[derive(Clone, Copy, Debug)]
+enum Moves {
+    /// Its free joint, by address in qpos.
+    Free(usize),
+    /// Its mocap pose, by index.
+    Mocap(usize),
+}
+
 #[derive(Clone, Debug)]
 struct Place {
-    qpos: usize,
+    moves: Moves,
     x: [f64; 2],
     y: [f64; 2],
     z: f64,
     yaw: [f64; 2],
+}
+
+/// A joint set at random.
+#[derive(Clone, Debug)]
+struct JointDraw {
+    qpos: usize,
+    /// The position actuator that drives it.
+    actuator: Option<usize>,
+    range: [f64; 2],
 }
 
 /// How an episode starts.
@@ -28,6 +46,7 @@ pub struct Reset {
     joint_noise: f64,
     min_distance: f64,
     places: Vec<Place>,
+    joints: Vec<JointDraw>,
 }
 
 impl Reset {
@@ -48,13 +67,17 @@ impl Reset {
             joint_noise: file.joint_noise,
             min_distance: file.min_distance,
             places: places.collect::<Result<_>>()?,
+            joints: file.joint.iter().map(|j| joint_draw(j, model)).collect::<Result<_>>()?,
         })
     }
 
     fn place(file: &PlaceFile, model: &MjModel) -> Result<Place> {
         let body = find(model, Kind::Body, &file.body)?;
-        let joint = free_joint(model, body);
-        let joint = joint.ok_or_else(|| InputError::unexpected("body", "a body with a free joint", "one without"))?;
+        let moves = match (free_joint(model, body), usize::try_from(model.body_mocapid()[body])) {
+            (Some(joint), _) => Moves::Free(model.jnt_qposadr()[joint] as usize),
+            (None, Ok(index)) => Moves::Mocap(index),
+            _ => return Err(InputError::unexpected("body", "a body with a free joint, or a mocap body", "neither")),
+        };
         let limits =
             [("x", file.x, 10.0, "m"), ("y", file.y, 10.0, "m"), ("yaw", file.yaw, std::f64::consts::TAU, "rad")];
         for (key, [low, high], most, unit) in limits {
@@ -62,7 +85,7 @@ impl Reset {
             check_range(key, high, low, most, unit)?;
         }
         check_range("z", file.z, -10.0, 10.0, "m")?;
-        Ok(Place { qpos: model.jnt_qposadr()[joint] as usize, x: file.x, y: file.y, z: file.z, yaw: file.yaw })
+        Ok(Place { moves, x: file.x, y: file.y, z: file.z, yaw: file.yaw })
     }
 
     /// The keyframe that episodes start from.
@@ -71,7 +94,15 @@ impl Reset {
     }
 
     /// Puts `sim` into a start state drawn from `rng`.
-    pub fn apply(&self, sim: &mut Simulation, control: &Control, rng: &mut impl Rng) {
+    ///
+    /// # Errors
+    /// MuJoCo's own error in the start state.
+    pub fn apply(
+        &self,
+        sim: &mut Simulation,
+        control: &Control,
+        rng: &mut impl Rng,
+    ) -> std::result::Result<(), String> {
         sim.reset(self.keyframe);
         if self.joint_noise > 0.0 {
             for (qpos, actuator) in control.noisy_joints(sim.model()) {
@@ -88,16 +119,46 @@ impl Reset {
             }
         }
         for (place, [x, y, yaw]) in self.places.iter().zip(&poses) {
-            let pose = [*x, *y, place.z, (yaw / 2.0).cos(), 0.0, 0.0, (yaw / 2.0).sin()];
-            sim.data_mut().qpos_mut()[place.qpos..place.qpos + 7].copy_from_slice(&pose);
+            let (position, turn) = ([*x, *y, place.z], [(yaw / 2.0).cos(), 0.0, 0.0, (yaw / 2.0).sin()]);
+            match place.moves {
+                Moves::Free(qpos) => {
+                    sim.data_mut().qpos_mut()[qpos..qpos + 3].copy_from_slice(&position);
+                    sim.data_mut().qpos_mut()[qpos + 3..qpos + 7].copy_from_slice(&turn);
+                }
+                Moves::Mocap(index) => {
+                    sim.data_mut().mocap_pos_mut()[index] = position;
+                    sim.data_mut().mocap_quat_mut()[index] = turn;
+                }
+            }
         }
-        sim.refresh(true);
+        for joint in &self.joints {
+            let value = draw(rng, joint.range);
+            sim.data_mut().qpos_mut()[joint.qpos] = value;
+            if let Some(actuator) = joint.actuator {
+                sim.data_mut().ctrl_mut()[actuator] = value;
+            }
+        }
+        sim.refresh(Needs::ALL)
     }
 
     fn free(&self, poses: &[[f64; 3]]) -> bool {
         let near = |a: &[f64; 3], b: &[f64; 3]| (a[0] - b[0]).hypot(a[1] - b[1]) < self.min_distance;
         (0..poses.len()).all(|i| (0..i).all(|j| !near(&poses[i], &poses[j])))
     }
+}
+
+fn joint_draw(file: &ResetJointFile, model: &MjModel) -> Result<JointDraw> {
+    let place = |e: InputError| e.in_file(format!("reset.joint `{}`", file.joint));
+    let joint = scalar_joint(model, &file.joint).map_err(place)?;
+    let [low, high] = file.range;
+    check_range("range", low, -100.0, 100.0, "rad or m").map_err(place)?;
+    check_range("range", high, low, 100.0, "rad or m").map_err(place)?;
+    let actuator = (0..model.actuator_trnid().len()).find(|a| {
+        // A position servo has a constant gain and pulls back by the position.
+        let position = model.actuator_biasprm()[*a][1] < 0.0;
+        position && driven_joint(model, *a) == Some(joint)
+    });
+    Ok(JointDraw { qpos: model.jnt_qposadr()[joint] as usize, actuator, range: file.range })
 }
 
 fn draw(rng: &mut impl Rng, [low, high]: [f64; 2]) -> f64 {

@@ -5,11 +5,12 @@
 //! `running` and `terminal` weights.
 //!
 //! Every rollout starts by restoring the full integration state, so its result does not depend on what its worker
-//! did before, nor on the number of threads. A rollout that diverges is scored as failed (infinite cost).
+//! did before, nor on the number of threads. A rollout that diverges is scored as failed (infinite cost); one that
+//! loses the task ends there, and each step left costs `failure.cost`.
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::native::Simulation;
+use crate::native::{Needs, Simulation};
 use crate::task::Task;
 use imle_configs::score::Score;
 use rayon::prelude::*;
@@ -26,7 +27,7 @@ pub struct RolloutEngine {
     task: Arc<Task>,
     workers: Vec<Mutex<Worker>>,
     state_size: usize,
-    velocities: bool,
+    needs: Needs,
 }
 
 impl RolloutEngine {
@@ -41,8 +42,8 @@ impl RolloutEngine {
         };
         let workers = (0..threads.max(1)).map(|_| worker().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
         let state_size = workers[0].lock().unwrap_or_else(PoisonError::into_inner).sim.state_size();
-        let velocities = task.quantities().need_velocities();
-        Ok(Self { task, workers, state_size, velocities })
+        let needs = task.quantities().needs();
+        Ok(Self { task, workers, state_size, needs })
     }
 
     /// Length of one state.
@@ -113,8 +114,17 @@ impl RolloutEngine {
             if worker.control.execute(&mut worker.sim, action, substeps).is_err() {
                 return score;
             }
-            worker.sim.refresh(self.velocities);
+            if worker.sim.refresh(self.needs).is_err() {
+                return score;
+            }
             self.task.quantities().evaluate(&worker.sim, &mut worker.values);
+            if self.task.lost(&worker.values) {
+                // Nothing that follows matters: every step left costs the same.
+                last = self.task.failure_cost();
+                sum += (steps - t) as f64 * last;
+                executed_sum += executed.saturating_sub(t) as f64 * last;
+                break;
+            }
             last = self.task.cost().value(&worker.values);
             sum += last;
             if t < executed {
@@ -148,7 +158,7 @@ mod tests {
         let mut world = World::new(task.clone()).unwrap();
         let (mut states, mut chunks) = (Vec::new(), Vec::new());
         for episode in 0..2 {
-            world.reset(1, Purpose::Reset, episode);
+            world.reset(1, Purpose::Reset, episode).unwrap();
             let mut state = vec![0.0; world.state_size()];
             world.get_state(&mut state).unwrap();
             states.extend(state);

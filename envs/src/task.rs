@@ -1,15 +1,16 @@
 //! A task: a model and a task file, resolved against each other, shared by all worlds and workers.
 
 use crate::control::Control;
-use crate::cost::{Comparison, Cost, Quantities};
+use crate::cost::Cost;
 use crate::error::Result;
 use crate::expert::{self, ExpertKind};
+use crate::mismatch::Mismatch;
 use crate::model::{self, Source};
-use crate::native::Simulation;
+use crate::native::{Needs, Simulation};
 use crate::observation::Observation;
-use crate::quantity::Quantity;
+use crate::quantities::{Comparison, Quantities};
 use crate::reset::Reset;
-use crate::task_file::{ActionFile, RenderFile, TaskFile};
+use crate::task_file::{ActionFile, FailureFile, RenderFile, TaskFile};
 use imle_configs::spec::Spec;
 use imle_configs::{Error as InputError, embedded, error::nearest, files};
 use mujoco_rs::prelude::MjModel;
@@ -33,6 +34,9 @@ pub struct Task {
     cost: Cost,
     success: Vec<Comparison>,
     hold_steps: usize,
+    failure: Vec<Comparison>,
+    failure_cost: f64,
+    mismatch: Option<Mismatch>,
     expert: Option<ExpertKind>,
     render: RenderFile,
 }
@@ -122,27 +126,19 @@ impl Task {
         let reset = Reset::resolve(&file.reset, &model)?;
         let mut rest = Simulation::new(model.clone()).map_err(crate::Error::Simulation)?;
         rest.reset(reset.keyframe());
-        rest.refresh(true);
+        rest.refresh(Needs::ALL).map_err(crate::Error::Simulation)?;
         let control = Control::resolve(&file.action, &rest, period)?;
         let observation = Observation::resolve(&file.observation, &model)?;
-        let named = file.quantities.iter().map(|(name, q)| {
-            Quantity::resolve(q, &model).map(|q| (name.clone(), q)).map_err(|e| e.in_file(format!("quantities.{name}")))
-        });
-        let quantities = Quantities::new(named.collect::<imle_configs::Result<_>>()?);
+        let quantities = Quantities::resolve(&file.quantities, &model)?;
         let cost = Cost::resolve(&file.cost, &quantities)?;
-        let success = file
-            .success
-            .when
-            .iter()
-            .map(|t| Comparison::parse(t, &quantities))
-            .collect::<imle_configs::Result<Vec<_>>>();
-        let success = success.map_err(|e| e.in_file("success.when"))?;
+        let success = Comparison::parse_all(&file.success.when, &quantities).map_err(|e| e.in_file("success.when"))?;
         if success.is_empty() {
             return Err(InputError::unexpected("success.when", "at least one comparison", "none").into());
         }
         if !(0.0..=60.0).contains(&file.success.hold) {
             return Err(InputError::unexpected("success.hold", "0 to 60 s", file.success.hold).into());
         }
+        let (failure, failure_cost) = failure(file.failure.as_ref(), &quantities)?;
         if let Some(camera) = &file.render.camera {
             model::find(&model, model::Kind::Camera, camera).map_err(|e| e.in_file("render.camera"))?;
         }
@@ -167,9 +163,29 @@ impl Task {
             cost,
             success,
             hold_steps: (file.success.hold * file.control_rate).round() as usize,
+            failure,
+            failure_cost,
+            mismatch: None,
             expert: file.expert.as_deref().map(expert::find).transpose()?,
             render: file.render.clone(),
         })
+    }
+
+    /// The same task with a world that differs from the planner's model as `mismatch` says.
+    ///
+    /// # Errors
+    /// If MuJoCo cannot copy the model.
+    pub fn with_mismatch(mut self, mismatch: Mismatch) -> Result<Self> {
+        let mut world = (*self.model).clone();
+        mismatch.apply(&mut world).map_err(crate::Error::Simulation)?;
+        self.model = Arc::new(world);
+        self.mismatch = Some(mismatch);
+        Ok(self)
+    }
+
+    /// How the world differs from the planner's model, if it does.
+    pub fn mismatch(&self) -> Option<&Mismatch> {
+        self.mismatch.as_ref()
     }
 
     /// Names, sizes and rate that checkpoints and datasets must agree with.
@@ -237,6 +253,16 @@ impl Task {
         self.success.iter().all(|c| c.holds(values))
     }
 
+    /// Whether the evaluated quantities are those of a lost state: the episode is over.
+    pub fn lost(&self, values: &[f64]) -> bool {
+        self.failure.iter().any(|c| c.holds(values))
+    }
+
+    /// Cost of a control step of a rollout once it is lost.
+    pub fn failure_cost(&self) -> f64 {
+        self.failure_cost
+    }
+
     /// Control steps that a solved state must last.
     pub fn hold_steps(&self) -> usize {
         self.hold_steps
@@ -251,6 +277,19 @@ impl Task {
     pub fn render(&self) -> &RenderFile {
         &self.render
     }
+}
+
+/// When the task is lost, and what that costs.
+fn failure(file: Option<&FailureFile>, quantities: &Quantities) -> Result<(Vec<Comparison>, f64)> {
+    let Some(file) = file else { return Ok((Vec::new(), 0.0)) };
+    let when = Comparison::parse_all(&file.when, quantities).map_err(|e| e.in_file("failure.when"))?;
+    if when.is_empty() {
+        return Err(InputError::unexpected("failure.when", "at least one comparison", "none").into());
+    }
+    if !(file.cost > 0.0 && file.cost.is_finite()) {
+        return Err(InputError::unexpected("failure.cost", "a positive number", file.cost).into());
+    }
+    Ok((when, file.cost))
 }
 
 fn substeps(period: f64, timestep: f64, what: &str) -> Result<usize> {

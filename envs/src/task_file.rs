@@ -36,6 +36,9 @@ pub struct TaskFile {
     pub cost: CostFile,
     /// When the task is done.
     pub success: SuccessFile,
+    /// When the task is lost, if it can be.
+    #[serde(default)]
+    pub failure: Option<FailureFile>,
     /// Name of the scripted expert, if there is one.
     #[serde(default)]
     pub expert: Option<String>,
@@ -70,10 +73,13 @@ pub enum ActionFile {
         gripper: Option<String>,
         /// What of the orientation is commanded.
         orientation: OrientationFile,
-        /// Lowest commanded position, world frame, m.
-        low: [f64; 3],
-        /// Highest commanded position, world frame, m.
-        high: [f64; 3],
+        /// Lowest commanded position, world frame, m: x, y, z, or x, y with a `height`.
+        low: Vec<f64>,
+        /// Highest commanded position, as `low`.
+        high: Vec<f64>,
+        /// Height at which the site is held, world frame, m; then only x and y are commanded.
+        #[serde(default)]
+        height: Option<f64>,
         /// Fastest commanded motion of each joint, rad/s.
         max_joint_speed: Vec<f64>,
     },
@@ -167,8 +173,20 @@ pub struct ResetFile {
     pub joint_noise: f64,
     /// Least distance between the centres of placed bodies, m.
     pub min_distance: f64,
-    /// Bodies placed at random; each needs a free joint.
+    /// Bodies placed at random; each needs a free joint or is a mocap body.
     pub place: Vec<PlaceFile>,
+    /// Joints set at random.
+    pub joint: Vec<ResetJointFile>,
+}
+
+/// One `[[reset.joint]]`: a hinge or slide joint set at random; a position actuator that drives it follows.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResetJointFile {
+    /// The joint.
+    pub joint: String,
+    /// Range of its position, rad or m.
+    pub range: [f64; 2],
 }
 
 /// One `[[reset.place]]`
@@ -235,6 +253,52 @@ pub enum QuantityFile {
         /// Order of rotational symmetry.
         #[serde(default = "one")]
         symmetry: u32,
+    },
+    /// Velocity of a hinge or slide joint, rad/s or m/s.
+    JointVelocity {
+        /// The joint.
+        joint: String,
+    },
+    /// 1 while any geom of `between` touches any geom of `and`, else 0.
+    Contact {
+        /// `body:NAME` (all its geoms) or `geom:NAME`.
+        between: Vec<String>,
+        /// The same.
+        and: Vec<String>,
+    },
+    /// How much of a body's outline, seen from above, lies inside another's: 0 to 1. The outlines are the unions of
+    /// the bodies' box geoms, whose vertical edges are taken to be vertical.
+    Overlap {
+        /// The body that is to lie inside.
+        of: String,
+        /// The body whose outline it is compared with.
+        with: String,
+    },
+    /// Number of comparisons of other quantities that hold.
+    Count {
+        /// The comparisons.
+        of: Vec<String>,
+    },
+    /// Least of other quantities.
+    Least {
+        /// Their names.
+        of: Vec<String>,
+        /// As many comparisons: a quantity whose comparison holds is left out.
+        #[serde(default)]
+        except: Vec<String>,
+        /// The value if all are left out.
+        #[serde(default)]
+        otherwise: f64,
+    },
+    /// Greatest of other quantities.
+    Greatest {
+        /// Their names.
+        of: Vec<String>,
+    },
+    /// Sum of other quantities.
+    Sum {
+        /// Their names.
+        of: Vec<String>,
     },
 }
 
@@ -313,6 +377,16 @@ pub struct SuccessFile {
     /// For how long, s.
     #[serde(default)]
     pub hold: f64,
+}
+
+/// `[failure]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailureFile {
+    /// Comparisons of which one is enough: the episode is over, and not solved.
+    pub when: Vec<String>,
+    /// Cost of every control step of a rollout from then on; above that of any other state.
+    pub cost: f64,
 }
 
 /// `[render]`

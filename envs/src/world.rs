@@ -3,8 +3,10 @@
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::native::Simulation;
+use crate::perception::Perception;
 use crate::task::Task;
 use imle_configs::seed::{Purpose, stream};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A task in motion.
@@ -17,6 +19,11 @@ pub struct World {
     solved_for: usize,
     steps: usize,
     failed: Option<String>,
+    lost: bool,
+    /// In a world whose sensors err, what they tell.
+    perception: Option<Perception>,
+    /// Actions on their way, in a world that acts late.
+    late: VecDeque<Vec<f32>>,
 }
 
 impl World {
@@ -28,17 +35,47 @@ impl World {
         let sim = Simulation::new(task.model().clone()).map_err(Error::Simulation)?;
         let control = task.control().clone();
         let values = vec![0.0; task.quantities().len()];
-        Ok(Self { task, sim, control, values, solved_for: 0, steps: 0, failed: None })
+        let noisy = task.mismatch().filter(|m| m.is_noisy());
+        let perception = noisy.map(|m| Perception::new(&task, m)).transpose()?;
+        let (solved_for, steps, failed, lost, late) = (0, 0, None, false, VecDeque::new());
+        Ok(Self { task, sim, control, values, solved_for, steps, failed, lost, perception, late })
     }
 
     /// Starts episode `index` of the stream (`seed`, `purpose`): the same start state for the same three.
-    pub fn reset(&mut self, seed: u64, purpose: Purpose, index: u64) {
-        let mut rng = stream(seed, purpose, index, 0, 0);
-        self.task.reset().apply(&mut self.sim, &self.control, &mut rng);
-        self.steps = 0;
-        self.solved_for = 0;
-        self.failed = None;
-        self.evaluate();
+    ///
+    /// # Errors
+    /// If MuJoCo gives up on the start state.
+    pub fn reset(&mut self, seed: u64, purpose: Purpose, index: u64) -> Result<()> {
+        self.reset_draw(seed, purpose, index, 0)
+    }
+
+    /// As [`World::reset`], with the `draw`th start state of that episode.
+    pub(crate) fn reset_draw(&mut self, seed: u64, purpose: Purpose, index: u64, draw: u64) -> Result<()> {
+        let mut rng = stream(seed, purpose, index, draw, 0);
+        self.task.reset().apply(&mut self.sim, &self.control, &mut rng).map_err(Error::Simulation)?;
+        self.begin(seed, index)
+    }
+
+    /// Starts an episode in a state that was recorded.
+    ///
+    /// # Errors
+    /// If `state` has the wrong size.
+    pub fn start_in(&mut self, state: &[f64], seed: u64, index: u64) -> Result<()> {
+        self.sim.set_state(state).map_err(Error::Simulation)?;
+        self.begin(seed, index)
+    }
+
+    fn begin(&mut self, seed: u64, index: u64) -> Result<()> {
+        (self.steps, self.solved_for, self.failed, self.lost) = (0, 0, None, false);
+        self.late.clear();
+        let mut held = vec![0.0; self.task.spec().action.size()];
+        self.control.hold(&self.sim, &mut held);
+        let delay = self.task.mismatch().map_or(0, |m| m.delay);
+        self.late.extend(std::iter::repeat_n(held, delay));
+        if let Some(perception) = &mut self.perception {
+            perception.begin(seed, index);
+        }
+        self.refresh().map_err(Error::Simulation)
     }
 
     /// Executes `action` (action size values) for one control step. A failed simulation stays failed until reset.
@@ -47,9 +84,18 @@ impl World {
             return;
         }
         self.steps += 1;
-        match self.control.execute(&mut self.sim, action, self.task.substeps()) {
+        let done = match self.late.pop_front() {
+            None => self.control.execute(&mut self.sim, action, self.task.substeps()),
+            Some(mut earlier) => {
+                let done = self.control.execute(&mut self.sim, &earlier, self.task.substeps());
+                earlier.copy_from_slice(action);
+                self.late.push_back(earlier);
+                done
+            }
+        };
+        match done.and_then(|()| self.refresh()) {
             Ok(()) => {
-                self.refresh();
+                self.lost |= self.task.lost(&self.values);
                 self.solved_for = if self.task.solved(&self.values) { self.solved_for + 1 } else { 0 };
             }
             Err(reason) => {
@@ -59,18 +105,31 @@ impl World {
         }
     }
 
-    fn refresh(&mut self) {
-        self.sim.refresh(self.task.quantities().need_velocities());
-        self.evaluate();
+    fn refresh(&mut self) -> std::result::Result<(), String> {
+        self.sim.refresh(self.task.quantities().needs())?;
+        self.task.quantities().evaluate(&self.sim, &mut self.values);
+        match &mut self.perception {
+            Some(perception) => perception.look(&self.sim, self.steps),
+            None => Ok(()),
+        }
     }
 
-    fn evaluate(&mut self) {
-        self.task.quantities().evaluate(&self.sim, &mut self.values);
+    /// The simulation as it is perceived: the true one, unless the world's sensors err.
+    fn perceived(&self) -> &Simulation {
+        self.perception.as_ref().map_or(&self.sim, Perception::simulation)
     }
 
     /// Writes the observation (observation size values).
     pub fn observe(&self, out: &mut [f32]) {
-        self.task.observation().write(&self.sim, out);
+        self.task.observation().write(self.perceived(), out);
+    }
+
+    /// Copies the full integration state as it is perceived: what a planner starts from.
+    ///
+    /// # Errors
+    /// If `out` has the wrong size.
+    pub fn perceived_state(&self, out: &mut [f64]) -> Result<()> {
+        self.perceived().get_state(out).map_err(Error::Simulation)
     }
 
     /// Writes the action that holds the present pose (action size values).
@@ -80,7 +139,7 @@ impl World {
 
     /// Whether the solved state has lasted as long as the task asks.
     pub fn success(&self) -> bool {
-        self.solved_for > 0 && self.solved_for >= self.task.hold_steps()
+        !self.lost && self.solved_for > 0 && self.solved_for >= self.task.hold_steps()
     }
 
     /// Why the simulation failed, if it did.
@@ -88,9 +147,14 @@ impl World {
         self.failed.as_deref()
     }
 
+    /// Whether the task has been lost in this episode, as its file's `failure` says.
+    pub fn lost(&self) -> bool {
+        self.lost
+    }
+
     /// Cost of the present state.
     pub fn cost(&self) -> f64 {
-        self.task.cost().value(&self.values)
+        if self.lost { self.task.failure_cost() } else { self.task.cost().value(&self.values) }
     }
 
     /// Values of the task's quantities, in the order of their names.
@@ -103,9 +167,9 @@ impl World {
         self.steps
     }
 
-    /// Whether the episode is over: solved, failed, or out of steps.
+    /// Whether the episode is over: solved, lost, failed, or out of steps.
     pub fn done(&self) -> bool {
-        self.success() || self.failed.is_some() || self.steps >= self.task.max_steps()
+        self.success() || self.lost || self.failed.is_some() || self.steps >= self.task.max_steps()
     }
 
     /// The task.
@@ -130,8 +194,7 @@ impl World {
     /// If `state` has the wrong size.
     pub fn set_state(&mut self, state: &[f64]) -> Result<()> {
         self.sim.set_state(state).map_err(Error::Simulation)?;
-        self.refresh();
-        Ok(())
+        self.refresh().map_err(Error::Simulation)
     }
 
     /// Copies the full integration state.

@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::warm;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
+use imle_envs::drive::{Drive, DriveMeter};
 use imle_envs::expert::ModeLabeller;
+use imle_envs::forced::reset_in_mode;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use rayon::prelude::*;
@@ -29,6 +31,8 @@ pub struct Settings {
     pub purpose: Purpose,
     /// Index of the first episode.
     pub first: u64,
+    /// Mode that the start states force (an index of the expert's), if any.
+    pub mode: Option<usize>,
     /// Most episodes in lock-step.
     pub lockstep: usize,
     /// T_obs, T_pred, T_act.
@@ -59,12 +63,16 @@ pub struct EpisodeResult {
     pub success: bool,
     /// Why the simulation failed, if it did.
     pub failure: Option<String>,
+    /// Whether the task was lost, as its file's `failure` says.
+    pub lost: bool,
     /// Control steps.
     pub steps: usize,
     /// The mode shown, if it shows one.
     pub mode: Option<&'static str>,
     /// Mean cost over the control steps.
     pub mean_cost: f64,
+    /// How hard the robot was driven.
+    pub drive: Drive,
     /// The decisions, in order.
     pub decisions: Vec<Record>,
     /// Full states before each control step and at the end, if the episode was recorded.
@@ -102,6 +110,7 @@ impl Progress for () {
 struct Slot {
     world: World,
     labeller: Option<Box<dyn ModeLabeller>>,
+    meter: DriveMeter,
     /// (T_obs, O), oldest first.
     history: Vec<f32>,
     /// (T_pred, A)
@@ -116,7 +125,12 @@ impl Slot {
     fn start(task: &Arc<Task>, settings: &Settings, offset: usize) -> Result<Self> {
         let mut world = World::new(task.clone())?;
         let episode = settings.first + offset as u64;
-        world.reset(settings.seed, settings.purpose, episode);
+        match (settings.mode, task.expert()) {
+            (Some(mode), Some(expert)) => {
+                reset_in_mode(&mut world, expert, mode, (settings.seed, settings.purpose, episode))?;
+            }
+            _ => world.reset(settings.seed, settings.purpose, episode)?,
+        }
         let (o, a) = (task.spec().observation.size(), task.spec().action.size());
         let mut first = vec![0.0; o];
         world.observe(&mut first);
@@ -126,9 +140,11 @@ impl Slot {
             episode,
             success: false,
             failure: None,
+            lost: false,
             steps: 0,
             mode: None,
             mean_cost: 0.0,
+            drive: Drive::default(),
             decisions: Vec::new(),
             states: Vec::new(),
             observations: Vec::new(),
@@ -137,6 +153,7 @@ impl Slot {
         Ok(Self {
             world,
             labeller: task.expert().map(|e| e.labeller()),
+            meter: DriveMeter::new(task),
             history: first.repeat(settings.horizons.observation),
             plan: hold.repeat(settings.horizons.prediction),
             cost_sum: 0.0,
@@ -177,6 +194,7 @@ impl Slot {
                 if let Some(labeller) = &mut self.labeller {
                     labeller.observe(&self.world);
                 }
+                self.meter.observe(self.world.simulation());
                 sum += self.world.cost();
             }
             steps += 1;
@@ -198,14 +216,19 @@ impl Slot {
         let switched = !first && shared > 0 && warm::distance(plan, warm, shared, low, high) > SWITCH_DISTANCE;
         self.result.decisions.push(Record { decision, realised: 0.0, switched });
         self.plan.copy_from_slice(plan);
+        self.meter.boundary();
     }
 
     fn finish(mut self) -> EpisodeResult {
         self.result.success = self.world.success();
         self.result.failure = self.world.failure().map(str::to_string);
+        self.result.lost = self.world.lost();
+        self.result.drive = self.meter.drive();
         self.result.steps = self.world.steps();
         self.result.mean_cost = self.cost_sum / self.world.steps().max(1) as f64;
-        self.result.mode = self.labeller.as_ref().and_then(|l| l.label());
+        let modes = self.world.task().expert().map(|e| e.modes()).unwrap_or_default();
+        let shown = self.labeller.as_ref().and_then(|l| l.label());
+        self.result.mode = shown.and_then(|m| modes.get(m)).copied();
         self.result
     }
 }
@@ -264,7 +287,7 @@ fn decide_all(
         observations.extend_from_slice(&slot.history);
         let at = states.len();
         states.resize(at + slot.world.state_size(), 0.0);
-        slot.world.get_state(&mut states[at..])?;
+        slot.world.perceived_state(&mut states[at..])?;
         let action = slot.world.task().spec().action.size();
         let shift = if slot.result.decisions.is_empty() { 0 } else { settings.horizons.action };
         warm::shift(&slot.plan, shift, action, &mut warm[i * chunk..][..chunk]);

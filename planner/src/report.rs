@@ -54,11 +54,23 @@ pub struct Report {
     pub modes: BTreeMap<&'static str, (usize, usize)>,
     /// Episodes whose simulation failed.
     pub failed_episodes: usize,
+    /// Episodes that the task's own `failure` ended.
+    pub lost_episodes: usize,
+    /// Mean time of solved episodes, s; nothing if none was.
+    pub time_to_success_s: Option<f64>,
+    /// Greatest joint speed of any episode, as a share of the joint's limit.
+    pub peak_velocity: f64,
+    /// Greatest actuator force of any episode, as a share of its limit.
+    pub peak_torque: f64,
+    /// Root mean square jerk of the joints where chunks meet, mean over episodes, rad/s³ (m/s³ for slides).
+    pub boundary_jerk: f64,
+    /// The same inside chunks.
+    pub inner_jerk: f64,
 }
 
 impl Report {
-    /// Summarises `outcome`.
-    pub fn new(outcome: &Outcome) -> Self {
+    /// Summarises `outcome`; `control_rate` in Hz.
+    pub fn new(outcome: &Outcome, control_rate: f64) -> Self {
         let all = &outcome.episodes;
         let n = all.len();
         let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { sum / count as f64 };
@@ -102,6 +114,12 @@ impl Report {
             mode_switches: mean(records().filter(|r| r.switched).count() as f64, n),
             modes,
             failed_episodes: all.iter().filter(|e| e.failure.is_some()).count(),
+            lost_episodes: all.iter().filter(|e| e.lost).count(),
+            time_to_success_s: (solved > 0).then(|| steps as f64 / solved as f64 / control_rate),
+            peak_velocity: all.iter().map(|e| e.drive.peak_velocity).fold(0.0, f64::max),
+            peak_torque: all.iter().map(|e| e.drive.peak_torque).fold(0.0, f64::max),
+            boundary_jerk: mean(all.iter().map(|e| e.drive.boundary_jerk).sum(), n),
+            inner_jerk: mean(all.iter().map(|e| e.drive.inner_jerk).sum(), n),
         }
     }
 }

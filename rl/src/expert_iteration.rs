@@ -396,6 +396,7 @@ impl<'a> ExpertIteration<'a> {
             lockstep: self.settings.lockstep,
             horizons,
             record: 0,
+            mode: None,
             keep_actions: true,
         };
         let outcome = evaluate(
@@ -405,7 +406,7 @@ impl<'a> ExpertIteration<'a> {
             &self.pool,
             &mut Phase { observer, round, name: "collect" },
         )?;
-        let report = Report::new(&outcome);
+        let report = Report::new(&outcome, self.run.task.spec().control_rate);
         let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
         let states = keep_successful(recorder.lessons, &succeeded);
         if states.is_empty() {
@@ -489,6 +490,7 @@ impl<'a> ExpertIteration<'a> {
             lockstep: self.settings.lockstep,
             horizons,
             record: 0,
+            mode: None,
             keep_actions: false,
         };
         let outcome = evaluate(
@@ -498,7 +500,7 @@ impl<'a> ExpertIteration<'a> {
             &self.pool,
             &mut Phase { observer, round, name: "evaluate" },
         )?;
-        let report = Report::new(&outcome);
+        let report = Report::new(&outcome, self.run.task.spec().control_rate);
         Ok(Round { round, success_rate: report.success_rate, success_ci95: report.success_ci95, ..self.last() })
     }
 

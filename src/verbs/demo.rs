@@ -22,7 +22,8 @@ const MOST_FAILURES: usize = 50;
 pub fn run(args: &DemoArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
-    let task = load::task(&args.task)?;
+    let task = load::task_in(&args.task, &args.world)?;
+    let mode = load::mode(args.mode.as_deref(), &task)?;
     if args.out.exists() {
         return Err(InputError::Exists { path: args.out.clone() }.into());
     }
@@ -33,12 +34,13 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let (mut episodes, mut failed, mut next): (Vec<Episode>, Vec<u64>, u64) = (Vec::new(), Vec::new(), 0);
     while episodes.len() < wanted {
         let wave = pool.install(|| {
-            (next..next + WAVE).into_par_iter().map(|i| demonstrate(&task, args.seed, i)).collect::<Vec<_>>()
+            (next..next + WAVE).into_par_iter().map(|i| demonstrate(&task, mode, args.seed, i)).collect::<Vec<_>>()
         });
         next += WAVE;
         for episode in wave {
             let episode = episode?;
-            match (episode.success, episodes.len() < wanted) {
+            let asked = args.mode.as_ref().is_none_or(|m| *m == episode.mode);
+            match (episode.success && asked, episodes.len() < wanted) {
                 (true, true) => episodes.push(episode),
                 (false, true) => failed.push(episode.index),
                 _ => {}

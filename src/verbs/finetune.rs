@@ -28,7 +28,7 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
     let (Some(task), Some(out)) = (&args.task, &args.out) else {
         return Err(Failure::Input("--task and --out are needed".into()));
     };
-    let task = load::task(task)?;
+    let task = load::task_in(task, &args.world)?;
     let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
     let device = load::device(args.device)?;
     let demonstrations = match &args.data {

@@ -47,7 +47,7 @@ fn layout(output: Output, what: &str, layout: &Layout) {
 fn task(output: Output, name: &str) -> Result<()> {
     let task: std::sync::Arc<Task> = load::task(name)?;
     let mut world = World::new(task.clone())?;
-    world.reset(0, imle_configs::seed::Purpose::Reset, 0);
+    world.reset(0, imle_configs::seed::Purpose::Reset, 0)?;
     let spec = task.spec();
     let model = task.model().ffi();
     output.say(format!("task {}: {}", spec.task, task.description()));

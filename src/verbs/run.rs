@@ -36,7 +36,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
     check(&args.controller)?;
-    let task = load::task(&args.task)?;
+    let task = load::task_in(&args.task, &args.world)?;
+    let mode = load::mode(args.mode.as_deref(), &task)?;
     let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
     let device = load::device(args.device)?;
     let threads = args.common.threads();
@@ -54,13 +55,14 @@ pub fn run(args: &RunArgs) -> Result<()> {
         lockstep: args.lockstep as usize,
         horizons: checkpoint.config().horizons,
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
+        mode,
         keep_actions: false,
     };
     let mut watch = Watch { progress: output.progress(settings.episodes as u64, "run") };
     let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);
     watch.progress.finish();
     let outcome = outcome?;
-    let report = Report::new(&outcome);
+    let report = Report::new(&outcome, task.spec().control_rate);
     summarise(output, args, &report);
     if let Some(path) = &args.video {
         match film(&task, &outcome, path) {
@@ -74,6 +76,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     result.insert("planner".into(), args.controller.planner.clone().into());
     result.insert("candidates".into(), args.controller.candidates.into());
     result.insert("seed".into(), args.seed.into());
+    result.insert("mismatch".into(), args.world.mismatch.clone().into());
+    result.insert("mode".into(), args.mode.clone().into());
     result.insert("wall_s".into(), begun.elapsed().as_secs_f64().into());
     let result = serde_json::Value::Object(result);
     if let Some(out) = &args.out {
@@ -170,6 +174,13 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
             report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
         output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
     }
+    output.say(format!(
+        "peak joint speed {} and force {} of the limits; jerk {:.0} where chunks meet, {:.0} inside (rad/s³)",
+        percent(report.peak_velocity),
+        percent(report.peak_torque),
+        report.boundary_jerk,
+        report.inner_jerk
+    ));
     let modes: Vec<String> = report.modes.iter().map(|(mode, (n, solved))| format!("{mode} {solved}/{n}")).collect();
     output.say(format!(
         "modes (solved/shown): {}; {:.2} mode switches an episode",
@@ -213,7 +224,7 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
         "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
         "candidates": args.controller.candidates, "noise": args.controller.noise,
-        "consistency": args.controller.consistency, "resample_every": args.controller.resample_every,
+        "mode": args.mode, "mismatch": args.world.mismatch, "consistency": args.controller.consistency, "resample_every": args.controller.resample_every,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     });
     files::write_text(&out.join("config.json"), &json(&config)?)?;
@@ -221,7 +232,9 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
     let episode = |e: &EpisodeResult| {
         json!({
             "episode": e.episode, "success": e.success, "failure": e.failure, "steps": e.steps, "mode": e.mode,
-            "mean_cost": e.mean_cost, "decisions": e.decisions.len(),
+            "lost": e.lost, "mean_cost": e.mean_cost, "peak_velocity": e.drive.peak_velocity,
+            "peak_torque": e.drive.peak_torque, "boundary_jerk": e.drive.boundary_jerk,
+            "inner_jerk": e.drive.inner_jerk, "decisions": e.decisions.len(),
             "mode_switches": e.decisions.iter().filter(|r| r.switched).count(),
         })
     };

@@ -129,7 +129,7 @@ fn task(args: &TrainArgs, dataset: &Dataset) -> Result<Option<Arc<Task>>> {
     if args.evaluation_episodes == 0 {
         return Ok(None);
     }
-    let task = load::task(args.task.as_deref().unwrap_or(&dataset.spec.task))?;
+    let task = load::task_in(args.task.as_deref().unwrap_or(&dataset.spec.task), &args.world)?;
     let place = args.data.as_ref().map_or(String::new(), |d| d.display().to_string());
     dataset.spec.check_matches(task.spec(), &place)?;
     Ok(Some(task))
@@ -164,11 +164,12 @@ impl TrainObserver for Watch<'_> {
             lockstep: self.episodes.min(64),
             horizons,
             record: 0,
+            mode: None,
             keep_actions: false,
         };
         let mut alone = GeneratorAlone::new(sampler, self.seed, horizons);
         let outcome = evaluate(task, &mut alone, &settings, self.pool, &mut ())?;
-        let report = Report::new(&outcome);
+        let report = Report::new(&outcome, task.spec().control_rate);
         self.output.note(format!(
             "step {step}: generator alone {} of {} episodes, mean cost {:.3}",
             percent(report.success_rate),

@@ -34,7 +34,7 @@ fn every_observation_is_seen_again_bit_for_bit() {
     let mut observation = vec![0.0_f32; seen];
     for episode in &dataset.episodes {
         let mut world = World::new(task.clone()).unwrap();
-        world.reset(episode.seed, Purpose::Demonstration, episode.index);
+        world.reset(episode.seed, Purpose::Demonstration, episode.index).unwrap();
         for (stored, action) in episode.observations.chunks_exact(seen).zip(episode.actions.chunks_exact(done)) {
             world.observe(&mut observation);
             let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();

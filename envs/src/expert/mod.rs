@@ -15,54 +15,62 @@ use rand_chacha::ChaCha8Rng;
 pub trait Expert: Send {
     /// Writes the next action (action size values).
     fn act(&mut self, world: &World, out: &mut [f32]);
+    /// Whether what has been done so far fixes the mode: from here, another one would be a detour.
+    fn committed(&self) -> bool;
 }
 
 /// Names the mode of one trajectory from the states along it.
 pub trait ModeLabeller: Send {
     /// Looks at the state after a control step.
     fn observe(&mut self, world: &World);
-    /// The mode, once it shows.
-    fn label(&self) -> Option<&'static str>;
+    /// Index among the expert's modes, once it shows.
+    fn label(&self) -> Option<usize>;
 }
 
-/// The registered experts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExpertKind {
-    /// Stacks cube A on cube B.
-    Stack,
+/// A registered expert.
+#[derive(Clone, Copy, Debug)]
+pub struct ExpertKind {
+    name: &'static str,
+    modes: &'static [&'static str],
+    start: fn(&World, Option<usize>, ChaCha8Rng) -> Box<dyn Expert>,
+    labeller: fn() -> Box<dyn ModeLabeller>,
 }
 
-/// All experts by name: the registry.
-const EXPERTS: [(&str, ExpertKind); 1] = [("stack", ExpertKind::Stack)];
+/// All experts: the registry.
+const EXPERTS: [ExpertKind; 1] = [stack::EXPERT];
 
 /// The expert of that name.
 ///
 /// # Errors
 /// A bad input with the nearest names.
 pub fn find(name: &str) -> imle_configs::Result<ExpertKind> {
-    let known = EXPERTS.iter().find(|(n, _)| *n == name);
-    known.map(|(_, kind)| *kind).ok_or_else(|| InputError::unknown("expert", name, EXPERTS.iter().map(|(n, _)| *n)))
+    let known = EXPERTS.into_iter().find(|e| e.name == name);
+    known.ok_or_else(|| InputError::unknown("expert", name, EXPERTS.map(|e| e.name)))
 }
 
 impl ExpertKind {
-    /// Starts an episode in the world's present state; all choices come from `rng`.
-    pub fn start(self, world: &World, rng: ChaCha8Rng) -> Box<dyn Expert> {
-        match self {
-            Self::Stack => Box::new(stack::StackExpert::start(world, rng)),
-        }
+    /// Starts an episode in the world's present state; all choices come from `rng`. With a `mode` (index) it is that
+    /// one that is shown, where the state allows it.
+    pub fn start(self, world: &World, mode: Option<usize>, rng: ChaCha8Rng) -> Box<dyn Expert> {
+        (self.start)(world, mode, rng)
     }
 
     /// A labeller for one trajectory.
     pub fn labeller(self) -> Box<dyn ModeLabeller> {
-        match self {
-            Self::Stack => Box::new(stack::StackLabeller::default()),
-        }
+        (self.labeller)()
     }
 
-    /// The modes there are.
+    /// The modes there are; none for a task without.
     pub fn modes(self) -> &'static [&'static str] {
-        match self {
-            Self::Stack => &stack::MODES,
-        }
+        self.modes
+    }
+
+    /// Index of the mode of that name.
+    ///
+    /// # Errors
+    /// A bad input with the nearest names.
+    pub fn mode(self, name: &str) -> imle_configs::Result<usize> {
+        let known = self.modes.iter().position(|m| *m == name);
+        known.ok_or_else(|| InputError::unknown("mode", name, self.modes))
     }
 }

@@ -4,15 +4,20 @@
 //! carried `low` (just above cube B) or `high`.
 
 use super::motion::{Drift, Pose, Segment, happens};
-use super::{Expert, ModeLabeller};
+use super::{Expert, ExpertKind, ModeLabeller};
 use crate::model::{Kind, find};
 use crate::world::World;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
-/// The modes, as labelled in datasets.
-pub const MODES: [&str; 4] = ["near-low", "near-high", "far-low", "far-high"];
+/// The expert and its modes, as labelled in datasets.
+pub const EXPERT: ExpertKind = ExpertKind {
+    name: "stack",
+    modes: &["near-low", "near-high", "far-low", "far-high"],
+    start: |world, mode, rng| Box::new(StackExpert::start(world, mode, rng)),
+    labeller: || Box::new(StackLabeller::default()),
+};
 /// Greatest height of cube A's centre that still counts as a low carry, m.
 const LOW_CARRY: f64 = 0.125;
 /// Height of a cube's centre on the table, m.
@@ -95,15 +100,16 @@ pub struct StackExpert {
 
 impl StackExpert {
     /// Chooses mode, speed and mistakes.
-    pub fn start(world: &World, mut rng: ChaCha8Rng) -> Self {
+    pub fn start(world: &World, mode: Option<usize>, mut rng: ChaCha8Rng) -> Self {
         let things = Things::of(world);
         let (position, yaw) = things.tcp_pose(world);
         let command = Pose { position, yaw, gripper: 1.0 };
         let rate = world.task().spec().control_rate;
-        let far = happens(&mut rng, 0.5);
+        let free = (happens(&mut rng, 0.5), happens(&mut rng, 0.5));
+        let (far, high) = mode.map_or(free, |m| (m >= 2, m % 2 == 1));
         let mut expert = Self {
             far,
-            high: happens(&mut rng, 0.5),
+            high,
             speed: rng.random_range(0.40..0.60),
             drift: Drift::new(0.0015),
             phase: Phase::Hover,
@@ -228,6 +234,11 @@ impl Expert for StackExpert {
             *slot = value as f32;
         }
     }
+
+    /// The cube is held, and carried at its height.
+    fn committed(&self) -> bool {
+        matches!(self.phase, Phase::Carry | Phase::Lower | Phase::Open | Phase::Retreat | Phase::Rest)
+    }
 }
 
 /// Labels by the yaw of the hand when the cube is first held and by the height of the carry.
@@ -251,8 +262,7 @@ impl ModeLabeller for StackLabeller {
         }
     }
 
-    fn label(&self) -> Option<&'static str> {
-        let index = usize::from(self.highest > LOW_CARRY) + 2 * usize::from(self.far?);
-        Some(MODES[index])
+    fn label(&self) -> Option<usize> {
+        Some(usize::from(self.highest > LOW_CARRY) + 2 * usize::from(self.far?))
     }
 }

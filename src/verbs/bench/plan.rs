@@ -65,7 +65,7 @@ impl Decide for Timed<'_> {
 
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let task = load::task(&args.task)?;
+    let task = load::task_in(&args.task, &args.world)?;
     let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
@@ -93,6 +93,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         lockstep: 1,
         horizons,
         record: 0,
+        mode: None,
         keep_actions: false,
     };
     evaluate(&task, &mut timed, &settings, &pool, &mut ())?;

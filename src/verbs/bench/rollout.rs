@@ -30,7 +30,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let pool = load::pool(&args.common)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
     let mut world = World::new(task.clone())?;
-    world.reset(args.seed, Purpose::Bench, 0);
+    world.reset(args.seed, Purpose::Bench, 0)?;
     let mut state = vec![0.0; world.state_size()];
     world.get_state(&mut state)?;
     let chunks = controls(&task, &world, candidates, args.seed);

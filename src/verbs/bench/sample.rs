@@ -18,7 +18,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let pool = load::pool(&args.common)?;
     let sampler = Sampler::new(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
     let mut world = World::new(task.clone())?;
-    world.reset(args.seed, Purpose::Bench, 0);
+    world.reset(args.seed, Purpose::Bench, 0)?;
     let mut observation = vec![0.0; task.spec().observation.size()];
     world.observe(&mut observation);
     let history = observation.repeat(checkpoint.config().horizons.observation);

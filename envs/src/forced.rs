@@ -1,0 +1,71 @@
+//! Start states that force a mode: the expert has begun in it and can no longer leave it without a detour.
+
+use crate::error::{Error, Result};
+use crate::expert::ExpertKind;
+use crate::world::World;
+use imle_configs::Error as InputError;
+use imle_configs::seed::{Purpose, stream};
+
+/// Start states tried before a mode is given up.
+const TRIES: u64 = 100;
+
+/// Starts episode `index` of the stream (`seed`, `purpose`) in `world` such that it forces `mode` (an index of the
+/// expert's): of the episode's draws of a start state the first is taken from which the expert, told to, solves the
+/// task in that mode; then the expert acts until it is committed. The episode's steps are counted from there.
+///
+/// # Errors
+/// A bad input, if no draw allows the mode.
+pub fn reset_in_mode(
+    world: &mut World,
+    expert: ExpertKind,
+    mode: usize,
+    (seed, purpose, index): (u64, Purpose, u64),
+) -> Result<()> {
+    let mut action = vec![0.0; world.task().spec().action.size()];
+    let mut state = vec![0.0; world.state_size()];
+    for draw in 0..TRIES {
+        world.reset_draw(seed, purpose, index, draw)?;
+        let mut actor = expert.start(world, Some(mode), stream(seed, Purpose::Expert, index, draw, 1));
+        let mut labeller = expert.labeller();
+        let mut committed = false;
+        while !world.done() {
+            if !committed && actor.committed() {
+                world.get_state(&mut state)?;
+                committed = true;
+            }
+            actor.act(world, &mut action);
+            world.step(&action);
+            labeller.observe(world);
+        }
+        if committed && world.success() && labeller.label() == Some(mode) {
+            return world.start_in(&state, seed, index);
+        }
+    }
+    let name = expert.modes().get(mode).copied().unwrap_or_default();
+    let expected = format!("a start state of episode {index} from which the expert shows mode `{name}`");
+    Err(Error::Input(InputError::unexpected("--mode", expected, format!("none in {TRIES} draws"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Task;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_forced_start_is_one_of_its_mode_and_the_same_again() {
+        let task = Arc::new(Task::load("stack").unwrap());
+        let expert = task.expert().unwrap();
+        for mode in 0..expert.modes().len() {
+            let start = || {
+                let mut world = World::new(task.clone()).unwrap();
+                reset_in_mode(&mut world, expert, mode, (3, Purpose::Reset, 1)).unwrap();
+                let mut state = vec![0.0; world.state_size()];
+                world.get_state(&mut state).unwrap();
+                assert_eq!(world.steps(), 0);
+                state
+            };
+            assert_eq!(start(), start());
+        }
+    }
+}

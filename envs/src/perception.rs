@@ -1,0 +1,54 @@
+//! What a world's sensors tell where they err: the true state with the poses of objects moved by noise.
+
+use crate::error::{Error, Result};
+use crate::mismatch::{Mismatch, ObjectJoint, object_joints};
+use crate::native::{Needs, Simulation};
+use crate::task::Task;
+use imle_configs::seed::{Purpose, stream};
+
+/// A second simulation that holds the perceived state.
+#[derive(Debug)]
+pub struct Perception {
+    sim: Simulation,
+    mismatch: Mismatch,
+    joints: Vec<ObjectJoint>,
+    state: Vec<f64>,
+    seed: u64,
+    episode: u64,
+}
+
+impl Perception {
+    /// Perceives worlds of `task` as `mismatch` says.
+    ///
+    /// # Errors
+    /// If MuJoCo cannot make its data.
+    pub fn new(task: &Task, mismatch: &Mismatch) -> Result<Self> {
+        let sim = Simulation::new(task.model().clone()).map_err(Error::Simulation)?;
+        let (joints, state) = (object_joints(task.model()), vec![0.0; sim.state_size()]);
+        Ok(Self { sim, mismatch: mismatch.clone(), joints, state, seed: 0, episode: 0 })
+    }
+
+    /// Starts an episode: the noise is that of (`seed`, `episode`).
+    pub fn begin(&mut self, seed: u64, episode: u64) {
+        (self.seed, self.episode) = (seed, episode);
+    }
+
+    /// Perceives `real` at control step `step`.
+    ///
+    /// # Errors
+    /// MuJoCo's message.
+    pub fn look(&mut self, real: &Simulation, step: usize) -> std::result::Result<(), String> {
+        real.get_state(&mut self.state)?;
+        self.sim.set_state(&self.state)?;
+        let mut rng = stream(self.seed, Purpose::Mismatch, self.episode, step as u64, 0);
+        for joint in &self.joints {
+            joint.disturb(&self.mismatch, self.sim.data_mut().qpos_mut(), &mut rng);
+        }
+        self.sim.refresh(Needs { velocities: true, contacts: false })
+    }
+
+    /// The perceived state.
+    pub fn simulation(&self) -> &Simulation {
+        &self.sim
+    }
+}
