@@ -5,13 +5,17 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// How the names of files and folders begin that were not finished; a kill leaves them behind.
+const UNFINISHED: &str = ".writing-";
+
 /// Writes `path` through `fill`: a temporary file beside it, synced, then renamed over it.
 ///
 /// # Errors
 /// [`Error::Io`] if the folder cannot be written; the old file, if any, is then untouched.
 pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let parent = parent_of(path)?;
-    let temporary = tempfile::NamedTempFile::new_in(&parent).map_err(|e| Error::io(path, "write", e))?;
+    let temporary = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&parent);
+    let temporary = temporary.map_err(|e| Error::io(path, "write", e))?;
     let mut writer = BufWriter::new(temporary);
     fill(&mut writer).and_then(|()| writer.flush()).map_err(|e| Error::io(path, "write", e))?;
     let temporary = writer.into_inner().map_err(|e| Error::io(path, "write", e.into_error()))?;
@@ -45,7 +49,7 @@ pub fn write_folder<E: From<Error>>(
     }
     let parent = parent_of(path)?;
     let temporary = tempfile::Builder::new()
-        .prefix(".writing-")
+        .prefix(UNFINISHED)
         .tempdir_in(&parent)
         .map_err(|e| Error::io(path, "write the folder", e))?;
     fill(temporary.path())?;
@@ -66,15 +70,22 @@ pub fn write_folder<E: From<Error>>(
     Ok(())
 }
 
-/// Creates `path` as a fresh output folder.
+/// Creates `path` as a fresh output folder. What a killed run left unfinished in it is removed.
 ///
 /// # Errors
 /// [`Error::Exists`] if it is there and not empty, [`Error::Io`] if it cannot be made.
 pub fn create_output_folder(path: &Path) -> Result<()> {
     match fs::read_dir(path) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
+        Ok(entries) => {
+            let entries: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
+            let (unfinished, finished): (Vec<_>, Vec<_>) =
+                entries.into_iter().partition(|p| name_of(p).starts_with(UNFINISHED));
+            if !finished.is_empty() {
                 return Err(Error::Exists { path: path.to_path_buf() });
+            }
+            for litter in unfinished {
+                let removed = if litter.is_dir() { fs::remove_dir_all(&litter) } else { fs::remove_file(&litter) };
+                removed.map_err(|e| Error::io(&litter, "remove", e))?;
             }
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
@@ -146,6 +157,18 @@ mod tests {
         let failed = write_folder(&folder, false, |_| Err(Error::unexpected("x", "y", "z")));
         assert!(failed.is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_unfinished_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        fs::create_dir_all(out.join(".writing-folder")).unwrap();
+        fs::write(out.join(".writing-file"), "half").unwrap();
+        create_output_folder(&out).unwrap();
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+        fs::write(out.join("mine"), "whole").unwrap();
+        assert!(matches!(create_output_folder(&out), Err(Error::Exists { .. })));
     }
 
     #[test]

@@ -44,11 +44,12 @@ pub struct Settings {
     pub episodes_per_round: usize,
     /// Candidates of a decision while collecting.
     pub candidates: usize,
-    /// Control steps executed of each plan while collecting: fewer than in use, since every decision teaches.
+    /// Control steps executed of each plan while collecting.
     pub execute: usize,
     /// How elites are chosen and weighted.
     pub elites: EliteSettings,
-    /// Share of training states with elites as targets, of all rounds.
+    /// Share of training states with all elites of a decision as targets, of all rounds. The solved episodes hold the
+    /// best candidate of each decision already; more of them taught `stack` less (docs/results.md).
     pub elite_share: f64,
     /// Share of training states drawn from the demonstrations, if there are any; the rest are from the episodes that
     /// the planner solved, of all rounds.
@@ -73,14 +74,14 @@ impl Default for Settings {
     fn default() -> Self {
         let train = TrainSettings::default();
         Self {
-            episodes_per_round: 64,
+            episodes_per_round: 160,
             candidates: 32,
-            execute: 4,
+            execute: 8,
             elites: EliteSettings::default(),
-            elite_share: 0.6,
-            demonstration_share: 0.2,
-            train_steps: 3000,
-            learning_rate: 3e-4,
+            elite_share: 0.0,
+            demonstration_share: 0.3,
+            train_steps: 8000,
+            learning_rate: 5e-4,
             batch_size: train.batch_size,
             samples: train.samples,
             epsilon: train.epsilon,
@@ -260,6 +261,11 @@ fn read_state(folder: &Path) -> Result<State> {
     Ok(state)
 }
 
+fn write_state(folder: &Path, state: &State) -> Result<()> {
+    let text = serde_json::to_string_pretty(state).map_err(|e| InputError::unexpected(STATE_FILE, "a state", e))?;
+    Ok(files::write_text(&folder.join(STATE_FILE), &text)?)
+}
+
 struct ExpertIteration<'a> {
     settings: &'a Settings,
     run: &'a Run<'a>,
@@ -295,6 +301,8 @@ impl<'a> ExpertIteration<'a> {
             files::create_output_folder(run.out)?;
             State { format: FORMAT, seed: run.seed, settings: settings.clone(), rounds: Vec::new() }
         };
+        // The state comes first: a run that was killed before it is begun anew, any other resumed.
+        write_state(run.out, &state)?;
         let log = match state.rounds.last() {
             Some(last) if run.resume => RunLog::resume(run.out, last.env_steps)?,
             _ => RunLog::create(run.out)?,
@@ -305,7 +313,7 @@ impl<'a> ExpertIteration<'a> {
         } else {
             Some(DemonstrationChunks::new(&config.spec, config.horizons, run.demonstrations)?)
         };
-        let this = Self {
+        Ok(Self {
             settings,
             run,
             pool: imle_planner::threads::pool(run.threads)?,
@@ -313,9 +321,7 @@ impl<'a> ExpertIteration<'a> {
             demonstrations,
             state,
             log,
-        };
-        this.write_state()?;
-        Ok(this)
+        })
     }
 
     /// The last round; a run that has none yet has done nothing.
@@ -331,12 +337,6 @@ impl<'a> ExpertIteration<'a> {
             lessons: 0,
         };
         self.state.rounds.last().cloned().unwrap_or(none)
-    }
-
-    fn write_state(&self) -> Result<()> {
-        let text =
-            serde_json::to_string_pretty(&self.state).map_err(|e| InputError::unexpected(STATE_FILE, "a state", e))?;
-        Ok(files::write_text(&self.run.out.join(STATE_FILE), &text)?)
     }
 
     fn folder(&self, round: u64) -> PathBuf {
@@ -517,7 +517,7 @@ impl<'a> ExpertIteration<'a> {
         self.log.log(round.env_steps, &figures)?;
         observer.round(&round);
         self.state.rounds.push(round);
-        self.write_state()
+        write_state(self.run.out, &self.state)
     }
 }
 

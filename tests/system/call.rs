@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// After so long without what is waited for, a test gives up instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A call of the program, put together word by word.
 #[derive(Clone, Debug)]
@@ -101,8 +101,10 @@ impl Call {
 
     /// Starts the call, to be interrupted.
     pub fn start(&self) -> Running {
-        let child = self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let running = Running { child: Some(child), call: self.clone() };
+        let said = tempfile::NamedTempFile::new().unwrap();
+        let stderr = said.reopen().unwrap();
+        let child = self.command().stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let running = Running { child: Some(child), said, call: self.clone() };
         // Before its handler stands, a Ctrl-C would end the process as it ends any other.
         let status = format!("/proc/{}/status", running.id());
         running.wait_until("a handler of Ctrl-C", || {
@@ -117,6 +119,8 @@ impl Call {
 /// A call that goes on; killed when dropped.
 pub struct Running {
     child: Option<Child>,
+    /// Its standard error.
+    said: tempfile::NamedTempFile,
     call: Call,
 }
 
@@ -130,8 +134,9 @@ impl Running {
         let begun = Instant::now();
         while !come() {
             let gone = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).is_ok_and(|s| s.contains(") Z "));
-            assert!(!gone, "{:?} ended before {what}", self.call.words);
-            assert!(begun.elapsed() < PATIENCE, "{:?}: waited in vain for {what}", self.call.words);
+            let said = || std::fs::read_to_string(self.said.path()).unwrap();
+            assert!(!gone, "{:?} ended before {what}: {}", self.call.words, said());
+            assert!(begun.elapsed() < PATIENCE, "{:?}: waited in vain for {what}: {}", self.call.words, said());
             std::thread::sleep(Duration::from_millis(3));
         }
     }
@@ -150,7 +155,8 @@ impl Running {
     fn end(mut self) -> Done {
         let output = self.child.take().unwrap().wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        let err = std::fs::read_to_string(self.said.path()).unwrap();
+        Done { code: output.status.code(), out: text(output.stdout), err }
     }
 
     /// Ctrl-C: must end with exit code 1 and one line that begins with `error:` and has all of `parts` in it.
