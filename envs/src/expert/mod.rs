@@ -4,6 +4,7 @@
 //! do: in one of several labelled modes, at varying speed, with hesitations, small noise and mistakes that it
 //! recovers from. One labeller a task names the mode of any trajectory, the expert's or a policy's.
 
+mod arm;
 mod motion;
 mod stack;
 
