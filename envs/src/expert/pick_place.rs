@@ -18,8 +18,10 @@ pub const EXPERT: ExpertKind = ExpertKind {
     labeller: || Box::new(PickPlaceLabeller::default()),
 };
 /// Where the can belongs, on the table, m.
-const GOAL: [f64; 3] = [0.005, 0.3225, 0.0];
-/// Where the can passes the board at y = 0 in each mode: x and height of its centre, m.
+const GOAL: [f64; 3] = [0.005, 0.3475, 0.0];
+/// y of the board between the bins, m.
+const BOARD: f64 = 0.055;
+/// Where the can passes the board in each mode: x and height of its centre, m.
 const GATES: [[f64; 2]; 3] = [[-0.08, 0.285], [-0.20, 0.165], [0.04, 0.165]];
 /// Height of the can's centre when it stands, m.
 const REST: f64 = 0.05;
@@ -83,7 +85,7 @@ impl PickPlaceExpert {
         let mut expert = Self {
             route,
             speed: rng.random_range(0.55..0.75),
-            aim: [rng.random_range(-0.015..0.015), rng.random_range(-0.02..0.02)],
+            aim: [rng.random_range(-0.015..0.015), rng.random_range(-0.012..0.012)],
             gate: [x + rng.random_range(-0.01..0.01), z + rng.random_range(-0.01..0.01)],
             mover: Mover::start(world, things.hand),
             phase: Phase::Hover,
@@ -136,7 +138,7 @@ impl PickPlaceExpert {
             Phase::Descend => (to_can, 0.6 * self.speed, 5),
             Phase::Close => (Pose { gripper: 0.0, ..here }, 1.0, 6),
             Phase::Lift => (Pose { position: over(here.position, up + held[2]), ..here }, self.speed, 4),
-            Phase::Cross => (bring([self.gate[0], 0.0, self.gate[1]]), self.speed, 5),
+            Phase::Cross => (bring([self.gate[0], BOARD, self.gate[1]]), self.speed, 5),
             Phase::Carry => (bring(over(goal, 0.16)), self.speed, 4),
             Phase::Lower => (bring(over(goal, REST + 0.003)), 0.6 * self.speed, 4),
             Phase::Open => (Pose { gripper: 1.0, ..here }, 1.0, 4),
@@ -154,7 +156,7 @@ impl PickPlaceExpert {
         let can = position(world, self.things.can);
         let tcp = self.things.hand.position(world);
         let lost = !self.things.holding(world);
-        let placed = (can[0] - GOAL[0]).abs() < 0.06 && (can[1] - GOAL[1]).abs() < 0.08;
+        let placed = (can[0] - GOAL[0]).abs() < 0.06 && (can[1] - GOAL[1]).abs() < 0.06;
         match self.phase {
             Phase::Hover if self.detour => {
                 self.detour = false;
@@ -166,7 +168,7 @@ impl PickPlaceExpert {
             Phase::Close => Phase::Lift,
             // A can that slipped is picked up again.
             Phase::Lift | Phase::Cross | Phase::Carry if lost => Phase::Hover,
-            Phase::Lift if can[1] > 0.03 => Phase::Carry,
+            Phase::Lift if can[1] > BOARD => Phase::Carry,
             Phase::Lift => Phase::Cross,
             Phase::Cross => Phase::Carry,
             Phase::Carry if self.missed => {
@@ -210,7 +212,7 @@ impl ModeLabeller for PickPlaceLabeller {
     fn observe(&mut self, world: &World) {
         let things = *self.things.get_or_insert_with(|| Things::of(world));
         let can = position(world, things.can);
-        if self.before.is_some_and(|b| b[1] < 0.0) && can[1] >= 0.0 {
+        if self.before.is_some_and(|b| b[1] < BOARD) && can[1] >= BOARD {
             let board = GATES[0][0];
             self.route = Some(match can {
                 [_, _, z] if z > 0.225 => 0,
