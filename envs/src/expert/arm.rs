@@ -136,3 +136,34 @@ impl Mover {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demonstrate::{demonstrate, replay};
+    use crate::task::Task;
+    use std::sync::Arc;
+
+    #[test]
+    fn each_mode_of_an_arm_task_is_shown_and_its_actions_repeat_it() {
+        for name in ["lift", "pick_place", "square"] {
+            let task = Arc::new(Task::load(name).unwrap());
+            let modes = task.expert().unwrap().modes();
+            for (i, mode) in modes.iter().enumerate() {
+                let episode = demonstrate(&task, Some(i), 1, i as u64).unwrap();
+                assert!(episode.success, "{name}, {mode}");
+                assert_eq!(episode.mode, *mode, "{name}");
+                let world = replay(&task, &episode).unwrap();
+                assert!(world.success() && world.steps() == episode.len, "{name}, {mode}");
+            }
+            let again = || demonstrate(&task, None, 2, 0).unwrap();
+            assert_eq!(again(), again(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_turn_is_found() {
+        assert!((fold(3.0, std::f64::consts::PI) + 0.1416).abs() < 1e-4);
+        assert!((fold(-0.3, std::f64::consts::TAU) + 0.3).abs() < 1e-12);
+    }
+}

@@ -21,6 +21,8 @@ pub const EXPERT: ExpertKind = ExpertKind {
 const GOAL: [f64; 3] = [0.005, 0.3475, 0.0];
 /// y of the board between the bins, m.
 const BOARD: f64 = 0.055;
+/// Least distance from the board's plane at which the can is carried along it: this y, m.
+const BESIDE: f64 = -0.04;
 /// Where the can passes the board in each mode: x and height of its centre, m.
 const GATES: [[f64; 2]; 3] = [[-0.08, 0.285], [-0.20, 0.165], [0.04, 0.165]];
 /// Height of the can's centre when it stands, m.
@@ -52,6 +54,8 @@ enum Phase {
     Descend,
     Close,
     Lift,
+    /// Along the board to before its end.
+    Side,
     /// To the gate in the plane of the board.
     Cross,
     Carry,
@@ -119,8 +123,8 @@ impl PickPlaceExpert {
         }
         let grip = over(can, can[2].max(0.026) + GRIP);
         let to_can = Pose { position: grip, yaw: Self::heading(can), gripper: 1.0 };
-        // A little up before the gate, or straight up to it.
-        let up = if self.route == 0 { 0.5 * (can[2] + self.gate[1]).max(0.33) } else { self.gate[1] };
+        // Clear of the walls, and high enough to go on straight to the gate over the board.
+        let up = self.gate[1].min(0.21);
         let (to, speed, least) = match phase {
             Phase::Hover => {
                 let mut p = over(grip, grip[2] + 0.09);
@@ -138,6 +142,7 @@ impl PickPlaceExpert {
             Phase::Descend => (to_can, 0.6 * self.speed, 5),
             Phase::Close => (Pose { gripper: 0.0, ..here }, 1.0, 6),
             Phase::Lift => (Pose { position: over(here.position, up + held[2]), ..here }, self.speed, 4),
+            Phase::Side => (bring([self.gate[0], can[1].min(BESIDE), self.gate[1]]), self.speed, 4),
             Phase::Cross => (bring([self.gate[0], BOARD, self.gate[1]]), self.speed, 5),
             Phase::Carry => (bring(over(goal, 0.16)), self.speed, 4),
             Phase::Lower => (bring(over(goal, REST + 0.003)), 0.6 * self.speed, 4),
@@ -167,9 +172,11 @@ impl PickPlaceExpert {
             Phase::Descend => Phase::Close,
             Phase::Close => Phase::Lift,
             // A can that slipped is picked up again.
-            Phase::Lift | Phase::Cross | Phase::Carry if lost => Phase::Hover,
+            Phase::Lift | Phase::Side | Phase::Cross | Phase::Carry if lost => Phase::Hover,
             Phase::Lift if can[1] > BOARD => Phase::Carry,
-            Phase::Lift => Phase::Cross,
+            // From close by, the straight way to the gate would graze the board.
+            Phase::Lift if self.route > 0 && can[1] > BESIDE - 0.06 => Phase::Side,
+            Phase::Lift | Phase::Side => Phase::Cross,
             Phase::Cross => Phase::Carry,
             Phase::Carry if self.missed => {
                 self.missed = false;
@@ -196,7 +203,7 @@ impl Expert for PickPlaceExpert {
 
     /// The can is carried to its gate, or past it.
     fn committed(&self) -> bool {
-        matches!(self.phase, Phase::Cross | Phase::Carry | Phase::Lower | Phase::Open | Phase::Retreat | Phase::Rest)
+        !matches!(self.phase, Phase::Hover | Phase::Descend | Phase::Close | Phase::Lift)
     }
 }
 

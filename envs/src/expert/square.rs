@@ -80,7 +80,6 @@ pub struct SquareExpert {
     rng: ChaCha8Rng,
     things: Things,
     way: Way,
-    /// The mode that is shown, once it is chosen.
     mode: usize,
     speed: f64,
     mover: Mover,
@@ -142,12 +141,12 @@ impl SquareExpert {
     fn enter(&mut self, phase: Phase, world: &World) {
         let (nut, peg) = (position(world, self.things.nut), position(world, self.things.peg));
         let handle = self.things.handle(world);
-        let (tcp, turned) = self.things.hand.pose(world);
+        let tcp = self.things.hand.position(world);
         let here = self.mover.command;
         // The nut's place in the hand now, turned as the hand will be turned at the peg.
         let yaw = here.yaw + fold(self.mode as f64 * FRAC_PI_2 - arm::yaw(world, self.things.nut), TAU);
         let yaw = self.way.place + fold(yaw - self.way.place, FRAC_PI_2);
-        let (sin, cos) = (yaw - turned - fold(here.yaw - turned, TAU)).sin_cos();
+        let (sin, cos) = (yaw - here.yaw).sin_cos();
         let d = [tcp[0] - nut[0], tcp[1] - nut[1], tcp[2] - nut[2]];
         let held = [d[0] * cos - d[1] * sin, d[0] * sin + d[1] * cos, d[2]];
         let onto = |z: f64| Pose { position: [peg[0] + held[0], peg[1] + held[1], z + held[2]], yaw, gripper: 0.0 };
