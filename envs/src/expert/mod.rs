@@ -4,7 +4,11 @@
 //! do: in one of several labelled modes, at varying speed, with hesitations, small noise and mistakes that it
 //! recovers from. One labeller a task names the mode of any trajectory, the expert's or a policy's.
 
+mod arm;
+mod lift;
 mod motion;
+mod pick_place;
+mod square;
 mod stack;
 
 use crate::world::World;
@@ -37,7 +41,7 @@ pub struct ExpertKind {
 }
 
 /// All experts: the registry.
-const EXPERTS: [ExpertKind; 1] = [stack::EXPERT];
+const EXPERTS: [ExpertKind; 4] = [lift::EXPERT, pick_place::EXPERT, square::EXPERT, stack::EXPERT];
 
 /// The expert of that name.
 ///

@@ -41,6 +41,11 @@ impl Segment {
         Pose { position, yaw: mix(self.from.yaw, self.to.yaw), gripper: self.to.gripper }
     }
 
+    /// Whether a pose has been commanded.
+    pub fn begun(&self) -> bool {
+        self.done > 0
+    }
+
     /// Whether the last pose was the goal.
     pub fn finished(&self) -> bool {
         self.done >= self.steps
