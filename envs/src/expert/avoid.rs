@@ -5,6 +5,7 @@
 //! disturbance is followed by a return to the path.
 
 use super::motion::{Drift, happens};
+use super::path::{SPACING, distance, through};
 use super::{Expert, ExpertKind, ModeLabeller};
 use crate::model::{Kind, find};
 use crate::world::World;
@@ -54,9 +55,7 @@ const OBSTACLES: [&[f64]; 3] = [&[0.0], &[-0.075, 0.075], &[-0.15, 0.0, 0.15]];
 const GAPS: [&[f64]; 3] = [&[-0.06, 0.06], &[-0.13, 0.0, 0.13], &[-0.205, -0.075, 0.075, 0.205]];
 /// A row is passed straight from so far before to so far behind it, m.
 const STRAIGHT: f64 = 0.04;
-/// Distance between the path's points, m.
-const SPACING: f64 = 0.002;
-/// Half width of the moving average that rounds the path's corners, m.
+/// How far the path's corners are rounded, m.
 const ROUNDING: f64 = 0.03;
 /// Greatest lead of the commanded point over the fingertips, m.
 const LEAD: f64 = 0.03;
@@ -74,10 +73,6 @@ fn tcp_of(world: &World) -> usize {
 fn place(world: &World, tcp: usize) -> [f64; 2] {
     let p = world.simulation().data().site_xpos()[tcp];
     [p[0], p[1]]
-}
-
-fn distance(a: [f64; 2], b: [f64; 2]) -> f64 {
-    (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
 /// One episode of the expert.
@@ -126,26 +121,8 @@ impl AvoidExpert {
         if let Some(last) = corners.last().copied() {
             corners.push([last[0], last[1] + 0.12]);
         }
-        let mut points = Vec::new();
-        for pair in corners.windows(2) {
-            let steps = (distance(pair[0], pair[1]) / SPACING).ceil().max(1.0);
-            let mix = |t: f64| std::array::from_fn(|i| pair[0][i] + t * (pair[1][i] - pair[0][i]));
-            points.extend((0..steps as usize).map(|k| mix(k as f64 / steps)));
-        }
-        rounded(&rounded(&points))
+        through(&corners, ROUNDING)
     }
-}
-
-/// The path with each point replaced by the mean of its neighbourhood.
-fn rounded(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
-    let most = (ROUNDING / SPACING) as usize;
-    let mean = |i: usize| {
-        // As many on both sides, so that the ends stay where they are.
-        let half = most.min(i).min(points.len() - 1 - i);
-        let near = &points[i - half..=i + half];
-        std::array::from_fn(|k| near.iter().map(|p| p[k]).sum::<f64>() / near.len() as f64)
-    };
-    (0..points.len()).map(mean).collect()
 }
 
 impl Expert for AvoidExpert {

@@ -4,9 +4,13 @@
 //! do: in one of several labelled modes, at varying speed, with hesitations, small noise and mistakes that it
 //! recovers from. One labeller a task names the mode of any trajectory, the expert's or a policy's.
 
+mod around;
 mod avoid;
 mod motion;
+mod path;
+mod push_t;
 mod stack;
+mod tee;
 
 use crate::world::World;
 use imle_configs::Error as InputError;
@@ -38,7 +42,7 @@ pub struct ExpertKind {
 }
 
 /// All experts: the registry.
-const EXPERTS: [ExpertKind; 2] = [avoid::EXPERT, stack::EXPERT];
+const EXPERTS: [ExpertKind; 3] = [avoid::EXPERT, push_t::EXPERT, stack::EXPERT];
 
 /// The expert of that name.
 ///
