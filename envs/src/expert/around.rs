@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_way_to_the_other_side_goes_around() {
-        let pose = Pose { place: [0.0, 0.0], yaw: 0.0 };
+        let pose = Pose::new([0.0, 0.0], 0.0);
         let (from, to) = ([0.0, 0.1], [0.03, -0.03]);
         let around = Around::new(pose, from);
         let corners = around.corners(to);

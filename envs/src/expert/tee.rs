@@ -24,17 +24,29 @@ const STEP: f64 = 0.002;
 /// Where the T is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pose {
-    pub place: Point,
-    pub yaw: f64,
+    place: Point,
+    yaw: f64,
+    /// Cosine and sine of the yaw.
+    axis: Point,
 }
 
 /// Where it has to be.
-pub const GOAL: Pose = Pose { place: [-0.03182, -0.03182], yaw: -std::f64::consts::FRAC_PI_4 };
+pub const GOAL: Pose = Pose {
+    place: [-0.03182, -0.03182],
+    yaw: -std::f64::consts::FRAC_PI_4,
+    axis: [std::f64::consts::FRAC_1_SQRT_2, -std::f64::consts::FRAC_1_SQRT_2],
+};
 
 impl Pose {
+    /// Centre of mass at `place`, turned by `yaw`.
+    pub fn new(place: Point, yaw: f64) -> Self {
+        let (sin, cos) = yaw.sin_cos();
+        Self { place, yaw, axis: [cos, sin] }
+    }
+
     /// A direction of the T's frame in the world.
     pub fn turned(self, v: Point) -> Point {
-        let (sin, cos) = self.yaw.sin_cos();
+        let [cos, sin] = self.axis;
         [cos * v[0] - sin * v[1], sin * v[0] + cos * v[1]]
     }
 
@@ -47,7 +59,7 @@ impl Pose {
     /// A point of the world in the T's frame.
     pub fn local(self, p: Point) -> Point {
         let d = [p[0] - self.place[0], p[1] - self.place[1]];
-        let (sin, cos) = self.yaw.sin_cos();
+        let [cos, sin] = self.axis;
         [cos * d[0] + sin * d[1], cos * d[1] - sin * d[0]]
     }
 
@@ -81,8 +93,8 @@ impl Pose {
             let lever = c[0] * n[1] - c[1] * n[0];
             let push = depth / (1.0 + lever * lever / GYRATION);
             let step = self.turned([-n[0] * push, -n[1] * push]);
-            self.place = [self.place[0] + step[0], self.place[1] + step[1]];
-            self.yaw -= push * lever / GYRATION;
+            let place = [self.place[0] + step[0], self.place[1] + step[1]];
+            self = Self::new(place, self.yaw - push * lever / GYRATION);
         }
         (self, touched)
     }
@@ -176,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_push_through_the_centre_does_not_turn_and_one_beside_it_does() {
-        let pose = Pose { place: [0.0, 0.0], yaw: 0.0 };
+        let pose = Pose::new([0.0, 0.0], 0.0);
         let push = |x: f64| {
             let mut last = None;
             slide(pose, [x, 0.065], [0.0, -1.0], 0.045, |s| last = Some(s));
