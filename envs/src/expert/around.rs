@@ -49,7 +49,7 @@ impl Around {
                 }
                 let next = ny * SIDE + nx;
                 // Whoever stands too near may still leave.
-                if gaps[next] > CLEARANCE || gaps[next] > gaps[at].max(0.0) {
+                if gaps[next] > CLEARANCE || gaps[next] > gaps[at] {
                     let step = distance(centre(at), centre(next)) * 1e6;
                     heap.push(Reverse((length + step as u64, next, at)));
                 }
@@ -108,11 +108,11 @@ mod tests {
     #[test]
     fn a_way_to_the_other_side_goes_around() {
         let pose = Pose::new([0.0, 0.0], 0.0);
-        let (from, to) = ([0.0, 0.1], [0.03, -0.03]);
+        let (from, to) = ([0.0, 0.1], [0.05, -0.03]);
         let around = Around::new(pose, from);
         let corners = around.corners(to);
         let length: f64 = corners.windows(2).map(|p| distance(p[0], p[1])).sum();
-        assert!(length > 0.2 && length < around.length(to).unwrap() + 0.01, "{length}");
+        assert!(length > 0.17 && length < around.length(to).unwrap() + 0.01, "{length}");
         assert!(corners.windows(2).all(|p| around.clear(p[0], p[1])));
         assert!(around.length([0.0, 0.0]).is_none());
     }

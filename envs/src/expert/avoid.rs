@@ -203,8 +203,10 @@ mod tests {
         let task = Arc::new(Task::load("avoid").unwrap());
         let mut world = World::new(task).unwrap();
         world.reset(0, imle_configs::seed::Purpose::Reset, 0).unwrap();
+        let mut y = -0.28;
         while !world.done() {
-            world.step(&[MIDDLE as f32, 0.4]);
+            y = f32::min(y + 0.01, 0.4);
+            world.step(&[MIDDLE as f32, y]);
         }
         assert!(world.lost() && !world.success());
         assert_eq!(world.cost(), 12.0);

@@ -27,6 +27,8 @@ const STANDOFF: f64 = 0.01;
 const LONGEST: f64 = 0.24;
 /// Directions of a push against the edge's normal, rad.
 const SLANTS: [f64; 3] = [-0.35, 0.0, 0.35];
+/// Control steps without progress after which a push is given up.
+const PATIENCE: usize = 8;
 /// Pushes thought ahead, and beginnings kept at each.
 const DEPTH: usize = 3;
 const BEAM: usize = 12;
@@ -190,8 +192,9 @@ enum Phase {
     Decide,
     /// Along a way, of which so many points have been commanded, to a push on the T at that pose.
     Walk(Vec<Point>, f64, Push, Pose),
-    /// With the present direction.
-    Push(Push, Point),
+    /// With the present direction, how near its end the T has come, m, and for how many control steps it has not come
+    /// nearer.
+    Push(Push, Point, f64, usize),
 }
 
 /// One episode of the expert.
@@ -282,13 +285,15 @@ impl Expert for PushExpert {
         {
             self.phase = Phase::Decide;
         }
-        if let Phase::Push(push, old) = self.phase {
-            match Self::steer(pose, pusher, push, old) {
+        if let Phase::Push(push, old, nearest, stalled) = self.phase {
+            let (now, steered) = (pose.apart(push.end), Self::steer(pose, pusher, push, old));
+            match steered.filter(|_| stalled < PATIENCE) {
                 Some((direction, left)) => {
                     // The pusher lags half a control step behind what is commanded.
                     let step = (1.5 * self.push_speed / self.rate).min(left);
                     goal = [pusher[0] + step * direction[0], pusher[1] + step * direction[1]];
-                    self.phase = Phase::Push(push, direction);
+                    let stalled = if now < nearest - 0.0005 { 0 } else { stalled + 1 };
+                    self.phase = Phase::Push(push, direction, nearest.min(now), stalled);
                     shake = 0.3;
                     self.pushing = true;
                 }
@@ -313,7 +318,7 @@ impl Expert for PushExpert {
             goal = way[*done as usize];
             shake = 1.0;
             if *done as usize + 1 == way.len() && distance(pusher, goal) < 0.006 {
-                self.phase = Phase::Push(*push, push.direction);
+                self.phase = Phase::Push(*push, push.direction, f64::INFINITY, 0);
             }
         }
         for (i, slot) in out.iter_mut().take(2).enumerate() {
