@@ -115,7 +115,12 @@ fn beginnings(pose: Pose, rng: &mut ChaCha8Rng) -> Vec<(Point, Point, usize)> {
 /// The best end of a push, and two on the way there.
 fn ends(pose: Pose, from: Point, direction: Point) -> Vec<Slide> {
     let (mut seen, mut best) = (Vec::with_capacity(64), (f64::INFINITY, 0));
+    // A push that hardly does anything would be thought of again after it.
+    let least = f64::min(0.01, 0.3 * pose.apart(GOAL));
     slide(pose, from, direction, LONGEST, |s| {
+        if s.end.apart(pose) < least {
+            return;
+        }
         let cost = worth(s.end) + STEP_WORTH * s.length / PUSH;
         if cost < best.0 {
             best = (cost, seen.len());
