@@ -5,11 +5,16 @@
 //! recovers from. One labeller a task names the mode of any trajectory, the expert's or a policy's.
 
 mod arm;
+mod around;
+mod avoid;
 mod lift;
 mod motion;
+mod path;
 mod pick_place;
+mod push_t;
 mod square;
 mod stack;
+mod tee;
 
 use crate::world::World;
 use imle_configs::Error as InputError;
@@ -41,7 +46,14 @@ pub struct ExpertKind {
 }
 
 /// All experts: the registry.
-const EXPERTS: [ExpertKind; 4] = [lift::EXPERT, pick_place::EXPERT, square::EXPERT, stack::EXPERT];
+const EXPERTS: [ExpertKind; 6] = [
+    avoid::EXPERT,
+    lift::EXPERT,
+    pick_place::EXPERT,
+    push_t::EXPERT,
+    square::EXPERT,
+    stack::EXPERT,
+];
 
 /// The expert of that name.
 ///
