@@ -4,6 +4,7 @@
 //! do: in one of several labelled modes, at varying speed, with hesitations, small noise and mistakes that it
 //! recovers from. One labeller a task names the mode of any trajectory, the expert's or a policy's.
 
+mod block_push;
 mod motion;
 mod stack;
 
@@ -37,7 +38,7 @@ pub struct ExpertKind {
 }
 
 /// All experts: the registry.
-const EXPERTS: [ExpertKind; 1] = [stack::EXPERT];
+const EXPERTS: [ExpertKind; 2] = [stack::EXPERT, block_push::EXPERT];
 
 /// The expert of that name.
 ///
