@@ -129,24 +129,25 @@ impl BlockPushExpert {
     /// The way towards `goal` from `here` around both blocks: a unit vector and the distance that is left.
     fn around(&self, world: &World, here: Point, goal: Point) -> (Point, f64) {
         let left = (goal - here).norm();
-        let mut heading = (goal - here) / left.max(1e-9);
-        let mut nearest = f64::INFINITY;
-        for block in self.things.blocks {
-            let to_block = Things::body(world, block) - here;
-            let (along, gap) = (to_block.dot(&heading_of(goal - here)), to_block.norm());
-            if gap < CLEAR {
-                // Too close: out first, and round.
-                let out = -to_block / gap.max(1e-9);
-                let side = tangent(out, goal - here);
-                return (heading_of(out + side * (gap / CLEAR)), left);
-            }
-            let aside = (to_block - heading_of(goal - here) * along).norm();
+        let straight = heading_of(goal - here);
+        let blocks = self.things.blocks.map(|id| Things::body(world, id));
+        // A block on the goal itself is no obstacle: it has to be shoved aside.
+        let in_way = || blocks.iter().filter(|b| (goal - **b).norm() > CLEAR).map(|b| b - here);
+        let out: Point = in_way().filter(|to| to.norm() < CLEAR).map(|to| -heading_of(to)).sum();
+        if out.norm() > 1e-6 {
+            // Too close: out first, and round.
+            let out = heading_of(out);
+            return (heading_of(out + tangent(out, straight) * 0.8), left);
+        }
+        let (mut heading, mut nearest) = (straight, f64::INFINITY);
+        for to_block in in_way() {
+            let (along, gap) = (to_block.dot(&straight), to_block.norm());
+            let aside = (to_block - straight * along).norm();
             if along > 0.0 && along < left && aside < CLEAR && gap < nearest {
                 nearest = gap;
-                let toward = to_block / gap;
-                let side = tangent(toward, goal - here);
                 let sine = CLEAR / gap;
-                heading = toward * (1.0 - sine * sine).max(0.0).sqrt() + side * sine;
+                let toward = to_block / gap;
+                heading = toward * (1.0 - sine * sine).max(0.0).sqrt() + tangent(toward, straight) * sine;
             }
         }
         (heading, left)
@@ -175,7 +176,7 @@ impl BlockPushExpert {
         if self.pushing {
             // Steered back behind the block's centre; slower near the zone and before the touch.
             let steer = if self.aim == 0.0 { -1.6 * aside / 0.03 } else { 0.0 };
-            let speed = self.push.min(0.004 + 0.35 * (b - z).norm()).min(self.push);
+            let speed = self.push.min(0.004 + 0.35 * (b - z).norm());
             self.command = here + heading_of(way + side * steer.clamp(-0.8, 0.8)) * speed * LEAD;
         } else {
             let (heading, left) = self.around(world, here, behind);
