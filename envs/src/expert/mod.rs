@@ -5,6 +5,8 @@
 //! recovers from. One labeller a task names the mode of any trajectory, the expert's or a policy's.
 
 mod block_push;
+mod kitchen;
+mod kitchen_things;
 mod motion;
 mod stack;
 
@@ -38,7 +40,7 @@ pub struct ExpertKind {
 }
 
 /// All experts: the registry.
-const EXPERTS: [ExpertKind; 2] = [stack::EXPERT, block_push::EXPERT];
+const EXPERTS: [ExpertKind; 3] = [stack::EXPERT, block_push::EXPERT, kitchen::EXPERT];
 
 /// The expert of that name.
 ///
