@@ -240,3 +240,13 @@ impl ModeLabeller for BlockPushLabeller {
         self.first.map(|(block, zone)| 2 * block + zone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::expert::tests::every_mode_is_shown_and_labelled;
+
+    #[test]
+    fn every_order_and_pairing_is_shown_and_labelled() {
+        every_mode_is_shown_and_labelled("block_push", 0);
+    }
+}

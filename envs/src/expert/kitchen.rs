@@ -49,7 +49,7 @@ const HOVER: f64 = 0.06;
 const TRAVEL: f64 = 0.23;
 /// Height by which the kettle is lifted, m.
 const LIFT: f64 = 0.035;
-/// Motions in one attempt at a thing after which it is begun anew, control steps.
+/// Longest move of a handle before the thing is begun anew, control steps.
 const PATIENCE: usize = 60;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,8 +126,6 @@ impl KitchenExpert {
         let open = self.order.into_iter().find(|t| !self.things.done(world, *t));
         let Some(thing) = open else { return };
         self.thing = thing;
-        let begun: Vec<Thing> = self.order.into_iter().take_while(|t| *t != thing).chain([thing]).collect();
-        self.sure = ORDERS.iter().filter(|o| o.starts_with(&begun)).count() == 1;
         if happens(&mut self.rng, 0.12) {
             let angle = self.rng.random_range(0.0..std::f64::consts::TAU);
             self.astray = [0.02 * angle.cos(), 0.02 * angle.sin()];
@@ -135,24 +133,22 @@ impl KitchenExpert {
         self.enter(Phase::Rise, world);
     }
 
+    /// Whether what is done and the thing in hand belong to one order only.
+    fn decided(&self) -> bool {
+        let begun = self.order.iter().position(|t| *t == self.thing).map_or(0, |i| i + 1);
+        ORDERS.iter().filter(|o| o.starts_with(&self.order[..begun])).count() == 1
+    }
+
     /// Plans the segment of a phase from the things' present places.
     fn enter(&mut self, phase: Phase, world: &World) {
         let here = self.command;
         let over = |p: [f64; 3], z: f64| [p[0], p[1], z];
         let clear = self.things.clear(world, self.thing);
-        let hover = (clear[2] + HOVER).max(if clear[2] < 0.1 { 0.0 } else { TRAVEL });
+        let hover = (clear[2] + HOVER).max(TRAVEL);
         let kettle = self.thing == Kettle;
         let (position, speed, least) = match phase {
-            Phase::Rise => {
-                let z = here.position[2].max(hover.max(TRAVEL));
-                (over(here.position, z), self.speed, 2)
-            }
-            Phase::Hover => {
-                let [x, y, _] = clear;
-                // The way down to the counter leads through a point above it.
-                let z = if here.position[2] > hover + 0.01 { hover.max(TRAVEL.min(here.position[2])) } else { hover };
-                ([x + self.astray[0], y + self.astray[1], z], self.speed, 4)
-            }
+            Phase::Rise => (over(here.position, here.position[2].max(hover)), self.speed, 2),
+            Phase::Hover => ([clear[0] + self.astray[0], clear[1] + self.astray[1], hover], self.speed, 4),
             Phase::Descend => (clear, 0.7 * self.speed, 4),
             Phase::Work => (here.position, 1.0, 1),
             Phase::Grasp => (here.position, 1.0, 5),
@@ -173,6 +169,7 @@ impl KitchenExpert {
         if matches!(phase, Phase::Hover | Phase::Descend) && happens(&mut self.rng, 0.06) {
             self.pause = self.rng.random_range(2..4);
         }
+        self.sure |= matches!(phase, Phase::Work | Phase::Grasp) && self.decided();
         self.worked = 0;
         self.phase = phase;
         self.segment = Segment::new(here, Pose { position, yaw: 0.0, gripper }, speed, least, self.rate);
@@ -245,7 +242,7 @@ impl Expert for KitchenExpert {
         }
     }
 
-    /// The things done and the one in hand belong to one order only.
+    /// What has been begun belongs to one order only.
     fn committed(&self) -> bool {
         self.sure
     }
@@ -271,5 +268,30 @@ impl ModeLabeller for KitchenLabeller {
 
     fn label(&self) -> Option<usize> {
         ORDERS.iter().position(|o| self.done.starts_with(o))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expert::tests::every_mode_is_shown_and_labelled;
+
+    #[test]
+    fn every_order_is_shown_and_labelled() {
+        every_mode_is_shown_and_labelled("kitchen", 0);
+    }
+
+    #[test]
+    fn what_is_done_tells_which_orders_are_open() {
+        let set = |order: &[Thing]| {
+            let mut sorted = order.to_vec();
+            sorted.sort_unstable();
+            sorted
+        };
+        for (a, b) in ORDERS.iter().flat_map(|a| ORDERS.iter().map(move |b| (a, b))) {
+            for n in 1..4 {
+                assert!(set(&a[..n]) != set(&b[..n]) || a[..n] == b[..n], "{a:?} {b:?}");
+            }
+        }
     }
 }

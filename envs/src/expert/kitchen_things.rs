@@ -4,7 +4,7 @@ use crate::model::{Kind, find};
 use crate::world::World;
 
 /// A thing to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Thing {
     Bottom,
     Top,

@@ -77,3 +77,22 @@ impl ExpertKind {
         known.ok_or_else(|| InputError::unknown("mode", name, self.modes))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::demonstrate::{demonstrate, replay};
+    use crate::task::Task;
+    use std::sync::Arc;
+
+    /// The task's expert shows each of its modes in episode `index`, the same again, and its actions alone solve it.
+    pub(crate) fn every_mode_is_shown_and_labelled(task: &str, index: u64) {
+        let task = Arc::new(Task::load(task).unwrap());
+        for (mode, name) in task.expert().unwrap().modes().iter().enumerate() {
+            let episode = demonstrate(&task, Some(mode), 0, index).unwrap();
+            assert!(episode.success, "{name}");
+            assert_eq!(episode.mode, *name);
+            assert_eq!(episode.actions, demonstrate(&task, Some(mode), 0, index).unwrap().actions);
+            assert!(replay(&task, &episode).unwrap().success());
+        }
+    }
+}
