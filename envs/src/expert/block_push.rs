@@ -247,6 +247,6 @@ mod tests {
 
     #[test]
     fn every_order_and_pairing_is_shown_and_labelled() {
-        every_mode_is_shown_and_labelled("block_push", 0);
+        every_mode_is_shown_and_labelled("block_push", 1);
     }
 }
