@@ -1,7 +1,7 @@
 //! The observation vector: the task file's terms, evaluated in order.
 
 use crate::native::Simulation;
-use crate::quantity::{Point, relative, scalar_joint};
+use crate::quantity::{Point, parse_axes, relative, scalar_joint};
 use crate::task_file::{ObservationFile, PointFile};
 use imle_configs::spec::{Layout, Term};
 use imle_configs::{Error as InputError, Result};
@@ -9,7 +9,7 @@ use mujoco_rs::prelude::MjModel;
 
 #[derive(Clone, Debug)]
 enum Source {
-    Position(Point, Option<Point>),
+    Position(Point, Option<Point>, [bool; 3]),
     Yaw(Point, f64),
     JointPosition(Vec<usize>),
     JointVelocity(Vec<usize>),
@@ -40,7 +40,7 @@ impl Observation {
                 ));
             }
             let size = match &source {
-                Source::Position(..) => 3,
+                Source::Position(_, _, axes) => axes.iter().filter(|a| **a).count(),
                 Source::Yaw(..) => 2,
                 Source::JointPosition(addresses) | Source::JointVelocity(addresses) => addresses.len(),
             };
@@ -69,9 +69,11 @@ impl Observation {
                 .collect::<Result<Vec<_>>>()
         };
         let source = match file {
-            ObservationFile::Position { of, relative_to, .. } => {
-                Source::Position(point(of)?, relative_to.as_ref().map(point).transpose()?)
-            }
+            ObservationFile::Position { of, relative_to, axes, .. } => Source::Position(
+                point(of)?,
+                relative_to.as_ref().map(point).transpose()?,
+                parse_axes(axes.as_deref()).map_err(place)?,
+            ),
             ObservationFile::Yaw { of, symmetry, .. } => Source::Yaw(point(of)?, f64::from((*symmetry).max(1))),
             ObservationFile::JointPosition { joints, .. } => {
                 Source::JointPosition(addresses(joints, model.jnt_qposadr())?)
@@ -97,7 +99,10 @@ impl Observation {
         };
         for source in &self.sources {
             match source {
-                Source::Position(point, origin) => relative(sim, *point, *origin).into_iter().for_each(&mut push),
+                Source::Position(point, origin, axes) => {
+                    let p = relative(sim, *point, *origin);
+                    (0..3).filter(|i| axes[*i]).for_each(|i| push(p[i]));
+                }
                 Source::Yaw(point, symmetry) => {
                     let angle = symmetry * point.yaw(sim);
                     push(angle.cos());

@@ -16,7 +16,7 @@ enum Derived {
     Count(Vec<Comparison>),
     Least { of: Vec<usize>, except: Vec<Comparison>, otherwise: f64 },
     Greatest(Vec<usize>),
-    Sum(Vec<usize>),
+    Sum(Vec<(usize, f64)>),
 }
 
 impl Derived {
@@ -39,7 +39,14 @@ impl Derived {
                 Self::Least { of: all(of)?, except: comparisons(except)?, otherwise: *otherwise }
             }
             QuantityFile::Greatest { of } => Self::Greatest(all(of)?),
-            QuantityFile::Sum { of } => Self::Sum(all(of)?),
+            QuantityFile::Sum { of, weights } => {
+                if !weights.is_empty() && weights.len() != of.len() {
+                    let expected = format!("{} weights, one a quantity, or none", of.len());
+                    return Err(InputError::unexpected("weights", expected, weights.len()));
+                }
+                let weights = weights.iter().copied().chain(std::iter::repeat(1.0));
+                Self::Sum(all(of)?.into_iter().zip(weights).collect())
+            }
             _ => return Ok(None),
         }))
     }
@@ -48,7 +55,8 @@ impl Derived {
         match self {
             Self::Count(comparisons) => comparisons.iter().map(|c| c.quantity).collect(),
             Self::Least { of, except, .. } => of.iter().copied().chain(except.iter().map(|c| c.quantity)).collect(),
-            Self::Greatest(of) | Self::Sum(of) => of.clone(),
+            Self::Greatest(of) => of.clone(),
+            Self::Sum(of) => of.iter().map(|(q, _)| *q).collect(),
         }
     }
 
@@ -61,7 +69,7 @@ impl Derived {
                 kept.reduce(f64::min).unwrap_or(*otherwise)
             }
             Self::Greatest(of) => of.iter().map(|q| values[*q]).fold(f64::NEG_INFINITY, f64::max),
-            Self::Sum(of) => of.iter().map(|q| values[*q]).sum(),
+            Self::Sum(of) => of.iter().map(|(q, weight)| weight * values[*q]).sum(),
         }
     }
 }
@@ -220,18 +228,20 @@ pub(crate) mod tests {
     fn derived_quantities_use_each_other_but_not_themselves() {
         let text = r#"
             all = { kind = "sum", of = ["p", "q"] }
+            angle = { kind = "angle", at = [0, 0, 5], from = [1, 0, 0], to = [0, 3, 0], axes = "xy" }
             best = { kind = "least", of = ["p", "q"], except = ["p < 2.5", "q > 9"] }
             done = { kind = "count", of = ["p < 2.5", "q < 2.5", "all < 6"] }
             most = { kind = "greatest", of = ["all", "done"] }
             none = { kind = "least", of = ["p"], except = ["p < 9"], otherwise = -1.0 }
             p = { kind = "coordinate", of = [2, 0, 0], axis = "x" }
             q = { kind = "coordinate", of = [3, 0, 0], axis = "x" }
+            weighed = { kind = "sum", of = ["p", "q"], weights = [2, -1] }
         "#;
         let quantities = of_text(text).unwrap();
         let model = std::sync::Arc::new(MjModel::from_xml_string("<mujoco/>").unwrap());
         let mut values = vec![0.0; quantities.len()];
         quantities.evaluate(&Simulation::new(model).unwrap(), &mut values);
-        assert_eq!(values, [5.0, 3.0, 2.0, 5.0, -1.0, 2.0, 3.0]);
+        assert_eq!(values, [5.0, std::f64::consts::FRAC_PI_2, 3.0, 2.0, 5.0, -1.0, 2.0, 3.0, 1.0]);
         let circle = of_text("a = { kind = \"sum\", of = [\"b\"] }\nb = { kind = \"sum\", of = [\"a\"] }");
         assert!(circle.unwrap_err().to_string().contains("circle of a, b"));
         let short = of_text("a = { kind = \"least\", of = [\"a\", \"a\"], except = [\"a < 1\"] }");

@@ -112,6 +112,8 @@ pub enum Quantity {
     Tilt(usize),
     /// Difference of headings modulo a symmetry.
     YawDifference(Point, Point, f64),
+    /// Angle at the first point between the directions to the others, along the axes that count.
+    Angle(Point, [Point; 2], [bool; 3]),
     /// Joint velocity, by address in qvel.
     JointVelocity(usize),
     /// Whether geoms of two sets touch; for each geom of the model, in which of them it is.
@@ -148,6 +150,9 @@ impl Quantity {
             QuantityFile::Tilt { body } => Self::Tilt(find(model, Kind::Body, body)?),
             QuantityFile::YawDifference { of, to, symmetry } => {
                 Self::YawDifference(point(of)?, point(to)?, f64::from((*symmetry).max(1)))
+            }
+            QuantityFile::Angle { at, from, to, axes } => {
+                Self::Angle(point(at)?, [point(from)?, point(to)?], parse_axes(axes.as_deref())?)
             }
             QuantityFile::JointVelocity { joint } => {
                 Self::JointVelocity(model.jnt_dofadr()[scalar_joint(model, joint)?] as usize)
@@ -203,6 +208,12 @@ impl Quantity {
                 let period = std::f64::consts::TAU / symmetry;
                 let d = (a.yaw(sim) - b.yaw(sim)).rem_euclid(period);
                 d.min(period - d)
+            }
+            Self::Angle(at, [from, to], axes) => {
+                let (a, b) = (relative(sim, *from, Some(*at)), relative(sim, *to, Some(*at)));
+                let dot = |a: &[f64; 3], b: &[f64; 3]| (0..3).filter(|i| axes[*i]).map(|i| a[i] * b[i]).sum::<f64>();
+                let lengths = (dot(&a, &a) * dot(&b, &b)).sqrt().max(1e-12);
+                (dot(&a, &b) / lengths).clamp(-1.0, 1.0).acos()
             }
             Self::JointVelocity(address) => sim.data().qvel()[*address],
             Self::Contact(sets) => {
@@ -264,7 +275,11 @@ fn linear_speed(sim: &Simulation, body: usize) -> f64 {
     lin.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
-fn parse_axes(axes: Option<&str>) -> Result<[bool; 3]> {
+/// Which axes a string of letters of `xyz` names; all if absent.
+///
+/// # Errors
+/// A bad input.
+pub(crate) fn parse_axes(axes: Option<&str>) -> Result<[bool; 3]> {
     let Some(text) = axes else { return Ok([true; 3]) };
     let mut chosen = [false; 3];
     for c in text.chars() {

@@ -123,7 +123,7 @@ pub enum PointFile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ObservationFile {
-    /// Position in the world frame, or the vector from `relative_to`; 3 values, m.
+    /// Position in the world frame, or the vector from `relative_to`; one value an axis, m.
     Position {
         /// Name of the term.
         name: String,
@@ -132,6 +132,9 @@ pub enum ObservationFile {
         /// Origin; the world's if absent.
         #[serde(default)]
         relative_to: Option<PointFile>,
+        /// Axes that are seen, e.g. `xy`; all if absent.
+        #[serde(default)]
+        axes: Option<String>,
     },
     /// Rotation about the vertical as (cos kθ, sin kθ) with k the symmetry; 2 values.
     Yaw {
@@ -254,6 +257,18 @@ pub enum QuantityFile {
         #[serde(default = "one")]
         symmetry: u32,
     },
+    /// Angle at one point between the directions to two others: π where it lies between them, rad.
+    Angle {
+        /// The point of the angle.
+        at: PointFile,
+        /// One direction's point.
+        from: PointFile,
+        /// The other's.
+        to: PointFile,
+        /// Axes that count, e.g. `xy`; all if absent.
+        #[serde(default)]
+        axes: Option<String>,
+    },
     /// Velocity of a hinge or slide joint, rad/s or m/s.
     JointVelocity {
         /// The joint.
@@ -295,10 +310,13 @@ pub enum QuantityFile {
         /// Their names.
         of: Vec<String>,
     },
-    /// Sum of other quantities.
+    /// Weighted sum of other quantities.
     Sum {
         /// Their names.
         of: Vec<String>,
+        /// As many weights; all 1 if absent.
+        #[serde(default)]
+        weights: Vec<f64>,
     },
 }
 

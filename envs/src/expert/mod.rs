@@ -7,6 +7,9 @@
 mod arm;
 mod around;
 mod avoid;
+mod block_push;
+mod kitchen;
+mod kitchen_things;
 mod lift;
 mod motion;
 mod path;
@@ -46,8 +49,10 @@ pub struct ExpertKind {
 }
 
 /// All experts: the registry.
-const EXPERTS: [ExpertKind; 6] = [
+const EXPERTS: [ExpertKind; 8] = [
     avoid::EXPERT,
+    block_push::EXPERT,
+    kitchen::EXPERT,
     lift::EXPERT,
     pick_place::EXPERT,
     push_t::EXPERT,
@@ -88,5 +93,24 @@ impl ExpertKind {
     pub fn mode(self, name: &str) -> imle_configs::Result<usize> {
         let known = self.modes.iter().position(|m| *m == name);
         known.ok_or_else(|| InputError::unknown("mode", name, self.modes))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::demonstrate::{demonstrate, replay};
+    use crate::task::Task;
+    use std::sync::Arc;
+
+    /// The task's expert shows each of its modes in episode `index`, the same again, and its actions alone solve it.
+    pub(crate) fn every_mode_is_shown_and_labelled(task: &str, index: u64) {
+        let task = Arc::new(Task::load(task).unwrap());
+        for (mode, name) in task.expert().unwrap().modes().iter().enumerate() {
+            let episode = demonstrate(&task, Some(mode), 0, index).unwrap();
+            assert!(episode.success, "{name}");
+            assert_eq!(episode.mode, *name);
+            assert_eq!(episode.actions, demonstrate(&task, Some(mode), 0, index).unwrap().actions);
+            assert!(replay(&task, &episode).unwrap().success());
+        }
     }
 }
