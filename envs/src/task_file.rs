@@ -177,6 +177,19 @@ pub struct ResetFile {
     pub place: Vec<PlaceFile>,
     /// Joints set at random.
     pub joint: Vec<ResetJointFile>,
+    /// Pairs of slides set to a random point of a circle.
+    pub circle: Vec<ResetCircleFile>,
+}
+
+/// One `[[reset.circle]]`: two slide joints set to (radius·cos φ, radius·sin φ), φ uniform; position actuators that
+/// drive them follow.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResetCircleFile {
+    /// The joints.
+    pub joints: [String; 2],
+    /// Radius of the circle, m.
+    pub radius: f64,
 }
 
 /// One `[[reset.joint]]`: a hinge or slide joint set at random; a position actuator that drives it follows.
@@ -187,6 +200,12 @@ pub struct ResetJointFile {
     pub joint: String,
     /// Range of its position, rad or m.
     pub range: [f64; 2],
+    /// Deviation of normal noise on top of that, rad or m; a draw outside of the joint's limits is made again.
+    #[serde(default)]
+    pub deviation: f64,
+    /// Deviation of its normal velocity, rad/s or m/s.
+    #[serde(default)]
+    pub speed_deviation: f64,
 }
 
 /// One `[[reset.place]]`
@@ -258,6 +277,22 @@ pub enum QuantityFile {
     JointVelocity {
         /// The joint.
         joint: String,
+    },
+    /// Present control of an actuator, in its own unit.
+    Control {
+        /// The actuator.
+        actuator: String,
+    },
+    /// Distance in the ground plane to the point `offset` behind an object, seen from where it has to go, m.
+    DistanceBehind {
+        /// What should be there.
+        of: PointFile,
+        /// The object.
+        object: PointFile,
+        /// Where the object has to go.
+        goal: PointFile,
+        /// How far behind the object's origin, m.
+        offset: f64,
     },
     /// 1 while any geom of `between` touches any geom of `and`, else 0.
     Contact {

@@ -4,6 +4,8 @@
 //! do: in one of several labelled modes, at varying speed, with hesitations, small noise and mistakes that it
 //! recovers from. One labeller a task names the mode of any trajectory, the expert's or a policy's.
 
+mod cartpole;
+mod cylinder_push;
 mod motion;
 mod stack;
 
@@ -27,6 +29,17 @@ pub trait ModeLabeller: Send {
     fn label(&self) -> Option<usize>;
 }
 
+/// The labeller of experts without modes.
+struct Unlabelled;
+
+impl ModeLabeller for Unlabelled {
+    fn observe(&mut self, _: &World) {}
+
+    fn label(&self) -> Option<usize> {
+        None
+    }
+}
+
 /// A registered expert.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpertKind {
@@ -37,7 +50,7 @@ pub struct ExpertKind {
 }
 
 /// All experts: the registry.
-const EXPERTS: [ExpertKind; 1] = [stack::EXPERT];
+const EXPERTS: [ExpertKind; 3] = [cartpole::EXPERT, cylinder_push::EXPERT, stack::EXPERT];
 
 /// The expert of that name.
 ///
@@ -72,5 +85,27 @@ impl ExpertKind {
     pub fn mode(self, name: &str) -> imle_configs::Result<usize> {
         let known = self.modes.iter().position(|m| *m == name);
         known.ok_or_else(|| InputError::unknown("mode", name, self.modes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::demonstrate::{demonstrate, replay};
+    use crate::task::Task;
+    use std::sync::Arc;
+
+    #[test]
+    fn experts_without_modes_solve_their_tasks_and_replay_alike() {
+        for name in ["cartpole", "cylinder_push"] {
+            let task = Arc::new(Task::load(name).unwrap());
+            for index in 0..2 {
+                let episode = demonstrate(&task, None, 0, index).unwrap();
+                assert!(episode.success && episode.mode.is_empty(), "{name} {index}");
+                let mut last = vec![0.0; task.spec().observation.size()];
+                let world = replay(&task, &episode).unwrap();
+                world.observe(&mut last);
+                assert!(world.success() && world.steps() == episode.len);
+            }
+        }
     }
 }
