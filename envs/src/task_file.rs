@@ -45,6 +45,9 @@ pub struct TaskFile {
     /// How pictures are taken.
     #[serde(default)]
     pub render: RenderFile,
+    /// Cameras whose pictures may be observed, beside the state observation; all of one size.
+    #[serde(default)]
+    pub camera: Vec<CameraFile>,
 }
 
 /// `[planning]`
@@ -440,4 +443,32 @@ impl Default for RenderFile {
     fn default() -> Self {
         Self { camera: None, width: 640, height: 480 }
     }
+}
+
+/// One `[[camera]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameraFile {
+    /// Camera of the model.
+    pub name: String,
+    /// Width of the drawn picture, pixels.
+    pub width: u32,
+    /// Height of the drawn picture, pixels.
+    pub height: u32,
+    /// The part of it that is kept: left, top, width, height, pixels; all of it if absent.
+    #[serde(default)]
+    pub crop: Option<[u32; 4]>,
+    /// How the camera is moved from episode to episode.
+    #[serde(default)]
+    pub jitter: JitterFile,
+}
+
+/// `jitter` of a `[[camera]]`: half-widths of uniform draws along and about each axis of the camera.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JitterFile {
+    /// Displacement, m.
+    pub position: f64,
+    /// Rotation, degrees.
+    pub rotation: f64,
 }
