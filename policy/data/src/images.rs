@@ -241,7 +241,7 @@ impl<'a> ImageStats<'a> {
     pub(crate) fn to_json(&self) -> Vec<(String, Value)> {
         let cameras = self.layout.cameras.iter().zip(&self.counts);
         let all = cameras.map(|(camera, channels)| {
-            let of_channel: Vec<[f64; 9]> = channels.iter().map(|c| stats::of_counts(c)).collect();
+            let of_channel: Vec<[f64; 9]> = channels.iter().map(stats::of_counts).collect();
             let mut map: Map<String, Value> = stats::NAMES
                 .iter()
                 .enumerate()
