@@ -142,6 +142,10 @@ pub struct DemoArgs {
     /// Folder of the dataset; must not exist
     #[arg(long)]
     pub out: PathBuf,
+    /// Store the pictures of the task's cameras beside the state. A policy may learn from them; the planner and a
+    /// critic go on from the simulator's state
+    #[arg(long)]
+    pub images: bool,
     /// Record this mode only [default: the expert chooses freely]
     #[arg(long, value_name = "NAME")]
     pub mode: Option<String>,

@@ -37,6 +37,8 @@ pub enum Purpose {
     Bench = 12,
     /// What is misperceived in a world with noise.
     Mismatch = 13,
+    /// Where a camera is moved to in an episode.
+    Camera = 14,
 }
 
 /// The stream of (`seed`, `purpose`) at the given counters; unused counters are 0.

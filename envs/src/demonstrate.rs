@@ -1,5 +1,6 @@
 //! Demonstrations: the expert's episodes, recorded as they are executed.
 
+use crate::camera::Cameras;
 use crate::error::{Error, Result};
 use crate::task::Task;
 use crate::world::World;
@@ -45,6 +46,30 @@ pub fn demonstrate(task: &Arc<Task>, mode: Option<usize>, seed: u64, index: u64)
 /// # Errors
 /// If the world cannot be made, or the episode's sizes are not the task's.
 pub fn replay(task: &Arc<Task>, episode: &Episode) -> Result<World> {
+    replay_watched(task, episode, |_| Ok(()))
+}
+
+/// Executes a recorded episode's actions from its start state and returns the pictures beside its observations,
+/// (len, cameras, H, W, 3).
+///
+/// # Errors
+/// As [`replay`]; [`Error::Render`].
+pub fn pictures(task: &Arc<Task>, episode: &Episode, cameras: &mut Cameras) -> Result<Vec<u8>> {
+    let (mut all, mut now) = (Vec::new(), vec![0; cameras.bytes()]);
+    replay_watched(task, episode, |world| {
+        cameras.draw([world], &mut now)?;
+        all.extend_from_slice(&now);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// Replays with a look at the world before each action.
+fn replay_watched(
+    task: &Arc<Task>,
+    episode: &Episode,
+    mut look: impl FnMut(&mut World) -> Result<()>,
+) -> Result<World> {
     let size = task.spec().action.size();
     if episode.actions.len() != episode.len * size {
         let found = format!("{} values for {} steps", episode.actions.len(), episode.len);
@@ -52,7 +77,10 @@ pub fn replay(task: &Arc<Task>, episode: &Episode) -> Result<World> {
     }
     let mut world = World::new(task.clone())?;
     world.reset(episode.seed, Purpose::Demonstration, episode.index)?;
-    episode.actions.chunks_exact(size).for_each(|action| world.step(action));
+    for action in episode.actions.chunks_exact(size) {
+        look(&mut world)?;
+        world.step(action);
+    }
     match world.failure() {
         Some(reason) => Err(Error::Simulation(reason.to_string())),
         None => Ok(world),

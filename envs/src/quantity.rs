@@ -116,6 +116,10 @@ pub enum Quantity {
     Angle(Point, [Point; 2], [bool; 3]),
     /// Joint velocity, by address in qvel.
     JointVelocity(usize),
+    /// Control of an actuator, by index.
+    Control(usize),
+    /// Distance in the plane to the point so far behind an object (second) as seen from its goal (third).
+    DistanceBehind([Point; 3], f64),
     /// Whether geoms of two sets touch; for each geom of the model, in which of them it is.
     Contact(Vec<[bool; 2]>),
     /// Share of the outline of one list of box geoms that lies inside another's, and the area of the first, m².
@@ -156,6 +160,10 @@ impl Quantity {
             }
             QuantityFile::JointVelocity { joint } => {
                 Self::JointVelocity(model.jnt_dofadr()[scalar_joint(model, joint)?] as usize)
+            }
+            QuantityFile::Control { actuator } => Self::Control(find(model, Kind::Actuator, actuator)?),
+            QuantityFile::DistanceBehind { of, object, goal, offset } => {
+                Self::DistanceBehind([point(of)?, point(object)?, point(goal)?], *offset)
             }
             QuantityFile::Contact { between, and } => {
                 let (a, b) = (geoms(model, between)?, geoms(model, and)?);
@@ -216,6 +224,13 @@ impl Quantity {
                 (dot(&a, &b) / lengths).clamp(-1.0, 1.0).acos()
             }
             Self::JointVelocity(address) => sim.data().qvel()[*address],
+            Self::Control(actuator) => sim.data().ctrl()[*actuator],
+            Self::DistanceBehind([of, object, goal], offset) => {
+                let (way, d) = (relative(sim, *object, Some(*goal)), relative(sim, *of, Some(*object)));
+                // At the goal there is no behind: then it is the object itself.
+                let scale = offset / way[0].hypot(way[1]).max(1e-9);
+                (d[0] - scale * way[0]).hypot(d[1] - scale * way[1])
+            }
             Self::Contact(sets) => {
                 let set = |geom: i32| usize::try_from(geom).ok().and_then(|g| sets.get(g)).copied().unwrap_or_default();
                 let touches = sim.data().contact().iter().any(|c| {
@@ -288,4 +303,25 @@ pub(crate) fn parse_axes(axes: Option<&str>) -> Result<[bool; 3]> {
         chosen[index] = true;
     }
     if text.is_empty() { Err(InputError::unexpected("axes", "letters of `xyz`", "nothing")) } else { Ok(chosen) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn behind_is_the_far_side_seen_from_the_goal_and_control_is_what_was_commanded() {
+        let xml = r#"<mujoco><worldbody><body pos="3 4 0"><joint name="j" type="slide"/><geom size="0.1"/></body>
+            </worldbody><actuator><motor name="m" joint="j"/></actuator></mujoco>"#;
+        let model = Arc::new(MjModel::from_xml_string(xml).unwrap());
+        let mut sim = Simulation::new(model.clone()).unwrap();
+        let value = |sim: &Simulation, text: &str| {
+            Quantity::resolve(&toml::from_str(text).unwrap(), &model).unwrap().value(sim)
+        };
+        let behind = "kind = \"distance_behind\"\nof = [3, 4, 7]\nobject = [0, 2, 0]\ngoal = [0, 0, 0]\noffset = 2.0";
+        assert!((value(&sim, behind) - 3.0).abs() < 1e-12);
+        sim.data_mut().ctrl_mut()[0] = 0.7;
+        assert_eq!(value(&sim, "kind = \"control\"\nactuator = \"m\""), 0.7);
+    }
 }

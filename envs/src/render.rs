@@ -22,8 +22,7 @@ impl Renderer {
         let settings = world.task().render();
         let (width, height) = (settings.width as usize & !1, settings.height as usize & !1);
         let model: &MjModel = world.simulation().model();
-        let mut inner =
-            MjRenderer::new(model, width, height, 0).map_err(|e| Error::Render(e.to_string().replace('\n', " ")))?;
+        let mut inner = MjRenderer::new(model, width, height, 0).map_err(failed)?;
         if let Some(name) = &settings.camera {
             inner.set_camera(MjvCamera::new_fixed(find(model, Kind::Camera, name)?));
         }
@@ -40,11 +39,15 @@ impl Renderer {
     /// # Errors
     /// [`Error::Render`].
     pub fn draw(&mut self, world: &mut World) -> Result<Vec<u8>> {
-        let failed = |e: &dyn std::fmt::Display| Error::Render(e.to_string().replace('\n', " "));
         // A restored state has its bodies in place, but not yet its cameras and lights.
         world.simulation_mut().data_mut().camlight();
-        self.inner.sync_data(world.simulation_mut().data_mut()).map_err(|e| failed(&e))?;
-        self.inner.render().map_err(|e| failed(&e))?;
+        self.inner.sync_data(world.simulation_mut().data_mut()).map_err(failed)?;
+        self.inner.render().map_err(failed)?;
         self.inner.rgb_flat().map(<[u8]>::to_vec).ok_or_else(|| Error::Render("no picture".into()))
     }
+}
+
+/// A failure of the renderer.
+pub(crate) fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Render(error.to_string().replace('\n', " "))
 }

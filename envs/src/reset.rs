@@ -4,10 +4,11 @@ use crate::control::{Control, driven_joint};
 use crate::model::{Kind, find};
 use crate::native::{Needs, Simulation};
 use crate::quantity::{free_joint, scalar_joint};
-use crate::task_file::{PlaceFile, ResetFile, ResetJointFile};
+use crate::task_file::{PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
 use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 /// Draws tried before a placement is taken as it is; at ±0.1 m and 6 cm a draw is free three times in four.
 const PLACEMENT_TRIES: usize = 1000;
@@ -37,6 +38,42 @@ struct JointDraw {
     /// The position actuator that drives it.
     actuator: Option<usize>,
     range: [f64; 2],
+    deviation: f64,
+    /// Lowest and highest position that the joint allows.
+    limits: [f64; 2],
+    dof: usize,
+    speed_deviation: f64,
+}
+
+impl JointDraw {
+    fn set(&self, sim: &mut Simulation, value: f64) {
+        sim.data_mut().qpos_mut()[self.qpos] = value;
+        if let Some(actuator) = self.actuator {
+            sim.data_mut().ctrl_mut()[actuator] = value;
+        }
+    }
+
+    fn value(&self, rng: &mut impl Rng) -> f64 {
+        let mut once = || {
+            let value = draw(rng, self.range);
+            if self.deviation > 0.0 { value + self.deviation * normal(rng) } else { value }
+        };
+        let mut value = once();
+        for _ in 0..PLACEMENT_TRIES {
+            if self.deviation == 0.0 || (self.limits[0]..=self.limits[1]).contains(&value) {
+                break;
+            }
+            value = once();
+        }
+        value
+    }
+}
+
+/// Two slides set to a point of a circle, and its radius.
+#[derive(Clone, Debug)]
+struct CircleDraw {
+    joints: [JointDraw; 2],
+    radius: f64,
 }
 
 /// How an episode starts.
@@ -47,6 +84,7 @@ pub struct Reset {
     min_distance: f64,
     places: Vec<Place>,
     joints: Vec<JointDraw>,
+    circles: Vec<CircleDraw>,
 }
 
 impl Reset {
@@ -68,6 +106,7 @@ impl Reset {
             min_distance: file.min_distance,
             places: places.collect::<Result<_>>()?,
             joints: file.joint.iter().map(|j| joint_draw(j, model)).collect::<Result<_>>()?,
+            circles: file.circle.iter().map(|c| circle_draw(c, model)).collect::<Result<_>>()?,
         })
     }
 
@@ -132,11 +171,16 @@ impl Reset {
             }
         }
         for joint in &self.joints {
-            let value = draw(rng, joint.range);
-            sim.data_mut().qpos_mut()[joint.qpos] = value;
-            if let Some(actuator) = joint.actuator {
-                sim.data_mut().ctrl_mut()[actuator] = value;
+            let value = joint.value(rng);
+            joint.set(sim, value);
+            if joint.speed_deviation > 0.0 {
+                sim.data_mut().qvel_mut()[joint.dof] = joint.speed_deviation * normal(rng);
             }
+        }
+        for circle in &self.circles {
+            let (sin, cos) = draw(rng, [0.0, std::f64::consts::TAU]).sin_cos();
+            circle.joints[0].set(sim, circle.radius * cos);
+            circle.joints[1].set(sim, circle.radius * sin);
         }
         sim.refresh(Needs::ALL)
     }
@@ -153,12 +197,38 @@ fn joint_draw(file: &ResetJointFile, model: &MjModel) -> Result<JointDraw> {
     let [low, high] = file.range;
     check_range("range", low, -100.0, 100.0, "rad or m").map_err(place)?;
     check_range("range", high, low, 100.0, "rad or m").map_err(place)?;
+    check_range("deviation", file.deviation, 0.0, 100.0, "rad or m").map_err(place)?;
+    check_range("speed_deviation", file.speed_deviation, 0.0, 100.0, "rad/s or m/s").map_err(place)?;
     let actuator = (0..model.actuator_trnid().len()).find(|a| {
         // A position servo has a constant gain and pulls back by the position.
         let position = model.actuator_biasprm()[*a][1] < 0.0;
         position && driven_joint(model, *a) == Some(joint)
     });
-    Ok(JointDraw { qpos: model.jnt_qposadr()[joint] as usize, actuator, range: file.range })
+    let limited = model.jnt_limited()[joint];
+    Ok(JointDraw {
+        qpos: model.jnt_qposadr()[joint] as usize,
+        actuator,
+        range: file.range,
+        deviation: file.deviation,
+        limits: if limited { model.jnt_range()[joint] } else { [f64::NEG_INFINITY, f64::INFINITY] },
+        dof: model.jnt_dofadr()[joint] as usize,
+        speed_deviation: file.speed_deviation,
+    })
+}
+
+fn circle_draw(file: &ResetCircleFile, model: &MjModel) -> Result<CircleDraw> {
+    let place = |e: InputError| e.in_file("reset.circle");
+    check_range("radius", file.radius, 0.0, 100.0, "m").map_err(place)?;
+    let slide = |joint: &String| {
+        let range = [-file.radius, file.radius];
+        let still = ResetJointFile { joint: joint.clone(), range, deviation: 0.0, speed_deviation: 0.0 };
+        joint_draw(&still, model).map_err(place)
+    };
+    Ok(CircleDraw { joints: [slide(&file.joints[0])?, slide(&file.joints[1])?], radius: file.radius })
+}
+
+fn normal(rng: &mut impl Rng) -> f64 {
+    StandardNormal.sample(rng)
 }
 
 fn draw(rng: &mut impl Rng, [low, high]: [f64; 2]) -> f64 {
@@ -170,4 +240,31 @@ fn check_range(key: &str, value: f64, low: f64, high: f64, unit: &str) -> Result
         return Ok(());
     }
     Err(InputError::unexpected(key, format!("a number of {low} to {high} {unit}"), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::task::Task;
+    use crate::world::World;
+    use imle_configs::seed::Purpose;
+    use std::sync::Arc;
+
+    #[test]
+    fn normal_joints_keep_their_limits_and_circles_their_radius() {
+        let (cartpole, push) = (Task::load("cartpole").unwrap(), Task::load("cylinder_push").unwrap());
+        let mut world = World::new(Arc::new(cartpole)).unwrap();
+        let mut speeds = Vec::new();
+        for i in 0..50 {
+            world.reset(0, Purpose::Reset, i).unwrap();
+            assert!(world.simulation().data().qpos()[0].abs() <= 1.8);
+            speeds.push(world.simulation().data().qvel()[1]);
+        }
+        assert!(speeds.iter().any(|v| v.abs() > 0.1) && speeds.iter().all(|v| v.abs() < 0.5), "{speeds:?}");
+        let mut world = World::new(Arc::new(push)).unwrap();
+        world.reset(0, Purpose::Reset, 1).unwrap();
+        let data = world.simulation().data();
+        let (q, ctrl) = (data.qpos(), data.ctrl());
+        assert!((q[0].hypot(q[1]) - 1.0).abs() < 1e-12 && (q[2].hypot(q[3]) - 2.0).abs() < 1e-12);
+        assert_eq!(q[..2], ctrl[..2]);
+    }
 }

@@ -1,5 +1,6 @@
 //! A task: a model and a task file, resolved against each other, shared by all worlds and workers.
 
+use crate::camera::Camera;
 use crate::control::Control;
 use crate::cost::Cost;
 use crate::error::Result;
@@ -39,6 +40,7 @@ pub struct Task {
     mismatch: Option<Mismatch>,
     expert: Option<ExpertKind>,
     render: RenderFile,
+    cameras: Vec<Camera>,
 }
 
 impl Task {
@@ -142,6 +144,7 @@ impl Task {
         if let Some(camera) = &file.render.camera {
             model::find(&model, model::Kind::Camera, camera).map_err(|e| e.in_file("render.camera"))?;
         }
+        let cameras = Camera::resolve_all(&file.camera, &model)?;
         let spec = Spec {
             task: file.name.clone(),
             control_rate: file.control_rate,
@@ -168,6 +171,7 @@ impl Task {
             mismatch: None,
             expert: file.expert.as_deref().map(expert::find).transpose()?,
             render: file.render.clone(),
+            cameras,
         })
     }
 
@@ -276,6 +280,11 @@ impl Task {
     /// How pictures are taken.
     pub fn render(&self) -> &RenderFile {
         &self.render
+    }
+
+    /// The cameras whose pictures may be observed; none by default.
+    pub fn cameras(&self) -> &[Camera] {
+        &self.cameras
     }
 }
 

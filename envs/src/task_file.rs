@@ -45,6 +45,9 @@ pub struct TaskFile {
     /// How pictures are taken.
     #[serde(default)]
     pub render: RenderFile,
+    /// Cameras whose pictures may be observed, beside the state observation; all of one size.
+    #[serde(default)]
+    pub camera: Vec<CameraFile>,
 }
 
 /// `[planning]`
@@ -180,6 +183,19 @@ pub struct ResetFile {
     pub place: Vec<PlaceFile>,
     /// Joints set at random.
     pub joint: Vec<ResetJointFile>,
+    /// Pairs of slides set to a random point of a circle.
+    pub circle: Vec<ResetCircleFile>,
+}
+
+/// One `[[reset.circle]]`: two slide joints set to (radius·cos φ, radius·sin φ), φ uniform; position actuators that
+/// drive them follow.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResetCircleFile {
+    /// The joints.
+    pub joints: [String; 2],
+    /// Radius of the circle, m.
+    pub radius: f64,
 }
 
 /// One `[[reset.joint]]`: a hinge or slide joint set at random; a position actuator that drives it follows.
@@ -190,6 +206,12 @@ pub struct ResetJointFile {
     pub joint: String,
     /// Range of its position, rad or m.
     pub range: [f64; 2],
+    /// Deviation of normal noise on top of that, rad or m; a draw outside of the joint's limits is made again.
+    #[serde(default)]
+    pub deviation: f64,
+    /// Deviation of its normal velocity, rad/s or m/s.
+    #[serde(default)]
+    pub speed_deviation: f64,
 }
 
 /// One `[[reset.place]]`
@@ -273,6 +295,22 @@ pub enum QuantityFile {
     JointVelocity {
         /// The joint.
         joint: String,
+    },
+    /// Present control of an actuator, in its own unit.
+    Control {
+        /// The actuator.
+        actuator: String,
+    },
+    /// Distance in the ground plane to the point `offset` behind an object, seen from where it has to go, m.
+    DistanceBehind {
+        /// What should be there.
+        of: PointFile,
+        /// The object.
+        object: PointFile,
+        /// Where the object has to go.
+        goal: PointFile,
+        /// How far behind the object's origin, m.
+        offset: f64,
     },
     /// 1 while any geom of `between` touches any geom of `and`, else 0.
     Contact {
@@ -423,4 +461,32 @@ impl Default for RenderFile {
     fn default() -> Self {
         Self { camera: None, width: 640, height: 480 }
     }
+}
+
+/// One `[[camera]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CameraFile {
+    /// Camera of the model.
+    pub name: String,
+    /// Width of the drawn picture, pixels.
+    pub width: u32,
+    /// Height of the drawn picture, pixels.
+    pub height: u32,
+    /// The part of it that is kept: left, top, width, height, pixels; all of it if absent.
+    #[serde(default)]
+    pub crop: Option<[u32; 4]>,
+    /// How the camera is moved from episode to episode.
+    #[serde(default)]
+    pub jitter: JitterFile,
+}
+
+/// `jitter` of a `[[camera]]`: half-widths of uniform draws along and about each axis of the camera.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JitterFile {
+    /// Displacement, m.
+    pub position: f64,
+    /// Rotation, degrees.
+    pub rotation: f64,
 }

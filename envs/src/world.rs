@@ -24,6 +24,8 @@ pub struct World {
     perception: Option<Perception>,
     /// Actions on their way, in a world that acts late.
     late: VecDeque<Vec<f32>>,
+    /// Seed and index of the episode.
+    episode: (u64, u64),
 }
 
 impl World {
@@ -38,7 +40,7 @@ impl World {
         let noisy = task.mismatch().filter(|m| m.is_noisy());
         let perception = noisy.map(|m| Perception::new(&task, m)).transpose()?;
         let (solved_for, steps, failed, lost, late) = (0, 0, None, false, VecDeque::new());
-        Ok(Self { task, sim, control, values, solved_for, steps, failed, lost, perception, late })
+        Ok(Self { task, sim, control, values, solved_for, steps, failed, lost, perception, late, episode: (0, 0) })
     }
 
     /// Starts episode `index` of the stream (`seed`, `purpose`): the same start state for the same three.
@@ -67,6 +69,7 @@ impl World {
 
     fn begin(&mut self, seed: u64, index: u64) -> Result<()> {
         (self.steps, self.solved_for, self.failed, self.lost) = (0, 0, None, false);
+        self.episode = (seed, index);
         self.late.clear();
         let mut held = vec![0.0; self.task.spec().action.size()];
         self.control.hold(&self.sim, &mut held);
@@ -175,6 +178,11 @@ impl World {
     /// The task.
     pub fn task(&self) -> &Arc<Task> {
         &self.task
+    }
+
+    /// Seed and index of the episode.
+    pub fn episode(&self) -> (u64, u64) {
+        self.episode
     }
 
     /// The simulation, to look at.

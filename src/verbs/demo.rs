@@ -6,11 +6,17 @@ use crate::place::Place;
 use crate::{interrupt, load, output::percent};
 use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
-use imle_envs::demonstrate::demonstrate;
+use imle_data::ImageLayout;
+use imle_envs::camera::Cameras;
+use imle_envs::demonstrate::{demonstrate, pictures};
+use imle_envs::task::Task;
+use imle_envs::world::World;
 use imle_planner::report::wilson95;
 use rayon::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Episodes recorded at a time; between them Ctrl-C is heard.
@@ -28,6 +34,8 @@ pub fn run(args: &DemoArgs) -> Result<()> {
         return Err(InputError::Exists { path: args.out.clone() }.into());
     }
     drop(Place::folder(&args.out)?);
+    // A machine that cannot draw is told before the episodes are recorded.
+    let mut cameras = args.images.then(|| Cameras::new(&World::new(task.clone())?)).transpose()?;
     let pool = load::pool(&args.common)?;
     let wanted = args.episodes as usize;
     let mut progress = output.progress(wanted as u64, "demo");
@@ -60,7 +68,14 @@ pub fn run(args: &DemoArgs) -> Result<()> {
         }
     }
     progress.finish();
-    imle_data::write(&args.out, task.spec(), &episodes)?;
+    match &mut cameras {
+        None => imle_data::write(&args.out, task.spec(), &episodes)?,
+        Some(cameras) => {
+            let mut drawn = output.progress(wanted as u64, "pictures");
+            write_with_images(&args.out, &task, &episodes, cameras, |n| drawn.set(n, ""))?;
+            drawn.finish();
+        }
+    }
     let mut modes = BTreeMap::<&str, usize>::new();
     for episode in &episodes {
         *modes.entry(&episode.mode).or_default() += 1;
@@ -76,4 +91,26 @@ pub fn run(args: &DemoArgs) -> Result<()> {
         "failed_episodes": failed, "modes": modes, "env_steps": frames, "seed": args.seed,
         "wall_s": begun.elapsed().as_secs_f64(),
     }))
+}
+
+/// Writes the dataset with pictures from replays of the episodes, which are equal to the bit: so one thread draws, and
+/// the pictures of one episode are in memory at a time. `progress` gets the episodes drawn.
+fn write_with_images(
+    out: &Path,
+    task: &Arc<Task>,
+    episodes: &[Episode],
+    cameras: &mut Cameras,
+    mut progress: impl FnMut(u64),
+) -> Result<()> {
+    let names = cameras.cameras().iter().map(|c| c.name.clone()).collect();
+    let [width, height] = cameras.cameras().first().map_or([0, 0], |c| c.size());
+    let layout = ImageLayout { cameras: names, height, width };
+    imle_data::write_with_images(out, task.spec(), episodes, &layout, |number| {
+        if interrupt::asked() {
+            return Err(Failure::Run("interrupted; nothing was written".into()));
+        }
+        let drawn = pictures(task, &episodes[number], cameras)?;
+        progress(number as u64 + 1);
+        Ok(drawn)
+    })
 }

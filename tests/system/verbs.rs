@@ -74,6 +74,32 @@ fn demo_writes_a_dataset_of_solved_episodes() {
     assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 1);
 }
 
+/// Replays are equal to the bit: the states beside the pictures are those of a dataset without.
+#[test]
+fn demo_stores_pictures_beside_the_state() {
+    let dir = folder();
+    let (plain, pictured) = (dir.path().join("plain"), dir.path().join("pictured"));
+    let call = Call::new("demo --task stack --episodes 2 --seed 1");
+    let done = call.clone().and("--images").with("--out", &pictured).run();
+    if done.err.contains("cannot render") {
+        eprintln!("skipped: {}", done.err.trim());
+        return;
+    }
+    assert_eq!(done.code, Some(0), "{done:?}");
+    call.with("--out", &plain).ok();
+    let dataset = imle_data::read(&pictured).unwrap();
+    assert_eq!(dataset, imle_data::read(&plain).unwrap());
+    for (number, episode) in dataset.episodes.iter().enumerate() {
+        let images = imle_data::read_images(&pictured, number).unwrap();
+        assert_eq!((images.layout.height, images.layout.width), (96, 96));
+        assert_eq!(images.layout.cameras, ["front", "wrist"]);
+        let picture = 96 * 96 * 3;
+        assert_eq!(images.rgb.len(), episode.len * 2 * picture);
+        assert_ne!(images.rgb[..picture], images.rgb[images.rgb.len() - 2 * picture..][..picture]);
+    }
+    assert!(imle_data::read_images(&plain, 0).is_err());
+}
+
 #[test]
 fn train_logs_evaluates_and_writes_a_checkpoint() {
     let dir = folder();

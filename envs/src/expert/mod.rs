@@ -8,6 +8,8 @@ mod arm;
 mod around;
 mod avoid;
 mod block_push;
+mod cartpole;
+mod cylinder_push;
 mod kitchen;
 mod kitchen_things;
 mod lift;
@@ -39,6 +41,17 @@ pub trait ModeLabeller: Send {
     fn label(&self) -> Option<usize>;
 }
 
+/// The labeller of experts without modes.
+struct Unlabelled;
+
+impl ModeLabeller for Unlabelled {
+    fn observe(&mut self, _: &World) {}
+
+    fn label(&self) -> Option<usize> {
+        None
+    }
+}
+
 /// A registered expert.
 #[derive(Clone, Copy, Debug)]
 pub struct ExpertKind {
@@ -49,9 +62,11 @@ pub struct ExpertKind {
 }
 
 /// All experts: the registry.
-const EXPERTS: [ExpertKind; 8] = [
+const EXPERTS: [ExpertKind; 10] = [
     avoid::EXPERT,
     block_push::EXPERT,
+    cartpole::EXPERT,
+    cylinder_push::EXPERT,
     kitchen::EXPERT,
     lift::EXPERT,
     pick_place::EXPERT,
@@ -98,6 +113,7 @@ impl ExpertKind {
 
 #[cfg(test)]
 pub(crate) mod tests {
+mod tests {
     use crate::demonstrate::{demonstrate, replay};
     use crate::task::Task;
     use std::sync::Arc;
@@ -111,6 +127,18 @@ pub(crate) mod tests {
             assert_eq!(episode.mode, *name);
             assert_eq!(episode.actions, demonstrate(&task, Some(mode), 0, index).unwrap().actions);
             assert!(replay(&task, &episode).unwrap().success());
+    #[test]
+    fn experts_without_modes_solve_their_tasks_and_replay_alike() {
+        for name in ["cartpole", "cylinder_push"] {
+            let task = Arc::new(Task::load(name).unwrap());
+            for index in 0..2 {
+                let episode = demonstrate(&task, None, 0, index).unwrap();
+                assert!(episode.success && episode.mode.is_empty(), "{name} {index}");
+                let mut last = vec![0.0; task.spec().observation.size()];
+                let world = replay(&task, &episode).unwrap();
+                world.observe(&mut last);
+                assert!(world.success() && world.steps() == episode.len);
+            }
         }
     }
 }

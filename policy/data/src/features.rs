@@ -1,5 +1,6 @@
 //! The columns of a frame: their names, types and sizes, and how an episode fills them.
 
+use crate::images::ImageLayout;
 use arrow::array::{ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
@@ -140,8 +141,13 @@ impl Placed<'_> {
         }
     }
 
-    /// The rows of some frames, by the schema that [`schema`] gives.
-    pub(crate) fn rows(&self, schema: &Arc<Schema>, frames: Range<usize>) -> Result<RecordBatch, ArrowError> {
+    /// The rows of some frames, by the schema that [`schema`] gives; `images` are the columns of their pictures.
+    pub(crate) fn rows(
+        &self,
+        schema: &Arc<Schema>,
+        frames: Range<usize>,
+        images: Vec<ArrayRef>,
+    ) -> Result<RecordBatch, ArrowError> {
         let column = |feature: Feature| -> Result<ArrayRef, ArrowError> {
             let size = feature.size(self.spec);
             let values = frames.clone().flat_map(|t| (0..size).map(move |i| self.value(feature, t, i)));
@@ -155,12 +161,15 @@ impl Placed<'_> {
             }
             Ok(Arc::new(FixedSizeListArray::try_new(element(DataType::Float32), list_size(size)?, array, None)?))
         };
-        RecordBatch::try_new(schema.clone(), Feature::ALL.into_iter().map(column).collect::<Result<_, _>>()?)
+        let mut columns = Feature::ALL.into_iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        columns.extend(images);
+        RecordBatch::try_new(schema.clone(), columns)
     }
 }
 
-/// The schema of the data files: a feature of one value is a plain column, as LeRobot's loader wants it.
-pub(crate) fn schema(spec: &Spec) -> Result<Arc<Schema>, ArrowError> {
+/// The schema of the data files: a feature of one value is a plain column, as LeRobot's loader wants it; the columns
+/// of cameras come last.
+pub(crate) fn schema(spec: &Spec, images: Option<&ImageLayout>) -> Result<Arc<Schema>, ArrowError> {
     let field = |feature: Feature| {
         let plain = match feature.kind() {
             Kind::Float => DataType::Float32,
@@ -173,7 +182,9 @@ pub(crate) fn schema(spec: &Spec) -> Result<Arc<Schema>, ArrowError> {
         };
         Ok(Field::new(feature.name(), kind, true))
     };
-    Ok(Arc::new(Schema::new(Feature::ALL.into_iter().map(field).collect::<Result<Vec<_>, ArrowError>>()?)))
+    let mut fields = Feature::ALL.into_iter().map(field).collect::<Result<Vec<_>, ArrowError>>()?;
+    fields.extend(images.into_iter().flat_map(ImageLayout::fields));
+    Ok(Arc::new(Schema::new(fields)))
 }
 
 /// The field of a list's elements, named as pyarrow names it.

@@ -1,6 +1,7 @@
 //! `meta/info.json`: version, rate, totals, features, and our own spec under the key `planner`.
 
 use crate::features::{self, Feature};
+use crate::images::ImageLayout;
 use crate::naming::{self, DATA_PATH};
 use crate::table::one_line;
 use imle_configs::files;
@@ -19,19 +20,20 @@ const VIDEO_FILE_MB: u64 = 200;
 const FILE: &str = "meta/info.json";
 
 /// The text of a new `info.json`.
-pub(crate) fn to_json(spec: &Spec, episodes: usize, frames: usize) -> Value {
+pub(crate) fn to_json(spec: &Spec, images: Option<&ImageLayout>, episodes: usize, frames: usize) -> Value {
     let names = |f: Feature| match f {
         Feature::Observation => json!(spec.observation.value_names()),
         Feature::Action => json!(spec.action.value_names()),
         _ => Value::Null,
     };
-    let features: Map<String, Value> = Feature::ALL
+    let mut features: Map<String, Value> = Feature::ALL
         .into_iter()
         .map(|f| {
             let feature = json!({"dtype": f.kind().dtype(), "shape": [f.size(spec)], "names": names(f)});
             (f.name().to_string(), feature)
         })
         .collect();
+    features.extend(images.into_iter().flat_map(ImageLayout::features));
     json!({
         "codebase_version": CODEBASE_VERSION,
         "robot_type": null,
@@ -73,6 +75,7 @@ pub(crate) struct Info {
     pub(crate) observation: Vector,
     pub(crate) action: Vector,
     spec: Option<Spec>,
+    features: Map<String, Value>,
 }
 
 impl Info {
@@ -102,6 +105,7 @@ impl Info {
             observation,
             action,
             spec,
+            features: keys.get("features", "an object", Value::as_object)?.clone(),
             path: path.clone(),
         })
     }
@@ -118,6 +122,11 @@ impl Info {
             observation: layout(&self.observation, "state"),
             action: layout(&self.action, "action"),
         })
+    }
+
+    /// The cameras whose pictures lie in the data files.
+    pub(crate) fn images(&self) -> Result<ImageLayout> {
+        ImageLayout::of_features(&self.features).map_err(|e| e.in_file(self.path.display()))
     }
 
     /// The data file of a chunk and file index, relative to the dataset.

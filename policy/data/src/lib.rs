@@ -13,6 +13,10 @@
 //! [`write()`] makes such a folder whole or not at all, [`read()`] checks everything it takes from one, and
 //! [`summarize`] says what is in it. Units are the task's own; `timestamp` is in seconds, rates are in Hz.
 //!
+//! [`write_with_images()`] puts pictures beside the state: one column `observation.images.NAME` a camera, PNG in
+//! Parquet as the `datasets` library stores images. [`read()`] leaves them where they are; [`read_images()`] gets
+//! those of one episode. A policy that learns from pictures still plans and is judged in the simulator's state.
+//!
 //! Datasets of others: `observation.state` and `action` are read, cameras and other columns are left out.
 //! Without a spec of ours the layouts come from the features' names and the task from `meta/tasks.parquet`
 //! (of several tasks the first); the mode is then empty, the seed 0, the reset index the episode's own, and
@@ -38,13 +42,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One idea a file: `info` (meta/info.json), `features` (the columns of a frame), `stats`, `tasks`, `episodes`
+//! One idea a file: `info` (meta/info.json), `features` (the columns of a frame), `images`, `stats`, `tasks`, `episodes`
 //! (the other meta files), `table` (Parquet with one-line errors), `naming` (names of values and of files),
 //! `write`, `read`, `summary`.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod episodes;
 mod features;
+mod images;
 mod info;
 mod naming;
 mod read;
@@ -57,11 +62,12 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use images::{ImageLayout, Images, read_images};
 pub use imle_configs::{Error, Result, episode::Episode, spec::Spec};
 pub use info::CODEBASE_VERSION;
 pub use read::read;
 pub use summary::{Lengths, Summary, ValueRange, summarize};
-pub use write::write;
+pub use write::{write, write_with_images};
 
 /// A dataset in memory: what its numbers mean, and its episodes.
 #[derive(Clone, Debug, PartialEq)]

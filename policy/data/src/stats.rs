@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// Names of the statistics, in the order of [`Stats::values`]; `count` comes after `std`.
-const NAMES: [&str; 9] = ["min", "max", "mean", "std", "q01", "q10", "q50", "q90", "q99"];
+pub(crate) const NAMES: [&str; 9] = ["min", "max", "mean", "std", "q01", "q10", "q50", "q90", "q99"];
 const QUANTILES: [f64; 5] = [0.01, 0.10, 0.50, 0.90, 0.99];
 /// The statistics that keep the type of the values.
 const TYPED: [&str; 2] = ["min", "max"];
@@ -56,10 +56,36 @@ pub(crate) fn of_values(values: &mut [f64]) -> [f64; 9] {
 }
 
 fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let at = q * (sorted.len() - 1) as f64;
+    quantile_of(sorted.len(), q, |i| sorted[i])
+}
+
+/// The quantile of `len` sorted values.
+fn quantile_of(len: usize, q: f64, value: impl Fn(usize) -> f64) -> f64 {
+    let at = q * (len - 1) as f64;
     let below = at.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (sorted[above] - sorted[below]) * (at - below as f64)
+    let (low, high) = (value(below), value((below + 1).min(len - 1)));
+    low + (high - low) * (at - below as f64)
+}
+
+/// [`of_values`] of a series in which the value i occurs `counts[i]` times.
+pub(crate) fn of_counts(counts: &[u64; 256]) -> [f64; 9] {
+    let count = counts.iter().sum::<u64>();
+    let sorted = |rank: usize| {
+        let mut before = 0;
+        let reached = |n: &u64| {
+            before += *n;
+            before > rank as u64
+        };
+        counts.iter().position(reached).unwrap_or(255) as f64
+    };
+    let Some(last) = (count as usize).checked_sub(1) else { return [0.0; 9] };
+    let mean_of = |f: &dyn Fn(f64) -> f64| {
+        counts.iter().enumerate().map(|(i, n)| f(i as f64) * *n as f64).sum::<f64>() / count as f64
+    };
+    let mean = mean_of(&|v| v);
+    let variance = mean_of(&|v| (v - mean) * (v - mean));
+    let [q01, q10, q50, q90, q99] = QUANTILES.map(|q| quantile_of(count as usize, q, sorted));
+    [sorted(0), sorted(last), mean, variance.sqrt(), q01, q10, q50, q90, q99]
 }
 
 impl Stats {

@@ -1,6 +1,8 @@
 //! Parquet tables, written and read batch by batch, with errors of one line that name file and column.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Int64Array, OffsetSizeTrait, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float32Array, Int64Array, OffsetSizeTrait, StringArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Int64Type, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -12,6 +14,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use std::fmt::Display;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Rows read at a time.
@@ -89,8 +92,21 @@ impl Reader {
     /// # Errors
     /// [`Error::Io`] if there is no such file, [`Error::Unexpected`] if it is no Parquet or lacks a column.
     pub(crate) fn open(path: &Path, required: &[&str], optional: &[&str]) -> Result<Self> {
+        Self::open_rows(path, required, optional, None)
+    }
+
+    /// As [`Reader::open`], some rows only.
+    pub(crate) fn open_rows(
+        path: &Path,
+        required: &[&str],
+        optional: &[&str],
+        rows: Option<Range<usize>>,
+    ) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
+        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
+        if let Some(rows) = rows {
+            builder = builder.with_offset(rows.start).with_limit(rows.len());
+        }
         let names: Vec<&str> = builder.schema().fields().iter().map(|f| f.name().as_str()).collect();
         let mut wanted = Vec::new();
         for name in required {
@@ -182,6 +198,17 @@ impl Batch {
     /// A column of text.
     pub(crate) fn strings(&self, name: &str) -> Result<StringArray> {
         Ok(self.converted(name, "text (string)", is_text, &DataType::Utf8)?.as_string::<i32>().clone())
+    }
+
+    /// A column of encoded pictures: structs with their `bytes`, as the `datasets` library stores images.
+    pub(crate) fn pictures(&self, name: &str) -> Result<BinaryArray> {
+        let expected = "structs {bytes, path} with the bytes of a picture in every row";
+        let bad = |found: String| Error::unexpected(place(&self.path, name), expected, found);
+        let column = self.column(name)?;
+        let structs = column.as_struct_opt().ok_or_else(|| bad(format!("type {}", column.data_type())))?;
+        let bytes = structs.column_by_name("bytes").ok_or_else(|| bad("structs without `bytes`".to_string()))?;
+        let bytes = cast(bytes, &DataType::Binary).map_err(|e| bad(one_line(e)))?;
+        if bytes.null_count() > 0 { Err(bad("none".to_string())) } else { Ok(bytes.as_binary::<i32>().clone()) }
     }
 
     /// A column of `size` numbers a row, row-major (rows, size). LeRobot stores a feature of one value as a plain

@@ -2,6 +2,7 @@
 
 use crate::episodes::{self, Filed};
 use crate::features::{self, Feature, Placed};
+use crate::images::{ImageLayout, ImageStats};
 use crate::info;
 use crate::naming::{self, DATA_PATH};
 use crate::table::{self, Writer};
@@ -14,6 +15,9 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Rows of a row group with pictures: some MB.
+const IMAGE_ROW_GROUP: usize = 128;
 
 /// How rows are spread over files.
 #[derive(Clone, Copy, Debug)]
@@ -45,29 +49,80 @@ pub fn write(path: &Path, spec: &Spec, episodes: &[Episode]) -> Result<()> {
     write_sized(path, spec, episodes, Sizes::default())
 }
 
+/// [`write()`] with the pictures of cameras beside the state. `draw` gives those of an episode by its number,
+/// (len, cameras, H, W, 3) in RGB, rows from top to bottom; those of one episode are in memory at a time.
+///
+/// # Errors
+/// As [`write()`]; [`Error::Unexpected`] for pictures of another size; what `draw` returns.
+pub fn write_with_images<E: From<Error>>(
+    path: &Path,
+    spec: &Spec,
+    episodes: &[Episode],
+    layout: &ImageLayout,
+    mut draw: impl FnMut(usize) -> std::result::Result<Vec<u8>, E>,
+) -> std::result::Result<(), E> {
+    layout.check().map_err(|e| e.in_file(path.display()))?;
+    let sizes = Sizes { row_group_rows: IMAGE_ROW_GROUP, ..Sizes::default() };
+    write_all(path, spec, episodes, sizes, Some(Pictures { layout, draw: &mut draw }))
+}
+
 /// [`write()`] with other sizes of files.
 pub(crate) fn write_sized(path: &Path, spec: &Spec, episodes: &[Episode], sizes: Sizes) -> Result<()> {
+    write_all(path, spec, episodes, sizes, None)
+}
+
+/// Where pictures come from: an episode's number to its pictures.
+type Draw<'a, E> = &'a mut dyn FnMut(usize) -> std::result::Result<Vec<u8>, E>;
+
+struct Pictures<'a, E> {
+    layout: &'a ImageLayout,
+    draw: Draw<'a, E>,
+}
+
+fn write_all<E: From<Error>>(
+    path: &Path,
+    spec: &Spec,
+    episodes: &[Episode],
+    sizes: Sizes,
+    mut pictures: Option<Pictures<'_, E>>,
+) -> std::result::Result<(), E> {
     if path.exists() {
-        return Err(Error::Exists { path: path.to_path_buf() });
+        return Err(Error::Exists { path: path.to_path_buf() }.into());
     }
     check_spec(path, spec)?;
     if episodes.is_empty() {
-        return Err(Error::unexpected(path.display(), "at least one episode", "none"));
+        return Err(Error::unexpected(path.display(), "at least one episode", "none").into());
     }
     for (number, episode) in episodes.iter().enumerate() {
         check_episode(path, spec, number, episode)?;
     }
+    let layout = pictures.as_ref().map(|p| p.layout);
+    let mut image_stats = layout.map(ImageStats::new);
     files::write_folder(path, false, |root| {
-        let filed = write_data(root, path, spec, episodes, sizes)?;
+        let mut data = DataFiles::create(root, path, spec, layout, sizes)?;
+        let mut filed: Vec<Filed<'_>> = Vec::with_capacity(episodes.len());
+        for placed in features::placed(spec, episodes) {
+            let mut rgb = None;
+            if let (Some(pictures), Some(stats)) = (&mut pictures, &mut image_stats) {
+                let drawn = (pictures.draw)(placed.number)?;
+                pictures.layout.check_pictures(placed.number, placed.episode.len, &drawn)?;
+                stats.add(&drawn);
+                rgb = Some(drawn);
+            }
+            filed.push((placed, data.append(&placed, layout.zip(rgb.as_deref()))?));
+        }
+        data.close()?;
         episodes::write(root, path, &filed)?;
         tasks::write(root, path, &spec.task)?;
-        let statistics: Map<String, Value> = Feature::ALL
+        let mut statistics: Map<String, Value> = Feature::ALL
             .into_iter()
             .map(|f| (f.name().to_string(), stats::of(f, spec, features::placed(spec, episodes)).to_json(f.kind())))
             .collect();
+        statistics.extend(image_stats.iter().flat_map(ImageStats::to_json));
         write_json(root, path, "meta/stats.json", &Value::Object(statistics))?;
         let frames = episodes.iter().map(|e| e.len).sum();
-        write_json(root, path, "meta/info.json", &info::to_json(spec, episodes.len(), frames))
+        write_json(root, path, "meta/info.json", &info::to_json(spec, layout, episodes.len(), frames))?;
+        Ok(())
     })
 }
 
@@ -76,67 +131,67 @@ fn write_json(root: &Path, shown: &Path, file: &str, value: &Value) -> Result<()
     std::fs::write(root.join(file), text + "\n").map_err(|e| Error::io(shown.join(file), "write", e))
 }
 
-/// A data file being written.
-struct Open {
+/// The data files as they are written, one after the other.
+struct DataFiles<'a> {
+    root: &'a Path,
+    shown: &'a Path,
+    schema: Arc<Schema>,
+    sizes: Sizes,
     writer: Writer,
+    /// Chunk and file index of the one that is open, and the frames in it.
     at: (u64, u64),
     frames: u64,
 }
 
-impl Open {
-    fn create(root: &Path, shown: &Path, schema: &Arc<Schema>, at: (u64, u64), sizes: Sizes) -> Result<Self> {
+impl<'a> DataFiles<'a> {
+    fn create(
+        root: &'a Path,
+        shown: &'a Path,
+        spec: &Spec,
+        images: Option<&ImageLayout>,
+        sizes: Sizes,
+    ) -> Result<Self> {
+        let schema = features::schema(spec, images).map_err(|e| table::write_error(shown, e))?;
+        let writer = Self::open(root, shown, &schema, (0, 0), sizes)?;
+        Ok(Self { root, shown, schema, sizes, writer, at: (0, 0), frames: 0 })
+    }
+
+    fn open(root: &Path, shown: &Path, schema: &Arc<Schema>, at: (u64, u64), sizes: Sizes) -> Result<Writer> {
         let file = naming::data_file(DATA_PATH, at.0, at.1, "data_path")?;
-        let writer = Writer::create(root, shown, &file, schema.clone(), sizes.row_group_rows)?;
-        Ok(Self { writer, at, frames: 0 })
+        Writer::create(root, shown, &file, schema.clone(), sizes.row_group_rows)
     }
 
     /// Whether an episode of `frames` more would make the file too large, by the size of its frames so far.
-    fn full_with(&self, frames: u64, sizes: Sizes) -> bool {
+    fn full_with(&self, frames: u64) -> bool {
         let size = self.writer.size() as u64;
-        self.frames > 0 && size + size * frames / self.frames >= sizes.file_bytes
+        self.frames > 0 && size + size * frames / self.frames >= self.sizes.file_bytes
     }
-}
 
-fn write_data<'a>(
-    root: &Path,
-    shown: &Path,
-    spec: &'a Spec,
-    episodes: &'a [Episode],
-    sizes: Sizes,
-) -> Result<Vec<Filed<'a>>> {
-    let schema = features::schema(spec).map_err(|e| table::write_error(shown, e))?;
-    let mut open = Open::create(root, shown, &schema, (0, 0), sizes)?;
-    let mut filed = Vec::with_capacity(episodes.len());
-    for placed in features::placed(spec, episodes) {
+    /// Writes an episode with its pictures; where it lies.
+    fn append(&mut self, placed: &Placed<'_>, images: Option<(&ImageLayout, &[u8])>) -> Result<(u64, u64)> {
         let frames = placed.episode.len as u64;
-        if open.full_with(frames, sizes) {
-            let (chunk, file) = open.at;
-            let next = if file + 1 == sizes.chunk_files { (chunk + 1, 0) } else { (chunk, file + 1) };
-            open.writer.close()?;
-            open = Open::create(root, shown, &schema, next, sizes)?;
+        if self.full_with(frames) {
+            let (chunk, file) = self.at;
+            self.at = if file + 1 == self.sizes.chunk_files { (chunk + 1, 0) } else { (chunk, file + 1) };
+            let next = Self::open(self.root, self.shown, &self.schema, self.at, self.sizes)?;
+            std::mem::replace(&mut self.writer, next).close()?;
+            self.frames = 0;
         }
-        write_episode(&mut open.writer, shown, &schema, &placed, sizes)?;
-        open.frames += frames;
-        filed.push((placed, open.at));
+        let (len, step) = (placed.episode.len, self.sizes.row_group_rows.max(1));
+        for start in (0..len).step_by(step) {
+            let frames = start..len.min(start + step);
+            let failed = |e| table::write_error(self.shown, e);
+            let columns = images.map(|(layout, rgb)| layout.columns(frames.clone(), rgb)).transpose()?;
+            let rows = placed.rows(&self.schema, frames, columns.unwrap_or_default()).map_err(failed)?;
+            self.writer.write(&rows)?;
+        }
+        self.frames += frames;
+        Ok(self.at)
     }
-    open.writer.close()?;
-    Ok(filed)
-}
 
-fn write_episode(
-    writer: &mut Writer,
-    shown: &Path,
-    schema: &Arc<Schema>,
-    placed: &Placed<'_>,
-    sizes: Sizes,
-) -> Result<()> {
-    let (len, step) = (placed.episode.len, sizes.row_group_rows.max(1));
-    for start in (0..len).step_by(step) {
-        let end = len.min(start + step);
-        let rows = placed.rows(schema, start..end).map_err(|e| table::write_error(shown, e))?;
-        writer.write(&rows)?;
+    fn close(self) -> Result<()> {
+        self.writer.close()
     }
-    Ok(())
 }
 
 fn check_spec(path: &Path, spec: &Spec) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Round trips, and datasets as others make them; `bad_input` and `statistics` have their own files.
 
 mod bad_input;
+mod images;
 mod statistics;
 
 use crate::write::{Sizes, write_sized};
