@@ -113,7 +113,6 @@ impl ExpertKind {
 
 #[cfg(test)]
 pub(crate) mod tests {
-mod tests {
     use crate::demonstrate::{demonstrate, replay};
     use crate::task::Task;
     use std::sync::Arc;
@@ -127,6 +126,9 @@ mod tests {
             assert_eq!(episode.mode, *name);
             assert_eq!(episode.actions, demonstrate(&task, Some(mode), 0, index).unwrap().actions);
             assert!(replay(&task, &episode).unwrap().success());
+        }
+    }
+
     #[test]
     fn experts_without_modes_solve_their_tasks_and_replay_alike() {
         for name in ["cartpole", "cylinder_push"] {
