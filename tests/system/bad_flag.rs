@@ -138,3 +138,9 @@ fn cuda_without_cuda_says_what_is_missing() {
     }
     run("--planner none --device gpu").refused(&["--device", "'gpu'", "cuda"]);
 }
+
+#[test]
+fn an_unknown_mode_or_mismatch_comes_with_the_nearest() {
+    Call::new("run --task stack --mode far-hihg").refused(&["unknown mode `far-hihg`", "`far-high`"]);
+    Call::new("run --task stack --mismatch slipery").refused(&["unknown mismatch `slipery`", "`slippery`"]);
+}
