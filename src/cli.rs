@@ -1,5 +1,6 @@
 //! The command line: verbs and flags. The same flag means the same in every verb.
 
+use crate::sweep::SweepArgs;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ pub enum Verb {
     #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/generator --data runs/demos \
         --env-steps 60000 --out runs/finetuned")]
     Finetune(FinetuneArgs),
-    /// Measure speed, against peers in the same run with --peers
+    /// Measure speed, against peers in the same run with --peers; and success on all tasks
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
     Bench(BenchVerb),
     /// Summarise a task, dataset, checkpoint or run
@@ -222,6 +223,20 @@ pub struct ControllerArgs {
     pub resample_every: u64,
 }
 
+impl Default for ControllerArgs {
+    /// What the flags default to.
+    fn default() -> Self {
+        Self {
+            planner: "predictive-sampling".into(),
+            proposals: vec!["imle".into(), "warm".into()],
+            candidates: 32,
+            noise: 0.1,
+            consistency: false,
+            resample_every: 10,
+        }
+    }
+}
+
 /// `planner run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -323,6 +338,13 @@ pub enum BenchVerb {
     /// Planner: time of one decision, and the parts of it
     #[command(after_help = "Example: planner bench plan --task stack --threads 2")]
     Plan(BenchArgs),
+    /// Tasks: success of every task's generator, alone and planned, in every world (a sweep that can be stopped)
+    #[command(
+        after_help = "Examples:\n  planner bench tasks --results runs/tasks.jsonl\n  \
+        planner bench tasks --tasks lift,stack --mismatches all --minutes 60 --results runs/tasks.jsonl\n  \
+        planner bench tasks --results runs/tasks.jsonl --report      the table of what is there"
+    )]
+    Tasks(BenchTasksArgs),
 }
 
 /// Flags of the benchmarks.
@@ -349,6 +371,38 @@ pub struct BenchArgs {
     /// The world of the plan benchmark's episodes
     #[command(flatten)]
     pub world: WorldArgs,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `planner bench tasks`
+#[derive(Clone, Debug, Args)]
+pub struct BenchTasksArgs {
+    /// Tasks, comma-separated, or all
+    #[arg(long, value_delimiter = ',', default_value = "all")]
+    pub tasks: Vec<String>,
+    /// Worlds: mismatches, comma-separated; none is the planner's own model, all is none and every mismatch
+    #[arg(long, value_delimiter = ',', default_value = "none")]
+    pub mismatches: Vec<String>,
+    /// Planners, comma-separated; none is the generator alone
+    #[arg(long, value_delimiter = ',', default_value = "none,predictive-sampling")]
+    pub planners: Vec<String>,
+    /// Candidates a decision of the planners
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub candidates: u32,
+    /// Held-out episodes a cell
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: u32,
+    /// Seed of start states and of all draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Folder with a generator's checkpoint a task, each in a folder of the task's name [default: the shipped ones]
+    #[arg(long)]
+    pub checkpoints: Option<PathBuf>,
+    /// The sweep
+    #[command(flatten)]
+    pub sweep: SweepArgs,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,

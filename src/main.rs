@@ -1,12 +1,15 @@
 //! The `planner` program: propose with a generator, judge with MuJoCo, improve with RL.
 
 mod cli;
+mod controller;
 mod failure;
 mod interrupt;
 mod load;
 mod output;
 mod place;
+mod sweep;
 mod verbs;
+mod watch;
 
 use failure::Failure;
 use std::process::ExitCode;

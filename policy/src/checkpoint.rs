@@ -1,11 +1,13 @@
-//! Checkpoints: a folder with `config.json` and `model.safetensors` (the averaged weights, f32). Never pickle.
+//! Checkpoints: a folder with `config.json` and `model.safetensors` (the averaged weights, f32 or, where size
+//! matters, f16). Never pickle.
 //!
 //! A checkpoint is host memory: it is `Send + Sync + Clone`, and a [`crate::sampler::Sampler`] puts it on a device.
 
 use crate::method;
 use crate::network::{ChunkShape, Network, NetworkConfig, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
-use crate::{Error, Result, weights_file};
+use crate::weights_file::{self, Precision};
+use crate::{Error, Result};
 use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as ConfigError, files};
 use serde::{Deserialize, Serialize};
@@ -198,15 +200,23 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Config`] if it cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        if folder.is_dir() {
-            return self.write_files(folder);
-        }
-        files::write_folder(folder, false, |temporary| self.write_files(temporary))
+        self.save_as(folder, Precision::Single)
     }
 
-    fn write_files(&self, folder: &Path) -> Result<()> {
+    /// As [`save`](Self::save), with a choice of the weights' precision.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn save_as(&self, folder: &Path, precision: Precision) -> Result<()> {
+        if folder.is_dir() {
+            return self.write_files(folder, precision);
+        }
+        files::write_folder(folder, false, |temporary| self.write_files(temporary, precision))
+    }
+
+    fn write_files(&self, folder: &Path, precision: Precision) -> Result<()> {
         let path = folder.join(MODEL_FILE);
-        let bytes = weights_file::to_bytes(&self.table, &[("", &self.weights)])
+        let bytes = weights_file::to_bytes(&self.table, &[("", &self.weights)], precision)
             .map_err(|e| ConfigError::io(&path, "write", std::io::Error::other(e)))?;
         files::write_atomic(&path, |w| w.write_all(&bytes))?;
         let path = folder.join(CONFIG_FILE);
@@ -232,6 +242,13 @@ impl Checkpoint {
     /// The flat weights.
     pub fn weights(&self) -> &[f32] {
         &self.weights
+    }
+
+    /// Eight hexadecimal digits (CRC-32) that tell these weights from others.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = crc32fast::Hasher::new();
+        self.weights.iter().for_each(|w| hasher.update(&w.to_le_bytes()));
+        format!("{:08x}", hasher.finalize())
     }
 
     /// Names, shapes and places of the weights.
@@ -272,6 +289,21 @@ mod tests {
         assert_eq!(Checkpoint::load_bytes("shipped", &files).unwrap(), other);
         let text = Checkpoint::load_bytes("shipped", &files[..1]).unwrap_err().to_string();
         assert_eq!(text, "shipped/config.json: expected a file, found none");
+    }
+
+    #[test]
+    fn half_precision_is_half_the_size_and_nearly_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let saved = checkpoint(4, 2, 1);
+        let size = |name: &str| fs::metadata(dir.path().join(name).join(MODEL_FILE)).unwrap().len();
+        saved.save(&dir.path().join("single")).unwrap();
+        saved.save_as(&dir.path().join("half"), Precision::Half).unwrap();
+        assert!(size("half") < size("single"));
+        let half = Checkpoint::load(&dir.path().join("half")).unwrap();
+        assert_eq!(half.config, saved.config);
+        assert_ne!(half.fingerprint(), saved.fingerprint());
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= a.abs() / 2048.0 + 1e-7;
+        assert!(saved.weights.iter().zip(&half.weights).all(near));
     }
 
     #[test]
@@ -323,7 +355,7 @@ mod tests {
         let mut bad = good.clone();
         let range = bad.table.ranges().nth(1).unwrap().1;
         bad.weights[range.start] = f32::NAN;
-        bad.write_files(&folder).unwrap();
+        bad.save(&folder).unwrap();
         fails(&["model.safetensors: encoder.0.bias", "NaN"]);
         assert!(
             Checkpoint::new(bad.config.clone(), bad.weights.clone())
@@ -336,7 +368,7 @@ mod tests {
         bytes[renamed] = b'x';
         fs::write(path(MODEL_FILE), &bytes).unwrap();
         fails(&["model.safetensors: encoder.1.bias", "none of that name"]);
-        let twice = weights_file::to_bytes(&good.table, &[("", &good.weights), ("more.", &good.weights)]).unwrap();
+        let twice = weights_file::to_bytes(&good.table, &[("", &good.weights), ("more.", &good.weights)], Precision::Single).unwrap();
         fs::write(path(MODEL_FILE), twice).unwrap();
         fails(&["model.safetensors: more.", "extra"]);
         fs::remove_file(path(MODEL_FILE)).unwrap();

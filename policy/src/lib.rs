@@ -32,7 +32,7 @@ pub mod rs_imle;
 pub mod sampler;
 pub mod targets;
 pub mod train;
-mod weights_file;
+pub mod weights_file;
 
 #[cfg(test)]
 mod toy;

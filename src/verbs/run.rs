@@ -1,25 +1,20 @@
 //! `planner run`
 
-use crate::cli::{ControllerArgs, RunArgs};
+use crate::cli::RunArgs;
 use crate::failure::{Failure, Result};
-use crate::output::{Output, Progress, object, percent};
+use crate::output::{Output, object, percent};
 use crate::place::Place;
-use crate::{interrupt, load};
+use crate::watch::Watch;
+use crate::{controller, load};
 use imle_configs::seed::Purpose;
-use imle_configs::{Error as InputError, files};
+use imle_configs::files;
 use imle_envs::render::Renderer;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_envs::video::Video;
 use imle_envs::world::World;
-use imle_planner::alone::GeneratorAlone;
-use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, EpisodeResult, Outcome, Record, evaluate};
-use imle_planner::optimizer;
-use imle_planner::planner::Planner;
-use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
 use imle_planner::report::Report;
-use imle_policy::consistency::Consistency;
 use imle_policy::sampler::Sampler;
 use serde_json::json;
 use std::path::Path;
@@ -28,14 +23,12 @@ use std::time::Instant;
 
 /// Pictures of a strip.
 const STRIP: usize = 6;
-/// Knots of a noise proposal's chunk.
-const NOISE_KNOTS: usize = 4;
 
 /// Runs episodes.
 pub fn run(args: &RunArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
-    check(&args.controller)?;
+    controller::check(&args.controller)?;
     let task = load::task_in(&args.task, &args.world)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
     let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
@@ -46,7 +39,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let _video = args.video.as_deref().map(Place::file).transpose()?;
     let sampler = Sampler::new(&checkpoint, threads, device)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
-    let mut decider = controller(&args.controller, args.seed, &task, &sampler, &engine)?;
+    let mut decider = controller::new(&args.controller, args.seed, &task, &sampler, &engine)?;
     let settings = evaluate::Settings {
         episodes: args.episodes as usize,
         seed: args.seed,
@@ -58,9 +51,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
         mode,
         keep_actions: false,
     };
-    let mut watch = Watch { progress: output.progress(settings.episodes as u64, "run") };
+    let mut watch = Watch::new(output, settings.episodes, "run");
     let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);
-    watch.progress.finish();
+    watch.finish();
     let outcome = outcome?;
     let report = Report::new(&outcome, task.spec().control_rate);
     summarise(output, args, &report);
@@ -85,66 +78,6 @@ pub fn run(args: &RunArgs) -> Result<()> {
         output.say(format!("summary: {}", out.join("summary.json").display()));
     }
     output.result(&result)
-}
-
-/// Names and numbers of the controller, before anything is loaded.
-fn check(args: &ControllerArgs) -> Result<()> {
-    if args.planner != "none" {
-        optimizer::by_name(&args.planner)?;
-    }
-    for (i, name) in args.proposals.iter().enumerate() {
-        if !proposal::NAMES.contains(&name.as_str()) {
-            return Err(InputError::unknown("proposal", name, proposal::NAMES).into());
-        }
-        if args.proposals[..i].contains(name) {
-            return Err(InputError::unexpected("--proposals", "each source once", format!("`{name}` twice")).into());
-        }
-    }
-    if !(args.noise > 0.0 && args.noise <= 10.0) {
-        return Err(InputError::unexpected("--noise", "a share above 0 and at most 10", args.noise).into());
-    }
-    if args.consistency && args.planner != "none" {
-        return Err(InputError::unexpected(
-            "--consistency",
-            "--planner none beside it",
-            format!("--planner {}", args.planner),
-        )
-        .into());
-    }
-    Ok(())
-}
-
-/// The controller that the flags describe.
-pub fn controller<'a>(
-    args: &ControllerArgs,
-    seed: u64,
-    task: &Task,
-    sampler: &'a Sampler,
-    engine: &'a RolloutEngine,
-) -> Result<Box<dyn Decide + 'a>> {
-    let horizons = sampler.config().horizons;
-    if args.planner == "none" {
-        let alone = GeneratorAlone::new(sampler, seed, horizons);
-        if !args.consistency {
-            return Ok(Box::new(alone));
-        }
-        let scales = sampler.config().normalizers.action.scales();
-        let consistency = Consistency { resample_every: args.resample_every, scales };
-        return Ok(Box::new(alone.with_consistency(consistency, args.candidates as usize)));
-    }
-    let (low, high) = task.control().range();
-    let source = |name: &String| -> Result<Box<dyn Proposal + 'a>> {
-        Ok(match name.as_str() {
-            "imle" => Box::new(Generator::new(sampler, seed)),
-            "warm" => Box::new(Warm),
-            "noise" => {
-                Box::new(Noise { seed, scale: args.noise, knots: NOISE_KNOTS, low: low.to_vec(), high: high.to_vec() })
-            }
-            other => return Err(InputError::unknown("proposal", other, proposal::NAMES).into()),
-        })
-    };
-    let sources = args.proposals.iter().map(source).collect::<Result<_>>()?;
-    Ok(Box::new(Planner::new(engine, sources, optimizer::by_name(&args.planner)?, horizons, args.candidates as usize)?))
 }
 
 fn summarise(output: Output, args: &RunArgs, report: &Report) {
@@ -250,15 +183,4 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         |values: &mut dyn Iterator<Item = serde_json::Value>| values.map(|v| v.to_string() + "\n").collect::<String>();
     files::write_text(&out.join("decisions.jsonl"), &lines(&mut records.map(decision)))?;
     Ok(files::write_text(&out.join("episodes.jsonl"), &lines(&mut outcome.episodes.iter().map(episode)))?)
-}
-
-struct Watch {
-    progress: Progress,
-}
-
-impl evaluate::Progress for Watch {
-    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
-        self.progress.set(done as u64, &format!("of {total} over, {solved} solved"));
-        !interrupt::asked()
-    }
 }

@@ -8,7 +8,8 @@ use super::run::Best;
 use super::settings::TrainSettings;
 use super::trainer::{Counters, Trainer, to_host};
 use crate::checkpoint::CheckpointConfig;
-use crate::{Result, weights_file};
+use crate::Result;
+use crate::weights_file::{self, Precision};
 use imle_configs::{Error as ConfigError, files};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -42,7 +43,7 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, best: Option<&Best>) -> Res
     let parts = parts.map(to_host).into_iter().collect::<Result<Vec<_>>>()?;
     let named: Vec<(&str, &[f32])> = PARTS.iter().copied().zip(parts.iter().map(Vec::as_slice)).collect();
     let other = |e: String| ConfigError::io(&path, "write", std::io::Error::other(e));
-    let bytes = weights_file::to_bytes(&trainer.table, &named).map_err(other)?;
+    let bytes = weights_file::to_bytes(&trainer.table, &named, Precision::Single).map_err(other)?;
     files::write_atomic(&path, |w| w.write_all(&bytes))?;
     let state = State {
         format: FORMAT,

@@ -1,9 +1,10 @@
-//! `planner bench`: speed, ours and the peers' in one run.
+//! `planner bench`: speed, ours and the peers' in one run, and success on all tasks.
 
 mod peers;
 mod plan;
 mod rollout;
 mod sample;
+mod tasks;
 
 use crate::cli::{BenchArgs, BenchVerb};
 use crate::failure::Result;
@@ -16,6 +17,7 @@ pub fn run(verb: &BenchVerb) -> Result<()> {
         BenchVerb::Rollout(args) => rollout::run(args),
         BenchVerb::Sample(args) => sample::run(args),
         BenchVerb::Plan(args) => plan::run(args),
+        BenchVerb::Tasks(args) => tasks::run(args),
     }
 }
 

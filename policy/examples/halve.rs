@@ -1,0 +1,17 @@
+//! A checkpoint with its weights in half precision: what is shipped inside the program.
+//!
+//! ```text
+//! cargo run --release -p imle-policy --example halve -- runs/generator configs/checkpoints/stack
+//! ```
+
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::weights_file::Precision;
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folders: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let [from, to] = folders.as_slice() else { return Err("expected two folders: FROM TO".into()) };
+    Checkpoint::load(from)?.save_as(to, Precision::Half)?;
+    println!("{}: weights {}", to.display(), Checkpoint::load(to)?.fingerprint());
+    Ok(())
+}

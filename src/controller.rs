@@ -1,0 +1,83 @@
+//! The controller that the flags of `--planner`, `--proposals`, … describe.
+
+use crate::cli::ControllerArgs;
+use crate::failure::Result;
+use imle_configs::Error as InputError;
+use imle_envs::rollout::RolloutEngine;
+use imle_envs::task::Task;
+use imle_planner::alone::GeneratorAlone;
+use imle_planner::decide::Decide;
+use imle_planner::optimizer;
+use imle_planner::planner::Planner;
+use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
+use imle_policy::consistency::Consistency;
+use imle_policy::sampler::Sampler;
+
+/// Knots of a noise proposal's chunk.
+const NOISE_KNOTS: usize = 4;
+
+/// Checks names and numbers, before anything is loaded.
+///
+/// # Errors
+/// A bad input that names the flag.
+pub fn check(args: &ControllerArgs) -> Result<()> {
+    if args.planner != "none" {
+        optimizer::by_name(&args.planner)?;
+    }
+    for (i, name) in args.proposals.iter().enumerate() {
+        if !proposal::NAMES.contains(&name.as_str()) {
+            return Err(InputError::unknown("proposal", name, proposal::NAMES).into());
+        }
+        if args.proposals[..i].contains(name) {
+            return Err(InputError::unexpected("--proposals", "each source once", format!("`{name}` twice")).into());
+        }
+    }
+    if !(args.noise > 0.0 && args.noise <= 10.0) {
+        return Err(InputError::unexpected("--noise", "a share above 0 and at most 10", args.noise).into());
+    }
+    if args.consistency && args.planner != "none" {
+        return Err(InputError::unexpected(
+            "--consistency",
+            "--planner none beside it",
+            format!("--planner {}", args.planner),
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// The controller that the flags describe.
+///
+/// # Errors
+/// As [`check`], and what the planner refuses.
+pub fn new<'a>(
+    args: &ControllerArgs,
+    seed: u64,
+    task: &Task,
+    sampler: &'a Sampler,
+    engine: &'a RolloutEngine,
+) -> Result<Box<dyn Decide + 'a>> {
+    let horizons = sampler.config().horizons;
+    if args.planner == "none" {
+        let alone = GeneratorAlone::new(sampler, seed, horizons);
+        if !args.consistency {
+            return Ok(Box::new(alone));
+        }
+        let scales = sampler.config().normalizers.action.scales();
+        let consistency = Consistency { resample_every: args.resample_every, scales };
+        return Ok(Box::new(alone.with_consistency(consistency, args.candidates as usize)));
+    }
+    let (low, high) = task.control().range();
+    let source = |name: &String| -> Result<Box<dyn Proposal + 'a>> {
+        Ok(match name.as_str() {
+            "imle" => Box::new(Generator::new(sampler, seed)),
+            "warm" => Box::new(Warm),
+            "noise" => {
+                Box::new(Noise { seed, scale: args.noise, knots: NOISE_KNOTS, low: low.to_vec(), high: high.to_vec() })
+            }
+            other => return Err(InputError::unknown("proposal", other, proposal::NAMES).into()),
+        })
+    };
+    let sources = args.proposals.iter().map(source).collect::<Result<_>>()?;
+    Ok(Box::new(Planner::new(engine, sources, optimizer::by_name(&args.planner)?, horizons, args.candidates as usize)?))
+}

@@ -1,0 +1,212 @@
+//! Sweeps: a list of cells, each measured once, its result kept as a line of a JSONL file as it comes.
+//!
+//! A line is `{"cell": …, "result": …, "wall_s": …, "version": …}`; a cell whose line is there is not measured again, so
+//! a sweep that was stopped goes on where it was, and the files of several machines are joined by concatenation.
+
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::output::Output;
+use clap::Args;
+use imle_configs::Error as InputError;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Instant;
+
+/// Flags of every sweep.
+#[derive(Clone, Debug, Args)]
+pub struct SweepArgs {
+    /// File of results, one line a cell; cells that are in it are not measured again
+    #[arg(long, value_name = "FILE", help_heading = "Sweep")]
+    pub results: PathBuf,
+    /// Measure only every n-th cell, from the i-th: i/n, with i from 0
+    #[arg(long, value_name = "I/N", default_value = "0/1", help_heading = "Sweep")]
+    pub shard: Shard,
+    /// Stop after the cell in which so many minutes are over
+    #[arg(long, help_heading = "Sweep")]
+    pub minutes: Option<f64>,
+    /// Measure nothing; report what is in the file
+    #[arg(long, help_heading = "Sweep")]
+    pub report: bool,
+}
+
+/// Which part of a sweep is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    first: usize,
+    every: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match parts {
+            Some((first, every)) if first < every => Ok(Self { first, every }),
+            _ => Err("expected I/N with I from 0 to N - 1".into()),
+        }
+    }
+}
+
+/// Measures the cells that are not in the file yet, and returns the results of all that are, in the cells' order.
+///
+/// # Errors
+/// What `measure` returns; a bad input if the file cannot be written or holds something else; [`Failure::Run`] after
+/// Ctrl-C.
+pub fn run<C: Serialize>(
+    args: &SweepArgs,
+    output: Output,
+    cells: &[C],
+    mut measure: impl FnMut(&C) -> Result<Value>,
+) -> Result<Vec<Option<Value>>> {
+    let keys = cells.iter().map(key).collect::<Result<Vec<_>>>()?;
+    let mut results = read(&args.results, &keys, output)?;
+    if args.report {
+        return Ok(results);
+    }
+    let begun = Instant::now();
+    let mine: Vec<usize> = (args.shard.first..cells.len()).step_by(args.shard.every).collect();
+    let open: Vec<usize> = mine.iter().copied().filter(|i| results[*i].is_none()).collect();
+    output.note(format!("{} of {} cells to measure, into {}", open.len(), cells.len(), args.results.display()));
+    let mut file = Lines::open(&args.results)?;
+    for (number, cell) in open.iter().enumerate() {
+        if args.minutes.is_some_and(|m| begun.elapsed().as_secs_f64() > 60.0 * m) {
+            output.note(format!("{} minutes are over; the same command goes on", args.minutes.unwrap_or_default()));
+            break;
+        }
+        output.note(format!("cell {} of {}: {}", number + 1, open.len(), keys[*cell]));
+        let cell_begun = Instant::now();
+        let result = measure(&cells[*cell]).map_err(|failure| match interrupt::asked() {
+            true => Failure::Run("interrupted; the cells that are done are kept, the same command goes on".into()),
+            false => failure,
+        })?;
+        file.append(&json!({
+            "cell": keys[*cell], "result": result, "wall_s": cell_begun.elapsed().as_secs_f64(),
+            "version": imle_configs::VERSION,
+        }))?;
+        results[*cell] = Some(result);
+    }
+    Ok(results)
+}
+
+fn key(cell: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(cell).map_err(|e| Failure::Run(e.to_string()))
+}
+
+/// The result of each cell that the file has; the last line of a cell counts.
+fn read(path: &Path, keys: &[Value], output: Output) -> Result<Vec<Option<Value>>> {
+    let mut results = vec![None; keys.len()];
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(results),
+        Err(e) => return Err(InputError::io(path, "read", e).into()),
+    };
+    for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+        let place = format!("{}:{}", path.display(), number + 1);
+        let Ok(record) = serde_json::from_str::<Value>(line) else {
+            // A process that was killed while it wrote leaves a line cut short; its cell is measured again.
+            output.note(format!("{place}: skipped, the line is cut short"));
+            continue;
+        };
+        let (Some(cell), Some(result)) = (record.get("cell"), record.get("result")) else {
+            return Err(InputError::unexpected(place, "a line with `cell` and `result`", "another").into());
+        };
+        if let Some(index) = keys.iter().position(|k| k == cell) {
+            results[index] = Some(result.clone());
+        }
+    }
+    Ok(results)
+}
+
+/// A file that lines are added to, each whole.
+struct Lines {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self> {
+        let failed = |e| InputError::io(path, "write", e);
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let cut_short = fs::read(path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
+        let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
+        if cut_short {
+            file.write_all(b"\n").map_err(failed)?;
+        }
+        Ok(Self { file, path: path.to_path_buf() })
+    }
+
+    fn append(&mut self, record: &Value) -> Result<()> {
+        let line = format!("{record}\n");
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|e| Failure::Run(format!("{}: cannot write: {e}", self.path.display())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(folder: &Path, shard: &str) -> SweepArgs {
+        SweepArgs { results: folder.join("r.jsonl"), shard: shard.parse().unwrap(), minutes: None, report: false }
+    }
+
+    #[test]
+    fn cells_are_measured_once_across_shards_kills_and_calls() {
+        let folder = tempfile::tempdir().unwrap();
+        let quiet = Output::new(false, true);
+        let cells = [0u64, 1, 2, 3, 4];
+        let mut measured = Vec::new();
+        let half = run(&args(folder.path(), "1/2"), quiet, &cells, |c| {
+            measured.push(*c);
+            Ok(json!(c * 10))
+        });
+        assert_eq!(half.unwrap(), [None, Some(json!(10)), None, Some(json!(30)), None]);
+        // A kill in the middle of a write.
+        let path = folder.path().join("r.jsonl");
+        let mut text = fs::read_to_string(&path).unwrap();
+        text.truncate(text.len() - 4);
+        fs::write(&path, text).unwrap();
+        let all = run(&args(folder.path(), "0/1"), quiet, &cells, |c| {
+            measured.push(*c);
+            Ok(json!(c * 10))
+        });
+        assert!(all.unwrap().iter().enumerate().all(|(i, r)| *r == Some(json!(i * 10))));
+        assert_eq!(measured, [1, 3, 0, 2, 3, 4]);
+        let again = run(&args(folder.path(), "0/1"), quiet, &cells, |_| panic!("measured again"));
+        assert_eq!(again.unwrap().len(), 5);
+    }
+
+    #[test]
+    fn minutes_stop_after_a_cell_and_a_report_measures_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let quiet = Output::new(false, true);
+        let mut short = args(folder.path(), "0/1");
+        short.minutes = Some(0.0);
+        let results = run(&short, quiet, &[1, 2], |c| Ok(json!(c))).unwrap();
+        assert_eq!(results.iter().flatten().count(), 0);
+        let report = SweepArgs { report: true, ..args(folder.path(), "0/1") };
+        assert_eq!(run(&report, quiet, &[1, 2], |_| panic!("measured")).unwrap(), [None, None]);
+    }
+
+    #[test]
+    fn shards_outside_their_number_are_refused() {
+        for text in ["1", "2/2", "a/b", "0/0", "-1/2"] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("r.jsonl"), "{\"step\": 1}\n").unwrap();
+        let refused = run(&args(folder.path(), "0/1"), Output::new(false, true), &[1], |c| Ok(json!(c)));
+        assert!(matches!(refused, Err(Failure::Input(line)) if line.contains("r.jsonl:1")));
+    }
+}

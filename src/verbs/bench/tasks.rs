@@ -1,0 +1,210 @@
+//! `planner bench tasks`: success on every task, generator alone and planned, in every world asked for.
+
+use crate::cli::{BenchTasksArgs, ControllerArgs, WorldArgs};
+use crate::controller;
+use crate::failure::Result;
+use crate::load;
+use crate::output::{object, percent};
+use crate::sweep;
+use crate::watch::Watch;
+use imle_configs::Error as InputError;
+use imle_configs::embedded;
+use imle_configs::seed::Purpose;
+use imle_envs::mismatch::Mismatch;
+use imle_envs::rollout::RolloutEngine;
+use imle_planner::evaluate::{self, evaluate};
+use imle_planner::report::Report;
+use imle_policy::sampler::Sampler;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// The word for a world that equals the planner's model.
+const EXACT: &str = "none";
+/// The word for every name there is.
+const ALL: &str = "all";
+/// Episodes decided for at once.
+const LOCKSTEP: usize = 64;
+
+/// What is measured at a time: the episodes of one task in one world with one controller.
+#[derive(Clone, Debug, Serialize)]
+struct Cell {
+    task: String,
+    /// Fingerprint of the generator's weights.
+    checkpoint: String,
+    mismatch: Option<String>,
+    planner: String,
+    /// Candidates a decision; 1 for the generator alone.
+    candidates: u32,
+    episodes: u32,
+    seed: u64,
+    #[serde(skip)]
+    folder: Option<PathBuf>,
+}
+
+/// Measures, and prints the table.
+pub fn run(args: &BenchTasksArgs) -> Result<()> {
+    let output = args.common.output();
+    let cells = cells(args)?;
+    let results = sweep::run(&args.sweep, output, &cells, |cell| measure(args, cell))?;
+    for line in table(&cells, &results) {
+        output.say(line);
+    }
+    let entries: Vec<Value> =
+        cells.iter().zip(&results).filter_map(|(c, r)| Some(json!({ "cell": c, "result": r.as_ref()? }))).collect();
+    output.result(&json!({ "cells": entries, "open": cells.len() - entries.len() }))
+}
+
+/// `given`, or all of `known` in place of the word `all`.
+fn names(given: &[String], known: Vec<String>, what: &'static str) -> Result<Vec<String>> {
+    if given.iter().any(|n| n == ALL) {
+        return Ok(known);
+    }
+    match given.iter().find(|n| !known.contains(n)) {
+        Some(unknown) => Err(InputError::unknown(what, unknown, known.into_iter().chain([ALL.to_string()])).into()),
+        None => Ok(given.to_vec()),
+    }
+}
+
+/// Tasks outermost: one task's table is whole early.
+fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
+    let tasks = names(&args.tasks, embedded::task_names().iter().map(ToString::to_string).collect(), "task")?;
+    let worlds = [EXACT.to_string()].into_iter().chain(Mismatch::all()?.into_iter().map(|m| m.name)).collect();
+    let worlds = names(&args.mismatches, worlds, "mismatch")?;
+    let mut cells = Vec::new();
+    for name in &tasks {
+        let folder = args.checkpoints.as_ref().map(|f| f.join(name));
+        let checkpoint = load::checkpoint(folder.as_deref(), &*load::task(name)?)?.fingerprint();
+        for world in &worlds {
+            for planner in &args.planners {
+                controller::check(&controller_of(planner, args.candidates))?;
+                cells.push(Cell {
+                    task: name.clone(),
+                    checkpoint: checkpoint.clone(),
+                    mismatch: (world != EXACT).then(|| world.clone()),
+                    planner: planner.clone(),
+                    candidates: if planner == "none" { 1 } else { args.candidates },
+                    episodes: args.episodes,
+                    seed: args.seed,
+                    folder: folder.clone(),
+                });
+            }
+        }
+    }
+    Ok(cells)
+}
+
+fn controller_of(planner: &str, candidates: u32) -> ControllerArgs {
+    ControllerArgs { planner: planner.to_string(), candidates, ..ControllerArgs::default() }
+}
+
+fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
+    let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
+    let checkpoint = load::checkpoint(cell.folder.as_deref(), &task)?;
+    let threads = args.common.threads();
+    let pool = load::pool(&args.common)?;
+    let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
+    let engine = RolloutEngine::new(task.clone(), threads)?;
+    let flags = controller_of(&cell.planner, cell.candidates);
+    let mut decider = controller::new(&flags, cell.seed, &task, &sampler, &engine)?;
+    let settings = evaluate::Settings {
+        episodes: cell.episodes as usize,
+        seed: cell.seed,
+        purpose: Purpose::Reset,
+        first: 0,
+        lockstep: LOCKSTEP,
+        horizons: checkpoint.config().horizons,
+        record: 0,
+        mode: None,
+        keep_actions: false,
+    };
+    let mut watch = Watch::new(args.common.output(), settings.episodes, "episodes");
+    let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);
+    watch.finish();
+    Ok(Value::Object(object(&Report::new(&outcome?, task.spec().control_rate))?))
+}
+
+/// A Markdown table: a row a task and world, a column a controller; where the planner solved fewer than the generator
+/// alone, the row says so.
+fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
+    let mut controllers: Vec<(&str, u32)> = Vec::new();
+    let mut rows: Vec<(&str, Option<&str>)> = Vec::new();
+    for cell in cells {
+        let (controller, row) = ((cell.planner.as_str(), cell.candidates), (cell.task.as_str(), cell.mismatch.as_deref()));
+        if !controllers.contains(&controller) {
+            controllers.push(controller);
+        }
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    let title = |(planner, n): &(&str, u32)| match *planner {
+        "none" => "generator alone".to_string(),
+        _ => format!("{planner}, N = {n}"),
+    };
+    let titles: Vec<String> = controllers.iter().map(title).collect();
+    let mut lines = vec![
+        format!("| task | world | {} | |", titles.join(" | ")),
+        format!("|---|---|{}---|", "---|".repeat(controllers.len())),
+    ];
+    for (task, world) in rows {
+        let of = |controller: &(&str, u32)| {
+            let same = |c: &Cell| {
+                (c.task.as_str(), c.mismatch.as_deref(), c.planner.as_str(), c.candidates)
+                    == (task, world, controller.0, controller.1)
+            };
+            cells.iter().position(same).and_then(|i| results[i].as_ref())
+        };
+        let rate = |result: &Value| result["success_rate"].as_f64();
+        let alone = of(&("none", 1)).and_then(rate);
+        let planned = controllers.iter().filter(|c| c.0 != "none").filter_map(|c| of(c).and_then(rate));
+        let worse = planned.fold(f64::INFINITY, f64::min) < alone.unwrap_or(f64::NEG_INFINITY);
+        let figures: Vec<String> = controllers.iter().map(|c| of(c).map_or("open".into(), figure)).collect();
+        let remark = if worse { "planned is worse" } else { "" };
+        lines.push(format!("| {task} | {} | {} | {remark} |", world.unwrap_or("as planned"), figures.join(" | ")));
+    }
+    lines
+}
+
+/// `97.5 % [94.3, 98.9]`
+fn figure(result: &Value) -> String {
+    let number = |v: &Value| v.as_f64().unwrap_or(f64::NAN);
+    let ci = &result["success_ci95"];
+    let (low, high) = (100.0 * number(&ci[0]), 100.0 * number(&ci[1]));
+    format!("{} [{low:.1}, {high:.1}]", percent(number(&result["success_rate"])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(world: Option<&str>, planner: &str) -> Cell {
+        Cell {
+            task: "lift".into(),
+            checkpoint: String::new(),
+            mismatch: world.map(str::to_string),
+            planner: planner.into(),
+            candidates: if planner == "none" { 1 } else { 32 },
+            episodes: 10,
+            seed: 0,
+            folder: None,
+        }
+    }
+
+    #[test]
+    fn the_table_shows_open_cells_and_where_the_planner_is_worse() {
+        let cells: Vec<Cell> = [None, Some("heavy")]
+            .into_iter()
+            .flat_map(|w| [cell(w, "none"), cell(w, "predictive-sampling")])
+            .collect();
+        let result = |rate: f64| Some(json!({ "success_rate": rate, "success_ci95": [0.1, 0.9] }));
+        let lines = table(&cells, &[result(0.5), result(0.4), result(0.5), None]);
+        assert_eq!(lines[0], "| task | world | generator alone | predictive-sampling, N = 32 | |");
+        assert_eq!(
+            lines[2],
+            "| lift | as planned | 50.0 % [10.0, 90.0] | 40.0 % [10.0, 90.0] | planned is worse |"
+        );
+        assert_eq!(lines[3], "| lift | heavy | 50.0 % [10.0, 90.0] | open |  |");
+        assert_eq!(lines.len(), 4);
+    }
+}
