@@ -338,6 +338,9 @@ pub enum BenchVerb {
     /// Planner: time of one decision, and the parts of it
     #[command(after_help = "Example: planner bench plan --task stack --threads 2")]
     Plan(BenchArgs),
+    /// Sleeping: physics with bodies at rest asleep and awake, and whether the same plans are chosen
+    #[command(after_help = "Example: planner bench sleep --task stack --repeats 10")]
+    Sleep(BenchArgs),
     /// Tasks: success of every task's generator, alone and planned, in every world (a sweep that can be stopped)
     #[command(
         after_help = "Examples:\n  planner bench tasks --results runs/tasks.jsonl\n  \
@@ -356,10 +359,10 @@ pub struct BenchArgs {
     /// Folder of the generator's checkpoint [default: the one shipped for the task]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
-    /// Candidates a decision [default: 64 for rollout, 1, 32 and 256 for sample, 32 for plan]
+    /// Candidates a decision [default: 64 for rollout, 1, 32 and 256 for sample, 32 for plan and sleep]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub candidates: Option<u32>,
-    /// Repetitions, each peer in turn
+    /// Repetitions, each peer in turn; episodes for plan and sleep
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: u32,
     /// Measure the peers too (the first time this fetches them into the cache folder)
@@ -368,7 +371,7 @@ pub struct BenchArgs {
     /// Seed of states and controls
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// The world of the plan benchmark's episodes
+    /// The world of the episodes of plan and sleep
     #[command(flatten)]
     pub world: WorldArgs,
     /// Flags of every verb

@@ -17,6 +17,8 @@ pub struct Episode {
     pub index: u64,
     /// The mode the episode shows, or an empty string.
     pub mode: String,
+    /// The mismatch of the world it was recorded in, or an empty string.
+    pub mismatch: String,
     /// Number of control steps.
     pub len: usize,
 }

@@ -24,7 +24,8 @@ pub fn demonstrate(task: &Arc<Task>, mode: Option<usize>, seed: u64, index: u64)
     let mut actor = expert.start(&world, mode, stream(seed, Purpose::Expert, index, 0, 0));
     let mut labeller = expert.labeller();
     let (observation_size, action_size) = (task.spec().observation.size(), task.spec().action.size());
-    let mut episode = Episode { seed, index, ..Episode::default() };
+    let mismatch = mismatch_of(task).to_string();
+    let mut episode = Episode { seed, index, mismatch, ..Episode::default() };
     let mut observation = vec![0.0; observation_size];
     let mut action = vec![0.0; action_size];
     while !world.done() {
@@ -44,7 +45,7 @@ pub fn demonstrate(task: &Arc<Task>, mode: Option<usize>, seed: u64, index: u64)
 /// Executes a recorded episode's actions from its start state and returns the world in its final state.
 ///
 /// # Errors
-/// If the world cannot be made, or the episode's sizes are not the task's.
+/// If the world cannot be made, or the episode's sizes or its mismatch are not the task's.
 pub fn replay(task: &Arc<Task>, episode: &Episode) -> Result<World> {
     replay_watched(task, episode, |_| Ok(()))
 }
@@ -75,6 +76,11 @@ fn replay_watched(
         let found = format!("{} values for {} steps", episode.actions.len(), episode.len);
         return Err(InputError::unexpected("episode", format!("{size} action values a step"), found).into());
     }
+    if episode.mismatch != mismatch_of(task) {
+        let worlds = [episode.mismatch.as_str(), mismatch_of(task)].map(|m| if m.is_empty() { "no" } else { m });
+        let [expected, found] = worlds.map(|m| format!("a world with {m} mismatch"));
+        return Err(InputError::unexpected("episode", expected, found).into());
+    }
     let mut world = World::new(task.clone())?;
     world.reset(episode.seed, Purpose::Demonstration, episode.index)?;
     for action in episode.actions.chunks_exact(size) {
@@ -85,4 +91,9 @@ fn replay_watched(
         Some(reason) => Err(Error::Simulation(reason.to_string())),
         None => Ok(world),
     }
+}
+
+/// Name of the mismatch of the task's world; empty without one.
+fn mismatch_of(task: &Task) -> &str {
+    task.mismatch().map_or("", |m| m.name.as_str())
 }

@@ -12,6 +12,8 @@ use std::sync::{Arc, Once};
 
 /// `mjSTATE_INTEGRATION`: everything that the next step depends on, warm start included.
 const STATE_INTEGRATION: c_uint = mujoco_rs::mujoco_c::mjtState::mjSTATE_INTEGRATION as c_uint;
+/// `mjENBL_SLEEP`
+const SLEEP: c_int = mujoco_rs::mujoco_c::mjtEnableBit::mjENBL_SLEEP as c_int;
 /// Indices of `mjtWarning` that mean a diverged state: bad qpos, qvel, qacc, ctrl.
 const DIVERGED: [(usize, &str); 4] = [
     (mujoco_rs::mujoco_c::mjtWarning::mjWARN_BADQPOS as usize, "positions"),
@@ -67,6 +69,12 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
         Ok(error) => error.0,
         Err(other) => resume_unwind(other),
     })
+}
+
+/// Lets bodies at rest sleep, or never (MuJoCo's `sleep` flag).
+pub(crate) fn set_sleep(model: &mut MjModel, sleep: bool) {
+    let flags = &mut model.opt_mut().enableflags;
+    *flags = if sleep { *flags | SLEEP } else { *flags & !SLEEP };
 }
 
 /// Computes anew what the compiler derived from masses and sizes.
@@ -217,12 +225,16 @@ impl Simulation {
         Ok(())
     }
 
-    /// Restores a full integration state and clears the warnings.
+    /// Restores a full integration state and clears the warnings. All bodies are awake then: which of them sleep is in no
+    /// state of MuJoCo's.
     ///
     /// # Errors
     /// The sizes, if `state` has not [`Simulation::state_size`] values.
     pub fn set_state(&mut self, state: &[f64]) -> Result<(), String> {
         self.check_size(state.len())?;
+        if self.data.model().opt().enableflags & SLEEP != 0 {
+            self.data.reset();
+        }
         let (m, d) = self.pointers();
         // SAFETY: `state` has exactly the size that MuJoCo reads.
         unsafe { mj_setState(m, d, state.as_ptr(), STATE_INTEGRATION) };

@@ -191,6 +191,32 @@ mod tests {
     }
 
     #[test]
+    fn sleeping_rollouts_do_not_depend_on_what_a_worker_did_before() {
+        let task = Arc::new(Task::load("stack").unwrap().with_planning_sleep(true));
+        let (states, chunks) = inputs(&task);
+        // Long enough for the cubes to fall asleep: MuJoCo waits for ten steps at rest.
+        let chunks: Vec<f32> = chunks.chunks(36).flat_map(|c| c.repeat(4)).collect();
+        let run = |threads, repeats| {
+            let engine = RolloutEngine::new(task.clone(), threads).unwrap();
+            let mut scores = vec![Score::default(); 8];
+            for _ in 0..repeats {
+                engine.run(&pool(threads), &states, &chunks, 24, 8, &mut scores).unwrap();
+            }
+            scores
+        };
+        let one = run(1, 1);
+        assert_eq!(one, run(1, 3));
+        assert_eq!(one, run(2, 2));
+        let asleep = {
+            let mut sim = Simulation::new(task.planning_model().clone()).unwrap();
+            sim.set_state(&states[..sim.state_size()]).unwrap();
+            (0..200).for_each(|_| sim.step().unwrap());
+            sim.data().tree_asleep().iter().filter(|t| **t >= 0).count()
+        };
+        assert!(asleep > 0, "nothing ever slept");
+    }
+
+    #[test]
     fn sizes_that_do_not_fit_are_refused() {
         let task = Arc::new(Task::load("stack").unwrap());
         let (states, chunks) = inputs(&task);

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::expert::{self, ExpertKind};
 use crate::mismatch::Mismatch;
 use crate::model::{self, Source};
-use crate::native::{Needs, Simulation};
+use crate::native::{self, Needs, Simulation};
 use crate::observation::Observation;
 use crate::quantities::{Comparison, Quantities};
 use crate::reset::Reset;
@@ -104,8 +104,9 @@ impl Task {
 
     fn resolve(file: &TaskFile, source: Source<'_>) -> Result<Self> {
         let mut world = model::load(&file.model, source)?;
-        world.opt_mut().enableflags &= !(mujoco_rs::mujoco_c::mjtEnableBit::mjENBL_SLEEP as i32);
+        native::set_sleep(&mut world, false);
         let mut planning = world.clone();
+        native::set_sleep(&mut planning, file.planning.sleep);
         if let Some(timestep) = file.planning.timestep {
             planning.opt_mut().timestep = timestep;
         }
@@ -185,6 +186,15 @@ impl Task {
         self.model = Arc::new(world);
         self.mismatch = Some(mismatch);
         Ok(self)
+    }
+
+    /// The same task with a planner's model in which bodies at rest sleep or do not.
+    #[must_use]
+    pub fn with_planning_sleep(mut self, sleep: bool) -> Self {
+        let mut planning = (*self.planning_model).clone();
+        native::set_sleep(&mut planning, sleep);
+        self.planning_model = Arc::new(planning);
+        self
     }
 
     /// How the world differs from the planner's model, if it does.

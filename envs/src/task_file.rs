@@ -59,6 +59,9 @@ pub struct PlanningFile {
     /// MuJoCo's `impratio` in the planner's model: less than the world's makes contacts cheaper, with a little more
     /// slip in a grasp; the model's own if absent.
     pub impratio: Option<f64>,
+    /// Whether bodies at rest sleep in the planner's model (MuJoCo's `sleep` flag): faster where most of the scene rests.
+    /// `planner bench sleep` tells whether the same plans are chosen.
+    pub sleep: bool,
 }
 
 /// `[action]`

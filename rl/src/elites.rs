@@ -70,6 +70,11 @@ impl<'a, 'b> Recorder<'a, 'b> {
     pub fn new(planner: &'b mut Planner<'a>, settings: EliteSettings, (low, high): (&[f32], &[f32])) -> Self {
         Self { planner, settings, low: low.to_vec(), high: high.to_vec(), lessons: Vec::new() }
     }
+
+    /// The planner itself, whose decisions are then not recorded.
+    pub fn planner(&mut self) -> &mut Planner<'a> {
+        self.planner
+    }
 }
 
 impl Decide for Recorder<'_, '_> {

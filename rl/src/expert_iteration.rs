@@ -21,6 +21,7 @@ use imle_configs::{Error as InputError, files};
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_planner::alone::GeneratorAlone;
+use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, EpisodeResult, Progress, evaluate};
 use imle_planner::optimizer::PredictiveSampling;
 use imle_planner::planner::Planner;
@@ -193,7 +194,7 @@ pub struct Round {
     pub success_rate: f64,
     /// Its 95 % Wilson interval.
     pub success_ci95: [f64; 2],
-    /// Decisions learned from in this round.
+    /// Decisions of the solved episodes of this round.
     pub lessons: usize,
 }
 
@@ -387,6 +388,7 @@ impl<'a> ExpertIteration<'a> {
         let mut planner =
             Planner::new(&self.engine, sources, Box::new(PredictiveSampling), horizons, self.settings.candidates)?;
         let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), self.run.task.control().range());
+        let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;
         let settings = evaluate::Settings {
             episodes,
@@ -399,26 +401,29 @@ impl<'a> ExpertIteration<'a> {
             mode: None,
             keep_actions: true,
         };
-        let outcome = evaluate(
-            &self.run.task,
-            &mut recorder,
-            &settings,
-            &self.pool,
-            &mut Phase { observer, round, name: "collect" },
-        )?;
+        let decider: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
+        let mut phase = Phase { observer, round, name: "collect" };
+        let outcome = evaluate(&self.run.task, decider, &settings, &self.pool, &mut phase)?;
         let report = Report::new(&outcome, self.run.task.spec().control_rate);
         let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
-        let states = keep_successful(recorder.lessons, &succeeded);
-        if states.is_empty() {
+        if succeeded.is_empty() {
             return Err(Error::NothingLearned { round, episodes });
         }
-        save(&self.folder(round).join(ELITES_FILE), &states)?;
+        if with_elites {
+            let states = keep_successful(recorder.lessons, &succeeded);
+            if states.is_empty() {
+                return Err(Error::NothingLearned { round, episodes });
+            }
+            save(&self.folder(round).join(ELITES_FILE), &states)?;
+        }
+        let solved = outcome.episodes.iter().filter(|e| e.success);
+        let lessons = solved.map(|e| e.decisions.len()).sum();
         self.keep_episodes(round, outcome.episodes)?;
         let collected = Collected {
             env_steps: report.env_steps,
             simulation_steps: report.physics_steps,
             success_rate: report.success_rate,
-            lessons: states.len(),
+            lessons,
         };
         let text =
             serde_json::to_string(&collected).map_err(|e| InputError::unexpected("collected.json", "figures", e))?;
@@ -440,6 +445,7 @@ impl<'a> ExpertIteration<'a> {
             seed: self.run.seed,
             index: e.episode,
             mode: e.mode.unwrap_or_default().into(),
+            mismatch: self.run.task.mismatch().map_or_else(String::new, |m| m.name.clone()),
             len: e.steps,
         };
         let solved: Vec<Episode> = episodes.into_iter().filter(|e| e.success).map(record).collect();
@@ -450,15 +456,21 @@ impl<'a> ExpertIteration<'a> {
     fn distil(&self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<()> {
         let (mut states, mut solved) = (Vec::new(), Vec::new());
         for earlier in 1..=round {
-            states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
+            if self.settings.elite_share > 0.0 {
+                states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
+            }
             solved.extend(imle_data::read(&self.folder(earlier).join(EPISODES_FOLDER))?.episodes);
         }
-        let elites = WeightedTargets::new(&states, self.settings.samples)?;
+        let elites =
+            if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
         let config = current.config();
         let solved = DemonstrationChunks::new(&config.spec, config.horizons, &solved)?;
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
         let rest = 1.0 - share - self.settings.elite_share;
-        let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(self.settings.elite_share, &elites), (rest, &solved)];
+        let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(rest, &solved)];
+        if let Some(elites) = &elites {
+            sources.push((self.settings.elite_share, elites));
+        }
         if let Some(demonstrations) = &self.demonstrations {
             sources.push((share, demonstrations));
         }

@@ -15,6 +15,6 @@ mod determinism;
 mod fixtures;
 mod interrupt;
 mod output;
-mod replay;
 mod resume;
+mod tasks;
 mod verbs;

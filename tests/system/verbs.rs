@@ -47,19 +47,6 @@ fn tasks_lists_sizes_and_modes() {
     assert!(Call::new("tasks").ok().out.contains("stack"));
 }
 
-/// Without --checkpoint the shipped one is used; a task without one says what to do.
-#[test]
-fn every_task_runs_with_its_shipped_checkpoint() {
-    for task in Call::new("tasks").json()["tasks"].as_array().unwrap() {
-        let call = Call::new("run --episodes 1 --candidates 4").with("--task", task["name"].as_str().unwrap());
-        if task["checkpoint"] == true {
-            has(&call.json(), &SHARED);
-        } else {
-            call.refused(&["no checkpoint is shipped", "--checkpoint"]);
-        }
-    }
-}
-
 #[test]
 fn demo_writes_a_dataset_of_solved_episodes() {
     let dir = folder();

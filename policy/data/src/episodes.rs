@@ -19,6 +19,7 @@ const LENGTH: &str = "length";
 const CHUNK: &str = "data/chunk_index";
 const DATA_FILE: &str = "data/file_index";
 const MODE: &str = "planner.mode";
+const MISMATCH: &str = "planner.mismatch";
 const SEED: &str = "planner.seed";
 const RESET_INDEX: &str = "planner.reset_index";
 const SUCCESS: &str = "planner.success";
@@ -55,6 +56,7 @@ fn rows(episodes: &[Filed<'_>]) -> std::result::Result<RecordBatch, ArrowError> 
     push("meta/episodes/chunk_index", integers(&|_| 0));
     push("meta/episodes/file_index", integers(&|_| 0));
     push(MODE, Arc::new(StringArray::from_iter_values(episodes.iter().map(|(p, _)| &p.episode.mode))));
+    push(MISMATCH, Arc::new(StringArray::from_iter_values(episodes.iter().map(|(p, _)| &p.episode.mismatch))));
     push(SEED, integers(&|(p, _)| p.episode.seed));
     push(RESET_INDEX, integers(&|(p, _)| p.episode.index));
     push(SUCCESS, Arc::new(episodes.iter().map(|(p, _)| Some(p.episode.success)).collect::<BooleanArray>()));
@@ -75,6 +77,7 @@ pub(crate) struct Row {
     /// Its data file, as chunk and file index.
     pub(crate) file: (u64, u64),
     pub(crate) mode: String,
+    pub(crate) mismatch: String,
     pub(crate) seed: u64,
     pub(crate) index: u64,
     /// Whether it was solved, where the table says so.
@@ -92,7 +95,7 @@ pub(crate) fn read(root: &Path, info: &Info) -> Result<Vec<Row>> {
     }
     let mut rows: Vec<(usize, Row)> = Vec::new();
     for path in &files {
-        for batch in Reader::open(path, &[NUMBER, LENGTH, CHUNK, DATA_FILE], &[MODE, SEED, RESET_INDEX, SUCCESS])? {
+        for batch in Reader::open(path, &[NUMBER, LENGTH, CHUNK, DATA_FILE], &[MODE, MISMATCH, SEED, RESET_INDEX, SUCCESS])? {
             read_batch(path, &batch?, &mut rows)?;
         }
     }
@@ -119,13 +122,15 @@ fn read_batch(path: &Path, batch: &Batch, rows: &mut Vec<(usize, Row)>) -> Resul
     let optional = |name: &str| batch.has(name).then(|| batch.integers(name)).transpose();
     let (numbers, lengths, chunks, files) = (counts(NUMBER)?, counts(LENGTH)?, counts(CHUNK)?, counts(DATA_FILE)?);
     let (seeds, indices) = (optional(SEED)?, optional(RESET_INDEX)?);
-    let modes = batch.has(MODE).then(|| batch.strings(MODE)).transpose()?;
+    let strings = |name: &str| batch.has(name).then(|| batch.strings(name)).transpose();
+    let (modes, mismatches) = (strings(MODE)?, strings(MISMATCH)?);
     let successes = batch.has(SUCCESS).then(|| batch.booleans(SUCCESS)).transpose()?;
     for i in 0..batch.len() {
         let row = Row {
             len: usize::try_from(lengths[i]).unwrap_or(usize::MAX),
             file: (chunks[i], files[i]),
             mode: modes.as_ref().map_or_else(String::new, |m| m.value(i).to_string()),
+            mismatch: mismatches.as_ref().map_or_else(String::new, |m| m.value(i).to_string()),
             seed: seeds.as_ref().map_or(0, |s| s.value(i).cast_unsigned()),
             index: indices.as_ref().map_or(numbers[i], |x| x.value(i).cast_unsigned()),
             success: successes.as_ref().map(|s| s.value(i)),

@@ -6,7 +6,7 @@
 //! meta/info.json                                version, rate, sizes, features, and our spec under `planner`
 //! meta/stats.json                               min, max, mean, std, count and quantiles per feature
 //! meta/tasks.parquet                            task names and their indices
-//! meta/episodes/chunk-000/file-000.parquet      one row an episode, with its statistics, mode, seed and success
+//! meta/episodes/chunk-000/file-000.parquet      one row an episode, with its statistics, mode, mismatch, seed and success
 //! data/chunk-000/file-000.parquet               one row a control step; a new file when the last one is full
 //! ```
 //!
@@ -19,7 +19,7 @@
 //!
 //! Datasets of others: `observation.state` and `action` are read, cameras and other columns are left out.
 //! Without a spec of ours the layouts come from the features' names and the task from `meta/tasks.parquet`
-//! (of several tasks the first); the mode is then empty, the seed 0, the reset index the episode's own, and
+//! (of several tasks the first); mode and mismatch are then empty, the seed 0, the reset index the episode's own, and
 //! `success` the last frame's `next.success`, false where the dataset does not say.
 //!
 //! ```

@@ -65,6 +65,7 @@ impl<'a> Frames<'a> {
     fn new(spec: &'a Spec, rows: &'a [Row]) -> Self {
         let empty = |row: &Row| Episode {
             mode: row.mode.clone(),
+            mismatch: row.mismatch.clone(),
             seed: row.seed,
             index: row.index,
             success: row.success.unwrap_or(false),

@@ -4,6 +4,7 @@ mod peers;
 mod plan;
 mod rollout;
 mod sample;
+mod sleep;
 mod tasks;
 
 use crate::cli::{BenchArgs, BenchVerb};
@@ -17,6 +18,7 @@ pub fn run(verb: &BenchVerb) -> Result<()> {
         BenchVerb::Rollout(args) => rollout::run(args),
         BenchVerb::Sample(args) => sample::run(args),
         BenchVerb::Plan(args) => plan::run(args),
+        BenchVerb::Sleep(args) => sleep::run(args),
         BenchVerb::Tasks(args) => tasks::run(args),
     }
 }

@@ -46,6 +46,7 @@ fn episode(spec: &Spec, len: usize, seed: u64) -> Episode {
         success: seed % 2 == 1,
         seed,
         index: seed.wrapping_mul(3),
+        mismatch: if seed.is_multiple_of(2) { "heavy".into() } else { String::new() },
         mode: if seed.is_multiple_of(3) { String::new() } else { format!("mode {}", seed % 3) },
         len,
     }
@@ -220,7 +221,7 @@ fn a_dataset_of_others_gets_a_spec_from_its_names() {
     let back = read(&path).unwrap();
     assert_eq!(back.spec, spec());
     for (number, (got, written)) in back.episodes.iter().zip(episodes(&spec())).enumerate() {
-        assert_eq!(got, &Episode { seed: 0, index: number as u64, mode: String::new(), ..written });
+        assert_eq!(got, &Episode { seed: 0, index: number as u64, mode: String::new(), mismatch: String::new(), ..written });
     }
 }
 
@@ -330,6 +331,7 @@ proptest! {
             seed: u64::from(words[len]) << 32,
             index: len as u64,
             mode: String::new(),
+            mismatch: String::new(),
             len,
         }).collect();
         let dir = tempfile::tempdir().unwrap();
