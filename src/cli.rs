@@ -342,11 +342,9 @@ pub enum BenchVerb {
     #[command(after_help = "Example: planner bench sleep --task stack --repeats 10")]
     Sleep(BenchArgs),
     /// Tasks: success of every task's generator, alone and planned, in every world (a sweep that can be stopped)
-    #[command(
-        after_help = "Examples:\n  planner bench tasks --results runs/tasks.jsonl\n  \
+    #[command(after_help = "Examples:\n  planner bench tasks --results runs/tasks.jsonl\n  \
         planner bench tasks --tasks lift,stack --mismatches all --minutes 60 --results runs/tasks.jsonl\n  \
-        planner bench tasks --results runs/tasks.jsonl --report      the table of what is there"
-    )]
+        planner bench tasks --results runs/tasks.jsonl --report      the table of what is there")]
     Tasks(BenchTasksArgs),
 }
 

@@ -84,14 +84,33 @@ pub fn create_output_folder(path: &Path) -> Result<()> {
                 return Err(Error::Exists { path: path.to_path_buf() });
             }
             for litter in unfinished {
-                let removed = if litter.is_dir() { fs::remove_dir_all(&litter) } else { fs::remove_file(&litter) };
-                removed.map_err(|e| Error::io(&litter, "remove", e))?;
+                remove(&litter)?;
             }
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(Error::io(path, "use as an output folder", e)),
     }
     fs::create_dir_all(path).map_err(|e| Error::io(path, "create the folder", e))
+}
+
+/// Removes what killed writes left behind in `folder` and the folders in it.
+///
+/// # Errors
+/// [`Error::Io`] if something cannot be removed; a folder that is not there has nothing in it.
+pub fn remove_unfinished(folder: &Path) -> Result<()> {
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
+        if name_of(&path).starts_with(UNFINISHED) {
+            remove(&path)?;
+        } else if path.is_dir() {
+            remove_unfinished(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    removed.map_err(|e| Error::io(path, "remove", e))
 }
 
 /// Reads a text file.
@@ -167,7 +186,11 @@ mod tests {
         fs::write(out.join(".writing-file"), "half").unwrap();
         create_output_folder(&out).unwrap();
         assert_eq!(fs::read_dir(&out).unwrap().count(), 0);
+        fs::create_dir_all(out.join("deep/.writing-folder")).unwrap();
+        fs::write(out.join("deep/.writing-file"), "half").unwrap();
         fs::write(out.join("mine"), "whole").unwrap();
+        remove_unfinished(&out).unwrap();
+        assert_eq!(fs::read_dir(out.join("deep")).unwrap().count(), 0);
         assert!(matches!(create_output_folder(&out), Err(Error::Exists { .. })));
     }
 

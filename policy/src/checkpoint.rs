@@ -368,7 +368,9 @@ mod tests {
         bytes[renamed] = b'x';
         fs::write(path(MODEL_FILE), &bytes).unwrap();
         fails(&["model.safetensors: encoder.1.bias", "none of that name"]);
-        let twice = weights_file::to_bytes(&good.table, &[("", &good.weights), ("more.", &good.weights)], Precision::Single).unwrap();
+        let twice =
+            weights_file::to_bytes(&good.table, &[("", &good.weights), ("more.", &good.weights)], Precision::Single)
+                .unwrap();
         fs::write(path(MODEL_FILE), twice).unwrap();
         fails(&["model.safetensors: more.", "extra"]);
         fs::remove_file(path(MODEL_FILE)).unwrap();

@@ -297,6 +297,7 @@ impl<'a> ExpertIteration<'a> {
                     InputError::unexpected(place.display(), expected, "others; leave them out to resume").into()
                 );
             }
+            files::remove_unfinished(run.out)?;
             state
         } else {
             files::create_output_folder(run.out)?;
@@ -461,8 +462,7 @@ impl<'a> ExpertIteration<'a> {
             }
             solved.extend(imle_data::read(&self.folder(earlier).join(EPISODES_FOLDER))?.episodes);
         }
-        let elites =
-            if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
+        let elites = if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
         let config = current.config();
         let solved = DemonstrationChunks::new(&config.spec, config.horizons, &solved)?;
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };

@@ -4,6 +4,7 @@ use crate::cli::TrainArgs;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Progress, percent};
 use crate::place::Place;
+use crate::watch::Watch;
 use crate::{interrupt, load};
 use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
@@ -56,7 +57,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         settings.method
     ));
     let pool = load::pool(&args.common)?;
-    let mut watch = Watch {
+    let mut watch = Training {
         output,
         progress: output.progress(settings.steps, "train"),
         task,
@@ -135,7 +136,7 @@ fn task(args: &TrainArgs, dataset: &Dataset) -> Result<Option<Arc<Task>>> {
     Ok(Some(task))
 }
 
-struct Watch<'a> {
+struct Training<'a> {
     output: Output,
     progress: Progress,
     task: Option<Arc<Task>>,
@@ -144,7 +145,7 @@ struct Watch<'a> {
     seed: u64,
 }
 
-impl TrainObserver for Watch<'_> {
+impl TrainObserver for Training<'_> {
     fn logged(&mut self, m: &TrainMetrics) {
         self.progress.set(m.step, &format!("loss {:.4}, {:.0} steps/s", m.loss, m.steps_per_second));
     }
@@ -168,7 +169,13 @@ impl TrainObserver for Watch<'_> {
             keep_actions: false,
         };
         let mut alone = GeneratorAlone::new(sampler, self.seed, horizons);
-        let outcome = evaluate(task, &mut alone, &settings, self.pool, &mut ())?;
+        let mut watch = Watch::new(self.output, self.episodes, "evaluate");
+        let outcome = evaluate(task, &mut alone, &settings, self.pool, &mut watch);
+        watch.finish();
+        let outcome = match outcome {
+            Err(imle_planner::Error::Interrupted) => return Ok(None),
+            other => other?,
+        };
         let report = Report::new(&outcome, task.spec().control_rate);
         self.output.note(format!(
             "step {step}: generator alone {} of {} episodes, mean cost {:.3}",

@@ -5,7 +5,7 @@ use crate::call::Call;
 use crate::fixtures::{TINY, checkpoint, demonstrations, folder};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Long enough for the work to have begun.
 fn a_while() {
@@ -58,4 +58,18 @@ fn train_stops_in_an_evaluation() {
     a_while();
     running.interrupt(&["interrupted at step", "--resume"]);
     assert!(out.join("training_state/state.json").is_file());
+    // One of many episodes, in which the next Ctrl-C finds it.
+    let dir = folder();
+    let out = dir.path().join("generator");
+    let call = Call::new("train --set steps=5 --set evaluate_every=5 --evaluation-episodes 3000").and(TINY);
+    let call = call.with("--data", demonstrations()).with("--out", &out);
+    let running = call.start();
+    a_while();
+    let asked = Instant::now();
+    running.interrupt(&["interrupted at step 5", "--resume"]);
+    assert!(asked.elapsed() < Duration::from_secs(30), "heard only at the end of the evaluation");
+    // It is still due.
+    let resumed =
+        Call::new("train --resume --evaluation-episodes 2").with("--data", demonstrations()).with("--out", &out);
+    assert_eq!(resumed.json()["episodes"], 2);
 }

@@ -78,7 +78,8 @@ fn a_mode_is_demonstrated_and_forced() {
     let call = Call::new("demo --task lift --mode far-low --episodes 3").with("--out", &demos);
     assert_eq!(call.json()["modes"], serde_json::json!({ "far-low": 3 }));
     // The expert goes so far that any generator finds itself on that way.
-    let run = Call::new("run --task stack --mode far-high --episodes 2 --planner none").with("--checkpoint", checkpoint());
+    let run =
+        Call::new("run --task stack --mode far-high --episodes 2 --planner none").with("--checkpoint", checkpoint());
     assert_eq!(run.json()["mode"], "far-high");
 }
 
@@ -137,7 +138,8 @@ fn a_sweep_over_tasks_goes_on_where_it_was_and_reports() {
     let dir = folder();
     let results = dir.path().join("new/tasks.jsonl");
     let call = |words: &str| {
-        let call = Call::new("bench tasks --tasks stack --episodes 2 --candidates 4 --mismatches none,heavy").and(words);
+        let call =
+            Call::new("bench tasks --tasks stack --episodes 2 --candidates 4 --mismatches none,heavy").and(words);
         call.with("--results", &results)
     };
     assert_eq!(call("--shard 1/2").json()["open"], 2);

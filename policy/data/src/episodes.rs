@@ -95,7 +95,9 @@ pub(crate) fn read(root: &Path, info: &Info) -> Result<Vec<Row>> {
     }
     let mut rows: Vec<(usize, Row)> = Vec::new();
     for path in &files {
-        for batch in Reader::open(path, &[NUMBER, LENGTH, CHUNK, DATA_FILE], &[MODE, MISMATCH, SEED, RESET_INDEX, SUCCESS])? {
+        for batch in
+            Reader::open(path, &[NUMBER, LENGTH, CHUNK, DATA_FILE], &[MODE, MISMATCH, SEED, RESET_INDEX, SUCCESS])?
+        {
             read_batch(path, &batch?, &mut rows)?;
         }
     }

@@ -2,7 +2,7 @@
 
 use super::observer::{EvalPoint, TrainMetrics, TrainObserver};
 use super::settings::TrainSettings;
-use super::state;
+use super::state::{self, Course};
 use super::trainer::{Fresh, StepReport, Trainer};
 use crate::checkpoint::Checkpoint;
 use crate::metrics::RunLog;
@@ -77,20 +77,19 @@ pub fn train(
     observer: &mut dyn TrainObserver,
 ) -> Result<Outcome> {
     settings.check()?;
-    let (trainer, best) = match start {
-        Start::Fresh(fresh) => (Trainer::fresh(settings, &fresh, device)?, None),
-        Start::Checkpoint { checkpoint, data } => {
-            (Trainer::from_checkpoint(settings, checkpoint, &data, device)?, None)
-        }
+    let trainer = match start {
+        Start::Fresh(fresh) => Trainer::fresh(settings, &fresh, device)?,
+        Start::Checkpoint { checkpoint, data } => Trainer::from_checkpoint(settings, checkpoint, &data, device)?,
         Start::Resume => {
-            let (trainer, best) = state::load(out, settings, device)?;
+            let (trainer, course) = state::load(out, settings, device)?;
+            files::remove_unfinished(out)?;
             let log = RunLog::resume(out, trainer.counters().step)?;
-            return Run::new(trainer, log, best, out, observer).go(source, pool);
+            return Run::new(trainer, log, course, out, observer).go(source, pool);
         }
     };
     files::create_output_folder(out)?;
     let log = RunLog::create(out)?;
-    Run::new(trainer, log, best, out, observer).go(source, pool)
+    Run::new(trainer, log, Course::default(), out, observer).go(source, pool)
 }
 
 struct Run<'a> {
@@ -100,23 +99,27 @@ struct Run<'a> {
     observer: &'a mut dyn TrainObserver,
     window: Window,
     outcome: Outcome,
+    evaluation_due: bool,
     saved_at: Option<u64>,
 }
 
 impl<'a> Run<'a> {
-    fn new(
-        trainer: Trainer,
-        log: RunLog,
-        best: Option<Best>,
-        out: &'a Path,
-        observer: &'a mut dyn TrainObserver,
-    ) -> Self {
-        let outcome = Outcome { step: trainer.counters().step, best, ..Outcome::default() };
-        Self { trainer, log, out, observer, window: Window::default(), outcome, saved_at: None }
+    fn new(trainer: Trainer, log: RunLog, course: Course, out: &'a Path, observer: &'a mut dyn TrainObserver) -> Self {
+        let outcome = Outcome { step: trainer.counters().step, best: course.best, ..Outcome::default() };
+        let evaluation_due = course.evaluation_due;
+        Self { trainer, log, out, observer, window: Window::default(), outcome, evaluation_due, saved_at: None }
     }
 
     fn go(mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<Outcome> {
         let settings = self.trainer.settings().clone();
+        if self.evaluation_due {
+            self.evaluate(pool)?;
+            if self.evaluation_due {
+                self.outcome.interrupted = true;
+                return Ok(self.outcome);
+            }
+            self.save()?;
+        }
         while self.outcome.step < settings.steps {
             let began = Instant::now();
             let report = self.trainer.step(source, pool)?;
@@ -137,7 +140,7 @@ impl<'a> Run<'a> {
             if due(settings.checkpoint_every) {
                 self.save()?;
             }
-            if !last && self.observer.should_stop() {
+            if self.evaluation_due || (!last && self.observer.should_stop()) {
                 self.save()?;
                 self.outcome.interrupted = true;
                 break;
@@ -161,12 +164,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Evaluates; if that is stopped in its course, the evaluation stays due.
     fn evaluate(&mut self, pool: &rayon::ThreadPool) -> Result<()> {
         let step = self.trainer.counters().step;
         let checkpoint = self.trainer.checkpoint()?;
         let sampler = Sampler::new(&checkpoint, pool.current_num_threads(), self.trainer.device())?;
         let point = match self.observer.evaluate(step, &sampler) {
-            Ok(None) => return Ok(()),
+            Ok(None) => {
+                self.evaluation_due = self.observer.should_stop();
+                return Ok(());
+            }
             Ok(Some(point)) => point,
             Err(error) => {
                 self.save()?;
@@ -185,13 +192,15 @@ impl<'a> Run<'a> {
             self.outcome.best = Some(Best { step, success_rate: point.success_rate });
         }
         self.outcome.evaluation = Some(point);
+        self.evaluation_due = false;
         Ok(())
     }
 
     fn save(&mut self) -> Result<()> {
         let step = self.trainer.counters().step;
         if self.saved_at != Some(step) {
-            state::save(&self.trainer, self.out, self.outcome.best.as_ref())?;
+            let course = Course { best: self.outcome.best, evaluation_due: self.evaluation_due };
+            state::save(&self.trainer, self.out, course)?;
             self.saved_at = Some(step);
         }
         Ok(())

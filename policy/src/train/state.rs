@@ -7,8 +7,8 @@
 use super::run::Best;
 use super::settings::TrainSettings;
 use super::trainer::{Counters, Trainer, to_host};
-use crate::checkpoint::CheckpointConfig;
 use crate::Result;
+use crate::checkpoint::CheckpointConfig;
 use crate::weights_file::{self, Precision};
 use imle_configs::{Error as ConfigError, files};
 use serde::{Deserialize, Serialize};
@@ -30,10 +30,21 @@ struct State {
     settings: TrainSettings,
     config: CheckpointConfig,
     best: Option<Best>,
+    #[serde(default)]
+    evaluation_due: bool,
 }
 
-/// Writes the checkpoint into `folder` and the state beside it; `best` is the best evaluation so far.
-pub(super) fn save(trainer: &Trainer, folder: &Path, best: Option<&Best>) -> Result<()> {
+/// What of a training is not in its trainer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Course {
+    /// The best evaluation so far.
+    pub(super) best: Option<Best>,
+    /// Whether the evaluation of the present step was stopped in its course.
+    pub(super) evaluation_due: bool,
+}
+
+/// Writes the checkpoint into `folder` and the state beside it.
+pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<()> {
     let checkpoint = trainer.checkpoint()?;
     let place = folder.join(STATE_FOLDER);
     std::fs::create_dir_all(&place).map_err(|e| ConfigError::io(&place, "create the folder", e))?;
@@ -51,7 +62,8 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, best: Option<&Best>) -> Res
         counters: trainer.counters,
         settings: trainer.settings.clone(),
         config: trainer.config.clone(),
-        best: best.cloned(),
+        best: course.best,
+        evaluation_due: course.evaluation_due,
     };
     let text = serde_json::to_string_pretty(&state).map_err(|e| other(e.to_string()))?;
     files::write_text(&place.join(STATE_FILE), &text)?;
@@ -96,7 +108,7 @@ fn read(folder: &Path) -> Result<(State, String)> {
 
 /// Reads the state beside the checkpoint in `folder`. `settings` must be those it was begun with, but for how often
 /// to log, evaluate and save, and the number of threads.
-pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> Result<(Trainer, Option<Best>)> {
+pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> Result<(Trainer, Course)> {
     let (state, place) = read(folder)?;
     if let Some((key, found, begun)) = settings.first_difference(&state.settings) {
         let expected = format!("{begun}, with which the training in {} was begun", folder.display());
@@ -112,5 +124,5 @@ pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> R
     };
     let trainer =
         Trainer::assemble(settings, state.config, [weights, average], Some([first, second]), state.counters, device)?;
-    Ok((trainer, state.best))
+    Ok((trainer, Course { best: state.best, evaluation_due: state.evaluation_due }))
 }

@@ -264,7 +264,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Config`] if it cannot be written; [`Error::Argument`] if the weights are not finite.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        state::save(self, folder, None)
+        state::save(self, folder, state::Course::default())
     }
 
     /// A checkpoint of the averaged weights as they are now.

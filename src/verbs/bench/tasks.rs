@@ -130,7 +130,8 @@ fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
     let mut controllers: Vec<(&str, u32)> = Vec::new();
     let mut rows: Vec<(&str, Option<&str>)> = Vec::new();
     for cell in cells {
-        let (controller, row) = ((cell.planner.as_str(), cell.candidates), (cell.task.as_str(), cell.mismatch.as_deref()));
+        let (controller, row) =
+            ((cell.planner.as_str(), cell.candidates), (cell.task.as_str(), cell.mismatch.as_deref()));
         if !controllers.contains(&controller) {
             controllers.push(controller);
         }
@@ -193,17 +194,12 @@ mod tests {
 
     #[test]
     fn the_table_shows_open_cells_and_where_the_planner_is_worse() {
-        let cells: Vec<Cell> = [None, Some("heavy")]
-            .into_iter()
-            .flat_map(|w| [cell(w, "none"), cell(w, "predictive-sampling")])
-            .collect();
+        let cells: Vec<Cell> =
+            [None, Some("heavy")].into_iter().flat_map(|w| [cell(w, "none"), cell(w, "predictive-sampling")]).collect();
         let result = |rate: f64| Some(json!({ "success_rate": rate, "success_ci95": [0.1, 0.9] }));
         let lines = table(&cells, &[result(0.5), result(0.4), result(0.5), None]);
         assert_eq!(lines[0], "| task | world | generator alone | predictive-sampling, N = 32 | |");
-        assert_eq!(
-            lines[2],
-            "| lift | as planned | 50.0 % [10.0, 90.0] | 40.0 % [10.0, 90.0] | planned is worse |"
-        );
+        assert_eq!(lines[2], "| lift | as planned | 50.0 % [10.0, 90.0] | 40.0 % [10.0, 90.0] | planned is worse |");
         assert_eq!(lines[3], "| lift | heavy | 50.0 % [10.0, 90.0] | open |  |");
         assert_eq!(lines.len(), 4);
     }
