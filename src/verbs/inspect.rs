@@ -66,6 +66,10 @@ fn task(output: Output, name: &str) -> Result<()> {
     let (low, high) = task.control().range();
     output.say(format!("action range: {low:?} to {high:?}"));
     output.say(format!("cost at a start state: {:.3}; rungs: {}", world.cost(), task.cost().rung_names().join(", ")));
+    for camera in task.cameras() {
+        let [width, height] = camera.size();
+        output.say(format!("camera {}: {width}×{height} pixels (planner demo --images)", camera.name));
+    }
     if let Some(expert) = task.expert() {
         output.say(format!("expert with modes {}", expert.modes().join(", ")));
     }
@@ -73,6 +77,8 @@ fn task(output: Output, name: &str) -> Result<()> {
         "kind": "task", "spec": spec, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
         "substeps": task.substeps(), "planning_substeps": task.planning_substeps(), "max_steps": task.max_steps(),
         "action_low": low, "action_high": high, "start_cost": world.cost(), "rungs": task.cost().rung_names(),
+        "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
+        "modes": task.expert().map(|e| e.modes()),
     }))
 }
 
@@ -87,6 +93,13 @@ fn dataset(output: Output, path: &Path) -> Result<()> {
         summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes
     ));
     output.say(format!("modes: {:?}", summary.modes));
+    let pictures = imle_data::image_layout(path)?;
+    if let Some(p) = &pictures {
+        output.say(format!("pictures of {}: {}×{} pixels", p.cameras.join(", "), p.width, p.height));
+    }
+    if summary.mismatches.keys().any(|m| !m.is_empty()) {
+        output.say(format!("recorded in worlds with mismatch: {:?}", summary.mismatches));
+    }
     for (what, ranges) in [("observation", &summary.observation), ("action", &summary.action)] {
         output.say(format!("{what}:"));
         for range in ranges {
@@ -100,6 +113,8 @@ fn dataset(output: Output, path: &Path) -> Result<()> {
     }
     let mut result = object(&summary)?;
     result.insert("kind".into(), "dataset".into());
+    let pictures = pictures.map(|p| json!({ "cameras": p.cameras, "height": p.height, "width": p.width }));
+    result.insert("pictures".into(), pictures.into());
     output.result(&Value::Object(result))
 }
 

@@ -76,6 +76,11 @@ impl ImageLayout {
         })
     }
 
+    /// Whether there are cameras among the features of `info.json`.
+    pub(crate) fn in_features(features: &Map<String, Value>) -> bool {
+        features.iter().any(|(name, feature)| name.starts_with(PREFIX) && feature["dtype"] == "image")
+    }
+
     /// The cameras among the features of `info.json`.
     pub(crate) fn of_features(features: &Map<String, Value>) -> Result<Self> {
         let mut layout: Option<Self> = None;
@@ -151,6 +156,15 @@ pub struct Images {
     pub layout: ImageLayout,
     /// (len, cameras, H, W, 3) in RGB, rows from top to bottom.
     pub rgb: Vec<u8>,
+}
+
+/// The cameras whose pictures the dataset at `path` has beside its observations; none without pictures.
+///
+/// # Errors
+/// As [`crate::read()`] of what is needed; [`Error::Unexpected`] for pictures of different sizes.
+pub fn image_layout(path: &Path) -> Result<Option<ImageLayout>> {
+    let info = Info::read(path)?;
+    if info.has_images() { info.images().map(Some) } else { Ok(None) }
 }
 
 /// Reads the pictures of episode `number` of the dataset at `path`, beside its observations.

@@ -124,6 +124,11 @@ impl Info {
         })
     }
 
+    /// Whether there are pictures in the data files.
+    pub(crate) fn has_images(&self) -> bool {
+        ImageLayout::in_features(&self.features)
+    }
+
     /// The cameras whose pictures lie in the data files.
     pub(crate) fn images(&self) -> Result<ImageLayout> {
         ImageLayout::of_features(&self.features).map_err(|e| e.in_file(self.path.display()))

@@ -62,7 +62,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use images::{ImageLayout, Images, read_images};
+pub use images::{ImageLayout, Images, image_layout, read_images};
 pub use imle_configs::{Error, Result, episode::Episode, spec::Spec};
 pub use info::CODEBASE_VERSION;
 pub use read::read;

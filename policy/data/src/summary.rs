@@ -23,6 +23,8 @@ pub struct Summary {
     pub successes: usize,
     /// Number of episodes by mode; those without one are under the empty string.
     pub modes: BTreeMap<String, usize>,
+    /// Number of episodes by the mismatch of their world; those without one are under the empty string.
+    pub mismatches: BTreeMap<String, usize>,
     /// Values of an observation.
     pub observation_size: usize,
     /// Values of an action.
@@ -58,9 +60,10 @@ pub struct ValueRange {
 /// Summarises a dataset.
 pub fn summarize(dataset: &Dataset) -> Summary {
     let Dataset { spec, episodes } = dataset;
-    let mut modes = BTreeMap::new();
+    let (mut modes, mut mismatches) = (BTreeMap::new(), BTreeMap::new());
     for episode in episodes {
         *modes.entry(episode.mode.clone()).or_insert(0) += 1;
+        *mismatches.entry(episode.mismatch.clone()).or_insert(0) += 1;
     }
     Summary {
         task: spec.task.clone(),
@@ -70,6 +73,7 @@ pub fn summarize(dataset: &Dataset) -> Summary {
         lengths: lengths(episodes),
         successes: episodes.iter().filter(|e| e.success).count(),
         modes,
+        mismatches,
         observation_size: spec.observation.size(),
         action_size: spec.action.size(),
         observation: ranges(&spec.observation, episodes.iter().map(|e| e.observations.as_slice())),

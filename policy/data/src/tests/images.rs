@@ -2,7 +2,7 @@
 
 use super::{DATA, edit_json, episodes, replace_column, spec, written};
 use crate::images::ImageStats;
-use crate::{Dataset, Error, ImageLayout, Result, read, read_images, write_with_images};
+use crate::{Dataset, Error, ImageLayout, Result, image_layout, read, read_images, write_with_images};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,9 @@ fn pictures_come_back_by_episode_and_others_do_not_see_them() {
     }
     assert_eq!(read(&path).unwrap(), Dataset { spec: spec(), episodes: episodes(&spec()) });
     assert!(read_images(&path, 4).unwrap_err().to_string().contains("below 4"));
+    assert_eq!(image_layout(&path).unwrap(), Some(layout()));
     let (_plain, path) = written();
+    assert_eq!(image_layout(&path).unwrap(), None);
     assert!(read_images(&path, 0).unwrap_err().to_string().contains("observation.images."));
 }
 
