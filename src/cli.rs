@@ -212,6 +212,9 @@ pub struct ControllerArgs {
     /// Candidates a decision
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536), help_heading = "Controller")]
     pub candidates: u32,
+    /// Control steps executed of each plan [default: the task's `execute`, or the T_act of the generator]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Controller")]
+    pub execute: Option<u32>,
     /// Deviation of the noise proposals, as a share of half the range of each action dimension
     #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
     pub noise: f64,
@@ -230,6 +233,7 @@ impl Default for ControllerArgs {
             planner: "predictive-sampling".into(),
             proposals: vec!["imle".into(), "warm".into()],
             candidates: 32,
+            execute: None,
             noise: 0.1,
             consistency: false,
             resample_every: 10,

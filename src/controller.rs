@@ -3,6 +3,7 @@
 use crate::cli::ControllerArgs;
 use crate::failure::Result;
 use imle_configs::Error as InputError;
+use imle_configs::spec::Horizons;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_planner::alone::GeneratorAlone;
@@ -46,7 +47,7 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
     Ok(())
 }
 
-/// The controller that the flags describe.
+/// The controller that the flags describe, and the horizons with which it is run.
 ///
 /// # Errors
 /// As [`check`], and what the planner refuses.
@@ -56,16 +57,16 @@ pub fn new<'a>(
     task: &Task,
     sampler: &'a Sampler,
     engine: &'a RolloutEngine,
-) -> Result<Box<dyn Decide + 'a>> {
-    let horizons = sampler.config().horizons;
+) -> Result<(Box<dyn Decide + 'a>, Horizons)> {
+    let horizons = horizons(args.execute, task, sampler.config().horizons)?;
     if args.planner == "none" {
         let alone = GeneratorAlone::new(sampler, seed, horizons);
         if !args.consistency {
-            return Ok(Box::new(alone));
+            return Ok((Box::new(alone), horizons));
         }
         let scales = sampler.config().normalizers.action.scales();
         let consistency = Consistency { resample_every: args.resample_every, scales };
-        return Ok(Box::new(alone.with_consistency(consistency, args.candidates as usize)));
+        return Ok((Box::new(alone.with_consistency(consistency, args.candidates as usize)), horizons));
     }
     let (low, high) = task.control().range();
     let source = |name: &String| -> Result<Box<dyn Proposal + 'a>> {
@@ -79,5 +80,18 @@ pub fn new<'a>(
         })
     };
     let sources = args.proposals.iter().map(source).collect::<Result<_>>()?;
-    Ok(Box::new(Planner::new(engine, sources, optimizer::by_name(&args.planner)?, horizons, args.candidates as usize)?))
+    let optimizer = optimizer::by_name(&args.planner)?;
+    Ok((Box::new(Planner::new(engine, sources, optimizer, horizons, args.candidates as usize)?), horizons))
+}
+
+/// The horizons of a generator with T_act as `--execute` or the task wants it.
+fn horizons(execute: Option<u32>, task: &Task, trained: Horizons) -> Result<Horizons> {
+    match execute {
+        None => Ok(task.horizons(trained)),
+        Some(n) if n as usize <= trained.prediction => Ok(Horizons { action: n as usize, ..trained }),
+        Some(n) => {
+            let expected = format!("at most the {} actions of a chunk", trained.prediction);
+            Err(InputError::unexpected("--execute", expected, n).into())
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use clap::Parser;
 use imle_configs::episode::Episode;
-use imle_configs::seed::Purpose;
+use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_envs::demonstrate::{demonstrate, replay};
 use imle_envs::mismatch::Mismatch;
 use imle_envs::render::Renderer;
@@ -32,6 +32,9 @@ struct Args {
     /// How the world differs from the planner's model
     #[arg(long)]
     mismatch: Option<String>,
+    /// Deviation of Gaussian noise on each action, as a share of half its range: how exact a generator must be
+    #[arg(long, default_value_t = 0.0)]
+    shake: f64,
     /// PNG file for twelve pictures of the episode of --watch
     #[arg(long)]
     strip: Option<PathBuf>,
@@ -53,6 +56,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .into_par_iter()
         .map(|i| demonstrate(&task, mode, args.seed, i))
         .collect::<imle_envs::Result<Vec<Episode>>>()?;
+    if args.shake > 0.0 {
+        let solved = (0..args.episodes)
+            .into_par_iter()
+            .map(|i| shaken(&task, args.seed, i, args.shake))
+            .collect::<imle_envs::Result<Vec<bool>>>()?;
+        let count = solved.iter().filter(|s| **s).count();
+        println!("with noise of {} on the actions: solved {count} of {}", args.shake, solved.len());
+    }
     let solved: Vec<&Episode> = episodes.iter().filter(|e| e.success).collect();
     let mut modes: BTreeMap<&str, usize> = expert.modes().iter().map(|m| (*m, 0)).collect();
     solved.iter().for_each(|e| *modes.entry(&e.mode).or_default() += 1);
@@ -85,4 +96,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("episode {}: solved {}, mode `{}`, {} steps", args.watch, episode.success, episode.mode, episode.len);
     }
     Ok(())
+}
+
+/// Whether the expert solves an episode in which its actions are shaken.
+fn shaken(task: &Arc<Task>, seed: u64, index: u64, shake: f64) -> imle_envs::Result<bool> {
+    let mut world = World::new(task.clone())?;
+    world.reset(seed, Purpose::Demonstration, index)?;
+    let Some(expert) = task.expert() else { return Ok(false) };
+    let mut actor = expert.start(&world, None, stream(seed, Purpose::Expert, index, 0, 0));
+    let mut rng = stream(seed, Purpose::Bench, index, 0, 0);
+    let (low, high) = task.control().range();
+    let (mut action, mut noise) = (vec![0.0; low.len()], vec![0.0; low.len()]);
+    while !world.done() {
+        actor.act(&world, &mut action);
+        fill_normal(&mut rng, &mut noise);
+        for (d, a) in action.iter_mut().enumerate() {
+            *a = (*a + 0.5 * shake as f32 * (high[d] - low[d]) * noise[d]).clamp(low[d], high[d]);
+        }
+        world.step(&action);
+    }
+    Ok(world.success())
 }

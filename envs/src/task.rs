@@ -12,7 +12,7 @@ use crate::observation::Observation;
 use crate::quantities::{Comparison, Quantities};
 use crate::reset::Reset;
 use crate::task_file::{ActionFile, FailureFile, RenderFile, TaskFile};
-use imle_configs::spec::Spec;
+use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, embedded, error::nearest, files};
 use mujoco_rs::prelude::MjModel;
 use std::path::Path;
@@ -28,6 +28,7 @@ pub struct Task {
     planning_model: Arc<MjModel>,
     substeps: usize,
     planning_substeps: usize,
+    execute: Option<usize>,
     control: Control,
     observation: Observation,
     reset: Reset,
@@ -119,6 +120,9 @@ impl Task {
         if !(1.0..=1000.0).contains(&file.control_rate) {
             return Err(InputError::unexpected("control_rate", "1 to 1000 Hz", file.control_rate).into());
         }
+        if file.planning.execute == Some(0) {
+            return Err(InputError::unexpected("planning.execute", "at least 1 control step", 0).into());
+        }
         if file.max_steps == 0 {
             return Err(InputError::unexpected("max_steps", "at least 1 control step", 0).into());
         }
@@ -160,6 +164,7 @@ impl Task {
             planning_model: Arc::new(planning),
             substeps,
             planning_substeps,
+            execute: file.planning.execute,
             control,
             observation,
             reset,
@@ -235,6 +240,12 @@ impl Task {
     /// Physics steps of the planner's model in a control step.
     pub fn planning_substeps(&self) -> usize {
         self.planning_substeps
+    }
+
+    /// The horizons of a generator with T_act as this task wants it.
+    #[must_use]
+    pub fn horizons(&self, trained: Horizons) -> Horizons {
+        Horizons { action: self.execute.map_or(trained.action, |n| n.min(trained.prediction)), ..trained }
     }
 
     /// The action mapping; workers clone it for its buffers.

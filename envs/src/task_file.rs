@@ -62,6 +62,9 @@ pub struct PlanningFile {
     /// Whether bodies at rest sleep in the planner's model (MuJoCo's `sleep` flag): faster where most of the scene rests.
     /// `planner bench sleep` tells whether the same plans are chosen.
     pub sleep: bool,
+    /// Control steps executed of each chunk before the next decision, where the task needs feedback sooner than the
+    /// generator's T_act; that of the generator if absent.
+    pub execute: Option<usize>,
 }
 
 /// `[action]`

@@ -491,7 +491,7 @@ impl<'a> ExpertIteration<'a> {
 
     /// Success of the generator alone; the counters of the round are left to the caller.
     fn evaluate(&self, round: u64, checkpoint: &Checkpoint, observer: &mut dyn Observer) -> Result<Round> {
-        let horizons = checkpoint.config().horizons;
+        let horizons = self.run.task.horizons(checkpoint.config().horizons);
         let sampler = Sampler::new(checkpoint, self.run.threads, self.run.device)?;
         let mut alone = GeneratorAlone::new(&sampler, self.run.seed, horizons);
         let settings = evaluate::Settings {

@@ -39,14 +39,14 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let _video = args.video.as_deref().map(Place::file).transpose()?;
     let sampler = Sampler::new(&checkpoint, threads, device)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
-    let mut decider = controller::new(&args.controller, args.seed, &task, &sampler, &engine)?;
+    let (mut decider, horizons) = controller::new(&args.controller, args.seed, &task, &sampler, &engine)?;
     let settings = evaluate::Settings {
         episodes: args.episodes as usize,
         seed: args.seed,
         purpose: Purpose::Reset,
         first: 0,
         lockstep: args.lockstep as usize,
-        horizons: checkpoint.config().horizons,
+        horizons,
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
         mode,
         keep_actions: false,
@@ -68,6 +68,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     result.insert("task".into(), task.spec().task.clone().into());
     result.insert("planner".into(), args.controller.planner.clone().into());
     result.insert("candidates".into(), args.controller.candidates.into());
+    result.insert("execute".into(), horizons.action.into());
     result.insert("seed".into(), args.seed.into());
     result.insert("mismatch".into(), args.world.mismatch.clone().into());
     result.insert("mode".into(), args.mode.clone().into());
@@ -156,7 +157,7 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
     let config = json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
         "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
-        "candidates": args.controller.candidates, "noise": args.controller.noise,
+        "candidates": args.controller.candidates, "execute": result["execute"], "noise": args.controller.noise,
         "mode": args.mode, "mismatch": args.world.mismatch, "consistency": args.controller.consistency, "resample_every": args.controller.resample_every,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     });

@@ -156,7 +156,7 @@ impl TrainObserver for Training<'_> {
         sampler: &Sampler,
     ) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
         let Some(task) = &self.task else { return Ok(None) };
-        let horizons = sampler.config().horizons;
+        let horizons = task.horizons(sampler.config().horizons);
         let settings = evaluate::Settings {
             episodes: self.episodes,
             seed: self.seed,

@@ -71,7 +71,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let pool = load::pool(&args.common)?;
     let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
-    let horizons = checkpoint.config().horizons;
+    let horizons = task.horizons(checkpoint.config().horizons);
     let candidates = args.candidates.unwrap_or(32).max(2) as usize;
     let sources: Vec<Box<dyn Proposal + '_>> = vec![Box::new(Generator::new(&sampler, args.seed)), Box::new(Warm)];
     let mut timed = Timed {

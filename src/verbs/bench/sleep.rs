@@ -104,7 +104,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
     let awake = RolloutEngine::new(with_sleep(false)?, threads)?;
     let asleep = RolloutEngine::new(with_sleep(true)?, threads)?;
-    let horizons = checkpoint.config().horizons;
+    let horizons = task.horizons(checkpoint.config().horizons);
     let candidates = args.candidates.unwrap_or(32) as usize;
     let sources: Vec<Box<dyn Proposal + '_>> = vec![Box::new(Generator::new(&sampler, args.seed)), Box::new(Warm)];
     let mut compared = Compared {

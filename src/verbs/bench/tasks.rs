@@ -106,14 +106,14 @@ fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
     let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
     let flags = controller_of(&cell.planner, cell.candidates);
-    let mut decider = controller::new(&flags, cell.seed, &task, &sampler, &engine)?;
+    let (mut decider, horizons) = controller::new(&flags, cell.seed, &task, &sampler, &engine)?;
     let settings = evaluate::Settings {
         episodes: cell.episodes as usize,
         seed: cell.seed,
         purpose: Purpose::Reset,
         first: 0,
         lockstep: LOCKSTEP,
-        horizons: checkpoint.config().horizons,
+        horizons,
         record: 0,
         mode: None,
         keep_actions: false,
