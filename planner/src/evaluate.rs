@@ -43,6 +43,24 @@ pub struct Settings {
     pub keep_actions: bool,
 }
 
+impl Settings {
+    /// Episodes from start states that neither demonstrations nor fine-tuning have used, 64 in lock-step, of which no
+    /// more than the figures is kept.
+    pub fn held_out(episodes: usize, seed: u64, horizons: Horizons) -> Self {
+        Self {
+            episodes,
+            seed,
+            purpose: Purpose::Reset,
+            first: 0,
+            mode: None,
+            lockstep: 64,
+            horizons,
+            record: 0,
+            keep_actions: false,
+        }
+    }
+}
+
 /// One decision and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Record {

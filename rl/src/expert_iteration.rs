@@ -392,15 +392,11 @@ impl<'a> ExpertIteration<'a> {
         let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;
         let settings = evaluate::Settings {
-            episodes,
-            seed: self.run.seed,
             purpose: Purpose::FinetuneReset,
             first: (round - 1) * episodes as u64,
             lockstep: self.settings.lockstep,
-            horizons,
-            record: 0,
-            mode: None,
             keep_actions: true,
+            ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
         };
         let decider: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
         let mut phase = Phase { observer, round, name: "collect" };
@@ -495,15 +491,8 @@ impl<'a> ExpertIteration<'a> {
         let sampler = Sampler::new(checkpoint, self.run.threads, self.run.device)?;
         let mut alone = GeneratorAlone::new(&sampler, self.run.seed, horizons);
         let settings = evaluate::Settings {
-            episodes: self.settings.evaluation_episodes,
-            seed: self.run.seed,
-            purpose: Purpose::Reset,
-            first: 0,
             lockstep: self.settings.lockstep,
-            horizons,
-            record: 0,
-            mode: None,
-            keep_actions: false,
+            ..evaluate::Settings::held_out(self.settings.evaluation_episodes, self.run.seed, horizons)
         };
         let outcome = evaluate(
             &self.run.task,

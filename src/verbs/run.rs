@@ -7,7 +7,6 @@ use crate::place::Place;
 use crate::watch::Watch;
 use crate::{controller, load};
 use imle_configs::files;
-use imle_configs::seed::Purpose;
 use imle_envs::render::Renderer;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
@@ -41,15 +40,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let engine = RolloutEngine::new(task.clone(), threads)?;
     let (mut decider, horizons) = controller::new(&args.controller, args.seed, &task, &sampler, &engine)?;
     let settings = evaluate::Settings {
-        episodes: args.episodes as usize,
-        seed: args.seed,
-        purpose: Purpose::Reset,
-        first: 0,
         lockstep: args.lockstep as usize,
-        horizons,
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
         mode,
-        keep_actions: false,
+        ..evaluate::Settings::held_out(args.episodes as usize, args.seed, horizons)
     };
     let mut watch = Watch::new(output, settings.episodes, "run");
     let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);

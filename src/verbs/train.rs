@@ -7,7 +7,6 @@ use crate::place::Place;
 use crate::watch::Watch;
 use crate::{interrupt, load};
 use imle_configs::Error as InputError;
-use imle_configs::seed::Purpose;
 use imle_configs::settings;
 use imle_data::Dataset;
 use imle_envs::task::Task;
@@ -157,17 +156,7 @@ impl TrainObserver for Training<'_> {
     ) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
         let Some(task) = &self.task else { return Ok(None) };
         let horizons = task.horizons(sampler.config().horizons);
-        let settings = evaluate::Settings {
-            episodes: self.episodes,
-            seed: self.seed,
-            purpose: Purpose::Reset,
-            first: 0,
-            lockstep: self.episodes.min(64),
-            horizons,
-            record: 0,
-            mode: None,
-            keep_actions: false,
-        };
+        let settings = evaluate::Settings::held_out(self.episodes, self.seed, horizons);
         let mut alone = GeneratorAlone::new(sampler, self.seed, horizons);
         let mut watch = Watch::new(self.output, self.episodes, "evaluate");
         let outcome = evaluate(task, &mut alone, &settings, self.pool, &mut watch);

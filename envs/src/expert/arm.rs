@@ -31,6 +31,13 @@ pub fn over(p: [f64; 3], z: f64) -> [f64; 3] {
     [p[0], p[1], z]
 }
 
+/// A point as high as `p` and 1.5 to 3 cm beside it: where a hand goes that did not look well.
+pub fn beside(p: [f64; 3], rng: &mut ChaCha8Rng) -> [f64; 3] {
+    let angle = rng.random_range(0.0..std::f64::consts::TAU);
+    let off = rng.random_range(0.015..0.03);
+    [p[0] + off * angle.cos(), p[1] + off * angle.sin(), p[2]]
+}
+
 /// Distance of two points, m.
 pub fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
     (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt()

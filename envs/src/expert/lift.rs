@@ -3,7 +3,7 @@
 //! Four modes: the cube is grasped along the nearer of its two axes or along the other one (`near`, `far`), and the
 //! hand comes from `above` or sweeps in `low` over the table from the side.
 
-use super::arm::{self, Hand, Mover, apart, distance, fold, over, position};
+use super::arm::{self, Hand, Mover, apart, beside, distance, fold, over, position};
 use super::motion::{Pose, happens};
 use super::{Expert, ExpertKind, ModeLabeller};
 use crate::world::World;
@@ -112,9 +112,7 @@ impl LiftExpert {
         let (to, speed, least) = match phase {
             Phase::Hover => {
                 if self.detour {
-                    let angle = self.rng.random_range(0.0..std::f64::consts::TAU);
-                    let off = self.rng.random_range(0.015..0.03);
-                    begin = [begin[0] + off * angle.cos(), begin[1] + off * angle.sin(), begin[2]];
+                    begin = beside(begin, &mut self.rng);
                 }
                 (Pose { position: begin, yaw, gripper: 1.0 }, self.speed, 4)
             }

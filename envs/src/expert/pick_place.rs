@@ -3,7 +3,7 @@
 //! Three modes: the can is carried `over` the board between the bins, or low past its `near` or its `far` end, as seen
 //! from the robot.
 
-use super::arm::{self, Hand, Mover, apart, distance, over, position};
+use super::arm::{self, Hand, Mover, apart, beside, distance, over, position};
 use super::motion::{Pose, happens};
 use super::{Expert, ExpertKind, ModeLabeller};
 use crate::world::World;
@@ -129,9 +129,7 @@ impl PickPlaceExpert {
             Phase::Hover => {
                 let mut p = over(grip, grip[2] + 0.09);
                 if self.detour {
-                    let angle = self.rng.random_range(0.0..std::f64::consts::TAU);
-                    let off = self.rng.random_range(0.015..0.03);
-                    p = [p[0] + off * angle.cos(), p[1] + off * angle.sin(), p[2]];
+                    p = beside(p, &mut self.rng);
                 }
                 // Out of the walls first, when the hand is low and far from the can.
                 if apart(here.position, can) > 0.06 {

@@ -3,7 +3,7 @@
 //! Four modes: where the handle points when the nut is on the peg, along the world's axes as seen from the robot:
 //! `ahead` (+x), `left` (+y), `back` (−x), `right` (−y).
 
-use super::arm::{self, Hand, Mover, apart, fold, over, position};
+use super::arm::{self, Hand, Mover, apart, beside, fold, over, position};
 use super::motion::{Pose, happens};
 use super::{Expert, ExpertKind, ModeLabeller};
 use crate::world::World;
@@ -156,9 +156,7 @@ impl SquareExpert {
                 self.way = self.choose(world);
                 let mut p = over(handle, height + 0.075);
                 if self.detour {
-                    let angle = self.rng.random_range(0.0..TAU);
-                    let off = self.rng.random_range(0.015..0.03);
-                    p = [p[0] + off * angle.cos(), p[1] + off * angle.sin(), p[2]];
+                    p = beside(p, &mut self.rng);
                 }
                 (Pose { position: p, yaw: self.way.grasp, gripper: 1.0 }, self.speed, 4)
             }

@@ -3,7 +3,7 @@
 //! Four modes: the cube is grasped along the nearer of its two axes or along the other one (`near`, `far`), and
 //! carried `low` (just above cube B) or `high`.
 
-use super::arm::{self, Hand, Mover, apart, fold, over, position};
+use super::arm::{self, Hand, Mover, apart, beside, fold, over, position};
 use super::motion::{Pose, happens};
 use super::{Expert, ExpertKind, ModeLabeller};
 use crate::world::World;
@@ -128,9 +128,7 @@ impl StackExpert {
             Phase::Hover => {
                 let mut goal = over(a, a[2].max(REST) + 0.075);
                 if self.detour {
-                    let angle = self.rng.random_range(0.0..std::f64::consts::TAU);
-                    let off = self.rng.random_range(0.015..0.03);
-                    goal = [goal[0] + off * angle.cos(), goal[1] + off * angle.sin(), goal[2]];
+                    goal = beside(goal, &mut self.rng);
                 }
                 (Pose { position: goal, yaw: self.grasp_yaw(world, self.far), gripper: 1.0 }, self.speed, 4)
             }

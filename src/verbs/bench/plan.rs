@@ -86,15 +86,9 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         simulating: Vec::new(),
     };
     let settings = evaluate::Settings {
-        episodes: args.repeats as usize,
-        seed: args.seed,
         purpose: Purpose::Bench,
-        first: 0,
         lockstep: 1,
-        horizons,
-        record: 0,
-        mode: None,
-        keep_actions: false,
+        ..evaluate::Settings::held_out(args.repeats as usize, args.seed, horizons)
     };
     evaluate(&task, &mut timed, &settings, &pool, &mut ())?;
     let all = percentiles(timed.whole.clone());

@@ -120,15 +120,9 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         asleep_rate: Vec::new(),
     };
     let settings = evaluate::Settings {
-        episodes: args.repeats as usize,
-        seed: args.seed,
         purpose: Purpose::Bench,
-        first: 0,
         lockstep: 1,
-        horizons,
-        record: 0,
-        mode: None,
-        keep_actions: false,
+        ..evaluate::Settings::held_out(args.repeats as usize, args.seed, horizons)
     };
     evaluate(&task, &mut compared, &settings, &pool, &mut ())?;
     let half = |rates: &[f64], skip: usize| rates.iter().skip(skip).step_by(2).copied().collect();

@@ -9,7 +9,6 @@ use crate::sweep;
 use crate::watch::Watch;
 use imle_configs::Error as InputError;
 use imle_configs::embedded;
-use imle_configs::seed::Purpose;
 use imle_envs::mismatch::Mismatch;
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::evaluate::{self, evaluate};
@@ -23,8 +22,6 @@ use std::path::PathBuf;
 const EXACT: &str = "none";
 /// The word for every name there is.
 const ALL: &str = "all";
-/// Episodes decided for at once.
-const LOCKSTEP: usize = 64;
 
 /// What is measured at a time: the episodes of one task in one world with one controller.
 #[derive(Clone, Debug, Serialize)]
@@ -107,17 +104,7 @@ fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
     let engine = RolloutEngine::new(task.clone(), threads)?;
     let flags = controller_of(&cell.planner, cell.candidates);
     let (mut decider, horizons) = controller::new(&flags, cell.seed, &task, &sampler, &engine)?;
-    let settings = evaluate::Settings {
-        episodes: cell.episodes as usize,
-        seed: cell.seed,
-        purpose: Purpose::Reset,
-        first: 0,
-        lockstep: LOCKSTEP,
-        horizons,
-        record: 0,
-        mode: None,
-        keep_actions: false,
-    };
+    let settings = evaluate::Settings::held_out(cell.episodes as usize, cell.seed, horizons);
     let mut watch = Watch::new(args.common.output(), settings.episodes, "episodes");
     let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);
     watch.finish();
