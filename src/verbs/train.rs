@@ -7,7 +7,7 @@ use crate::place::Place;
 use crate::watch::Watch;
 use crate::{interrupt, load};
 use imle_configs::Error as InputError;
-use imle_configs::settings;
+use imle_configs::{embedded, settings};
 use imle_data::Dataset;
 use imle_envs::task::Task;
 use imle_planner::alone::GeneratorAlone;
@@ -129,8 +129,15 @@ fn task(args: &TrainArgs, dataset: &Dataset) -> Result<Option<Arc<Task>>> {
     if args.evaluation_episodes == 0 {
         return Ok(None);
     }
-    let task = load::task_in(args.task.as_deref().unwrap_or(&dataset.spec.task), &args.world)?;
     let place = args.data.as_ref().map_or(String::new(), |d| d.display().to_string());
+    let named = args.task.as_deref().unwrap_or(&dataset.spec.task);
+    if args.task.is_none() && embedded::task(named).is_none() {
+        return Err(Failure::Input(format!(
+            "{place}: task `{named}` is not built in; name its file with --task, or train without evaluation with \
+             --evaluation-episodes 0"
+        )));
+    }
+    let task = load::task_in(named, &args.world)?;
     dataset.spec.check_matches(task.spec(), &place)?;
     Ok(Some(task))
 }

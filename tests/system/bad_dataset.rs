@@ -96,6 +96,13 @@ fn a_dataset_of_another_task_or_version_is_refused() {
     let (_dir, path) = dataset();
     edit_json(&path.join("meta/info.json"), |j| j["planner"]["spec"]["task"] = json!("push"));
     let outs = folder();
+    let train = Call::new("train").with("--data", &path);
+    train.refused_without_trace(
+        outs.path(),
+        &["mine: task `push` is not built in", "--task", "--evaluation-episodes 0"],
+    );
+    let train = Call::new("train --task lift").with("--data", demonstrations());
+    train.refused_without_trace(outs.path(), &["demos", "task `lift`", "task `stack`"]);
     let train = Call::new("train --task stack").with("--data", &path);
     train.refused_without_trace(outs.path(), &["mine", "task `stack`", "task `push`"]);
     let finetune = Call::new("finetune --task stack").with("--checkpoint", checkpoint()).with("--data", &path);
