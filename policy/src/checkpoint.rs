@@ -3,7 +3,7 @@
 //!
 //! A checkpoint is host memory: it is `Send + Sync + Clone`, and a [`crate::sampler::Sampler`] puts it on a device.
 
-use crate::method;
+use crate::method::{self, Method, Sampling};
 use crate::network::{ChunkShape, Network, NetworkConfig, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
 use crate::weights_file::{self, Precision};
@@ -53,6 +53,9 @@ pub struct CheckpointConfig {
     pub network: NetworkConfig,
     /// Ranges of observation and action.
     pub normalizers: Normalizers,
+    /// How it is sampled.
+    #[serde(default)]
+    pub sampling: Sampling,
     /// Where it comes from.
     #[serde(default)]
     pub provenance: Provenance,
@@ -61,7 +64,8 @@ pub struct CheckpointConfig {
 impl CheckpointConfig {
     /// Sizes of observation history and chunk.
     pub fn shape(&self) -> ChunkShape {
-        ChunkShape::new(self.horizons, self.spec.observation.size(), self.spec.action.size())
+        let times = method::by_name(&self.method).map_or(0, Method::times);
+        ChunkShape::new(self.horizons, self.spec.observation.size(), self.spec.action.size()).with_times(times)
     }
 
     /// Checks that all parts fit each other; `place` names the file in errors.
@@ -69,7 +73,8 @@ impl CheckpointConfig {
     /// # Errors
     /// [`ConfigError`] naming the key.
     pub fn check(&self, place: &str) -> std::result::Result<(), ConfigError> {
-        method::by_name(&self.method).map_err(|e| e.in_file(place))?;
+        let method = method::by_name(&self.method).map_err(|e| e.in_file(place))?;
+        method.check(&self.sampling, self.network.latent).map_err(|e| e.in_file(place))?;
         check_horizons(&self.horizons, place)?;
         for (key, layout) in [("spec.observation", &self.spec.observation), ("spec.action", &self.spec.action)] {
             // Summed with care: the sizes come from a file.
@@ -237,6 +242,16 @@ impl Checkpoint {
     /// The configuration.
     pub fn config(&self) -> &CheckpointConfig {
         &self.config
+    }
+
+    /// The same weights, sampled otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if its method cannot be sampled so.
+    pub fn with_sampling(mut self, sampling: Sampling) -> Result<Self> {
+        self.config.sampling = sampling;
+        self.config.check("settings")?;
+        Ok(self)
     }
 
     /// The flat weights.

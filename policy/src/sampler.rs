@@ -9,8 +9,8 @@
 
 use crate::checkpoint::{Checkpoint, CheckpointConfig};
 use crate::device::worker_start;
-use crate::method::{self, Method};
-use crate::network::{ChunkShape, Conditioning, Network};
+use crate::method::{self, Method, Prepared};
+use crate::network::{ChunkShape, Network};
 use crate::{Error, Result};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use rayon::prelude::*;
@@ -35,6 +35,8 @@ pub struct LatentKey {
 pub struct Sampler {
     config: CheckpointConfig,
     shape: ChunkShape,
+    /// Normal values that a chunk is made from.
+    latent: usize,
     method: &'static dyn Method,
     device: Device,
     /// One a worker: tensors may move between threads but not be shared by them.
@@ -43,7 +45,8 @@ pub struct Sampler {
 
 struct Worker {
     network: Box<dyn Network>,
-    /// Latents, then normalised chunks, of a micro-batch; one observation history.
+    /// Latents and normalised chunks of a micro-batch; one observation history.
+    latents: Vec<f32>,
     chunks: Vec<f32>,
     observation: Vec<f32>,
 }
@@ -59,13 +62,20 @@ impl Sampler {
         let flat = Tensor::f_from_slice(checkpoint.weights())?.f_to_device(device)?;
         let shape = config.shape();
         let count = if device == Device::Cpu { workers.max(1) } else { 1 };
+        let method = method::by_name(&config.method)?;
+        let latent = method.draws(&config.sampling) * config.network.latent_size(&shape);
         let worker = || -> Result<Mutex<Worker>> {
             let network = tch::no_grad(|| config.network.build(&shape, checkpoint.table(), &flat))?;
-            let chunks = vec![0.0; MICRO_BATCH * shape.chunk()];
-            Ok(Mutex::new(Worker { network, chunks, observation: vec![0.0; shape.observation] }))
+            let (latents, chunks) = (vec![0.0; MICRO_BATCH * latent], vec![0.0; MICRO_BATCH * shape.chunk()]);
+            Ok(Mutex::new(Worker { network, latents, chunks, observation: vec![0.0; shape.observation] }))
         };
         let workers = (0..count).map(|_| worker()).collect::<Result<_>>()?;
-        Ok(Self { method: method::by_name(&config.method)?, config, shape, device, workers })
+        Ok(Self { method, config, shape, latent, device, workers })
+    }
+
+    /// Normal values that a chunk is made from.
+    pub fn latent_size(&self) -> usize {
+        self.latent
     }
 
     /// The configuration of the checkpoint it draws from.
@@ -99,7 +109,7 @@ impl Sampler {
         })
     }
 
-    /// As [`sample`](Self::sample), with the latents given: `latents` (B, n, T_pred, A).
+    /// As [`sample`](Self::sample), with the latents given: `latents` (B, n, Z), Z the [`latent_size`](Self::latent_size).
     ///
     /// # Errors
     /// As [`sample`](Self::sample).
@@ -111,13 +121,13 @@ impl Sampler {
         n: usize,
         out: &mut [f32],
     ) -> Result<()> {
-        let chunk = self.shape.chunk();
+        let size = self.latent;
         let decisions = observations.len() / self.shape.observation;
-        if latents.len() != decisions * n * chunk {
-            return Err(wrong_size("latents", format!("({decisions}, {n}, {chunk})"), latents.len()));
+        if latents.len() != decisions * n * size {
+            return Err(wrong_size("latents", format!("({decisions}, {n}, {size})"), latents.len()));
         }
         self.draw(pool, observations, decisions, n, out, &|b, i, latent| {
-            latent.copy_from_slice(&latents[(b * n + i) * chunk..][..chunk]);
+            latent.copy_from_slice(&latents[(b * n + i) * size..][..size]);
         })
     }
 
@@ -166,7 +176,7 @@ impl Sampler {
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
         let chunk = self.shape.chunk();
-        let encoded: Vec<Mutex<Conditioning>> = observations
+        let encoded: Vec<Mutex<Prepared>> = observations
             .par_chunks_exact(self.shape.observation)
             .with_max_len(1)
             .map(|observation| Ok(Mutex::new(self.worker().encode(self, observation)?)))
@@ -176,8 +186,8 @@ impl Sampler {
             .flat_map(|(b, out)| out.chunks_mut(MICRO_BATCH * chunk).enumerate().map(move |(i, out)| (b, i, out)))
             .collect();
         tasks.into_par_iter().with_max_len(1).try_for_each(|(b, i, out)| {
-            let conditioning = encoded[b].lock().unwrap_or_else(PoisonError::into_inner).shallow_clone();
-            self.worker().generate(self, &conditioning, out, &|row, z| latent(b, i * MICRO_BATCH + row, z))
+            let prepared = encoded[b].lock().unwrap_or_else(PoisonError::into_inner).shallow_clone();
+            self.worker().generate(self, &prepared, out, &|row, z| latent(b, i * MICRO_BATCH + row, z))
         })
     }
 
@@ -188,21 +198,22 @@ impl Sampler {
         out: &mut [f32],
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
-        let chunk = self.shape.chunk();
         let decisions = observations.len() / self.shape.observation;
-        for (row, z) in out.chunks_exact_mut(chunk).enumerate() {
+        let mut latents = vec![0.0; decisions * n * self.latent];
+        for (row, z) in latents.chunks_exact_mut(self.latent).enumerate() {
             latent(row / n, row % n, z);
         }
         let mut normalized = observations.to_vec();
         self.config.normalizers.observation.normalize(&mut normalized);
         let (b, n) = (decisions as i64, n as i64);
-        let sizes = [b, n, self.shape.prediction as i64, self.shape.action as i64];
+        let sampling = &self.config.sampling;
         tch::no_grad(|| -> Result<()> {
             let worker = self.worker();
             let o = Tensor::f_from_slice(&normalized)?.f_view([b, -1])?.f_to_device(self.device)?;
-            let conditioning = worker.network.condition(&o)?;
-            let z = Tensor::f_from_slice(out)?.f_view(sizes)?.f_to_device(self.device)?;
-            let chunks = self.method.generate(worker.network.as_ref(), &z, &conditioning)?;
+            let network = worker.network.as_ref();
+            let prepared = self.method.prepare(network, &o, sampling)?;
+            let z = Tensor::f_from_slice(&latents)?.f_view([b, n, -1])?.f_to_device(self.device)?;
+            let chunks = self.method.generate(network, &z, &prepared, sampling)?;
             chunks.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(out, out.len())?;
             Ok(())
         })?;
@@ -212,30 +223,33 @@ impl Sampler {
 }
 
 impl Worker {
-    /// One observation history (T_obs · O), raw, as one row of conditioning.
-    fn encode(&mut self, sampler: &Sampler, observation: &[f32]) -> Result<Conditioning> {
+    /// One observation history (T_obs · O), raw, as one row of the conditioning of every pass.
+    fn encode(&mut self, sampler: &Sampler, observation: &[f32]) -> Result<Prepared> {
         self.observation.copy_from_slice(observation);
         sampler.config.normalizers.observation.normalize(&mut self.observation);
-        tch::no_grad(|| self.network.condition(&Tensor::f_from_slice(&self.observation)?.f_view([1, -1])?))
+        tch::no_grad(|| {
+            let observation = Tensor::f_from_slice(&self.observation)?.f_view([1, -1])?;
+            sampler.method.prepare(self.network.as_ref(), &observation, &sampler.config.sampling)
+        })
     }
 
     /// Fills `out` (up to 16 chunks) from the latents of its rows.
     fn generate(
         &mut self,
         sampler: &Sampler,
-        conditioning: &Conditioning,
+        prepared: &Prepared,
         out: &mut [f32],
         latent: &dyn Fn(usize, &mut [f32]),
     ) -> Result<()> {
         let shape = sampler.shape;
         let rows = out.len() / shape.chunk();
-        for (row, z) in self.chunks.chunks_exact_mut(shape.chunk()).enumerate() {
+        for (row, z) in self.latents.chunks_exact_mut(sampler.latent).enumerate() {
             if row < rows { latent(row, z) } else { z.fill(0.0) }
         }
         tch::no_grad(|| -> Result<()> {
-            let sizes = [1, MICRO_BATCH as i64, shape.prediction as i64, shape.action as i64];
-            let z = Tensor::f_from_slice(&self.chunks)?.f_view(sizes)?;
-            let chunks = sampler.method.generate(self.network.as_ref(), &z, conditioning)?.f_contiguous()?;
+            let z = Tensor::f_from_slice(&self.latents)?.f_view([1, MICRO_BATCH as i64, -1])?;
+            let sampling = &sampler.config.sampling;
+            let chunks = sampler.method.generate(self.network.as_ref(), &z, prepared, sampling)?.f_contiguous()?;
             Ok(chunks.f_copy_data(&mut self.chunks, chunks.numel())?)
         })?;
         out.copy_from_slice(&self.chunks[..out.len()]);
@@ -251,6 +265,7 @@ fn wrong_size(what: &'static str, expected: String, found: usize) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::method::Sampling;
     use crate::network::NetworkConfig;
     use crate::toy;
 
@@ -269,7 +284,16 @@ mod tests {
         let wide = with(NetworkConfig::default(), Default::default());
         let unet = NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32], ..NetworkConfig::default() };
         let unet = with(unet, Default::default());
-        vec![mlp, wide, unet]
+        let low = with(NetworkConfig { latent: 3, ..mlp.config().network.clone() }, mlp.config().horizons);
+        let by = |method: &str, solver: &str, passes| {
+            let mut config = mlp.config().clone();
+            config.method = method.into();
+            config.sampling = Sampling { solver: solver.into(), passes };
+            let table = config.network.parameters(&config.shape()).unwrap();
+            Checkpoint::new(config, table.initial(4)).unwrap()
+        };
+        let many = [by("diffusion", "ddim", 4), by("diffusion", "ddpm", 4), by("flow", "", 2), by("mean-flow", "", 1)];
+        [mlp.clone(), wide, unet, low].into_iter().chain(many).collect()
     }
 
     fn sample(sampler: &Sampler, pool: &rayon::ThreadPool, which: &[usize], n: usize) -> Vec<f32> {

@@ -1,6 +1,7 @@
 //! Small shapes shared by this crate's tests.
 
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
+use crate::method::Sampling;
 use crate::network::NetworkConfig;
 use crate::normalizer::{Normalizer, Normalizers};
 use imle_configs::spec::{Horizons, Layout, Spec, Term};
@@ -27,6 +28,7 @@ pub fn checkpoint(observation: usize, action: usize, seed: u64) -> Checkpoint {
         horizons: Horizons { observation: 2, prediction: 4, action: 2 },
         network: NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() },
         normalizers: Normalizers { observation: range(observation), action: range(action) },
+        sampling: Sampling::default(),
         provenance: Provenance { data: "toy".into(), steps: 0, seed },
     };
     let table = config.network.parameters(&config.shape()).unwrap();

@@ -25,7 +25,7 @@ impl Method for Imle {
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
         let (states, targets, chunk) = batch.targets.size3()?;
         let (device, m) = (batch.targets.device(), context.samples);
-        let conditioning = network.condition(&batch.observations)?;
+        let conditioning = network.condition(&network.encode(&batch.observations)?, None)?;
         let (z, distances) = candidates(batch, &conditioning, context)?;
         let selection = rs_imle::select(&distances, batch.mask, m, targets as usize, context.epsilon)?;
 
@@ -42,32 +42,27 @@ impl Method for Imle {
         if d.assigned == 0 {
             return Ok(Loss { value: LossValue::Empty, parts });
         }
-        let chosen = chosen(&z, &selection, m, chunk as usize);
-        let (t, a) = (context.shape.prediction as i64, context.shape.action as i64);
-        let chosen = Tensor::f_from_slice(&chosen)?.f_view([states, targets, t, a])?.f_to_device(device)?;
+        let chosen = chosen(&z, &selection, m, context.latent);
+        let chosen = Tensor::f_from_slice(&chosen)?.f_view([states, targets, -1])?.f_to_device(device)?;
         let kept = Tensor::f_from_slice(&selection.kept)?.f_view([states, targets])?.f_to_device(device)?;
         let chunks = network.generate(&chosen, &conditioning)?.f_view([states, targets, chunk])?;
         let loss = rs_imle::loss(&chunks, &batch.targets, &kept, d.assigned)?;
         Ok(Loss { value: LossValue::Scalar(loss), parts })
     }
-
-    fn generate(&self, network: &dyn Network, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
-        network.generate(z, conditioning)
-    }
 }
 
-/// Latents (B, m, D) of this step and the distances (B, m, K) of their chunks to the targets. The latents of state b
+/// Latents (B, m, Z) of this step and the distances (B, m, K) of their chunks to the targets. The latents of state b
 /// come from the stream of (seed, `TrainLatent`, b, step).
 fn candidates(
     batch: &TensorBatch<'_>,
     conditioning: &Conditioning,
     context: &LossContext<'_>,
 ) -> Result<(Vec<f32>, Vec<f32>)> {
-    let (states, targets, chunk) = batch.targets.size3()?;
-    let (states, targets, chunk, m) = (states as usize, targets as usize, chunk as usize, context.samples);
-    let (mut z, mut distances) = (vec![0.0f32; states * m * chunk], vec![0.0f32; states * m * targets]);
+    let (states, targets, _) = batch.targets.size3()?;
+    let (states, targets, latent, m) = (states as usize, targets as usize, context.latent, context.samples);
+    let (mut z, mut distances) = (vec![0.0f32; states * m * latent], vec![0.0f32; states * m * targets]);
     let tile = context.workers.tile(states, TILE / m);
-    let outputs = z.chunks_mut(tile * m * chunk).zip(distances.chunks_mut(tile * m * targets));
+    let outputs = z.chunks_mut(tile * m * latent).zip(distances.chunks_mut(tile * m * targets));
     let tasks = outputs.enumerate().map(|(i, (z, distances))| {
         let (first, count) = (i * tile, distances.len() / (m * targets));
         let targets = batch.targets.f_narrow(0, first as i64, count as i64)?;
@@ -75,23 +70,22 @@ fn candidates(
     });
     let tasks = tasks.collect::<Result<Vec<_>>>()?;
     context.workers.run(tasks, |network, (first, conditioning, targets, z, distances)| {
-        for (i, z) in z.chunks_exact_mut(m * chunk).enumerate() {
+        for (i, z) in z.chunks_exact_mut(m * latent).enumerate() {
             fill_normal(&mut stream(context.seed, Purpose::TrainLatent, (first + i) as u64, context.step, 0), z);
         }
         let (b, _, d) = targets.size3()?;
-        let sizes = [b, m as i64, context.shape.prediction as i64, context.shape.action as i64];
-        let latents = Tensor::f_from_slice(z)?.f_view(sizes)?.f_to_device(targets.device())?;
+        let latents = Tensor::f_from_slice(z)?.f_view([b, m as i64, latent as i64])?.f_to_device(targets.device())?;
         let chunks = network.generate(&latents, &conditioning)?.f_view([b, m as i64, d])?;
         Ok(rs_imle::distances(&chunks, &targets)?.f_contiguous()?.f_copy_data(distances, distances.len())?)
     })?;
     Ok((z, distances))
 }
 
-/// The latents (B, K, D) of the selected candidates.
-fn chosen(z: &[f32], selection: &Selection, m: usize, chunk: usize) -> Vec<f32> {
-    let targets = selection.candidates.len() * m * chunk / z.len().max(1);
+/// The latents (B, K, Z) of the selected candidates.
+fn chosen(z: &[f32], selection: &Selection, m: usize, latent: usize) -> Vec<f32> {
+    let targets = selection.candidates.len() * m * latent / z.len().max(1);
     let rows = selection.candidates.iter().enumerate();
-    rows.flat_map(|(i, j)| &z[((i / targets.max(1)) * m + *j as usize) * chunk..][..chunk]).copied().collect()
+    rows.flat_map(|(i, j)| &z[((i / targets.max(1)) * m + *j as usize) * latent..][..latent]).copied().collect()
 }
 
 #[cfg(test)]
@@ -104,13 +98,13 @@ mod tests {
     /// Selecting first and differentiating only the survivors gives the gradient of differentiating everything.
     #[test]
     fn gradient_through_survivors_is_the_gradient_through_everything() {
-        let shape = ChunkShape { observation: 3, prediction: 4, action: 2 };
+        let shape = ChunkShape { observation: 3, prediction: 4, action: 2, times: 0 };
         let config = NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() };
         let table = config.parameters(&shape).unwrap();
         let flat = Tensor::from_slice(&table.initial(3)).set_requires_grad(true);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         let workers = Workers::new(&pool, Device::Cpu, || config.build(&shape, &table, &flat)).unwrap();
-        let context = LossContext { workers: &workers, seed: 1, step: 2, shape, samples: 6, epsilon: 0.7 };
+        let context = LossContext { workers: &workers, seed: 1, step: 2, shape, latent: 8, samples: 6, epsilon: 0.7 };
         let observations = Tensor::arange(15, (Kind::Float, Device::Cpu)).view([5, 3]) * 0.1;
         let targets = (Tensor::arange(80, (Kind::Float, Device::Cpu)).view([5, 2, 8]) * 0.7).sin();
         let mask = [true, true, true, false, true, true, false, true, true, true];
@@ -121,8 +115,8 @@ mod tests {
         let fast_gradient = Tensor::run_backward(&[&fast], &[&flat], false, false);
 
         let network = config.build(&shape, &table, &flat).unwrap();
-        let conditioning = network.condition(&batch.observations).unwrap();
-        let z = Tensor::from_slice(&candidates(&batch, &conditioning, &context).unwrap().0).view([5, 6, 4, 2]);
+        let conditioning = network.condition(&network.encode(&batch.observations).unwrap(), None).unwrap();
+        let z = Tensor::from_slice(&candidates(&batch, &conditioning, &context).unwrap().0).view([5, 6, 8]);
         let all = network.generate(&z, &conditioning).unwrap().view([5, 6, 8]);
         let d = rs_imle::distances(&all, &batch.targets).unwrap();
         let host = Vec::<f32>::try_from(d.reshape([-1])).unwrap();

@@ -1,21 +1,28 @@
 //! Ways to train a generator, by name: a new one is one file and one line in [`by_name`].
 //!
-//! A method is an objective over a batch and the sampler that goes with it; the loop in [`crate::train`], the
-//! checkpoints and [`crate::sampler`] are shared by all. A method that needs more than one forward pass an
-//! observation (diffusion, flow) makes its passes in [`Method::generate`].
+//! A method is an objective over a batch and the sampler that goes with it; network, data, training loop, checkpoints
+//! and [`crate::sampler`] are shared by all. A method of many passes (diffusion, flow) has all its conditioning made
+//! once an observation, in [`Method::prepare`], and makes its passes in [`Method::generate`].
 
+mod diffusion;
+mod flow;
 mod imle;
+mod mean_flow;
+mod regression;
 mod workers;
 
 pub use workers::Workers;
 
-use crate::Result;
 use crate::network::{ChunkShape, Conditioning, Network};
+use crate::{Error, Result};
 use imle_configs::Error as ConfigError;
+use imle_configs::seed::{Purpose, fill_normal, stream};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 /// Names of all methods.
-pub const NAMES: [&str; 1] = ["imle"];
+pub const NAMES: [&str; 5] = ["imle", "diffusion", "flow", "mean-flow", "regression"];
 
 /// The method called `name`.
 ///
@@ -24,8 +31,24 @@ pub const NAMES: [&str; 1] = ["imle"];
 pub fn by_name(name: &str) -> std::result::Result<&'static dyn Method, ConfigError> {
     match name {
         "imle" => Ok(&imle::Imle),
+        "diffusion" => Ok(&diffusion::Diffusion),
+        "flow" => Ok(&flow::Flow),
+        "mean-flow" => Ok(&mean_flow::MeanFlow),
+        "regression" => Ok(&regression::Regression),
         _ => Err(ConfigError::unknown("method", name, NAMES)),
     }
+}
+
+/// How a checkpoint is sampled. Written into `config.json`; may be changed after training.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sampling {
+    /// `diffusion`: `ddim` (deterministic, any number of passes) or `ddpm` (ancestral); empty for `ddim`. Of no other
+    /// method.
+    pub solver: String,
+    /// Passes a chunk: denoising or Euler steps; 0 for the method's own number (10 for diffusion, 8 for flow, 1 for
+    /// mean-flow). `imle` and `regression` make one.
+    pub passes: usize,
 }
 
 /// A batch on the training device, normalised.
@@ -49,6 +72,8 @@ pub struct LossContext<'a> {
     pub step: u64,
     /// Sizes of observation history and chunk.
     pub shape: ChunkShape,
+    /// Values of a latent.
+    pub latent: usize,
     /// Latents a state (m of RS-IMLE).
     pub samples: usize,
     /// Rejection radius per element, normalised units.
@@ -80,15 +105,177 @@ pub trait Method: Send + Sync {
     /// The name in settings and checkpoints.
     fn name(&self) -> &'static str;
 
+    /// Times that its network is told of a pass: 0 for methods of one pass.
+    fn times(&self) -> usize {
+        0
+    }
+
+    /// Passes a chunk under `sampling`.
+    fn passes(&self, sampling: &Sampling) -> usize {
+        let _ = sampling;
+        1
+    }
+
+    /// Latents of normal values that a chunk is made from.
+    fn draws(&self, sampling: &Sampling) -> usize {
+        let _ = sampling;
+        1
+    }
+
+    /// Checks `sampling`, and the size of a latent, 0 for one shaped like the chunk.
+    ///
+    /// # Errors
+    /// The key, what was expected and what was found.
+    fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
+        let _ = latent;
+        no_solver(sampling)?;
+        one_pass(sampling)
+    }
+
     /// The loss of one batch; a pure function of its arguments.
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss>;
 
-    /// Normalised chunks (B, n, T_pred, A) from latents (B, n, T_pred, A) under B rows of conditioning.
+    /// The conditioning of every pass, in their order, from observation histories (B, T_obs · O), normalised.
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
-    fn generate(&self, network: &dyn Network, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor>;
+    fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {
+        let _ = sampling;
+        Ok(Prepared { passes: vec![network.condition(&network.encode(observations)?, None)?] })
+    }
+
+    /// Normalised chunks (B, n, T_pred, A) from latents (B, n, draws · Z) under B rows of what [`prepare`](Self::prepare)
+    /// made.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`].
+    fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, sampling: &Sampling) -> Result<Tensor> {
+        let _ = sampling;
+        network.generate(z, prepared.pass(0)?)
+    }
+}
+
+/// The conditioning of every pass of B observations.
+#[derive(Debug)]
+pub struct Prepared {
+    passes: Vec<Conditioning>,
+}
+
+impl Prepared {
+    /// One pass for each of `times`, every row of a pass with the same times.
+    ///
+    /// # Errors
+    /// [`crate::Error::Torch`].
+    fn of_times<const K: usize>(network: &dyn Network, observations: &Tensor, times: &[[f64; K]]) -> Result<Self> {
+        let features = network.encode(observations)?;
+        let rows = features.size2()?.0;
+        let pass = |times: &[f64; K]| {
+            let times = Tensor::f_from_slice(&times.map(|t| t as f32))?.f_to_device(features.device())?;
+            network.condition(&features, Some(&times.f_view([1, K as i64])?.f_expand([rows, K as i64], false)?))
+        };
+        Ok(Self { passes: times.iter().map(pass).collect::<Result<_>>()? })
+    }
+
+    /// The conditioning of pass `index`.
+    fn pass(&self, index: usize) -> Result<&Conditioning> {
+        self.passes.get(index).ok_or_else(|| {
+            Error::argument("Method::generate", "prepared", format!("a pass {index}"), self.passes.len().to_string())
+        })
+    }
+
+    /// Another handle to the same tensors, for another worker.
+    pub fn shallow_clone(&self) -> Self {
+        Self { passes: self.passes.iter().map(Conditioning::shallow_clone).collect() }
+    }
+}
+
+/// The kept targets of a batch as rows, each with the draws of its own stream: for methods that learn from every
+/// target alike.
+struct Rows {
+    /// Observation histories (R, T_obs · O).
+    observations: Tensor,
+    /// Target chunks (R, 1, T_pred · A).
+    targets: Tensor,
+    /// Normal values (R, 1, T_pred · A).
+    noise: Tensor,
+    /// Uniform values in [0, 1), `per_row` a row.
+    uniform: Vec<f64>,
+}
+
+impl Rows {
+    /// The rows of `batch`, nothing if no target is kept; each draws its noise and then `per_row` uniform values.
+    fn of(batch: &TensorBatch<'_>, context: &LossContext<'_>, per_row: usize) -> Result<Option<Self>> {
+        use rand::Rng;
+        let (states, targets, chunk) = batch.targets.size3()?;
+        let kept: Vec<i64> = (0..states * targets).filter(|i| batch.mask[*i as usize]).collect();
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let device = batch.targets.device();
+        let rows = kept.len();
+        let (mut noise, mut uniform) = (vec![0.0f32; rows * chunk as usize], Vec::with_capacity(rows * per_row));
+        for (row, noise) in kept.iter().zip(noise.chunks_exact_mut(chunk as usize)) {
+            let mut rng: ChaCha8Rng = stream(context.seed, Purpose::TrainLatent, *row as u64, context.step, 0);
+            fill_normal(&mut rng, noise);
+            uniform.extend((0..per_row).map(|_| rng.random::<f64>()));
+        }
+        let of_state: Vec<i64> = kept.iter().map(|i| i / targets).collect();
+        let index = |values: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(device)?) };
+        let sizes = [rows as i64, 1, chunk];
+        Ok(Some(Self {
+            observations: batch.observations.f_index_select(0, &index(&of_state)?)?,
+            targets: batch
+                .targets
+                .f_view([states * targets, chunk])?
+                .f_index_select(0, &index(&kept)?)?
+                .f_view(sizes)?,
+            noise: Tensor::f_from_slice(&noise)?.f_view(sizes)?.f_to_device(device)?,
+            uniform,
+        }))
+    }
+
+    fn len(&self) -> usize {
+        self.targets.size().first().map_or(0, |n| *n as usize)
+    }
+
+    /// Values, K a row, as a tensor (R, K) beside the rows.
+    fn column(&self, values: &[f64]) -> Result<Tensor> {
+        let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+        Ok(Tensor::f_from_slice(&values)?.f_view([self.len() as i64, -1])?.f_to_device(self.targets.device())?)
+    }
+}
+
+fn no_solver(sampling: &Sampling) -> std::result::Result<(), ConfigError> {
+    match sampling.solver.as_str() {
+        "" => Ok(()),
+        other => Err(ConfigError::unexpected("sampling.solver", "none, which only diffusion has", other)),
+    }
+}
+
+fn one_pass(sampling: &Sampling) -> std::result::Result<(), ConfigError> {
+    match sampling.passes {
+        0 | 1 => Ok(()),
+        n => Err(ConfigError::unexpected("sampling.passes", "1, all that this method makes", n)),
+    }
+}
+
+/// Most passes a chunk.
+const MOST_PASSES: usize = 1000;
+
+fn some_passes(sampling: &Sampling) -> std::result::Result<(), ConfigError> {
+    match sampling.passes {
+        0..=MOST_PASSES => Ok(()),
+        n => Err(ConfigError::unexpected("sampling.passes", format!("at most {MOST_PASSES}"), n)),
+    }
+}
+
+/// A latent must be shaped like the chunk that it becomes.
+fn latent_is_chunk(latent: usize) -> std::result::Result<(), ConfigError> {
+    match latent {
+        0 => Ok(()),
+        n => Err(ConfigError::unexpected("network.latent", "0: a latent shaped like the chunk", n)),
+    }
 }

@@ -3,7 +3,8 @@
 //! With D = T_pred · A and width W, all layer norms without learned parameters:
 //!
 //! ```text
-//! c       = SiLU(W2 SiLU(W1 o))                       once an observation, W / 2 values
+//! e       = W2 SiLU(W1 o)                             once an observation, W / 2 values
+//! c       = SiLU(e)      or, with times, SiLU(e + W4 SiLU(W3 sinusoids))
 //! s_i,b_i = rows of W_film c                          i = 1…blocks
 //! h_0     = W_in z
 //! h_i     = h_(i-1) + V_i SiLU((1 + s_i) ⊙ LN(h_(i-1)) + b_i)
@@ -14,13 +15,19 @@
 
 use super::layers::Linear;
 use super::parameters::{Builder, Initial};
+use super::time::sinusoidal;
 use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
 use crate::Result;
 use tch::Tensor;
 
+/// Sinusoids of a time.
+const SINUSOIDS: usize = 64;
+
 struct Mlp {
     width: i64,
+    chunk: [i64; 2],
     encoder: [Linear; 2],
+    time: Option<[Linear; 2]>,
     film: Linear,
     input: Linear,
     /// V_i, each (width, width), without bias: the next block's FiLM shift takes its place.
@@ -38,13 +45,18 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
     // Half the width between encoder and FiLM: at full width FiLM would hold most of the network's weights.
     let features = w.div_ceil(2);
     let encoder = [Linear::new(b, "encoder.0", shape.observation, w)?, Linear::new(b, "encoder.1", w, features)?];
+    let time = match shape.times {
+        0 => None,
+        n => Some([Linear::new(b, "time.0", n * SINUSOIDS, features)?, Linear::new(b, "time.1", features, features)?]),
+    };
     let film = Linear::new(b, "film", features, c.blocks * 2 * w)?;
-    let input = Linear::new(b, "input", shape.chunk(), w)?;
+    let input = Linear::new(b, "input", c.latent_size(shape), w)?;
     let initial = Initial::Uniform(1.0 / (w as f32).sqrt());
     let blocks = (0..c.blocks).map(|i| b.next(format_args!("blocks.{i}.weight"), &[w, w], initial));
     let blocks = blocks.collect::<Result<_>>()?;
     let output = Linear::new(b, "output", w, shape.chunk())?;
-    Ok(Box::new(Mlp { width: w as i64, encoder, film, input, blocks, output }))
+    let chunk = [shape.prediction as i64, shape.action as i64];
+    Ok(Box::new(Mlp { width: w as i64, chunk, encoder, time, film, input, blocks, output }))
 }
 
 impl Mlp {
@@ -54,9 +66,18 @@ impl Mlp {
 }
 
 impl Network for Mlp {
-    fn condition(&self, observations: &Tensor) -> Result<Conditioning> {
-        let c = self.encoder[0].forward(observations)?.f_silu()?;
-        let c = self.encoder[1].forward(&c)?.f_silu()?;
+    fn encode(&self, observations: &Tensor) -> Result<Tensor> {
+        self.encoder[1].forward(&self.encoder[0].forward(observations)?.f_silu()?)
+    }
+
+    fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
+        let c = match (&self.time, times) {
+            (Some([first, second]), Some(times)) => {
+                let time = first.forward(&sinusoidal(times, SINUSOIDS as i64)?)?.f_silu()?;
+                features.f_add(&second.forward(&time)?)?.f_silu()?
+            }
+            _ => features.f_silu()?,
+        };
         let film = self.film.forward(&c)?.f_view([-1, self.blocks.len() as i64, 2, self.width])?;
         let block = |i: usize| -> Result<(Tensor, Tensor)> {
             let pair = film.f_select(1, i as i64)?;
@@ -66,8 +87,9 @@ impl Network for Mlp {
     }
 
     fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
-        let (b, n, t, a) = z.size4()?;
-        let mut h = self.input.forward(&z.f_reshape([b * n, t * a])?)?;
+        let (b, n, latent) = z.size3()?;
+        let [t, a] = self.chunk;
+        let mut h = self.input.forward(&z.f_reshape([b * n, latent])?)?;
         for (i, weight) in self.blocks.iter().enumerate() {
             let (scale, shift) = conditioning.block(i);
             let normed = self.layer_norm(&h)?.f_view([b, n, self.width])?;

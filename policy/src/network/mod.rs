@@ -1,14 +1,15 @@
 //! Networks by name: a new one is one file and one line in `builder_of`.
 //!
-//! A network is split in two so that each observation is encoded once: [`Network::condition`] computes every FiLM
-//! scale and shift from the observation, [`Network::generate`] maps latents to chunks under them. Both are pure
-//! functions of tensors; a network is rebuilt from its flat parameter vector ([`parameters`]) whenever that is
-//! needed, once a training step or once a worker.
+//! A network is split in three so that each observation is encoded once: [`Network::encode`] makes features of the
+//! observation, [`Network::condition`] every FiLM scale and shift from the features and the times of a pass,
+//! [`Network::generate`] maps latents to chunks under them. All are pure functions of tensors; a network is rebuilt
+//! from its flat parameter vector ([`parameters`]) whenever that is needed, once a training step or once a worker.
 
 mod conditioning;
 mod layers;
 mod mlp;
 pub mod parameters;
+mod time;
 mod unet;
 
 pub use conditioning::Conditioning;
@@ -21,16 +22,24 @@ use crate::Result;
 
 /// A conditional generator of chunks. `B` conditions, `n` latents each; all tensors f32, actions normalised.
 pub trait Network: Send {
-    /// Encodes observation histories (B, T_obs · O), normalised, into B rows of conditioning.
+    /// Features (B, F) of observation histories (B, T_obs · O), normalised.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if the shape does not fit or memory runs out.
-    fn condition(&self, observations: &Tensor) -> Result<Conditioning>;
+    fn encode(&self, observations: &Tensor) -> Result<Tensor>;
 
-    /// Chunks (B, n, T_pred, A), contiguous, from latents `z` (B, n, T_pred, A) under B rows of conditioning.
+    /// B rows of conditioning from features (B, F) and, of a network built with times, those of the pass
+    /// (B, times), in the units of the method.
     ///
     /// # Errors
-    /// As [`condition`](Self::condition).
+    /// As [`encode`](Self::encode).
+    fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning>;
+
+    /// Chunks (B, n, T_pred, A), contiguous, from latents `z` (B, n, Z) under B rows of conditioning; Z is
+    /// [`NetworkConfig::latent_size`].
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
     fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor>;
 }
 
@@ -43,12 +52,20 @@ pub struct ChunkShape {
     pub prediction: usize,
     /// Values of an action, A.
     pub action: usize,
+    /// Times that a pass is told beside the observation: 0 for methods of one pass.
+    pub times: usize,
 }
 
 impl ChunkShape {
-    /// Of `horizons` with observations of `observation` values and actions of `action` values.
+    /// Of `horizons` with observations of `observation` values and actions of `action` values, without times.
     pub fn new(horizons: Horizons, observation: usize, action: usize) -> Self {
-        Self { observation: horizons.observation * observation, prediction: horizons.prediction, action }
+        Self { observation: horizons.observation * observation, prediction: horizons.prediction, action, times: 0 }
+    }
+
+    /// The same with the times of a method.
+    #[must_use]
+    pub fn with_times(self, times: usize) -> Self {
+        Self { times, ..self }
     }
 
     /// Values of a chunk, T_pred · A.
@@ -63,6 +80,8 @@ impl ChunkShape {
 pub struct NetworkConfig {
     /// `mlp`: residual MLP over the whole flattened chunk, the fast one. `unet`: the paper's conditional 1D U-Net.
     pub kind: String,
+    /// Values of a latent; 0 for one shaped like the chunk, which diffusion and flow need.
+    pub latent: usize,
     /// `mlp`: units of a layer.
     pub width: usize,
     /// `mlp`: residual blocks.
@@ -78,7 +97,15 @@ pub struct NetworkConfig {
 impl Default for NetworkConfig {
     /// The MLP; the U-Net's sizes are the paper's.
     fn default() -> Self {
-        Self { kind: "mlp".into(), width: 256, blocks: 4, down_dims: vec![256, 512, 1024], kernel_size: 5, n_groups: 8 }
+        Self {
+            kind: "mlp".into(),
+            latent: 0,
+            width: 256,
+            blocks: 4,
+            down_dims: vec![256, 512, 1024],
+            kernel_size: 5,
+            n_groups: 8,
+        }
     }
 }
 
@@ -105,9 +132,15 @@ impl NetworkConfig {
     /// [`ConfigError`] naming the key.
     pub fn check(&self, shape: &ChunkShape, place: &str) -> std::result::Result<(), ConfigError> {
         let (_, check) = builder_of(&self.kind).map_err(|e| e.in_file(place))?;
-        check(self, shape).map_err(|(key, expected, found)| {
+        let latent = in_range("latent", self.latent, 0..=1 << 16);
+        latent.and_then(|()| check(self, shape)).map_err(|(key, expected, found)| {
             ConfigError::unexpected(format!("{place}: network.{key}"), expected, found)
         })
+    }
+
+    /// Values of a latent for chunks of `shape`.
+    pub fn latent_size(&self, shape: &ChunkShape) -> usize {
+        if self.latent == 0 { shape.chunk() } else { self.latent }
     }
 
     /// Names, shapes and initialisations of the parameters.
@@ -154,16 +187,25 @@ mod tests {
 
     #[test]
     fn networks_keep_their_shapes_and_pass_gradients_to_the_flat_vector() {
-        let shape = ChunkShape { observation: 10, prediction: 16, action: 3 };
-        for config in [NetworkConfig { width: 32, ..NetworkConfig::default() }, small_unet()] {
+        let mlp = || NetworkConfig { width: 32, ..NetworkConfig::default() };
+        let low = |config| NetworkConfig { latent: 8, ..config };
+        for (config, times) in
+            [(mlp(), 0), (small_unet(), 0), (low(mlp()), 0), (low(small_unet()), 0), (mlp(), 1), (small_unet(), 2)]
+        {
+            let shape = ChunkShape { observation: 10, prediction: 16, action: 3, times };
             let table = config.parameters(&shape).unwrap();
             let flat = Tensor::from_slice(&table.initial(7)).set_requires_grad(true);
             let network = config.build(&shape, &table, &flat).unwrap();
-            let conditioning = network.condition(&Tensor::ones([4, 10], (Kind::Float, Device::Cpu))).unwrap();
-            let z = Tensor::ones([4, 5, 16, 3], (Kind::Float, Device::Cpu));
+            let features = network.encode(&Tensor::ones([4, 10], (Kind::Float, Device::Cpu))).unwrap();
+            let at = |t: f64| Tensor::full([4, times as i64], t, (Kind::Float, Device::Cpu));
+            let condition = |t: f64| network.condition(&features, (times > 0).then(|| at(t)).as_ref()).unwrap();
+            let conditioning = condition(3.0);
+            let z = Tensor::ones([4, 5, config.latent_size(&shape) as i64], (Kind::Float, Device::Cpu));
             let chunks = network.generate(&z, &conditioning).unwrap();
             assert_eq!(chunks.size(), [4, 5, 16, 3]);
             assert!(chunks.abs().max().double_value(&[]) < 20.0);
+            let later = network.generate(&z, &condition(40.0)).unwrap();
+            assert_eq!((&later - &chunks).abs().max().double_value(&[]) > 1e-4, times > 0);
             let gradient = Tensor::run_backward(&[chunks.square().mean(Kind::Float)], &[&flat], false, false);
             assert_eq!(gradient[0].size(), flat.size());
             assert!(gradient[0].norm().double_value(&[]) > 0.0);
@@ -172,22 +214,23 @@ mod tests {
 
     #[test]
     fn selected_rows_of_conditioning_are_the_rows() {
-        let shape = ChunkShape { observation: 4, prediction: 8, action: 2 };
+        let shape = ChunkShape { observation: 4, prediction: 8, action: 2, times: 0 };
         let config = NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() };
         let table = config.parameters(&shape).unwrap();
         let network = config.build(&shape, &table, &Tensor::from_slice(&table.initial(1))).unwrap();
         let observations = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([3, 4]);
-        let z = Tensor::ones([3, 1, 8, 2], (Kind::Float, Device::Cpu));
-        let all = network.generate(&z, &network.condition(&observations).unwrap()).unwrap();
+        let z = Tensor::ones([3, 1, 16], (Kind::Float, Device::Cpu));
+        let condition = || network.condition(&network.encode(&observations).unwrap(), None).unwrap();
+        let all = network.generate(&z, &condition()).unwrap();
         let rows = Tensor::from_slice(&[2i64, 0]);
-        let conditioning = network.condition(&observations).unwrap().select(&rows).unwrap();
+        let conditioning = condition().select(&rows).unwrap();
         let some = network.generate(&z.narrow(0, 0, 2), &conditioning).unwrap();
         assert!((some - all.index_select(0, &rows)).abs().max().double_value(&[]) < 1e-5);
     }
 
     #[test]
     fn bad_configurations_name_the_key() {
-        let shape = ChunkShape { observation: 4, prediction: 8, action: 2 };
+        let shape = ChunkShape { observation: 4, prediction: 8, action: 2, times: 0 };
         let text = |c: NetworkConfig| c.check(&shape, "a.toml").unwrap_err().to_string();
         assert!(text(NetworkConfig { kind: "mpl".into(), ..Default::default() }).contains("did you mean `mlp`"));
         assert!(text(NetworkConfig { width: 0, ..Default::default() }).contains("a.toml: network.width"));

@@ -1,12 +1,15 @@
-//! The paper's generator: Diffusion Policy's conditional 1D U-Net over time without the timestep embedding.
+//! The paper's generator: Diffusion Policy's conditional 1D U-Net over time, for methods of one pass without the
+//! timestep embedding.
 //!
 //! Sources: arXiv 2303.04137 (network), arXiv 2502.12371 (its use as a one-pass generator). Parameter names and
 //! shapes are those of the public `ConditionalUnet1D` with `cond_predict_scale`, so that its state dicts fit.
 //! Every block is Conv → GroupNorm → Mish, FiLM, Conv → GroupNorm → Mish, plus a residual; the observation history
-//! itself is the condition. T_pred must be divisible by 2^(levels − 1).
+//! itself is the condition, after the embedded times if there are any. T_pred must be divisible by 2^(levels − 1). A
+//! latent that is not shaped like the chunk is mapped to one linearly (`latent.weight`, not in the public networks).
 
 use super::layers::{Conv1d, GroupNorm, Linear, Upsample};
 use super::parameters::Builder;
+use super::time::sinusoidal;
 use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
 use crate::Result;
 use tch::Tensor;
@@ -111,7 +114,13 @@ struct Level<R> {
     resample: Option<R>,
 }
 
+/// Sinusoids of a time, and values of their embedding.
+const SINUSOIDS: usize = 256;
+
 struct Unet {
+    chunk: [i64; 2],
+    latent: Option<Linear>,
+    time: Option<[Linear; 2]>,
     down: Vec<Level<Conv1d>>,
     mid: [ResidualBlock; 2],
     up: Vec<Level<Upsample>>,
@@ -120,7 +129,18 @@ struct Unet {
 }
 
 pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
-    let o = shape.observation;
+    let latent = match c.latent {
+        0 => None,
+        n => Some(Linear::new(b, "latent", n, shape.chunk())?),
+    };
+    let time = match shape.times {
+        0 => None,
+        n => Some([
+            Linear::new(b, "diffusion_step_encoder.1", n * SINUSOIDS, 4 * SINUSOIDS)?,
+            Linear::new(b, "diffusion_step_encoder.3", 4 * SINUSOIDS, SINUSOIDS)?,
+        ]),
+    };
+    let o = shape.observation + if time.is_some() { SINUSOIDS } else { 0 };
     let dims = &c.down_dims;
     let top = dims.len() - 1;
     let pair = |b: &mut Builder, name: String, inputs: usize, outputs: usize| -> Result<[ResidualBlock; 2]> {
@@ -149,7 +169,8 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
     }
     let last = ConvBlock::new(b, "final_conv.0", (dims[0], dims[0]), c)?;
     let output = Conv1d::new(b, "final_conv.1", (dims[0], shape.action), (1, 1, 0))?;
-    Ok(Box::new(Unet { down, mid, up, last, output }))
+    let chunk = [shape.prediction as i64, shape.action as i64];
+    Ok(Box::new(Unet { chunk, latent, time, down, mid, up, last, output }))
 }
 
 impl Unet {
@@ -161,15 +182,31 @@ impl Unet {
 }
 
 impl Network for Unet {
-    fn condition(&self, observations: &Tensor) -> Result<Conditioning> {
-        let activated = observations.f_mish()?;
+    fn encode(&self, observations: &Tensor) -> Result<Tensor> {
+        Ok(observations.shallow_clone())
+    }
+
+    fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
+        let activated = match (&self.time, times) {
+            (Some([first, second]), Some(times)) => {
+                let embedded = first.forward(&sinusoidal(times, SINUSOIDS as i64)?)?.f_mish()?;
+                Tensor::f_cat(&[&second.forward(&embedded)?, features], 1)?.f_mish()?
+            }
+            _ => features.f_mish()?,
+        };
         let blocks = self.residual_blocks().map(|block| block.condition(&activated));
         Ok(Conditioning::new(blocks.collect::<Result<_>>()?))
     }
 
     fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
-        let (b, n, t, a) = z.size4()?;
-        let mut x = z.f_reshape([b * n, t, a])?.f_transpose(1, 2)?.f_contiguous()?;
+        let (b, n, size) = z.size3()?;
+        let [t, a] = self.chunk;
+        let z = z.f_reshape([b * n, size])?;
+        let z = match &self.latent {
+            Some(latent) => latent.forward(&z)?,
+            None => z,
+        };
+        let mut x = z.f_view([b * n, t, a])?.f_transpose(1, 2)?.f_contiguous()?;
         let mut film = (0..).map(|i| conditioning.block(i));
         let mut step = |block: &ResidualBlock, x: &Tensor| match film.next() {
             Some(pair) => block.forward(x, pair),
@@ -206,13 +243,15 @@ mod tests {
     #[test]
     fn parameters_are_named_as_in_the_public_state_dict() {
         let config = NetworkConfig { kind: "unet".into(), ..NetworkConfig::default() };
-        let shape = ChunkShape { observation: 10, prediction: 16, action: 2 };
+        let shape = ChunkShape { observation: 10, prediction: 16, action: 2, times: 1 };
         let table = config.parameters(&shape).unwrap();
         let shape_of = |name: &str| table.parameters().iter().find(|p| p.name == name).map(|p| p.shape.clone());
         for (name, expected) in [
             ("down_modules.0.0.blocks.0.block.0.weight", vec![256, 2, 5]),
             ("down_modules.0.0.blocks.0.block.1.weight", vec![256]),
-            ("down_modules.0.0.cond_encoder.1.weight", vec![512, 10]),
+            ("diffusion_step_encoder.1.weight", vec![1024, 256]),
+            ("diffusion_step_encoder.3.weight", vec![256, 1024]),
+            ("down_modules.0.0.cond_encoder.1.weight", vec![512, 266]),
             ("down_modules.0.0.residual_conv.weight", vec![256, 2, 1]),
             ("down_modules.1.2.conv.weight", vec![512, 512, 3]),
             ("mid_modules.1.blocks.1.block.0.weight", vec![1024, 1024, 5]),

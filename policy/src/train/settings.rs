@@ -1,6 +1,7 @@
 //! The settings of a training.
 
 use crate::checkpoint::check_horizons;
+use crate::method::Sampling;
 use crate::network::NetworkConfig;
 use crate::{Result, method};
 use imle_configs::{Error as ConfigError, spec::Horizons};
@@ -47,6 +48,9 @@ pub struct TrainSettings {
     pub horizons: Horizons,
     /// The network.
     pub network: NetworkConfig,
+    /// How the checkpoint is to be sampled.
+    #[serde(default)]
+    pub sampling: Sampling,
 }
 
 impl Default for TrainSettings {
@@ -70,6 +74,7 @@ impl Default for TrainSettings {
             threads: 1,
             horizons: Horizons::default(),
             network: NetworkConfig::default(),
+            sampling: Sampling::default(),
         }
     }
 }
@@ -83,7 +88,8 @@ impl TrainSettings {
         let bad = |key: &str, expected: &str, found: String| {
             Err(ConfigError::unexpected(format!("settings: {key}"), expected, found).into())
         };
-        method::by_name(&self.method).map_err(|e| e.in_file("settings"))?;
+        let method = method::by_name(&self.method).map_err(|e| e.in_file("settings"))?;
+        method.check(&self.sampling, self.network.latent).map_err(|e| e.in_file("settings"))?;
         check_horizons(&self.horizons, "settings")?;
         for (key, value) in [("steps", self.steps), ("log_every", self.log_every)] {
             if value == 0 {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::checkpoint::Checkpoint;
 use crate::device::worker_start;
+use crate::method::Sampling;
 use crate::metrics::METRICS_FILE;
 use crate::network::NetworkConfig;
 use crate::normalizer::{Normalizer, Normalizers};
@@ -91,6 +92,66 @@ fn sampled_mass_follows_the_probability_of_sampling_a_target() {
     for (found, p) in [(even, 0.5), (uneven, 0.9), (moved, 0.9)] {
         assert!((found.0 - p).abs() < 0.07 && (found.1 - (1.0 - p)).abs() < 0.07, "{found:?} for {p}");
     }
+}
+
+/// Sampled from one target a row, as demonstrations are: diffusion and flow learn the shares of the modes, by any
+/// number of passes that suffices, and regression the mean.
+#[test]
+fn each_method_learns_what_it_is_said_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let learn = |method: &str| {
+        // The average over a whole way is learned later than the velocity on it.
+        let steps = if method == "mean-flow" { 5000 } else { 1500 };
+        let settings = TrainSettings { method: method.into(), batch_size: 128, ..settings(steps) };
+        let out = dir.path().join(method);
+        train(&settings, &pool(1), Device::Cpu, Start::Fresh(fresh()), &modes(0.7, 1), &out, &mut ()).unwrap();
+        Checkpoint::load(&out).unwrap()
+    };
+    let sampled = |checkpoint: &Checkpoint, solver: &str, passes: usize| {
+        shares(&checkpoint.clone().with_sampling(Sampling { solver: solver.into(), passes }).unwrap())
+    };
+    let near = |found: (f64, f64), what: &str| {
+        println!("{what}: {found:?}");
+        assert!((found.0 - 0.7).abs() < 0.08 && (found.1 - 0.3).abs() < 0.08, "{what}: {found:?}");
+    };
+    let diffusion = learn("diffusion");
+    for (solver, passes) in [("ddpm", 100), ("ddim", 100), ("ddim", 10), ("", 0)] {
+        near(sampled(&diffusion, solver, passes), &format!("{solver} {passes}"));
+    }
+    let flow = learn("flow");
+    for passes in [32, 8] {
+        near(sampled(&flow, "", passes), &format!("flow {passes}"));
+    }
+    // In one step a straight flow goes to the mean of what it might become.
+    assert!(sampled(&flow, "", 1).0 < 0.4);
+    let mean_flow = learn("mean-flow");
+    near(sampled(&mean_flow, "", 2), "mean-flow 2");
+    let one_pass = sampled(&mean_flow, "", 1);
+    assert!(one_pass.0 > 0.5 && one_pass.1 > 0.1, "{one_pass:?}");
+    let regression = learn("regression");
+    assert_eq!(shares(&regression), (0.0, 0.0));
+    let sampler = Sampler::new(&regression, 1, Device::Cpu).unwrap();
+    let mut chunk = [0.0; 2];
+    sampler.sample(&pool(1), &[0.3], &[LatentKey::default()], 1, &mut chunk).unwrap();
+    assert!(chunk.iter().all(|x| (x - 0.4).abs() < 0.05), "{chunk:?}");
+}
+
+#[test]
+fn what_a_method_cannot_do_is_named() {
+    let text = |s: TrainSettings| s.check().unwrap_err().to_string();
+    let of = |method: &str, solver: &str, passes, latent| TrainSettings {
+        method: method.into(),
+        sampling: Sampling { solver: solver.into(), passes },
+        network: NetworkConfig { latent, ..NetworkConfig::default() },
+        ..settings(1)
+    };
+    assert!(text(of("diffusion", "dimm", 0, 0)).contains("did you mean `ddim`"));
+    assert!(text(of("diffusion", "", 101, 0)).contains("sampling.passes: expected at most 100"));
+    assert!(text(of("flow", "ddim", 1, 0)).contains("sampling.solver"));
+    assert!(text(of("flow", "", 1, 8)).contains("network.latent"));
+    assert!(text(of("imle", "", 2, 0)).contains("sampling.passes: expected 1"));
+    of("imle", "", 0, 8).check().unwrap();
+    assert!(text(of("difusion", "", 0, 0)).contains("did you mean `diffusion`"));
 }
 
 /// With one target a row a probability is no share: what the documentation of `rs_imle` says.

@@ -9,7 +9,7 @@ use crate::network::{ChunkShape, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
 use crate::targets::{Batch, TargetSource};
 use crate::{Error, Result};
-use imle_configs::spec::Spec;
+use imle_configs::{Error as ConfigError, spec::Spec};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -85,6 +85,7 @@ impl Trainer {
             horizons: settings.horizons,
             network: settings.network.clone(),
             normalizers: fresh.normalizers.clone(),
+            sampling: settings.sampling.clone(),
             provenance: Provenance { data: fresh.data.clone(), steps: 0, seed: settings.seed },
         };
         config.check("settings")?;
@@ -101,7 +102,11 @@ impl Trainer {
         let mut config = start.config().clone();
         let settings = TrainSettings { network: config.network.clone(), horizons: config.horizons, ..settings.clone() };
         config.version = imle_configs::VERSION.into();
-        config.method = settings.method.clone();
+        if settings.method != config.method {
+            // Another method's network may be told other times: its weights do not fit.
+            let expected = format!("`{}`, the method of the checkpoint it starts from", config.method);
+            return Err(ConfigError::unexpected("settings: method", expected, &settings.method).into());
+        }
         config.provenance = Provenance { data: data.into(), steps: 0, seed: settings.seed };
         Self::assemble(&settings, config, [start.weights(), start.weights()], None, Counters::default(), device)
     }
@@ -198,6 +203,7 @@ impl Trainer {
             seed,
             step,
             shape: self.shape,
+            latent: self.config.network.latent_size(&self.shape),
             samples: self.settings.samples,
             epsilon: self.settings.epsilon,
         };

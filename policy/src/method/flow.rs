@@ -1,0 +1,76 @@
+//! Flow matching along straight lines (arXiv 2210.02747, 2209.03003): the velocity from noise to data is learned and
+//! followed by Euler steps.
+//!
+//! ```text
+//! x_t = (1 − t) z + t a,   t uniform in [0, 1)        loss = mean (V(x_t, o, t) − (a − z))² over elements
+//! x_(t + h) = x_t + h V(x_t, o, t),   h = 1 / passes, from x_0 = z
+//! ```
+
+use super::{
+    Loss, LossContext, LossValue, Method, Prepared, Rows, Sampling, TensorBatch, latent_is_chunk, no_solver,
+    some_passes,
+};
+use crate::Result;
+use crate::network::Network;
+use imle_configs::Error as ConfigError;
+use tch::{Kind, Tensor};
+
+/// Passes of a sample unless told.
+const PASSES: usize = 8;
+/// What the network is told of a time: the range of the embedding is that of diffusion's steps.
+pub(super) const TIME_SCALE: f64 = 100.0;
+
+/// The method `flow`.
+pub struct Flow;
+
+impl Method for Flow {
+    fn name(&self) -> &'static str {
+        "flow"
+    }
+
+    fn times(&self) -> usize {
+        1
+    }
+
+    fn passes(&self, sampling: &Sampling) -> usize {
+        if sampling.passes == 0 { PASSES } else { sampling.passes }
+    }
+
+    fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
+        latent_is_chunk(latent)?;
+        no_solver(sampling)?;
+        some_passes(sampling)
+    }
+
+    fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
+        let Some(rows) = Rows::of(batch, context, 1)? else {
+            return Ok(Loss { value: LossValue::Empty, parts: Vec::new() });
+        };
+        let times = rows.column(&rows.uniform)?;
+        let velocity = rows.targets.f_sub(&rows.noise)?;
+        let x = rows.noise.f_add(&velocity.f_mul(&times.f_unsqueeze(2)?)?)?;
+        let features = network.encode(&rows.observations)?;
+        let conditioning = network.condition(&features, Some(&times.f_mul_scalar(TIME_SCALE)?))?;
+        let found = network.generate(&x, &conditioning)?.f_view_as(&velocity)?;
+        let loss = found.f_sub(&velocity)?.f_square()?.f_mean(Kind::Float)?;
+        Ok(Loss { value: LossValue::Scalar(loss), parts: Vec::new() })
+    }
+
+    fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {
+        let passes = self.passes(sampling);
+        let times: Vec<[f64; 1]> = (0..passes).map(|i| [TIME_SCALE * i as f64 / passes as f64]).collect();
+        Prepared::of_times(network, observations, &times)
+    }
+
+    fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, sampling: &Sampling) -> Result<Tensor> {
+        let passes = self.passes(sampling);
+        let mut x = z.shallow_clone();
+        let mut sizes = Vec::new();
+        for pass in 0..passes {
+            let velocity = network.generate(&x, prepared.pass(pass)?)?;
+            sizes = velocity.size();
+            x = x.f_add(&velocity.f_view_as(&x)?.f_div_scalar(passes as f64)?)?;
+        }
+        Ok(x.f_contiguous()?.f_view(sizes.as_slice())?)
+    }
+}

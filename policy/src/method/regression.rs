@@ -1,0 +1,33 @@
+//! Regression: the mean of the targets. The control that cannot keep two modes apart.
+//!
+//! loss = mean (G(o) − a)² over elements; one pass, the latent is not used.
+
+use super::{Loss, LossContext, LossValue, Method, Prepared, Rows, Sampling, TensorBatch};
+use crate::Result;
+use crate::network::Network;
+use tch::{Kind, Tensor};
+
+/// The method `regression`.
+pub struct Regression;
+
+impl Method for Regression {
+    fn name(&self) -> &'static str {
+        "regression"
+    }
+
+    fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
+        let Some(rows) = Rows::of(batch, context, 0)? else {
+            return Ok(Loss { value: LossValue::Empty, parts: Vec::new() });
+        };
+        let conditioning = network.condition(&network.encode(&rows.observations)?, None)?;
+        let latent = context.latent as i64;
+        let z = Tensor::f_zeros([rows.len() as i64, 1, latent], (Kind::Float, rows.targets.device()))?;
+        let chunks = network.generate(&z, &conditioning)?.f_view_as(&rows.targets)?;
+        let loss = chunks.f_sub(&rows.targets)?.f_square()?.f_mean(Kind::Float)?;
+        Ok(Loss { value: LossValue::Scalar(loss), parts: Vec::new() })
+    }
+
+    fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, _: &Sampling) -> Result<Tensor> {
+        network.generate(&z.f_zeros_like()?, prepared.pass(0)?)
+    }
+}
