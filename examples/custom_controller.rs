@@ -1,12 +1,9 @@
 //! Scored candidates for a controller of your own: a checkpoint and a MuJoCo state in, chunks with costs out.
 //! Run it with `cargo run --release --example custom_controller`.
 
-use imle_configs::{embedded, spec::Horizons};
-use imle_envs::{
-    native::{Needs, Simulation},
-    rollout::RolloutEngine,
-    task::Task,
-};
+use imle_configs::embedded;
+use imle_envs::native::{Needs, Simulation};
+use imle_envs::{rollout::RolloutEngine, task::Task};
 use imle_planner::{decide::*, optimizer::by_name, planner::Planner, proposal::Generator, threads};
 use imle_policy::{checkpoint::Checkpoint, sampler::Sampler};
 use std::sync::Arc;
@@ -15,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let task = Arc::new(Task::load("stack")?);
     let files = embedded::checkpoint("stack").ok_or("no checkpoint is shipped")?;
     let checkpoint = Checkpoint::load_bytes("shipped", &files)?; // or Checkpoint::load(folder)
-    let horizons: Horizons = checkpoint.config().horizons;
+    let horizons = checkpoint.config().horizons;
     let pool = threads::pool(2)?;
     let sampler = Sampler::new(&checkpoint, 2, tch::Device::Cpu)?;
     let engine = RolloutEngine::new(task.clone(), 2)?;
@@ -30,7 +27,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut state, mut seen) = (vec![0.0; sim.state_size()], vec![0.0; task.spec().observation.size()]);
     sim.get_state(&mut state)?;
     task.observation().write(&sim, &mut seen);
-
     let chunk = horizons.prediction * task.spec().action.size();
     let (observations, warm) = (seen.repeat(horizons.observation), vec![0.0; chunk]);
     let keys = [Key { episode: 0, decision: 0 }];
@@ -38,6 +34,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut plan, mut how) = (vec![0.0; chunk], [Decision::default()]);
     planner.decide(&pool, &situation, &mut plan, &mut how)?;
     let costs: Vec<f64> = planner.last().1.iter().map(|s| s.cost).collect();
-    println!("costs of {} candidates: {costs:.3?}\nfirst action of the plan: {:?}", costs.len(), &plan[..6]);
+    println!("costs of the candidates: {costs:.3?}\nfirst action of the plan: {:?}", &plan[..6]);
     Ok(())
 }

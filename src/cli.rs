@@ -43,7 +43,9 @@ pub enum Verb {
     Run(RunArgs),
     /// Make a generator better than its demonstrations from what the planner finds
     #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/generator --data runs/demos \
-        --env-steps 60000 --out runs/finetuned")]
+        --env-steps 60000 --out runs/finetuned\n\
+        A round runs whole, so the last one may go past --env-steps. It pays for a generator that fails often; \
+        docs/results.md tells what one round did")]
     Finetune(FinetuneArgs),
     /// Measure speed, against peers in the same run with --peers; and success on all tasks
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
@@ -65,7 +67,7 @@ pub struct Common {
     /// Print one JSON object on standard output; all else goes to standard error
     #[arg(long, help_heading = "Common")]
     pub json: bool,
-    /// Print nothing but the result and errors
+    /// Print nothing but the result and errors: no progress and no notes
     #[arg(long, help_heading = "Common")]
     pub quiet: bool,
     /// Threads for physics, sampling and training [default: all cores]
@@ -143,8 +145,8 @@ pub struct DemoArgs {
     /// Folder of the dataset; must not exist
     #[arg(long)]
     pub out: PathBuf,
-    /// Store the pictures of the task's cameras beside the state. A policy may learn from them; the planner and a
-    /// critic go on from the simulator's state
+    /// Store the pictures of the task's cameras beside the state, as PNG in the dataset's Parquet files. Policies do
+    /// not learn from them yet; the planner always uses the simulator's state
     #[arg(long)]
     pub images: bool,
     /// Record this mode only [default: the expert chooses freely]
@@ -164,19 +166,19 @@ pub struct TrainArgs {
     /// Dataset to learn from
     #[arg(long, required_unless_present = "settings")]
     pub data: Option<PathBuf>,
-    /// Training objective
+    /// How to learn: imle, diffusion, flow, mean-flow or regression
     #[arg(long, default_value = "imle")]
     pub method: String,
     /// Folder of the checkpoint, with logs and training state; must be empty or new
     #[arg(long, required_unless_present = "settings")]
     pub out: Option<PathBuf>,
-    /// Learn from the first so many episodes only
+    /// Learn from the first so many episodes only [default: all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: Option<u32>,
-    /// Seed of weights, batches and latents
+    /// Seed of weights, batches and latents [default: 0, or that of the settings]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Task to evaluate in [default: the dataset's]
+    /// Task file to evaluate in, if the dataset's task is not a built-in one
     #[arg(long)]
     pub task: Option<String>,
     /// Held-out episodes an evaluation; 0 for no evaluation
@@ -185,7 +187,7 @@ pub struct TrainArgs {
     /// Where networks run
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceArgument,
-    /// Go on from the state in --out
+    /// Go on from the state in --out, with the same --data; settings need not be repeated and cannot be changed
     #[arg(long)]
     pub resume: bool,
     /// The world of its episodes
@@ -215,6 +217,12 @@ pub struct ControllerArgs {
     /// Control steps executed of each plan [default: the task's `execute`, or the T_act of the generator]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Controller")]
     pub execute: Option<u32>,
+    /// Passes of the generator a chunk: denoising steps of diffusion, Euler steps of flow [default: the checkpoint's]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Controller")]
+    pub passes: Option<u32>,
+    /// How a diffusion checkpoint is sampled: ddim or ddpm [default: the checkpoint's]
+    #[arg(long, help_heading = "Controller")]
+    pub solver: Option<String>,
     /// Deviation of the noise proposals, as a share of half the range of each action dimension
     #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
     pub noise: f64,
@@ -234,6 +242,8 @@ impl Default for ControllerArgs {
             proposals: vec!["imle".into(), "warm".into()],
             candidates: 32,
             execute: None,
+            passes: None,
+            solver: None,
             noise: 0.1,
             consistency: false,
             resample_every: 10,
@@ -256,8 +266,8 @@ pub struct RunArgs {
     /// Seed of start states and of all draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Start in states that force this mode of the expert (see planner tasks): the expert begins, and hands over once
-    /// its way is fixed
+    /// Start in states that force this mode of the expert (planner inspect TASK lists them): the expert begins, and
+    /// hands over once its way is fixed; steps, costs and times are counted from there
     #[arg(long, value_name = "NAME")]
     pub mode: Option<String>,
     /// Episodes decided for at once; 1 measures the latency of one decision. The results are the same
@@ -316,7 +326,8 @@ pub struct FinetuneArgs {
     /// Where networks run
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceArgument,
-    /// Go on from the state in --out
+    /// Go on from the state in --out, with the same --task, --checkpoint, --data and --mismatch; --env-steps may be
+    /// raised, settings need not be repeated and cannot be changed
     #[arg(long)]
     pub resume: bool,
     /// The world of its episodes
@@ -348,7 +359,8 @@ pub enum BenchVerb {
     /// Tasks: success of every task's generator, alone and planned, in every world (a sweep that can be stopped)
     #[command(after_help = "Examples:\n  planner bench tasks --results runs/tasks.jsonl\n  \
         planner bench tasks --tasks lift,stack --mismatches all --minutes 60 --results runs/tasks.jsonl\n  \
-        planner bench tasks --results runs/tasks.jsonl --report      the table of what is there")]
+        planner bench tasks --checkpoints runs/generators --results runs/tasks.jsonl\n  \
+        planner bench tasks --results runs/tasks.jsonl --report      the table of all that is there")]
     Tasks(BenchTasksArgs),
 }
 
@@ -361,7 +373,7 @@ pub struct BenchArgs {
     /// Folder of the generator's checkpoint [default: the one shipped for the task]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
-    /// Candidates a decision [default: 64 for rollout, 1, 32 and 256 for sample, 32 for plan and sleep]
+    /// Candidates a decision [default: 32; rollout 64; sample 1, 32 and 256]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub candidates: Option<u32>,
     /// Repetitions, each peer in turn; episodes for plan and sleep
@@ -384,7 +396,7 @@ pub struct BenchArgs {
 /// `planner bench tasks`
 #[derive(Clone, Debug, Args)]
 pub struct BenchTasksArgs {
-    /// Tasks, comma-separated, or all
+    /// Tasks, comma-separated, or all (without --checkpoints: all that ship one)
     #[arg(long, value_delimiter = ',', default_value = "all")]
     pub tasks: Vec<String>,
     /// Worlds: mismatches, comma-separated; none is the planner's own model, all is none and every mismatch
@@ -452,6 +464,10 @@ pub fn report_usage(error: &clap::Error) -> ExitCode {
         return ExitCode::from(2);
     }
     let lines = text.lines().map(str::trim).take_while(|l| !l.starts_with("Usage:") && !l.starts_with("For more"));
-    eprintln!("{}", lines.filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" "));
+    let lines: Vec<String> = lines
+        .filter(|l| !l.is_empty())
+        .map(|l| if l.starts_with("tip:") { format!("({l})") } else { l.into() })
+        .collect();
+    eprintln!("{}", lines.join(" "));
     ExitCode::from(2)
 }

@@ -11,6 +11,7 @@ use imle_planner::decide::Decide;
 use imle_planner::optimizer;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
+use imle_policy::checkpoint::Checkpoint;
 use imle_policy::consistency::Consistency;
 use imle_policy::sampler::Sampler;
 
@@ -45,6 +46,24 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
         .into());
     }
     Ok(())
+}
+
+/// The checkpoint, sampled as the flags say.
+///
+/// # Errors
+/// A bad input, if its method cannot be sampled so.
+pub fn sampled(args: &ControllerArgs, checkpoint: Checkpoint) -> Result<Checkpoint> {
+    if args.passes.is_none() && args.solver.is_none() {
+        return Ok(checkpoint);
+    }
+    let mut sampling = checkpoint.config().sampling.clone();
+    if let Some(passes) = args.passes {
+        sampling.passes = passes as usize;
+    }
+    if let Some(solver) = &args.solver {
+        sampling.solver.clone_from(solver);
+    }
+    Ok(checkpoint.with_sampling(sampling)?)
 }
 
 /// The controller that the flags describe, and the horizons with which it is run.

@@ -37,6 +37,10 @@ pub fn mode(name: Option<&str>, task: &Task) -> Result<Option<usize>> {
 pub fn checkpoint(folder: Option<&Path>, task: &Task) -> Result<Checkpoint> {
     let name = &task.spec().task;
     let (checkpoint, place) = match folder {
+        Some(folder) if folder.join("meta/info.json").exists() => {
+            let expected = "the folder of a checkpoint";
+            return Err(InputError::unexpected(folder.display(), expected, "that of a dataset").into());
+        }
         Some(folder) => (Checkpoint::load(folder)?, folder.display().to_string()),
         None => {
             let files = embedded::checkpoint(name).ok_or_else(|| {

@@ -20,9 +20,9 @@ impl Output {
         Self { json, quiet }
     }
 
-    /// A line of the result: standard output for people, standard error beside JSON, nothing when quiet.
+    /// A line of the result: standard output for people; beside JSON standard error, or nothing when quiet.
     pub fn say(self, line: impl AsRef<str>) {
-        if self.quiet {
+        if self.quiet && self.json {
             return;
         }
         // A reader that went away (`| head`) is no failure of ours.

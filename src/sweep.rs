@@ -8,7 +8,7 @@ use crate::interrupt;
 use crate::output::Output;
 use clap::Args;
 use imle_configs::Error as InputError;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -28,7 +28,7 @@ pub struct SweepArgs {
     /// Stop after the cell in which so many minutes are over
     #[arg(long, help_heading = "Sweep")]
     pub minutes: Option<f64>,
-    /// Measure nothing; report what is in the file
+    /// Measure nothing; report all that is in the file
     #[arg(long, help_heading = "Sweep")]
     pub report: bool,
 }
@@ -64,9 +64,11 @@ pub fn run<C: Serialize>(
     mut measure: impl FnMut(&C) -> Result<Value>,
 ) -> Result<Vec<Option<Value>>> {
     let keys = cells.iter().map(key).collect::<Result<Vec<_>>>()?;
-    let mut results = read(&args.results, &keys, output)?;
-    if args.report {
-        return Ok(results);
+    let mut results = vec![None; keys.len()];
+    for (cell, result) in read(&args.results, output)? {
+        if let Some(index) = keys.iter().position(|k| *k == cell) {
+            results[index] = Some(result);
+        }
     }
     let begun = Instant::now();
     let mine: Vec<usize> = (args.shard.first..cells.len()).step_by(args.shard.every).collect();
@@ -97,12 +99,27 @@ fn key(cell: &impl Serialize) -> Result<Value> {
     serde_json::to_value(cell).map_err(|e| Failure::Run(e.to_string()))
 }
 
-/// The result of each cell that the file has; the last line of a cell counts.
-fn read(path: &Path, keys: &[Value], output: Output) -> Result<Vec<Option<Value>>> {
-    let mut results = vec![None; keys.len()];
+/// What a report is drawn from: the cells in the file and their results, in the order in which they were first measured.
+///
+/// # Errors
+/// A bad input, if there is no file or it holds something else.
+pub fn kept<C: DeserializeOwned>(args: &SweepArgs, output: Output) -> Result<Vec<(C, Value)>> {
+    if !args.results.exists() {
+        return Err(InputError::unexpected(args.results.display(), "a file of results", "none").into());
+    }
+    let cell = |(cell, result): (Value, Value)| {
+        let cell = serde_json::from_value(cell);
+        Ok((cell.map_err(|e| InputError::unexpected(args.results.display(), "cells of this sweep", e))?, result))
+    };
+    read(&args.results, output)?.into_iter().map(cell).collect()
+}
+
+/// The cells in the file and their results; the last line of a cell counts.
+fn read(path: &Path, output: Output) -> Result<Vec<(Value, Value)>> {
+    let mut found: Vec<(Value, Value)> = Vec::new();
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(results),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(found),
         Err(e) => return Err(InputError::io(path, "read", e).into()),
     };
     for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
@@ -115,11 +132,12 @@ fn read(path: &Path, keys: &[Value], output: Output) -> Result<Vec<Option<Value>
         let (Some(cell), Some(result)) = (record.get("cell"), record.get("result")) else {
             return Err(InputError::unexpected(place, "a line with `cell` and `result`", "another").into());
         };
-        if let Some(index) = keys.iter().position(|k| k == cell) {
-            results[index] = Some(result.clone());
+        match found.iter_mut().find(|(known, _)| known == cell) {
+            Some((_, known)) => *known = result.clone(),
+            None => found.push((cell.clone(), result.clone())),
         }
     }
-    Ok(results)
+    Ok(found)
 }
 
 /// A file that lines are added to, each whole.
@@ -191,8 +209,12 @@ mod tests {
         short.minutes = Some(0.0);
         let results = run(&short, quiet, &[1, 2], |c| Ok(json!(c))).unwrap();
         assert_eq!(results.iter().flatten().count(), 0);
-        let report = SweepArgs { report: true, ..args(folder.path(), "0/1") };
-        assert_eq!(run(&report, quiet, &[1, 2], |_| panic!("measured")).unwrap(), [None, None]);
+        let whole = args(folder.path(), "0/1");
+        run(&whole, quiet, &[1, 2], |c| Ok(json!(c * 10))).unwrap();
+        assert_eq!(kept::<u64>(&whole, quiet).unwrap(), [(1, json!(10)), (2, json!(20))]);
+        assert!(matches!(kept::<String>(&whole, quiet), Err(Failure::Input(_))));
+        let none = SweepArgs { results: folder.path().join("none"), ..whole };
+        assert!(matches!(kept::<u64>(&none, quiet), Err(Failure::Input(line)) if line.contains("found none")));
     }
 
     #[test]

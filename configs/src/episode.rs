@@ -2,6 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Eight hexadecimal digits (CRC-32) that tell these episodes' observations and actions from others.
+pub fn fingerprint(episodes: &[Episode]) -> String {
+    let mut hasher = crc32fast::Hasher::new();
+    for value in episodes.iter().flat_map(|e| e.observations.iter().chain(&e.actions)) {
+        hasher.update(&value.to_le_bytes());
+    }
+    format!("{:08x}", hasher.finalize())
+}
+
 /// One episode: `len` control steps of observation, action and success.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Episode {

@@ -30,7 +30,7 @@ pub enum Error {
         found: String,
     },
     /// A name that is not registered or not a key; carries the nearest names there are.
-    #[error("{place}unknown {what} `{name}`{}", nearest_hint(near))]
+    #[error("{place}unknown {what} `{name}`{near}")]
     Unknown {
         /// `FILE: ` or empty.
         place: String,
@@ -38,8 +38,8 @@ pub enum Error {
         what: &'static str,
         /// The name given.
         name: String,
-        /// The nearest known names, best first.
-        near: Vec<String>,
+        /// What may have been meant.
+        near: Near,
     },
     /// The output folder or file is there already.
     #[error("{}: exists already; choose another place, remove it, or use --resume where the verb has it", path.display())]
@@ -49,10 +49,24 @@ pub enum Error {
     },
 }
 
-fn nearest_hint(near: &[String]) -> String {
-    match near {
-        [] => String::new(),
-        names => format!("; did you mean {}?", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" or ")),
+/// Names in place of an unknown one, as the end of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Near {
+    /// Names like it, best first.
+    Like(Vec<String>),
+    /// None is like it: the first names there are, and how many more.
+    Known(Vec<String>, usize),
+}
+
+impl std::fmt::Display for Near {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let quoted = |names: &[String]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>();
+        match self {
+            Self::Like(names) => write!(f, "; did you mean {}?", quoted(names).join(" or ")),
+            Self::Known(names, _) if names.is_empty() => write!(f, "; there is none"),
+            Self::Known(names, 0) => write!(f, "; there is {}", quoted(names).join(", ")),
+            Self::Known(names, more) => write!(f, "; there is {} and {more} more", quoted(names).join(", ")),
+        }
     }
 }
 
@@ -86,17 +100,27 @@ impl Error {
     }
 }
 
-/// Up to three of `known`, nearest to `name` first: all of them when few are known and none is near.
-pub fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> Vec<String> {
-    let mut scored: Vec<(f64, String)> = known
-        .into_iter()
-        .map(|k| (strsim::jaro_winkler(&name.to_lowercase(), &k.as_ref().to_lowercase()), k.as_ref().to_string()))
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    if scored.len() > 3 {
-        scored.retain(|(score, _)| *score > 0.6);
+/// Up to three of `known` that are like `name`, the likest first; if there are none, the first of those there are.
+pub fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> Near {
+    /// Least similarity of a name that may have been meant, and how far behind the best others may be.
+    const LEAST: f64 = 0.65;
+    const BEHIND: f64 = 0.12;
+    const SHOWN: usize = 12;
+    // The one sees common beginnings, the other letters that changed places in a short word.
+    let likeness = |k: &str| {
+        let (name, k) = (name.to_lowercase(), k.to_lowercase());
+        strsim::jaro_winkler(&name, &k).max(strsim::normalized_damerau_levenshtein(&name, &k))
+    };
+    let mut scored: Vec<(f64, String)> =
+        known.into_iter().map(|k| (likeness(k.as_ref()), k.as_ref().to_string())).collect();
+    let best = scored.iter().map(|(score, _)| *score).fold(0.0, f64::max);
+    if best < LEAST {
+        let more = scored.len().saturating_sub(SHOWN);
+        return Near::Known(scored.into_iter().take(SHOWN).map(|(_, name)| name).collect(), more);
     }
-    scored.into_iter().take(3).map(|(_, name)| name).collect()
+    scored.retain(|(score, _)| *score >= LEAST.max(best - BEHIND));
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    Near::Like(scored.into_iter().take(3).map(|(_, name)| name).collect())
 }
 
 #[cfg(test)]
@@ -108,5 +132,13 @@ mod tests {
         let error = Error::unknown("task", "stak", ["avoid", "lift", "push_t", "stack"]);
         assert_eq!(error.to_string(), "unknown task `stak`; did you mean `stack`?");
         assert_eq!(error.in_file("a.toml").to_string(), "a.toml: unknown task `stak`; did you mean `stack`?");
+        let mismatch = Error::unknown("mismatch", "heavyy", ["delayed", "heavy", "weak"]);
+        assert_eq!(mismatch.to_string(), "unknown mismatch `heavyy`; did you mean `heavy`?");
+        let far = Error::unknown("algorithm", "ppo", ["expert-iteration"]);
+        assert_eq!(far.to_string(), "unknown algorithm `ppo`; there is `expert-iteration`");
+        let many = Error::unknown("key", "zzz", (0..14).map(|i| format!("a{i}")));
+        assert!(many.to_string().ends_with("`a11` and 2 more"), "{many}");
+        let none: [&str; 0] = [];
+        assert_eq!(Error::unknown("mode", "x", none).to_string(), "unknown mode `x`; there is none");
     }
 }

@@ -197,6 +197,7 @@ mod tests {
 
     fn task(cameras: &str) -> Result<Task> {
         let text = embedded::task("cylinder_push").unwrap();
+        let text = &text[..text.find("[[camera]]").unwrap()];
         Task::from_text(&format!("{text}\n{cameras}"), "test.toml", Source::Embedded)
     }
 

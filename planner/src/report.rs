@@ -48,7 +48,8 @@ pub struct Report {
     pub realised_cost: Option<f64>,
     /// Mean absolute difference of the two.
     pub prediction_error: Option<f64>,
-    /// Mean number of mode switches an episode.
+    /// Mean number of decisions of an episode whose plan left the course of the one before: further than 0.15 apart
+    /// over the steps they share, as a root mean square where half the range of an action counts 1.
     pub mode_switches: f64,
     /// Episodes of each mode shown: (episodes, solved).
     pub modes: BTreeMap<&'static str, (usize, usize)>,
@@ -82,12 +83,9 @@ impl Report {
         let over_predicted = |f: fn((f64, f64)) -> f64| {
             (!predicted.is_empty()).then(|| predicted.iter().map(|p| f(*p)).sum::<f64>() / predicted.len() as f64)
         };
-        let mut winners: BTreeMap<_, _> = outcome.sources.iter().map(|name| (*name, 0.0)).collect();
-        for record in records() {
-            if let Some(share) = outcome.sources.get(record.decision.source).and_then(|name| winners.get_mut(name)) {
-                *share += 1.0 / decisions as f64;
-            }
-        }
+        let won = |source: usize| records().filter(|r| r.decision.source == source).count() as f64;
+        let sources = outcome.sources.iter().enumerate();
+        let winners = sources.map(|(i, name)| (*name, mean(won(i), decisions))).collect();
         let mut modes = BTreeMap::new();
         for episode in all {
             let entry: &mut (usize, usize) = modes.entry(episode.mode.unwrap_or("none")).or_default();

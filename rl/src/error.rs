@@ -21,7 +21,7 @@ pub enum Error {
     Planner(#[from] imle_planner::Error),
     /// No episode of a round gave anything to learn from.
     #[error(
-        "round {round}: none of {episodes} planned episodes succeeded, so there is nothing to learn from; try more candidates, or more demonstrations first"
+        "round {round}: none of {episodes} planned episodes succeeded, so there is nothing to learn from; begin again in a new --out with more candidates, or from a generator of more demonstrations"
     )]
     NothingLearned {
         /// The round.

@@ -14,7 +14,7 @@
 
 use crate::elites::{EliteSettings, Recorder, keep_successful, load, save};
 use crate::error::{Error, Result};
-use imle_configs::episode::Episode;
+use imle_configs::episode::{Episode, fingerprint};
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
 use imle_configs::{Error as InputError, files};
@@ -45,7 +45,7 @@ pub struct Settings {
     pub episodes_per_round: usize,
     /// Candidates of a decision while collecting.
     pub candidates: usize,
-    /// Control steps executed of each plan while collecting.
+    /// Control steps executed of each plan while collecting; 0 for the task's `execute` or the generator's T_act.
     pub execute: usize,
     /// How elites are chosen and weighted.
     pub elites: EliteSettings,
@@ -77,7 +77,7 @@ impl Default for Settings {
         Self {
             episodes_per_round: 160,
             candidates: 32,
-            execute: 8,
+            execute: 0,
             elites: EliteSettings::default(),
             elite_share: 0.0,
             demonstration_share: 0.3,
@@ -103,7 +103,6 @@ impl Settings {
             ("elites.most", self.elites.most),
             ("evaluation_episodes", self.evaluation_episodes),
             ("lockstep", self.lockstep),
-            ("execute", self.execute),
             ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
         if let Some((key, _)) = counts.iter().find(|(_, n)| *n == 0) {
@@ -202,8 +201,43 @@ pub struct Round {
 struct State {
     format: u32,
     seed: u64,
+    inputs: Inputs,
     settings: Settings,
     rounds: Vec<Round>,
+}
+
+/// What a run is begun with: a resumed one must go on with the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Inputs {
+    task: String,
+    mismatch: Option<String>,
+    /// Fingerprints.
+    checkpoint: String,
+    demonstrations: String,
+}
+
+impl Inputs {
+    fn of(run: &Run<'_>) -> Self {
+        Self {
+            task: run.task.spec().task.clone(),
+            mismatch: run.task.mismatch().map(|m| m.name.clone()),
+            checkpoint: run.checkpoint.fingerprint(),
+            demonstrations: format!("{} episodes ({})", run.demonstrations.len(), fingerprint(run.demonstrations)),
+        }
+    }
+
+    /// The first of them that differs in `now`: its flag, what was and what is.
+    fn difference(&self, now: &Self) -> Option<(&'static str, String, String)> {
+        let none = |m: &Option<String>| m.clone().unwrap_or_else(|| "none".into());
+        [
+            ("--task", self.task.clone(), now.task.clone()),
+            ("--mismatch", none(&self.mismatch), none(&now.mismatch)),
+            ("--checkpoint", self.checkpoint.clone(), now.checkpoint.clone()),
+            ("--data", self.demonstrations.clone(), now.demonstrations.clone()),
+        ]
+        .into_iter()
+        .find(|(_, was, is)| was != is)
+    }
 }
 
 /// Told what happens, and asked whether to stop.
@@ -297,11 +331,21 @@ impl<'a> ExpertIteration<'a> {
                     InputError::unexpected(place.display(), expected, "others; leave them out to resume").into()
                 );
             }
+            if let Some((flag, was, is)) = state.inputs.difference(&Inputs::of(run)) {
+                let expected = format!("{was}, with which {} was begun", run.out.display());
+                return Err(InputError::unexpected(flag, expected, is).into());
+            }
             files::remove_unfinished(run.out)?;
             state
         } else {
             files::create_output_folder(run.out)?;
-            State { format: FORMAT, seed: run.seed, settings: settings.clone(), rounds: Vec::new() }
+            State {
+                format: FORMAT,
+                seed: run.seed,
+                inputs: Inputs::of(run),
+                settings: settings.clone(),
+                rounds: Vec::new(),
+            }
         };
         // The state comes first: a run that was killed before it is begun anew, any other resumed.
         write_state(run.out, &state)?;
@@ -382,7 +426,10 @@ impl<'a> ExpertIteration<'a> {
                 .map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into());
         }
         let trained = current.config().horizons;
-        let horizons = Horizons { action: self.settings.execute.min(trained.prediction), ..trained };
+        let horizons = match self.settings.execute {
+            0 => self.run.task.horizons(trained),
+            n => Horizons { action: n.min(trained.prediction), ..trained },
+        };
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
         let sources: Vec<Box<dyn Proposal + '_>> =
             vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];

@@ -85,12 +85,18 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let frames: usize = episodes.iter().map(|e| e.len).sum();
     output.say(format!("{} episodes, {frames} control steps, in {}", episodes.len(), args.out.display()));
     output.say(format!("expert: {} of {tried} episodes solved ({})", episodes.len(), percent(rate)));
-    output.say(format!("modes: {modes:?}"));
+    output.say(format!("modes: {}", counted(&modes)));
     output.result(&json!({
         "success_rate": rate, "success_ci95": wilson95(episodes.len(), tried), "episodes": episodes.len(), "tried": tried,
         "failed_episodes": failed, "modes": modes, "env_steps": frames, "seed": args.seed,
         "wall_s": begun.elapsed().as_secs_f64(),
     }))
+}
+
+/// `near 3, far 2`; those without a name are `none`.
+pub fn counted<S: AsRef<str>>(counts: &BTreeMap<S, usize>) -> String {
+    let name = |s: &S| if s.as_ref().is_empty() { "none".to_string() } else { s.as_ref().to_string() };
+    counts.iter().map(|(s, n)| format!("{} {n}", name(s))).collect::<Vec<_>>().join(", ")
 }
 
 /// Writes the dataset with pictures from replays of the episodes, which are equal to the bit: so one thread draws, and

@@ -64,9 +64,11 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
         return Err(Failure::Run("no round was run".into()));
     };
     output.say(format!(
-        "generator alone: {} before, {} after {} control steps in the world and {} physics steps of the planner",
+        "generator alone: {} before, {} after ({} episodes each); {} control steps in the world and {} physics steps of \
+         the planner",
         percent(first.success_rate),
         percent(last.success_rate),
+        settings.evaluation_episodes,
         last.env_steps,
         last.simulation_steps
     ));
@@ -107,9 +109,12 @@ impl Observer for Watch {
         self.end_phase();
         let planned = r.collect_success_rate.map_or(String::new(), |s| format!(", planner {}", percent(s)));
         self.output.note(format!(
-            "round {}: generator alone {}{planned}; {} control steps, {} physics steps of the planner, {} lessons",
+            "round {}: generator alone {} [{}, {}]{planned}; {} control steps, {} physics steps of the planner, {} \
+             decisions of solved episodes",
             r.round,
             percent(r.success_rate),
+            percent(r.success_ci95[0]),
+            percent(r.success_ci95[1]),
             r.env_steps,
             r.simulation_steps,
             r.lessons

@@ -4,6 +4,7 @@ use crate::cli::InspectArgs;
 use crate::failure::{Failure, Result};
 use crate::load;
 use crate::output::{Output, object, percent};
+use crate::verbs::demo::counted;
 use imle_configs::spec::Layout;
 use imle_configs::{Error as InputError, embedded, files};
 use imle_envs::task::Task;
@@ -65,13 +66,20 @@ fn task(output: Output, name: &str) -> Result<()> {
     layout(output, "action", &spec.action);
     let (low, high) = task.control().range();
     output.say(format!("action range: {low:?} to {high:?}"));
-    output.say(format!("cost at a start state: {:.3}; rungs: {}", world.cost(), task.cost().rung_names().join(", ")));
+    let rungs = match task.cost().rung_names().join(", ") {
+        names if names.is_empty() => "no ladder".to_string(),
+        names => format!("rungs: {names}"),
+    };
+    output.say(format!("cost at a start state: {:.3}; {rungs}", world.cost()));
     for camera in task.cameras() {
         let [width, height] = camera.size();
         output.say(format!("camera {}: {width}×{height} pixels (planner demo --images)", camera.name));
     }
     if let Some(expert) = task.expert() {
-        output.say(format!("expert with modes {}", expert.modes().join(", ")));
+        output.say(match expert.modes().join(", ") {
+            names if names.is_empty() => "expert without modes".to_string(),
+            names => format!("expert with modes {names}"),
+        });
     }
     output.result(&json!({
         "kind": "task", "spec": spec, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
@@ -92,13 +100,13 @@ fn dataset(output: Output, path: &Path) -> Result<()> {
         "lengths {} to {}, median {}; {} successful",
         summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes
     ));
-    output.say(format!("modes: {:?}", summary.modes));
+    output.say(format!("modes: {}", counted(&summary.modes)));
     let pictures = imle_data::image_layout(path)?;
     if let Some(p) = &pictures {
         output.say(format!("pictures of {}: {}×{} pixels", p.cameras.join(", "), p.width, p.height));
     }
     if summary.mismatches.keys().any(|m| !m.is_empty()) {
-        output.say(format!("recorded in worlds with mismatch: {:?}", summary.mismatches));
+        output.say(format!("recorded in worlds with mismatch: {}", counted(&summary.mismatches)));
     }
     for (what, ranges) in [("observation", &summary.observation), ("action", &summary.action)] {
         output.say(format!("{what}:"));
@@ -156,6 +164,10 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
         .cloned()
         .ok_or_else(|| Failure::Input(format!("{}: expected a JSON object", place.display())))?;
     result.insert("kind".into(), "run".into());
+    let config: Value = match files::read_text(&path.join("config.json")) {
+        Ok(text) => serde_json::from_str(&text).map_err(|e| InputError::unexpected(path.display(), "JSON", e))?,
+        Err(_) => Value::Null,
+    };
     if let Some(rate) = value.get("success_rate").and_then(Value::as_f64) {
         output.say(format!(
             "run of task {}: {} solved in {} episodes",
@@ -163,6 +175,20 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
             percent(rate),
             value["episodes"]
         ));
+        let word = |key: &str| config[key].as_str().unwrap_or("none").to_string();
+        output.say(format!(
+            "checkpoint {}, planner {}, {} candidates, mode {}, mismatch {}, seed {}",
+            word("checkpoint"),
+            word("planner"),
+            config["candidates"],
+            word("mode"),
+            word("mismatch"),
+            config["seed"]
+        ));
+        result.insert("config".into(), config);
+    }
+    if path.join("model.safetensors").exists() {
+        output.say(format!("also a checkpoint: planner run --checkpoint {}", path.display()));
     }
     for round in value.get("rounds").and_then(Value::as_array).into_iter().flatten() {
         let rate = round["success_rate"].as_f64().unwrap_or(0.0);

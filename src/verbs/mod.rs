@@ -2,7 +2,7 @@
 
 mod bench;
 mod completions;
-mod demo;
+pub mod demo;
 mod finetune;
 mod inspect;
 mod run;

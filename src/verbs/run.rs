@@ -5,8 +5,8 @@ use crate::failure::{Failure, Result};
 use crate::output::{Output, object, percent};
 use crate::place::Place;
 use crate::watch::Watch;
-use crate::{controller, load};
-use imle_configs::files;
+use crate::{controller, interrupt, load};
+use imle_configs::{Error as InputError, files};
 use imle_envs::render::Renderer;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
@@ -28,9 +28,12 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
     controller::check(&args.controller)?;
+    if let Some(path) = args.video.as_deref().filter(|p| !has_ending(p, "mp4") && !has_ending(p, "png")) {
+        return Err(InputError::unexpected("--video", "a name that ends in .mp4 or .png", path.display()).into());
+    }
     let task = load::task_in(&args.task, &args.world)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
-    let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
+    let checkpoint = controller::sampled(&args.controller, load::checkpoint(args.checkpoint.as_deref(), &task)?)?;
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
@@ -103,18 +106,26 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
         output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
     }
     output.say(format!(
-        "peak joint speed {} and force {} of the limits; jerk {:.0} where chunks meet, {:.0} inside (rad/s³)",
-        percent(report.peak_velocity),
+        "peak joint speed {}, force {} of the limit; jerk {:.0} where chunks meet, {:.0} inside (rad/s³)",
+        if report.peak_velocity > 0.0 {
+            format!("{} of the limit", percent(report.peak_velocity))
+        } else {
+            "without limit".into()
+        },
         percent(report.peak_torque),
         report.boundary_jerk,
         report.inner_jerk
     ));
     let modes: Vec<String> = report.modes.iter().map(|(mode, (n, solved))| format!("{mode} {solved}/{n}")).collect();
     output.say(format!(
-        "modes (solved/shown): {}; {:.2} mode switches an episode",
+        "modes (solved/shown): {}; the plan left its course {:.1} times an episode",
         modes.join(", "),
         report.mode_switches
     ));
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
 }
 
 /// Renders the recorded episodes: into a video, or for a `.png` the first of them into a strip of pictures. Returns
@@ -127,7 +138,7 @@ fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<u
         world.set_state(state)?;
         renderer.draw(&mut world)
     };
-    if path.extension().is_some_and(|e| e == "png") {
+    if has_ending(path, "png") {
         let states = outcome.episodes.first().map_or(&[][..], |e| &e.states);
         let last = states.len().saturating_sub(1);
         let chosen = (0..STRIP).filter_map(|i| states.get(i * last / (STRIP - 1)));
@@ -137,6 +148,9 @@ fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<u
     }
     let mut video = Video::new(size, task.spec().control_rate)?;
     for state in outcome.episodes.iter().flat_map(|e| &e.states) {
+        if interrupt::asked() {
+            return Err(imle_envs::Error::Render("interrupted".into()));
+        }
         video.push(&draw(state)?)?;
     }
     let frames = video.frames();
@@ -152,7 +166,7 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
         "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
         "candidates": args.controller.candidates, "execute": result["execute"], "noise": args.controller.noise,
-        "mode": args.mode, "mismatch": args.world.mismatch, "consistency": args.controller.consistency, "resample_every": args.controller.resample_every,
+        "passes": args.controller.passes, "solver": args.controller.solver, "mode": args.mode, "mismatch": args.world.mismatch, "consistency": args.controller.consistency, "resample_every": args.controller.resample_every,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     });
     files::write_text(&out.join("config.json"), &json(&config)?)?;

@@ -7,6 +7,7 @@ use crate::place::Place;
 use crate::watch::Watch;
 use crate::{interrupt, load};
 use imle_configs::Error as InputError;
+use imle_configs::episode::fingerprint;
 use imle_configs::{embedded, settings};
 use imle_data::Dataset;
 use imle_envs::task::Task;
@@ -37,13 +38,20 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let task = task(args, &dataset)?;
     let device = load::device(args.device)?;
     let source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
+    // What was learned from, wherever it lies now: a resumed training must go on with the same.
+    let learned = format!("{} episodes ({})", dataset.episodes.len(), fingerprint(&dataset.episodes));
     let start = if args.resume {
+        let begun = train::saved_data(out)?;
+        if !begun.ends_with(&learned) {
+            let expected = format!("the data that {} was begun with, {begun}", out.display());
+            return Err(InputError::unexpected("--data", expected, learned).into());
+        }
         Start::Resume
     } else {
         let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
         settings.network.check(&shape, "settings")?;
         let data = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
-        let data = format!("{data}, {} episodes", dataset.episodes.len());
+        let data = format!("{data}: {learned}");
         Start::Fresh(Fresh { spec: dataset.spec.clone(), normalizers: source.normalizers()?, data })
     };
     let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
@@ -112,6 +120,9 @@ pub fn print_settings(settings: &impl serde::Serialize) -> Result<()> {
 
 /// The dataset in `folder`, or its first `episodes`.
 pub fn read(folder: &Path, episodes: Option<u32>) -> Result<Dataset> {
+    if folder.join("model.safetensors").exists() && !folder.join("meta").exists() {
+        return Err(InputError::unexpected(folder.display(), "the folder of a dataset", "that of a checkpoint").into());
+    }
     let mut dataset = imle_data::read(folder)?;
     if let Some(wanted) = episodes {
         let wanted = wanted as usize;

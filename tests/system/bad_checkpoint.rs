@@ -56,7 +56,7 @@ fn truncated_missing_and_foreign_files_are_named() {
     fs::write(&model, &bytes).unwrap();
     refused(&mine, &["mine/config.json", "a checkpoint's configuration"]);
     refused(&dir.path().join("nowhere"), &["nowhere/config.json", "cannot read"]);
-    refused(demonstrations(), &["config.json", "cannot read"]);
+    refused(demonstrations(), &["demos: expected the folder of a checkpoint, found that of a dataset"]);
 }
 
 #[test]

@@ -140,6 +140,15 @@ fn cuda_without_cuda_says_what_is_missing() {
 }
 
 #[test]
+fn a_video_of_an_unknown_kind_is_refused_before_anything_is_run() {
+    for name in ["a.gif", "a", "a.mp4.avi"] {
+        Call::new("run --task stack --video").and(name).refused(&["--video", ".mp4 or .png", name]);
+    }
+    Call::new("run --task stack --execute 17").refused(&["--execute", "at most the 16 actions"]);
+    Call::new("run --task cartpole --mode left").refused(&["unknown mode `left`", "there is none"]);
+}
+
+#[test]
 fn an_unknown_mode_or_mismatch_comes_with_the_nearest() {
     Call::new("run --task stack --mode far-hihg").refused(&["unknown mode `far-hihg`", "`far-high`"]);
     Call::new("run --task stack --mismatch slipery").refused(&["unknown mismatch `slipery`", "`slippery`"]);

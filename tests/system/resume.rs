@@ -126,6 +126,17 @@ fn resuming_with_other_settings_names_the_key() {
 }
 
 #[test]
+fn resuming_with_other_inputs_names_the_flag() {
+    training(&TRAINED).and("--resume --episodes 5").refused(&["--data", "6 episodes", "5 episodes"]);
+    let resume = || finetuning(&FINETUNED).and("--resume");
+    resume().and("--mismatch heavy").refused(&["--mismatch: expected none", "heavy"]);
+    resume().and("--episodes 5").refused(&["--data", "6 episodes", "5 episodes"]);
+    let other = Call::new("finetune --quiet --resume").and(TINY_FINETUNE).and("--set train_steps=600");
+    let other = other.with("--task", easy_task()).with("--data", demonstrations()).with("--out", &*FINETUNED);
+    other.with("--checkpoint", &*TRAINED).refused(&["--checkpoint", "was begun"]);
+}
+
+#[test]
 fn finetuning_goes_on_after_ctrl_c() {
     let dir = folder();
     let out = dir.path().join("finetuned");

@@ -149,7 +149,7 @@ fn a_sweep_over_tasks_goes_on_where_it_was_and_reports() {
     assert!(fs::read_to_string(&results).unwrap().starts_with(&kept));
     let cells: Vec<&Value> = all["cells"].as_array().unwrap().iter().map(|c| &c["cell"]).collect();
     assert!(cells.iter().all(|c| c["checkpoint"] == cells[0]["checkpoint"] && c["episodes"] == 2));
-    let table = call("--report").ok().out;
+    let table = Call::new("bench tasks --report").with("--results", &results).ok().out;
     assert_eq!(table.lines().filter(|l| l.starts_with("| stack |")).count(), 2, "{table}");
     call("").with("--checkpoints", dir.path()).refused(&["stack/config.json"]);
     call("--shard 2/2").refused(&["--shard", "I from 0 to N - 1"]);

@@ -110,6 +110,34 @@ fn train_logs_evaluates_and_writes_a_checkpoint() {
     easy_run("").with("--checkpoint", out.join("best")).refused(&["cannot be used multiple times"]);
 }
 
+/// One network, loop and evaluator for all; how many passes a sample takes may be chosen afterwards.
+#[test]
+fn every_method_trains_and_is_sampled_as_asked() {
+    let dir = folder();
+    let run = |method: &str, words: &str| {
+        let call = Call::new("run --planner none --episodes 1").with("--task", easy_task()).and(words);
+        call.with("--checkpoint", dir.path().join(method))
+    };
+    for (method, words) in [
+        ("diffusion", "--passes 3 --solver ddpm"),
+        ("flow", "--passes 2"),
+        ("mean-flow", "--passes 2"),
+        ("regression", ""),
+    ] {
+        let call = Call::new("train --set steps=5 --evaluation-episodes 0 --quiet").and(TINY).with("--method", method);
+        call.with("--data", demonstrations()).with("--out", dir.path().join(method)).ok();
+        for words in ["", words] {
+            assert_eq!(run(method, words).json()["success_rate"], 1.0, "{method} {words}");
+        }
+    }
+    run("flow", "--solver ddim").refused(&["sampling.solver", "only diffusion"]);
+    run("diffusion", "--passes 101").refused(&["sampling.passes", "at most 100"]);
+    run("diffusion", "--solver dimm").refused(&["unknown solver `dimm`", "`ddim`"]);
+    run("regression", "--passes 2").refused(&["sampling.passes", "expected 1"]);
+    let train = Call::new("train --method difusion").with("--data", demonstrations());
+    train.refused_without_trace(folder().path(), &["unknown method `difusion`", "`diffusion`"]);
+}
+
 #[test]
 fn settings_are_printed_in_the_form_that_config_takes() {
     let dir = folder();
@@ -242,7 +270,7 @@ fn inspect_knows_what_it_is_shown() {
     let text = Call::new("inspect").and(demonstrations().to_str().unwrap()).ok().out;
     assert!(text.contains("6 episodes") && text.contains("cube_a_position_0"), "{text}");
     let text = Call::new("inspect").and(checkpoint().to_str().unwrap()).ok().out;
-    assert!(text.contains("network mlp") && text.contains("demos, 6 episodes in 40 steps"), "{text}");
+    assert!(text.contains("network mlp") && text.contains("learned from demos: 6 episodes ("), "{text}");
     let dir = folder();
     Call::new("inspect").and(dir.path().to_str().unwrap()).refused(&["the folder of a dataset, checkpoint or run"]);
     Call::new("inspect stakc").refused(&["unknown task or folder `stakc`", "`stack`"]);

@@ -24,5 +24,5 @@ mod trainer;
 pub use observer::{EvalPoint, TrainMetrics, TrainObserver};
 pub use run::{BEST_FOLDER, Best, Outcome, Start, train};
 pub use settings::TrainSettings;
-pub use state::{STATE_FOLDER, saved_settings};
+pub use state::{STATE_FOLDER, saved_data, saved_settings};
 pub use trainer::{Counters, Fresh, StepReport, Trainer};

@@ -43,7 +43,8 @@ pub struct TrainSettings {
     pub seed: u64,
     /// libtorch's threads for the part of a step with gradient, at least 1. Results are identical only at the same
     /// number; the thread pool, which does most of the work, does not matter.
-    pub threads: usize,
+    #[serde(alias = "threads")]
+    pub gradient_threads: usize,
     /// T_obs, T_pred, T_act.
     pub horizons: Horizons,
     /// The network.
@@ -71,7 +72,7 @@ impl Default for TrainSettings {
             checkpoint_every: 2_000,
             log_every: 100,
             seed: 0,
-            threads: 1,
+            gradient_threads: 1,
             horizons: Horizons::default(),
             network: NetworkConfig::default(),
             sampling: Sampling::default(),
@@ -96,7 +97,9 @@ impl TrainSettings {
                 return bad(key, "at least 1", "0".into());
             }
         }
-        for (key, value) in [("batch_size", self.batch_size), ("samples", self.samples), ("threads", self.threads)] {
+        for (key, value) in
+            [("batch_size", self.batch_size), ("samples", self.samples), ("gradient_threads", self.gradient_threads)]
+        {
             if !(1..=1 << 20).contains(&value) {
                 return bad(key, "1 to 1048576", value.to_string());
             }
@@ -122,7 +125,7 @@ impl TrainSettings {
 
     /// The first key in which `self` and `other` differ, of those that change what is learned.
     pub(super) fn first_difference(&self, other: &Self) -> Option<(String, String, String)> {
-        const FREE: [&str; 4] = ["evaluate_every", "checkpoint_every", "log_every", "threads"];
+        const FREE: [&str; 4] = ["evaluate_every", "checkpoint_every", "log_every", "gradient_threads"];
         let json = |s: &Self| match serde_json::to_value(s) {
             Ok(serde_json::Value::Object(map)) => map,
             _ => serde_json::Map::new(),
@@ -166,7 +169,7 @@ mod tests {
         assert!(text(TrainSettings { samples: 0, ..Default::default() }).contains("settings: samples"));
         assert!(text(TrainSettings { ema_max: 1.0, ..Default::default() }).contains("settings: ema_max"));
         assert!(text(TrainSettings { epsilon: f64::NAN, ..Default::default() }).contains("settings: epsilon"));
-        let other = TrainSettings { threads: 3, samples: 4, ..Default::default() };
+        let other = TrainSettings { gradient_threads: 3, samples: 4, ..Default::default() };
         assert_eq!(other.first_difference(&TrainSettings::default()).unwrap().0, "samples");
     }
 }

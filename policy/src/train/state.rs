@@ -91,6 +91,14 @@ pub fn saved_settings(folder: &Path) -> Result<TrainSettings> {
     Ok(read(folder)?.0.settings)
 }
 
+/// What the training in `folder` learns from, as its provenance says.
+///
+/// # Errors
+/// As [`saved_settings`].
+pub fn saved_data(folder: &Path) -> Result<String> {
+    Ok(read(folder)?.0.config.provenance.data)
+}
+
 /// The state in `folder` and the name of its file.
 fn read(folder: &Path) -> Result<(State, String)> {
     let path = folder.join(STATE_FOLDER).join(STATE_FILE);

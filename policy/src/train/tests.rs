@@ -30,7 +30,7 @@ fn settings(steps: u64) -> TrainSettings {
         log_every: 5,
         checkpoint_every: 0,
         seed: 3,
-        threads: 1,
+        gradient_threads: 1,
         horizons: Horizons { observation: 1, prediction: 2, action: 1 },
         network: NetworkConfig { width: 32, blocks: 2, ..NetworkConfig::default() },
         ..TrainSettings::default()

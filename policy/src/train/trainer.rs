@@ -172,7 +172,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] if the source's sizes do not fit; [`Error::Torch`].
     pub fn step(&mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<StepReport> {
-        with_threads(self.settings.threads, || self.step_on_this_thread(source, pool))
+        with_threads(self.settings.gradient_threads, || self.step_on_this_thread(source, pool))
     }
 
     fn step_on_this_thread(&mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<StepReport> {

@@ -14,7 +14,7 @@ use imle_envs::rollout::RolloutEngine;
 use imle_planner::evaluate::{self, evaluate};
 use imle_planner::report::Report;
 use imle_policy::sampler::Sampler;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ const EXACT: &str = "none";
 const ALL: &str = "all";
 
 /// What is measured at a time: the episodes of one task in one world with one controller.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cell {
     task: String,
     /// Fingerprint of the generator's weights.
@@ -39,11 +39,33 @@ struct Cell {
     folder: Option<PathBuf>,
 }
 
+/// What the cells of one row of the table share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row<'a> {
+    task: &'a str,
+    mismatch: Option<&'a str>,
+    checkpoint: &'a str,
+    episodes: u32,
+    seed: u64,
+}
+
+impl Cell {
+    fn row(&self) -> Row<'_> {
+        let (task, mismatch, checkpoint) = (&self.task, self.mismatch.as_deref(), &self.checkpoint);
+        Row { task, mismatch, checkpoint, episodes: self.episodes, seed: self.seed }
+    }
+}
+
 /// Measures, and prints the table.
 pub fn run(args: &BenchTasksArgs) -> Result<()> {
     let output = args.common.output();
-    let cells = cells(args)?;
-    let results = sweep::run(&args.sweep, output, &cells, |cell| measure(args, cell))?;
+    let (cells, results): (Vec<Cell>, Vec<Option<Value>>) = if args.sweep.report {
+        sweep::kept::<Cell>(&args.sweep, output)?.into_iter().map(|(cell, result)| (cell, Some(result))).unzip()
+    } else {
+        let cells = cells(args)?;
+        let results = sweep::run(&args.sweep, output, &cells, |cell| measure(args, cell))?;
+        (cells, results)
+    };
     for line in table(&cells, &results) {
         output.say(line);
     }
@@ -65,7 +87,10 @@ fn names(given: &[String], known: Vec<String>, what: &'static str) -> Result<Vec
 
 /// Tasks outermost: one task's table is whole early.
 fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
-    let tasks = names(&args.tasks, embedded::task_names().iter().map(ToString::to_string).collect(), "task")?;
+    let mut tasks = names(&args.tasks, embedded::task_names().iter().map(ToString::to_string).collect(), "task")?;
+    if args.checkpoints.is_none() && args.tasks.iter().any(|t| t == ALL) {
+        tasks.retain(|t| embedded::checkpoint(t).is_some());
+    }
     let worlds = [EXACT.to_string()].into_iter().chain(Mismatch::all()?.into_iter().map(|m| m.name)).collect();
     let worlds = names(&args.mismatches, worlds, "mismatch")?;
     let mut cells = Vec::new();
@@ -115,10 +140,9 @@ fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
 /// alone, the row says so.
 fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
     let mut controllers: Vec<(&str, u32)> = Vec::new();
-    let mut rows: Vec<(&str, Option<&str>)> = Vec::new();
+    let mut rows: Vec<Row<'_>> = Vec::new();
     for cell in cells {
-        let (controller, row) =
-            ((cell.planner.as_str(), cell.candidates), (cell.task.as_str(), cell.mismatch.as_deref()));
+        let (controller, row) = ((cell.planner.as_str(), cell.candidates), cell.row());
         if !controllers.contains(&controller) {
             controllers.push(controller);
         }
@@ -132,15 +156,12 @@ fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
     };
     let titles: Vec<String> = controllers.iter().map(title).collect();
     let mut lines = vec![
-        format!("| task | world | {} | |", titles.join(" | ")),
-        format!("|---|---|{}---|", "---|".repeat(controllers.len())),
+        format!("| task | world | episodes | {} | |", titles.join(" | ")),
+        format!("|---|---|---|{}---|", "---|".repeat(controllers.len())),
     ];
-    for (task, world) in rows {
+    for row in rows {
         let of = |controller: &(&str, u32)| {
-            let same = |c: &Cell| {
-                (c.task.as_str(), c.mismatch.as_deref(), c.planner.as_str(), c.candidates)
-                    == (task, world, controller.0, controller.1)
-            };
+            let same = |c: &Cell| c.row() == row && (c.planner.as_str(), c.candidates) == *controller;
             cells.iter().position(same).and_then(|i| results[i].as_ref())
         };
         let rate = |result: &Value| result["success_rate"].as_f64();
@@ -149,7 +170,8 @@ fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
         let worse = planned.fold(f64::INFINITY, f64::min) < alone.unwrap_or(f64::NEG_INFINITY);
         let figures: Vec<String> = controllers.iter().map(|c| of(c).map_or("open".into(), figure)).collect();
         let remark = if worse { "planned is worse" } else { "" };
-        lines.push(format!("| {task} | {} | {} | {remark} |", world.unwrap_or("as planned"), figures.join(" | ")));
+        let world = row.mismatch.unwrap_or("as planned");
+        lines.push(format!("| {} | {world} | {} | {} | {remark} |", row.task, row.episodes, figures.join(" | ")));
     }
     lines
 }
@@ -185,9 +207,12 @@ mod tests {
             [None, Some("heavy")].into_iter().flat_map(|w| [cell(w, "none"), cell(w, "predictive-sampling")]).collect();
         let result = |rate: f64| Some(json!({ "success_rate": rate, "success_ci95": [0.1, 0.9] }));
         let lines = table(&cells, &[result(0.5), result(0.4), result(0.5), None]);
-        assert_eq!(lines[0], "| task | world | generator alone | predictive-sampling, N = 32 | |");
-        assert_eq!(lines[2], "| lift | as planned | 50.0 % [10.0, 90.0] | 40.0 % [10.0, 90.0] | planned is worse |");
-        assert_eq!(lines[3], "| lift | heavy | 50.0 % [10.0, 90.0] | open |  |");
+        assert_eq!(lines[0], "| task | world | episodes | generator alone | predictive-sampling, N = 32 | |");
+        assert_eq!(
+            lines[2],
+            "| lift | as planned | 10 | 50.0 % [10.0, 90.0] | 40.0 % [10.0, 90.0] | planned is worse |"
+        );
+        assert_eq!(lines[3], "| lift | heavy | 10 | 50.0 % [10.0, 90.0] | open |  |");
         assert_eq!(lines.len(), 4);
     }
 }
