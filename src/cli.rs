@@ -34,6 +34,9 @@ pub enum Verb {
         Settings are set with --set key=value, e.g. --set steps=20000 --set network.width=512; \
         all of them: planner train --settings")]
     Train(TrainArgs),
+    /// Turn a slow generator (diffusion, flow) into an IMLE generator of one pass
+    #[command(after_help = "Example: planner distill --teacher runs/diffusion --data runs/demos --out runs/fast")]
+    Distill(DistillArgs),
     /// Run episodes of a task with a generator, with or without the planner
     #[command(
         after_help = "Examples:\n  planner run --task stack                       the shipped checkpoint, planned\n  \
@@ -188,6 +191,56 @@ pub struct TrainArgs {
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceArgument,
     /// Go on from the state in --out, with the same --data; settings need not be repeated and cannot be changed
+    #[arg(long)]
+    pub resume: bool,
+    /// The world of its episodes
+    #[command(flatten)]
+    pub world: WorldArgs,
+    /// Settings
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `planner distill`
+#[derive(Debug, Args)]
+pub struct DistillArgs {
+    /// Folder of the teacher's checkpoint, of any method
+    #[arg(long, required_unless_present = "settings")]
+    pub teacher: Option<PathBuf>,
+    /// Dataset in whose states the teacher is asked; its actions are not used
+    #[arg(long, required_unless_present = "settings")]
+    pub data: Option<PathBuf>,
+    /// Folder of the student's checkpoint; must be empty or new
+    #[arg(long, required_unless_present = "settings")]
+    pub out: Option<PathBuf>,
+    /// Ask in the states of the first so many episodes only [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: Option<u32>,
+    /// Samples of the teacher a state, matched to as many latents of the student
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub samples: u32,
+    /// Passes of the teacher a chunk [default: the checkpoint's]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub passes: Option<u32>,
+    /// How a diffusion teacher is sampled: ddim or ddpm [default: the checkpoint's]
+    #[arg(long)]
+    pub solver: Option<String>,
+    /// Seed of weights, batches and draws [default: 0]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Task file to evaluate in, if the dataset's task is not a built-in one
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Held-out episodes in which teacher and student are compared; 0 for none
+    #[arg(long, default_value_t = 200)]
+    pub evaluation_episodes: u32,
+    /// Where networks run
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceArgument,
+    /// Go on from the state in --out, with the same --teacher, --data and --samples
     #[arg(long)]
     pub resume: bool,
     /// The world of its episodes

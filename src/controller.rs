@@ -53,15 +53,20 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
 /// # Errors
 /// A bad input, if its method cannot be sampled so.
 pub fn sampled(args: &ControllerArgs, checkpoint: Checkpoint) -> Result<Checkpoint> {
-    if args.passes.is_none() && args.solver.is_none() {
-        return Ok(checkpoint);
-    }
+    resampled(checkpoint, args.passes, args.solver.as_deref())
+}
+
+/// The checkpoint with another number of passes or another solver, where they are given.
+///
+/// # Errors
+/// As [`sampled`].
+pub fn resampled(checkpoint: Checkpoint, passes: Option<u32>, solver: Option<&str>) -> Result<Checkpoint> {
     let mut sampling = checkpoint.config().sampling.clone();
-    if let Some(passes) = args.passes {
+    if let Some(passes) = passes {
         sampling.passes = passes as usize;
     }
-    if let Some(solver) = &args.solver {
-        sampling.solver.clone_from(solver);
+    if let Some(solver) = solver {
+        sampling.solver = solver.to_string();
     }
     Ok(checkpoint.with_sampling(sampling)?)
 }

@@ -1,5 +1,7 @@
 //! The `planner` program: propose with a generator, judge with MuJoCo, improve with RL.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 mod cli;
 mod controller;
 mod failure;
@@ -8,6 +10,7 @@ mod load;
 mod output;
 mod place;
 mod sweep;
+mod training;
 mod verbs;
 mod watch;
 

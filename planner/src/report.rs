@@ -53,6 +53,8 @@ pub struct Report {
     pub mode_switches: f64,
     /// Episodes of each mode shown: (episodes, solved).
     pub modes: BTreeMap<&'static str, (usize, usize)>,
+    /// Entropy of the modes of the solved episodes, nats; those without a label are left out.
+    pub mode_entropy: f64,
     /// Episodes whose simulation failed.
     pub failed_episodes: usize,
     /// Episodes that the task's own `failure` ended.
@@ -110,6 +112,7 @@ impl Report {
             realised_cost: over_predicted(|(_, r)| r),
             prediction_error: over_predicted(|(p, r)| (p - r).abs()),
             mode_switches: mean(records().filter(|r| r.switched).count() as f64, n),
+            mode_entropy: entropy(all.iter().filter(|e| e.success).filter_map(|e| e.mode)),
             modes,
             failed_episodes: all.iter().filter(|e| e.failure.is_some()).count(),
             lost_episodes: all.iter().filter(|e| e.lost).count(),
@@ -120,6 +123,15 @@ impl Report {
             inner_jerk: mean(all.iter().map(|e| e.drive.inner_jerk).sum(), n),
         }
     }
+}
+
+/// Entropy of the shares of equal values, nats.
+pub fn entropy<T: Ord>(values: impl Iterator<Item = T>) -> f64 {
+    let mut counts = BTreeMap::new();
+    values.for_each(|v| *counts.entry(v).or_insert(0u32) += 1);
+    let total: u32 = counts.values().sum();
+    // The 0 makes an empty sum, −0, one that prints well.
+    counts.values().map(|n| f64::from(*n) / f64::from(total)).map(|p| -p * p.ln()).sum::<f64>() + 0.0
 }
 
 /// The 95 % Wilson score interval of `successes` in `n` (Wilson 1927).
@@ -156,6 +168,12 @@ mod tests {
         let [low, high] = wilson95(190, 200);
         assert!((low - 0.910).abs() < 1e-3 && (high - 0.973).abs() < 1e-3);
         assert_eq!(wilson95(0, 0), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn entropy_of_even_shares_is_the_logarithm_of_their_number() {
+        assert!((entropy(["a", "b", "a", "b"].into_iter()) - 2f64.ln()).abs() < 1e-12);
+        assert_eq!((entropy(["a"; 3].into_iter()), entropy(std::iter::empty::<u8>())), (0.0, 0.0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 pub mod demo;
+mod distill;
 mod finetune;
 mod inspect;
 mod run;
@@ -18,6 +19,7 @@ pub fn run(verb: Verb) -> Result<()> {
         Verb::Tasks(args) => tasks::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Train(args) => train::run(&args),
+        Verb::Distill(args) => distill::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Finetune(args) => finetune::run(&args),
 

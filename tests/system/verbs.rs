@@ -139,6 +139,31 @@ fn every_method_trains_and_is_sampled_as_asked() {
 }
 
 #[test]
+fn distill_makes_a_generator_of_one_pass_from_any_teacher() {
+    let dir = folder();
+    let (teacher, student) = (dir.path().join("teacher"), dir.path().join("student"));
+    let train = Call::new("train --method flow --set steps=20 --evaluation-episodes 0 --quiet").and(TINY);
+    train.with("--data", demonstrations()).with("--out", &teacher).ok();
+    let distill = |words: &str| {
+        let call = Call::new("distill --samples 4 --passes 2").and(TINY).and(words).with("--task", easy_task());
+        call.with("--teacher", &teacher).with("--data", demonstrations())
+    };
+    let call = distill("--episodes 3 --set steps=20 --evaluation-episodes 2").with("--out", &student);
+    let result = call.json();
+    for (name, method) in [("teacher", "flow"), ("student", "imle")] {
+        assert_eq!((result[name]["method"].as_str(), result[name]["success_rate"].as_f64()), (Some(method), Some(1.0)));
+        has(&result[name], &["latency_ms", "success_ci95", "modes", "mode_entropy"]);
+    }
+    let inspected = Call::new("inspect").and(student.to_str().unwrap()).json();
+    assert_eq!(inspected["method"], "imle");
+    let of = inspected["provenance"]["data"].as_str().unwrap();
+    assert!(of.starts_with("demos: 4 samples a state of flow (") && of.contains("in 3 episodes ("), "{of}");
+    distill("--resume").with("--out", &student).refused(&["--data", "was begun with"]);
+    let none = Call::new("distill").with("--teacher", dir.path().join("none")).with("--data", demonstrations());
+    none.refused_without_trace(folder().path(), &["none/config.json", "cannot read"]);
+}
+
+#[test]
 fn settings_are_printed_in_the_form_that_config_takes() {
     let dir = folder();
     let file = dir.path().join("settings.toml");

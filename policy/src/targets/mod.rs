@@ -6,10 +6,12 @@
 mod demonstrations;
 mod draw;
 mod mixed;
+mod teacher;
 mod weighted;
 
 pub use demonstrations::DemonstrationChunks;
 pub use mixed::MixedTargets;
+pub use teacher::teach;
 pub use weighted::{WeightedState, WeightedTargets};
 
 use imle_configs::seed::{Purpose, stream};
