@@ -72,8 +72,9 @@ impl Decide for Compared<'_> {
         let candidates = Candidates { states: s.states, chunks: drawn, steps: self.steps, executed: self.steps };
         let (mut awake, mut asleep) = (scores.to_vec(), scores.to_vec());
         // In turn, so that neither always has the warmer caches.
-        for which in [self.decisions % 2 == 0, self.decisions % 2 != 0] {
-            if which {
+        let awake_first = self.decisions.is_multiple_of(2);
+        for is_awake in [awake_first, !awake_first] {
+            if is_awake {
                 Self::score(self.awake, pool, candidates, &mut self.awake_rate, &mut awake)?;
             } else {
                 Self::score(self.asleep, pool, candidates, &mut self.asleep_rate, &mut asleep)?;
