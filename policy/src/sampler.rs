@@ -284,6 +284,9 @@ mod tests {
         let wide = with(NetworkConfig::default(), Default::default());
         let unet = NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32], ..NetworkConfig::default() };
         let unet = with(unet, Default::default());
+        let transformer =
+            NetworkConfig { kind: "transformer".into(), width: 16, blocks: 2, ..NetworkConfig::default() };
+        let transformer = with(transformer, Default::default());
         let low = with(NetworkConfig { latent: 3, ..mlp.config().network.clone() }, mlp.config().horizons);
         let by = |method: &str, solver: &str, passes| {
             let mut config = mlp.config().clone();
@@ -293,7 +296,7 @@ mod tests {
             Checkpoint::new(config, table.initial(4)).unwrap()
         };
         let many = [by("diffusion", "ddim", 4), by("diffusion", "ddpm", 4), by("flow", "", 2), by("mean-flow", "", 1)];
-        [mlp.clone(), wide, unet, low].into_iter().chain(many).collect()
+        [mlp.clone(), wide, unet, transformer, low].into_iter().chain(many).collect()
     }
 
     fn sample(sampler: &Sampler, pool: &rayon::ThreadPool, which: &[usize], n: usize) -> Vec<f32> {

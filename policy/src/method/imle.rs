@@ -52,7 +52,7 @@ impl Method for Imle {
 }
 
 /// Latents (B, m, Z) of this step and the distances (B, m, K) of their chunks to the targets. The latents of state b
-/// come from the stream of (seed, `TrainLatent`, b, step).
+/// come from the stream of (seed, `TrainLatent`, b, step), shared ones from that of state 0.
 fn candidates(
     batch: &TensorBatch<'_>,
     conditioning: &Conditioning,
@@ -71,7 +71,8 @@ fn candidates(
     let tasks = tasks.collect::<Result<Vec<_>>>()?;
     context.workers.run(tasks, |network, (first, conditioning, targets, z, distances)| {
         for (i, z) in z.chunks_exact_mut(m * latent).enumerate() {
-            fill_normal(&mut stream(context.seed, Purpose::TrainLatent, (first + i) as u64, context.step, 0), z);
+            let state = if context.shared_latents { 0 } else { (first + i) as u64 };
+            fill_normal(&mut stream(context.seed, Purpose::TrainLatent, state, context.step, 0), z);
         }
         let (b, _, d) = targets.size3()?;
         let latents = Tensor::f_from_slice(z)?.f_view([b, m as i64, latent as i64])?.f_to_device(targets.device())?;
@@ -104,7 +105,16 @@ mod tests {
         let flat = Tensor::from_slice(&table.initial(3)).set_requires_grad(true);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         let workers = Workers::new(&pool, Device::Cpu, || config.build(&shape, &table, &flat)).unwrap();
-        let context = LossContext { workers: &workers, seed: 1, step: 2, shape, latent: 8, samples: 6, epsilon: 0.7 };
+        let context = LossContext {
+            workers: &workers,
+            seed: 1,
+            step: 2,
+            shape,
+            latent: 8,
+            samples: 6,
+            epsilon: 0.7,
+            shared_latents: false,
+        };
         let observations = Tensor::arange(15, (Kind::Float, Device::Cpu)).view([5, 3]) * 0.1;
         let targets = (Tensor::arange(80, (Kind::Float, Device::Cpu)).view([5, 2, 8]) * 0.7).sin();
         let mask = [true, true, true, false, true, true, false, true, true, true];

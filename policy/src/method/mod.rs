@@ -78,6 +78,8 @@ pub struct LossContext<'a> {
     pub samples: usize,
     /// Rejection radius per element, normalised units.
     pub epsilon: f64,
+    /// Whether all states get the same latents.
+    pub shared_latents: bool,
 }
 
 /// A loss, or why there is none; the step is then skipped.

@@ -3,9 +3,7 @@
 //! With D = T_pred · A and width W, all layer norms without learned parameters:
 //!
 //! ```text
-//! e       = W2 SiLU(W1 o)                             once an observation, W / 2 values
-//! c       = SiLU(e)      or, with times, SiLU(e + W4 SiLU(W3 sinusoids))
-//! s_i,b_i = rows of W_film c                          i = 1…blocks
+//! s_i,b_i                                             FiLM of the observation (`film`), i = 1…blocks
 //! h_0     = W_in z
 //! h_i     = h_(i-1) + V_i SiLU((1 + s_i) ⊙ LN(h_(i-1)) + b_i)
 //! chunk   = W_out LN(h_blocks)
@@ -13,22 +11,17 @@
 //!
 //! A U-Net over 16 steps costs as much as rolling its candidates out; this one leaves the time to the physics.
 
+use super::film::Film;
 use super::layers::Linear;
 use super::parameters::{Builder, Initial};
-use super::time::sinusoidal;
 use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
 use crate::Result;
 use tch::Tensor;
 
-/// Sinusoids of a time.
-const SINUSOIDS: usize = 64;
-
 struct Mlp {
     width: i64,
     chunk: [i64; 2],
-    encoder: [Linear; 2],
-    time: Option<[Linear; 2]>,
-    film: Linear,
+    film: Film,
     input: Linear,
     /// V_i, each (width, width), without bias: the next block's FiLM shift takes its place.
     blocks: Vec<Tensor>,
@@ -42,21 +35,14 @@ pub(super) fn check(c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<()
 
 pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
     let w = c.width;
-    // Half the width between encoder and FiLM: at full width FiLM would hold most of the network's weights.
-    let features = w.div_ceil(2);
-    let encoder = [Linear::new(b, "encoder.0", shape.observation, w)?, Linear::new(b, "encoder.1", w, features)?];
-    let time = match shape.times {
-        0 => None,
-        n => Some([Linear::new(b, "time.0", n * SINUSOIDS, features)?, Linear::new(b, "time.1", features, features)?]),
-    };
-    let film = Linear::new(b, "film", features, c.blocks * 2 * w)?;
+    let film = Film::new(b, shape, w, c.blocks)?;
     let input = Linear::new(b, "input", c.latent_size(shape), w)?;
     let initial = Initial::Uniform(1.0 / (w as f32).sqrt());
     let blocks = (0..c.blocks).map(|i| b.next(format_args!("blocks.{i}.weight"), &[w, w], initial));
     let blocks = blocks.collect::<Result<_>>()?;
     let output = Linear::new(b, "output", w, shape.chunk())?;
     let chunk = [shape.prediction as i64, shape.action as i64];
-    Ok(Box::new(Mlp { width: w as i64, chunk, encoder, time, film, input, blocks, output }))
+    Ok(Box::new(Mlp { width: w as i64, chunk, film, input, blocks, output }))
 }
 
 impl Mlp {
@@ -67,23 +53,11 @@ impl Mlp {
 
 impl Network for Mlp {
     fn encode(&self, observations: &Tensor) -> Result<Tensor> {
-        self.encoder[1].forward(&self.encoder[0].forward(observations)?.f_silu()?)
+        self.film.encode(observations)
     }
 
     fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
-        let c = match (&self.time, times) {
-            (Some([first, second]), Some(times)) => {
-                let time = first.forward(&sinusoidal(times, SINUSOIDS as i64)?)?.f_silu()?;
-                features.f_add(&second.forward(&time)?)?.f_silu()?
-            }
-            _ => features.f_silu()?,
-        };
-        let film = self.film.forward(&c)?.f_view([-1, self.blocks.len() as i64, 2, self.width])?;
-        let block = |i: usize| -> Result<(Tensor, Tensor)> {
-            let pair = film.f_select(1, i as i64)?;
-            Ok((pair.f_select(1, 0)?.f_add_scalar(1.0)?, pair.f_select(1, 1)?))
-        };
-        Ok(Conditioning::new((0..self.blocks.len()).map(block).collect::<Result<_>>()?))
+        self.film.condition(features, times)
     }
 
     fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {

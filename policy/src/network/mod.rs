@@ -6,10 +6,12 @@
 //! from its flat parameter vector ([`parameters`]) whenever that is needed, once a training step or once a worker.
 
 mod conditioning;
+mod film;
 mod layers;
 mod mlp;
 pub mod parameters;
 mod time;
+mod transformer;
 mod unet;
 
 pub use conditioning::Conditioning;
@@ -78,14 +80,17 @@ impl ChunkShape {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NetworkConfig {
-    /// `mlp`: residual MLP over the whole flattened chunk, the fast one. `unet`: the paper's conditional 1D U-Net.
+    /// `mlp`: residual MLP over the whole flattened chunk, the fast one. `transformer`: attention over its steps.
+    /// `unet`: the paper's conditional 1D U-Net.
     pub kind: String,
     /// Values of a latent; 0 for one shaped like the chunk, which diffusion and flow need.
     pub latent: usize,
-    /// `mlp`: units of a layer.
+    /// `mlp`, `transformer`: units of a layer.
     pub width: usize,
-    /// `mlp`: residual blocks.
+    /// `mlp`, `transformer`: residual blocks.
     pub blocks: usize,
+    /// `transformer`: heads of attention; divides the width.
+    pub heads: usize,
     /// `unet`: channels of each level; the chunk's length is halved between levels.
     pub down_dims: Vec<usize>,
     /// `unet`: kernel size over time, odd.
@@ -102,6 +107,7 @@ impl Default for NetworkConfig {
             latent: 0,
             width: 256,
             blocks: 4,
+            heads: 4,
             down_dims: vec![256, 512, 1024],
             kernel_size: 5,
             n_groups: 8,
@@ -110,7 +116,7 @@ impl Default for NetworkConfig {
 }
 
 /// Names of all networks.
-pub const KINDS: [&str; 2] = ["mlp", "unet"];
+pub const KINDS: [&str; 3] = ["mlp", "transformer", "unet"];
 
 /// Takes its parameters from the builder in a fixed order: the same code declares and binds them.
 type BuildNetwork = fn(&NetworkConfig, &ChunkShape, &mut Builder) -> Result<Box<dyn Network>>;
@@ -120,6 +126,7 @@ type CheckNetwork = fn(&NetworkConfig, &ChunkShape) -> std::result::Result<(), (
 fn builder_of(kind: &str) -> std::result::Result<(BuildNetwork, CheckNetwork), ConfigError> {
     match kind {
         "mlp" => Ok((mlp::build, mlp::check)),
+        "transformer" => Ok((transformer::build, transformer::check)),
         "unet" => Ok((unet::build, unet::check)),
         _ => Err(ConfigError::unknown("network", kind, KINDS)),
     }
@@ -188,10 +195,12 @@ mod tests {
     #[test]
     fn networks_keep_their_shapes_and_pass_gradients_to_the_flat_vector() {
         let mlp = || NetworkConfig { width: 32, ..NetworkConfig::default() };
+        let transformer = || NetworkConfig { kind: "transformer".into(), ..mlp() };
         let low = |config| NetworkConfig { latent: 8, ..config };
-        for (config, times) in
-            [(mlp(), 0), (small_unet(), 0), (low(mlp()), 0), (low(small_unet()), 0), (mlp(), 1), (small_unet(), 2)]
-        {
+        let plain = [mlp(), transformer(), small_unet()].map(|config| (config, 0));
+        let from_few = [mlp(), transformer(), small_unet()].map(|config| (low(config), 0));
+        let timed = [(mlp(), 1), (transformer(), 2), (small_unet(), 2)];
+        for (config, times) in plain.into_iter().chain(from_few).chain(timed) {
             let shape = ChunkShape { observation: 10, prediction: 16, action: 3, times };
             let table = config.parameters(&shape).unwrap();
             let flat = Tensor::from_slice(&table.initial(7)).set_requires_grad(true);
@@ -236,6 +245,8 @@ mod tests {
         assert!(text(NetworkConfig { width: 0, ..Default::default() }).contains("a.toml: network.width"));
         assert!(text(NetworkConfig { n_groups: 5, ..small_unet() }).contains("network.n_groups"));
         assert!(text(NetworkConfig { kernel_size: 4, ..small_unet() }).contains("network.kernel_size"));
+        let heads = NetworkConfig { kind: "transformer".into(), heads: 3, ..Default::default() };
+        assert!(text(heads).contains("network.heads: expected a divisor of the width, 256"));
         let odd = ChunkShape { prediction: 6, ..shape };
         assert!(small_unet().check(&odd, "a").unwrap_err().to_string().contains("network.down_dims"));
     }

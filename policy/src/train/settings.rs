@@ -21,6 +21,12 @@ pub struct TrainSettings {
     /// Candidates within this distance of a target are rejected: root mean square per element, normalised units. The
     /// paper's 0.03 over a whole chunk is 0.003 to 0.005 here.
     pub epsilon: f64,
+    /// The rejection distance begins at so many times `epsilon` and comes to it linearly by the middle of the training.
+    #[serde(default = "one")]
+    pub epsilon_start: f64,
+    /// Whether all states of a step get the same m latents, rather than each its own.
+    #[serde(default)]
+    pub shared_latents: bool,
     /// Highest learning rate. The paper's 1e-4 suits its U-Net; the MLP takes more.
     pub learning_rate: f64,
     /// AdamW's decoupled weight decay.
@@ -54,6 +60,10 @@ pub struct TrainSettings {
     pub sampling: Sampling,
 }
 
+fn one() -> f64 {
+    1.0
+}
+
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
@@ -62,6 +72,8 @@ impl Default for TrainSettings {
             batch_size: 128,
             samples: 20,
             epsilon: 0.005,
+            epsilon_start: 1.0,
+            shared_latents: false,
             learning_rate: 5e-4,
             weight_decay: 1e-6,
             warmup_steps: 500,
@@ -106,6 +118,7 @@ impl TrainSettings {
         }
         for (key, value) in [
             ("epsilon", self.epsilon),
+            ("epsilon_start", self.epsilon_start),
             ("learning_rate", self.learning_rate),
             ("weight_decay", self.weight_decay),
             ("ema_power", self.ema_power),
@@ -136,6 +149,12 @@ impl TrainSettings {
         differs.map(|(key, value)| (key.clone(), value.to_string(), text(theirs.get(key))))
     }
 
+    /// The rejection distance of 0-based `step`.
+    pub(super) fn epsilon_at(&self, step: u64) -> f64 {
+        let part = (step as f64 / (0.5 * self.steps as f64)).min(1.0);
+        self.epsilon * (self.epsilon_start + part * (1.0 - self.epsilon_start))
+    }
+
     /// The learning rate of 0-based `step`: a linear rise over `warmup_steps`, then a cosine down to 0 at `steps`.
     pub(super) fn rate_at(&self, step: u64) -> f64 {
         if step < self.warmup_steps {
@@ -157,6 +176,13 @@ mod tests {
         let s = TrainSettings { steps: 1000, warmup_steps: 100, learning_rate: 1.0, ..Default::default() };
         assert!((s.rate_at(0) - 0.01).abs() < 1e-12 && (s.rate_at(99) - 1.0).abs() < 1e-12);
         assert!((s.rate_at(550) - 0.5).abs() < 1e-12 && s.rate_at(999) < 1e-4 && s.rate_at(2000) < 1e-12);
+    }
+
+    #[test]
+    fn the_rejection_distance_comes_to_its_value_by_the_middle() {
+        let s = TrainSettings { steps: 100, epsilon: 0.1, epsilon_start: 5.0, ..Default::default() };
+        let found = [0, 25, 50, 99].map(|step| s.epsilon_at(step));
+        assert!(found.iter().zip([0.5, 0.3, 0.1, 0.1]).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
     }
 
     #[test]

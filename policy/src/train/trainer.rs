@@ -205,7 +205,8 @@ impl Trainer {
             shape: self.shape,
             latent: self.config.network.latent_size(&self.shape),
             samples: self.settings.samples,
-            epsilon: self.settings.epsilon,
+            epsilon: self.settings.epsilon_at(step),
+            shared_latents: self.settings.shared_latents,
         };
         let network = self.config.network.build(&self.shape, &self.table, &self.weights)?;
         let found = self.method.loss(network.as_ref(), &batch, &context)?;

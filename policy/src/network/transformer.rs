@@ -1,0 +1,133 @@
+//! A small transformer over the steps of a chunk, conditioned as a diffusion transformer is (Peebles, Xie 2023, DiT,
+//! with scale and shift and without gates): attention lets a step look at the others, which the MLP does by weight.
+//!
+//! With T tokens of width W, one a step, all layer norms without learned parameters:
+//!
+//! ```text
+//! s_j,b_j                                                    FiLM of the observation (`film`), two pairs a block
+//! h_0     = W_in z + position                                 the latent's values of each step
+//! h'      = h + attention((1 + s_1) ⊙ LN(h) + b_1)            `heads` heads over the T tokens
+//! h       = h' + V_2 SiLU(V_1 ((1 + s_2) ⊙ LN(h') + b_2))     4 W hidden units
+//! chunk   = W_out LN(h)
+//! ```
+
+use super::film::Film;
+use super::layers::Linear;
+use super::parameters::{Builder, Initial};
+use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
+use crate::Result;
+use tch::Tensor;
+
+struct Block {
+    project: Linear,
+    join: Linear,
+    widen: Linear,
+    narrow: Linear,
+}
+
+struct Transformer {
+    width: i64,
+    heads: i64,
+    chunk: [i64; 2],
+    latent: Option<Linear>,
+    film: Film,
+    input: Linear,
+    /// (T, W)
+    position: Tensor,
+    blocks: Vec<Block>,
+    output: Linear,
+}
+
+pub(super) fn check(c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<(), (&'static str, String, String)> {
+    in_range("width", c.width, 1..=8192)?;
+    in_range("blocks", c.blocks, 1..=64)?;
+    in_range("heads", c.heads, 1..=64)?;
+    if !c.width.is_multiple_of(c.heads) {
+        return Err(("heads", format!("a divisor of the width, {}", c.width), c.heads.to_string()));
+    }
+    Ok(())
+}
+
+pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
+    let w = c.width;
+    let latent = match c.latent {
+        0 => None,
+        n => Some(Linear::new(b, "latent", n, shape.chunk())?),
+    };
+    let film = Film::new(b, shape, w, 2 * c.blocks)?;
+    let input = Linear::new(b, "input", shape.action, w)?;
+    let position = b.next(format_args!("position"), &[shape.prediction, w], Initial::Uniform(0.1))?;
+    let mut blocks = Vec::with_capacity(c.blocks);
+    for i in 0..c.blocks {
+        blocks.push(Block {
+            project: Linear::new(b, &format!("blocks.{i}.project"), w, 3 * w)?,
+            join: Linear::new(b, &format!("blocks.{i}.join"), w, w)?,
+            widen: Linear::new(b, &format!("blocks.{i}.widen"), w, 4 * w)?,
+            narrow: Linear::new(b, &format!("blocks.{i}.narrow"), 4 * w, w)?,
+        });
+    }
+    let output = Linear::new(b, "output", w, shape.action)?;
+    let chunk = [shape.prediction as i64, shape.action as i64];
+    let (width, heads) = (w as i64, c.heads as i64);
+    Ok(Box::new(Transformer { width, heads, chunk, latent, film, input, position, blocks, output }))
+}
+
+impl Transformer {
+    fn layer_norm(&self, h: &Tensor) -> Result<Tensor> {
+        Ok(h.f_layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?)
+    }
+
+    /// (1 + s) ⊙ LN(h) + b for tokens `h` (B · n, T, W) under B rows of (1 + s, b).
+    fn modulated(&self, h: &Tensor, (scale, shift): (&Tensor, &Tensor)) -> Result<Tensor> {
+        let rows = scale.size2()?.0;
+        let normed = self.layer_norm(h)?.f_view([rows, -1, self.width])?;
+        let moved = shift.f_unsqueeze(1)?.f_addcmul(&normed, &scale.f_unsqueeze(1)?)?;
+        Ok(moved.f_view_as(h)?)
+    }
+
+    fn attention(&self, block: &Block, x: &Tensor) -> Result<Tensor> {
+        let (r, t, w) = x.size3()?;
+        let parts =
+            block.project.forward(x)?.f_view([r, t, 3, self.heads, w / self.heads])?.f_permute([2, 0, 3, 1, 4])?;
+        let part = |i: i64| parts.f_select(0, i);
+        let seen = Tensor::f_scaled_dot_product_attention(
+            &part(0)?,
+            &part(1)?,
+            &part(2)?,
+            None::<&Tensor>,
+            0.0,
+            false,
+            None,
+            false,
+        )?;
+        block.join.forward(&seen.f_transpose(1, 2)?.f_reshape([r, t, w])?)
+    }
+}
+
+impl Network for Transformer {
+    fn encode(&self, observations: &Tensor) -> Result<Tensor> {
+        self.film.encode(observations)
+    }
+
+    fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
+        self.film.condition(features, times)
+    }
+
+    fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
+        let (b, n, size) = z.size3()?;
+        let [t, a] = self.chunk;
+        let z = z.f_reshape([b * n, size])?;
+        let z = match &self.latent {
+            Some(latent) => latent.forward(&z)?,
+            None => z,
+        };
+        let mut h = self.input.forward(&z.f_view([b * n, t, a])?)?.f_add(&self.position)?;
+        for (i, block) in self.blocks.iter().enumerate() {
+            let seen = self.attention(block, &self.modulated(&h, conditioning.block(2 * i))?)?;
+            h = h.f_add(&seen)?;
+            let wide = block.widen.forward(&self.modulated(&h, conditioning.block(2 * i + 1))?)?.f_silu()?;
+            h = h.f_add(&block.narrow.forward(&wide)?)?;
+        }
+        Ok(self.output.forward(&self.layer_norm(&h)?)?.f_view([b, n, t, a])?)
+    }
+}
