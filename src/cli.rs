@@ -279,10 +279,12 @@ pub struct ControllerArgs {
     /// Deviation of the noise proposals, as a share of half the range of each action dimension
     #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
     pub noise: f64,
-    /// With --planner none: choose among --candidates by the temporal consistency of the IMLE Policy paper
-    #[arg(long, help_heading = "Controller")]
-    pub consistency: bool,
-    /// With --consistency: choose at random every so many decisions, 0 for never
+    /// With --planner none: how the chunk is chosen: first (one is drawn), consistent (of --candidates the nearest to
+    /// the last plan, as in the IMLE Policy paper), typical (of those that go on with the last plan the one in the
+    /// densest part)
+    #[arg(long, default_value = "first", help_heading = "Controller")]
+    pub choice: String,
+    /// With --choice consistent: choose at random every so many decisions, 0 for never
     #[arg(long, default_value_t = 10, help_heading = "Controller")]
     pub resample_every: u64,
 }
@@ -298,7 +300,7 @@ impl Default for ControllerArgs {
             passes: None,
             solver: None,
             noise: 0.1,
-            consistency: false,
+            choice: "first".into(),
             resample_every: 10,
         }
     }

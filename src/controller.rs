@@ -12,7 +12,7 @@ use imle_planner::optimizer;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::consistency::Consistency;
+use imle_policy::choice;
 use imle_policy::sampler::Sampler;
 
 /// Knots of a noise proposal's chunk.
@@ -37,9 +37,9 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
     if !(args.noise > 0.0 && args.noise <= 10.0) {
         return Err(InputError::unexpected("--noise", "a share above 0 and at most 10", args.noise).into());
     }
-    if args.consistency && args.planner != "none" {
+    if choice::by_name(&args.choice, args.resample_every)?.is_some() && args.planner != "none" {
         return Err(InputError::unexpected(
-            "--consistency",
+            "--choice",
             "--planner none beside it",
             format!("--planner {}", args.planner),
         )
@@ -85,12 +85,11 @@ pub fn new<'a>(
     let horizons = horizons(args.execute, task, sampler.config().horizons)?;
     if args.planner == "none" {
         let alone = GeneratorAlone::new(sampler, seed, horizons);
-        if !args.consistency {
-            return Ok((Box::new(alone), horizons));
-        }
-        let scales = sampler.config().normalizers.action.scales();
-        let consistency = Consistency { resample_every: args.resample_every, scales };
-        return Ok((Box::new(alone.with_consistency(consistency, args.candidates as usize)), horizons));
+        let alone = match choice::by_name(&args.choice, args.resample_every)? {
+            Some(choice) => alone.with_choice(choice, args.candidates as usize),
+            None => alone,
+        };
+        return Ok((Box::new(alone), horizons));
     }
     let (low, high) = task.control().range();
     let source = |name: &String| -> Result<Box<dyn Proposal + 'a>> {

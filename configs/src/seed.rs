@@ -25,7 +25,7 @@ pub enum Purpose {
     Batch = 6,
     /// Latents drawn in training.
     TrainLatent = 7,
-    /// The temporal-consistency choice.
+    /// Choices among candidates without a planner.
     Consistency = 8,
     /// Start states of demonstrations.
     Demonstration = 9,

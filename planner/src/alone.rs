@@ -1,10 +1,10 @@
-//! The generator without a planner: its first sample, or the one most consistent with the last chunk.
+//! The generator without a planner: its first sample, or one chosen by the last chunk and the cloud of samples.
 
 use crate::decide::{Decide, Decision, Situation};
 use crate::error::Result;
 use crate::proposal::latent_keys;
 use imle_configs::spec::Horizons;
-use imle_policy::consistency::{Consistency, Replan};
+use imle_policy::choice::{Choice, Cloud, Replan};
 use imle_policy::sampler::Sampler;
 
 /// Executes what the generator draws.
@@ -12,21 +12,24 @@ pub struct GeneratorAlone<'a> {
     sampler: &'a Sampler,
     seed: u64,
     horizons: Horizons,
-    /// The paper's choice among so many candidates; without it the first sample is taken.
-    consistency: Option<(Consistency, usize)>,
+    /// How one of so many candidates is chosen; without it the first sample is taken.
+    choice: Option<(Box<dyn Choice>, usize)>,
+    /// What one unit of each action dimension weighs.
+    scales: Vec<f32>,
     drawn: Vec<f32>,
 }
 
 impl<'a> GeneratorAlone<'a> {
     /// Takes the first sample of each decision.
     pub fn new(sampler: &'a Sampler, seed: u64, horizons: Horizons) -> Self {
-        Self { sampler, seed, horizons, consistency: None, drawn: Vec::new() }
+        let scales = sampler.config().normalizers.action.scales();
+        Self { sampler, seed, horizons, choice: None, scales, drawn: Vec::new() }
     }
 
-    /// Chooses among `candidates` by temporal consistency (arXiv 2502.12371).
+    /// Chooses among `candidates`.
     #[must_use]
-    pub fn with_consistency(mut self, consistency: Consistency, candidates: usize) -> Self {
-        self.consistency = Some((consistency, candidates.max(1)));
+    pub fn with_choice(mut self, choice: Box<dyn Choice>, candidates: usize) -> Self {
+        self.choice = Some((choice, candidates.max(1)));
         self
     }
 }
@@ -45,7 +48,7 @@ impl Decide for GeneratorAlone<'_> {
     ) -> Result<()> {
         how.fill(Decision::default());
         let keys = latent_keys(situation, self.seed);
-        let Some((consistency, n)) = &self.consistency else {
+        let Some((choice, n)) = &self.choice else {
             return Ok(self.sampler.sample(pool, situation.observations, &keys, 1, chunks)?);
         };
         self.drawn.resize(chunks.len() * n, 0.0);
@@ -55,9 +58,10 @@ impl Decide for GeneratorAlone<'_> {
         let shared = (self.horizons.prediction - self.horizons.action) * action;
         for (b, (key, plan)) in situation.keys.iter().zip(chunks.chunks_exact_mut(chunk)).enumerate() {
             let drawn = &self.drawn[b * n * chunk..][..n * chunk];
-            let tail = (key.decision > 0).then(|| &situation.warm[b * chunk..][..shared]);
+            let tail = if key.decision > 0 { &situation.warm[b * chunk..][..shared] } else { &[] };
+            let cloud = Cloud { chunks: drawn, prediction: self.horizons.prediction, tail, scales: &self.scales };
             let replan = Replan { seed: self.seed, episode: key.episode, index: key.decision };
-            let chosen = consistency.choose(drawn, self.horizons.prediction, tail, replan)?;
+            let chosen = choice.choose(cloud, replan)?;
             plan.copy_from_slice(&drawn[chosen * chunk..][..chunk]);
         }
         Ok(())

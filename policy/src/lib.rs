@@ -12,7 +12,7 @@
 //! - [`train`]: the one training loop, exact to the bit on resume;
 //! - [`checkpoint`]: `config.json` and `model.safetensors`;
 //! - [`sampler`]: candidates from a checkpoint on a thread pool or a GPU;
-//! - [`consistency`]: the paper's choice among candidates without a planner;
+//! - [`choice`]: choosing among candidates without a planner, the paper's way and ours;
 //! - [`metrics`]: `metrics.jsonl` and TensorBoard events;
 //! - [`device`]: `cpu`, `cuda`, `auto`.
 //!
@@ -21,7 +21,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod checkpoint;
-pub mod consistency;
+pub mod choice;
 pub mod device;
 pub mod error;
 pub mod method;

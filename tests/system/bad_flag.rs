@@ -54,7 +54,8 @@ fn numbers_out_of_range_name_the_flag() {
 #[test]
 fn flags_that_do_not_go_together_are_refused() {
     let dir = folder();
-    run("--consistency").refused_without_trace(dir.path(), &["--consistency", "--planner none"]);
+    run("--choice typical").refused_without_trace(dir.path(), &["--choice", "--planner none"]);
+    run("--choice typicl").refused_without_trace(dir.path(), &["unknown choice `typicl`", "`typical`"]);
     run("--proposals warm,warm").refused_without_trace(dir.path(), &["--proposals", "`warm` twice"]);
 }
 

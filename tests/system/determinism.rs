@@ -26,7 +26,7 @@ fn planning_is_the_same_at_any_number_of_threads_and_any_lockstep() {
 
 #[test]
 fn the_generator_alone_is_the_same_at_any_number_of_threads_and_any_lockstep() {
-    for how in ["--planner none", "--planner none --consistency"] {
+    for how in ["--planner none", "--planner none --choice consistent", "--planner none --choice typical"] {
         let one = figures(&format!("{how} --threads 1"));
         for words in ["--threads 2", "--threads 2 --lockstep 1", "--threads 1 --lockstep 8"] {
             assert_eq!(figures(&format!("{how} {words}")), one, "{how} {words}");

@@ -189,8 +189,9 @@ fn run_plans_and_reports_under_the_shared_keys() {
 }
 
 #[test]
-fn run_executes_the_generator_alone_with_and_without_consistency() {
-    for words in ["--planner none", "--planner none --consistency --resample-every 2"] {
+fn run_executes_the_generator_alone_however_its_chunk_is_chosen() {
+    for choice in ["first", "consistent --resample-every 2", "typical"] {
+        let words = &format!("--planner none --choice {choice}");
         let result = easy_run(words).json();
         has(&result, &SHARED);
         assert_eq!((result["rollouts"].as_u64(), result["physics_steps"].as_u64()), (Some(0), Some(0)), "{words}");
