@@ -460,7 +460,10 @@ pub struct BenchTasksArgs {
     /// Planners, comma-separated; none is the generator alone
     #[arg(long, value_delimiter = ',', default_value = "none,predictive-sampling")]
     pub planners: Vec<String>,
-    /// Candidates a decision of the planners
+    /// How the generator alone chooses, comma-separated: first, consistent, typical
+    #[arg(long, value_delimiter = ',', default_value = "first")]
+    pub choices: Vec<String>,
+    /// Candidates a decision of the planners, and of choices
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub candidates: u32,
     /// Held-out episodes a cell

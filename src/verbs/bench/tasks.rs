@@ -20,6 +20,8 @@ use std::path::PathBuf;
 
 /// The word for a world that equals the planner's model.
 const EXACT: &str = "none";
+/// The choice of the generator's first sample.
+const FIRST: &str = "first";
 /// The word for every name there is.
 const ALL: &str = "all";
 
@@ -31,7 +33,10 @@ struct Cell {
     checkpoint: String,
     mismatch: Option<String>,
     planner: String,
-    /// Candidates a decision; 1 for the generator alone.
+    /// How the generator alone chooses, if not the first sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    choice: Option<String>,
+    /// Candidates a decision; 1 for the generator's first sample.
     candidates: u32,
     episodes: u32,
     seed: u64,
@@ -50,6 +55,11 @@ struct Row<'a> {
 }
 
 impl Cell {
+    /// What tells the columns of the table apart.
+    fn controller(&self) -> (&str, Option<&str>, u32) {
+        (&self.planner, self.choice.as_deref(), self.candidates)
+    }
+
     fn row(&self) -> Row<'_> {
         let (task, mismatch, checkpoint) = (&self.task, self.mismatch.as_deref(), &self.checkpoint);
         Row { task, mismatch, checkpoint, episodes: self.episodes, seed: self.seed }
@@ -98,14 +108,21 @@ fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
         let folder = args.checkpoints.as_ref().map(|f| f.join(name));
         let checkpoint = load::checkpoint(folder.as_deref(), &*load::task(name)?)?.fingerprint();
         for world in &worlds {
-            for planner in &args.planners {
-                controller::check(&controller_of(planner, args.candidates))?;
+            let alone = args.choices.iter().map(|choice| ("none", Some(choice)));
+            let controllers = args.planners.iter().flat_map(|planner| match planner.as_str() {
+                "none" => alone.clone().collect::<Vec<_>>(),
+                other => vec![(other, None)],
+            });
+            for (planner, choice) in controllers {
+                let choice = choice.filter(|c| *c != FIRST).cloned();
+                controller::check(&controller_of(planner, choice.as_deref(), args.candidates))?;
                 cells.push(Cell {
                     task: name.clone(),
                     checkpoint: checkpoint.clone(),
                     mismatch: (world != EXACT).then(|| world.clone()),
-                    planner: planner.clone(),
-                    candidates: if planner == "none" { 1 } else { args.candidates },
+                    planner: planner.to_string(),
+                    candidates: if planner == "none" && choice.is_none() { 1 } else { args.candidates },
+                    choice,
                     episodes: args.episodes,
                     seed: args.seed,
                     folder: folder.clone(),
@@ -116,8 +133,9 @@ fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
     Ok(cells)
 }
 
-fn controller_of(planner: &str, candidates: u32) -> ControllerArgs {
-    ControllerArgs { planner: planner.to_string(), candidates, ..ControllerArgs::default() }
+fn controller_of(planner: &str, choice: Option<&str>, candidates: u32) -> ControllerArgs {
+    let choice = choice.unwrap_or(FIRST).to_string();
+    ControllerArgs { planner: planner.to_string(), choice, candidates, ..ControllerArgs::default() }
 }
 
 fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
@@ -127,7 +145,7 @@ fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
     let pool = load::pool(&args.common)?;
     let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
-    let flags = controller_of(&cell.planner, cell.candidates);
+    let flags = controller_of(&cell.planner, cell.choice.as_deref(), cell.candidates);
     let (mut decider, horizons) = controller::new(&flags, cell.seed, &task, &sampler, &engine)?;
     let settings = evaluate::Settings::held_out(cell.episodes as usize, cell.seed, horizons);
     let mut watch = Watch::new(args.common.output(), settings.episodes, "episodes");
@@ -139,10 +157,10 @@ fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
 /// A Markdown table: a row a task and world, a column a controller; where the planner solved fewer than the generator
 /// alone, the row says so.
 fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
-    let mut controllers: Vec<(&str, u32)> = Vec::new();
+    let mut controllers: Vec<(&str, Option<&str>, u32)> = Vec::new();
     let mut rows: Vec<Row<'_>> = Vec::new();
     for cell in cells {
-        let (controller, row) = ((cell.planner.as_str(), cell.candidates), cell.row());
+        let (controller, row) = (cell.controller(), cell.row());
         if !controllers.contains(&controller) {
             controllers.push(controller);
         }
@@ -150,9 +168,10 @@ fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
             rows.push(row);
         }
     }
-    let title = |(planner, n): &(&str, u32)| match *planner {
-        "none" => "generator alone".to_string(),
-        _ => format!("{planner}, N = {n}"),
+    let title = |controller: &(&str, Option<&str>, u32)| match *controller {
+        ("none", None, _) => "generator alone".to_string(),
+        ("none", Some(choice), n) => format!("generator alone, {choice} of {n}"),
+        (planner, _, n) => format!("{planner}, N = {n}"),
     };
     let titles: Vec<String> = controllers.iter().map(title).collect();
     let mut lines = vec![
@@ -160,12 +179,12 @@ fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
         format!("|---|---|---|{}---|", "---|".repeat(controllers.len())),
     ];
     for row in rows {
-        let of = |controller: &(&str, u32)| {
-            let same = |c: &Cell| c.row() == row && (c.planner.as_str(), c.candidates) == *controller;
+        let of = |controller: &(&str, Option<&str>, u32)| {
+            let same = |c: &Cell| c.row() == row && c.controller() == *controller;
             cells.iter().position(same).and_then(|i| results[i].as_ref())
         };
         let rate = |result: &Value| result["success_rate"].as_f64();
-        let alone = of(&("none", 1)).and_then(rate);
+        let alone = of(&("none", None, 1)).and_then(rate);
         let planned = controllers.iter().filter(|c| c.0 != "none").filter_map(|c| of(c).and_then(rate));
         let worse = planned.fold(f64::INFINITY, f64::min) < alone.unwrap_or(f64::NEG_INFINITY);
         let figures: Vec<String> = controllers.iter().map(|c| of(c).map_or("open".into(), figure)).collect();
@@ -194,6 +213,7 @@ mod tests {
             checkpoint: String::new(),
             mismatch: world.map(str::to_string),
             planner: planner.into(),
+            choice: None,
             candidates: if planner == "none" { 1 } else { 32 },
             episodes: 10,
             seed: 0,
