@@ -17,7 +17,7 @@
 
 use super::flow::TIME_SCALE;
 use super::{
-    Loss, LossContext, LossValue, Method, Prepared, Rows, Sampling, TensorBatch, latent_is_chunk, no_solver,
+    Loss, LossContext, LossValue, Method, Prepared, Rows, Sampling, TensorBatch, follow, latent_is_chunk, no_solver,
     some_passes,
 };
 use crate::Result;
@@ -95,13 +95,6 @@ impl Method for MeanFlow {
 
     fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, sampling: &Sampling) -> Result<Tensor> {
         let passes = self.passes(sampling);
-        let mut x = z.shallow_clone();
-        let mut sizes = Vec::new();
-        for pass in 0..passes {
-            let average = network.generate(&x, prepared.pass(pass)?)?;
-            sizes = average.size();
-            x = x.f_sub(&average.f_view_as(&x)?.f_div_scalar(passes as f64)?)?;
-        }
-        Ok(x.f_contiguous()?.f_view(sizes.as_slice())?)
+        follow(network, z, prepared, passes, -1.0 / passes as f64)
     }
 }

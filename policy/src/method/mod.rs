@@ -250,6 +250,18 @@ impl Rows {
     }
 }
 
+/// Goes from `z` along what the network says, `passes` times by `stride`.
+fn follow(network: &dyn Network, z: &Tensor, prepared: &Prepared, passes: usize, stride: f64) -> Result<Tensor> {
+    let mut x = z.shallow_clone();
+    let mut sizes = Vec::new();
+    for pass in 0..passes {
+        let velocity = network.generate(&x, prepared.pass(pass)?)?;
+        sizes = velocity.size();
+        x = x.f_add(&velocity.f_view_as(&x)?.f_mul_scalar(stride)?)?;
+    }
+    Ok(x.f_contiguous()?.f_view(sizes.as_slice())?)
+}
+
 fn no_solver(sampling: &Sampling) -> std::result::Result<(), ConfigError> {
     match sampling.solver.as_str() {
         "" => Ok(()),
