@@ -28,9 +28,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     sim.get_state(&mut state)?;
     task.observation().write(&sim, &mut seen);
     let chunk = horizons.prediction * task.spec().action.size();
-    let (observations, warm) = (seen.repeat(horizons.observation), vec![0.0; chunk]);
+    let (seen, warm) = (seen.repeat(horizons.observation), vec![0.0; chunk]);
     let keys = [Key { episode: 0, decision: 0 }];
-    let situation = Situation { observations: &observations, states: &state, warm: &warm, keys: &keys };
+    let situation = Situation { observations: &seen, states: &state, warm: &warm, warm_left: &[0], keys: &keys };
     let (mut plan, mut how) = (vec![0.0; chunk], [Decision::default()]);
     planner.decide(&pool, &situation, &mut plan, &mut how)?;
     let costs: Vec<f64> = planner.last().1.iter().map(|s| s.cost).collect();

@@ -11,6 +11,9 @@ pub struct Situation<'a> {
     pub states: &'a [f64],
     /// Last plans shifted to now, (B, T_pred, A); before the first plan the action that holds still, repeated.
     pub warm: &'a [f32],
+    /// Steps of each warm plan that were once planned, B of them; those behind them repeat its last action. 0 when nothing
+    /// of the last plan is left.
+    pub warm_left: &'a [usize],
     /// Which episode and which of its decisions; B of them.
     pub keys: &'a [Key],
 }

@@ -133,6 +133,8 @@ struct Slot {
     history: Vec<f32>,
     /// (T_pred, A)
     plan: Vec<f32>,
+    /// Steps of the plan that are not a repetition of its last action.
+    plan_left: usize,
     cost_sum: f64,
     record: bool,
     keep_actions: bool,
@@ -174,6 +176,7 @@ impl Slot {
             meter: DriveMeter::new(task),
             history: first.repeat(settings.horizons.observation),
             plan: hold.repeat(settings.horizons.prediction),
+            plan_left: 0,
             cost_sum: 0.0,
             record: offset < settings.record,
             keep_actions: settings.keep_actions,
@@ -228,6 +231,9 @@ impl Slot {
     }
 
     fn take(&mut self, decision: Decision, plan: &[f32], warm: &[f32], settings: &Settings) {
+        let executed = settings.horizons.action;
+        self.plan_left =
+            if plan == warm { self.plan_left.saturating_sub(executed) } else { settings.horizons.prediction };
         let (low, high) = self.world.task().control().range();
         let shared = settings.horizons.prediction - settings.horizons.action;
         let first = self.result.decisions.is_empty();
@@ -301,6 +307,7 @@ fn decide_all(
     let (mut observations, mut states, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     let chunk = active.first().map_or(0, |s| s.plan.len());
     let mut warm = vec![0.0; chunk * active.len()];
+    let mut warm_left = Vec::with_capacity(active.len());
     for (i, slot) in active.iter().enumerate() {
         observations.extend_from_slice(&slot.history);
         let at = states.len();
@@ -309,11 +316,13 @@ fn decide_all(
         let action = slot.world.task().spec().action.size();
         let shift = if slot.result.decisions.is_empty() { 0 } else { settings.horizons.action };
         warm::shift(&slot.plan, shift, action, &mut warm[i * chunk..][..chunk]);
+        warm_left.push(slot.plan_left.saturating_sub(shift));
         keys.push(Key { episode: slot.result.episode, decision: slot.result.decisions.len() as u64 });
     }
     let mut chunks = vec![0.0; chunk * active.len()];
     let mut how = vec![Decision::default(); active.len()];
-    let situation = Situation { observations: &observations, states: &states, warm: &warm, keys: &keys };
+    let situation =
+        Situation { observations: &observations, states: &states, warm: &warm, warm_left: &warm_left, keys: &keys };
     let begun = Instant::now();
     decider.decide(pool, &situation, &mut chunks, &mut how)?;
     let took = begun.elapsed().as_secs_f64() * 1e3;

@@ -10,7 +10,8 @@ use imle_configs::spec::Horizons;
 /// Sampling-based model-predictive control over chunks.
 ///
 /// The problem: minimise J(a) of the simulator over chunks a of T_pred actions, from the episode's present state.
-/// If no candidate can be simulated the plan falls back to the warm start, with `predicted` empty.
+/// If no candidate can be simulated the plan falls back to the warm start, with `predicted` empty. A source that has
+/// nothing to propose is simulated all the same and never chosen.
 pub struct Planner<'a> {
     simulator: &'a dyn Simulator,
     sources: Vec<Box<dyn Proposal + 'a>>,
@@ -99,7 +100,17 @@ impl<'a> Planner<'a> {
             steps: self.horizons.prediction,
             executed: self.horizons.action,
         };
-        self.simulator.rollout(pool, candidates, &mut self.scores)
+        self.simulator.rollout(pool, candidates, &mut self.scores)?;
+        for b in 0..batch {
+            let mut offset = b * self.candidates;
+            for (source, count) in self.sources.iter().zip(&self.counts) {
+                if !source.offers(situation, b) {
+                    self.scores[offset..offset + count].iter_mut().for_each(|s| s.cost = f64::INFINITY);
+                }
+                offset += count;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -195,7 +206,8 @@ mod tests {
         let mut planner = planner(64).unwrap();
         let keys = [Key { episode: 0, decision: 0 }, Key { episode: 1, decision: 0 }];
         let warm = [0.0; 8];
-        let situation = Situation { observations: &[], states: &[0.0, 0.5], warm: &warm, keys: &keys };
+        let situation =
+            Situation { observations: &[], states: &[0.0, 0.5], warm: &warm, warm_left: &[4, 4], keys: &keys };
         let (mut chunks, mut how) = ([0.0; 8], [Decision::default(); 2]);
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
         assert!(how.iter().all(|d| d.source == 1 && d.rollouts == 64 && d.failed == 0));
@@ -203,6 +215,20 @@ mod tests {
         let (_, scores) = planner.last();
         assert_eq!(scores.len(), 128);
         assert!((scores[0].cost - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn standing_still_is_chosen_only_while_it_was_planned() {
+        let pool = crate::threads::pool(1).unwrap();
+        let mut planner = planner(16).unwrap();
+        let keys = [Key { episode: 0, decision: 3 }, Key { episode: 1, decision: 3 }];
+        // Both are at the goal, where nothing is better than the warm plan.
+        let (warm, states) = ([0.0; 8], [1.0, 1.0]);
+        let situation = Situation { observations: &[], states: &states, warm: &warm, warm_left: &[2, 0], keys: &keys };
+        let (mut chunks, mut how) = ([0.0; 8], [Decision::default(); 2]);
+        planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
+        assert_eq!((how[0].source, how[1].source), (0, 1));
+        assert!(how.iter().all(|d| d.failed == 0 && d.predicted.is_some()));
     }
 
     #[test]
@@ -217,7 +243,7 @@ mod tests {
         let pool = crate::threads::pool(1).unwrap();
         let keys = [Key { episode: 0, decision: 0 }];
         let warm = [0.1, 0.2, 0.3, 0.4];
-        let situation = Situation { observations: &[], states: &[f64::NAN], warm: &warm, keys: &keys };
+        let situation = Situation { observations: &[], states: &[f64::NAN], warm: &warm, warm_left: &[4], keys: &keys };
         let (mut chunks, mut how) = ([0.0; 4], [Decision::default()]);
         planner(8).unwrap().decide(&pool, &situation, &mut chunks, &mut how).unwrap();
         assert_eq!(chunks, warm);

@@ -26,6 +26,11 @@ pub trait Proposal: Send + Sync {
     fn most(&self) -> usize {
         usize::MAX
     }
+    /// Whether it has something to propose for episode `index` of the batch; what it writes is not chosen otherwise.
+    fn offers(&self, situation: &Situation<'_>, index: usize) -> bool {
+        let _ = (situation, index);
+        true
+    }
     /// Writes `count` candidates for each of the B episodes, (B, count, T_pred, A).
     ///
     /// # Errors
