@@ -28,6 +28,17 @@ impl Linear {
     }
 }
 
+/// Latents (B, n, Z) as rows of chunks (B · n, T, A): mapped by `latent`, or of that size already.
+pub fn as_chunks(z: &Tensor, latent: Option<&Linear>, [t, a]: [i64; 2]) -> Result<Tensor> {
+    let (b, n, size) = z.size3()?;
+    let z = z.f_reshape([b * n, size])?;
+    let z = match latent {
+        Some(latent) => latent.forward(&z)?,
+        None => z,
+    };
+    Ok(z.f_view([b * n, t, a])?)
+}
+
 /// Convolution over time, (R, inputs, T) to (R, outputs, T').
 pub struct Conv1d {
     weight: Tensor,

@@ -12,7 +12,7 @@
 //! ```
 
 use super::film::Film;
-use super::layers::Linear;
+use super::layers::{Linear, as_chunks};
 use super::parameters::{Builder, Initial};
 use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
 use crate::Result;
@@ -114,14 +114,10 @@ impl Network for Transformer {
     }
 
     fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
-        let (b, n, size) = z.size3()?;
+        let (b, n, _) = z.size3()?;
         let [t, a] = self.chunk;
-        let z = z.f_reshape([b * n, size])?;
-        let z = match &self.latent {
-            Some(latent) => latent.forward(&z)?,
-            None => z,
-        };
-        let mut h = self.input.forward(&z.f_view([b * n, t, a])?)?.f_add(&self.position)?;
+        let z = as_chunks(z, self.latent.as_ref(), self.chunk)?;
+        let mut h = self.input.forward(&z)?.f_add(&self.position)?;
         for (i, block) in self.blocks.iter().enumerate() {
             let seen = self.attention(block, &self.modulated(&h, conditioning.block(2 * i))?)?;
             h = h.f_add(&seen)?;

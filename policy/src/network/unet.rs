@@ -7,7 +7,7 @@
 //! itself is the condition, after the embedded times if there are any. T_pred must be divisible by 2^(levels − 1). A
 //! latent that is not shaped like the chunk is mapped to one linearly (`latent.weight`, not in the public networks).
 
-use super::layers::{Conv1d, GroupNorm, Linear, Upsample};
+use super::layers::{Conv1d, GroupNorm, Linear, Upsample, as_chunks};
 use super::parameters::Builder;
 use super::time::sinusoidal;
 use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
@@ -199,14 +199,10 @@ impl Network for Unet {
     }
 
     fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
-        let (b, n, size) = z.size3()?;
+        let (b, n, _) = z.size3()?;
         let [t, a] = self.chunk;
-        let z = z.f_reshape([b * n, size])?;
-        let z = match &self.latent {
-            Some(latent) => latent.forward(&z)?,
-            None => z,
-        };
-        let mut x = z.f_view([b * n, t, a])?.f_transpose(1, 2)?.f_contiguous()?;
+        let z = as_chunks(z, self.latent.as_ref(), self.chunk)?;
+        let mut x = z.f_transpose(1, 2)?.f_contiguous()?;
         let mut film = (0..).map(|i| conditioning.block(i));
         let mut step = |block: &ResidualBlock, x: &Tensor| match film.next() {
             Some(pair) => block.forward(x, pair),

@@ -80,6 +80,11 @@ impl Decide for Compared<'_> {
                 Self::score(self.asleep, pool, candidates, &mut self.asleep_rate, &mut asleep)?;
             }
         }
+        // What was not offered cannot be chosen here either.
+        for (i, _) in scores.iter().enumerate().filter(|(_, s)| s.cost.is_infinite()) {
+            awake[i].failed = true;
+            asleep[i].failed = true;
+        }
         let mut plan = vec![0.0; chunks.len()];
         let mut choose = |scores: &[Score]| PredictiveSampling.update(Scored { chunks: drawn, scores }, &mut plan);
         let chosen = (choose(&awake), choose(&asleep));
