@@ -155,6 +155,9 @@ pub struct DemoArgs {
     /// Record this mode only [default: the expert chooses freely]
     #[arg(long, value_name = "NAME")]
     pub mode: Option<String>,
+    /// Share of the episodes that a poor demonstrator tries: its hand wanders and it holds still a third of the time
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    pub poor: f64,
     /// The world
     #[command(flatten)]
     pub world: WorldArgs,
@@ -276,6 +279,14 @@ pub struct ControllerArgs {
     /// How a diffusion checkpoint is sampled: ddim or ddpm [default: the checkpoint's]
     #[arg(long, help_heading = "Controller")]
     pub solver: Option<String>,
+    /// How the latents of a decision's candidates are drawn: independent, antithetic (in pairs of opposite sign),
+    /// low-discrepancy (a scrambled Sobol sequence) [default: the checkpoint's]
+    #[arg(long, help_heading = "Controller")]
+    pub latents: Option<String>,
+    /// Multiplies the generator's latents: below 1 candidates keep nearer to what is typical [default: the
+    /// checkpoint's, 1]
+    #[arg(long, help_heading = "Controller")]
+    pub temperature: Option<f64>,
     /// Deviation of the noise proposals, as a share of half the range of each action dimension
     #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
     pub noise: f64,
@@ -299,6 +310,8 @@ impl Default for ControllerArgs {
             execute: None,
             passes: None,
             solver: None,
+            latents: None,
+            temperature: None,
             noise: 0.1,
             choice: "first".into(),
             resample_every: 10,

@@ -2,6 +2,8 @@
 
 use crate::camera::Cameras;
 use crate::error::{Error, Result};
+use crate::expert::Expert;
+use crate::expert::poor::Poor;
 use crate::task::Task;
 use crate::world::World;
 use imle_configs::Error as InputError;
@@ -16,12 +18,32 @@ use std::sync::Arc;
 /// # Errors
 /// A bad input if the task has no expert; a failure to make the world.
 pub fn demonstrate(task: &Arc<Task>, mode: Option<usize>, seed: u64, index: u64) -> Result<Episode> {
+    record(task, mode, seed, index, |expert, _| expert)
+}
+
+/// As [`demonstrate`], by a poor demonstrator ([`crate::expert::poor`]) with the same aim.
+///
+/// # Errors
+/// As [`demonstrate`].
+pub fn demonstrate_poorly(task: &Arc<Task>, mode: Option<usize>, seed: u64, index: u64) -> Result<Episode> {
+    let rng = stream(seed, Purpose::Expert, index, 1, 0);
+    record(task, mode, seed, index, |expert, world| Box::new(Poor::new(expert, rng, world)))
+}
+
+/// Records the episode of who `made` makes of the task's expert.
+fn record(
+    task: &Arc<Task>,
+    mode: Option<usize>,
+    seed: u64,
+    index: u64,
+    made: impl FnOnce(Box<dyn Expert>, &World) -> Box<dyn Expert>,
+) -> Result<Episode> {
     let expert = task.expert().ok_or_else(|| {
         InputError::unexpected(format!("task `{}`", task.spec().task), "a task with an `expert`", "none in its file")
     })?;
     let mut world = World::new(task.clone())?;
     world.reset(seed, Purpose::Demonstration, index)?;
-    let mut actor = expert.start(&world, mode, stream(seed, Purpose::Expert, index, 0, 0));
+    let mut actor = made(expert.start(&world, mode, stream(seed, Purpose::Expert, index, 0, 0)), &world);
     let mut labeller = expert.labeller();
     let (observation_size, action_size) = (task.spec().observation.size(), task.spec().action.size());
     let mismatch = mismatch_of(task).to_string();

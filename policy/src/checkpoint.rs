@@ -91,7 +91,13 @@ impl CheckpointConfig {
         let (o, a) = (self.spec.observation.size(), self.spec.action.size());
         self.normalizers.observation.check(o, &format!("{place}: normalizers.observation"))?;
         self.normalizers.action.check(a, &format!("{place}: normalizers.action"))?;
-        self.network.check(&self.shape(), place)
+        self.network.check(&self.shape(), place)?;
+        self.sampling.check(self.latent_size(method)).map_err(|e| e.in_file(place))
+    }
+
+    /// Normal values that a chunk is made from by `method`.
+    pub(crate) fn latent_size(&self, method: &dyn Method) -> usize {
+        method.draws(&self.sampling) * self.network.latent_size(&self.shape())
     }
 }
 

@@ -6,11 +6,12 @@
 //!
 //! - [`targets`]: demonstrations, weighted elites and mixtures of them, drawn by counter-based streams;
 //! - [`normalizer`]: min-max to [-1, 1] per dimension, surviving constant dimensions;
-//! - [`network`]: the generators' networks by name: `mlp`, `unet`;
+//! - [`network`]: the generators' networks by name: `mlp`, `transformer`, `unet`;
 //! - [`rs_imle`]: the rejection and joint assignment at the heart of the method;
-//! - [`method`]: training objectives and samplers by name: `imle`;
+//! - [`method`]: training objectives and samplers by name: `imle`, `diffusion`, `flow`, `mean-flow`, `regression`;
 //! - [`train`]: the one training loop, exact to the bit on resume;
 //! - [`checkpoint`]: `config.json` and `model.safetensors`;
+//! - [`latents`]: how the latents of a decision's candidates are drawn;
 //! - [`sampler`]: candidates from a checkpoint on a thread pool or a GPU;
 //! - [`choice`]: choosing among candidates without a planner, the paper's way and ours;
 //! - [`metrics`]: `metrics.jsonl` and TensorBoard events;
@@ -24,6 +25,7 @@ pub mod checkpoint;
 pub mod choice;
 pub mod device;
 pub mod error;
+pub mod latents;
 pub mod method;
 pub mod metrics;
 pub mod network;

@@ -40,6 +40,8 @@ pub struct Selection {
     pub candidates: Vec<i64>,
     /// 1 where a candidate is assigned, else 0; row-major (B, K).
     pub kept: Vec<f32>,
+    /// Share of the candidates of each state that lie within its rejection distance (B); 0 for one without targets.
+    pub within: Vec<f32>,
     /// Sums over the batch.
     pub diagnostics: Diagnostics,
 }
@@ -69,17 +71,23 @@ pub fn distances(candidates: &Tensor, targets: &Tensor) -> Result<Tensor> {
     Ok(Tensor::f_cdist(candidates, targets, 2.0, 2)?.f_div_scalar(elements.sqrt())?)
 }
 
-/// Selects from `distances`, row-major (B, m, K), for the targets that `mask` (B, K) keeps.
+/// Selects from `distances`, row-major (B, m, K), for the targets that `mask` (B, K) keeps; `epsilon` (B) is the
+/// rejection distance of each state.
 ///
 /// # Errors
 /// [`Error::Argument`] if the sizes do not fit each other.
-pub fn select(distances: &[f32], mask: &[bool], samples: usize, targets: usize, epsilon: f64) -> Result<Selection> {
-    if samples == 0 || targets == 0 || !mask.len().is_multiple_of(targets) || distances.len() != mask.len() * samples {
-        let found = format!("{} distances for {} targets", distances.len(), mask.len());
+pub fn select(distances: &[f32], mask: &[bool], samples: usize, targets: usize, epsilon: &[f64]) -> Result<Selection> {
+    if samples == 0 || targets == 0 || mask.len() != epsilon.len() * targets || distances.len() != mask.len() * samples
+    {
+        let found = format!("{} for {} targets of {} states", distances.len(), mask.len(), epsilon.len());
         return Err(Error::argument("rs_imle::select", "distances", format!("(B, {samples}, {targets})"), found));
     }
-    let mut selection =
-        Selection { candidates: vec![0; mask.len()], kept: vec![0.0; mask.len()], diagnostics: Diagnostics::default() };
+    let mut selection = Selection {
+        candidates: vec![0; mask.len()],
+        kept: vec![0.0; mask.len()],
+        within: vec![0.0; epsilon.len()],
+        diagnostics: Diagnostics::default(),
+    };
     let mut sums = [0.0f64; 2];
     let (mut survivors, mut pool) = (0usize, 0usize);
     let mut alive = Vec::with_capacity(samples);
@@ -89,12 +97,13 @@ pub fn select(distances: &[f32], mask: &[bool], samples: usize, targets: usize, 
             continue;
         }
         let distance = |j: usize, k: usize| f64::from(rows[j * targets + k]);
+        let within = |j: &usize| kept.iter().any(|k| distance(*j, *k) <= epsilon[state]);
+        selection.within[state] = (0..samples).filter(within).count() as f32 / samples as f32;
         let rejects = kept.len() < samples;
         alive.clear();
         // A candidate that is not finite is at no distance and cannot be assigned.
         alive.extend((0..samples).filter(|j| {
-            let survives = |d: f64| d.is_finite() && (d > epsilon || !rejects);
-            kept.iter().all(|k| survives(distance(*j, *k)))
+            kept.iter().all(|k| distance(*j, *k).is_finite()) && !(rejects && within(j))
         }));
         survivors += alive.len();
         pool += samples;
@@ -203,10 +212,14 @@ mod tests {
         let x = [[0.05f32, 0.3, 0.4, 0.98], [-0.5, 0.2, 1.0, 2.0]];
         let y = [0.0f32, 1.0];
         let d: Vec<f32> = x.iter().flatten().flat_map(|x| y.map(|y| (x - y).abs())).collect();
-        let s = select(&d, &[true, true, true, false], 4, 2, 0.1).unwrap();
+        let s = select(&d, &[true, true, true, false], 4, 2, &[0.1, 0.1]).unwrap();
         assert_eq!(s.candidates, [1, 2, 1, 0]);
         assert_eq!(s.kept, [1.0, 1.0, 1.0, 0.0]);
         assert_eq!((s.diagnostics.assigned, s.diagnostics.dropped), (3, 0));
+        assert_eq!(s.within, [0.5, 0.0]);
+        // Each state rejects within its own distance.
+        let wide = select(&d, &[true, true, true, false], 4, 2, &[0.1, 0.6]).unwrap();
+        assert_eq!((wide.candidates[2], wide.within), (2, vec![0.5, 0.5]));
         assert!((s.diagnostics.survivor_share - 6.0 / 8.0).abs() < 1e-12);
         assert!((s.diagnostics.nearest - (0.3 + 0.6 + 0.2) / 3.0).abs() < 1e-6);
         assert!((s.diagnostics.nearest_unrejected - (0.05 + 0.02 + 0.2) / 3.0).abs() < 1e-6);
@@ -216,15 +229,15 @@ mod tests {
     fn joint_assignment_beats_greedy_and_drops_what_is_left_over() {
         // Target 0 is nearest to candidate 0, but only candidate 0 is near target 1.
         let d = [0.2, 0.3, 0.4, 2.0];
-        let s = select(&d, &[true, true], 2, 2, 0.0).unwrap();
+        let s = select(&d, &[true, true], 2, 2, &[0.0]).unwrap();
         assert_eq!(s.candidates, [1, 0]);
-        let s = select(&[0.2, 0.3], &[true, true], 1, 2, 0.0).unwrap();
+        let s = select(&[0.2, 0.3], &[true, true], 1, 2, &[0.0]).unwrap();
         assert_eq!((s.kept, s.diagnostics.dropped), (vec![1.0, 0.0], 1));
-        let s = select(&[0.2, 0.3], &[true], 2, 1, 0.5).unwrap();
+        let s = select(&[0.2, 0.3], &[true], 2, 1, &[0.5]).unwrap();
         assert_eq!((s.kept, s.diagnostics.dropped, s.diagnostics.assigned), (vec![0.0], 1, 0));
-        assert!(select(&[0.2], &[true], 2, 1, 0.5).is_err());
+        assert!(select(&[0.2], &[true], 2, 1, &[0.5]).is_err());
         // As many targets as candidates: nothing is rejected, everything assigned.
-        let s = select(&[0.0, 1.0, 0.1, 0.9], &[true, true], 2, 2, 0.5).unwrap();
+        let s = select(&[0.0, 1.0, 0.1, 0.9], &[true, true], 2, 2, &[0.5]).unwrap();
         assert_eq!((s.candidates, s.diagnostics.survivor_share), (vec![0, 1], 1.0));
     }
 

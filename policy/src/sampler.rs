@@ -1,7 +1,7 @@
 //! Candidates from a trained generator, the same bits at any thread count.
 //!
-//! Latent i of a decision comes from the stream of (seed, `Latent`, episode, step, i), so candidate i is the same for
-//! any N. On a processor libtorch's results depend on its thread count and on the number of rows of a batch;
+//! Latent i of a decision depends on (seed, episode, step, i) alone ([`crate::latents`]), so candidate i is the same
+//! for any N. On a processor libtorch's results depend on its thread count and on the number of rows of a batch;
 //! therefore every worker runs one libtorch thread, each observation is encoded alone (one row), and its candidates
 //! are generated in micro-batches of exactly [`MICRO_BATCH`] rows, candidate i in row i mod 16 of batch ⌊i / 16⌋, the
 //! last one padded with zeros. Neither N, nor the other observations, nor the number of workers can then be seen in
@@ -9,10 +9,9 @@
 
 use crate::checkpoint::{Checkpoint, CheckpointConfig};
 use crate::device::worker_start;
-use crate::method::{self, Method, Prepared};
+use crate::method::{self, Method, Prepared, Sampling};
 use crate::network::{ChunkShape, Network};
 use crate::{Error, Result};
-use imle_configs::seed::{Purpose, fill_normal, stream};
 use rayon::prelude::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tch::{Device, Tensor};
@@ -63,7 +62,7 @@ impl Sampler {
         let shape = config.shape();
         let count = if device == Device::Cpu { workers.max(1) } else { 1 };
         let method = method::by_name(&config.method)?;
-        let latent = method.draws(&config.sampling) * config.network.latent_size(&shape);
+        let latent = config.latent_size(method);
         let worker = || -> Result<Mutex<Worker>> {
             let network = tch::no_grad(|| config.network.build(&shape, checkpoint.table(), &flat))?;
             let (latents, chunks) = (vec![0.0; MICRO_BATCH * latent], vec![0.0; MICRO_BATCH * shape.chunk()]);
@@ -103,9 +102,10 @@ impl Sampler {
         n: usize,
         out: &mut [f32],
     ) -> Result<()> {
+        let Sampling { latents, temperature, .. } = self.config.sampling;
         self.draw(pool, observations, keys.len(), n, out, &|b, i, latent| {
-            let key = keys[b];
-            fill_normal(&mut stream(key.seed, Purpose::Latent, key.episode, key.step, i as u64), latent);
+            latents.draw(keys[b], i as u64, latent);
+            latent.iter_mut().for_each(|z| *z *= temperature as f32);
         })
     }
 
@@ -265,9 +265,10 @@ fn wrong_size(what: &'static str, expected: String, found: usize) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::method::Sampling;
+    use crate::latents::Latents;
     use crate::network::NetworkConfig;
     use crate::toy;
+    use imle_configs::seed::{Purpose, fill_normal, stream};
 
     fn pool(threads: usize) -> rayon::ThreadPool {
         rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build().unwrap()
@@ -291,12 +292,16 @@ mod tests {
         let by = |method: &str, solver: &str, passes| {
             let mut config = mlp.config().clone();
             config.method = method.into();
-            config.sampling = Sampling { solver: solver.into(), passes };
+            config.sampling = Sampling { solver: solver.into(), passes, ..Sampling::default() };
             let table = config.network.parameters(&config.shape()).unwrap();
             Checkpoint::new(config, table.initial(4)).unwrap()
         };
+        let drawn = |latents, temperature| {
+            mlp.clone().with_sampling(Sampling { latents, temperature, ..Sampling::default() }).unwrap()
+        };
+        let spread = [drawn(Latents::Antithetic, 1.0), drawn(Latents::LowDiscrepancy, 0.5)];
         let many = [by("diffusion", "ddim", 4), by("diffusion", "ddpm", 4), by("flow", "", 2), by("mean-flow", "", 1)];
-        [mlp.clone(), wide, unet, transformer, low].into_iter().chain(many).collect()
+        [mlp.clone(), wide, unet, transformer, low].into_iter().chain(many).chain(spread).collect()
     }
 
     fn sample(sampler: &Sampler, pool: &rayon::ThreadPool, which: &[usize], n: usize) -> Vec<f32> {

@@ -6,12 +6,14 @@ use crate::place::Place;
 use crate::{interrupt, load, output::percent};
 use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
+use imle_configs::seed::{Purpose, stream};
 use imle_data::ImageLayout;
 use imle_envs::camera::Cameras;
-use imle_envs::demonstrate::{demonstrate, pictures};
+use imle_envs::demonstrate::{demonstrate, demonstrate_poorly, pictures};
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_planner::report::wilson95;
+use rand::Rng;
 use rayon::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -30,6 +32,9 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let begun = Instant::now();
     let task = load::task_in(&args.task, &args.world)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
+    if !(0.0..=1.0).contains(&args.poor) {
+        return Err(InputError::unexpected("--poor", "a share from 0 to 1", args.poor).into());
+    }
     if args.out.exists() {
         return Err(InputError::Exists { path: args.out.clone() }.into());
     }
@@ -38,18 +43,28 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let mut cameras = args.images.then(|| Cameras::new(&World::new(task.clone())?)).transpose()?;
     let pool = load::pool(&args.common)?;
     let wanted = args.episodes as usize;
+    let record = |index: u64| {
+        let poor = stream(args.seed, Purpose::Expert, index, 2, 0).random::<f64>() < args.poor;
+        let episode = if poor { demonstrate_poorly } else { demonstrate }(&task, mode, args.seed, index);
+        episode.map(|e| (e, poor))
+    };
     let mut progress = output.progress(wanted as u64, "demo");
     let (mut episodes, mut failed, mut next): (Vec<Episode>, Vec<u64>, u64) = (Vec::new(), Vec::new(), 0);
+    // Which of the recorded episodes are poor.
+    let mut poorly: Vec<usize> = Vec::new();
     while episodes.len() < wanted {
         let wave = pool.install(|| {
-            (next..next + WAVE).into_par_iter().map(|i| demonstrate(&task, mode, args.seed, i)).collect::<Vec<_>>()
+            (next..next + WAVE).into_par_iter().map(record).collect::<Vec<_>>()
         });
         next += WAVE;
         for episode in wave {
-            let episode = episode?;
+            let (episode, poor) = episode?;
             let asked = args.mode.as_ref().is_none_or(|m| *m == episode.mode);
             match (episode.success && asked, episodes.len() < wanted) {
-                (true, true) => episodes.push(episode),
+                (true, true) => {
+                    poorly.extend(poor.then_some(episodes.len()));
+                    episodes.push(episode);
+                }
                 (false, true) => failed.push(episode.index),
                 _ => {}
             }
@@ -86,8 +101,11 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     output.say(format!("{} episodes, {frames} control steps, in {}", episodes.len(), args.out.display()));
     output.say(format!("expert: {} of {tried} episodes solved ({})", episodes.len(), percent(rate)));
     output.say(format!("modes: {}", counted(&modes)));
+    if args.poor > 0.0 {
+        output.say(format!("{} of them by a poor demonstrator", poorly.len()));
+    }
     output.result(&json!({
-        "success_rate": rate, "success_ci95": wilson95(episodes.len(), tried), "episodes": episodes.len(), "tried": tried,
+        "poor_episodes": poorly, "success_rate": rate, "success_ci95": wilson95(episodes.len(), tried), "episodes": episodes.len(), "tried": tried,
         "failed_episodes": failed, "modes": modes, "env_steps": frames, "seed": args.seed,
         "wall_s": begun.elapsed().as_secs_f64(),
     }))

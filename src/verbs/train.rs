@@ -11,7 +11,7 @@ use imle_configs::{embedded, settings};
 use imle_data::Dataset;
 use imle_envs::task::Task;
 use imle_policy::network::ChunkShape;
-use imle_policy::targets::DemonstrationChunks;
+use imle_policy::targets::{DemonstrationChunks, progress_weights};
 use imle_policy::train::{self, TrainSettings};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +32,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let dataset = read(data, args.episodes)?;
     let task = task(args, &dataset)?;
     let device = load::device(args.device)?;
-    let source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
+    let pool = load::pool(&args.common)?;
+    let mut source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
+    if settings.quality > 0.0 {
+        source = source.clone().with_weights(&progress_weights(&source, &pool, settings.quality)?)?;
+    }
     let learned = format!("{} episodes ({})", dataset.episodes.len(), fingerprint(&dataset.episodes));
     let start = training::start(out, args.resume, data, &learned, || {
         let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
@@ -48,7 +52,6 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         settings.steps,
         settings.method
     ));
-    let pool = load::pool(&args.common)?;
     let mut watch = Training::new(output, &settings, task, &pool, args.evaluation_episodes as usize);
     let outcome = train::train(&settings, &pool, device, start, &source, out, &mut watch)?;
     let mut result = training::result(watch, &outcome, out)?;

@@ -16,6 +16,7 @@ mod lift;
 mod motion;
 mod path;
 mod pick_place;
+pub(crate) mod poor;
 mod push_t;
 mod square;
 mod stack;

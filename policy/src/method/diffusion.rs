@@ -69,7 +69,7 @@ impl Method for Diffusion {
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
         let Some(rows) = Rows::of(batch, context, 1)? else {
-            return Ok(Loss { value: LossValue::Empty, parts: Vec::new() });
+            return Ok(Loss::plain(LossValue::Empty));
         };
         let steps: Vec<usize> = rows.uniform.iter().map(|u| ((u * STEPS as f64) as usize).min(STEPS - 1)).collect();
         let column = |f: &dyn Fn(usize) -> f64| rows.column(&steps.iter().map(|k| f(*k)).collect::<Vec<_>>());
@@ -81,7 +81,7 @@ impl Method for Diffusion {
         let conditioning = network.condition(&features, Some(&column(&|k| k as f64)?))?;
         let found = network.generate(&x, &conditioning)?.f_view_as(&rows.noise)?;
         let loss = found.f_sub(&rows.noise)?.f_square()?.f_mean(Kind::Float)?;
-        Ok(Loss { value: LossValue::Scalar(loss), parts: Vec::new() })
+        Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
     fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {

@@ -44,7 +44,7 @@ impl Method for Flow {
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
         let Some(rows) = Rows::of(batch, context, 1)? else {
-            return Ok(Loss { value: LossValue::Empty, parts: Vec::new() });
+            return Ok(Loss::plain(LossValue::Empty));
         };
         let times = rows.column(&rows.uniform)?;
         let velocity = rows.targets.f_sub(&rows.noise)?;
@@ -53,7 +53,7 @@ impl Method for Flow {
         let conditioning = network.condition(&features, Some(&times.f_mul_scalar(TIME_SCALE)?))?;
         let found = network.generate(&x, &conditioning)?.f_view_as(&velocity)?;
         let loss = found.f_sub(&velocity)?.f_square()?.f_mean(Kind::Float)?;
-        Ok(Loss { value: LossValue::Scalar(loss), parts: Vec::new() })
+        Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
     fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {

@@ -27,9 +27,9 @@ impl Method for Imle {
         let (device, m) = (batch.targets.device(), context.samples);
         let conditioning = network.condition(&network.encode(&batch.observations)?, None)?;
         let (z, distances) = candidates(batch, &conditioning, context)?;
-        let selection = rs_imle::select(&distances, batch.mask, m, targets as usize, context.epsilon)?;
+        let mut selection = rs_imle::select(&distances, batch.mask, m, targets as usize, context.epsilon)?;
 
-        let d = selection.diagnostics;
+        let (d, within) = (selection.diagnostics, std::mem::take(&mut selection.within));
         let parts = vec![
             ("survivor_share", d.survivor_share),
             ("nearest", d.nearest),
@@ -37,17 +37,17 @@ impl Method for Imle {
             ("dropped", d.dropped as f64),
         ];
         if distances.iter().any(|d| !d.is_finite()) {
-            return Ok(Loss { value: LossValue::NotFinite, parts });
+            return Ok(Loss { value: LossValue::NotFinite, parts, within });
         }
         if d.assigned == 0 {
-            return Ok(Loss { value: LossValue::Empty, parts });
+            return Ok(Loss { value: LossValue::Empty, parts, within });
         }
         let chosen = chosen(&z, &selection, m, context.latent);
         let chosen = Tensor::f_from_slice(&chosen)?.f_view([states, targets, -1])?.f_to_device(device)?;
         let kept = Tensor::f_from_slice(&selection.kept)?.f_view([states, targets])?.f_to_device(device)?;
         let chunks = network.generate(&chosen, &conditioning)?.f_view([states, targets, chunk])?;
         let loss = rs_imle::loss(&chunks, &batch.targets, &kept, d.assigned)?;
-        Ok(Loss { value: LossValue::Scalar(loss), parts })
+        Ok(Loss { value: LossValue::Scalar(loss), parts, within })
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
             shape,
             latent: 8,
             samples: 6,
-            epsilon: 0.7,
+            epsilon: &[0.7; 5],
             shared_latents: false,
         };
         let observations = Tensor::arange(15, (Kind::Float, Device::Cpu)).view([5, 3]) * 0.1;
@@ -130,7 +130,7 @@ mod tests {
         let all = network.generate(&z, &conditioning).unwrap().view([5, 6, 8]);
         let d = rs_imle::distances(&all, &batch.targets).unwrap();
         let host = Vec::<f32>::try_from(d.reshape([-1])).unwrap();
-        let s = rs_imle::select(&host, &mask, 6, 2, 0.7).unwrap();
+        let s = rs_imle::select(&host, &mask, 6, 2, &[0.7; 5]).unwrap();
         assert!(s.diagnostics.survivor_share < 1.0 && s.diagnostics.assigned > 4);
         let index = Tensor::from_slice(&s.candidates).view([5, 2, 1]).expand([5, 2, 8], false);
         let kept = Tensor::from_slice(&s.kept).view([5, 2]);

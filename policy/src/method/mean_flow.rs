@@ -59,7 +59,7 @@ impl Method for MeanFlow {
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
         let Some(rows) = Rows::of(batch, context, 3)? else {
-            return Ok(Loss { value: LossValue::Empty, parts: Vec::new() });
+            return Ok(Loss::plain(LossValue::Empty));
         };
         let spans: Vec<[f64; 2]> = rows
             .uniform
@@ -83,7 +83,7 @@ impl Method for MeanFlow {
         })?;
         let target = velocity.f_sub(&slope.f_mul(&column(&|[r, t]| t - r)?)?)?;
         let loss = average(0.0)?.f_sub(&target)?.f_square()?.f_mean(Kind::Float)?;
-        Ok(Loss { value: LossValue::Scalar(loss), parts: Vec::new() })
+        Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
     fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {

@@ -13,6 +13,7 @@ mod workers;
 
 pub use workers::Workers;
 
+use crate::latents::Latents;
 use crate::network::{ChunkShape, Conditioning, Network};
 use crate::{Error, Result};
 use imle_configs::Error as ConfigError;
@@ -40,7 +41,7 @@ pub fn by_name(name: &str) -> std::result::Result<&'static dyn Method, ConfigErr
 }
 
 /// How a checkpoint is sampled. Written into `config.json`; may be changed after training.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sampling {
     /// `diffusion`: `ddim` (deterministic, any number of passes) or `ddpm` (ancestral); empty for `ddim`. Of no other
@@ -49,6 +50,29 @@ pub struct Sampling {
     /// Passes a chunk: denoising or Euler steps; 0 for the method's own number (10 for diffusion, 8 for flow, 1 for
     /// mean-flow). `imle` and `regression` make one.
     pub passes: usize,
+    /// How the latents of a decision's candidates are drawn.
+    pub latents: Latents,
+    /// Latents are multiplied by this: below 1 candidates keep nearer to what is typical.
+    pub temperature: f64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { solver: String::new(), passes: 0, latents: Latents::default(), temperature: 1.0 }
+    }
+}
+
+impl Sampling {
+    /// Checks what does not depend on the method but on `size`, the normal values that a chunk is made from.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unexpected`] naming the key.
+    pub fn check(&self, size: usize) -> std::result::Result<(), ConfigError> {
+        if !(self.temperature >= 0.0 && self.temperature <= 10.0) {
+            return Err(ConfigError::unexpected("sampling.temperature", "0 to 10", self.temperature));
+        }
+        self.latents.check(size)
+    }
 }
 
 /// A batch on the training device, normalised.
@@ -76,8 +100,8 @@ pub struct LossContext<'a> {
     pub latent: usize,
     /// Latents a state (m of RS-IMLE).
     pub samples: usize,
-    /// Rejection radius per element, normalised units.
-    pub epsilon: f64,
+    /// Rejection distance of each state (B), per element, normalised units.
+    pub epsilon: &'a [f64],
     /// Whether all states get the same latents.
     pub shared_latents: bool,
 }
@@ -100,6 +124,15 @@ pub struct Loss {
     pub value: LossValue,
     /// Figures for the log, `train/…` names without the prefix.
     pub parts: Vec<(&'static str, f64)>,
+    /// Share of each state's candidates within its rejection distance (B); empty for methods that reject none.
+    pub within: Vec<f32>,
+}
+
+impl Loss {
+    /// Of a method that rejects no candidates and has no figures of its own.
+    fn plain(value: LossValue) -> Self {
+        Self { value, parts: Vec::new(), within: Vec::new() }
+    }
 }
 
 /// An objective and its sampler.

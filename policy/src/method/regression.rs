@@ -17,14 +17,14 @@ impl Method for Regression {
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
         let Some(rows) = Rows::of(batch, context, 0)? else {
-            return Ok(Loss { value: LossValue::Empty, parts: Vec::new() });
+            return Ok(Loss::plain(LossValue::Empty));
         };
         let conditioning = network.condition(&network.encode(&rows.observations)?, None)?;
         let latent = context.latent as i64;
         let z = Tensor::f_zeros([rows.len() as i64, 1, latent], (Kind::Float, rows.targets.device()))?;
         let chunks = network.generate(&z, &conditioning)?.f_view_as(&rows.targets)?;
         let loss = chunks.f_sub(&rows.targets)?.f_square()?.f_mean(Kind::Float)?;
-        Ok(Loss { value: LossValue::Scalar(loss), parts: Vec::new() })
+        Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
     fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, _: &Sampling) -> Result<Tensor> {

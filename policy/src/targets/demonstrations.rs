@@ -93,6 +93,26 @@ impl DemonstrationChunks {
         self.episode_of.is_empty()
     }
 
+    /// T_obs, T_pred, T_act.
+    pub fn horizons(&self) -> Horizons {
+        self.horizons
+    }
+
+    /// The observations of all windows' own steps, (len, O), raw.
+    pub fn observations(&self) -> &[f32] {
+        &self.observations
+    }
+
+    /// The episode of window `index`.
+    pub fn episode(&self, index: usize) -> usize {
+        self.episode_of[index] as usize
+    }
+
+    /// Control steps from window `index` to the end of its episode, at least 1.
+    pub fn steps_to_go(&self, index: usize) -> usize {
+        self.episodes[self.episode(index)].1 as usize - index
+    }
+
     /// The ranges of these demonstrations.
     ///
     /// # Errors
@@ -128,10 +148,15 @@ impl TargetSource for DemonstrationChunks {
         }
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) {
-        let chunk = self.shape().chunk;
-        self.window(self.draw.index(rng), observation, &mut targets[..chunk]);
+    fn states(&self) -> usize {
+        self.len()
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize {
+        let (chunk, index) = (self.shape().chunk, self.draw.index(rng));
+        self.window(index, observation, &mut targets[..chunk]);
         mask[0] = true;
+        index
     }
 }
 

@@ -42,8 +42,14 @@ impl TargetSource for MixedTargets<'_> {
         self.shape
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) {
-        self.sources[self.draw.index(rng)].draw(rng, observation, targets, mask);
+    fn states(&self) -> usize {
+        self.sources.iter().map(|s| s.states()).sum()
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize {
+        let index = self.draw.index(rng);
+        let before: usize = self.sources[..index].iter().map(|s| s.states()).sum();
+        before + self.sources[index].draw(rng, observation, targets, mask)
     }
 }
 
@@ -70,6 +76,7 @@ mod tests {
         mixed.batch(1, 0, 2000, &mut batch);
         let share = batch.observations.iter().filter(|x| **x == 2.0).count() as f64 / 2000.0;
         assert!((share - 0.25).abs() < 0.03, "{share}");
+        assert!(batch.observations.iter().zip(&batch.states).all(|(x, state)| *x == *state as f32 + 1.0));
         assert_eq!(batch.mask.iter().filter(|m| **m).count(), 2000 + (share * 2000.0).round() as usize);
     }
 }

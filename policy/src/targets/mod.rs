@@ -6,11 +6,13 @@
 mod demonstrations;
 mod draw;
 mod mixed;
+mod quality;
 mod teacher;
 mod weighted;
 
 pub use demonstrations::DemonstrationChunks;
 pub use mixed::MixedTargets;
+pub use quality::progress_weights;
 pub use teacher::teach;
 pub use weighted::{WeightedState, WeightedTargets};
 
@@ -37,6 +39,8 @@ pub struct Batch {
     pub targets: Vec<f32>,
     /// Which targets count (B, K).
     pub mask: Vec<bool>,
+    /// Which of the source's states each row is (B).
+    pub states: Vec<usize>,
 }
 
 /// A source of training targets.
@@ -44,9 +48,13 @@ pub trait TargetSource {
     /// Sizes of what it gives, the same for every row.
     fn shape(&self) -> TargetShape;
 
-    /// Draws one state with `rng`: writes its history (T_obs · O), its chunks (K, T_pred · A) and which count (K).
-    /// The slices come zeroed and false, and may be longer in K than this source's own.
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]);
+    /// Number of states that can be drawn.
+    fn states(&self) -> usize;
+
+    /// Draws one state with `rng` and returns which it is, of [`states`](Self::states); writes its history (T_obs · O),
+    /// its chunks (K, T_pred · A) and which count (K). The slices come zeroed and false, and may be longer in K than
+    /// this source's own.
+    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize;
 
     /// Fills `batch` with the `size` states of training step `step`.
     fn batch(&self, seed: u64, step: u64, size: usize, batch: &mut Batch) {
@@ -58,6 +66,7 @@ pub trait TargetSource {
             values.clear();
             values.resize(length, 0.0);
         }
+        batch.states.clear();
         batch.mask.clear();
         batch.mask.resize(size * shape.targets, false);
         let observations = batch.observations.chunks_exact_mut(shape.observation);
@@ -65,7 +74,7 @@ pub trait TargetSource {
         let mask = batch.mask.chunks_exact_mut(shape.targets);
         for (row, ((observation, targets), mask)) in observations.zip(targets).zip(mask).enumerate() {
             let mut rng = stream(seed, Purpose::Batch, row as u64, step, 0);
-            self.draw(&mut rng, observation, targets, mask);
+            batch.states.push(self.draw(&mut rng, observation, targets, mask));
         }
     }
 }

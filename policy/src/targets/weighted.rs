@@ -107,7 +107,11 @@ impl TargetSource for WeightedTargets {
         self.shape
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) {
+    fn states(&self) -> usize {
+        self.len()
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize {
         let TargetShape { observation: o, chunk, .. } = self.shape;
         let index = self.draw.index(rng);
         observation.copy_from_slice(&self.observations[index * o..][..o]);
@@ -119,10 +123,11 @@ impl TargetSource for WeightedTargets {
                 let elite = elites.start + elite;
                 target.copy_from_slice(&self.elites[elite * chunk..][..chunk]);
             }
-            return;
+            return index;
         }
         mask[..elites.len()].fill(true);
         targets[..elites.len() * chunk].copy_from_slice(&self.elites[elites.start * chunk..elites.end * chunk]);
+        index
     }
 }
 

@@ -19,6 +19,7 @@ mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 mod trainer;
 
 pub use observer::{EvalPoint, TrainMetrics, TrainObserver};

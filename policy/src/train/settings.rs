@@ -24,9 +24,20 @@ pub struct TrainSettings {
     /// The rejection distance begins at so many times `epsilon` and comes to it linearly by the middle of the training.
     #[serde(default = "one")]
     pub epsilon_start: f64,
+    /// Below 1 each state has a rejection distance of its own (Adaptive IMLE): it begins at `epsilon_start` times
+    /// `epsilon`, and is multiplied by this, down to `epsilon`, each time it was matched. With 1 all states share one.
+    #[serde(default = "one")]
+    pub epsilon_decay: f64,
+    /// Share of a state's candidates that must lie within its distance for it to be matched; 0 for one of them.
+    #[serde(default)]
+    pub epsilon_matched: f64,
     /// Whether all states of a step get the same m latents, rather than each its own.
     #[serde(default)]
     pub shared_latents: bool,
+    /// How much more likely the good parts of demonstrations are drawn (β of [`crate::targets::progress_weights`]): 0
+    /// for all alike.
+    #[serde(default)]
+    pub quality: f64,
     /// Highest learning rate. The paper's 1e-4 suits its U-Net; the MLP takes more.
     pub learning_rate: f64,
     /// AdamW's decoupled weight decay.
@@ -73,7 +84,10 @@ impl Default for TrainSettings {
             samples: 20,
             epsilon: 0.005,
             epsilon_start: 1.0,
+            epsilon_decay: 1.0,
+            epsilon_matched: 0.0,
             shared_latents: false,
+            quality: 0.0,
             learning_rate: 5e-4,
             weight_decay: 1e-6,
             warmup_steps: 500,
@@ -119,6 +133,7 @@ impl TrainSettings {
         for (key, value) in [
             ("epsilon", self.epsilon),
             ("epsilon_start", self.epsilon_start),
+            ("quality", self.quality),
             ("learning_rate", self.learning_rate),
             ("weight_decay", self.weight_decay),
             ("ema_power", self.ema_power),
@@ -129,6 +144,12 @@ impl TrainSettings {
         }
         if !(self.grad_clip.is_finite() && self.grad_clip > 0.0) {
             return bad("grad_clip", "a number above 0", self.grad_clip.to_string());
+        }
+        if !(self.epsilon_decay > 0.0 && self.epsilon_decay <= 1.0) {
+            return bad("epsilon_decay", "above 0 and at most 1", self.epsilon_decay.to_string());
+        }
+        if !(0.0..=1.0).contains(&self.epsilon_matched) {
+            return bad("epsilon_matched", "0 to 1", self.epsilon_matched.to_string());
         }
         if !(0.0..1.0).contains(&self.ema_max) {
             return bad("ema_max", "at least 0 and below 1", self.ema_max.to_string());

@@ -6,6 +6,7 @@
 
 use super::run::Best;
 use super::settings::TrainSettings;
+use super::thresholds::Thresholds;
 use super::trainer::{Counters, Trainer, to_host};
 use crate::Result;
 use crate::checkpoint::CheckpointConfig;
@@ -32,6 +33,9 @@ struct State {
     best: Option<Best>,
     #[serde(default)]
     evaluation_due: bool,
+    /// Rejection distances of the states, if each has its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    thresholds: Vec<f32>,
 }
 
 /// What of a training is not in its trainer.
@@ -64,6 +68,7 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<(
         config: trainer.config.clone(),
         best: course.best,
         evaluation_due: course.evaluation_due,
+        thresholds: trainer.thresholds.0.clone(),
     };
     let text = serde_json::to_string_pretty(&state).map_err(|e| other(e.to_string()))?;
     files::write_text(&place.join(STATE_FILE), &text)?;
@@ -130,7 +135,8 @@ pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> R
     let [weights, average, first, second] = parts.as_slice() else {
         return Err(ConfigError::unexpected(path.display(), "four sets of tensors", parts.len()).into());
     };
-    let trainer =
+    let mut trainer =
         Trainer::assemble(settings, state.config, [weights, average], Some([first, second]), state.counters, device)?;
+    trainer.thresholds = Thresholds(state.thresholds);
     Ok((trainer, Course { best: state.best, evaluation_due: state.evaluation_due }))
 }

@@ -108,7 +108,7 @@ fn each_method_learns_what_it_is_said_to() {
         Checkpoint::load(&out).unwrap()
     };
     let sampled = |checkpoint: &Checkpoint, solver: &str, passes: usize| {
-        shares(&checkpoint.clone().with_sampling(Sampling { solver: solver.into(), passes }).unwrap())
+        shares(&checkpoint.clone().with_sampling(Sampling { solver: solver.into(), passes, ..Sampling::default() }).unwrap())
     };
     let near = |found: (f64, f64), what: &str| {
         println!("{what}: {found:?}");
@@ -141,7 +141,7 @@ fn what_a_method_cannot_do_is_named() {
     let text = |s: TrainSettings| s.check().unwrap_err().to_string();
     let of = |method: &str, solver: &str, passes, latent| TrainSettings {
         method: method.into(),
-        sampling: Sampling { solver: solver.into(), passes },
+        sampling: Sampling { solver: solver.into(), passes, ..Sampling::default() },
         network: NetworkConfig { latent, ..NetworkConfig::default() },
         ..settings(1)
     };
@@ -245,8 +245,11 @@ impl TargetSource for Poisoned {
     fn shape(&self) -> TargetShape {
         self.good.shape()
     }
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) {
-        self.good.draw(rng, observation, targets, mask);
+    fn states(&self) -> usize {
+        self.good.states()
+    }
+    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize {
+        self.good.draw(rng, observation, targets, mask)
     }
     fn batch(&self, seed: u64, step: u64, size: usize, batch: &mut crate::targets::Batch) {
         self.good.batch(seed, step, size, batch);

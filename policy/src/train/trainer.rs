@@ -3,6 +3,7 @@
 use super::optimizer::{Moments, average_decay, move_average};
 use super::settings::TrainSettings;
 use super::state;
+use super::thresholds::Thresholds;
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
 use crate::method::{self, LossContext, LossValue, Method, TensorBatch, Workers};
 use crate::network::{ChunkShape, parameters::ParameterTable};
@@ -68,6 +69,7 @@ pub struct Trainer {
     pub(super) average: Tensor,
     pub(super) moments: Moments,
     pub(super) counters: Counters,
+    pub(super) thresholds: Thresholds,
     batch: Batch,
 }
 
@@ -144,6 +146,7 @@ impl Trainer {
             average: tensor(average)?,
             moments,
             counters,
+            thresholds: Thresholds::default(),
             batch: Batch::default(),
         })
     }
@@ -198,6 +201,7 @@ impl Trainer {
         let workers = Workers::new(pool, self.device, || {
             self.config.network.build(&self.shape, &self.table, &self.weights.f_detach()?)
         })?;
+        let epsilon = self.thresholds.of(&self.settings, step, &self.batch.states, source.states());
         let context = LossContext {
             workers: &workers,
             seed,
@@ -205,11 +209,12 @@ impl Trainer {
             shape: self.shape,
             latent: self.config.network.latent_size(&self.shape),
             samples: self.settings.samples,
-            epsilon: self.settings.epsilon_at(step),
+            epsilon: &epsilon,
             shared_latents: self.settings.shared_latents,
         };
         let network = self.config.network.build(&self.shape, &self.table, &self.weights)?;
         let found = self.method.loss(network.as_ref(), &batch, &context)?;
+        self.thresholds.tighten(&self.settings, &self.batch.states, &found.within);
 
         self.counters.step += 1;
         let learning_rate = self.settings.rate_at(step);
