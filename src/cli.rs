@@ -283,6 +283,9 @@ pub struct ControllerArgs {
     /// low-discrepancy (a scrambled Sobol sequence) [default: the checkpoint's]
     #[arg(long, help_heading = "Controller")]
     pub latents: Option<String>,
+    /// What the generator computes in: f32 or bf16 [default: the checkpoint's]
+    #[arg(long, help_heading = "Controller")]
+    pub precision: Option<String>,
     /// Multiplies the generator's latents: below 1 candidates keep nearer to what is typical [default: the
     /// checkpoint's, 1]
     #[arg(long, help_heading = "Controller")]
@@ -311,6 +314,7 @@ impl Default for ControllerArgs {
             passes: None,
             solver: None,
             latents: None,
+            precision: None,
             temperature: None,
             noise: 0.1,
             choice: "first".into(),

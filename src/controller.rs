@@ -14,6 +14,7 @@ use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::choice;
 use imle_policy::latents::Latents;
+use imle_policy::method::Precision;
 use imle_policy::sampler::Sampler;
 
 /// Knots of a noise proposal's chunk.
@@ -54,7 +55,7 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
 /// # Errors
 /// A bad input, if its method cannot be sampled so.
 pub fn sampled(args: &ControllerArgs, checkpoint: Checkpoint) -> Result<Checkpoint> {
-    let mut checkpoint = resampled(checkpoint, args.passes, args.solver.as_deref())?;
+    let checkpoint = resampled(checkpoint, args.passes, args.solver.as_deref())?;
     let mut sampling = checkpoint.config().sampling.clone();
     if let Some(name) = &args.latents {
         sampling.latents = Latents::by_name(name)?;
@@ -62,8 +63,10 @@ pub fn sampled(args: &ControllerArgs, checkpoint: Checkpoint) -> Result<Checkpoi
     if let Some(temperature) = args.temperature {
         sampling.temperature = temperature;
     }
-    checkpoint = checkpoint.with_sampling(sampling)?;
-    Ok(checkpoint)
+    if let Some(name) = &args.precision {
+        sampling.precision = Precision::by_name(name)?;
+    }
+    Ok(checkpoint.with_sampling(sampling)?)
 }
 
 /// The checkpoint with another number of passes or another solver, where they are given.

@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rate = steps as f64 / began.elapsed().as_secs_f64();
     println!("training: {rate:.1} steps/s, batch {}, m {}, {threads} threads", settings.batch_size, settings.samples);
 
-    let sampler = Sampler::new(&trainer.checkpoint()?, threads, Device::Cpu)?;
+    let sampler = Sampler::new(&trainer.checkpoint()?.with_sampling(settings.sampling.clone())?, threads, Device::Cpu)?;
     for (decisions, n) in [(1, 1), (1, 32), (1, 256), (32, 1), (32, 32)] {
         let observations = vec![0.1; decisions * sampler.shape().observation];
         let mut out = vec![0.0; decisions * n * sampler.shape().chunk()];

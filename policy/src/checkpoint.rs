@@ -91,7 +91,11 @@ impl CheckpointConfig {
         let (o, a) = (self.spec.observation.size(), self.spec.action.size());
         self.normalizers.observation.check(o, &format!("{place}: normalizers.observation"))?;
         self.normalizers.action.check(a, &format!("{place}: normalizers.action"))?;
-        self.network.check(&self.shape(), place)?;
+        let shape = self.shape();
+        if let Some(residual) = &self.normalizers.residual {
+            residual.check(shape.observation, shape.chunk(), &format!("{place}: normalizers.residual"))?;
+        }
+        self.network.check(&shape, place)?;
         self.sampling.check(self.latent_size(method)).map_err(|e| e.in_file(place))
     }
 

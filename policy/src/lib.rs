@@ -6,6 +6,7 @@
 //!
 //! - [`targets`]: demonstrations, weighted elites and mixtures of them, drawn by counter-based streams;
 //! - [`normalizer`]: min-max to [-1, 1] per dimension, surviving constant dimensions;
+//! - [`residual`]: what of a chunk is left beside its linear prediction;
 //! - [`network`]: the generators' networks by name: `mlp`, `transformer`, `unet`;
 //! - [`rs_imle`]: the rejection and joint assignment at the heart of the method;
 //! - [`method`]: training objectives and samplers by name: `imle`, `diffusion`, `flow`, `mean-flow`, `regression`;
@@ -30,6 +31,7 @@ pub mod method;
 pub mod metrics;
 pub mod network;
 pub mod normalizer;
+pub mod residual;
 pub mod rs_imle;
 pub mod sampler;
 pub mod targets;

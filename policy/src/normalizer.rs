@@ -5,6 +5,7 @@
 //! it is normalised to 0 and denormalised to mid, so that no solver noise is blown up to full range. Values
 //! outside the data's range are extrapolated, not clamped.
 
+use crate::residual::Residual;
 use crate::{Error, Result};
 use imle_configs::Error as ConfigError;
 use serde::{Deserialize, Serialize};
@@ -109,13 +110,16 @@ impl Normalizer {
     }
 }
 
-/// The two normalisers of a policy.
+/// What stands between a policy's network and the world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normalizers {
     /// Of one observation (O dimensions), used for each of the T_obs in a history.
     pub observation: Normalizer,
     /// Of one action (A dimensions), used for each of the T_pred in a chunk.
     pub action: Normalizer,
+    /// What of a normalised chunk the network generates; the whole if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residual: Option<Residual>,
 }
 
 #[cfg(test)]

@@ -102,9 +102,9 @@ pub fn select(distances: &[f32], mask: &[bool], samples: usize, targets: usize, 
         let rejects = kept.len() < samples;
         alive.clear();
         // A candidate that is not finite is at no distance and cannot be assigned.
-        alive.extend((0..samples).filter(|j| {
-            kept.iter().all(|k| distance(*j, *k).is_finite()) && !(rejects && within(j))
-        }));
+        alive.extend(
+            (0..samples).filter(|j| kept.iter().all(|k| distance(*j, *k).is_finite()) && !(rejects && within(j))),
+        );
         survivors += alive.len();
         pool += samples;
         sums[1] +=

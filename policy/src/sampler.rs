@@ -59,6 +59,7 @@ impl Sampler {
     pub fn new(checkpoint: &Checkpoint, workers: usize, device: Device) -> Result<Self> {
         let config = checkpoint.config().clone();
         let flat = Tensor::f_from_slice(checkpoint.weights())?.f_to_device(device)?;
+        let flat = flat.f_to_kind(config.sampling.precision.kind())?;
         let shape = config.shape();
         let count = if device == Device::Cpu { workers.max(1) } else { 1 };
         let method = method::by_name(&config.method)?;
@@ -176,18 +177,24 @@ impl Sampler {
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
         let chunk = self.shape.chunk();
-        let encoded: Vec<Mutex<Prepared>> = observations
+        let encoded: Vec<(Mutex<Prepared>, Vec<f32>)> = observations
             .par_chunks_exact(self.shape.observation)
             .with_max_len(1)
-            .map(|observation| Ok(Mutex::new(self.worker().encode(self, observation)?)))
+            .map(|observation| {
+                let (prepared, base) = self.worker().encode(self, observation)?;
+                Ok((Mutex::new(prepared), base))
+            })
             .collect::<Result<_>>()?;
         let decisions = out.chunks_exact_mut(n * chunk).enumerate();
         let tasks: Vec<_> = decisions
             .flat_map(|(b, out)| out.chunks_mut(MICRO_BATCH * chunk).enumerate().map(move |(i, out)| (b, i, out)))
             .collect();
         tasks.into_par_iter().with_max_len(1).try_for_each(|(b, i, out)| {
-            let prepared = encoded[b].lock().unwrap_or_else(PoisonError::into_inner).shallow_clone();
-            self.worker().generate(self, &prepared, out, &|row, z| latent(b, i * MICRO_BATCH + row, z))
+            let (prepared, base) = &encoded[b];
+            let prepared = prepared.lock().unwrap_or_else(PoisonError::into_inner).shallow_clone();
+            self.worker().generate(self, &prepared, out, &|row, z| latent(b, i * MICRO_BATCH + row, z))?;
+            self.finish(base, out);
+            Ok(())
         })
     }
 
@@ -217,23 +224,46 @@ impl Sampler {
             chunks.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(out, out.len())?;
             Ok(())
         })?;
-        self.config.normalizers.action.denormalize(out);
+        for (observation, out) in
+            normalized.chunks_exact(self.shape.observation).zip(out.chunks_exact_mut(n as usize * self.shape.chunk()))
+        {
+            self.finish(&self.base(observation), out);
+        }
         Ok(())
+    }
+
+    /// What is predicted of a chunk from a normalised observation history; empty if nothing is.
+    fn base(&self, observation: &[f32]) -> Vec<f32> {
+        let Some(residual) = &self.config.normalizers.residual else { return Vec::new() };
+        let mut base = vec![0.0; self.shape.chunk()];
+        residual.predict(observation, &mut base);
+        base
+    }
+
+    /// Chunks of one observation as the network made them to raw ones, in place.
+    fn finish(&self, base: &[f32], chunks: &mut [f32]) {
+        if let Some(residual) = &self.config.normalizers.residual {
+            residual.restore(base, chunks);
+        }
+        self.config.normalizers.action.denormalize(chunks);
     }
 }
 
 impl Worker {
-    /// One observation history (T_obs · O), raw, as one row of the conditioning of every pass.
-    fn encode(&mut self, sampler: &Sampler, observation: &[f32]) -> Result<Prepared> {
+    /// One observation history (T_obs · O), raw, as one row of the conditioning of every pass, and what is predicted of
+    /// its chunks.
+    fn encode(&mut self, sampler: &Sampler, observation: &[f32]) -> Result<(Prepared, Vec<f32>)> {
         self.observation.copy_from_slice(observation);
         sampler.config.normalizers.observation.normalize(&mut self.observation);
-        tch::no_grad(|| {
+        let base = sampler.base(&self.observation);
+        let prepared = tch::no_grad(|| {
             let observation = Tensor::f_from_slice(&self.observation)?.f_view([1, -1])?;
             sampler.method.prepare(self.network.as_ref(), &observation, &sampler.config.sampling)
-        })
+        })?;
+        Ok((prepared, base))
     }
 
-    /// Fills `out` (up to 16 chunks) from the latents of its rows.
+    /// Fills `out` (up to 16 chunks, as the network makes them) from the latents of its rows.
     fn generate(
         &mut self,
         sampler: &Sampler,
@@ -253,7 +283,6 @@ impl Worker {
             Ok(chunks.f_copy_data(&mut self.chunks, chunks.numel())?)
         })?;
         out.copy_from_slice(&self.chunks[..out.len()]);
-        sampler.config.normalizers.action.denormalize(out);
         Ok(())
     }
 }
@@ -266,6 +295,7 @@ fn wrong_size(what: &'static str, expected: String, found: usize) -> Error {
 mod tests {
     use super::*;
     use crate::latents::Latents;
+    use crate::method::Precision;
     use crate::network::NetworkConfig;
     use crate::toy;
     use imle_configs::seed::{Purpose, fill_normal, stream};
@@ -296,10 +326,11 @@ mod tests {
             let table = config.network.parameters(&config.shape()).unwrap();
             Checkpoint::new(config, table.initial(4)).unwrap()
         };
-        let drawn = |latents, temperature| {
-            mlp.clone().with_sampling(Sampling { latents, temperature, ..Sampling::default() }).unwrap()
+        let drawn = |latents, temperature, precision| {
+            mlp.clone().with_sampling(Sampling { latents, temperature, precision, ..Sampling::default() }).unwrap()
         };
-        let spread = [drawn(Latents::Antithetic, 1.0), drawn(Latents::LowDiscrepancy, 0.5)];
+        let spread =
+            [drawn(Latents::Antithetic, 1.0, Precision::Bf16), drawn(Latents::LowDiscrepancy, 0.5, Precision::F32)];
         let many = [by("diffusion", "ddim", 4), by("diffusion", "ddpm", 4), by("flow", "", 2), by("mean-flow", "", 1)];
         [mlp.clone(), wide, unet, transformer, low].into_iter().chain(many).chain(spread).collect()
     }

@@ -27,7 +27,7 @@ pub fn checkpoint(observation: usize, action: usize, seed: u64) -> Checkpoint {
         spec: spec(observation, action),
         horizons: Horizons { observation: 2, prediction: 4, action: 2 },
         network: NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() },
-        normalizers: Normalizers { observation: range(observation), action: range(action) },
+        normalizers: Normalizers { observation: range(observation), action: range(action), residual: None },
         sampling: Sampling::default(),
         provenance: Provenance { data: "toy".into(), steps: 0, seed },
     };

@@ -53,9 +53,7 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     // Which of the recorded episodes are poor.
     let mut poorly: Vec<usize> = Vec::new();
     while episodes.len() < wanted {
-        let wave = pool.install(|| {
-            (next..next + WAVE).into_par_iter().map(record).collect::<Vec<_>>()
-        });
+        let wave = pool.install(|| (next..next + WAVE).into_par_iter().map(record).collect::<Vec<_>>());
         next += WAVE;
         for episode in wave {
             let (episode, poor) = episode?;

@@ -166,7 +166,7 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
         "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
         "candidates": args.controller.candidates, "execute": result["execute"], "noise": args.controller.noise,
-        "passes": args.controller.passes, "solver": args.controller.solver, "latents": args.controller.latents, "temperature": args.controller.temperature, "mode": args.mode, "mismatch": args.world.mismatch, "choice": args.controller.choice, "resample_every": args.controller.resample_every,
+        "passes": args.controller.passes, "solver": args.controller.solver, "latents": args.controller.latents, "precision": args.controller.precision, "temperature": args.controller.temperature, "mode": args.mode, "mismatch": args.world.mismatch, "choice": args.controller.choice, "resample_every": args.controller.resample_every,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     });
     files::write_text(&out.join("config.json"), &json(&config)?)?;

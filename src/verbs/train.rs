@@ -11,6 +11,7 @@ use imle_configs::{embedded, settings};
 use imle_data::Dataset;
 use imle_envs::task::Task;
 use imle_policy::network::ChunkShape;
+use imle_policy::residual::Residual;
 use imle_policy::targets::{DemonstrationChunks, progress_weights};
 use imle_policy::train::{self, TrainSettings};
 use std::path::Path;
@@ -41,7 +42,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let start = training::start(out, args.resume, data, &learned, || {
         let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
         settings.network.check(&shape, "settings")?;
-        Ok((dataset.spec.clone(), source.normalizers()?))
+        let mut normalizers = source.normalizers()?;
+        if settings.residual {
+            normalizers.residual = Some(Residual::fit(&source, &normalizers)?);
+        }
+        Ok((dataset.spec.clone(), normalizers))
     })?;
     let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
     output.note(format!(

@@ -51,7 +51,8 @@ impl Film {
     pub(super) fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
         let c = match (&self.time, times) {
             (Some([first, second]), Some(times)) => {
-                let time = first.forward(&sinusoidal(times, SINUSOIDS as i64)?)?.f_silu()?;
+                let time =
+                    first.forward(&sinusoidal(times, SINUSOIDS as i64)?.f_to_kind(features.kind())?)?.f_silu()?;
                 features.f_add(&second.forward(&time)?)?.f_silu()?
             }
             _ => features.f_silu()?,

@@ -10,6 +10,7 @@ mod film;
 mod layers;
 mod mlp;
 pub mod parameters;
+mod reduced;
 mod time;
 mod transformer;
 mod unet;
@@ -18,7 +19,7 @@ pub use conditioning::Conditioning;
 use imle_configs::{Error as ConfigError, spec::Horizons};
 use parameters::{Builder, ParameterTable};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::Result;
 
@@ -161,13 +162,15 @@ impl NetworkConfig {
         Ok(builder.into_table())
     }
 
-    /// The network over a flat parameter vector laid out by `table`; gradients flow back to `flat` as one tensor.
+    /// The network over a flat parameter vector laid out by `table`; gradients flow back to `flat` as one tensor. With
+    /// a vector of bfloat16 it computes so, between inputs and outputs in single precision.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if `flat` is not of the table's length.
     pub fn build(&self, shape: &ChunkShape, table: &ParameterTable, flat: &Tensor) -> Result<Box<dyn Network>> {
         let mut builder = Builder::bind(table.views(flat)?);
-        builder_of(&self.kind)?.0(self, shape, &mut builder)
+        let network = builder_of(&self.kind)?.0(self, shape, &mut builder)?;
+        Ok(if flat.kind() == Kind::BFloat16 { Box::new(reduced::Reduced(network)) } else { network })
     }
 }
 
@@ -186,7 +189,7 @@ fn in_range(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
+    use tch::Device;
 
     fn small_unet() -> NetworkConfig {
         NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32, 64], ..NetworkConfig::default() }

@@ -189,7 +189,8 @@ impl Network for Unet {
     fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
         let activated = match (&self.time, times) {
             (Some([first, second]), Some(times)) => {
-                let embedded = first.forward(&sinusoidal(times, SINUSOIDS as i64)?)?.f_mish()?;
+                let embedded =
+                    first.forward(&sinusoidal(times, SINUSOIDS as i64)?.f_to_kind(features.kind())?)?.f_mish()?;
                 Tensor::f_cat(&[&second.forward(&embedded)?, features], 1)?.f_mish()?
             }
             _ => features.f_mish()?,

@@ -121,6 +121,7 @@ impl DemonstrationChunks {
         Ok(Normalizers {
             observation: Normalizer::fit(&self.observations, self.observation_size)?,
             action: Normalizer::fit(&self.actions, self.action_size)?,
+            residual: None,
         })
     }
 

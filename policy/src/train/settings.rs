@@ -34,6 +34,9 @@ pub struct TrainSettings {
     /// Whether all states of a step get the same m latents, rather than each its own.
     #[serde(default)]
     pub shared_latents: bool,
+    /// Whether the network learns only what is left of a chunk beside its linear prediction ([`crate::residual`]).
+    #[serde(default)]
+    pub residual: bool,
     /// How much more likely the good parts of demonstrations are drawn (β of [`crate::targets::progress_weights`]): 0
     /// for all alike.
     #[serde(default)]
@@ -87,6 +90,7 @@ impl Default for TrainSettings {
             epsilon_decay: 1.0,
             epsilon_matched: 0.0,
             shared_latents: false,
+            residual: false,
             quality: 0.0,
             learning_rate: 5e-4,
             weight_decay: 1e-6,

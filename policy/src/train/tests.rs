@@ -39,7 +39,7 @@ fn settings(steps: u64) -> TrainSettings {
 
 fn fresh() -> Fresh {
     let range = Normalizer { min: vec![-1.0], max: vec![1.0] };
-    let normalizers = Normalizers { observation: range.clone(), action: range };
+    let normalizers = Normalizers { observation: range.clone(), action: range, residual: None };
     Fresh { spec: toy::spec(1, 1), normalizers, data: "toy".into() }
 }
 
@@ -108,7 +108,12 @@ fn each_method_learns_what_it_is_said_to() {
         Checkpoint::load(&out).unwrap()
     };
     let sampled = |checkpoint: &Checkpoint, solver: &str, passes: usize| {
-        shares(&checkpoint.clone().with_sampling(Sampling { solver: solver.into(), passes, ..Sampling::default() }).unwrap())
+        shares(
+            &checkpoint
+                .clone()
+                .with_sampling(Sampling { solver: solver.into(), passes, ..Sampling::default() })
+                .unwrap(),
+        )
     };
     let near = |found: (f64, f64), what: &str| {
         println!("{what}: {found:?}");

@@ -190,6 +190,14 @@ impl Trainer {
         source.batch(seed, step, self.settings.batch_size, &mut self.batch);
         self.config.normalizers.observation.normalize(&mut self.batch.observations);
         self.config.normalizers.action.normalize(&mut self.batch.targets);
+        if let Some(residual) = &self.config.normalizers.residual {
+            let mut base = vec![0.0; sizes.chunk];
+            let targets = self.batch.targets.chunks_exact_mut(sizes.targets * sizes.chunk);
+            for (observation, targets) in self.batch.observations.chunks_exact(sizes.observation).zip(targets) {
+                residual.predict(observation, &mut base);
+                residual.remove(&base, targets);
+            }
+        }
         let b = self.settings.batch_size as i64;
         let batch = TensorBatch {
             observations: Tensor::f_from_slice(&self.batch.observations)?.f_view([b, -1])?.f_to_device(self.device)?,

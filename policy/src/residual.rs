@@ -1,0 +1,166 @@
+//! What a network has to generate of a chunk: what is left of it beside its best linear prediction from the observation.
+//!
+//! Actions are targets in space, and much of one is where the hand is already. With o the normalised observation
+//! history and a 1 behind it, y the normalised chunk, both of the demonstrations,
+//!
+//! ```text
+//! W   = argmin Σ ‖y − W o‖² + λ ‖W‖²            ridge regression, λ = 1e-6 of the number of windows
+//! s_j = max |y_j − (W o)_j|, at least 0.02       one scale for each value of a chunk
+//! r   = (y − W o) / s                            what the network learns, in [-1, 1] on the demonstrations
+//! ```
+//!
+//! and a generated r becomes y = W o + s ⊙ r. The first actions of a chunk, which are executed, vary least about their
+//! prediction, so they are learned most exactly: an error of 2 % of s is a fraction of a millimetre where 2 % of the
+//! range is a centimetre.
+
+use crate::normalizer::Normalizers;
+use crate::targets::DemonstrationChunks;
+use crate::{Error, Result};
+use imle_configs::Error as ConfigError;
+use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
+
+/// Regularisation a window.
+const RIDGE: f64 = 1e-6;
+/// Least scale, normalised units: what varies less is noise that need not be learned exactly.
+const LEAST_SCALE: f32 = 0.02;
+
+/// The linear prediction of a chunk and the scales of the rest. Serialised into `config.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Residual {
+    /// W, row-major (T_pred · A, T_obs · O + 1), normalised units.
+    pub weights: Vec<f32>,
+    /// s (T_pred · A), normalised units.
+    pub scale: Vec<f32>,
+}
+
+impl Residual {
+    /// The prediction and scales of `chunks` under `normalizers`.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if the demonstrations have no least-squares solution.
+    pub fn fit(chunks: &DemonstrationChunks, normalizers: &Normalizers) -> Result<Self> {
+        use crate::targets::TargetSource;
+        let shape = chunks.shape();
+        let (p, d) = (shape.observation + 1, shape.chunk);
+        let (mut xx, mut xy) = (DMatrix::<f64>::zeros(p, p), DMatrix::<f64>::zeros(p, d));
+        let each = |visit: &mut dyn FnMut(&[f32], &[f32])| {
+            let (mut x, mut y) = (vec![0.0; shape.observation], vec![0.0; d]);
+            for index in 0..chunks.len() {
+                chunks.window(index, &mut x, &mut y);
+                normalizers.observation.normalize(&mut x);
+                normalizers.action.normalize(&mut y);
+                visit(&x, &y);
+            }
+        };
+        each(&mut |x, y| {
+            let x: Vec<f64> = x.iter().map(|x| f64::from(*x)).chain([1.0]).collect();
+            for (i, xi) in x.iter().enumerate() {
+                (0..p).for_each(|j| xx[(i, j)] += xi * x[j]);
+                (0..d).for_each(|j| xy[(i, j)] += xi * f64::from(y[j]));
+            }
+        });
+        let ridge = RIDGE * chunks.len() as f64;
+        (0..p).for_each(|i| xx[(i, i)] += ridge);
+        let solution = xx.cholesky().map(|c| c.solve(&xy)).filter(|w| w.iter().all(|x| x.is_finite()));
+        let Some(solution) = solution else {
+            return Err(Error::argument("Residual::fit", "chunks", "finite observations and actions", "others"));
+        };
+        // Column-major (p, d) is row-major (d, p).
+        let weights = solution.iter().map(|w| *w as f32).collect();
+        let mut residual = Self { weights, scale: vec![1.0; d] };
+        let mut scale = vec![LEAST_SCALE; d];
+        each(&mut |x, y| {
+            let mut base = vec![0.0; d];
+            residual.predict(x, &mut base);
+            scale.iter_mut().zip(y.iter().zip(&base)).for_each(|(s, (y, base))| *s = s.max((y - base).abs()));
+        });
+        residual.scale = scale;
+        Ok(residual)
+    }
+
+    /// Checks what was read from a file, for histories of `observation` and chunks of `chunk` values.
+    ///
+    /// # Errors
+    /// [`ConfigError::Unexpected`] naming `place`.
+    pub fn check(&self, observation: usize, chunk: usize, place: &str) -> std::result::Result<(), ConfigError> {
+        let wanted = [chunk * (observation + 1), chunk];
+        if [self.weights.len(), self.scale.len()] != wanted {
+            let found = format!("{} and {}", self.weights.len(), self.scale.len());
+            return Err(ConfigError::unexpected(
+                place,
+                format!("{} weights and {} scales", wanted[0], wanted[1]),
+                found,
+            ));
+        }
+        let finite = self.weights.iter().all(|w| w.is_finite());
+        match self.scale.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
+            None if finite => Ok(()),
+            bad => {
+                let found = bad.map_or("a weight that is not".into(), ToString::to_string);
+                Err(ConfigError::unexpected(place, "finite weights and scales above 0", found))
+            }
+        }
+    }
+
+    /// Writes W o of one normalised `observation` history to `base` (T_pred · A).
+    pub fn predict(&self, observation: &[f32], base: &mut [f32]) {
+        for (out, row) in base.iter_mut().zip(self.weights.chunks_exact(observation.len() + 1)) {
+            let products = row.iter().zip(observation.iter().chain([&1.0])).map(|(w, x)| w * x);
+            *out = products.sum();
+        }
+    }
+
+    /// Normalised `chunks` (any number of rows) to what is left of them beside `base`, in place.
+    pub fn remove(&self, base: &[f32], chunks: &mut [f32]) {
+        for row in chunks.chunks_exact_mut(base.len()) {
+            row.iter_mut().zip(base.iter().zip(&self.scale)).for_each(|(x, (base, s))| *x = (*x - base) / s);
+        }
+    }
+
+    /// The inverse of [`remove`](Self::remove), in place.
+    pub fn restore(&self, base: &[f32], chunks: &mut [f32]) {
+        for row in chunks.chunks_exact_mut(base.len()) {
+            row.iter_mut().zip(base.iter().zip(&self.scale)).for_each(|(x, (base, s))| *x = base + s * *x);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::targets::TargetSource;
+    use crate::toy::spec;
+    use imle_configs::episode::Episode;
+    use imle_configs::spec::Horizons;
+
+    /// Actions that are the position and a small sine: the line is predicted, the sine is left.
+    #[test]
+    fn the_linear_part_is_taken_away_and_given_back() {
+        let position: Vec<f32> = (0..60).map(|t| 3.0 + 0.5 * t as f32).collect();
+        let actions: Vec<f32> = position.iter().map(|x| x + 0.8 * (4.0 * x).sin()).collect();
+        let episode = Episode { len: 60, observations: position, actions, ..Episode::default() };
+        let horizons = Horizons { observation: 2, prediction: 3, action: 1 };
+        let chunks = DemonstrationChunks::new(&spec(1, 1), horizons, &[episode]).unwrap();
+        let normalizers = chunks.normalizers().unwrap();
+        let residual = Residual::fit(&chunks, &normalizers).unwrap();
+        residual.check(2, 3, "test").unwrap();
+        // A wave of ±0.8 in a range of ±15 beside the prediction; the first action's is the smallest.
+        assert!(residual.scale[0] < 0.08 && residual.scale[0] < residual.scale[2], "{:?}", residual.scale);
+        let (mut x, mut y, mut base) = ([0.0; 2], [0.0; 3], [0.0; 3]);
+        for index in 0..chunks.len() {
+            chunks.window(index, &mut x, &mut y);
+            normalizers.observation.normalize(&mut x);
+            normalizers.action.normalize(&mut y);
+            residual.predict(&x, &mut base);
+            let mut left = y;
+            residual.remove(&base, &mut left);
+            assert!(left.iter().all(|r| r.abs() <= 1.0 + 1e-5));
+            residual.restore(&base, &mut left);
+            assert!(left.iter().zip(&y).all(|(a, b)| (a - b).abs() < 1e-5));
+        }
+        assert_eq!(chunks.shape().chunk, 3);
+        assert!(residual.check(2, 4, "test").unwrap_err().to_string().contains("12 weights and 4 scales"));
+        assert!(Residual { scale: vec![0.0; 3], ..residual }.check(2, 3, "test").is_err());
+    }
+}
