@@ -36,6 +36,7 @@ pub struct Task {
     cost: Cost,
     success: Vec<Comparison>,
     hold_steps: usize,
+    reported: Vec<usize>,
     failure: Vec<Comparison>,
     failure_cost: f64,
     mismatch: Option<Mismatch>,
@@ -145,6 +146,9 @@ impl Task {
         if !(0.0..=60.0).contains(&file.success.hold) {
             return Err(InputError::unexpected("success.hold", "0 to 60 s", file.success.hold).into());
         }
+        let reported: imle_configs::Result<Vec<usize>> =
+            file.success.report.iter().map(|name| quantities.index(name)).collect();
+        let reported = reported.map_err(|e| e.in_file("success.report"))?;
         let (failure, failure_cost) = failure(file.failure.as_ref(), &quantities)?;
         if let Some(camera) = &file.render.camera {
             model::find(&model, model::Kind::Camera, camera).map_err(|e| e.in_file("render.camera"))?;
@@ -172,6 +176,7 @@ impl Task {
             cost,
             success,
             hold_steps: (file.success.hold * file.control_rate).round() as usize,
+            reported,
             failure,
             failure_cost,
             mismatch: None,
@@ -276,6 +281,11 @@ impl Task {
     /// Whether the evaluated quantities are those of a solved state (the hold time aside).
     pub fn solved(&self, values: &[f64]) -> bool {
         self.success.iter().all(|c| c.holds(values))
+    }
+
+    /// The quantities whose greatest value of an episode is reported: their names, and indices among all values.
+    pub fn reported(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.reported.iter().map(|i| (self.quantities.names()[*i].as_str(), *i))
     }
 
     /// Whether the evaluated quantities are those of a lost state: the episode is over.

@@ -439,6 +439,9 @@ pub struct SuccessFile {
     /// For how long, s.
     #[serde(default)]
     pub hold: f64,
+    /// Quantities whose greatest value of an episode is reported beside its success.
+    #[serde(default)]
+    pub report: Vec<String>,
 }
 
 /// `[failure]`

@@ -89,6 +89,8 @@ pub struct EpisodeResult {
     pub mode: Option<&'static str>,
     /// Mean cost over the control steps.
     pub mean_cost: f64,
+    /// Greatest values of the quantities that the task reports, in their order.
+    pub reached: Vec<f64>,
     /// How hard the robot was driven.
     pub drive: Drive,
     /// The decisions, in order.
@@ -110,6 +112,8 @@ pub struct Outcome {
     pub decisions_ms: Vec<(f64, usize)>,
     /// Names of the sources that decisions name by index.
     pub sources: Vec<&'static str>,
+    /// Names of the quantities that the task reports.
+    pub reported: Vec<String>,
 }
 
 /// Is told how far an evaluation is, and may stop it.
@@ -164,6 +168,7 @@ impl Slot {
             steps: 0,
             mode: None,
             mean_cost: 0.0,
+            reached: task.reported().map(|(_, i)| world.values()[i]).collect(),
             drive: Drive::default(),
             decisions: Vec::new(),
             states: Vec::new(),
@@ -216,6 +221,8 @@ impl Slot {
                     labeller.observe(&self.world);
                 }
                 self.meter.observe(self.world.simulation());
+                let reported = self.world.task().reported().map(|(_, i)| self.world.values()[i]);
+                self.result.reached.iter_mut().zip(reported).for_each(|(most, now)| *most = most.max(now));
                 sum += self.world.cost();
             }
             steps += 1;
@@ -269,7 +276,9 @@ pub fn evaluate(
     progress: &mut dyn Progress,
 ) -> Result<Outcome> {
     let sources = decider.sources();
-    let mut outcome = Outcome { episodes: Vec::with_capacity(settings.episodes), decisions_ms: Vec::new(), sources };
+    let reported = task.reported().map(|(name, _)| name.to_string()).collect();
+    let mut outcome =
+        Outcome { episodes: Vec::with_capacity(settings.episodes), decisions_ms: Vec::new(), sources, reported };
     let mut solved = 0;
     for start in (0..settings.episodes).step_by(settings.lockstep.max(1)) {
         let end = (start + settings.lockstep.max(1)).min(settings.episodes);

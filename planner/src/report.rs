@@ -61,6 +61,9 @@ pub struct Report {
     pub lost_episodes: usize,
     /// Mean time of solved episodes, s; nothing if none was.
     pub time_to_success_s: Option<f64>,
+    /// What the task reports beside success (`success.report` of its file): the mean over episodes of the greatest value
+    /// of each.
+    pub reached: BTreeMap<String, f64>,
     /// Greatest joint speed of any episode, as a share of the joint's limit.
     pub peak_velocity: f64,
     /// Greatest actuator force of any episode, as a share of its limit.
@@ -117,6 +120,12 @@ impl Report {
             failed_episodes: all.iter().filter(|e| e.failure.is_some()).count(),
             lost_episodes: all.iter().filter(|e| e.lost).count(),
             time_to_success_s: (solved > 0).then(|| steps as f64 / solved as f64 / control_rate),
+            reached: outcome
+                .reported
+                .iter()
+                .enumerate()
+                .map(|(i, name)| (name.clone(), mean(all.iter().filter_map(|e| e.reached.get(i)).sum(), n)))
+                .collect(),
             peak_velocity: all.iter().map(|e| e.drive.peak_velocity).fold(0.0, f64::max),
             peak_torque: all.iter().map(|e| e.drive.peak_torque).fold(0.0, f64::max),
             boundary_jerk: mean(all.iter().map(|e| e.drive.boundary_jerk).sum(), n),

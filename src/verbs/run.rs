@@ -16,6 +16,7 @@ use imle_planner::evaluate::{self, EpisodeResult, Outcome, Record, evaluate};
 use imle_planner::report::Report;
 use imle_policy::sampler::Sampler;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -95,7 +96,8 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
         percent(high)
     ));
     let steps = report.mean_steps_to_success.map_or(String::new(), |s| format!(", {s:.0} control steps to success"));
-    output.say(format!("{how}; mean cost {:.3}{steps}", report.mean_cost));
+    let reached: String = report.reached.iter().map(|(name, most)| format!(", at best {name} {most:.3}")).collect();
+    output.say(format!("{how}; mean cost {:.3}{steps}{reached}", report.mean_cost));
     output.say(format!(
         "one decision for {} episodes: {:.1} ms median, {:.1} ms 95th percentile",
         report.plan_batch, report.plan_ms.p50, report.plan_ms.p95
@@ -171,10 +173,12 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
     });
     files::write_text(&out.join("config.json"), &json(&config)?)?;
     files::write_text(&out.join("summary.json"), &json(result)?)?;
+    let reached =
+        |e: &EpisodeResult| outcome.reported.iter().cloned().zip(e.reached.clone()).collect::<BTreeMap<_, _>>();
     let episode = |e: &EpisodeResult| {
         json!({
             "episode": e.episode, "success": e.success, "failure": e.failure, "steps": e.steps, "mode": e.mode,
-            "lost": e.lost, "mean_cost": e.mean_cost, "peak_velocity": e.drive.peak_velocity,
+            "lost": e.lost, "mean_cost": e.mean_cost, "reached": reached(e), "peak_velocity": e.drive.peak_velocity,
             "peak_torque": e.drive.peak_torque, "boundary_jerk": e.drive.boundary_jerk,
             "inner_jerk": e.drive.inner_jerk, "decisions": e.decisions.len(),
             "mode_switches": e.decisions.iter().filter(|r| r.switched).count(),
