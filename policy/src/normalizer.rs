@@ -119,7 +119,7 @@ pub struct Normalizers {
     pub action: Normalizer,
     /// What of a normalised chunk the network generates; the whole if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub residual: Option<Residual>,
+    pub residual: Option<Box<Residual>>,
 }
 
 #[cfg(test)]

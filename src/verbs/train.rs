@@ -44,7 +44,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         settings.network.check(&shape, "settings")?;
         let mut normalizers = source.normalizers()?;
         if settings.residual {
-            normalizers.residual = Some(Residual::fit(&source, &normalizers)?);
+            normalizers.residual = Some(Box::new(Residual::fit(&source, &normalizers)?));
         }
         Ok((dataset.spec.clone(), normalizers))
     })?;
