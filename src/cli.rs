@@ -34,6 +34,13 @@ pub enum Verb {
         Settings are set with --set key=value, e.g. --set steps=20000 --set network.width=512; \
         all of them: planner train --settings")]
     Train(TrainArgs),
+    /// Bring in a policy trained elsewhere: LeRobot, Diffusion Policy, IMLE Policy
+    #[command(after_help = "Examples:\n  planner import outputs/train/pusht/checkpoints/last/pretrained_model --task push.toml \
+        --out runs/imported\n  \
+        planner import --converter | python3 - latest.ckpt --out converted     a pickle, as a folder for import\n\
+        FROM is a LeRobot `pretrained_model` folder of type diffusion, or a converted state dict of the public Diffusion \
+        Policy or IMLE Policy code. Policies that see pictures cannot be brought in yet. docs/import.md tells more")]
+    Import(ImportArgs),
     /// Turn a slow generator (diffusion, flow) into an IMLE generator of one pass
     #[command(after_help = "Example: planner distill --teacher runs/diffusion --data runs/demos --out runs/fast")]
     Distill(DistillArgs),
@@ -205,6 +212,43 @@ pub struct TrainArgs {
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `planner import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Folder of the policy, with its config.json and model.safetensors
+    #[arg(required_unless_present = "converter")]
+    pub from: Option<PathBuf>,
+    /// Task that the policy is to serve: its sizes are checked, its names and control rate are taken [default: made
+    /// from the policy]
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Dataset in whose states the policy is to be distilled: as --task, for a task that is not simulated
+    #[arg(long, conflicts_with = "task")]
+    pub data: Option<PathBuf>,
+    /// Terms of the task's observation in the order in which the policy sees them, comma-separated; others it does not
+    /// see [default: all, in the task's order]
+    #[arg(long, value_name = "TERMS", value_delimiter = ',')]
+    pub observation: Vec<String>,
+    /// Control steps a second, in Hz, where neither --task nor --data tells
+    #[arg(long, value_name = "HZ", default_value_t = 10.0, value_parser = rate)]
+    pub control_rate: f64,
+    /// Folder of the checkpoint; must be empty or new
+    #[arg(long, required_unless_present = "converter")]
+    pub out: Option<PathBuf>,
+    /// Print the Python script that turns a pickle (.pt, .pth, .ckpt) into a folder for FROM, and stop
+    #[arg(long)]
+    pub converter: bool,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// A control rate.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|hz| *hz > 0.0 && *hz <= 1e6);
+    rate.ok_or_else(|| "expected a number above 0 and at most 1000000".into())
 }
 
 /// `planner distill`

@@ -1,9 +1,14 @@
-//! Min-max normalisation to [-1, 1], one range a dimension, surviving dimensions that do not vary.
+//! Normalisation of a vector, dimension by dimension: min-max of the data to [-1, 1], surviving dimensions that do not
+//! vary, or the affine map that a policy trained elsewhere was made with.
 //!
-//! For dimension d with data in [lo, hi]: n = (x − mid) · 2 / (hi − lo) with mid = (lo + hi) / 2, inverted as
-//! x = mid + n · (hi − lo) / 2. A dimension with hi − lo ≤ [`CONSTANT_RANGE`] · max(1, |mid|) counts as constant:
-//! it is normalised to 0 and denormalised to mid, so that no solver noise is blown up to full range. Values
-//! outside the data's range are extrapolated, not clamped.
+//! ```text
+//! n = (x − center) / scale + offset          x = center + (n − offset) · scale
+//! ```
+//!
+//! Of data in [lo, hi], center = (lo + hi) / 2, scale = (hi − lo) / 2 and offset = 0. A dimension with
+//! hi − lo ≤ [`CONSTANT_RANGE`] · max(1, |center|) counts as constant: its scale is 0, it is normalised to the offset
+//! and denormalised to the center, so that no solver noise is blown up to full range. Values outside the data's range
+//! are extrapolated, not clamped.
 
 use crate::residual::Residual;
 use crate::{Error, Result};
@@ -13,13 +18,34 @@ use serde::{Deserialize, Serialize};
 /// The range, relative to max(1, |mid|), up to which a dimension counts as constant.
 pub const CONSTANT_RANGE: f32 = 1e-4;
 
-/// Ranges of a vector's dimensions. Serialised into `config.json`.
+/// How a vector's dimensions are normalised. Serialised into `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Normalizer {
-    /// Smallest value a dimension.
-    pub min: Vec<f32>,
-    /// Largest value a dimension.
-    pub max: Vec<f32>,
+#[serde(untagged, expecting = "`min` and `max`, or `center`, `scale` and `offset`, of every dimension")]
+pub enum Normalizer {
+    /// The range of the data, to [-1, 1].
+    Range {
+        /// Smallest value a dimension.
+        min: Vec<f32>,
+        /// Largest value a dimension.
+        max: Vec<f32>,
+    },
+    /// Any affine map.
+    Affine {
+        /// What becomes the offset.
+        center: Vec<f32>,
+        /// What becomes 1 above the offset; 0 for a constant dimension.
+        scale: Vec<f32>,
+        /// What the center becomes.
+        offset: Vec<f32>,
+    },
+}
+
+/// The map of one dimension.
+#[derive(Clone, Copy)]
+struct Map {
+    center: f32,
+    scale: f32,
+    offset: f32,
 }
 
 impl Normalizer {
@@ -38,73 +64,90 @@ impl Normalizer {
                 format!("{} in dimension {} of row {}", rows[at], at % size, at / size),
             );
         }
-        let mut fitted = Self { min: rows[..size].to_vec(), max: rows[..size].to_vec() };
+        let (mut min, mut max) = (rows[..size].to_vec(), rows[..size].to_vec());
         for row in rows.chunks_exact(size) {
-            for ((lo, hi), x) in fitted.min.iter_mut().zip(&mut fitted.max).zip(row) {
+            for ((lo, hi), x) in min.iter_mut().zip(&mut max).zip(row) {
                 *lo = lo.min(*x);
                 *hi = hi.max(*x);
             }
         }
-        Ok(fitted)
+        Ok(Self::Range { min, max })
     }
 
     /// Number of dimensions.
     pub fn size(&self) -> usize {
-        self.min.len()
+        match self {
+            Self::Range { min, .. } => min.len(),
+            Self::Affine { center, .. } => center.len(),
+        }
     }
 
-    /// Checks what was read from a file: `size` dimensions, finite, min ≤ max.
+    /// Checks what was read from a file: `size` dimensions, finite, min ≤ max, scale ≥ 0.
     ///
     /// # Errors
     /// [`ConfigError::Unexpected`] naming `place`.
     pub fn check(&self, size: usize, place: &str) -> std::result::Result<(), ConfigError> {
-        if self.min.len() != size || self.max.len() != size {
-            let found = format!("{} minima and {} maxima", self.min.len(), self.max.len());
-            return Err(ConfigError::unexpected(place, format!("{size} minima and maxima"), found));
+        let (parts, names) = match self {
+            Self::Range { min, max } => (vec![min, max], "minima and maxima"),
+            Self::Affine { center, scale, offset } => (vec![center, scale, offset], "centers, scales and offsets"),
+        };
+        if parts.iter().any(|part| part.len() != size) {
+            let found = parts.iter().map(|part| part.len().to_string()).collect::<Vec<_>>().join(" and ");
+            return Err(ConfigError::unexpected(place, format!("{size} {names}"), found));
         }
-        for (d, (lo, hi)) in self.min.iter().zip(&self.max).enumerate() {
-            if !(lo.is_finite() && hi.is_finite() && lo <= hi) {
-                let place = format!("{place}: dimension {d}");
-                return Err(ConfigError::unexpected(place, "finite min ≤ max", format!("[{lo}, {hi}]")));
+        for d in 0..size {
+            let values: Vec<f32> = parts.iter().map(|part| part[d]).collect();
+            let (fits, expected) = match self {
+                Self::Range { min, max } => (min[d] <= max[d], "finite min ≤ max"),
+                Self::Affine { scale, .. } => (scale[d] >= 0.0, "finite numbers, the scale at least 0"),
+            };
+            if !(fits && values.iter().all(|v| v.is_finite())) {
+                return Err(ConfigError::unexpected(format!("{place}: dimension {d}"), expected, format!("{values:?}")));
             }
         }
         Ok(())
     }
 
-    /// Middle and half range of dimension `d`; half range 0 for a constant one.
-    fn mid_and_half(&self, d: usize) -> (f32, f32) {
-        let (lo, hi) = (self.min[d], self.max[d]);
-        // Halved before adding: the sum of two large values of one sign would overflow.
-        let (mid, half) = (lo * 0.5 + hi * 0.5, hi * 0.5 - lo * 0.5);
-        let constant = half <= 0.5 * CONSTANT_RANGE * mid.abs().max(1.0);
-        (mid, if constant { 0.0 } else { half })
+    /// The map of dimension `d`.
+    fn map(&self, d: usize) -> Map {
+        match self {
+            Self::Range { min, max } => {
+                let (lo, hi) = (min[d], max[d]);
+                // Halved before adding: the sum of two large values of one sign would overflow.
+                let (mid, half) = (lo * 0.5 + hi * 0.5, hi * 0.5 - lo * 0.5);
+                let constant = half <= 0.5 * CONSTANT_RANGE * mid.abs().max(1.0);
+                Map { center: mid, scale: if constant { 0.0 } else { half }, offset: 0.0 }
+            }
+            Self::Affine { center, scale, offset } => Map { center: center[d], scale: scale[d], offset: offset[d] },
+        }
+    }
+
+    fn maps(&self) -> Vec<Map> {
+        (0..self.size()).map(|d| self.map(d)).collect()
     }
 
     /// What one unit of each dimension is in normalised units: 2 / (max − min), 0 for a constant dimension.
     pub fn scales(&self) -> Vec<f32> {
-        let inverse = |d| match self.mid_and_half(d).1 {
-            0.0 => 0.0,
-            half => 1.0 / half,
-        };
-        (0..self.size()).map(inverse).collect()
+        let inverse = |map: &Map| if map.scale == 0.0 { 0.0 } else { 1.0 / map.scale };
+        self.maps().iter().map(inverse).collect()
     }
 
     /// Normalises `values` in place: any number of rows of [`size`](Self::size) values; a rest is left as it is.
     pub fn normalize(&self, values: &mut [f32]) {
-        let affine: Vec<_> = (0..self.size()).map(|d| self.mid_and_half(d)).collect();
-        for row in values.chunks_exact_mut(self.size().max(1)) {
-            for (x, (mid, half)) in row.iter_mut().zip(&affine) {
-                *x = if *half == 0.0 { 0.0 } else { (*x - mid) / half };
+        let maps = self.maps();
+        for row in values.chunks_exact_mut(maps.len().max(1)) {
+            for (x, map) in row.iter_mut().zip(&maps) {
+                *x = if map.scale == 0.0 { map.offset } else { (*x - map.center) / map.scale + map.offset };
             }
         }
     }
 
     /// The inverse of [`normalize`](Self::normalize), in place.
     pub fn denormalize(&self, values: &mut [f32]) {
-        let affine: Vec<_> = (0..self.size()).map(|d| self.mid_and_half(d)).collect();
-        for row in values.chunks_exact_mut(self.size().max(1)) {
-            for (x, (mid, half)) in row.iter_mut().zip(&affine) {
-                *x = mid + *x * half;
+        let maps = self.maps();
+        for row in values.chunks_exact_mut(maps.len().max(1)) {
+            for (x, map) in row.iter_mut().zip(&maps) {
+                *x = map.center + (*x - map.offset) * map.scale;
             }
         }
     }
@@ -140,6 +183,26 @@ mod tests {
     }
 
     #[test]
+    fn any_affine_map_and_one_of_no_scale() {
+        let json = r#"{"center": [2.0, 5.0], "scale": [0.5, 0.0], "offset": [-1.0, -1.0]}"#;
+        let n: Normalizer = serde_json::from_str(json).unwrap();
+        n.check(2, "here").unwrap();
+        let mut x = [2.0, 5.0, 3.0, 7.0];
+        n.normalize(&mut x);
+        assert_eq!(x, [-1.0, -1.0, 1.0, -1.0]);
+        n.denormalize(&mut x);
+        assert_eq!(x, [2.0, 5.0, 3.0, 5.0]);
+        assert_eq!(n.scales(), [2.0, 0.0]);
+        let text = |json: &str| serde_json::from_str::<Normalizer>(json).unwrap().check(1, "n").unwrap_err().to_string();
+        let negative = text(r#"{"center": [0.0], "scale": [-1.0], "offset": [0.0]}"#);
+        assert!(negative.contains("n: dimension 0: expected finite numbers, the scale at least 0"), "{negative}");
+        assert!(text(r#"{"center": [], "scale": [1.0], "offset": [0.0]}"#).contains("found 0 and 1 and 1"));
+        assert!(text(r#"{"min": [0.0, 1.0], "max": [1.0]}"#).contains("found 2 and 1"));
+        let unknown = serde_json::from_str::<Normalizer>(r#"{"mean": [0.0]}"#).unwrap_err().to_string();
+        assert!(unknown.contains("`min` and `max`, or `center`"), "{unknown}");
+    }
+
+    #[test]
     fn bad_rows_are_refused() {
         assert!(Normalizer::fit(&[], 2).is_err());
         assert!(Normalizer::fit(&[1.0, 2.0, 3.0], 2).is_err());
@@ -161,7 +224,8 @@ mod tests {
             n.denormalize(&mut x);
             for (d, (a, b)) in flat.iter().zip(&x).enumerate() {
                 let d = d % 3;
-                let scale = n.min[d].abs().max(n.max[d].abs()).max(1.0);
+                let Normalizer::Range { min, max } = &n else { unreachable!() };
+                let scale = min[d].abs().max(max[d].abs()).max(1.0);
                 prop_assert!((a - b).abs() <= CONSTANT_RANGE * scale, "{a} came back as {b}");
             }
         }

@@ -38,7 +38,7 @@ fn settings(steps: u64) -> TrainSettings {
 }
 
 fn fresh() -> Fresh {
-    let range = Normalizer { min: vec![-1.0], max: vec![1.0] };
+    let range = Normalizer::Range { min: vec![-1.0], max: vec![1.0] };
     let normalizers = Normalizers { observation: range.clone(), action: range, residual: None };
     Fresh { spec: toy::spec(1, 1), normalizers, data: "toy".into() }
 }
