@@ -102,7 +102,11 @@ impl Normalizer {
                 Self::Affine { scale, .. } => (scale[d] >= 0.0, "finite numbers, the scale at least 0"),
             };
             if !(fits && values.iter().all(|v| v.is_finite())) {
-                return Err(ConfigError::unexpected(format!("{place}: dimension {d}"), expected, format!("{values:?}")));
+                return Err(ConfigError::unexpected(
+                    format!("{place}: dimension {d}"),
+                    expected,
+                    format!("{values:?}"),
+                ));
             }
         }
         Ok(())
@@ -193,7 +197,8 @@ mod tests {
         n.denormalize(&mut x);
         assert_eq!(x, [2.0, 5.0, 3.0, 5.0]);
         assert_eq!(n.scales(), [2.0, 0.0]);
-        let text = |json: &str| serde_json::from_str::<Normalizer>(json).unwrap().check(1, "n").unwrap_err().to_string();
+        let text =
+            |json: &str| serde_json::from_str::<Normalizer>(json).unwrap().check(1, "n").unwrap_err().to_string();
         let negative = text(r#"{"center": [0.0], "scale": [-1.0], "offset": [0.0]}"#);
         assert!(negative.contains("n: dimension 0: expected finite numbers, the scale at least 0"), "{negative}");
         assert!(text(r#"{"center": [], "scale": [1.0], "offset": [0.0]}"#).contains("found 0 and 1 and 1"));

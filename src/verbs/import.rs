@@ -30,7 +30,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     drop(place);
     let config = imported.checkpoint.config();
     let (h, parameters) = (config.horizons, imported.checkpoint.table().count());
-    output.say(format!("{} policy as a checkpoint of method {}, for task {}", imported.kind, config.method, config.spec.task));
+    output.say(format!("{}: a checkpoint of method {} for task {}", imported.kind, config.method, config.spec.task));
     output.say(format!(
         "{parameters} parameters; {} observations, {} actions from the current step on, {} executed",
         h.observation, h.prediction, h.action

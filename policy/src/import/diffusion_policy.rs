@@ -66,8 +66,8 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         action: normalizer(&mut tensors, "action", action)?,
         residual: None,
     };
-    let unused = tensors
-        .drop_where(|name| name.ends_with("_dummy_variable") || name.starts_with("normalizer.params_dict."));
+    let unused =
+        tensors.drop_where(|name| name.ends_with("_dummy_variable") || name.starts_with("normalizer.params_dict."));
     Ok(Foreign {
         kind: "Diffusion Policy",
         method: "diffusion",

@@ -43,7 +43,8 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
     let down_dims = config.sizes("down_dims")?;
     let network = NetworkConfig {
         kind: "unet".into(),
-        down_dims: down_dims.ok_or_else(|| Error::unexpected(config.place("down_dims"), "numbers of channels", "none"))?,
+        down_dims: down_dims
+            .ok_or_else(|| Error::unexpected(config.place("down_dims"), "numbers of channels", "none"))?,
         kernel_size: config.size("kernel_size")?,
         n_groups: config.size("n_groups")?,
         time_embedding: config.size("diffusion_step_embed_dim")?,
@@ -143,7 +144,13 @@ impl Mode {
     }
 
     /// Adds the maps of `term`; `take` gives a statistic of it. `added` is what is added to the denominators.
-    fn add(&self, maps: &mut Maps, term: &Term, added: [f32; 2], mut take: impl FnMut(&str) -> Result<Vec<f32>>) -> Result<()> {
+    fn add(
+        &self,
+        maps: &mut Maps,
+        term: &Term,
+        added: [f32; 2],
+        mut take: impl FnMut(&str) -> Result<Vec<f32>>,
+    ) -> Result<()> {
         let [to_range, to_deviation] = added;
         match self {
             Self::Identity => (0..term.size).for_each(|_| maps.add(0.0, 1.0, 0.0)),
@@ -265,7 +272,8 @@ impl Step {
             let mut mode = mode.map_or(Ok(Mode::Identity), |mode| Mode::of(&mode, modes.place(kind(term))))?;
             let prefix = format!("{}.", term.name);
             let known = |tensors: &Tensors| tensors.names().any(|name| name.starts_with(&prefix));
-            let left_out = only.is_some_and(|keys| kind(term) != "ACTION" && !keys.contains(&Value::from(term.name.as_str())));
+            let left_out =
+                only.is_some_and(|keys| kind(term) != "ACTION" && !keys.contains(&Value::from(term.name.as_str())));
             if left_out || !self.statistics.as_ref().is_some_and(known) {
                 mode = Mode::Identity;
             }

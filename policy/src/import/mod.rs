@@ -143,7 +143,8 @@ fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> 
     });
     let place = folder.display();
     if spec.action.size() != foreign.action {
-        let expected = format!("{} values, the action of task {}: {}", spec.action.size(), spec.task, shown(&spec.action));
+        let expected =
+            format!("{} values, the action of task {}: {}", spec.action.size(), spec.task, shown(&spec.action));
         return Err(ConfigError::unexpected(format!("{place}: action"), expected, foreign.action).into());
     }
     let seen = seen(&spec, &layout, &wanted.observation).map_err(|e| e.in_file(&place))?;
@@ -250,7 +251,11 @@ impl Maps {
 /// The refusal of a policy that looks at pictures.
 fn no_pictures(place: &str, name: &str, count: usize) -> ConfigError {
     let found = format!("{count} of a vision network");
-    ConfigError::unexpected(format!("{place}: {name}"), "no tensors but of a policy that sees states, not pictures", found)
+    ConfigError::unexpected(
+        format!("{place}: {name}"),
+        "no tensors but of a policy that sees states, not pictures",
+        found,
+    )
 }
 
 #[cfg(test)]

@@ -37,13 +37,11 @@ impl Tensors {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let place = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, "read", e))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| {
-            match refuse_pickle(path) {
-                Err(pickle) => pickle,
-                Ok(()) => {
-                    let found = format!("{} bytes ({e})", bytes.len());
-                    Error::unexpected(&place, "a whole safetensors file", found)
-                }
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| match refuse_pickle(path) {
+            Err(pickle) => pickle,
+            Ok(()) => {
+                let found = format!("{} bytes ({e})", bytes.len());
+                Error::unexpected(&place, "a whole safetensors file", found)
             }
         })?;
         let mut left = BTreeMap::new();

@@ -130,7 +130,11 @@ fn every_damaged_tensor_is_named() {
         (
             "lerobot",
             |t| drop(t.remove("diffusion.unet.mid_modules.0.conv1.block.0.weight")),
-            &["model.safetensors: diffusion.unet.mid_modules.0.conv1.block.0.weight", "[16, 16, 3]", "none of that name"],
+            &[
+                "model.safetensors: diffusion.unet.mid_modules.0.conv1.block.0.weight",
+                "[16, 16, 3]",
+                "none of that name",
+            ],
         ),
         (
             "imle_policy",
@@ -290,7 +294,11 @@ fn a_task_gives_names_and_may_be_seen_in_another_order() {
     let many = [spread(&few[..5], 7.0), spread(&few[5..], -3.0)].concat();
     same("wide", &sample(&served, &many), &sample(&plain, &few));
 
-    fails(&folder, &Wanted { observation: vec!["tpi".into()], ..wide.clone() }, &["unknown term", "did you mean `tip`"]);
+    fails(
+        &folder,
+        &Wanted { observation: vec!["tpi".into()], ..wide.clone() },
+        &["unknown term", "did you mean `tip`"],
+    );
     let twice = Wanted { observation: vec!["tip".into(), "tip".into()], ..wide.clone() };
     fails(&folder, &twice, &["each term once", "`tip` twice"]);
     let all = Wanted { observation: Vec::new(), ..wide };
