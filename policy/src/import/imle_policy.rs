@@ -68,11 +68,8 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         }
         Ok(maps.into_normalizer())
     };
-    let normalizers = Normalizers {
-        observation: range("obs", observation)?,
-        action: range("action", action)?,
-        residual: None,
-    };
+    let normalizers =
+        Normalizers { observation: range("obs", observation)?, action: range("action", action)?, residual: None };
     let horizons = Horizons {
         observation: config.size("obs_horizon")?,
         prediction: config.size("pred_horizon")?,

@@ -161,7 +161,11 @@ fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> 
         horizons: Horizons { observation, prediction, action },
         network: foreign.network,
         lead: foreign.lead,
-        normalizers: Normalizers { observation: spread(normalizer, &seen, spec.observation.size()), action: of_action, residual: None },
+        normalizers: Normalizers {
+            observation: spread(normalizer, &seen, spec.observation.size()),
+            action: of_action,
+            residual: None,
+        },
         spec,
         sampling: foreign.sampling,
         provenance: Provenance { data: format!("imported: {} {name}", foreign.kind), steps: 0, seed: 0 },

@@ -41,7 +41,7 @@ pub fn spec() -> Spec {
 /// Ranges that change nothing.
 pub fn normalizers() -> Normalizers {
     let range = |size| Normalizer::Range { min: vec![-1.0; size], max: vec![1.0; size] };
-    Normalizers { observation: range(OBSERVATION), action: range(ACTION) }
+    Normalizers { observation: range(OBSERVATION), action: range(ACTION), residual: None }
 }
 
 /// The U-Net with `down_dims` channels.
