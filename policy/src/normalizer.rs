@@ -20,7 +20,7 @@ pub const CONSTANT_RANGE: f32 = 1e-4;
 
 /// How a vector's dimensions are normalised. Serialised into `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "`min` and `max`, or `center`, `scale` and `offset`, of every dimension")]
+#[serde(untagged, expecting = "`min` and `max`, or `maps` of `center`, `scale` and `offset`, of every dimension")]
 pub enum Normalizer {
     /// The range of the data, to [-1, 1].
     Range {
@@ -29,23 +29,22 @@ pub enum Normalizer {
         /// Largest value a dimension.
         max: Vec<f32>,
     },
-    /// Any affine map.
+    /// Any affine maps.
     Affine {
-        /// What becomes the offset.
-        center: Vec<f32>,
-        /// What becomes 1 above the offset; 0 for a constant dimension.
-        scale: Vec<f32>,
-        /// What the center becomes.
-        offset: Vec<f32>,
+        /// One a dimension.
+        maps: Vec<Map>,
     },
 }
 
-/// The map of one dimension.
-#[derive(Clone, Copy)]
-struct Map {
-    center: f32,
-    scale: f32,
-    offset: f32,
+/// The map of one dimension: n = (x − center) / scale + offset.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Map {
+    /// What becomes the offset.
+    pub center: f32,
+    /// What becomes 1 above the offset; 0 for a constant dimension.
+    pub scale: f32,
+    /// What the center becomes.
+    pub offset: f32,
 }
 
 impl Normalizer {
@@ -78,7 +77,7 @@ impl Normalizer {
     pub fn size(&self) -> usize {
         match self {
             Self::Range { min, .. } => min.len(),
-            Self::Affine { center, .. } => center.len(),
+            Self::Affine { maps } => maps.len(),
         }
     }
 
@@ -87,29 +86,31 @@ impl Normalizer {
     /// # Errors
     /// [`ConfigError::Unexpected`] naming `place`.
     pub fn check(&self, size: usize, place: &str) -> std::result::Result<(), ConfigError> {
-        let (parts, names) = match self {
-            Self::Range { min, max } => (vec![min, max], "minima and maxima"),
-            Self::Affine { center, scale, offset } => (vec![center, scale, offset], "centers, scales and offsets"),
-        };
-        if parts.iter().any(|part| part.len() != size) {
-            let found = parts.iter().map(|part| part.len().to_string()).collect::<Vec<_>>().join(" and ");
-            return Err(ConfigError::unexpected(place, format!("{size} {names}"), found));
-        }
-        for d in 0..size {
-            let values: Vec<f32> = parts.iter().map(|part| part[d]).collect();
-            let (fits, expected) = match self {
-                Self::Range { min, max } => (min[d] <= max[d], "finite min ≤ max"),
-                Self::Affine { scale, .. } => (scale[d] >= 0.0, "finite numbers, the scale at least 0"),
-            };
-            if !(fits && values.iter().all(|v| v.is_finite())) {
-                return Err(ConfigError::unexpected(
-                    format!("{place}: dimension {d}"),
-                    expected,
-                    format!("{values:?}"),
-                ));
+        let wrong = |expected: String, found: String| Err(ConfigError::unexpected(place, expected, found));
+        let at = |d: usize| format!("{place}: dimension {d}");
+        match self {
+            Self::Range { min, max } => {
+                if min.len() != size || max.len() != size {
+                    let found = format!("{} minima and {} maxima", min.len(), max.len());
+                    return wrong(format!("{size} minima and maxima"), found);
+                }
+                let bad = min.iter().zip(max).position(|(lo, hi)| !(lo.is_finite() && hi.is_finite() && lo <= hi));
+                bad.map_or(Ok(()), |d| {
+                    let found = format!("[{}, {}]", min[d], max[d]);
+                    Err(ConfigError::unexpected(at(d), "finite min ≤ max", found))
+                })
+            }
+            Self::Affine { maps } => {
+                if maps.len() != size {
+                    return wrong(format!("{size} maps"), maps.len().to_string());
+                }
+                let fits = |m: &Map| [m.center, m.scale, m.offset].iter().all(|x| x.is_finite()) && m.scale >= 0.0;
+                maps.iter().position(|m| !fits(m)).map_or(Ok(()), |d| {
+                    let expected = "finite numbers, the scale at least 0";
+                    Err(ConfigError::unexpected(at(d), expected, format!("{:?}", maps[d])))
+                })
             }
         }
-        Ok(())
     }
 
     /// The map of dimension `d`.
@@ -122,7 +123,7 @@ impl Normalizer {
                 let constant = half <= 0.5 * CONSTANT_RANGE * mid.abs().max(1.0);
                 Map { center: mid, scale: if constant { 0.0 } else { half }, offset: 0.0 }
             }
-            Self::Affine { center, scale, offset } => Map { center: center[d], scale: scale[d], offset: offset[d] },
+            Self::Affine { maps } => maps[d],
         }
     }
 
@@ -188,8 +189,9 @@ mod tests {
 
     #[test]
     fn any_affine_map_and_one_of_no_scale() {
-        let json = r#"{"center": [2.0, 5.0], "scale": [0.5, 0.0], "offset": [-1.0, -1.0]}"#;
-        let n: Normalizer = serde_json::from_str(json).unwrap();
+        let map = |center: f32, scale: f32| format!(r#"{{"center": {center}, "scale": {scale}, "offset": -1}}"#);
+        let read = |maps: &[String]| serde_json::from_str(&format!(r#"{{"maps": [{}]}}"#, maps.join(", ")));
+        let n: Normalizer = read(&[map(2.0, 0.5), map(5.0, 0.0)]).unwrap();
         n.check(2, "here").unwrap();
         let mut x = [2.0, 5.0, 3.0, 7.0];
         n.normalize(&mut x);
@@ -197,14 +199,14 @@ mod tests {
         n.denormalize(&mut x);
         assert_eq!(x, [2.0, 5.0, 3.0, 5.0]);
         assert_eq!(n.scales(), [2.0, 0.0]);
-        let text =
-            |json: &str| serde_json::from_str::<Normalizer>(json).unwrap().check(1, "n").unwrap_err().to_string();
-        let negative = text(r#"{"center": [0.0], "scale": [-1.0], "offset": [0.0]}"#);
+        let text = |n: &Normalizer| n.check(1, "n").unwrap_err().to_string();
+        let negative = text(&read(&[map(0.0, -1.0)]).unwrap());
         assert!(negative.contains("n: dimension 0: expected finite numbers, the scale at least 0"), "{negative}");
-        assert!(text(r#"{"center": [], "scale": [1.0], "offset": [0.0]}"#).contains("found 0 and 1 and 1"));
-        assert!(text(r#"{"min": [0.0, 1.0], "max": [1.0]}"#).contains("found 2 and 1"));
+        assert!(text(&n).contains("n: expected 1 maps, found 2"), "{}", text(&n));
+        let odd = Normalizer::Range { min: vec![0.0, 1.0], max: vec![1.0] };
+        assert!(text(&odd).contains("found 2 minima and 1 maxima"));
         let unknown = serde_json::from_str::<Normalizer>(r#"{"mean": [0.0]}"#).unwrap_err().to_string();
-        assert!(unknown.contains("`min` and `max`, or `center`"), "{unknown}");
+        assert!(unknown.contains("`min` and `max`, or `maps`"), "{unknown}");
     }
 
     #[test]

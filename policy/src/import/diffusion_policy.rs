@@ -8,11 +8,11 @@ use super::options::Options;
 use super::scheduler::schedule;
 use super::tensors::Tensors;
 use super::unet::{Names, same};
-use super::{Foreign, Maps, no_pictures};
+use super::{Foreign, no_pictures};
 use crate::checkpoint::MODEL_FILE;
 use crate::method::Sampling;
 use crate::network::NetworkConfig;
-use crate::normalizer::{Normalizer, Normalizers};
+use crate::normalizer::Map;
 use imle_configs::spec::{Horizons, Term};
 use imle_configs::{Error, Result};
 use serde_json::json;
@@ -61,11 +61,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
     let (schedule, solver) = scheduler(&policy)?;
     let passes = policy.size_if_any("num_inference_steps")?.unwrap_or(schedule.steps);
     let sampling = Sampling { solver: solver.into(), passes, schedule, ..Sampling::default() };
-    let normalizers = Normalizers {
-        observation: normalizer(&mut tensors, "obs", observation)?,
-        action: normalizer(&mut tensors, "action", action)?,
-        residual: None,
-    };
+    let maps = [maps(&mut tensors, "obs", observation)?, maps(&mut tensors, "action", action)?];
     let unused =
         tensors.drop_where(|name| name.ends_with("_dummy_variable") || name.starts_with("normalizer.params_dict."));
     Ok(Foreign {
@@ -73,7 +69,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         method: "diffusion",
         observation: vec![Term { name: "obs".into(), size: observation }],
         action,
-        normalizers,
+        maps,
         horizons: Horizons { observation: seen, prediction, action: executed },
         lead,
         network,
@@ -164,16 +160,16 @@ fn scheduler(policy: &Options<'_>) -> Result<(crate::method::Schedule, &'static 
     Ok((schedule(&options)?, solver))
 }
 
-fn normalizer(tensors: &mut Tensors, what: &str, size: usize) -> Result<Normalizer> {
+fn maps(tensors: &mut Tensors, what: &str, size: usize) -> Result<Vec<Map>> {
     let name = |part: &str| format!("normalizer.params_dict.{what}.{part}");
     let scale = tensors.take(&name("scale"), &[size])?;
     let offset = tensors.take(&name("offset"), &[size])?;
-    let mut maps = Maps::default();
+    let mut maps = Vec::new();
     for (scale, offset) in scale.into_iter().zip(offset) {
         if scale <= 0.0 || !(1.0 / scale).is_finite() {
             return Err(Error::unexpected(format!("{}: {}", tensors.place(), name("scale")), "numbers above 0", scale));
         }
-        maps.add(0.0, 1.0 / scale, offset);
+        maps.push(Map { center: 0.0, scale: 1.0 / scale, offset });
     }
-    Ok(maps.into_normalizer())
+    Ok(maps)
 }

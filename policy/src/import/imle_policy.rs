@@ -8,11 +8,11 @@
 use super::options::Options;
 use super::tensors::Tensors;
 use super::unet::Names;
-use super::{Foreign, Maps, no_pictures};
+use super::{Foreign, no_pictures, of_range};
 use crate::checkpoint::MODEL_FILE;
 use crate::method::{Sampling, Schedule};
 use crate::network::NetworkConfig;
-use crate::normalizer::{Normalizer, Normalizers};
+use crate::normalizer::Map;
 use imle_configs::spec::{Horizons, Term};
 use imle_configs::{Error, Result};
 use std::path::Path;
@@ -55,21 +55,20 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         time_embedding: config.size_if_any("diffusion_step_embed_dim")?.unwrap_or(default.time_embedding),
         ..default
     };
-    let mut range = |what: &str, size: usize| -> Result<Normalizer> {
+    let mut range = |what: &str, size: usize| -> Result<Vec<Map>> {
         let low = tensors.take(&format!("stats.{what}.min"), &[size])?;
         let high = tensors.take(&format!("stats.{what}.max"), &[size])?;
-        let mut maps = Maps::default();
+        let mut maps = Vec::new();
         for (d, (low, high)) in low.iter().zip(&high).enumerate() {
             if low > high {
                 let place = format!("{}: stats.{what}.max: dimension {d}", folder.join(MODEL_FILE).display());
                 return Err(Error::unexpected(place, format!("at least the minimum, {low}"), high));
             }
-            maps.add_range(*low, *high, 0.0);
+            maps.push(of_range(*low, *high, 0.0));
         }
-        Ok(maps.into_normalizer())
+        Ok(maps)
     };
-    let normalizers =
-        Normalizers { observation: range("obs", observation)?, action: range("action", action)?, residual: None };
+    let maps = [range("obs", observation)?, range("action", action)?];
     let horizons = Horizons {
         observation: config.size("obs_horizon")?,
         prediction: config.size("pred_horizon")?,
@@ -80,7 +79,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         method,
         observation: vec![Term { name: "obs".into(), size: observation }],
         action,
-        normalizers,
+        maps,
         lead: horizons.observation - 1,
         horizons,
         network,

@@ -8,11 +8,11 @@ use super::options::Options;
 use super::scheduler::schedule;
 use super::tensors::Tensors;
 use super::unet::Names;
-use super::{Foreign, Maps, no_pictures};
+use super::{Foreign, no_pictures, of_range};
 use crate::checkpoint::MODEL_FILE;
 use crate::method::Sampling;
 use crate::network::NetworkConfig;
-use crate::normalizer::Normalizers;
+use crate::normalizer::Map;
 use imle_configs::spec::{Horizons, Term};
 use imle_configs::{Error, Result, files};
 use serde_json::Value;
@@ -61,7 +61,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         }
     };
     let passes = config.size_if_any("num_inference_steps")?.unwrap_or(schedule.steps);
-    let normalizers = match folder.join(PREPROCESSOR).exists() {
+    let maps = match folder.join(PREPROCESSOR).exists() {
         true => of_processors(folder, &features)?,
         false => of_buffers(&mut tensors, config, &features)?,
     };
@@ -72,7 +72,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         method: "diffusion",
         observation: features.observation,
         action: features.action.size,
-        normalizers,
+        maps,
         lead: horizons.observation - 1,
         horizons,
         network,
@@ -146,23 +146,23 @@ impl Mode {
     /// Adds the maps of `term`; `take` gives a statistic of it. `added` is what is added to the denominators.
     fn add(
         &self,
-        maps: &mut Maps,
+        maps: &mut Vec<Map>,
         term: &Term,
         added: [f32; 2],
         mut take: impl FnMut(&str) -> Result<Vec<f32>>,
     ) -> Result<()> {
         let [to_range, to_deviation] = added;
         match self {
-            Self::Identity => (0..term.size).for_each(|_| maps.add(0.0, 1.0, 0.0)),
+            Self::Identity => maps.extend(vec![Map { center: 0.0, scale: 1.0, offset: 0.0 }; term.size]),
             Self::MeanStd => {
                 for (mean, deviation) in take("mean")?.into_iter().zip(take("std")?) {
                     let scale = if deviation == 0.0 { 0.0 } else { deviation + to_deviation };
-                    maps.add(mean, scale, 0.0);
+                    maps.push(Map { center: mean, scale, offset: 0.0 });
                 }
             }
             Self::Range(low, high) => {
                 for (low, high) in take(low)?.into_iter().zip(take(high)?) {
-                    maps.add_range(low, high, to_range);
+                    maps.push(of_range(low, high, to_range));
                 }
             }
         }
@@ -180,7 +180,7 @@ fn kind(term: &Term) -> &'static str {
 }
 
 /// From the tensors beside the weights.
-fn of_buffers(tensors: &mut Tensors, config: &Options<'_>, features: &Features) -> Result<Normalizers> {
+fn of_buffers(tensors: &mut Tensors, config: &Options<'_>, features: &Features) -> Result<[Vec<Map>; 2]> {
     let mode = |term: &Term| -> Result<Mode> {
         let (key, name) = match (config.get("normalization_mapping"), kind(term)) {
             (Some(_), kind) => ("normalization_mapping", kind),
@@ -190,29 +190,25 @@ fn of_buffers(tensors: &mut Tensors, config: &Options<'_>, features: &Features) 
         let modes = config.object(key)?;
         modes.text_if_any(name)?.map_or(Ok(Mode::Identity), |mode| Mode::of(&mode, modes.place(name)))
     };
-    let mut maps = Maps::default();
+    let mut maps = Vec::new();
     let buffer = |part: &str, term: &Term| format!("{part}.buffer_{}", term.name.replace('.', "_"));
     for term in &features.observation {
         let name = buffer("normalize_inputs", term);
         mode(term)?.add(&mut maps, term, [EPSILON; 2], |part| tensors.take(&format!("{name}.{part}"), &[term.size]))?;
     }
-    let observation = maps.into_normalizer();
-    let mut maps = Maps::default();
+    let observation = maps;
+    let mut maps = Vec::new();
     let (term, name) = (&features.action, buffer("unnormalize_outputs", &features.action));
     mode(term)?.add(&mut maps, term, [0.0; 2], |part| tensors.take(&format!("{name}.{part}"), &[term.size]))?;
-    Ok(Normalizers { observation, action: maps.into_normalizer(), residual: None })
+    Ok([observation, maps])
 }
 
 /// From the files of the processors.
-fn of_processors(folder: &Path, features: &Features) -> Result<Normalizers> {
+fn of_processors(folder: &Path, features: &Features) -> Result<[Vec<Map>; 2]> {
     let before = Step::read(folder, PREPROCESSOR, "normalizer_processor")?;
     let after = Step::read(folder, POSTPROCESSOR, "unnormalizer_processor")?;
     let action = std::slice::from_ref(&features.action);
-    Ok(Normalizers {
-        observation: before.maps(&features.observation, true)?.into_normalizer(),
-        action: after.maps(action, false)?.into_normalizer(),
-        residual: None,
-    })
+    Ok([before.maps(&features.observation, true)?, after.maps(action, false)?])
 }
 
 /// The step of a processor that normalises.
@@ -261,12 +257,12 @@ impl Step {
     }
 
     /// `forward`, or back: then nothing is added to the denominators.
-    fn maps(mut self, terms: &[Term], forward: bool) -> Result<Maps> {
+    fn maps(mut self, terms: &[Term], forward: bool) -> Result<Vec<Map>> {
         let config = Options::new(&self.place, &self.config)?;
         let to_deviation = if forward { config.number("eps", f64::from(EPSILON))? as f32 } else { 0.0 };
         let modes = config.object("norm_map")?;
         let only = config.get("normalize_observation_keys").and_then(Value::as_array);
-        let mut maps = Maps::default();
+        let mut maps = Vec::new();
         for term in terms {
             let mode = modes.text_if_any(kind(term))?;
             let mut mode = mode.map_or(Ok(Mode::Identity), |mode| Mode::of(&mode, modes.place(kind(term))))?;

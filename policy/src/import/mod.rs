@@ -22,7 +22,7 @@ use crate::Result;
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointConfig, FORMAT, MODEL_FILE, Provenance};
 use crate::method::Sampling;
 use crate::network::NetworkConfig;
-use crate::normalizer::{Normalizer, Normalizers};
+use crate::normalizer::{Map, Normalizer, Normalizers};
 use imle_configs::spec::{Horizons, Layout, Spec, Term};
 use imle_configs::{Error as ConfigError, files};
 use options::Options;
@@ -67,7 +67,8 @@ struct Foreign {
     /// Named parts of an observation, in their order.
     observation: Vec<Term>,
     action: usize,
-    normalizers: Normalizers,
+    /// How observation and action are normalised, value by value.
+    maps: [Vec<Map>; 2],
     /// T_obs, all the actions that the network predicts, T_act.
     horizons: Horizons,
     /// Index of the current step's action among those predicted.
@@ -153,7 +154,7 @@ fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> 
         let expected = format!("more than the {} predicted before the current step", foreign.lead);
         return Err(ConfigError::unexpected(format!("{place}: predicted actions"), expected, prediction).into());
     };
-    let Normalizers { observation: normalizer, action: of_action, .. } = foreign.normalizers;
+    let [of_observation, of_action] = foreign.maps;
     let config = CheckpointConfig {
         format: FORMAT,
         version: imle_configs::VERSION.into(),
@@ -162,8 +163,8 @@ fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> 
         network: foreign.network,
         lead: foreign.lead,
         normalizers: Normalizers {
-            observation: spread(normalizer, &seen, spec.observation.size()),
-            action: of_action,
+            observation: spread(&of_observation, &seen, spec.observation.size()),
+            action: Normalizer::Affine { maps: of_action },
             residual: None,
         },
         spec,
@@ -216,40 +217,16 @@ fn seen(spec: &Spec, policy: &Layout, order: &[String]) -> std::result::Result<V
 }
 
 /// A normaliser of the seen values as one of all `size`; those that are not seen stay as they are.
-fn spread(normalizer: Normalizer, seen: &[usize], size: usize) -> Normalizer {
-    let Normalizer::Affine { center, scale, offset } = normalizer else { return normalizer };
-    let spread = |values: Vec<f32>, unseen: f32| {
-        let mut all = vec![unseen; size];
-        seen.iter().zip(values).for_each(|(i, value)| all[*i] = value);
-        all
-    };
-    Normalizer::Affine { center: spread(center, 0.0), scale: spread(scale, 1.0), offset: spread(offset, 0.0) }
+fn spread(maps: &[Map], seen: &[usize], size: usize) -> Normalizer {
+    let mut all = vec![Map { center: 0.0, scale: 1.0, offset: 0.0 }; size];
+    seen.iter().zip(maps).for_each(|(i, map)| all[*i] = *map);
+    Normalizer::Affine { maps: all }
 }
 
-/// Maps of a vector's values, made one after the other.
-#[derive(Default)]
-struct Maps {
-    center: Vec<f32>,
-    scale: Vec<f32>,
-    offset: Vec<f32>,
-}
-
-impl Maps {
-    fn add(&mut self, center: f32, scale: f32, offset: f32) {
-        self.center.push(center);
-        self.scale.push(scale);
-        self.offset.push(offset);
-    }
-
-    /// [low, high] to [-1, 1]; `epsilon` is added to the range. A constant value becomes -1, as in public code.
-    fn add_range(&mut self, low: f32, high: f32, epsilon: f32) {
-        let range = high - low;
-        self.add(low, if range == 0.0 { 0.0 } else { (range + epsilon) / 2.0 }, -1.0);
-    }
-
-    fn into_normalizer(self) -> Normalizer {
-        Normalizer::Affine { center: self.center, scale: self.scale, offset: self.offset }
-    }
+/// [low, high] to [-1, 1]; `epsilon` is added to the range. A constant value becomes -1, as in public code.
+fn of_range(low: f32, high: f32, epsilon: f32) -> Map {
+    let range = high - low;
+    Map { center: low, scale: if range == 0.0 { 0.0 } else { (range + epsilon) / 2.0 }, offset: -1.0 }
 }
 
 /// The refusal of a policy that looks at pictures.

@@ -17,7 +17,7 @@ pub(super) enum Names {
 const LAST: &str = "final_conv.1.weight";
 
 impl Names {
-    /// Whether `name` can be a parameter of the network.
+    /// What the names of the network's tensors in a file begin with.
     pub(super) fn prefix(&self, tensors: &Tensors) -> String {
         let usual = match self {
             Self::Public(prefix) | Self::LeRobot(prefix) => *prefix,
