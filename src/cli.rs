@@ -34,6 +34,15 @@ pub enum Verb {
         Settings are set with --set key=value, e.g. --set steps=20000 --set network.width=512; \
         all of them: planner train --settings")]
     Train(TrainArgs),
+    /// Bring in a policy trained elsewhere: LeRobot, Diffusion Policy, IMLE Policy
+    #[command(
+        after_help = "Examples:\n  planner import outputs/train/pusht/checkpoints/last/pretrained_model --task push.toml \
+        --out runs/imported\n  \
+        planner import --converter | python3 - latest.ckpt --out converted     a pickle, as a folder for import\n\
+        FROM is a LeRobot `pretrained_model` folder of type diffusion, or a converted state dict of the public Diffusion \
+        Policy or IMLE Policy code. Policies that see pictures cannot be brought in yet. docs/import.md tells more"
+    )]
+    Import(ImportArgs),
     /// Turn a slow generator (diffusion, flow) into an IMLE generator of one pass
     #[command(after_help = "Example: planner distill --teacher runs/diffusion --data runs/demos --out runs/fast")]
     Distill(DistillArgs),
@@ -205,6 +214,43 @@ pub struct TrainArgs {
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `planner import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Folder of the policy, with its config.json and model.safetensors
+    #[arg(required_unless_present = "converter")]
+    pub from: Option<PathBuf>,
+    /// Task that the policy is to serve: its sizes are checked, its names and control rate are taken [default: made
+    /// from the policy]
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Dataset in whose states the policy is to be distilled: as --task, for a task that is not simulated
+    #[arg(long, conflicts_with = "task")]
+    pub data: Option<PathBuf>,
+    /// Terms of the task's observation in the order in which the policy sees them, comma-separated; others it does not
+    /// see [default: all, in the task's order]
+    #[arg(long, value_name = "TERMS", value_delimiter = ',')]
+    pub observation: Vec<String>,
+    /// Control steps a second, in Hz, where neither --task nor --data tells
+    #[arg(long, value_name = "HZ", default_value_t = 10.0, value_parser = rate)]
+    pub control_rate: f64,
+    /// Folder of the checkpoint; must be empty or new
+    #[arg(long, required_unless_present = "converter")]
+    pub out: Option<PathBuf>,
+    /// Print the Python script that turns a pickle (.pt, .pth, .ckpt) into a folder for FROM, and stop
+    #[arg(long)]
+    pub converter: bool,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// A control rate.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|hz| *hz > 0.0 && *hz <= 1e6);
+    rate.ok_or_else(|| "expected a number above 0 and at most 1000000".into())
 }
 
 /// `planner distill`
@@ -419,9 +465,15 @@ pub enum BenchVerb {
     /// Physics: steps per second of batch rollouts
     #[command(after_help = "Example: planner bench rollout --task stack --peers")]
     Rollout(BenchArgs),
-    /// Generator: time to draw N chunks
-    #[command(after_help = "Example: planner bench sample --task stack --candidates 32")]
+    /// Generator: time to draw N chunks; with --peers also by the paper's U-Net, ours and LeRobot's in PyTorch
+    #[command(
+        after_help = "Examples: planner bench sample --task stack --candidates 32; planner bench sample --peers\n\
+        The peers are PyTorch and LeRobot's U-Net (a download of 3 GB, once)"
+    )]
     Sample(BenchArgs),
+    /// Training: time of a step of RS-IMLE with the paper's U-Net, ours and LeRobot's in PyTorch
+    #[command(after_help = "Example: planner bench train --peers --small --repeats 5")]
+    Train(BenchTrainArgs),
     /// Planner: time of one decision, and the parts of it
     #[command(after_help = "Example: planner bench plan --task stack --threads 2")]
     Plan(BenchArgs),
@@ -439,9 +491,9 @@ pub enum BenchVerb {
 /// Flags of the benchmarks.
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
-    /// Built-in task, or the path of a task's TOML file
-    #[arg(long, default_value = "stack")]
-    pub task: String,
+    /// Built-in task, or the path of a task's TOML file [default: stack; sample with --checkpoint needs none]
+    #[arg(long)]
+    pub task: Option<String>,
     /// Folder of the generator's checkpoint [default: the one shipped for the task]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
@@ -463,6 +515,33 @@ pub struct BenchArgs {
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `planner bench train`
+#[derive(Clone, Debug, Args)]
+pub struct BenchTrainArgs {
+    /// The small U-Net (channels 64, 128, 256) only, not the paper's
+    #[arg(long)]
+    pub small: bool,
+    /// Repetitions, each peer in turn
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeats: u32,
+    /// Measure the peers too (the first time this fetches them into the cache folder)
+    #[arg(long)]
+    pub peers: bool,
+    /// Seed of weights, data and latents
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl BenchArgs {
+    /// The task that is named, or the default one.
+    pub fn task(&self) -> &str {
+        self.task.as_deref().unwrap_or("stack")
+    }
 }
 
 /// `planner bench tasks`

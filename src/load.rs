@@ -37,11 +37,7 @@ pub fn mode(name: Option<&str>, task: &Task) -> Result<Option<usize>> {
 pub fn checkpoint(folder: Option<&Path>, task: &Task) -> Result<Checkpoint> {
     let name = &task.spec().task;
     let (checkpoint, place) = match folder {
-        Some(folder) if folder.join("meta/info.json").exists() => {
-            let expected = "the folder of a checkpoint";
-            return Err(InputError::unexpected(folder.display(), expected, "that of a dataset").into());
-        }
-        Some(folder) => (Checkpoint::load(folder)?, folder.display().to_string()),
+        Some(folder) => (checkpoint_in(folder)?, folder.display().to_string()),
         None => {
             let files = embedded::checkpoint(name).ok_or_else(|| {
                 Failure::Input(format!(
@@ -54,6 +50,15 @@ pub fn checkpoint(folder: Option<&Path>, task: &Task) -> Result<Checkpoint> {
     };
     checkpoint.check_matches(task.spec(), &place)?;
     Ok(checkpoint)
+}
+
+/// The checkpoint in `folder`, of whatever task.
+pub fn checkpoint_in(folder: &Path) -> Result<Checkpoint> {
+    if folder.join("meta/info.json").exists() {
+        let expected = "the folder of a checkpoint";
+        return Err(InputError::unexpected(folder.display(), expected, "that of a dataset").into());
+    }
+    Ok(Checkpoint::load(folder)?)
 }
 
 /// The device that is asked for.

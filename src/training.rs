@@ -36,7 +36,7 @@ pub fn start<'a>(
     }
     let name = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
     let (spec, normalizers) = fresh()?;
-    Ok(Start::Fresh(Fresh { spec, normalizers, data: format!("{name}: {learned}") }))
+    Ok(Start::Fresh(Box::new(Fresh { spec, normalizers, data: format!("{name}: {learned}") })))
 }
 
 /// Ends the progress of a training and tells what came of it.

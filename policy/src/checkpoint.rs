@@ -51,6 +51,10 @@ pub struct CheckpointConfig {
     pub horizons: Horizons,
     /// The network.
     pub network: NetworkConfig,
+    /// Actions before the current step that the network also predicts and that sampling cuts off: chunks of
+    /// Diffusion Policy begin at the step of the oldest observation.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lead: usize,
     /// Ranges of observation and action.
     pub normalizers: Normalizers,
     /// How it is sampled.
@@ -61,11 +65,21 @@ pub struct CheckpointConfig {
     pub provenance: Provenance,
 }
 
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
 impl CheckpointConfig {
-    /// Sizes of observation history and chunk.
+    /// Sizes of observation history and chunk, as sampled.
     pub fn shape(&self) -> ChunkShape {
         let times = method::by_name(&self.method).map_or(0, Method::times);
         ChunkShape::new(self.horizons, self.spec.observation.size(), self.spec.action.size()).with_times(times)
+    }
+
+    /// The same as the network has them: its chunks are longer by the lead.
+    pub fn network_shape(&self) -> ChunkShape {
+        let shape = self.shape();
+        ChunkShape { prediction: shape.prediction + self.lead, ..shape }
     }
 
     /// Checks that all parts fit each other; `place` names the file in errors.
@@ -91,17 +105,20 @@ impl CheckpointConfig {
         let (o, a) = (self.spec.observation.size(), self.spec.action.size());
         self.normalizers.observation.check(o, &format!("{place}: normalizers.observation"))?;
         self.normalizers.action.check(a, &format!("{place}: normalizers.action"))?;
+        if self.lead > LARGEST {
+            return Err(ConfigError::unexpected(format!("{place}: lead"), format!("at most {LARGEST}"), self.lead));
+        }
         let shape = self.shape();
         if let Some(residual) = &self.normalizers.residual {
             residual.check(shape.observation, shape.chunk(), &format!("{place}: normalizers.residual"))?;
         }
-        self.network.check(&shape, place)?;
+        self.network.check(&self.network_shape(), place)?;
         self.sampling.check(self.latent_size(method)).map_err(|e| e.in_file(place))
     }
 
     /// Normal values that a chunk is made from by `method`.
     pub(crate) fn latent_size(&self, method: &dyn Method) -> usize {
-        method.draws(&self.sampling) * self.network.latent_size(&self.shape())
+        method.draws(&self.sampling) * self.network.latent_size(&self.network_shape())
     }
 }
 
@@ -136,7 +153,7 @@ impl Checkpoint {
     /// finite.
     pub fn new(config: CheckpointConfig, weights: Vec<f32>) -> Result<Self> {
         config.check("checkpoint")?;
-        let table = config.network.parameters(&config.shape())?;
+        let table = config.network.parameters(&config.network_shape())?;
         let bad = |expected: String, found: String| Err(Error::argument("Checkpoint::new", "weights", expected, found));
         if weights.len() != table.len() {
             return bad(format!("{} values", table.len()), weights.len().to_string());
@@ -149,13 +166,13 @@ impl Checkpoint {
         Ok(Self { config, table, weights })
     }
 
-    /// From a configuration and the bytes of a safetensors file called `place`: how a policy trained elsewhere enters.
+    /// From a configuration and the bytes of a safetensors file called `place`.
     ///
     /// # Errors
     /// [`Error::Config`] naming the first tensor that is missing, extra, of another shape, or not finite.
     pub fn from_safetensors(config: CheckpointConfig, place: &str, bytes: &[u8]) -> Result<Self> {
         config.check(place)?;
-        let table = config.network.parameters(&config.shape())?;
+        let table = config.network.parameters(&config.network_shape())?;
         let weights = weights_file::from_bytes(&table, &[""], place, bytes)?.pop().unwrap_or_default();
         Ok(Self { config, table, weights })
     }
@@ -287,7 +304,7 @@ impl Checkpoint {
     /// [`Error::Torch`] if memory runs out.
     pub fn network(&self, device: Device) -> Result<Box<dyn Network>> {
         let flat = Tensor::f_from_slice(&self.weights)?.f_to_device(device)?;
-        tch::no_grad(|| self.config.network.build(&self.config.shape(), &self.table, &flat))
+        tch::no_grad(|| self.config.network.build(&self.config.network_shape(), &self.table, &flat))
     }
 }
 

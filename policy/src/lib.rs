@@ -13,6 +13,7 @@
 //! - [`train`]: the one training loop, exact to the bit on resume;
 //! - [`checkpoint`]: `config.json` and `model.safetensors`;
 //! - [`latents`]: how the latents of a decision's candidates are drawn;
+//! - [`import`]: policies trained elsewhere as checkpoints;
 //! - [`sampler`]: candidates from a checkpoint on a thread pool or a GPU;
 //! - [`choice`]: choosing among candidates without a planner, the paper's way and ours;
 //! - [`metrics`]: `metrics.jsonl` and TensorBoard events;
@@ -26,6 +27,7 @@ pub mod checkpoint;
 pub mod choice;
 pub mod device;
 pub mod error;
+pub mod import;
 pub mod latents;
 pub mod method;
 pub mod metrics;

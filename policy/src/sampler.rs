@@ -34,6 +34,8 @@ pub struct LatentKey {
 pub struct Sampler {
     config: CheckpointConfig,
     shape: ChunkShape,
+    /// Actions of the network's chunks that are before the current step.
+    lead: usize,
     /// Normal values that a chunk is made from.
     latent: usize,
     method: &'static dyn Method,
@@ -60,17 +62,17 @@ impl Sampler {
         let config = checkpoint.config().clone();
         let flat = Tensor::f_from_slice(checkpoint.weights())?.f_to_device(device)?;
         let flat = flat.f_to_kind(config.sampling.precision.kind())?;
-        let shape = config.shape();
+        let (shape, network_shape) = (config.shape(), config.network_shape());
         let count = if device == Device::Cpu { workers.max(1) } else { 1 };
         let method = method::by_name(&config.method)?;
         let latent = config.latent_size(method);
         let worker = || -> Result<Mutex<Worker>> {
-            let network = tch::no_grad(|| config.network.build(&shape, checkpoint.table(), &flat))?;
+            let network = tch::no_grad(|| config.network.build(&network_shape, checkpoint.table(), &flat))?;
             let (latents, chunks) = (vec![0.0; MICRO_BATCH * latent], vec![0.0; MICRO_BATCH * shape.chunk()]);
             Ok(Mutex::new(Worker { network, latents, chunks, observation: vec![0.0; shape.observation] }))
         };
         let workers = (0..count).map(|_| worker()).collect::<Result<_>>()?;
-        Ok(Self { method, config, shape, latent, device, workers })
+        Ok(Self { method, lead: config.lead, config, shape, latent, device, workers })
     }
 
     /// Normal values that a chunk is made from.
@@ -169,6 +171,11 @@ impl Sampler {
         self.workers[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Chunks (B, n, T, A) of the network from the current step on.
+    fn cut(&self, chunks: &Tensor) -> Result<Tensor> {
+        Ok(chunks.f_narrow(2, self.lead as i64, self.shape.prediction as i64)?)
+    }
+
     fn draw_in_micro_batches(
         &self,
         observations: &[f32],
@@ -220,7 +227,7 @@ impl Sampler {
             let network = worker.network.as_ref();
             let prepared = self.method.prepare(network, &o, sampling)?;
             let z = Tensor::f_from_slice(&latents)?.f_view([b, n, -1])?.f_to_device(self.device)?;
-            let chunks = self.method.generate(network, &z, &prepared, sampling)?;
+            let chunks = self.cut(&self.method.generate(network, &z, &prepared, sampling)?)?;
             chunks.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(out, out.len())?;
             Ok(())
         })?;
@@ -279,7 +286,8 @@ impl Worker {
         tch::no_grad(|| -> Result<()> {
             let z = Tensor::f_from_slice(&self.latents)?.f_view([1, MICRO_BATCH as i64, -1])?;
             let sampling = &sampler.config.sampling;
-            let chunks = sampler.method.generate(self.network.as_ref(), &z, prepared, sampling)?.f_contiguous()?;
+            let chunks = sampler.method.generate(self.network.as_ref(), &z, prepared, sampling)?;
+            let chunks = sampler.cut(&chunks)?.f_contiguous()?;
             Ok(chunks.f_copy_data(&mut self.chunks, chunks.numel())?)
         })?;
         out.copy_from_slice(&self.chunks[..out.len()]);

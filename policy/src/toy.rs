@@ -19,7 +19,7 @@ pub fn spec(observation: usize, action: usize) -> Spec {
 
 /// A small untrained MLP checkpoint.
 pub fn checkpoint(observation: usize, action: usize, seed: u64) -> Checkpoint {
-    let range = |size: usize| Normalizer { min: vec![-2.0; size], max: vec![3.0; size] };
+    let range = |size: usize| Normalizer::Range { min: vec![-2.0; size], max: vec![3.0; size] };
     let config = CheckpointConfig {
         format: FORMAT,
         version: imle_configs::VERSION.into(),
@@ -27,6 +27,7 @@ pub fn checkpoint(observation: usize, action: usize, seed: u64) -> Checkpoint {
         spec: spec(observation, action),
         horizons: Horizons { observation: 2, prediction: 4, action: 2 },
         network: NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() },
+        lead: 0,
         normalizers: Normalizers { observation: range(observation), action: range(action), residual: None },
         sampling: Sampling::default(),
         provenance: Provenance { data: "toy".into(), steps: 0, seed },

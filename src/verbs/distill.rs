@@ -6,7 +6,7 @@ use crate::failure::{Failure, Result};
 use crate::output::percent;
 use crate::place::Place;
 use crate::training::{self, Training};
-use crate::verbs::train::{print_settings, read, resolve};
+use crate::verbs::train::{evaluation_task, print_settings, read, resolve};
 use crate::watch::Watch;
 use crate::{interrupt, load};
 use imle_configs::Error as InputError;
@@ -41,9 +41,10 @@ pub fn run(args: &DistillArgs) -> Result<()> {
         return Err(Failure::Input("--teacher, --data and --out are needed".into()));
     };
     let dataset = read(data, args.episodes)?;
-    let task = load::task_in(args.task.as_deref().unwrap_or(&dataset.spec.task), &args.world)?;
-    dataset.spec.check_matches(task.spec(), &data.display().to_string())?;
-    let teacher = load::checkpoint(Some(teacher), &task)?;
+    let task = evaluation_task(args.evaluation_episodes, args.task.as_deref(), &args.world, &dataset, data)?;
+    let place = teacher.display().to_string();
+    let teacher = load::checkpoint_in(teacher)?;
+    teacher.check_matches(&dataset.spec, &place)?;
     let teacher = controller::resampled(teacher, args.passes, args.solver.as_deref())?;
     settings.horizons = teacher.config().horizons;
     let windows = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
@@ -78,7 +79,7 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let mut result = training::result(watch, &outcome, out)?;
     for (name, checkpoint) in [("teacher", &teacher), ("student", &Checkpoint::load(out)?)] {
         let sampler = Sampler::new(checkpoint, threads, device)?;
-        result[name] = measure(args, &task, &sampler, &pool)?;
+        result[name] = measure(args, task.as_ref(), &sampler, &pool)?;
         if args.evaluation_episodes > 0 {
             let number = |key: &str| result[name][key].as_f64().unwrap_or(f64::NAN);
             output.say(format!(
@@ -95,8 +96,8 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     output.result(&result)
 }
 
-/// Latency of one chunk, and success and modes of the generator alone.
-fn measure(args: &DistillArgs, task: &Arc<Task>, sampler: &Sampler, pool: &rayon::ThreadPool) -> Result<Value> {
+/// Latency of one chunk, and in a task success and modes of the generator alone.
+fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Sampler, pool: &rayon::ThreadPool) -> Result<Value> {
     let shape = sampler.shape();
     let (observation, mut chunk) = (vec![0.0; shape.observation], vec![0.0; shape.chunk()]);
     let mut times = Vec::new();
@@ -106,9 +107,7 @@ fn measure(args: &DistillArgs, task: &Arc<Task>, sampler: &Sampler, pool: &rayon
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     let mut result = json!({ "method": sampler.config().method, "latency_ms": percentiles(times).p50 });
-    if args.evaluation_episodes == 0 {
-        return Ok(result);
-    }
+    let Some(task) = task else { return Ok(result) };
     let horizons = task.horizons(sampler.config().horizons);
     let seed = args.seed.unwrap_or_default();
     let mut alone = GeneratorAlone::new(sampler, seed, horizons);

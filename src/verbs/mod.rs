@@ -5,6 +5,7 @@ mod completions;
 pub mod demo;
 mod distill;
 mod finetune;
+mod import;
 mod inspect;
 mod run;
 mod tasks;
@@ -19,6 +20,7 @@ pub fn run(verb: Verb) -> Result<()> {
         Verb::Tasks(args) => tasks::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Train(args) => train::run(&args),
+        Verb::Import(args) => import::run(&args),
         Verb::Distill(args) => distill::run(&args),
         Verb::Run(args) => run::run(&args),
         Verb::Finetune(args) => finetune::run(&args),

@@ -1,6 +1,6 @@
 //! `planner train`
 
-use crate::cli::{SettingsArgs, TrainArgs};
+use crate::cli::{SettingsArgs, TrainArgs, WorldArgs};
 use crate::failure::{Failure, Result};
 use crate::load;
 use crate::place::Place;
@@ -31,7 +31,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         return Err(Failure::Input("--data and --out are needed".into()));
     };
     let dataset = read(data, args.episodes)?;
-    let task = task(args, &dataset)?;
+    let task = evaluation_task(args.evaluation_episodes, args.task.as_deref(), &args.world, &dataset, data)?;
     let device = load::device(args.device)?;
     let pool = load::pool(&args.common)?;
     let mut source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
@@ -110,20 +110,27 @@ pub fn read(folder: &Path, episodes: Option<u32>) -> Result<Dataset> {
     Ok(dataset)
 }
 
-/// The task to evaluate in, if evaluation is wanted; checked against the data.
-fn task(args: &TrainArgs, dataset: &Dataset) -> Result<Option<Arc<Task>>> {
-    if args.evaluation_episodes == 0 {
+/// The task to evaluate in for so many episodes, none for 0: the one that is `named`, or else the dataset's; checked
+/// against the dataset, which lies at `data`.
+pub fn evaluation_task(
+    episodes: u32,
+    named: Option<&str>,
+    world: &WorldArgs,
+    dataset: &Dataset,
+    data: &Path,
+) -> Result<Option<Arc<Task>>> {
+    if episodes == 0 {
         return Ok(None);
     }
-    let place = args.data.as_ref().map_or(String::new(), |d| d.display().to_string());
-    let named = args.task.as_deref().unwrap_or(&dataset.spec.task);
-    if args.task.is_none() && embedded::task(named).is_none() {
+    let place = data.display().to_string();
+    let name = named.unwrap_or(&dataset.spec.task);
+    if named.is_none() && embedded::task(name).is_none() {
         return Err(Failure::Input(format!(
-            "{place}: task `{named}` is not built in; name its file with --task, or train without evaluation with \
+            "{place}: task `{name}` is not built in; name its file with --task, or go without evaluation with \
              --evaluation-episodes 0"
         )));
     }
-    let task = load::task_in(named, &args.world)?;
+    let task = load::task_in(name, world)?;
     dataset.spec.check_matches(task.spec(), &place)?;
     Ok(Some(task))
 }

@@ -13,6 +13,7 @@ mod bad_task;
 mod call;
 mod determinism;
 mod fixtures;
+mod import;
 mod interrupt;
 mod output;
 mod resume;

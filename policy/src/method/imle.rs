@@ -114,6 +114,7 @@ mod tests {
             samples: 6,
             epsilon: &[0.7; 5],
             shared_latents: false,
+            sampling: &crate::method::Sampling::default(),
         };
         let observations = Tensor::arange(15, (Kind::Float, Device::Cpu)).view([5, 3]) * 0.1;
         let targets = (Tensor::arange(80, (Kind::Float, Device::Cpu)).view([5, 2, 8]) * 0.7).sin();

@@ -9,8 +9,10 @@ mod flow;
 mod imle;
 mod mean_flow;
 mod regression;
+mod schedule;
 mod workers;
 
+pub use schedule::{Betas, Prediction, Schedule, Variance};
 pub use workers::Workers;
 
 use crate::latents::Latents;
@@ -56,6 +58,8 @@ pub struct Sampling {
     pub precision: Precision,
     /// Latents are multiplied by this: below 1 candidates keep nearer to what is typical.
     pub temperature: f64,
+    /// `diffusion`: its forward process. The one thing here that is fixed by the training.
+    pub schedule: Schedule,
 }
 
 /// What numbers a network computes in.
@@ -99,6 +103,7 @@ impl Default for Sampling {
             latents: Latents::default(),
             precision: Precision::F32,
             temperature: 1.0,
+            schedule: Schedule::default(),
         }
     }
 }
@@ -145,6 +150,8 @@ pub struct LossContext<'a> {
     pub epsilon: &'a [f64],
     /// Whether all states get the same latents.
     pub shared_latents: bool,
+    /// How the checkpoint is sampled: of it diffusion's schedule.
+    pub sampling: &'a Sampling,
 }
 
 /// A loss, or why there is none; the step is then skipped.

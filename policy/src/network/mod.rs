@@ -96,8 +96,12 @@ pub struct NetworkConfig {
     pub down_dims: Vec<usize>,
     /// `unet`: kernel size over time, odd.
     pub kernel_size: usize,
-    /// `unet`: groups of the group normalisation; divides every level's channels.
+    /// `unet`: groups of the group normalisation; divides every level's channels. The last block has 8.
     pub n_groups: usize,
+    /// `unet`: values of the embedding of a time, even.
+    pub time_embedding: usize,
+    /// `unet`: whether the condition scales the features too, or only shifts them.
+    pub film_scale: bool,
 }
 
 impl Default for NetworkConfig {
@@ -112,6 +116,8 @@ impl Default for NetworkConfig {
             down_dims: vec![256, 512, 1024],
             kernel_size: 5,
             n_groups: 8,
+            time_embedding: 256,
+            film_scale: true,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! timestep embedding.
 //!
 //! Sources: arXiv 2303.04137 (network), arXiv 2502.12371 (its use as a one-pass generator). Parameter names and
-//! shapes are those of the public `ConditionalUnet1D` with `cond_predict_scale`, so that its state dicts fit.
+//! shapes are those of the public `ConditionalUnet1D`, so that its state dicts fit ([`crate::import`] brings them in).
 //! Every block is Conv → GroupNorm → Mish, FiLM, Conv → GroupNorm → Mish, plus a residual; the observation history
 //! itself is the condition, after the embedded times if there are any. T_pred must be divisible by 2^(levels − 1). A
 //! latent that is not shaped like the chunk is mapped to one linearly (`latent.weight`, not in the public networks).
@@ -32,6 +32,13 @@ pub(super) fn check(c: &NetworkConfig, shape: &ChunkShape) -> std::result::Resul
             format!("{} for {d}", c.n_groups),
         ));
     }
+    if !c.down_dims[0].is_multiple_of(LAST_GROUPS) {
+        let expected = format!("a first number of channels that is a multiple of {LAST_GROUPS}");
+        return Err(("down_dims", expected, c.down_dims[0].to_string()));
+    }
+    if !(4..=8192).contains(&c.time_embedding) || !c.time_embedding.is_multiple_of(2) {
+        return Err(("time_embedding", "an even number, 4 to 8192".into(), c.time_embedding.to_string()));
+    }
     let divisor = 1usize << (levels - 1);
     if !shape.prediction.is_multiple_of(divisor) {
         let found = format!("{levels} levels for T_pred {}, which is no multiple of {divisor}", shape.prediction);
@@ -47,10 +54,9 @@ struct ConvBlock {
 }
 
 impl ConvBlock {
-    fn new(b: &mut Builder, name: &str, channels: (usize, usize), c: &NetworkConfig) -> Result<Self> {
-        let k = c.kernel_size;
+    fn new(b: &mut Builder, name: &str, channels: (usize, usize), (k, groups): (usize, usize)) -> Result<Self> {
         let conv = Conv1d::new(b, &format!("{name}.block.0"), channels, (k, 1, k / 2))?;
-        let norm = GroupNorm::new(b, &format!("{name}.block.1"), c.n_groups, channels.1)?;
+        let norm = GroupNorm::new(b, &format!("{name}.block.1"), groups, channels.1)?;
         Ok(Self { conv, norm })
     }
 
@@ -65,6 +71,7 @@ struct ResidualBlock {
     condition: Linear,
     residual: Option<Conv1d>,
     channels: i64,
+    scaled: bool,
 }
 
 impl ResidualBlock {
@@ -75,21 +82,27 @@ impl ResidualBlock {
         c: &NetworkConfig,
         o: usize,
     ) -> Result<Self> {
+        let form = (c.kernel_size, c.n_groups);
         let blocks = [
-            ConvBlock::new(b, &format!("{name}.blocks.0"), (inputs, outputs), c)?,
-            ConvBlock::new(b, &format!("{name}.blocks.1"), (outputs, outputs), c)?,
+            ConvBlock::new(b, &format!("{name}.blocks.0"), (inputs, outputs), form)?,
+            ConvBlock::new(b, &format!("{name}.blocks.1"), (outputs, outputs), form)?,
         ];
-        let condition = Linear::new(b, &format!("{name}.cond_encoder.1"), o, 2 * outputs)?;
+        let values = if c.film_scale { 2 * outputs } else { outputs };
+        let condition = Linear::new(b, &format!("{name}.cond_encoder.1"), o, values)?;
         let residual = match inputs == outputs {
             true => None,
             false => Some(Conv1d::new(b, &format!("{name}.residual_conv"), (inputs, outputs), (1, 1, 0))?),
         };
-        Ok(Self { blocks, condition, residual, channels: outputs as i64 })
+        Ok(Self { blocks, condition, residual, channels: outputs as i64, scaled: c.film_scale })
     }
 
     /// Scale and shift (B, channels) from Mish(o).
     fn condition(&self, activated: &Tensor) -> Result<(Tensor, Tensor)> {
-        let pair = self.condition.forward(activated)?.f_view([-1, 2, self.channels])?;
+        let values = self.condition.forward(activated)?;
+        if !self.scaled {
+            return Ok((values.f_ones_like()?, values));
+        }
+        let pair = values.f_view([-1, 2, self.channels])?;
         Ok((pair.f_select(1, 0)?, pair.f_select(1, 1)?))
     }
 
@@ -114,13 +127,14 @@ struct Level<R> {
     resample: Option<R>,
 }
 
-/// Sinusoids of a time, and values of their embedding.
-const SINUSOIDS: usize = 256;
+/// Groups of the last block's normalisation: the public networks have so many whatever those of the others.
+const LAST_GROUPS: usize = 8;
 
 struct Unet {
     chunk: [i64; 2],
     latent: Option<Linear>,
-    time: Option<[Linear; 2]>,
+    /// Sinusoids a time, and their embedding.
+    time: Option<(i64, [Linear; 2])>,
     down: Vec<Level<Conv1d>>,
     mid: [ResidualBlock; 2],
     up: Vec<Level<Upsample>>,
@@ -133,14 +147,18 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
         0 => None,
         n => Some(Linear::new(b, "latent", n, shape.chunk())?),
     };
+    let size = c.time_embedding;
     let time = match shape.times {
         0 => None,
-        n => Some([
-            Linear::new(b, "diffusion_step_encoder.1", n * SINUSOIDS, 4 * SINUSOIDS)?,
-            Linear::new(b, "diffusion_step_encoder.3", 4 * SINUSOIDS, SINUSOIDS)?,
-        ]),
+        n => {
+            let embedding = [
+                Linear::new(b, "diffusion_step_encoder.1", n * size, 4 * size)?,
+                Linear::new(b, "diffusion_step_encoder.3", 4 * size, size)?,
+            ];
+            Some((size as i64, embedding))
+        }
     };
-    let o = shape.observation + if time.is_some() { SINUSOIDS } else { 0 };
+    let o = shape.observation + if time.is_some() { size } else { 0 };
     let dims = &c.down_dims;
     let top = dims.len() - 1;
     let pair = |b: &mut Builder, name: String, inputs: usize, outputs: usize| -> Result<[ResidualBlock; 2]> {
@@ -167,7 +185,7 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
         let resample = Some(Upsample::new(b, &format!("up_modules.{i}.2.conv"), outputs)?);
         up.push(Level { blocks, resample });
     }
-    let last = ConvBlock::new(b, "final_conv.0", (dims[0], dims[0]), c)?;
+    let last = ConvBlock::new(b, "final_conv.0", (dims[0], dims[0]), (c.kernel_size, LAST_GROUPS))?;
     let output = Conv1d::new(b, "final_conv.1", (dims[0], shape.action), (1, 1, 0))?;
     let chunk = [shape.prediction as i64, shape.action as i64];
     Ok(Box::new(Unet { chunk, latent, time, down, mid, up, last, output }))
@@ -188,9 +206,8 @@ impl Network for Unet {
 
     fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
         let activated = match (&self.time, times) {
-            (Some([first, second]), Some(times)) => {
-                let embedded =
-                    first.forward(&sinusoidal(times, SINUSOIDS as i64)?.f_to_kind(features.kind())?)?.f_mish()?;
+            (Some((size, [first, second])), Some(times)) => {
+                let embedded = first.forward(&sinusoidal(times, *size)?.f_to_kind(features.kind())?)?.f_mish()?;
                 Tensor::f_cat(&[&second.forward(&embedded)?, features], 1)?.f_mish()?
             }
             _ => features.f_mish()?,

@@ -25,7 +25,7 @@ const PATIENCE: u64 = 5;
 #[derive(Debug)]
 pub enum Start<'a> {
     /// From fresh weights; the output folder must be empty or not there.
-    Fresh(Fresh),
+    Fresh(Box<Fresh>),
     /// From a checkpoint's weights; the output folder must be empty or not there.
     Checkpoint {
         /// The weights, network, horizons and normalisers to start from.

@@ -37,10 +37,10 @@ fn settings(steps: u64) -> TrainSettings {
     }
 }
 
-fn fresh() -> Fresh {
-    let range = Normalizer { min: vec![-1.0], max: vec![1.0] };
+fn fresh() -> Box<Fresh> {
+    let range = Normalizer::Range { min: vec![-1.0], max: vec![1.0] };
     let normalizers = Normalizers { observation: range.clone(), action: range, residual: None };
-    Fresh { spec: toy::spec(1, 1), normalizers, data: "toy".into() }
+    Box::new(Fresh { spec: toy::spec(1, 1), normalizers, data: "toy".into() })
 }
 
 /// One observation with the chunk (+1, +1) of probability `p` and (−1, −1) otherwise, `draws` chunks a row.

@@ -86,6 +86,7 @@ impl Trainer {
             spec: fresh.spec.clone(),
             horizons: settings.horizons,
             network: settings.network.clone(),
+            lead: 0,
             normalizers: fresh.normalizers.clone(),
             sampling: settings.sampling.clone(),
             provenance: Provenance { data: fresh.data.clone(), steps: 0, seed: settings.seed },
@@ -108,6 +109,10 @@ impl Trainer {
             // Another method's network may be told other times: its weights do not fit.
             let expected = format!("`{}`, the method of the checkpoint it starts from", config.method);
             return Err(ConfigError::unexpected("settings: method", expected, &settings.method).into());
+        }
+        if config.lead > 0 {
+            let expected = "0, a generator whose chunks begin at the current step (planner distill makes one)";
+            return Err(ConfigError::unexpected("checkpoint: lead", expected, config.lead).into());
         }
         config.provenance = Provenance { data: data.into(), steps: 0, seed: settings.seed };
         Self::assemble(&settings, config, [start.weights(), start.weights()], None, Counters::default(), device)
@@ -219,6 +224,7 @@ impl Trainer {
             samples: self.settings.samples,
             epsilon: &epsilon,
             shared_latents: self.settings.shared_latents,
+            sampling: &self.config.sampling,
         };
         let network = self.config.network.build(&self.shape, &self.table, &self.weights)?;
         let found = self.method.loss(network.as_ref(), &batch, &context)?;

@@ -6,8 +6,10 @@ mod rollout;
 mod sample;
 mod sleep;
 mod tasks;
+mod train;
+mod unet;
 
-use crate::cli::{BenchArgs, BenchVerb};
+use crate::cli::{BenchVerb, Common};
 use crate::failure::Result;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ pub fn run(verb: &BenchVerb) -> Result<()> {
     match verb {
         BenchVerb::Rollout(args) => rollout::run(args),
         BenchVerb::Sample(args) => sample::run(args),
+        BenchVerb::Train(args) => train::run(args),
         BenchVerb::Plan(args) => plan::run(args),
         BenchVerb::Sleep(args) => sleep::run(args),
         BenchVerb::Tasks(args) => tasks::run(args),
@@ -45,8 +48,8 @@ impl Case {
 }
 
 /// Prints the cases as a table or as JSON.
-fn report(args: &BenchArgs, cases: &[Case]) -> Result<()> {
-    let output = args.common.output();
+fn report(common: &Common, seed: u64, repeats: u32, cases: &[Case]) -> Result<()> {
+    let output = common.output();
     let mut list = Vec::new();
     for case in cases {
         output.say(format!("{:32} {:>12.3} {}   (noise {:.1} %)", case.name, case.ours, case.unit, 100.0 * case.noise));
@@ -68,8 +71,7 @@ fn report(args: &BenchArgs, cases: &[Case]) -> Result<()> {
         }
         list.push(entry);
     }
-    output
-        .result(&json!({ "cases": list, "threads": args.common.threads(), "seed": args.seed, "repeats": args.repeats }))
+    output.result(&json!({ "cases": list, "threads": common.threads(), "seed": seed, "repeats": repeats }))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -6,25 +6,62 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// What the peers need; the version of MuJoCo is ours.
-const REQUIREMENTS: [&str; 2] = ["mujoco==3.17.0", "numpy==2.2.6"];
+/// A throw-away Python environment.
+pub struct Environment {
+    /// Its folder's name, which changes with what is in it.
+    pub name: &'static str,
+    /// What is installed.
+    pub requirements: &'static [&'static str],
+    /// What is installed without what it asks for.
+    pub alone: &'static [&'static str],
+}
+
+/// The version of MuJoCo is ours.
+pub const MUJOCO: Environment =
+    Environment { name: "peers-mujoco-3.17.0", requirements: &["mujoco==3.17.0", "numpy==2.2.6"], alone: &[] };
+
+/// The version of PyTorch is that of our libtorch. LeRobot asks for an older one, and for much that its U-Net does
+/// not need.
+pub const LEROBOT: Environment = Environment {
+    name: "peers-lerobot-0.4.4-torch-2.11.0",
+    requirements: &[
+        "torch==2.11.0",
+        "torchvision==0.26.0",
+        "numpy==2.2.6",
+        "diffusers==0.35.2",
+        "einops==0.8.1",
+        "huggingface_hub==0.35.3",
+        "draccus==0.10.0",
+        "datasets==5.0.1",
+        "accelerate==1.15.0",
+        "gymnasium==1.4.0",
+        "deepdiff==9.1.0",
+        "jsonlines==4.0.0",
+        "termcolor==3.3.0",
+        "imageio==2.38.1",
+        "pyserial==3.5",
+        "av==18.1.0",
+        "safetensors==0.8.0",
+    ],
+    alone: &["lerobot==0.4.4"],
+};
 
 /// The Python of the environment, made on first use.
-pub fn python(output: Output) -> Result<PathBuf> {
+pub fn python(environment: &Environment, output: Output) -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let base = base.or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache")));
     let base = base.ok_or_else(|| Failure::Run("neither XDG_CACHE_HOME nor HOME is set".into()))?;
-    let folder = base.join("planner").join("peers-mujoco-3.17.0");
+    let folder = base.join("planner").join(environment.name);
     let python = folder.join("bin/python");
     let ready = folder.join("ready");
     if !ready.exists() {
         output.note("fetching the peers (once)");
         call(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        call(
-            Command::new(&python)
-                .args(["-m", "pip", "install", "-q", "--disable-pip-version-check"])
-                .args(REQUIREMENTS),
-        )?;
+        let pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check"];
+        call(Command::new(&python).args(pip).args(environment.requirements))?;
+        if !environment.alone.is_empty() {
+            call(Command::new(&python).args(pip).arg("--no-deps").args(environment.alone))?;
+        }
         imle_configs::files::write_text(&ready, "")?;
     }
     Ok(python)
@@ -71,11 +108,29 @@ impl Peer {
         }
     }
 
-    /// Asks for one measurement, in seconds.
-    pub fn measure(&mut self) -> Result<f64> {
-        writeln!(self.input, "go").map_err(|e| Failure::Run(format!("the peer stopped: {e}")))?;
+    /// Asks for one measurement of `what`, in seconds.
+    pub fn measure(&mut self, what: impl std::fmt::Display) -> Result<f64> {
+        writeln!(self.input, "{what}").map_err(|e| Failure::Run(format!("the peer stopped: {e}")))?;
         let line = self.line()?;
         line.parse().map_err(|_| Failure::Run(format!("the peer said `{line}`, expected seconds")))
+    }
+}
+
+/// A folder that goes away with the benchmark.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    /// A new one.
+    pub fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("planner-bench-{}", std::process::id()));
+        imle_configs::files::create_output_folder(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

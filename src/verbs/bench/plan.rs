@@ -65,7 +65,7 @@ impl Decide for Timed<'_> {
 
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let task = load::task_in(&args.task, &args.world)?;
+    let task = load::task_in(args.task(), &args.world)?;
     let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
@@ -103,9 +103,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         "physics_p50_ms": median(timed.simulating.clone()),
     });
     report(
-        args,
+        &args.common,
+        args.seed,
+        args.repeats,
         &[Case {
-            name: format!("plan {} N = {candidates}", args.task),
+            name: format!("plan {} N = {candidates}", args.task()),
             unit: "ms",
             rate: false,
             ours,

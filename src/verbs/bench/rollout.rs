@@ -3,7 +3,7 @@
 //! Both roll the same raw controls, each held for a control step, out from the same state of the same planning
 //! model on the same number of threads. Ours also evaluates the task's cost; theirs also stores every state.
 
-use super::peers::{Peer, python};
+use super::peers::{MUJOCO, Peer, Scratch, python};
 use super::{Case, median_and_noise, report};
 use crate::cli::BenchArgs;
 use crate::failure::{Failure, Result};
@@ -24,7 +24,7 @@ const STEPS: usize = 16;
 
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let task = Arc::new(Task::load_with_raw_actions(&args.task)?);
+    let task = Arc::new(Task::load_with_raw_actions(args.task())?);
     let candidates = args.candidates.unwrap_or(64) as usize;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
@@ -43,7 +43,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     if args.peers {
         write_inputs(&task, &folder.0, &state, &chunks, substeps)?;
         let arguments = ["model.mjb".to_string(), threads.to_string(), (STEPS * substeps).to_string()];
-        let (started, final_qpos) = Peer::start(&python(args.common.output())?, PEER, &folder.0, &arguments)?;
+        let (started, final_qpos) = Peer::start(&python(&MUJOCO, args.common.output())?, PEER, &folder.0, &arguments)?;
         same = Some(final_difference(&task, &state, &chunks, &final_qpos)?);
         peer = Some(started);
     }
@@ -58,7 +58,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     for _ in 0..args.repeats {
         first.push(ours()?);
         if let Some(peer) = &mut peer {
-            theirs.push(work / peer.measure()?);
+            theirs.push(work / peer.measure(candidates)?);
         }
         second.push(ours()?);
     }
@@ -70,9 +70,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         "threads": threads, "failed": failed, "final_qpos_difference": same,
     });
     report(
-        args,
+        &args.common,
+        args.seed,
+        args.repeats,
         &[Case {
-            name: format!("rollout {}", args.task),
+            name: format!("rollout {}", args.task()),
             unit: "physics steps/s",
             rate: true,
             ours,
@@ -131,21 +133,4 @@ fn final_difference(task: &Task, state: &[f64], chunks: &[f32], theirs: &str) ->
         control.execute(&mut sim, action, task.planning_substeps()).map_err(failed)?;
     }
     Ok(sim.data().qpos().iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max))
-}
-
-/// A folder that goes away with the benchmark.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("planner-bench-{}", std::process::id()));
-        imle_configs::files::create_output_folder(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

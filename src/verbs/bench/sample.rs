@@ -1,55 +1,103 @@
-//! `planner bench sample`: the time to draw N chunks for one observation.
+//! `planner bench sample`: the time to draw N chunks for one observation; with peers also by the paper's U-Net, against
+//! LeRobot's in PyTorch with the same weights. Ours draws the latents, encodes and normalises; theirs draws the latents.
 
-use super::{Case, median_and_noise, report};
+use super::peers::{Peer, Scratch};
+use super::{Case, median, median_and_noise, report, unet};
 use crate::cli::BenchArgs;
 use crate::failure::Result;
 use crate::load;
 use imle_configs::seed::Purpose;
 use imle_envs::world::World;
+use imle_policy::checkpoint::Checkpoint;
 use imle_policy::sampler::{LatentKey, Sampler};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::time::Instant;
+
+/// Draws before any is timed.
+const WARM_UP: u64 = 5;
 
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let task = load::task(&args.task)?;
-    let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
     let pool = load::pool(&args.common)?;
-    let sampler = Sampler::new(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
+    let (checkpoint, history) = generator(args)?;
+    let mut cases = measure(args, &pool, &checkpoint, &history, None)?;
+    if args.peers {
+        let folder = Scratch::new()?;
+        for dims in unet::SIZES {
+            let checkpoint = unet::checkpoint(unet::network(dims), args.seed)?;
+            let peer = unet::peer("sample", &checkpoint, &folder, &args.common)?;
+            cases.extend(measure(args, &pool, &checkpoint, &unet::history(&checkpoint), Some(peer))?);
+        }
+    }
+    report(&args.common, args.seed, args.repeats, &cases)
+}
+
+/// The generator, and an observation history: at a start state of the task, or where there is none in the middle.
+fn generator(args: &BenchArgs) -> Result<(Checkpoint, Vec<f32>)> {
+    if let (None, Some(folder)) = (&args.task, &args.checkpoint) {
+        let checkpoint = load::checkpoint_in(folder)?;
+        let mut history = vec![0.0; checkpoint.config().shape().observation];
+        checkpoint.config().normalizers.observation.denormalize(&mut history);
+        return Ok((checkpoint, history));
+    }
+    let task = load::task(args.task())?;
+    let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
     let mut world = World::new(task.clone())?;
     world.reset(args.seed, Purpose::Bench, 0)?;
     let mut observation = vec![0.0; task.spec().observation.size()];
     world.observe(&mut observation);
     let history = observation.repeat(checkpoint.config().horizons.observation);
-    let chunk = checkpoint.config().shape().chunk();
-    let sizes = args.candidates.map_or(vec![1, 32, 256], |n| vec![n as usize]);
+    Ok((checkpoint, history))
+}
+
+/// A case for every N; `peer` with its difference.
+fn measure(
+    args: &BenchArgs,
+    pool: &rayon::ThreadPool,
+    checkpoint: &Checkpoint,
+    history: &[f32],
+    mut peer: Option<(Peer, f64)>,
+) -> Result<Vec<Case>> {
+    let sampler = Sampler::new(checkpoint, args.common.threads(), tch::Device::Cpu)?;
+    let (network, chunk) = (&checkpoint.config().network, sampler.shape().chunk());
+    let kind = if network.kind == "unet" { format!("unet {:?}", network.down_dims) } else { network.kind.clone() };
     let mut cases = Vec::new();
-    for n in sizes {
+    for n in args.candidates.map_or(vec![1, 32, 256], |n| vec![n as usize]) {
         let mut out = vec![0.0; n * chunk];
         let mut draw = |step: u64| -> Result<f64> {
             let begun = Instant::now();
-            sampler.sample(&pool, &history, &[LatentKey { seed: args.seed, episode: 0, step }], n, &mut out)?;
+            sampler.sample(pool, history, &[LatentKey { seed: args.seed, episode: 0, step }], n, &mut out)?;
             Ok(begun.elapsed().as_secs_f64() * 1e3)
         };
-        (0..5).try_for_each(|step| draw(step).map(|_| ()))?;
-        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let (mut first, mut second, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+        for step in 0..WARM_UP.min(u64::from(args.repeats)) {
+            draw(step)?;
+            peer.as_mut().map(|(peer, _)| peer.measure(n)).transpose()?;
+        }
         for step in 0..u64::from(args.repeats) {
             first.push(draw(step)?);
+            if let Some((peer, _)) = &mut peer {
+                theirs.push(peer.measure(n)? * 1e3);
+            }
             second.push(draw(step)?);
         }
         let (ours, noise) = median_and_noise(first, second);
-        let network = &checkpoint.config().network.kind;
-        let more = json!({ "candidates": n, "network": network, "parameters": checkpoint.table().count() });
+        let mut more = json!({
+            "candidates": n, "network": network.kind, "parameters": checkpoint.table().count(),
+            "threads": args.common.threads(),
+        });
+        if let Some((_, difference)) = &peer {
+            more["chunk_difference"] = (*difference).into();
+        }
         cases.push(Case {
-            name: format!("sample N = {n}"),
+            name: format!("sample {kind} N = {n}"),
             unit: "ms",
             rate: false,
             ours,
             noise,
-            peers: BTreeMap::new(),
+            peers: peer.is_some().then(|| (unet::PEER_NAME, median(theirs))).into_iter().collect(),
             more,
         });
     }
-    report(args, &cases)
+    Ok(cases)
 }

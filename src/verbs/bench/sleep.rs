@@ -102,8 +102,8 @@ impl Decide for Compared<'_> {
 
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let task = load::task_in(&args.task, &args.world)?;
-    let with_sleep = |sleep| -> Result<Arc<Task>> { Ok(Arc::new(Task::load(&args.task)?.with_planning_sleep(sleep))) };
+    let task = load::task_in(args.task(), &args.world)?;
+    let with_sleep = |sleep| -> Result<Arc<Task>> { Ok(Arc::new(Task::load(args.task())?.with_planning_sleep(sleep))) };
     let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
@@ -141,9 +141,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         "timestep_s": task.planning_model().opt().timestep,
     });
     report(
-        args,
+        &args.common,
+        args.seed,
+        args.repeats,
         &[Case {
-            name: format!("awake {}", args.task),
+            name: format!("awake {}", args.task()),
             unit: "physics steps/s",
             rate: true,
             ours: awake_rate,

@@ -1,0 +1,81 @@
+//! The weights of a public conditional U-Net, put where ours has them.
+
+use super::tensors::Tensors;
+use crate::Result;
+use crate::checkpoint::CheckpointConfig;
+use imle_configs::Error as ConfigError;
+
+/// How a kind of policy names the network's parameters.
+pub(super) enum Names {
+    /// As the public `ConditionalUnet1D`, and we: after this prefix, unless the file has another.
+    Public(&'static str),
+    /// As LeRobot.
+    LeRobot(&'static str),
+}
+
+/// The last layer, which every kind names alike: it tells the prefix.
+const LAST: &str = "final_conv.1.weight";
+
+impl Names {
+    /// What the names of the network's tensors in a file begin with.
+    pub(super) fn prefix(&self, tensors: &Tensors) -> String {
+        let usual = match self {
+            Self::Public(prefix) | Self::LeRobot(prefix) => *prefix,
+        };
+        let mut found = tensors.names().filter_map(|name| name.strip_suffix(LAST));
+        match (found.next(), found.next()) {
+            (Some(prefix), None) => prefix.to_string(),
+            _ => usual.to_string(),
+        }
+    }
+
+    /// The name that the kind has for our parameter `name`.
+    fn of(&self, name: &str) -> String {
+        match self {
+            Self::Public(_) => name.to_string(),
+            Self::LeRobot(_) => name
+                .replace(".blocks.0.block.", ".conv1.block.")
+                .replace(".blocks.1.block.", ".conv2.block.")
+                .replace(".2.conv.", ".2."),
+        }
+    }
+}
+
+/// The flat weights of the configuration's network; nothing may be left of `tensors`. `seen` tells of every value that
+/// the policy sees its index in the observation: what it does not see gets weights of 0.
+pub(super) fn weights(
+    config: &CheckpointConfig,
+    names: &Names,
+    mut tensors: Tensors,
+    seen: &[usize],
+) -> Result<Vec<f32>> {
+    let table = config.network.parameters(&config.network_shape())?;
+    let prefix = names.prefix(&tensors);
+    let (observations, size) = (config.horizons.observation, config.spec.observation.size());
+    let mut flat = vec![0.0; table.len()];
+    for (parameter, range) in table.ranges() {
+        let name = format!("{prefix}{}", names.of(&parameter.name));
+        let mut shape: Vec<usize> = parameter.shape.iter().map(|n| *n as usize).collect();
+        let out = &mut flat[range];
+        if !parameter.name.ends_with("cond_encoder.1.weight") {
+            out.copy_from_slice(&tensors.take(&name, &shape)?);
+            continue;
+        }
+        // Rows of the embedded time, then of the observations from the oldest to the newest.
+        let times = shape[1] - observations * size;
+        let columns: Vec<usize> =
+            (0..times).chain((0..observations).flat_map(|t| seen.iter().map(move |i| times + t * size + i))).collect();
+        let wide = std::mem::replace(&mut shape[1], columns.len());
+        let values = tensors.take(&name, &shape)?;
+        for (row, out) in values.chunks_exact(columns.len()).zip(out.chunks_exact_mut(wide)) {
+            row.iter().zip(&columns).for_each(|(value, column)| out[*column] = *value);
+        }
+    }
+    tensors.finish()?;
+    Ok(flat)
+}
+
+/// Checks that sizes which a configuration tells twice agree.
+pub(super) fn same(place: String, expected: usize, found: usize) -> std::result::Result<(), ConfigError> {
+    if expected == found { Ok(()) } else { Err(ConfigError::unexpected(place, expected, found)) }
+}

@@ -1,0 +1,83 @@
+//! Policies trained elsewhere: brought in, they are checkpoints like any other.
+
+use crate::call::Call;
+use crate::fixtures::{files_in, folder};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn policy(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("policy/fixtures").join(name)
+}
+
+fn import(name: &str) -> Call {
+    Call::new("import").and(policy(name).to_str().unwrap())
+}
+
+/// The fixtures see five values and command two: these of `push_t`.
+const PUSH_T: &str = "--task push_t --observation pusher,left_to_goal";
+
+#[test]
+fn an_imported_policy_is_inspected_run_and_timed() {
+    let dir = folder();
+    let (imle, diffusion) = (dir.path().join("imle"), dir.path().join("diffusion"));
+    let told = import("imle_policy").and(PUSH_T).with("--out", &imle).json();
+    assert_eq!((told["method"].as_str(), told["kind"].as_str()), (Some("imle"), Some("IMLE Policy")));
+    import("lerobot").and(PUSH_T).with("--out", &diffusion).ok();
+    let inspected = Call::new("inspect").and(diffusion.to_str().unwrap()).json();
+    assert_eq!((&inspected["spec"]["task"], &inspected["lead"]), (&"push_t".into(), &1.into()));
+    for (checkpoint, more) in [(&imle, ""), (&diffusion, "--solver ddim --passes 2")] {
+        let run = Call::new("run --task push_t --planner none --episodes 1").and(more).with("--checkpoint", checkpoint);
+        assert_eq!(run.json()["episodes"], 1);
+    }
+    let planned = Call::new("run --task push_t --episodes 1 --candidates 4").with("--checkpoint", &imle);
+    assert!(planned.json()["rollouts"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn without_a_task_it_is_sampled_and_distilled() {
+    let dir = folder();
+    let (teacher, demos) = (dir.path().join("teacher"), dir.path().join("demos"));
+    import("lerobot_old").with("--out", &teacher).ok();
+    let timed = Call::new("bench sample --repeats 1 --candidates 2").with("--checkpoint", &teacher).json();
+    assert_eq!(timed["cases"][0]["network"], "unet");
+
+    Call::new("demo --task push_t --episodes 1 --seed 2").with("--out", &demos).ok();
+    let named = dir.path().join("named");
+    let call = import("lerobot_old").and("--observation pusher,left_to_goal");
+    call.with("--data", &demos).with("--out", &named).ok();
+    let distill = Call::new("distill --evaluation-episodes 0 --episodes 1 --passes 2 --samples 3")
+        .and("--set steps=3 --set batch_size=4 --set network.width=16 --set network.blocks=1 --set warmup_steps=1")
+        .with("--data", &demos);
+    let student = distill.clone().with("--teacher", &named).with("--out", dir.path().join("student")).json();
+    assert_eq!((&student["teacher"]["method"], &student["student"]["method"]), (&"diffusion".into(), &"imle".into()));
+    let outs = folder();
+    distill.with("--teacher", &teacher).refused_without_trace(outs.path(), &["task `push_t`", "task `lerobot_old`"]);
+}
+
+#[test]
+fn what_cannot_be_brought_in_leaves_nothing() {
+    let (dir, outs) = (folder(), folder());
+    let pickle = dir.path().join("latest.ckpt");
+    fs::write(&pickle, b"PK\x03\x04").unwrap();
+    let call = Call::new("import").and(pickle.to_str().unwrap());
+    call.refused_without_trace(outs.path(), &["latest.ckpt", "a pickle", "planner import --converter | python3 -"]);
+    import("lerobot").and("--task push_t").refused_without_trace(outs.path(), &["expected 36 values", "found 5"]);
+    import("lerobot").and("--task stack").refused_without_trace(outs.path(), &["action: expected ", "found 2"]);
+    let unknown = import("lerobot").and("--task push_t --observation pushr,left_to_goal");
+    unknown.refused_without_trace(outs.path(), &["`pushr`", "did you mean `pusher`"]);
+    import("lerobot").and("--task pusht").refused_without_trace(outs.path(), &["`pusht`", "`push_t`"]);
+    Call::new("import")
+        .and(dir.path().to_str().unwrap())
+        .refused_without_trace(outs.path(), &["latest.ckpt", "pickle"]);
+    import("lerobot").and("--control-rate 0").refused_without_trace(outs.path(), &["--control-rate"]);
+    Call::new("import").refused(&["--out", "FROM"]);
+    let used = import("lerobot").with("--out", dir.path());
+    used.refused(&["exists already"]);
+    assert_eq!(files_in(dir.path()).len(), 1);
+}
+
+#[test]
+fn the_converter_is_printed() {
+    let printed = Call::new("import --converter").ok().out;
+    assert!(printed.contains("--converter | python3 -") && printed.contains("save_file"), "{printed}");
+}
