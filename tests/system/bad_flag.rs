@@ -20,6 +20,8 @@ fn unknown_names_come_with_the_nearest() {
         (train("--set network.kind=mpl"), ["unknown network `mpl`", "`mlp`"]),
         (run("--planner predictiv-sampling"), ["unknown planner `predictiv-sampling`", "`predictive-sampling`"]),
         (run("--planner nne"), ["unknown planner `nne`", "`none`"]),
+        (run("--latents antithetc"), ["unknown latents `antithetc`", "`antithetic`"]),
+        (run("--precision bf6"), ["unknown precision `bf6`", "`bf16`"]),
         (run("--proposals imle,wram"), ["unknown proposal `wram`", "`warm`"]),
         (
             Call::new("finetune --task stack --algorithm expert").with("--checkpoint", checkpoint()),
@@ -46,6 +48,11 @@ fn numbers_out_of_range_name_the_flag() {
     run("--threads many").refused_without_trace(dir.path(), &["--threads", "'many'"]);
     run("--noise -1").refused_without_trace(dir.path(), &["--noise"]);
     run("--noise=nan").refused_without_trace(dir.path(), &["--noise", "NaN"]);
+    run("--temperature=-1").refused_without_trace(dir.path(), &["sampling.temperature", "0 to 10", "-1"]);
+    Call::new("demo --task stack --poor 1.5").refused_without_trace(dir.path(), &["--poor", "0 to 1", "1.5"]);
+    let train = |set: &str| Call::new("train").and(set).with("--data", demonstrations());
+    train("--set epsilon_decay=0").refused_without_trace(dir.path(), &["settings: epsilon_decay", "above 0", "0"]);
+    train("--set quality=-1").refused_without_trace(dir.path(), &["settings: quality", "-1"]);
     run("--seed -1").refused_without_trace(dir.path(), &["-1"]);
     let many = Call::new("train --episodes 99").with("--data", demonstrations());
     many.refused_without_trace(dir.path(), &["--episodes", "at most the 6", "99"]);

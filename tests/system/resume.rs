@@ -12,7 +12,10 @@ use tempfile::TempDir;
 
 /// A training of a second or two: long enough to be stopped in its course.
 fn training(out: &Path) -> Call {
-    let call = Call::new("train --set steps=1200 --set checkpoint_every=100 --set log_every=1 --evaluation-episodes 0");
+    let call = Call::new(
+        "train --set steps=1200 --set checkpoint_every=100 --set log_every=1 --evaluation-episodes 0 \
+         --set epsilon_start=8 --set epsilon_decay=0.9 --set residual=true --set quality=2",
+    );
     call.and(TINY).and("--quiet").with("--data", demonstrations()).with("--out", out)
 }
 

@@ -110,6 +110,32 @@ fn train_logs_evaluates_and_writes_a_checkpoint() {
     easy_run("").with("--checkpoint", out.join("best")).refused(&["cannot be used multiple times"]);
 }
 
+/// How candidates are drawn may be chosen afterwards: the first antithetic latent is the first of all.
+#[test]
+fn run_draws_candidates_as_asked() {
+    let run = |words: &str| easy_run("--planner none").and(words).json()["inner_jerk"].clone();
+    let plain = run("");
+    assert_eq!(run("--latents antithetic"), plain);
+    assert_ne!(run("--latents low-discrepancy"), plain);
+    assert_ne!(run("--temperature 0.5"), plain);
+    assert_ne!(run("--precision bf16"), plain);
+}
+
+#[test]
+fn poor_demonstrations_are_slower_and_are_told() {
+    let dir = folder();
+    let demo = |share: &str| {
+        let out = dir.path().join(share);
+        Call::new("demo --task lift --episodes 3 --poor").and(share).with("--out", out).json()
+    };
+    let (good, poor) = (demo("0"), demo("1"));
+    assert_eq!(
+        (good["poor_episodes"].as_array().unwrap().len(), poor["poor_episodes"].as_array().unwrap().len()),
+        (0, 3)
+    );
+    assert!(poor["env_steps"].as_u64() > good["env_steps"].as_u64(), "{poor} {good}");
+}
+
 /// One network, loop and evaluator for all; how many passes a sample takes may be chosen afterwards.
 #[test]
 fn every_method_trains_and_is_sampled_as_asked() {
