@@ -62,7 +62,7 @@ class Training:
         b, m, root = sizes.batch, sizes.samples, math.sqrt(T * A)
         with torch.no_grad():
             z = torch.randn(b * m, T, A)
-            chunks = generate(observations.repeat_interleave(m, 0), z).view(b, m, -1)
+            chunks = generate(observations.repeat_interleave(m, 0), z).reshape(b, m, -1)
             distances = (chunks - targets.view(b, 1, -1)).norm(dim=-1) / root
             distances = distances.masked_fill(distances <= sizes.epsilon, math.inf)
             least, nearest = distances.min(1)
