@@ -32,7 +32,9 @@ pub enum Verb {
     /// Train a generator on demonstrations
     #[command(after_help = "Example: planner train --data runs/demos --out runs/generator\n\
         Settings are set with --set key=value, e.g. --set steps=20000 --set network.width=512; \
-        all of them: planner train --settings")]
+        all of them: planner train --settings\n\
+        From pictures: planner demo --task push_t --images --out runs/pictures; planner train --data runs/pictures \
+        --cameras top --out runs/seeing (docs/vision.md)")]
     Train(TrainArgs),
     /// Bring in a policy trained elsewhere: LeRobot, Diffusion Policy, IMLE Policy
     #[command(
@@ -157,8 +159,8 @@ pub struct DemoArgs {
     /// Folder of the dataset; must not exist
     #[arg(long)]
     pub out: PathBuf,
-    /// Store the pictures of the task's cameras beside the state, as PNG in the dataset's Parquet files. Policies do
-    /// not learn from them yet; the planner always uses the simulator's state
+    /// Store the pictures of the task's cameras beside the state, as PNG in the dataset's Parquet files: for
+    /// `planner train --cameras`. The planner always uses the simulator's state
     #[arg(long)]
     pub images: bool,
     /// Record this mode only [default: the expert chooses freely]
@@ -184,6 +186,10 @@ pub struct TrainArgs {
     /// How to learn: imle, diffusion, flow, mean-flow or regression
     #[arg(long, default_value = "imle")]
     pub method: String,
+    /// See the pictures of these cameras of the dataset, comma-separated, and of the observation only what the robot knows
+    /// of itself (the task's `proprioception`, or --set vision.state) [default: the whole observation]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub cameras: Vec<String>,
     /// Folder of the checkpoint, with logs and training state; must be empty or new
     #[arg(long, required_unless_present = "settings")]
     pub out: Option<PathBuf>,
@@ -262,6 +268,10 @@ pub struct DistillArgs {
     /// Dataset in whose states the teacher is asked; its actions are not used
     #[arg(long, required_unless_present = "settings")]
     pub data: Option<PathBuf>,
+    /// Let the student see the pictures of these cameras of the dataset, comma-separated, in place of what the teacher
+    /// sees: a teacher that knows the state then teaches one that sees pictures
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub cameras: Vec<String>,
     /// Folder of the student's checkpoint; must be empty or new
     #[arg(long, required_unless_present = "settings")]
     pub out: Option<PathBuf>,

@@ -33,8 +33,8 @@ pub fn mode(name: Option<&str>, task: &Task) -> Result<Option<usize>> {
     Ok(Some(expert.mode(name)?))
 }
 
-/// The checkpoint in `folder`, or the one shipped for the task; checked against the task.
-pub fn checkpoint(folder: Option<&Path>, task: &Task) -> Result<Checkpoint> {
+/// The checkpoint in `folder`, or the one shipped for the task, and the task as the checkpoint sees it: they fit.
+pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Checkpoint)> {
     let name = &task.spec().task;
     let (checkpoint, place) = match folder {
         Some(folder) => (checkpoint_in(folder)?, folder.display().to_string()),
@@ -48,8 +48,12 @@ pub fn checkpoint(folder: Option<&Path>, task: &Task) -> Result<Checkpoint> {
             (Checkpoint::load_bytes(&place, &files)?, place)
         }
     };
+    let task = match checkpoint.config().spec.pictures {
+        Some(_) => Arc::new(Arc::unwrap_or_clone(task).seen_as(&checkpoint.config().spec, &place)?),
+        None => task,
+    };
     checkpoint.check_matches(task.spec(), &place)?;
-    Ok(checkpoint)
+    Ok((task, checkpoint))
 }
 
 /// The checkpoint in `folder`, of whatever task.

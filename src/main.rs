@@ -12,6 +12,7 @@ mod place;
 mod sweep;
 mod training;
 mod verbs;
+mod view;
 mod watch;
 
 use failure::Failure;

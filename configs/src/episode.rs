@@ -11,6 +11,11 @@ pub fn fingerprint(episodes: &[Episode]) -> String {
     format!("{:08x}", hasher.finalize())
 }
 
+/// Eight hexadecimal digits (CRC-32) that tell these bytes from others.
+pub fn checksum(bytes: &[u8]) -> String {
+    format!("{:08x}", crc32fast::hash(bytes))
+}
+
 /// One episode: `len` control steps of observation, action and success.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Episode {

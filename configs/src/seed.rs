@@ -39,6 +39,8 @@ pub enum Purpose {
     Mismatch = 13,
     /// Where a camera is moved to in an episode.
     Camera = 14,
+    /// How pictures are cropped and coloured in training.
+    Augmentation = 15,
 }
 
 /// The stream of (`seed`, `purpose`) at the given counters; unused counters are 0.

@@ -33,6 +33,59 @@ impl Layout {
         };
         self.terms.iter().flat_map(name).collect()
     }
+
+    /// The terms of these names, in their order, and the places of their values in a vector of this layout.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest names.
+    pub fn part(&self, names: &[String]) -> Result<(Self, Vec<usize>)> {
+        let (mut part, mut places) = (Self::default(), Vec::new());
+        for name in names {
+            let mut at = 0;
+            let found = self.terms.iter().find(|t| {
+                at += t.size;
+                t.name == *name
+            });
+            let term =
+                found.ok_or_else(|| Error::unknown("observation term", name, self.terms.iter().map(|t| &t.name)))?;
+            places.extend(at - term.size..at);
+            part.terms.push(term.clone());
+        }
+        Ok((part, places))
+    }
+}
+
+/// Values of a pixel: red, green, blue.
+pub const CHANNELS: usize = 3;
+
+/// The cameras of a dataset or a policy and the one size of their pictures, which are RGB, 8 bits a value, rows from top
+/// to bottom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageLayout {
+    /// Names of the cameras, in the order of their pictures.
+    pub cameras: Vec<String>,
+    /// Height of a picture, pixels.
+    pub height: usize,
+    /// Width of a picture, pixels.
+    pub width: usize,
+}
+
+impl ImageLayout {
+    /// Bytes of one picture.
+    pub fn picture_bytes(&self) -> usize {
+        self.height * self.width * CHANNELS
+    }
+
+    /// Bytes of one picture of every camera.
+    pub fn bytes(&self) -> usize {
+        self.cameras.len() * self.picture_bytes()
+    }
+}
+
+impl std::fmt::Display for ImageLayout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}×{} pixels", self.cameras.join(", "), self.width, self.height)
+    }
 }
 
 /// What a policy sees and what it commands, for one task.
@@ -46,6 +99,9 @@ pub struct Spec {
     pub observation: Layout,
     /// The action vector.
     pub action: Layout,
+    /// The pictures seen beside the observation vector, if any. Those of a dataset are told by its own features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pictures: Option<ImageLayout>,
 }
 
 impl Spec {
@@ -67,6 +123,10 @@ impl Spec {
                 };
                 return Err(Error::unexpected(format!("{place}: {what}"), show(b), show(a)));
             }
+        }
+        if self.pictures != other.pictures {
+            let show = |p: &Option<ImageLayout>| p.as_ref().map_or("none".to_string(), ToString::to_string);
+            return Err(Error::unexpected(format!("{place}: pictures"), show(&other.pictures), show(&self.pictures)));
         }
         if (self.control_rate - other.control_rate).abs() > 1e-9 {
             return Err(Error::unexpected(
@@ -94,5 +154,39 @@ impl Default for Horizons {
     /// The paper's: 2, 16, 8 (arXiv 2502.12371).
     fn default() -> Self {
         Self { observation: 2, prediction: 16, action: 8 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_layout_keeps_the_places_of_its_values() {
+        let term = |name: &str, size| Term { name: name.into(), size };
+        let layout = Layout { terms: vec![term("tip", 2), term("cube", 3), term("finger", 1)] };
+        let (part, places) = layout.part(&["finger".into(), "tip".into()]).unwrap();
+        assert_eq!((part.terms, places), (vec![term("finger", 1), term("tip", 2)], vec![5, 0, 1]));
+        let told = layout.part(&["fingre".into()]).unwrap_err().to_string();
+        assert_eq!(told, "unknown observation term `fingre`; did you mean `finger`?");
+    }
+
+    #[test]
+    fn pictures_of_another_size_are_told() {
+        let pictures = |cameras: &str, height| ImageLayout { cameras: vec![cameras.into()], height, width: 96 };
+        let mut spec = Spec {
+            task: "t".into(),
+            control_rate: 10.0,
+            observation: Layout::default(),
+            action: Layout::default(),
+            pictures: Some(pictures("front", 96)),
+        };
+        let other = spec.clone();
+        spec.check_matches(&other, "c").unwrap();
+        spec.pictures = Some(pictures("front", 84));
+        let told = spec.check_matches(&other, "c").unwrap_err().to_string();
+        assert_eq!(told, "c: pictures: expected front of 96×96 pixels, found front of 96×84 pixels");
+        let written = toml::to_string(&Spec { pictures: None, ..spec }).unwrap();
+        assert!(written.contains("control_rate") && !written.contains("pictures"), "{written}");
     }
 }

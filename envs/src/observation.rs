@@ -85,6 +85,18 @@ impl Observation {
         Ok((name, source))
     }
 
+    /// These terms only, in their order; names of others are passed over.
+    pub(crate) fn part(&self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut part = Self { layout: Layout::default(), sources: Vec::new() };
+        for name in names {
+            if let Some(at) = self.layout.terms.iter().position(|t| t.name == name.as_ref()) {
+                part.layout.terms.push(self.layout.terms[at].clone());
+                part.sources.push(self.sources[at].clone());
+            }
+        }
+        part
+    }
+
     /// Names and sizes of the terms.
     pub fn layout(&self) -> &Layout {
         &self.layout

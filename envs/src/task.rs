@@ -12,14 +12,14 @@ use crate::observation::Observation;
 use crate::quantities::{Comparison, Quantities};
 use crate::reset::Reset;
 use crate::task_file::{ActionFile, FailureFile, RenderFile, TaskFile};
-use imle_configs::spec::{Horizons, Spec};
+use imle_configs::spec::{Horizons, ImageLayout, Spec};
 use imle_configs::{Error as InputError, embedded, error::nearest, files};
 use mujoco_rs::prelude::MjModel;
 use std::path::Path;
 use std::sync::Arc;
 
 /// A loaded task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Task {
     spec: Spec,
     description: String,
@@ -31,6 +31,7 @@ pub struct Task {
     execute: Option<usize>,
     control: Control,
     observation: Observation,
+    proprioception: Vec<String>,
     reset: Reset,
     quantities: Quantities,
     cost: Cost,
@@ -137,6 +138,7 @@ impl Task {
         rest.refresh(Needs::ALL).map_err(crate::Error::Simulation)?;
         let control = Control::resolve(&file.action, &rest, period)?;
         let observation = Observation::resolve(&file.observation, &model)?;
+        observation.layout().part(&file.proprioception).map_err(|e| e.in_file("proprioception"))?;
         let quantities = Quantities::resolve(&file.quantities, &model)?;
         let cost = Cost::resolve(&file.cost, &quantities)?;
         let success = Comparison::parse_all(&file.success.when, &quantities).map_err(|e| e.in_file("success.when"))?;
@@ -159,6 +161,7 @@ impl Task {
             control_rate: file.control_rate,
             observation: observation.layout().clone(),
             action: control.layout().clone(),
+            pictures: None,
         };
         Ok(Self {
             spec,
@@ -171,6 +174,7 @@ impl Task {
             execute: file.planning.execute,
             control,
             observation,
+            proprioception: file.proprioception.clone(),
             reset,
             quantities,
             cost,
@@ -205,6 +209,29 @@ impl Task {
         native::set_sleep(&mut planning, sleep);
         self.planning_model = Arc::new(planning);
         self
+    }
+
+    /// The same task as a policy made for `seen` sees it. One that sees pictures gets those of its cameras, and of the
+    /// observation the terms it was made for; what remains different is told by [`Spec::check_matches`]. One without
+    /// pictures sees the whole observation.
+    ///
+    /// # Errors
+    /// A bad input that names a camera that the task does not have; `place` names the policy.
+    pub fn seen_as(mut self, seen: &Spec, place: &str) -> Result<Self> {
+        let Some(pictures) = &seen.pictures else { return Ok(self) };
+        let find = |name: &String| {
+            let known = || InputError::unknown("camera", name, self.cameras.iter().map(|c| &c.name));
+            self.cameras.iter().find(|c| c.name == *name).cloned().ok_or_else(known)
+        };
+        let found = pictures.cameras.iter().map(find).collect::<std::result::Result<Vec<_>, _>>();
+        self.cameras = found.map_err(|e| e.in_file(format!("{place}: pictures")))?;
+        self.spec.pictures = self.cameras.first().map(|first| {
+            let ([width, height], cameras) = (first.size(), pictures.cameras.clone());
+            ImageLayout { cameras, height, width }
+        });
+        self.observation = self.observation.part(seen.observation.terms.iter().map(|t| &t.name));
+        self.spec.observation = self.observation.layout().clone();
+        Ok(self)
     }
 
     /// How the world differs from the planner's model, if it does.
@@ -261,6 +288,11 @@ impl Task {
     /// The observation terms.
     pub fn observation(&self) -> &Observation {
         &self.observation
+    }
+
+    /// Names of the observation terms that a robot knows of itself.
+    pub fn proprioception(&self) -> &[String] {
+        &self.proprioception
     }
 
     /// The start states.

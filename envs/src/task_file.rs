@@ -27,6 +27,9 @@ pub struct TaskFile {
     pub action: ActionFile,
     /// What the policy sees, in order.
     pub observation: Vec<ObservationFile>,
+    /// Names of the observation terms that a robot knows of itself: what a policy with cameras sees beside their pictures.
+    #[serde(default)]
+    pub proprioception: Vec<String>,
     /// How episodes start.
     #[serde(default)]
     pub reset: ResetFile,

@@ -2,7 +2,7 @@
 
 use crate::decide::{Decide, Decision, Situation};
 use crate::error::Result;
-use crate::proposal::latent_keys;
+use crate::proposal::{latent_keys, observations};
 use imle_configs::spec::Horizons;
 use imle_policy::choice::{Choice, Cloud, Replan};
 use imle_policy::sampler::Sampler;
@@ -47,12 +47,12 @@ impl Decide for GeneratorAlone<'_> {
         how: &mut [Decision],
     ) -> Result<()> {
         how.fill(Decision::default());
-        let keys = latent_keys(situation, self.seed);
+        let (keys, seen) = (latent_keys(situation, self.seed), observations(situation));
         let Some((choice, n)) = &self.choice else {
-            return Ok(self.sampler.sample(pool, situation.observations, &keys, 1, chunks)?);
+            return Ok(self.sampler.sample(pool, seen, &keys, 1, chunks)?);
         };
         self.drawn.resize(chunks.len() * n, 0.0);
-        self.sampler.sample(pool, situation.observations, &keys, *n, &mut self.drawn)?;
+        self.sampler.sample(pool, seen, &keys, *n, &mut self.drawn)?;
         let chunk = chunks.len() / keys.len().max(1);
         let action = chunk / self.horizons.prediction;
         let shared = (self.horizons.prediction - self.horizons.action) * action;

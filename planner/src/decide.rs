@@ -7,6 +7,9 @@ use crate::error::Result;
 pub struct Situation<'a> {
     /// Observation histories, (B, T_obs, O), oldest first.
     pub observations: &'a [f32],
+    /// Histories of the cameras' pictures, (B, T_obs, cameras, H, W, 3), oldest first; empty unless the generator sees
+    /// pictures. What scores its chunks goes on from `states`.
+    pub pictures: &'a [u8],
     /// Full integration states, (B, state size).
     pub states: &'a [f64],
     /// Last plans shifted to now, (B, T_pred, A); before the first plan the action that holds still, repeated.

@@ -1,9 +1,11 @@
 //! The one evaluator: many episodes in lock-step, one batched decision for all of them, physics on all threads.
 //!
-//! Episodes do not influence each other: results are the same for any lock-step size and any number of threads.
+//! Episodes do not influence each other: results are the same for any lock-step size and any number of threads. In a task
+//! as a generator with pictures sees it, the calling thread draws them before each decision ([`crate::sight`]).
 
 use crate::decide::{Decide, Decision, Key, Situation};
 use crate::error::{Error, Result};
+use crate::sight::{History, Sight};
 use crate::warm;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
@@ -101,6 +103,9 @@ pub struct EpisodeResult {
     pub observations: Vec<f32>,
     /// See `observations`.
     pub actions: Vec<f32>,
+    /// Pictures before each control step, (steps, cameras, H, W, 3), if the episode was solved and they are looked at and
+    /// kept.
+    pub pictures: Vec<u8>,
 }
 
 /// The outcome of an evaluation.
@@ -135,6 +140,8 @@ struct Slot {
     meter: DriveMeter,
     /// (T_obs, O), oldest first.
     history: Vec<f32>,
+    /// What the cameras show, if they are looked through.
+    seen: Option<History>,
     /// (T_pred, A)
     plan: Vec<f32>,
     /// Steps of the plan that are not a repetition of its last action.
@@ -174,9 +181,15 @@ impl Slot {
             states: Vec::new(),
             observations: Vec::new(),
             actions: Vec::new(),
+            pictures: Vec::new(),
         };
+        let mut seen = task.spec().pictures.is_some().then(History::default);
+        if let Some(seen) = &mut seen {
+            seen.note(&world, settings.horizons.observation)?;
+        }
         Ok(Self {
             world,
+            seen,
             labeller: task.expert().map(|e| e.labeller()),
             meter: DriveMeter::new(task),
             history: first.repeat(settings.horizons.observation),
@@ -189,6 +202,13 @@ impl Slot {
         })
     }
 
+    /// The last T_obs pictures, (T_obs, cameras, H, W, 3); nothing if none are looked at.
+    fn look(&mut self, sight: &mut Sight, steps: usize) -> Result<&[u8]> {
+        let Some(seen) = &mut self.seen else { return Ok(&[]) };
+        let kept = self.keep_actions.then_some(&mut self.result.pictures);
+        seen.draw(sight, self.world.episode(), steps, kept)
+    }
+
     fn keep_state(&mut self) -> Result<()> {
         if self.record {
             let mut state = vec![0.0; self.world.state_size()];
@@ -199,11 +219,11 @@ impl Slot {
     }
 
     /// Executes the first T_act actions of the plan, or fewer if the episode ends.
-    fn execute(&mut self, executed: usize) -> Result<()> {
+    fn execute(&mut self, horizons: Horizons) -> Result<()> {
         let size = self.world.task().spec().action.size();
         let observation = self.world.task().spec().observation.size();
         let (mut sum, mut steps) = (0.0, 0u32);
-        for t in 0..executed {
+        for t in 0..horizons.action {
             if self.world.done() {
                 break;
             }
@@ -217,6 +237,9 @@ impl Slot {
                 self.history.copy_within(observation.., 0);
                 let newest = self.history.len() - observation;
                 self.world.observe(&mut self.history[newest..]);
+                if let Some(seen) = &mut self.seen {
+                    seen.note(&self.world, if self.keep_actions { usize::MAX } else { horizons.observation })?;
+                }
                 if let Some(labeller) = &mut self.labeller {
                     labeller.observe(&self.world);
                 }
@@ -250,6 +273,17 @@ impl Slot {
         self.meter.boundary();
     }
 
+    /// Brings the kept pictures to one of every camera a control step.
+    fn keep_pictures(&mut self, sight: &mut Sight, steps: usize) -> Result<()> {
+        if self.world.success() {
+            self.look(sight, steps)?;
+            self.result.pictures.truncate(self.world.steps() * sight.bytes());
+        } else {
+            self.result.pictures = Vec::new();
+        }
+        Ok(())
+    }
+
     fn finish(mut self) -> EpisodeResult {
         self.result.success = self.world.success();
         self.result.failure = self.world.failure().map(str::to_string);
@@ -276,6 +310,7 @@ pub fn evaluate(
     progress: &mut dyn Progress,
 ) -> Result<Outcome> {
     let sources = decider.sources();
+    let mut sight = Sight::new(task)?;
     let reported = task.reported().map(|(name, _)| name.to_string()).collect();
     let mut outcome =
         Outcome { episodes: Vec::with_capacity(settings.episodes), decisions_ms: Vec::new(), sources, reported };
@@ -287,16 +322,19 @@ pub fn evaluate(
         let mut slots = slots?;
         let mut over = 0;
         while over < slots.len() {
-            let timing = decide_all(&mut slots, decider, settings, pool)?;
+            let timing = decide_all(&mut slots, decider, settings, sight.as_mut(), pool)?;
             outcome.decisions_ms.push(timing);
             let active: Vec<&mut Slot> = slots.iter_mut().filter(|s| !s.world.done()).collect();
-            pool.install(|| {
-                active.into_par_iter().with_max_len(1).try_for_each(|s| s.execute(settings.horizons.action))
-            })?;
+            pool.install(|| active.into_par_iter().with_max_len(1).try_for_each(|s| s.execute(settings.horizons)))?;
             over = slots.iter().filter(|s| s.world.done()).count();
             let now_solved = slots.iter().filter(|s| s.world.success()).count();
             if !progress.advanced(start + over, settings.episodes, solved + now_solved) {
                 return Err(Error::Interrupted);
+            }
+        }
+        if let Some(sight) = sight.as_mut().filter(|_| settings.keep_actions) {
+            for slot in &mut slots {
+                slot.keep_pictures(sight, settings.horizons.observation)?;
             }
         }
         outcome.episodes.extend(slots.into_iter().map(Slot::finish));
@@ -310,15 +348,20 @@ fn decide_all(
     slots: &mut [Slot],
     decider: &mut dyn Decide,
     settings: &Settings,
+    mut sight: Option<&mut Sight>,
     pool: &rayon::ThreadPool,
 ) -> Result<(f64, usize)> {
     let mut active: Vec<&mut Slot> = slots.iter_mut().filter(|s| !s.world.done()).collect();
     let (mut observations, mut states, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    let mut pictures = Vec::new();
     let chunk = active.first().map_or(0, |s| s.plan.len());
     let mut warm = vec![0.0; chunk * active.len()];
     let mut warm_left = Vec::with_capacity(active.len());
-    for (i, slot) in active.iter().enumerate() {
+    for (i, slot) in active.iter_mut().enumerate() {
         observations.extend_from_slice(&slot.history);
+        if let Some(sight) = &mut sight {
+            pictures.extend_from_slice(slot.look(sight, settings.horizons.observation)?);
+        }
         let at = states.len();
         states.resize(at + slot.world.state_size(), 0.0);
         slot.world.perceived_state(&mut states[at..])?;
@@ -330,8 +373,14 @@ fn decide_all(
     }
     let mut chunks = vec![0.0; chunk * active.len()];
     let mut how = vec![Decision::default(); active.len()];
-    let situation =
-        Situation { observations: &observations, states: &states, warm: &warm, warm_left: &warm_left, keys: &keys };
+    let situation = Situation {
+        observations: &observations,
+        pictures: &pictures,
+        states: &states,
+        warm: &warm,
+        warm_left: &warm_left,
+        keys: &keys,
+    };
     let begun = Instant::now();
     decider.decide(pool, &situation, &mut chunks, &mut how)?;
     let took = begun.elapsed().as_secs_f64() * 1e3;

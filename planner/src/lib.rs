@@ -21,6 +21,8 @@ pub mod planner;
 pub mod proposal;
 #[cfg(feature = "mujoco")]
 pub mod report;
+#[cfg(feature = "mujoco")]
+pub mod sight;
 pub mod simulator;
 pub mod threads;
 pub mod warm;

@@ -206,8 +206,14 @@ mod tests {
         let mut planner = planner(64).unwrap();
         let keys = [Key { episode: 0, decision: 0 }, Key { episode: 1, decision: 0 }];
         let warm = [0.0; 8];
-        let situation =
-            Situation { observations: &[], states: &[0.0, 0.5], warm: &warm, warm_left: &[4, 4], keys: &keys };
+        let situation = Situation {
+            observations: &[],
+            pictures: &[],
+            states: &[0.0, 0.5],
+            warm: &warm,
+            warm_left: &[4, 4],
+            keys: &keys,
+        };
         let (mut chunks, mut how) = ([0.0; 8], [Decision::default(); 2]);
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
         assert!(how.iter().all(|d| d.source == 1 && d.rollouts == 64 && d.failed == 0));
@@ -224,7 +230,14 @@ mod tests {
         let keys = [Key { episode: 0, decision: 3 }, Key { episode: 1, decision: 3 }];
         // Both are at the goal, where nothing is better than the warm plan.
         let (warm, states) = ([0.0; 8], [1.0, 1.0]);
-        let situation = Situation { observations: &[], states: &states, warm: &warm, warm_left: &[2, 0], keys: &keys };
+        let situation = Situation {
+            observations: &[],
+            pictures: &[],
+            states: &states,
+            warm: &warm,
+            warm_left: &[2, 0],
+            keys: &keys,
+        };
         let (mut chunks, mut how) = ([0.0; 8], [Decision::default(); 2]);
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
         assert_eq!((how[0].source, how[1].source), (0, 1));
@@ -243,7 +256,14 @@ mod tests {
         let pool = crate::threads::pool(1).unwrap();
         let keys = [Key { episode: 0, decision: 0 }];
         let warm = [0.1, 0.2, 0.3, 0.4];
-        let situation = Situation { observations: &[], states: &[f64::NAN], warm: &warm, warm_left: &[4], keys: &keys };
+        let situation = Situation {
+            observations: &[],
+            pictures: &[],
+            states: &[f64::NAN],
+            warm: &warm,
+            warm_left: &[4],
+            keys: &keys,
+        };
         let (mut chunks, mut how) = ([0.0; 4], [Decision::default()]);
         planner(8).unwrap().decide(&pool, &situation, &mut chunks, &mut how).unwrap();
         assert_eq!(chunks, warm);

@@ -1,21 +1,25 @@
-//! Speed of training and sampling at the default sizes on random data: 30 observation values, 6 actions.
+//! Speed of training and sampling at the default sizes on random data: 30 observation values, 6 actions, and a 96×96
+//! picture of each camera, if there are any.
 //!
 //! ```text
 //! cargo run --release -p imle-policy --example speed -- [--threads 2] [--steps 100] [--set network.kind=unet]…
+//! cargo run --release -p imle-policy --example speed -- --steps 10 --set 'vision.cameras=["top"]' --set vision.width=16
 //! ```
 
 use imle_configs::seed::{Purpose, fill_normal, stream};
-use imle_configs::spec::{Layout, Spec, Term};
+use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
 use imle_configs::{episode::Episode, settings};
 use imle_policy::device::worker_start;
-use imle_policy::sampler::{LatentKey, Sampler};
+use imle_policy::sampler::{LatentKey, Observations, Sampler};
 use imle_policy::targets::DemonstrationChunks;
 use imle_policy::train::{Fresh, TrainSettings, Trainer};
+use std::sync::Arc;
 use std::time::Instant;
 use tch::Device;
 
 const OBSERVATION: usize = 30;
 const ACTION: usize = 6;
+const SIDE: usize = 96;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut threads, mut steps, mut sets) = (2usize, 100u64, Vec::new());
@@ -36,9 +40,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         control_rate: 20.0,
         observation: layout("o", OBSERVATION),
         action: layout("a", ACTION),
+        pictures: (!settings.vision.cameras.is_empty()).then(|| ImageLayout {
+            cameras: settings.vision.cameras.clone(),
+            height: SIDE,
+            width: SIDE,
+        }),
     };
     let episodes: Vec<Episode> = (0..50).map(episode).collect();
-    let source = DemonstrationChunks::new(&spec, settings.horizons, &episodes)?;
+    let mut source = DemonstrationChunks::new(&spec, settings.horizons, &episodes)?;
+    if let Some(layout) = &spec.pictures {
+        let bytes = source.len() * layout.bytes();
+        source = source.with_pictures(Arc::new((0..bytes).map(|i| (i * 31 % 251) as u8).collect()))?;
+    }
     let fresh = Fresh { spec, normalizers: source.normalizers()?, data: "random".into() };
 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build()?;
@@ -55,13 +68,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let sampler = Sampler::new(&trainer.checkpoint()?.with_sampling(settings.sampling.clone())?, threads, Device::Cpu)?;
     for (decisions, n) in [(1, 1), (1, 32), (1, 256), (32, 1), (32, 32)] {
-        let observations = vec![0.1; decisions * sampler.shape().observation];
+        let values = vec![0.1; decisions * sampler.shape().observation];
+        let pictures = vec![100; decisions * sampler.picture_bytes()];
+        let observations = Observations { values: &values, pictures: &pictures };
         let mut out = vec![0.0; decisions * n * sampler.shape().chunk()];
         let mut times = Vec::new();
         for step in 0..steps {
             let keys: Vec<_> = (0..decisions).map(|b| LatentKey { seed: 0, episode: b as u64, step }).collect();
             let began = Instant::now();
-            sampler.sample(&pool, &observations, &keys, n, &mut out)?;
+            sampler.sample(&pool, observations, &keys, n, &mut out)?;
             times.push(began.elapsed().as_secs_f64() * 1e3);
         }
         times.sort_by(f64::total_cmp);

@@ -6,6 +6,7 @@
 use crate::method::{self, Method, Sampling};
 use crate::network::{ChunkShape, Network, NetworkConfig, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
+use crate::vision::{EncoderConfig, Preprocessor, VisionSettings};
 use crate::weights_file::{self, Precision};
 use crate::{Error, Result};
 use imle_configs::spec::{Horizons, Spec};
@@ -60,6 +61,9 @@ pub struct CheckpointConfig {
     /// How it is sampled.
     #[serde(default)]
     pub sampling: Sampling,
+    /// How the pictures of `spec.pictures` become features; there if these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vision: Option<EncoderConfig>,
     /// Where it comes from.
     #[serde(default)]
     pub provenance: Provenance,
@@ -73,7 +77,24 @@ impl CheckpointConfig {
     /// Sizes of observation history and chunk, as sampled.
     pub fn shape(&self) -> ChunkShape {
         let times = method::by_name(&self.method).map_or(0, Method::times);
-        ChunkShape::new(self.horizons, self.spec.observation.size(), self.spec.action.size()).with_times(times)
+        let vision = self.vision.as_ref().zip(self.spec.pictures.as_ref()).map(|(v, p)| v.shape(self.horizons, p));
+        let shape = ChunkShape::new(self.horizons, self.spec.observation.size(), self.spec.action.size());
+        shape.with_times(times).with_vision(vision)
+    }
+
+    /// The settings with which a training goes on seeing what this checkpoint sees.
+    pub fn vision_settings(&self) -> VisionSettings {
+        let Some((encoder, pictures)) = self.vision.clone().zip(self.spec.pictures.as_ref()) else {
+            return VisionSettings::default();
+        };
+        let state = self.spec.observation.terms.iter().map(|t| t.name.clone()).collect();
+        VisionSettings { cameras: pictures.cameras.clone(), state, encoder }
+    }
+
+    /// What prepares the pictures it sees, if it sees any.
+    pub(crate) fn preprocessor(&self) -> Option<Preprocessor> {
+        let pair = self.vision.as_ref().zip(self.spec.pictures.as_ref());
+        pair.map(|(vision, pictures)| Preprocessor::new(vision, self.horizons, pictures))
     }
 
     /// The same as the network has them: its chunks are longer by the lead.
@@ -107,6 +128,23 @@ impl CheckpointConfig {
         self.normalizers.action.check(a, &format!("{place}: normalizers.action"))?;
         if self.lead > LARGEST {
             return Err(ConfigError::unexpected(format!("{place}: lead"), format!("at most {LARGEST}"), self.lead));
+        }
+        match (&self.vision, &self.spec.pictures) {
+            (Some(vision), Some(pictures)) => {
+                let sides = [pictures.cameras.len(), pictures.height, pictures.width];
+                if sides.iter().any(|n| !(1..=LARGEST).contains(n)) {
+                    let expected = format!("1 to {LARGEST} cameras and pixels of a side");
+                    return Err(ConfigError::unexpected(format!("{place}: spec.pictures"), expected, pictures));
+                }
+                vision.check(Some(pictures), place)?;
+            }
+            (None, None) => {}
+            (vision, _) => {
+                let [expected, found] = if vision.is_some() { ["cameras", "none"] } else { ["none", "cameras"] };
+                let expected =
+                    format!("{expected}, as there is {} `vision`", if vision.is_some() { "a" } else { "no" });
+                return Err(ConfigError::unexpected(format!("{place}: spec.pictures"), expected, found));
+            }
         }
         let shape = self.shape();
         if let Some(residual) = &self.normalizers.residual {

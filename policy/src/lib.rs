@@ -8,6 +8,7 @@
 //! - [`normalizer`]: min-max to [-1, 1] per dimension, surviving constant dimensions;
 //! - [`residual`]: what of a chunk is left beside its linear prediction;
 //! - [`network`]: the generators' networks by name: `mlp`, `transformer`, `unet`;
+//! - [`vision`]: pictures as features, for policies that see;
 //! - [`rs_imle`]: the rejection and joint assignment at the heart of the method;
 //! - [`method`]: training objectives and samplers by name: `imle`, `diffusion`, `flow`, `mean-flow`, `regression`;
 //! - [`train`]: the one training loop, exact to the bit on resume;
@@ -38,6 +39,7 @@ pub mod rs_imle;
 pub mod sampler;
 pub mod targets;
 pub mod train;
+pub mod vision;
 pub mod weights_file;
 
 #[cfg(test)]

@@ -10,7 +10,8 @@
 use crate::checkpoint::{Checkpoint, CheckpointConfig};
 use crate::device::worker_start;
 use crate::method::{self, Method, Prepared, Sampling};
-use crate::network::{ChunkShape, Network};
+use crate::network::{ChunkShape, Network, Observed};
+use crate::vision::Preprocessor;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,28 @@ pub struct LatentKey {
     pub step: u64,
 }
 
+/// What B decisions are made from, raw, oldest first. A slice of values alone is one without pictures.
+#[derive(Clone, Copy, Debug)]
+pub struct Observations<'a> {
+    /// Observation histories (B, T_obs, O).
+    pub values: &'a [f32],
+    /// The pictures beside them (B, T_obs, cameras, H, W, 3), for a checkpoint that sees pictures; else empty.
+    pub pictures: &'a [u8],
+}
+
+impl<'a, T: AsRef<[f32]> + ?Sized> From<&'a T> for Observations<'a> {
+    fn from(values: &'a T) -> Self {
+        Self { values: values.as_ref(), pictures: &[] }
+    }
+}
+
+impl<'a> Observations<'a> {
+    /// Decision `index` of those with `o` values and `p` bytes each.
+    fn decision(&self, index: usize, o: usize, p: usize) -> Self {
+        Self { values: &self.values[index * o..][..o], pictures: &self.pictures[index * p..][..p] }
+    }
+}
+
 /// Draws chunks from a checkpoint; shared by all threads.
 pub struct Sampler {
     config: CheckpointConfig,
@@ -39,6 +62,7 @@ pub struct Sampler {
     /// Normal values that a chunk is made from.
     latent: usize,
     method: &'static dyn Method,
+    preprocessor: Option<Preprocessor>,
     device: Device,
     /// One a worker: tensors may move between threads but not be shared by them.
     workers: Vec<Mutex<Worker>>,
@@ -72,7 +96,8 @@ impl Sampler {
             Ok(Mutex::new(Worker { network, latents, chunks, observation: vec![0.0; shape.observation] }))
         };
         let workers = (0..count).map(|_| worker()).collect::<Result<_>>()?;
-        Ok(Self { method, lead: config.lead, config, shape, latent, device, workers })
+        let preprocessor = config.preprocessor();
+        Ok(Self { method, lead: config.lead, config, shape, latent, preprocessor, device, workers })
     }
 
     /// Normal values that a chunk is made from.
@@ -90,23 +115,35 @@ impl Sampler {
         self.shape
     }
 
+    /// Bytes of the pictures of one decision, (T_obs, cameras, H, W, 3); 0 for a checkpoint that sees none.
+    pub fn picture_bytes(&self) -> usize {
+        self.shape.vision.map_or(0, |v| v.bytes)
+    }
+
+    /// Observations on the device, from `values` that are normalised already.
+    fn observed(&self, values: &[f32], pictures: &[u8]) -> Result<Observed> {
+        let decisions = (values.len() / self.shape.observation) as i64;
+        let values = Tensor::f_from_slice(values)?.f_view([decisions, -1])?.f_to_device(self.device)?;
+        let pictures = self.preprocessor.as_ref().map(|p| p.centred(pictures, self.device)).transpose()?;
+        Ok(Observed { values, pictures })
+    }
+
     /// Draws `n` candidates for each of B decisions.
     ///
-    /// `observations` (B, T_obs, O) raw, oldest first; `keys` (B); `out` (B, n, T_pred, A) raw. Chunks are not
-    /// clamped to the range of the data.
+    /// `keys` (B); `out` (B, n, T_pred, A) raw. Chunks are not clamped to the range of the data.
     ///
     /// # Errors
     /// [`Error::Argument`] for slices of the wrong size or an observation that is not finite; [`Error::Torch`].
-    pub fn sample(
+    pub fn sample<'a>(
         &self,
         pool: &rayon::ThreadPool,
-        observations: &[f32],
+        observations: impl Into<Observations<'a>>,
         keys: &[LatentKey],
         n: usize,
         out: &mut [f32],
     ) -> Result<()> {
         let Sampling { latents, temperature, .. } = self.config.sampling;
-        self.draw(pool, observations, keys.len(), n, out, &|b, i, latent| {
+        self.draw(pool, observations.into(), keys.len(), n, out, &|b, i, latent| {
             latents.draw(keys[b], i as u64, latent);
             latent.iter_mut().for_each(|z| *z *= temperature as f32);
         })
@@ -116,16 +153,16 @@ impl Sampler {
     ///
     /// # Errors
     /// As [`sample`](Self::sample).
-    pub fn sample_latents(
+    pub fn sample_latents<'a>(
         &self,
         pool: &rayon::ThreadPool,
-        observations: &[f32],
+        observations: impl Into<Observations<'a>>,
         latents: &[f32],
         n: usize,
         out: &mut [f32],
     ) -> Result<()> {
-        let size = self.latent;
-        let decisions = observations.len() / self.shape.observation;
+        let (size, observations) = (self.latent, observations.into());
+        let decisions = observations.values.len() / self.shape.observation;
         if latents.len() != decisions * n * size {
             return Err(wrong_size("latents", format!("({decisions}, {n}, {size})"), latents.len()));
         }
@@ -137,21 +174,25 @@ impl Sampler {
     fn draw(
         &self,
         pool: &rayon::ThreadPool,
-        observations: &[f32],
+        observations: Observations<'_>,
         decisions: usize,
         n: usize,
         out: &mut [f32],
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
-        let (o, chunk) = (self.shape.observation, self.shape.chunk());
-        if observations.len() != decisions * o {
-            return Err(wrong_size("observations", format!("({decisions}, {o})"), observations.len()));
+        let (o, p, chunk) = (self.shape.observation, self.picture_bytes(), self.shape.chunk());
+        let values = observations.values;
+        if values.len() != decisions * o {
+            return Err(wrong_size("observations", format!("({decisions}, {o})"), values.len()));
+        }
+        if observations.pictures.len() != decisions * p {
+            return Err(wrong_size("pictures", format!("({decisions}, {p})"), observations.pictures.len()));
         }
         if out.len() != decisions * n * chunk {
             return Err(wrong_size("out", format!("({decisions}, {n}, {chunk})"), out.len()));
         }
-        if let Some(at) = observations.iter().position(|x| !x.is_finite()) {
-            let found = format!("{} at {} of decision {}", observations[at], at % o, at / o);
+        if let Some(at) = values.iter().position(|x| !x.is_finite()) {
+            let found = format!("{} at {} of decision {}", values[at], at % o, at / o);
             return Err(Error::argument("Sampler::sample", "observations", "finite values", found));
         }
         if out.is_empty() {
@@ -178,17 +219,18 @@ impl Sampler {
 
     fn draw_in_micro_batches(
         &self,
-        observations: &[f32],
+        observations: Observations<'_>,
         n: usize,
         out: &mut [f32],
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
         let chunk = self.shape.chunk();
-        let encoded: Vec<(Mutex<Prepared>, Vec<f32>)> = observations
-            .par_chunks_exact(self.shape.observation)
+        let (o, p) = (self.shape.observation, self.picture_bytes());
+        let encoded: Vec<(Mutex<Prepared>, Vec<f32>)> = (0..observations.values.len() / o)
+            .into_par_iter()
             .with_max_len(1)
-            .map(|observation| {
-                let (prepared, base) = self.worker().encode(self, observation)?;
+            .map(|b| {
+                let (prepared, base) = self.worker().encode(self, observations.decision(b, o, p))?;
                 Ok((Mutex::new(prepared), base))
             })
             .collect::<Result<_>>()?;
@@ -207,25 +249,25 @@ impl Sampler {
 
     fn draw_at_once(
         &self,
-        observations: &[f32],
+        observations: Observations<'_>,
         n: usize,
         out: &mut [f32],
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
-        let decisions = observations.len() / self.shape.observation;
+        let decisions = observations.values.len() / self.shape.observation;
         let mut latents = vec![0.0; decisions * n * self.latent];
         for (row, z) in latents.chunks_exact_mut(self.latent).enumerate() {
             latent(row / n, row % n, z);
         }
-        let mut normalized = observations.to_vec();
+        let mut normalized = observations.values.to_vec();
         self.config.normalizers.observation.normalize(&mut normalized);
         let (b, n) = (decisions as i64, n as i64);
         let sampling = &self.config.sampling;
         tch::no_grad(|| -> Result<()> {
             let worker = self.worker();
-            let o = Tensor::f_from_slice(&normalized)?.f_view([b, -1])?.f_to_device(self.device)?;
             let network = worker.network.as_ref();
-            let prepared = self.method.prepare(network, &o, sampling)?;
+            let observed = self.observed(&normalized, observations.pictures)?;
+            let prepared = self.method.prepare(network, &observed, sampling)?;
             let z = Tensor::f_from_slice(&latents)?.f_view([b, n, -1])?.f_to_device(self.device)?;
             let chunks = self.cut(&self.method.generate(network, &z, &prepared, sampling)?)?;
             chunks.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(out, out.len())?;
@@ -257,15 +299,14 @@ impl Sampler {
 }
 
 impl Worker {
-    /// One observation history (T_obs · O), raw, as one row of the conditioning of every pass, and what is predicted of
-    /// its chunks.
-    fn encode(&mut self, sampler: &Sampler, observation: &[f32]) -> Result<(Prepared, Vec<f32>)> {
-        self.observation.copy_from_slice(observation);
+    /// One observation history, raw, as one row of the conditioning of every pass, and what is predicted of its chunks.
+    fn encode(&mut self, sampler: &Sampler, observation: Observations<'_>) -> Result<(Prepared, Vec<f32>)> {
+        self.observation.copy_from_slice(observation.values);
         sampler.config.normalizers.observation.normalize(&mut self.observation);
         let base = sampler.base(&self.observation);
         let prepared = tch::no_grad(|| {
-            let observation = Tensor::f_from_slice(&self.observation)?.f_view([1, -1])?;
-            sampler.method.prepare(self.network.as_ref(), &observation, &sampler.config.sampling)
+            let observed = sampler.observed(&self.observation, observation.pictures)?;
+            sampler.method.prepare(self.network.as_ref(), &observed, &sampler.config.sampling)
         })?;
         Ok((prepared, base))
     }

@@ -14,6 +14,7 @@ pub fn spec(observation: usize, action: usize) -> Spec {
         control_rate: 10.0,
         observation: layout("position", observation),
         action: layout("target", action),
+        pictures: None,
     }
 }
 
@@ -30,6 +31,7 @@ pub fn checkpoint(observation: usize, action: usize, seed: u64) -> Checkpoint {
         lead: 0,
         normalizers: Normalizers { observation: range(observation), action: range(action), residual: None },
         sampling: Sampling::default(),
+        vision: None,
         provenance: Provenance { data: "toy".into(), steps: 0, seed },
     };
     let table = config.network.parameters(&config.shape()).unwrap();

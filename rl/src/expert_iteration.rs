@@ -14,9 +14,9 @@
 
 use crate::elites::{EliteSettings, Recorder, keep_successful, load, save};
 use crate::error::{Error, Result};
-use imle_configs::episode::{Episode, fingerprint};
+use imle_configs::episode::{Episode, checksum, fingerprint};
 use imle_configs::seed::Purpose;
-use imle_configs::spec::Horizons;
+use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, files};
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
@@ -149,6 +149,7 @@ impl Settings {
             seed,
             horizons: start.config().horizons,
             network: start.config().network.clone(),
+            vision: start.config().vision_settings(),
             ..TrainSettings::default()
         }
     }
@@ -162,6 +163,8 @@ pub struct Run<'a> {
     pub checkpoint: &'a Checkpoint,
     /// Demonstrations; may be empty.
     pub demonstrations: &'a [Episode],
+    /// The pictures of their frames, (frames, cameras, H, W, 3), for a generator that sees pictures.
+    pub pictures: Option<Arc<Vec<u8>>>,
     /// Control steps in the world to learn from.
     pub env_steps: u64,
     /// Seed of all draws.
@@ -222,7 +225,12 @@ impl Inputs {
             task: run.task.spec().task.clone(),
             mismatch: run.task.mismatch().map(|m| m.name.clone()),
             checkpoint: run.checkpoint.fingerprint(),
-            demonstrations: format!("{} episodes ({})", run.demonstrations.len(), fingerprint(run.demonstrations)),
+            demonstrations: format!(
+                "{} episodes ({}{})",
+                run.demonstrations.len(),
+                fingerprint(run.demonstrations),
+                run.pictures.as_ref().map_or(String::new(), |p| format!(", pictures {}", checksum(p)))
+            ),
         }
     }
 
@@ -266,6 +274,10 @@ const ELITES_FILE: &str = "elites.safetensors";
 pub fn run(settings: &Settings, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Vec<Round>> {
     settings.check()?;
     settings.training(run.checkpoint, run.seed).check()?;
+    if run.task.spec().pictures.is_some() && settings.elite_share > 0.0 {
+        let expected = "0 for a generator that sees pictures: elites are kept without them";
+        return Err(InputError::unexpected("settings: elite_share", expected, settings.elite_share).into());
+    }
     let mut algorithm = ExpertIteration::begin(settings, run)?;
     if algorithm.state.rounds.is_empty() {
         let before = algorithm.evaluate(0, run.checkpoint, observer)?;
@@ -353,11 +365,10 @@ impl<'a> ExpertIteration<'a> {
             Some(last) if run.resume => RunLog::resume(run.out, last.env_steps)?,
             _ => RunLog::create(run.out)?,
         };
-        let config = run.checkpoint.config();
         let demonstrations = if run.demonstrations.is_empty() {
             None
         } else {
-            Some(DemonstrationChunks::new(&config.spec, config.horizons, run.demonstrations)?)
+            Some(windows(run.checkpoint, run.demonstrations, run.pictures.clone())?)
         };
         Ok(Self {
             settings,
@@ -475,8 +486,8 @@ impl<'a> ExpertIteration<'a> {
         Ok(collected)
     }
 
-    /// Writes the solved episodes as a dataset of the round.
-    fn keep_episodes(&self, round: u64, episodes: Vec<EpisodeResult>) -> Result<()> {
+    /// Writes the solved episodes as a dataset of the round, with what the generator saw.
+    fn keep_episodes(&self, round: u64, mut episodes: Vec<EpisodeResult>) -> Result<()> {
         let folder = self.folder(round).join(EPISODES_FOLDER);
         if folder.exists() {
             // Killed between this and the end of the phase: the same episodes are written again.
@@ -492,22 +503,34 @@ impl<'a> ExpertIteration<'a> {
             mismatch: self.run.task.mismatch().map_or_else(String::new, |m| m.name.clone()),
             len: e.steps,
         };
-        let solved: Vec<Episode> = episodes.into_iter().filter(|e| e.success).map(record).collect();
-        Ok(imle_data::write(&folder, self.run.task.spec(), &solved)?)
+        episodes.retain(|e| e.success);
+        let mut pictures: Vec<Vec<u8>> = episodes.iter_mut().map(|e| std::mem::take(&mut e.pictures)).collect();
+        let solved: Vec<Episode> = episodes.into_iter().map(record).collect();
+        let seen = self.run.task.spec();
+        let spec = Spec { pictures: None, ..seen.clone() };
+        let Some(layout) = &seen.pictures else { return Ok(imle_data::write(&folder, &spec, &solved)?) };
+        let draw = |n: usize| Ok::<_, InputError>(std::mem::take(&mut pictures[n]));
+        Ok(imle_data::write_with_images(&folder, &spec, &solved, layout, draw)?)
     }
 
     /// Trains from the present weights on elites, solved episodes and demonstrations.
     fn distil(&self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<()> {
         let (mut states, mut solved) = (Vec::new(), Vec::new());
+        let mut pictures = Vec::new();
         for earlier in 1..=round {
             if self.settings.elite_share > 0.0 {
                 states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
             }
-            solved.extend(imle_data::read(&self.folder(earlier).join(EPISODES_FOLDER))?.episodes);
+            let folder = self.folder(earlier).join(EPISODES_FOLDER);
+            let episodes = imle_data::read(&folder)?.episodes;
+            if let Some(layout) = &self.run.task.spec().pictures {
+                let read = || imle_data::read_all_images(&folder, &layout.cameras, episodes.len());
+                pictures.extend(self.pool.install(read)?.rgb);
+            }
+            solved.extend(episodes);
         }
         let elites = if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
-        let config = current.config();
-        let solved = DemonstrationChunks::new(&config.spec, config.horizons, &solved)?;
+        let solved = windows(current, &solved, self.run.task.spec().pictures.is_some().then(|| Arc::new(pictures)))?;
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
         let rest = 1.0 - share - self.settings.elite_share;
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(rest, &solved)];
@@ -567,6 +590,20 @@ impl<'a> ExpertIteration<'a> {
         self.state.rounds.push(round);
         write_state(self.run.out, &self.state)
     }
+}
+
+/// The windows of `episodes` as `checkpoint` sees them.
+fn windows(
+    checkpoint: &Checkpoint,
+    episodes: &[Episode],
+    pictures: Option<Arc<Vec<u8>>>,
+) -> Result<DemonstrationChunks> {
+    let config = checkpoint.config();
+    let windows = DemonstrationChunks::new(&config.spec, config.horizons, episodes)?;
+    Ok(match pictures {
+        Some(pictures) => windows.with_pictures(pictures)?,
+        None => windows,
+    })
 }
 
 struct Phase<'o> {

@@ -6,18 +6,19 @@ use crate::failure::{Failure, Result};
 use crate::output::percent;
 use crate::place::Place;
 use crate::training::{self, Training};
-use crate::verbs::train::{evaluation_task, print_settings, read, resolve};
+use crate::verbs::train::{known_task, print_settings, read, resolve};
+use crate::view::{self, View};
 use crate::watch::Watch;
 use crate::{interrupt, load};
 use imle_configs::Error as InputError;
-use imle_configs::episode::fingerprint;
 use imle_envs::task::Task;
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::evaluate::{self, evaluate};
 use imle_planner::report::{Report, percentiles};
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::sampler::{LatentKey, Sampler};
-use imle_policy::targets::{DemonstrationChunks, teach};
+use imle_policy::normalizer::Normalizers;
+use imle_policy::sampler::{LatentKey, Observations, Sampler};
+use imle_policy::targets::teach;
 use imle_policy::train;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -31,7 +32,8 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
     let method = (!args.resume).then(|| "imle".to_string());
-    let mut settings = resolve(&args.settings, args.out.as_deref().filter(|_| args.resume), method, args.seed)?;
+    let resumed = args.out.as_deref().filter(|_| args.resume);
+    let mut settings = resolve(&args.settings, resumed, method, &args.cameras, args.seed)?;
     settings.samples = args.samples as usize;
     settings.evaluate_every = 0;
     if args.settings.settings {
@@ -41,32 +43,46 @@ pub fn run(args: &DistillArgs) -> Result<()> {
         return Err(Failure::Input("--teacher, --data and --out are needed".into()));
     };
     let dataset = read(data, args.episodes)?;
-    let task = evaluation_task(args.evaluation_episodes, args.task.as_deref(), &args.world, &dataset, data)?;
     let place = teacher.display().to_string();
     let teacher = load::checkpoint_in(teacher)?;
-    teacher.check_matches(&dataset.spec, &place)?;
     let teacher = controller::resampled(teacher, args.passes, args.solver.as_deref())?;
     settings.horizons = teacher.config().horizons;
-    let windows = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
     let device = load::device(args.device)?;
+    let threads = args.common.threads();
+    let pool = load::pool(&args.common)?;
+    // A student that is told of no cameras sees what its teacher sees.
+    let teachers = teacher.config().vision_settings();
+    let students = if settings.vision.cameras.is_empty() { teachers.clone() } else { settings.vision };
+    let (episodes, named) = (args.evaluation_episodes, args.task.as_deref());
+    let known = known_task(&students, episodes, named, &args.world, &dataset, data)?;
+    settings.vision = view::settled(students, known.as_deref())?;
+    let seen = View::new(data, dataset.clone(), &teachers, &pool, output)?;
+    teacher.check_matches(&seen.dataset.spec, &place)?;
+    let same = (&teachers.cameras, &teachers.state) == (&settings.vision.cameras, &settings.vision.state);
+    let view = if same { seen.clone() } else { View::new(data, dataset, &settings.vision, &pool, output)? };
+    let task = known.filter(|_| episodes > 0);
+    let teacher_task = task.clone().map(|task| seen.task(task, data)).transpose()?;
+    let student_task = task.map(|task| view.task(task, data)).transpose()?;
+    let windows = view.windows(settings.horizons)?;
     let learned = format!(
-        "{} samples a state of {} ({}) in {} episodes ({})",
+        "{} samples a state of {} ({}) in {}",
         args.samples,
         teacher.config().method,
         teacher.fingerprint(),
-        dataset.episodes.len(),
-        fingerprint(&dataset.episodes)
+        view.learned()
     );
     let start = training::start(out, args.resume, data, &learned, || {
-        Ok((dataset.spec.clone(), teacher.config().normalizers.clone()))
+        let known = teacher.config().normalizers.clone();
+        let seen = windows.normalizers()?.observation;
+        let normalizers = if same { known } else { Normalizers { observation: seen, residual: None, ..known } };
+        Ok((view.dataset.spec.clone(), normalizers))
     })?;
     let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
-    let threads = args.common.threads();
-    let pool = load::pool(&args.common)?;
 
+    let asked = seen.windows(settings.horizons)?;
     let mut progress = output.progress(windows.len() as u64, "teach");
     let sampler = Sampler::new(&teacher, threads, device)?;
-    let targets = teach(&sampler, &pool, &windows, args.samples as usize, settings.seed, &mut |done| {
+    let targets = teach(&sampler, &pool, (&asked, windows), args.samples as usize, settings.seed, &mut |done| {
         progress.set(done as u64, "states asked");
         !interrupt::asked()
     })?;
@@ -77,7 +93,8 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let mut watch = Training::new(output, &settings, None, &pool, 0);
     let outcome = train::train(&settings, &pool, device, start, &targets, out, &mut watch)?;
     let mut result = training::result(watch, &outcome, out)?;
-    for (name, checkpoint) in [("teacher", &teacher), ("student", &Checkpoint::load(out)?)] {
+    let student = Checkpoint::load(out)?;
+    for (name, checkpoint, task) in [("teacher", &teacher, &teacher_task), ("student", &student, &student_task)] {
         let sampler = Sampler::new(checkpoint, threads, device)?;
         result[name] = measure(args, task.as_ref(), &sampler, &pool)?;
         if args.evaluation_episodes > 0 {
@@ -99,11 +116,12 @@ pub fn run(args: &DistillArgs) -> Result<()> {
 /// Latency of one chunk, and in a task success and modes of the generator alone.
 fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Sampler, pool: &rayon::ThreadPool) -> Result<Value> {
     let shape = sampler.shape();
-    let (observation, mut chunk) = (vec![0.0; shape.observation], vec![0.0; shape.chunk()]);
+    let (values, pictures) = (vec![0.0; shape.observation], vec![0; sampler.picture_bytes()]);
+    let (observation, mut chunk) = (Observations { values: &values, pictures: &pictures }, vec![0.0; shape.chunk()]);
     let mut times = Vec::new();
     for step in 0..TIMED {
         let begun = Instant::now();
-        sampler.sample(pool, &observation, &[LatentKey { seed: 0, episode: 0, step }], 1, &mut chunk)?;
+        sampler.sample(pool, observation, &[LatentKey { seed: 0, episode: 0, step }], 1, &mut chunk)?;
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     let mut result = json!({ "method": sampler.config().method, "latency_ms": percentiles(times).p50 });

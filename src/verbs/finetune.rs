@@ -5,6 +5,7 @@ use crate::failure::{Failure, Result};
 use crate::output::{Output, Progress, percent};
 use crate::place::Place;
 use crate::verbs::train::{print_settings, read};
+use crate::view::View;
 use crate::{interrupt, load};
 use imle_configs::settings;
 use imle_rl::algorithm::{self, Algorithm};
@@ -28,22 +29,26 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
     let (Some(task), Some(out)) = (&args.task, &args.out) else {
         return Err(Failure::Input("--task and --out are needed".into()));
     };
-    let task = load::task_in(task, &args.world)?;
-    let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
+    let whole = load::task_in(task, &args.world)?;
+    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), whole.clone())?;
     let device = load::device(args.device)?;
+    let vision = checkpoint.config().vision_settings();
     let demonstrations = match &args.data {
         Some(folder) => {
             let dataset = read(folder, args.episodes)?;
-            dataset.spec.check_matches(task.spec(), &folder.display().to_string())?;
-            dataset.episodes
+            dataset.spec.check_matches(whole.spec(), &folder.display().to_string())?;
+            let view = View::new(folder, dataset, &vision, &load::pool(&args.common)?, output)?;
+            view.dataset.spec.check_matches(task.spec(), &folder.display().to_string())?;
+            Some(view)
         }
-        None => Vec::new(),
+        None => None,
     };
     let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
     let run = Run {
         task,
         checkpoint: &checkpoint,
-        demonstrations: &demonstrations,
+        demonstrations: demonstrations.as_ref().map_or(&[], |view| &view.dataset.episodes),
+        pictures: demonstrations.as_ref().and_then(View::pictures),
         env_steps: args.env_steps,
         seed: args.seed,
         out,

@@ -75,6 +75,9 @@ fn task(output: Output, name: &str) -> Result<()> {
         let [width, height] = camera.size();
         output.say(format!("camera {}: {width}×{height} pixels (planner demo --images)", camera.name));
     }
+    if !task.cameras().is_empty() {
+        output.say(format!("seen beside pictures (planner train --cameras): {}", task.proprioception().join(", ")));
+    }
     if let Some(expert) = task.expert() {
         output.say(match expert.modes().join(", ") {
             names if names.is_empty() => "expert without modes".to_string(),
@@ -85,7 +88,7 @@ fn task(output: Output, name: &str) -> Result<()> {
         "kind": "task", "spec": spec, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
         "substeps": task.substeps(), "planning_substeps": task.planning_substeps(), "max_steps": task.max_steps(),
         "action_low": low, "action_high": high, "start_cost": world.cost(), "rungs": task.cost().rung_names(),
-        "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
+        "proprioception": task.proprioception(), "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
         "modes": task.expert().map(|e| e.modes()),
     }))
 }
@@ -147,6 +150,9 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
         config.provenance.data, config.provenance.steps, config.provenance.seed
     ));
     layout(output, "observation", &config.spec.observation);
+    if let (Some(pictures), Some(vision)) = (&config.spec.pictures, &config.vision) {
+        output.say(format!("pictures of {pictures}; {vision}"));
+    }
     layout(output, "action", &config.spec.action);
     let mut result = object(config)?;
     result.insert("kind".into(), "checkpoint".into());

@@ -34,7 +34,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     }
     let task = load::task_in(&args.task, &args.world)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
-    let checkpoint = controller::sampled(&args.controller, load::checkpoint(args.checkpoint.as_deref(), &task)?)?;
+    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
+    let checkpoint = controller::sampled(&args.controller, checkpoint)?;
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;

@@ -5,15 +5,17 @@ use crate::failure::{Failure, Result};
 use crate::load;
 use crate::place::Place;
 use crate::training::{self, Training};
+use crate::view::{self, View};
 use imle_configs::Error as InputError;
-use imle_configs::episode::fingerprint;
 use imle_configs::{embedded, settings};
 use imle_data::Dataset;
 use imle_envs::task::Task;
+use imle_planner::sight::Sight;
 use imle_policy::network::ChunkShape;
 use imle_policy::residual::Residual;
-use imle_policy::targets::{DemonstrationChunks, progress_weights};
+use imle_policy::targets::progress_weights;
 use imle_policy::train::{self, TrainSettings};
+use imle_policy::vision::VisionSettings;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +25,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
     let method = (!args.resume).then(|| args.method.clone());
-    let settings = resolve(&args.settings, args.out.as_deref().filter(|_| args.resume), method, args.seed)?;
+    let resumed = args.out.as_deref().filter(|_| args.resume);
+    let mut settings = resolve(&args.settings, resumed, method, &args.cameras, args.seed)?;
     if args.settings.settings {
         return print_settings(&settings);
     }
@@ -31,17 +34,24 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         return Err(Failure::Input("--data and --out are needed".into()));
     };
     let dataset = read(data, args.episodes)?;
-    let task = evaluation_task(args.evaluation_episodes, args.task.as_deref(), &args.world, &dataset, data)?;
+    let (episodes, named) = (args.evaluation_episodes, args.task.as_deref());
+    let known = known_task(&settings.vision, episodes, named, &args.world, &dataset, data)?;
+    settings.vision = view::settled(settings.vision, known.as_deref())?;
     let device = load::device(args.device)?;
     let pool = load::pool(&args.common)?;
-    let mut source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
+    let view = View::new(data, dataset, &settings.vision, &pool, output)?;
+    let task = known.filter(|_| episodes > 0).map(|task| view.task(task, data)).transpose()?;
+    // A machine that cannot draw is told before the training is begun.
+    task.as_ref().map(Sight::new).transpose()?;
+    let mut source = view.windows(settings.horizons)?;
     if settings.quality > 0.0 {
         source = source.clone().with_weights(&progress_weights(&source, &pool, settings.quality)?)?;
     }
-    let learned = format!("{} episodes ({})", dataset.episodes.len(), fingerprint(&dataset.episodes));
-    let start = training::start(out, args.resume, data, &learned, || {
+    let dataset = &view.dataset;
+    let start = training::start(out, args.resume, data, &view.learned(), || {
         let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
         settings.network.check(&shape, "settings")?;
+        settings.vision.encoder.check(dataset.spec.pictures.as_ref(), "settings")?;
         let mut normalizers = source.normalizers()?;
         if settings.residual {
             normalizers.residual = Some(Box::new(Residual::fit(&source, &normalizers)?));
@@ -69,6 +79,7 @@ pub fn resolve(
     args: &SettingsArgs,
     resumed: Option<&Path>,
     method: Option<String>,
+    cameras: &[String],
     seed: Option<u64>,
 ) -> Result<TrainSettings> {
     let defaults = match resumed {
@@ -78,6 +89,9 @@ pub fn resolve(
     let mut settings: TrainSettings = settings::load(&defaults, args.config.as_deref(), &args.set)?;
     if let Some(method) = method {
         settings.method = method;
+    }
+    if !cameras.is_empty() {
+        settings.vision.cameras = cameras.to_vec();
     }
     if let Some(seed) = seed {
         settings.seed = seed;
@@ -108,6 +122,21 @@ pub fn read(folder: &Path, episodes: Option<u32>) -> Result<Dataset> {
         dataset.episodes.truncate(wanted);
     }
     Ok(dataset)
+}
+
+/// The task to evaluate in, or to ask which terms are seen beside pictures: as [`evaluation_task`], where there is one to
+/// ask.
+pub fn known_task(
+    vision: &VisionSettings,
+    episodes: u32,
+    named: Option<&str>,
+    world: &WorldArgs,
+    dataset: &Dataset,
+    data: &Path,
+) -> Result<Option<Arc<Task>>> {
+    let asks = !vision.cameras.is_empty() && vision.state.is_empty();
+    let there = named.is_some() || embedded::task(&dataset.spec.task).is_some();
+    evaluation_task(if asks && there { episodes.max(1) } else { episodes }, named, world, dataset, data)
 }
 
 /// The task to evaluate in for so many episodes, none for 0: the one that is `named`, or else the dataset's; checked

@@ -79,6 +79,7 @@ fn a_task_of_other_sizes_is_refused() {
     let dir = folder();
     let task = dir.path().join("mine.toml");
     let without = STACK.replacen("[[observation]]\nname = \"tcp_yaw\"\nkind = \"yaw\"\nof = \"site:tcp\"\n", "", 1);
+    let without = without.replacen("\"tcp_yaw\", ", "", 1);
     assert!(without.len() < STACK.len());
     fs::write(&task, without).unwrap();
     let outs = folder();

@@ -13,6 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct Call {
     words: Vec<OsString>,
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 /// How a call ended.
@@ -29,7 +30,13 @@ pub struct Done {
 impl Call {
     /// `planner` with these words, separated by spaces.
     pub fn new(words: &str) -> Self {
-        Self { words: Vec::new() }.and(words)
+        Self { words: Vec::new(), variables: Vec::new() }.and(words)
+    }
+
+    /// As on a machine without OpenGL.
+    pub fn without_opengl(mut self) -> Self {
+        self.variables.extend([("__EGL_VENDOR_LIBRARY_DIRS", "/none"), ("LIBGL_DRIVERS_PATH", "/none")]);
+        self
     }
 
     /// More words, separated by spaces.
@@ -47,7 +54,7 @@ impl Call {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_planner"));
         // A backtrace, if there is one, must show.
-        command.args(&self.words).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+        command.args(&self.words).envs(self.variables.iter().copied()).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
         command
     }
 

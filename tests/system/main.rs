@@ -19,3 +19,4 @@ mod output;
 mod resume;
 mod tasks;
 mod verbs;
+mod vision;

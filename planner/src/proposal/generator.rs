@@ -3,7 +3,7 @@
 use super::Proposal;
 use crate::decide::Situation;
 use crate::error::Result;
-use imle_policy::sampler::{LatentKey, Sampler};
+use imle_policy::sampler::{LatentKey, Observations, Sampler};
 
 /// Proposes what an imitation-trained generator draws.
 pub struct Generator<'a> {
@@ -16,6 +16,11 @@ impl<'a> Generator<'a> {
     pub fn new(sampler: &'a Sampler, seed: u64) -> Self {
         Self { sampler, seed }
     }
+}
+
+/// What a generator is shown of a situation.
+pub(crate) fn observations<'a>(situation: &Situation<'a>) -> Observations<'a> {
+    Observations { values: situation.observations, pictures: situation.pictures }
 }
 
 /// The latents' keys of a situation's episodes.
@@ -38,6 +43,7 @@ impl Proposal for Generator<'_> {
         if count == 0 {
             return Ok(());
         }
-        Ok(self.sampler.sample(pool, situation.observations, &latent_keys(situation, self.seed), count, out)?)
+        let keys = latent_keys(situation, self.seed);
+        Ok(self.sampler.sample(pool, observations(situation), &keys, count, out)?)
     }
 }

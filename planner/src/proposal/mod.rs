@@ -10,7 +10,7 @@ use crate::error::Result;
 #[cfg(feature = "libtorch")]
 pub use generator::Generator;
 #[cfg(feature = "libtorch")]
-pub(crate) use generator::latent_keys;
+pub(crate) use generator::{latent_keys, observations};
 pub use noise::Noise;
 pub use warm::Warm;
 

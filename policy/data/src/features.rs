@@ -1,12 +1,12 @@
 //! The columns of a frame: their names, types and sizes, and how an episode fills them.
 
-use crate::images::ImageLayout;
+use crate::images::Stored;
 use arrow::array::{ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int64Array};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use imle_configs::episode::Episode;
-use imle_configs::spec::Spec;
+use imle_configs::spec::{ImageLayout, Spec};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -183,7 +183,7 @@ pub(crate) fn schema(spec: &Spec, images: Option<&ImageLayout>) -> Result<Arc<Sc
         Ok(Field::new(feature.name(), kind, true))
     };
     let mut fields = Feature::ALL.into_iter().map(field).collect::<Result<Vec<_>, ArrowError>>()?;
-    fields.extend(images.into_iter().flat_map(ImageLayout::fields));
+    fields.extend(images.into_iter().flat_map(|i| i.fields()));
     Ok(Arc::new(Schema::new(fields)))
 }
 

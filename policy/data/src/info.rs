@@ -1,11 +1,11 @@
 //! `meta/info.json`: version, rate, totals, features, and our own spec under the key `planner`.
 
 use crate::features::{self, Feature};
-use crate::images::ImageLayout;
+use crate::images::{self, Stored};
 use crate::naming::{self, DATA_PATH};
 use crate::table::one_line;
 use imle_configs::files;
-use imle_configs::spec::{Layout, Spec};
+use imle_configs::spec::{ImageLayout, Layout, Spec};
 use imle_configs::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub(crate) fn to_json(spec: &Spec, images: Option<&ImageLayout>, episodes: usize
             (f.name().to_string(), feature)
         })
         .collect();
-    features.extend(images.into_iter().flat_map(ImageLayout::features));
+    features.extend(images.into_iter().flat_map(|i| i.features()));
     json!({
         "codebase_version": CODEBASE_VERSION,
         "robot_type": null,
@@ -121,12 +121,13 @@ impl Info {
             control_rate: self.fps,
             observation: layout(&self.observation, "state"),
             action: layout(&self.action, "action"),
+            pictures: None,
         })
     }
 
     /// Whether there are pictures in the data files.
     pub(crate) fn has_images(&self) -> bool {
-        ImageLayout::in_features(&self.features)
+        images::in_features(&self.features)
     }
 
     /// The cameras whose pictures lie in the data files.

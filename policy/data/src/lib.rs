@@ -15,7 +15,8 @@
 //!
 //! [`write_with_images()`] puts pictures beside the state: one column `observation.images.NAME` a camera, PNG in
 //! Parquet as the `datasets` library stores images. [`read()`] leaves them where they are; [`read_images()`] gets
-//! those of one episode. A policy that learns from pictures still plans and is judged in the simulator's state.
+//! those of one episode, [`read_all_images()`] those of all. A policy may learn from them; it is still planned for and
+//! judged in the simulator's state.
 //!
 //! Datasets of others: `observation.state` and `action` are read, cameras and other columns are left out.
 //! Without a spec of ours the layouts come from the features' names and the task from `meta/tasks.parquet`
@@ -32,6 +33,7 @@
 //!     control_rate: 20.0,
 //!     observation: layout("tip", 3),
 //!     action: layout("velocity", 2),
+//!     pictures: None,
 //! };
 //! let episode = Episode { observations: vec![0.5; 4 * 3], actions: vec![0.1; 4 * 2], len: 4, ..Episode::default() };
 //! let folder = tempfile::tempdir()?;
@@ -62,8 +64,9 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use images::{ImageLayout, Images, image_layout, read_images};
-pub use imle_configs::{Error, Result, episode::Episode, spec::Spec};
+pub use images::{Images, image_layout, read_all_images, read_images};
+pub use imle_configs::spec::{ImageLayout, Spec};
+pub use imle_configs::{Error, Result, episode::Episode};
 pub use info::CODEBASE_VERSION;
 pub use read::read;
 pub use summary::{Lengths, Summary, ValueRange, summarize};
@@ -76,4 +79,21 @@ pub struct Dataset {
     pub spec: Spec,
     /// The episodes in their order; rows are `spec.observation.size()` and `spec.action.size()` values wide.
     pub episodes: Vec<Episode>,
+}
+
+impl Dataset {
+    /// The dataset with these terms of the observation only, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest names.
+    pub fn with_observation(mut self, terms: &[String]) -> Result<Self> {
+        let (part, places) = self.spec.observation.part(terms)?;
+        let size = self.spec.observation.size();
+        for episode in &mut self.episodes {
+            let rows = episode.observations.chunks_exact(size);
+            episode.observations = rows.flat_map(|row| places.iter().map(|at| row[*at])).collect();
+        }
+        self.spec.observation = part;
+        Ok(self)
+    }
 }

@@ -2,14 +2,14 @@
 
 use crate::episodes::{self, Filed};
 use crate::features::{self, Feature, Placed};
-use crate::images::{ImageLayout, ImageStats};
+use crate::images::{ImageStats, Stored};
 use crate::info;
 use crate::naming::{self, DATA_PATH};
 use crate::table::{self, Writer};
 use crate::{stats, tasks};
 use arrow::datatypes::Schema;
 use imle_configs::episode::Episode;
-use imle_configs::spec::{Layout, Spec};
+use imle_configs::spec::{ImageLayout, Layout, Spec};
 use imle_configs::{Error, Result, files};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;

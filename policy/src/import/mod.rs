@@ -141,6 +141,7 @@ fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> 
         control_rate: wanted.control_rate,
         observation: layout.clone(),
         action,
+        pictures: None,
     });
     let place = folder.display();
     if spec.action.size() != foreign.action {
@@ -169,6 +170,7 @@ fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> 
         },
         spec,
         sampling: foreign.sampling,
+        vision: None,
         provenance: Provenance { data: format!("imported: {} {name}", foreign.kind), steps: 0, seed: 0 },
     };
     config.check(&place.to_string())?;

@@ -46,7 +46,7 @@ fn the_network_answers_as_the_original() {
         let mut observation = find("observation").unwrap().1.clone();
         config.normalizers.observation.normalize(&mut observation);
         let network = imported.checkpoint.network(Device::Cpu).unwrap();
-        let features = network.encode(&Tensor::from_slice(&observation).view([1, -1])).unwrap();
+        let features = network.encode(&Tensor::from_slice(&observation).view([1, -1]).into()).unwrap();
         let time = find("network.time").map(|(_, time)| Tensor::from_slice(time).view([1, 1]));
         let conditioning = network.condition(&features, time.as_ref()).unwrap();
         let (shape, x) = find("network.x").unwrap();
@@ -270,6 +270,7 @@ fn a_task_gives_names_and_may_be_seen_in_another_order() {
         control_rate: 20.0,
         observation: Layout { terms },
         action: Layout { terms: vec![term("target", 2)] },
+        pictures: None,
     };
     let folder = fixture("lerobot");
     let plain = import(&folder, &wanted()).unwrap().checkpoint;

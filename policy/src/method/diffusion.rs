@@ -13,7 +13,7 @@ use super::{
     some_passes,
 };
 use crate::Result;
-use crate::network::Network;
+use crate::network::{Network, Observed};
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
@@ -67,7 +67,7 @@ impl Method for Diffusion {
         let keep = column(&|k| signals[k].sqrt())?.f_unsqueeze(2)?;
         let spoil = column(&|k| (1.0 - signals[k]).sqrt())?.f_unsqueeze(2)?;
         let x = rows.targets.f_mul(&keep)?.f_add(&rows.noise.f_mul(&spoil)?)?;
-        let features = network.encode(&rows.observations)?;
+        let features = rows.features(network, batch)?;
         let conditioning = network.condition(&features, Some(&column(&|k| k as f64)?))?;
         let found = network.generate(&x, &conditioning)?.f_view_as(&rows.noise)?;
         let wanted = match schedule.prediction {
@@ -78,7 +78,7 @@ impl Method for Diffusion {
         Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
-    fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {
+    fn prepare(&self, network: &dyn Network, observations: &Observed, sampling: &Sampling) -> Result<Prepared> {
         let steps = sampling.schedule.visited(self.passes(sampling));
         let times: Vec<[f64; 1]> = steps.into_iter().map(|k| [k as f64]).collect();
         Prepared::of_times(network, observations, &times)

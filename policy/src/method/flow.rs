@@ -11,7 +11,7 @@ use super::{
     some_passes,
 };
 use crate::Result;
-use crate::network::Network;
+use crate::network::{Network, Observed};
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
@@ -49,14 +49,14 @@ impl Method for Flow {
         let times = rows.column(&rows.uniform)?;
         let velocity = rows.targets.f_sub(&rows.noise)?;
         let x = rows.noise.f_add(&velocity.f_mul(&times.f_unsqueeze(2)?)?)?;
-        let features = network.encode(&rows.observations)?;
+        let features = rows.features(network, batch)?;
         let conditioning = network.condition(&features, Some(&times.f_mul_scalar(TIME_SCALE)?))?;
         let found = network.generate(&x, &conditioning)?.f_view_as(&velocity)?;
         let loss = found.f_sub(&velocity)?.f_square()?.f_mean(Kind::Float)?;
         Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
-    fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {
+    fn prepare(&self, network: &dyn Network, observations: &Observed, sampling: &Sampling) -> Result<Prepared> {
         let passes = self.passes(sampling);
         let times: Vec<[f64; 1]> = (0..passes).map(|i| [TIME_SCALE * i as f64 / passes as f64]).collect();
         Prepared::of_times(network, observations, &times)

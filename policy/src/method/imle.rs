@@ -99,7 +99,7 @@ mod tests {
     /// Selecting first and differentiating only the survivors gives the gradient of differentiating everything.
     #[test]
     fn gradient_through_survivors_is_the_gradient_through_everything() {
-        let shape = ChunkShape { observation: 3, prediction: 4, action: 2, times: 0 };
+        let shape = ChunkShape { observation: 3, prediction: 4, action: 2, times: 0, vision: None };
         let config = NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() };
         let table = config.parameters(&shape).unwrap();
         let flat = Tensor::from_slice(&table.initial(3)).set_requires_grad(true);
@@ -119,7 +119,7 @@ mod tests {
         let observations = Tensor::arange(15, (Kind::Float, Device::Cpu)).view([5, 3]) * 0.1;
         let targets = (Tensor::arange(80, (Kind::Float, Device::Cpu)).view([5, 2, 8]) * 0.7).sin();
         let mask = [true, true, true, false, true, true, false, true, true, true];
-        let batch = TensorBatch { observations, targets, mask: &mask };
+        let batch = TensorBatch { observations: observations.into(), targets, mask: &mask };
 
         let network = config.build(&shape, &table, &flat).unwrap();
         let LossValue::Scalar(fast) = Imle.loss(network.as_ref(), &batch, &context).unwrap().value else { panic!() };

@@ -21,7 +21,7 @@ use super::{
     some_passes,
 };
 use crate::Result;
-use crate::network::Network;
+use crate::network::{Network, Observed};
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
@@ -71,7 +71,7 @@ impl Method for MeanFlow {
         };
         let velocity = rows.noise.f_sub(&rows.targets)?;
         let x = rows.targets.f_add(&velocity.f_mul(&column(&|s| s[1])?)?)?;
-        let features = network.encode(&rows.observations)?;
+        let features = rows.features(network, batch)?;
         let average = |shift: f64| -> Result<Tensor> {
             let times: Vec<f64> = spans.iter().flat_map(|[r, t]| told(*r, t + shift)).collect();
             let conditioning = network.condition(&features, Some(&rows.column(&times)?))?;
@@ -86,7 +86,7 @@ impl Method for MeanFlow {
         Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
-    fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {
+    fn prepare(&self, network: &dyn Network, observations: &Observed, sampling: &Sampling) -> Result<Prepared> {
         let passes = self.passes(sampling) as f64;
         let from = |i: usize| 1.0 - i as f64 / passes;
         let times: Vec<[f64; 2]> = (0..self.passes(sampling)).map(|i| told(from(i + 1), from(i))).collect();

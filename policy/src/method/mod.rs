@@ -16,7 +16,7 @@ pub use schedule::{Betas, Prediction, Schedule, Variance};
 pub use workers::Workers;
 
 use crate::latents::Latents;
-use crate::network::{ChunkShape, Conditioning, Network};
+use crate::network::{ChunkShape, Conditioning, Network, Observed};
 use crate::{Error, Result};
 use imle_configs::Error as ConfigError;
 use imle_configs::seed::{Purpose, fill_normal, stream};
@@ -124,8 +124,8 @@ impl Sampling {
 /// A batch on the training device, normalised.
 #[derive(Debug)]
 pub struct TensorBatch<'a> {
-    /// Observation histories (B, T_obs · O).
-    pub observations: Tensor,
+    /// Observation histories, B of them.
+    pub observations: Observed,
     /// Target chunks (B, K, T_pred · A); anything where `mask` is false.
     pub targets: Tensor,
     /// Which targets count, row-major (B, K).
@@ -221,11 +221,11 @@ pub trait Method: Send + Sync {
     /// [`crate::Error::Torch`].
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss>;
 
-    /// The conditioning of every pass, in their order, from observation histories (B, T_obs · O), normalised.
+    /// The conditioning of every pass, in their order, from B observation histories.
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
-    fn prepare(&self, network: &dyn Network, observations: &Tensor, sampling: &Sampling) -> Result<Prepared> {
+    fn prepare(&self, network: &dyn Network, observations: &Observed, sampling: &Sampling) -> Result<Prepared> {
         let _ = sampling;
         Ok(Prepared { passes: vec![network.condition(&network.encode(observations)?, None)?] })
     }
@@ -252,7 +252,7 @@ impl Prepared {
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
-    fn of_times<const K: usize>(network: &dyn Network, observations: &Tensor, times: &[[f64; K]]) -> Result<Self> {
+    fn of_times<const K: usize>(network: &dyn Network, observations: &Observed, times: &[[f64; K]]) -> Result<Self> {
         let features = network.encode(observations)?;
         let rows = features.size2()?.0;
         let pass = |times: &[f64; K]| {
@@ -278,8 +278,8 @@ impl Prepared {
 /// The kept targets of a batch as rows, each with the draws of its own stream: for methods that learn from every
 /// target alike.
 struct Rows {
-    /// Observation histories (R, T_obs · O).
-    observations: Tensor,
+    /// The state of each row (R,), int64.
+    states: Tensor,
     /// Target chunks (R, 1, T_pred · A).
     targets: Tensor,
     /// Normal values (R, 1, T_pred · A).
@@ -309,7 +309,7 @@ impl Rows {
         let index = |values: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(device)?) };
         let sizes = [rows as i64, 1, chunk];
         Ok(Some(Self {
-            observations: batch.observations.f_index_select(0, &index(&of_state)?)?,
+            states: index(&of_state)?,
             targets: batch
                 .targets
                 .f_view([states * targets, chunk])?
@@ -318,6 +318,11 @@ impl Rows {
             noise: Tensor::f_from_slice(&noise)?.f_view(sizes)?.f_to_device(device)?,
             uniform,
         }))
+    }
+
+    /// Features (R, F) of the rows' observations, each of which is encoded once.
+    fn features(&self, network: &dyn Network, batch: &TensorBatch<'_>) -> Result<Tensor> {
+        Ok(network.encode(&batch.observations)?.f_index_select(0, &self.states)?)
     }
 
     fn len(&self) -> usize {

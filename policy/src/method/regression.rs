@@ -19,7 +19,7 @@ impl Method for Regression {
         let Some(rows) = Rows::of(batch, context, 0)? else {
             return Ok(Loss::plain(LossValue::Empty));
         };
-        let conditioning = network.condition(&network.encode(&rows.observations)?, None)?;
+        let conditioning = network.condition(&rows.features(network, batch)?, None)?;
         let latent = context.latent as i64;
         let z = Tensor::f_zeros([rows.len() as i64, 1, latent], (Kind::Float, rows.targets.device()))?;
         let chunks = network.generate(&z, &conditioning)?.f_view_as(&rows.targets)?;

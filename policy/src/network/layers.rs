@@ -23,8 +23,21 @@ impl Linear {
         Ok(Self { weight, bias })
     }
 
+    /// A 1×1 convolution with bias as a linear map over channels: the parameters keep a convolution's shape.
+    pub fn pointwise(b: &mut Builder, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        let weight = b.next(format_args!("{name}.weight"), &[outputs, inputs, 1, 1], uniform(inputs))?;
+        let weight = if weight.defined() { weight.f_flatten(1, 3)? } else { weight };
+        let bias = b.next(format_args!("{name}.bias"), &[outputs], uniform(inputs))?;
+        Ok(Self { weight, bias })
+    }
+
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+    }
+
+    /// As [`forward`](Self::forward), of an `x` of any type, which is brought to the weights'.
+    pub fn forward_as_weights(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward(&x.f_to_kind(self.weight.kind())?)
     }
 }
 
@@ -66,6 +79,33 @@ impl Conv1d {
     }
 }
 
+/// Convolution over a picture without bias, (R, inputs, H, W) to (R, outputs, H', W'), padded by half its kernel, as
+/// torchvision's ResNet has them. Starts as there too, with He's variance by fan out (arXiv 1502.01852), but uniform.
+pub struct Conv2d {
+    weight: Tensor,
+    stride: i64,
+    padding: i64,
+}
+
+impl Conv2d {
+    pub fn new(
+        b: &mut Builder,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        (kernel, stride): (usize, usize),
+    ) -> Result<Self> {
+        let initial = Initial::Uniform((6.0 / (outputs * kernel * kernel) as f32).sqrt());
+        let weight = b.next(format_args!("{name}.weight"), &[outputs, inputs, kernel, kernel], initial)?;
+        Ok(Self { weight, stride: stride as i64, padding: (kernel / 2) as i64 })
+    }
+
+    /// In the type of `x`, to which the weights are brought.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let weight = self.weight.f_to_kind(x.kind())?;
+        Ok(x.f_conv2d(&weight, None::<&Tensor>, [self.stride], [self.padding], [1], 1)?)
+    }
+}
+
 /// Transposed convolution with kernel 4, stride 2, padding 1: doubles the time axis.
 pub struct Upsample {
     weight: Tensor,
@@ -100,6 +140,7 @@ impl GroupNorm {
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_group_norm(self.groups, Some(&self.weight), Some(&self.bias), 1e-5, true)?)
+        let (weight, bias) = (self.weight.f_to_kind(x.kind())?, self.bias.f_to_kind(x.kind())?);
+        Ok(x.f_group_norm(self.groups, Some(&weight), Some(&bias), 1e-5, true)?)
     }
 }

@@ -14,7 +14,7 @@
 use super::film::Film;
 use super::layers::Linear;
 use super::parameters::{Builder, Initial};
-use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
+use super::{ChunkShape, Conditioning, Network, NetworkConfig, Observed, in_range};
 use crate::Result;
 use tch::Tensor;
 
@@ -52,8 +52,8 @@ impl Mlp {
 }
 
 impl Network for Mlp {
-    fn encode(&self, observations: &Tensor) -> Result<Tensor> {
-        self.film.encode(observations)
+    fn encode(&self, observed: &Observed) -> Result<Tensor> {
+        self.film.encode(&observed.values)
     }
 
     fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {

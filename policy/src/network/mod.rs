@@ -7,16 +7,20 @@
 
 mod conditioning;
 mod film;
-mod layers;
+pub(crate) mod layers;
 mod mlp;
+mod observed;
 pub mod parameters;
 mod reduced;
+mod sighted;
 mod time;
 mod transformer;
 mod unet;
 
+use crate::vision::VisionShape;
 pub use conditioning::Conditioning;
 use imle_configs::{Error as ConfigError, spec::Horizons};
+pub use observed::Observed;
 use parameters::{Builder, ParameterTable};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -25,11 +29,11 @@ use crate::Result;
 
 /// A conditional generator of chunks. `B` conditions, `n` latents each; all tensors f32, actions normalised.
 pub trait Network: Send {
-    /// Features (B, F) of observation histories (B, T_obs · O), normalised.
+    /// Features (B, F) of B observation histories. With pictures this is where the time goes: once an observation.
     ///
     /// # Errors
     /// [`crate::Error::Torch`] if the shape does not fit or memory runs out.
-    fn encode(&self, observations: &Tensor) -> Result<Tensor>;
+    fn encode(&self, observed: &Observed) -> Result<Tensor>;
 
     /// B rows of conditioning from features (B, F) and, of a network built with times, those of the pass
     /// (B, times), in the units of the method.
@@ -57,12 +61,28 @@ pub struct ChunkShape {
     pub action: usize,
     /// Times that a pass is told beside the observation: 0 for methods of one pass.
     pub times: usize,
+    /// The pictures beside the observation, if there are any, and how they are encoded.
+    pub vision: Option<VisionShape>,
 }
 
 impl ChunkShape {
-    /// Of `horizons` with observations of `observation` values and actions of `action` values, without times.
+    /// Of `horizons` with observations of `observation` values and actions of `action` values, without times and
+    /// pictures.
     pub fn new(horizons: Horizons, observation: usize, action: usize) -> Self {
-        Self { observation: horizons.observation * observation, prediction: horizons.prediction, action, times: 0 }
+        let (observation, prediction) = (horizons.observation * observation, horizons.prediction);
+        Self { observation, prediction, action, times: 0, vision: None }
+    }
+
+    /// The same with pictures.
+    #[must_use]
+    pub fn with_vision(self, vision: Option<VisionShape>) -> Self {
+        Self { vision, ..self }
+    }
+
+    /// Of the network behind the encoders, for which the pictures' features are part of the observation.
+    fn body(&self) -> Self {
+        let seen = self.vision.map_or(0, |v| v.steps * v.cameras * v.features);
+        Self { observation: self.observation + seen, vision: None, ..*self }
     }
 
     /// The same with the times of a method.
@@ -147,9 +167,18 @@ impl NetworkConfig {
     pub fn check(&self, shape: &ChunkShape, place: &str) -> std::result::Result<(), ConfigError> {
         let (_, check) = builder_of(&self.kind).map_err(|e| e.in_file(place))?;
         let latent = in_range("latent", self.latent, 0..=1 << 16);
-        latent.and_then(|()| check(self, shape)).map_err(|(key, expected, found)| {
+        latent.and_then(|()| check(self, &shape.body())).map_err(|(key, expected, found)| {
             ConfigError::unexpected(format!("{place}: network.{key}"), expected, found)
         })
+    }
+
+    /// The network, behind encoders if there are pictures.
+    fn assemble(&self, shape: &ChunkShape, builder: &mut Builder) -> Result<Box<dyn Network>> {
+        let body = builder_of(&self.kind)?.0(self, &shape.body(), builder)?;
+        match &shape.vision {
+            None => Ok(body),
+            Some(vision) => Ok(Box::new(sighted::Sighted::new(body, vision, builder)?)),
+        }
     }
 
     /// Values of a latent for chunks of `shape`.
@@ -164,7 +193,7 @@ impl NetworkConfig {
     pub fn parameters(&self, shape: &ChunkShape) -> Result<ParameterTable> {
         self.check(shape, "settings")?;
         let mut builder = Builder::declare();
-        builder_of(&self.kind)?.0(self, shape, &mut builder)?;
+        self.assemble(shape, &mut builder)?;
         Ok(builder.into_table())
     }
 
@@ -174,8 +203,7 @@ impl NetworkConfig {
     /// # Errors
     /// [`crate::Error::Torch`] if `flat` is not of the table's length.
     pub fn build(&self, shape: &ChunkShape, table: &ParameterTable, flat: &Tensor) -> Result<Box<dyn Network>> {
-        let mut builder = Builder::bind(table.views(flat)?);
-        let network = builder_of(&self.kind)?.0(self, shape, &mut builder)?;
+        let network = self.assemble(shape, &mut Builder::bind(table.views(flat)?))?;
         Ok(if flat.kind() == Kind::BFloat16 { Box::new(reduced::Reduced(network)) } else { network })
     }
 }
@@ -210,11 +238,11 @@ mod tests {
         let from_few = [mlp(), transformer(), small_unet()].map(|config| (low(config), 0));
         let timed = [(mlp(), 1), (transformer(), 2), (small_unet(), 2)];
         for (config, times) in plain.into_iter().chain(from_few).chain(timed) {
-            let shape = ChunkShape { observation: 10, prediction: 16, action: 3, times };
+            let shape = ChunkShape { observation: 10, prediction: 16, action: 3, times, vision: None };
             let table = config.parameters(&shape).unwrap();
             let flat = Tensor::from_slice(&table.initial(7)).set_requires_grad(true);
             let network = config.build(&shape, &table, &flat).unwrap();
-            let features = network.encode(&Tensor::ones([4, 10], (Kind::Float, Device::Cpu))).unwrap();
+            let features = network.encode(&Tensor::ones([4, 10], (Kind::Float, Device::Cpu)).into()).unwrap();
             let at = |t: f64| Tensor::full([4, times as i64], t, (Kind::Float, Device::Cpu));
             let condition = |t: f64| network.condition(&features, (times > 0).then(|| at(t)).as_ref()).unwrap();
             let conditioning = condition(3.0);
@@ -232,11 +260,11 @@ mod tests {
 
     #[test]
     fn selected_rows_of_conditioning_are_the_rows() {
-        let shape = ChunkShape { observation: 4, prediction: 8, action: 2, times: 0 };
+        let shape = ChunkShape { observation: 4, prediction: 8, action: 2, times: 0, vision: None };
         let config = NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() };
         let table = config.parameters(&shape).unwrap();
         let network = config.build(&shape, &table, &Tensor::from_slice(&table.initial(1))).unwrap();
-        let observations = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([3, 4]);
+        let observations = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([3, 4]).into();
         let z = Tensor::ones([3, 1, 16], (Kind::Float, Device::Cpu));
         let condition = || network.condition(&network.encode(&observations).unwrap(), None).unwrap();
         let all = network.generate(&z, &condition()).unwrap();
@@ -248,7 +276,7 @@ mod tests {
 
     #[test]
     fn bad_configurations_name_the_key() {
-        let shape = ChunkShape { observation: 4, prediction: 8, action: 2, times: 0 };
+        let shape = ChunkShape { observation: 4, prediction: 8, action: 2, times: 0, vision: None };
         let text = |c: NetworkConfig| c.check(&shape, "a.toml").unwrap_err().to_string();
         assert!(text(NetworkConfig { kind: "mpl".into(), ..Default::default() }).contains("did you mean `mlp`"));
         assert!(text(NetworkConfig { width: 0, ..Default::default() }).contains("a.toml: network.width"));

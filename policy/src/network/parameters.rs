@@ -103,7 +103,7 @@ impl ParameterTable {
     }
 
     /// One view a parameter, in order; a single split, so that the gradient comes back in one concatenation.
-    pub(super) fn views(&self, flat: &Tensor) -> Result<Vec<Tensor>> {
+    pub(crate) fn views(&self, flat: &Tensor) -> Result<Vec<Tensor>> {
         if flat.size() != [self.len() as i64] {
             let expected = format!("{} values", self.len());
             return Err(Error::argument("NetworkConfig::build", "flat", expected, format!("shape {:?}", flat.size())));
@@ -121,20 +121,20 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(super) fn declare() -> Self {
+    pub(crate) fn declare() -> Self {
         Self { declared: Vec::new(), bound: None }
     }
 
-    pub(super) fn bind(views: Vec<Tensor>) -> Self {
+    pub(crate) fn bind(views: Vec<Tensor>) -> Self {
         Self { declared: Vec::new(), bound: Some(views.into_iter()) }
     }
 
-    pub(super) fn into_table(self) -> ParameterTable {
+    pub(crate) fn into_table(self) -> ParameterTable {
         ParameterTable::new(self.declared)
     }
 
     /// The next parameter; while declaring, an undefined tensor.
-    pub(super) fn next(&mut self, name: std::fmt::Arguments<'_>, shape: &[usize], initial: Initial) -> Result<Tensor> {
+    pub(crate) fn next(&mut self, name: std::fmt::Arguments<'_>, shape: &[usize], initial: Initial) -> Result<Tensor> {
         match &mut self.bound {
             Some(views) => views.next().ok_or_else(|| {
                 Error::argument("NetworkConfig::build", "table", format!("parameter `{name}`"), "the end")

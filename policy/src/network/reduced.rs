@@ -1,6 +1,6 @@
 //! A network that computes in bfloat16 between inputs and outputs in single precision.
 
-use super::{Conditioning, Network};
+use super::{Conditioning, Network, Observed};
 use crate::Result;
 use tch::{Kind, Tensor};
 
@@ -8,8 +8,9 @@ use tch::{Kind, Tensor};
 pub(super) struct Reduced(pub(super) Box<dyn Network>);
 
 impl Network for Reduced {
-    fn encode(&self, observations: &Tensor) -> Result<Tensor> {
-        self.0.encode(&observations.f_to_kind(Kind::BFloat16)?)
+    fn encode(&self, observed: &Observed) -> Result<Tensor> {
+        let pictures = observed.pictures.as_ref().map(|p| p.f_to_kind(Kind::BFloat16)).transpose()?;
+        self.0.encode(&Observed { values: observed.values.f_to_kind(Kind::BFloat16)?, pictures })
     }
 
     fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {

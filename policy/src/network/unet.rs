@@ -10,7 +10,7 @@
 use super::layers::{Conv1d, GroupNorm, Linear, Upsample, as_chunks};
 use super::parameters::Builder;
 use super::time::sinusoidal;
-use super::{ChunkShape, Conditioning, Network, NetworkConfig, in_range};
+use super::{ChunkShape, Conditioning, Network, NetworkConfig, Observed, in_range};
 use crate::Result;
 use tch::Tensor;
 
@@ -200,8 +200,8 @@ impl Unet {
 }
 
 impl Network for Unet {
-    fn encode(&self, observations: &Tensor) -> Result<Tensor> {
-        Ok(observations.shallow_clone())
+    fn encode(&self, observed: &Observed) -> Result<Tensor> {
+        Ok(observed.values.shallow_clone())
     }
 
     fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn parameters_are_named_as_in_the_public_state_dict() {
         let config = NetworkConfig { kind: "unet".into(), ..NetworkConfig::default() };
-        let shape = ChunkShape { observation: 10, prediction: 16, action: 2, times: 1 };
+        let shape = ChunkShape { observation: 10, prediction: 16, action: 2, times: 1, vision: None };
         let table = config.parameters(&shape).unwrap();
         let shape_of = |name: &str| table.parameters().iter().find(|p| p.name == name).map(|p| p.shape.clone());
         for (name, expected) in [

@@ -5,17 +5,21 @@
 //! is the action at the current step t. Each window has one target.
 
 use super::draw::Draw;
-use super::{TargetShape, TargetSource};
+use super::{Row, TargetShape, TargetSource};
 use crate::normalizer::{Normalizer, Normalizers};
 use crate::{Error, Result};
 use imle_configs::{episode::Episode, spec::Horizons, spec::Spec};
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 
 /// Every window of a set of episodes, drawn uniformly or by weight. Frames are stored once, windows as indices.
 #[derive(Clone, Debug)]
 pub struct DemonstrationChunks {
     observations: Vec<f32>,
     actions: Vec<f32>,
+    /// Pictures of all frames, and bytes of those of one.
+    pictures: Arc<Vec<u8>>,
+    picture_size: usize,
     observation_size: usize,
     action_size: usize,
     horizons: Horizons,
@@ -47,6 +51,8 @@ impl DemonstrationChunks {
         let mut chunks = Self {
             observations: Vec::with_capacity(frames * o),
             actions: Vec::with_capacity(frames * a),
+            pictures: Arc::default(),
+            picture_size: 0,
             observation_size: o,
             action_size: a,
             horizons,
@@ -68,6 +74,21 @@ impl DemonstrationChunks {
             chunks.actions.extend_from_slice(&episode.actions);
         }
         Ok(chunks)
+    }
+
+    /// The same windows with the pictures of every frame, (frames, cameras, H, W, 3), in the order of the episodes.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if they do not fit the number of frames.
+    pub fn with_pictures(mut self, pictures: Arc<Vec<u8>>) -> Result<Self> {
+        let frames = self.len();
+        if pictures.is_empty() || !pictures.len().is_multiple_of(frames) {
+            let expected = format!("as many bytes for each of {frames} frames");
+            return Err(Error::argument("DemonstrationChunks::with_pictures", "pictures", expected, pictures.len()));
+        }
+        self.picture_size = pictures.len() / frames;
+        self.pictures = pictures;
+        Ok(self)
     }
 
     /// The same windows, drawn in proportion to `weights`, one a window: episode by episode, step by step.
@@ -125,12 +146,29 @@ impl DemonstrationChunks {
         })
     }
 
+    /// The frames (first, end) of the episode of window `index`.
+    fn frames(&self, index: usize) -> (usize, usize) {
+        let (first, end) = self.episodes[self.episode_of[index] as usize];
+        (first as usize, end as usize)
+    }
+
+    /// The frame of the `i`th observation of window `index`.
+    fn seen(&self, index: usize, i: usize) -> usize {
+        (index + i + 1).saturating_sub(self.horizons.observation).max(self.frames(index).0)
+    }
+
+    /// Writes the pictures of window `index`, (T_obs, cameras, H, W, 3); nothing without.
+    pub fn window_pictures(&self, index: usize, pictures: &mut [u8]) {
+        for (i, out) in pictures.chunks_exact_mut(self.picture_size.max(1)).enumerate() {
+            out.copy_from_slice(&self.pictures[self.seen(index, i) * self.picture_size..][..self.picture_size]);
+        }
+    }
+
     /// Writes window `index` (0 to [`len`](Self::len) − 1): history (T_obs · O) and chunk (T_pred · A).
     pub fn window(&self, index: usize, observation: &mut [f32], chunk: &mut [f32]) {
-        let (first, end) = self.episodes[self.episode_of[index] as usize];
-        let (first, end) = (first as usize, end as usize);
+        let end = self.frames(index).1;
         for (i, out) in observation.chunks_exact_mut(self.observation_size).enumerate() {
-            let frame = (index + i + 1).saturating_sub(self.horizons.observation).max(first);
+            let frame = self.seen(index, i);
             out.copy_from_slice(&self.observations[frame * self.observation_size..][..self.observation_size]);
         }
         for (i, out) in chunk.chunks_exact_mut(self.action_size).enumerate() {
@@ -144,6 +182,7 @@ impl TargetSource for DemonstrationChunks {
     fn shape(&self) -> TargetShape {
         TargetShape {
             observation: self.horizons.observation * self.observation_size,
+            pictures: self.horizons.observation * self.picture_size,
             chunk: self.horizons.prediction * self.action_size,
             targets: 1,
         }
@@ -153,10 +192,11 @@ impl TargetSource for DemonstrationChunks {
         self.len()
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize {
+    fn draw(&self, rng: &mut ChaCha8Rng, row: Row<'_>) -> usize {
         let (chunk, index) = (self.shape().chunk, self.draw.index(rng));
-        self.window(index, observation, &mut targets[..chunk]);
-        mask[0] = true;
+        self.window(index, row.observation, &mut row.targets[..chunk]);
+        self.window_pictures(index, row.pictures);
+        row.mask[0] = true;
         index
     }
 }
@@ -208,6 +248,23 @@ mod tests {
         chunks.batch(1, 5, 16, &mut a);
         assert!(a.observations.chunks(2).all(|o| o == [10.0, 11.0]));
         assert!(chunks.with_weights(&[1.0]).is_err());
+    }
+
+    #[test]
+    fn pictures_are_those_of_the_observations() {
+        let horizons = Horizons { observation: 2, prediction: 4, action: 2 };
+        let chunks = DemonstrationChunks::new(&spec(1, 1), horizons, &episodes()).unwrap();
+        // Two bytes a frame; the first is its observation.
+        let pictures: Vec<u8> = [0, 1, 2, 10, 11, 12, 13, 14].iter().flat_map(|t| [*t, 100 + t]).collect();
+        let chunks = chunks.with_pictures(Arc::new(pictures)).unwrap();
+        assert_eq!(chunks.shape().pictures, 4);
+        let mut batch = Batch::default();
+        chunks.batch(1, 0, 32, &mut batch);
+        for (observation, pictures) in batch.observations.chunks(2).zip(batch.pictures.chunks(4)) {
+            let expected: Vec<u8> = observation.iter().flat_map(|o| [*o as u8, 100 + *o as u8]).collect();
+            assert_eq!(pictures, expected);
+        }
+        assert!(chunks.with_pictures(Arc::new(vec![0; 15])).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A mixture of sources: each row of a batch comes from one of them, drawn by probability.
 
 use super::draw::Draw;
-use super::{TargetShape, TargetSource};
+use super::{Row, TargetShape, TargetSource};
 use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 
@@ -25,9 +25,13 @@ impl<'a> MixedTargets<'a> {
         };
         for (index, (_, source)) in sources.iter().enumerate() {
             let other = source.shape();
-            if (other.observation, other.chunk) != (shape.observation, shape.chunk) {
-                let found = format!("{} and {} in source {index}", other.observation, other.chunk);
-                let expected = format!("histories of {} and chunks of {} values", shape.observation, shape.chunk);
+            let same = TargetShape { targets: shape.targets, ..other };
+            if same != shape {
+                let show = |s: TargetShape| {
+                    let (o, p, c) = (s.observation, s.pictures, s.chunk);
+                    format!("histories of {o} values and {p} bytes of pictures, chunks of {c} values")
+                };
+                let (expected, found) = (show(shape), format!("{} in source {index}", show(other)));
                 return Err(Error::argument(operation, "sources", expected, found));
             }
             shape.targets = shape.targets.max(other.targets);
@@ -46,10 +50,10 @@ impl TargetSource for MixedTargets<'_> {
         self.sources.iter().map(|s| s.states()).sum()
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize {
+    fn draw(&self, rng: &mut ChaCha8Rng, row: Row<'_>) -> usize {
         let index = self.draw.index(rng);
         let before: usize = self.sources[..index].iter().map(|s| s.states()).sum();
-        before + self.sources[index].draw(rng, observation, targets, mask)
+        before + self.sources[index].draw(rng, row)
     }
 }
 

@@ -1,55 +1,99 @@
 //! Chunks of a teacher as targets: any checkpoint, in the states of demonstrations.
 
-use super::{DemonstrationChunks, TargetSource, WeightedState, WeightedTargets};
-use crate::sampler::{LatentKey, Sampler};
+use super::{DemonstrationChunks, Row, TargetShape, TargetSource};
+use crate::sampler::{LatentKey, Observations, Sampler};
 use crate::{Error, Result};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
 /// States asked at a time.
 const BATCH: usize = 64;
 
+/// Windows of demonstrations, each as likely as any other, with a teacher's chunks as its targets.
+#[derive(Clone, Debug)]
+pub struct TaughtTargets {
+    windows: DemonstrationChunks,
+    /// (windows, samples, T_pred · A)
+    chunks: Vec<f32>,
+    shape: TargetShape,
+}
+
+impl TaughtTargets {
+    /// Number of windows.
+    pub fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Whether there are no windows; never true.
+    pub fn is_empty(&self) -> bool {
+        self.windows.is_empty()
+    }
+}
+
+impl TargetSource for TaughtTargets {
+    fn shape(&self) -> TargetShape {
+        self.shape
+    }
+
+    fn states(&self) -> usize {
+        self.len()
+    }
+
+    fn draw(&self, rng: &mut ChaCha8Rng, row: Row<'_>) -> usize {
+        let (index, size) = (rng.random_range(0..self.len()), self.shape.targets * self.shape.chunk);
+        self.windows.window(index, row.observation, &mut []);
+        self.windows.window_pictures(index, row.pictures);
+        row.targets[..size].copy_from_slice(&self.chunks[index * size..][..size]);
+        row.mask[..self.shape.targets].fill(true);
+        index
+    }
+}
+
 /// Draws `samples` chunks of `teacher` in the state of every window: targets for a generator that is to sample like the
 /// teacher. With as many as latents (`TrainSettings::samples`) they are matched to the latents all at once, so that
-/// mass follows the teacher's (see [`crate::rs_imle`]). The draws are keyed by `seed` and the window, so that they are
-/// the same again on a resume. `progress` is told how many windows are done and says whether to go on; nothing is
-/// returned if it does not.
+/// mass follows the teacher's (see [`crate::rs_imle`]). `seen` are the windows as the teacher sees them, `windows` the
+/// same as the student does. The draws are keyed by `seed` and the window, so that they are the same again on a resume.
+/// `progress` is told how many windows are done and says whether to go on; nothing is returned if it does not.
 ///
 /// # Errors
 /// [`Error::Argument`] if the windows are not of the teacher's shape; what sampling returns.
 pub fn teach(
     teacher: &Sampler,
     pool: &rayon::ThreadPool,
-    windows: &DemonstrationChunks,
+    (seen, windows): (&DemonstrationChunks, DemonstrationChunks),
     samples: usize,
     seed: u64,
     progress: &mut dyn FnMut(usize) -> bool,
-) -> Result<Option<WeightedTargets>> {
-    let (shape, sizes) = (teacher.shape(), windows.shape());
+) -> Result<Option<TaughtTargets>> {
+    let (shape, sizes) = (teacher.shape(), seen.shape());
     if (shape.observation, shape.chunk()) != (sizes.observation, sizes.chunk) {
         let expected = format!("histories of {} and chunks of {} values", shape.observation, shape.chunk());
         let found = format!("{} and {}", sizes.observation, sizes.chunk);
         return Err(Error::argument("targets::teach", "windows", expected, found));
     }
-    let mut states = Vec::with_capacity(windows.len());
-    let mut unused = vec![0.0; sizes.chunk];
-    for first in (0..windows.len()).step_by(BATCH) {
+    if seen.len() != windows.len() || windows.shape().chunk != sizes.chunk {
+        let expected = format!("{} windows of chunks of {} values", seen.len(), sizes.chunk);
+        let found = format!("{} of {}", windows.len(), windows.shape().chunk);
+        return Err(Error::argument("targets::teach", "windows of the student", expected, found));
+    }
+    let mut chunks = vec![0.0; windows.len() * samples * sizes.chunk];
+    for (batch, out) in chunks.chunks_mut((BATCH * samples * sizes.chunk).max(1)).enumerate() {
+        let first = batch * BATCH;
         let count = BATCH.min(windows.len() - first);
-        let mut observations = vec![0.0; count * sizes.observation];
-        for (i, observation) in observations.chunks_exact_mut(sizes.observation).enumerate() {
-            windows.window(first + i, observation, &mut unused);
+        let mut values = vec![0.0; count * sizes.observation];
+        let mut pictures = vec![0; count * sizes.pictures];
+        for (i, values) in values.chunks_exact_mut(sizes.observation).enumerate() {
+            seen.window(first + i, values, &mut []);
+            seen.window_pictures(first + i, &mut pictures[i * sizes.pictures..][..sizes.pictures]);
         }
         let keys: Vec<_> = (first..first + count).map(|w| LatentKey { seed, episode: w as u64, step: 0 }).collect();
-        let mut chunks = vec![0.0; count * samples * sizes.chunk];
-        teacher.sample(pool, &observations, &keys, samples, &mut chunks)?;
-        let of_state = chunks.chunks_exact(samples * sizes.chunk);
-        states.extend(observations.chunks_exact(sizes.observation).zip(of_state).map(|(observation, chunks)| {
-            let elites = chunks.chunks_exact(sizes.chunk).map(<[f32]>::to_vec).collect();
-            WeightedState { observation: observation.to_vec(), elites, weights: Vec::new(), probability: 1.0 }
-        }));
+        teacher.sample(pool, Observations { values: &values, pictures: &pictures }, &keys, samples, out)?;
         if !progress(first + count) {
             return Ok(None);
         }
     }
-    WeightedTargets::new(&states, 0).map(Some)
+    let shape = TargetShape { targets: samples, ..windows.shape() };
+    Ok(Some(TaughtTargets { windows, chunks, shape }))
 }
 
 #[cfg(test)]
@@ -68,7 +112,7 @@ mod tests {
         let episode = Episode { observations, actions: vec![0.0; 70 * 2], len: 70, ..Episode::default() };
         let spec = toy::spec(3, 2);
         let windows = DemonstrationChunks::new(&spec, teacher.config().horizons, &[episode]).unwrap();
-        let learn = || teach(&sampler, &pool, &windows, 5, 7, &mut |_| true).unwrap().unwrap();
+        let learn = || teach(&sampler, &pool, (&windows, windows.clone()), 5, 7, &mut |_| true).unwrap().unwrap();
         let targets = learn();
         assert_eq!((targets.len(), targets.shape().targets), (70, 5));
         let (mut one, mut again) = (crate::targets::Batch::default(), crate::targets::Batch::default());
@@ -76,9 +120,14 @@ mod tests {
         learn().batch(1, 0, 8, &mut again);
         assert_eq!(one, again);
         assert!(one.mask.iter().all(|m| *m) && one.targets[..8] != one.targets[8..16]);
-        assert!(teach(&sampler, &pool, &windows, 5, 7, &mut |done| done < 64).unwrap().is_none());
+        assert!(teach(&sampler, &pool, (&windows, windows.clone()), 5, 7, &mut |done| done < 64).unwrap().is_none());
         let wide = Episode { observations: vec![0.0; 8], actions: vec![0.0; 4], len: 2, ..Episode::default() };
         let wide = DemonstrationChunks::new(&toy::spec(4, 2), teacher.config().horizons, &[wide]).unwrap();
-        assert!(teach(&sampler, &pool, &wide, 5, 7, &mut |_| true).unwrap_err().to_string().contains("histories of 6"));
+        assert!(
+            teach(&sampler, &pool, (&wide, wide.clone()), 5, 7, &mut |_| true)
+                .unwrap_err()
+                .to_string()
+                .contains("histories of 6")
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! States with elite chunks and a probability each: what a planner or a critic found worth imitating.
 
 use super::draw::Draw;
-use super::{TargetShape, TargetSource};
+use super::{Row, TargetShape, TargetSource};
 use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 
@@ -50,7 +50,7 @@ impl WeightedTargets {
         };
         let most = states.iter().map(|s| s.elites.len()).max().unwrap_or(0);
         let targets = if draws == 0 { most } else { draws };
-        let shape = TargetShape { observation, chunk, targets };
+        let shape = TargetShape { observation, pictures: 0, chunk, targets };
         let mut result = Self {
             observations: Vec::new(),
             elites: Vec::new(),
@@ -111,7 +111,7 @@ impl TargetSource for WeightedTargets {
         self.len()
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize {
+    fn draw(&self, rng: &mut ChaCha8Rng, Row { observation, targets, mask, .. }: Row<'_>) -> usize {
         let TargetShape { observation: o, chunk, .. } = self.shape;
         let index = self.draw.index(rng);
         observation.copy_from_slice(&self.observations[index * o..][..o]);
@@ -145,7 +145,7 @@ mod tests {
             probability,
         };
         let source = WeightedTargets::new(&[state(1.0, 1, 1.0), state(2.0, 3, 1.0), state(3.0, 2, 0.0)], 0).unwrap();
-        assert_eq!(source.shape(), TargetShape { observation: 1, chunk: 2, targets: 3 });
+        assert_eq!(source.shape(), TargetShape { observation: 1, pictures: 0, chunk: 2, targets: 3 });
         let mut batch = Batch::default();
         source.batch(3, 0, 50, &mut batch);
         for ((o, t), m) in batch.observations.iter().zip(batch.targets.chunks(6)).zip(batch.mask.chunks(3)) {

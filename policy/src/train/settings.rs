@@ -3,6 +3,7 @@
 use crate::checkpoint::check_horizons;
 use crate::method::Sampling;
 use crate::network::NetworkConfig;
+use crate::vision::VisionSettings;
 use crate::{Result, method};
 use imle_configs::{Error as ConfigError, spec::Horizons};
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,9 @@ pub struct TrainSettings {
     pub horizons: Horizons,
     /// The network.
     pub network: NetworkConfig,
+    /// What the generator sees through cameras, and how; nothing by default.
+    #[serde(default)]
+    pub vision: VisionSettings,
     /// How the checkpoint is to be sampled.
     #[serde(default)]
     pub sampling: Sampling,
@@ -105,6 +109,7 @@ impl Default for TrainSettings {
             gradient_threads: 1,
             horizons: Horizons::default(),
             network: NetworkConfig::default(),
+            vision: VisionSettings::default(),
             sampling: Sampling::default(),
         }
     }
@@ -122,6 +127,7 @@ impl TrainSettings {
         let method = method::by_name(&self.method).map_err(|e| e.in_file("settings"))?;
         method.check(&self.sampling, self.network.latent).map_err(|e| e.in_file("settings"))?;
         check_horizons(&self.horizons, "settings")?;
+        self.vision.encoder.check(None, "settings")?;
         for (key, value) in [("steps", self.steps), ("log_every", self.log_every)] {
             if value == 0 {
                 return bad(key, "at least 1", "0".into());

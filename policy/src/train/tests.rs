@@ -8,7 +8,7 @@ use crate::metrics::METRICS_FILE;
 use crate::network::NetworkConfig;
 use crate::normalizer::{Normalizer, Normalizers};
 use crate::sampler::{LatentKey, Sampler};
-use crate::targets::{TargetShape, TargetSource, WeightedState, WeightedTargets};
+use crate::targets::{Row, TargetShape, TargetSource, WeightedState, WeightedTargets};
 use crate::{Error, toy};
 use imle_configs::spec::Horizons;
 use rand_chacha::ChaCha8Rng;
@@ -253,8 +253,8 @@ impl TargetSource for Poisoned {
     fn states(&self) -> usize {
         self.good.states()
     }
-    fn draw(&self, rng: &mut ChaCha8Rng, observation: &mut [f32], targets: &mut [f32], mask: &mut [bool]) -> usize {
-        self.good.draw(rng, observation, targets, mask)
+    fn draw(&self, rng: &mut ChaCha8Rng, row: Row<'_>) -> usize {
+        self.good.draw(rng, row)
     }
     fn batch(&self, seed: u64, step: u64, size: usize, batch: &mut crate::targets::Batch) {
         self.good.batch(seed, step, size, batch);

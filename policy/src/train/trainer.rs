@@ -6,9 +6,10 @@ use super::state;
 use super::thresholds::Thresholds;
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
 use crate::method::{self, LossContext, LossValue, Method, TensorBatch, Workers};
-use crate::network::{ChunkShape, parameters::ParameterTable};
+use crate::network::{ChunkShape, Observed, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
 use crate::targets::{Batch, TargetSource};
+use crate::vision::Preprocessor;
 use crate::{Error, Result};
 use imle_configs::{Error as ConfigError, spec::Spec};
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,8 @@ pub struct Trainer {
     method: &'static dyn Method,
     shape: ChunkShape,
     pub(super) table: ParameterTable,
+    /// What prepares pictures, for a generator that sees them.
+    preprocessor: Option<Preprocessor>,
     device: Device,
     pub(super) weights: Tensor,
     pub(super) average: Tensor,
@@ -89,21 +92,33 @@ impl Trainer {
             lead: 0,
             normalizers: fresh.normalizers.clone(),
             sampling: settings.sampling.clone(),
+            vision: fresh.spec.pictures.as_ref().map(|_| settings.vision.encoder.clone()),
             provenance: Provenance { data: fresh.data.clone(), steps: 0, seed: settings.seed },
         };
+        let seen = fresh.spec.pictures.as_ref().map_or(&[][..], |p| &p.cameras);
+        if settings.vision.cameras != seen {
+            let expected = format!("the cameras of the data, {seen:?}");
+            return Err(ConfigError::unexpected(
+                "settings: vision.cameras",
+                expected,
+                settings.vision.cameras.join(", "),
+            )
+            .into());
+        }
         config.check("settings")?;
         let weights = config.network.parameters(&config.shape())?.initial(settings.seed);
         Self::assemble(settings, config, [&weights, &weights], None, Counters::default(), device)
     }
 
-    /// From a checkpoint's weights, with fresh moments and step 0: fine-tuning. Network, horizons and normalisers are
-    /// the checkpoint's, whatever `settings` says; `data` names what is learned from.
+    /// From a checkpoint's weights, with fresh moments and step 0: fine-tuning. Network, vision, horizons and normalisers
+    /// are the checkpoint's, whatever `settings` says; `data` names what is learned from.
     ///
     /// # Errors
     /// As [`fresh`](Self::fresh).
     pub fn from_checkpoint(settings: &TrainSettings, start: &Checkpoint, data: &str, device: Device) -> Result<Self> {
         let mut config = start.config().clone();
-        let settings = TrainSettings { network: config.network.clone(), horizons: config.horizons, ..settings.clone() };
+        let (network, vision, horizons) = (config.network.clone(), config.vision_settings(), config.horizons);
+        let settings = TrainSettings { network, horizons, vision, ..settings.clone() };
         config.version = imle_configs::VERSION.into();
         if settings.method != config.method {
             // Another method's network may be told other times: its weights do not fit.
@@ -143,6 +158,7 @@ impl Trainer {
         Ok(Self {
             settings: settings.clone(),
             method: method::by_name(&config.method)?,
+            preprocessor: config.preprocessor(),
             config,
             shape,
             table,
@@ -185,10 +201,13 @@ impl Trainer {
 
     fn step_on_this_thread(&mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<StepReport> {
         let sizes = source.shape();
-        if (sizes.observation, sizes.chunk) != (self.shape.observation, self.shape.chunk()) || sizes.targets == 0 {
-            let expected =
-                format!("histories of {} and chunks of {} values", self.shape.observation, self.shape.chunk());
-            let found = format!("{} and {}, {} a state", sizes.observation, sizes.chunk, sizes.targets);
+        let pictures = self.shape.vision.map_or(0, |v| v.bytes);
+        let wanted = (self.shape.observation, pictures, self.shape.chunk());
+        if (sizes.observation, sizes.pictures, sizes.chunk) != wanted || sizes.targets == 0 {
+            let (o, p, c) = wanted;
+            let expected = format!("histories of {o} values and {p} bytes of pictures, chunks of {c} values");
+            let found =
+                format!("{}, {} and {}, {} a state", sizes.observation, sizes.pictures, sizes.chunk, sizes.targets);
             return Err(Error::argument("Trainer::step", "source", expected, found));
         }
         let (seed, step) = (self.settings.seed, self.counters.step);
@@ -204,8 +223,11 @@ impl Trainer {
             }
         }
         let b = self.settings.batch_size as i64;
+        let pictures = self.preprocessor.as_ref();
+        let pictures = pictures.map(|p| p.augmented(&self.batch.pictures, seed, step, self.device)).transpose()?;
+        let values = Tensor::f_from_slice(&self.batch.observations)?.f_view([b, -1])?.f_to_device(self.device)?;
         let batch = TensorBatch {
-            observations: Tensor::f_from_slice(&self.batch.observations)?.f_view([b, -1])?.f_to_device(self.device)?,
+            observations: Observed { values, pictures },
             targets: Tensor::f_from_slice(&self.batch.targets)?
                 .f_view([b, sizes.targets as i64, sizes.chunk as i64])?
                 .f_to_device(self.device)?,

@@ -66,7 +66,7 @@ impl Decide for Timed<'_> {
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let task = load::task_in(args.task(), &args.world)?;
-    let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
+    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
     let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;

@@ -8,8 +8,9 @@ use crate::failure::Result;
 use crate::load;
 use imle_configs::seed::Purpose;
 use imle_envs::world::World;
+use imle_planner::sight::Sight;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::sampler::{LatentKey, Sampler};
+use imle_policy::sampler::{LatentKey, Observations, Sampler};
 use serde_json::json;
 use std::time::Instant;
 
@@ -19,35 +20,47 @@ const WARM_UP: u64 = 5;
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let pool = load::pool(&args.common)?;
-    let (checkpoint, history) = generator(args)?;
-    let mut cases = measure(args, &pool, &checkpoint, &history, None)?;
+    let (checkpoint, history, pictures) = generator(args)?;
+    let seen = Observations { values: &history, pictures: &pictures };
+    let mut cases = measure(args, &pool, &checkpoint, seen, None)?;
     if args.peers {
         let folder = Scratch::new()?;
         for dims in unet::SIZES {
             let checkpoint = unet::checkpoint(unet::network(dims), args.seed)?;
             let peer = unet::peer("sample", &checkpoint, &folder, &args.common)?;
-            cases.extend(measure(args, &pool, &checkpoint, &unet::history(&checkpoint), Some(peer))?);
+            cases.extend(measure(args, &pool, &checkpoint, (&unet::history(&checkpoint)).into(), Some(peer))?);
         }
     }
     report(&args.common, args.seed, args.repeats, &cases)
 }
 
-/// The generator, and an observation history: at a start state of the task, or where there is none in the middle.
-fn generator(args: &BenchArgs) -> Result<(Checkpoint, Vec<f32>)> {
+/// The generator, an observation history, at a start state of the task, or where there is none in the middle, and its
+/// pictures, black where there is no task.
+fn generator(args: &BenchArgs) -> Result<(Checkpoint, Vec<f32>, Vec<u8>)> {
     if let (None, Some(folder)) = (&args.task, &args.checkpoint) {
         let checkpoint = load::checkpoint_in(folder)?;
         let mut history = vec![0.0; checkpoint.config().shape().observation];
         checkpoint.config().normalizers.observation.denormalize(&mut history);
-        return Ok((checkpoint, history));
+        let bytes = checkpoint.config().shape().vision.map_or(0, |v| v.bytes);
+        return Ok((checkpoint, history, vec![0; bytes]));
     }
     let task = load::task(args.task())?;
-    let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
+    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
     let mut world = World::new(task.clone())?;
     world.reset(args.seed, Purpose::Bench, 0)?;
     let mut observation = vec![0.0; task.spec().observation.size()];
     world.observe(&mut observation);
-    let history = observation.repeat(checkpoint.config().horizons.observation);
-    Ok((checkpoint, history))
+    let steps = checkpoint.config().horizons.observation;
+    let pictures = match Sight::new(&task)? {
+        Some(mut sight) => {
+            let (mut state, mut drawn) = (vec![0.0; world.state_size()], vec![0; sight.bytes()]);
+            world.get_state(&mut state)?;
+            sight.draw(&state, world.episode(), &mut drawn)?;
+            drawn.repeat(steps)
+        }
+        None => Vec::new(),
+    };
+    Ok((checkpoint, observation.repeat(steps), pictures))
 }
 
 /// A case for every N; `peer` with its difference.
@@ -55,7 +68,7 @@ fn measure(
     args: &BenchArgs,
     pool: &rayon::ThreadPool,
     checkpoint: &Checkpoint,
-    history: &[f32],
+    seen: Observations<'_>,
     mut peer: Option<(Peer, f64)>,
 ) -> Result<Vec<Case>> {
     let sampler = Sampler::new(checkpoint, args.common.threads(), tch::Device::Cpu)?;
@@ -66,7 +79,7 @@ fn measure(
         let mut out = vec![0.0; n * chunk];
         let mut draw = |step: u64| -> Result<f64> {
             let begun = Instant::now();
-            sampler.sample(pool, history, &[LatentKey { seed: args.seed, episode: 0, step }], n, &mut out)?;
+            sampler.sample(pool, seen, &[LatentKey { seed: args.seed, episode: 0, step }], n, &mut out)?;
             Ok(begun.elapsed().as_secs_f64() * 1e3)
         };
         let (mut first, mut second, mut theirs) = (Vec::new(), Vec::new(), Vec::new());

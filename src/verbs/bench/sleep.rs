@@ -104,7 +104,7 @@ impl Decide for Compared<'_> {
 pub fn run(args: &BenchArgs) -> Result<()> {
     let task = load::task_in(args.task(), &args.world)?;
     let with_sleep = |sleep| -> Result<Arc<Task>> { Ok(Arc::new(Task::load(args.task())?.with_planning_sleep(sleep))) };
-    let checkpoint = load::checkpoint(args.checkpoint.as_deref(), &task)?;
+    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
     let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;

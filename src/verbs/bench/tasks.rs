@@ -106,7 +106,7 @@ fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
     let mut cells = Vec::new();
     for name in &tasks {
         let folder = args.checkpoints.as_ref().map(|f| f.join(name));
-        let checkpoint = load::checkpoint(folder.as_deref(), &*load::task(name)?)?.fingerprint();
+        let checkpoint = load::checkpoint(folder.as_deref(), load::task(name)?)?.1.fingerprint();
         for world in &worlds {
             let alone = args.choices.iter().map(|choice| ("none", Some(choice)));
             let controllers = args.planners.iter().flat_map(|planner| match planner.as_str() {
@@ -140,7 +140,7 @@ fn controller_of(planner: &str, choice: Option<&str>, candidates: u32) -> Contro
 
 fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
     let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
-    let checkpoint = load::checkpoint(cell.folder.as_deref(), &task)?;
+    let (task, checkpoint) = load::checkpoint(cell.folder.as_deref(), task)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
     let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;

@@ -35,6 +35,7 @@ pub fn spec() -> Spec {
         control_rate: 10.0,
         observation: layout("observation", OBSERVATION),
         action: layout("action", ACTION),
+        pictures: None,
     }
 }
 
@@ -61,6 +62,7 @@ pub fn checkpoint(network: NetworkConfig, seed: u64) -> Result<Checkpoint> {
         lead: 0,
         normalizers: normalizers(),
         sampling: Sampling::default(),
+        vision: None,
         provenance: Provenance { data: "random weights".into(), steps: 0, seed },
     };
     let weights = config.network.parameters(&config.network_shape())?.initial(seed);

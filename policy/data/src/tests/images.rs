@@ -2,7 +2,7 @@
 
 use super::{DATA, edit_json, episodes, replace_column, spec, written};
 use crate::images::ImageStats;
-use crate::{Dataset, Error, ImageLayout, Result, image_layout, read, read_images, write_with_images};
+use crate::{Dataset, Error, ImageLayout, Result, image_layout, read, read_all_images, read_images, write_with_images};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,40 @@ fn pictures_come_back_by_episode_and_others_do_not_see_them() {
     let (_plain, path) = written();
     assert_eq!(image_layout(&path).unwrap(), None);
     assert!(read_images(&path, 0).unwrap_err().to_string().contains("observation.images."));
+}
+
+#[test]
+fn all_pictures_come_in_the_order_of_episodes_and_of_the_cameras_asked_for() {
+    let (_dir, path) = pictured();
+    let both: Vec<u8> = episodes(&spec()).iter().enumerate().flat_map(|(n, e)| drawn(n, e.len)).collect();
+    let read = |cameras: &[&str], count| {
+        read_all_images(&path, &cameras.iter().map(ToString::to_string).collect::<Vec<_>>(), count)
+    };
+    let count = episodes(&spec()).len();
+    let all = read(&["front", "wrist"], count).unwrap();
+    assert_eq!((all.layout, all.rgb), (layout(), both.clone()));
+    let wrist = read(&["wrist"], 2).unwrap();
+    let frames: usize = episodes(&spec())[..2].iter().map(|e| e.len).sum();
+    let second: Vec<u8> = both.chunks(2 * 72).take(frames).flat_map(|f| &f[72..]).copied().collect();
+    assert_eq!((wrist.layout.cameras, wrist.rgb), (vec!["wrist".to_string()], second));
+    let turned = read(&["wrist", "front"], count).unwrap();
+    assert_eq!((&turned.rgb[..72], &turned.rgb[72..144]), (&both[72..144], &both[..72]));
+    let told = |cameras: &[&str], count| read(cameras, count).unwrap_err().to_string();
+    assert!(told(&["frnt"], count).contains("d: unknown camera `frnt`; did you mean `front`?"));
+    assert!(told(&["front"], count + 1).contains("at most the"));
+    assert!(told(&["front", "front"], count).contains("distinct"));
+}
+
+#[test]
+fn a_part_of_the_observation_can_be_kept() {
+    let whole = Dataset { spec: spec(), episodes: episodes(&spec()) };
+    let part = whole.clone().with_observation(&["gripper".to_string()]).unwrap();
+    assert_eq!(part.spec.observation.size(), 1);
+    for (a, b) in whole.episodes.iter().zip(&part.episodes) {
+        assert_eq!(b.observations, a.observations.chunks(3).map(|o| o[2]).collect::<Vec<_>>());
+        assert_eq!((&b.actions, b.len), (&a.actions, a.len));
+    }
+    assert!(whole.with_observation(&["cub".to_string()]).unwrap_err().to_string().contains("`cube`"));
 }
 
 #[test]

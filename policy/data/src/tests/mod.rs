@@ -35,6 +35,7 @@ fn spec() -> Spec {
         control_rate: 10.0,
         observation: layout(&[("cube", 2), ("gripper", 1)]),
         action: layout(&[("arm", 2)]),
+        pictures: None,
     }
 }
 
