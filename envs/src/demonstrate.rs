@@ -21,7 +21,7 @@ pub fn demonstrate(task: &Arc<Task>, mode: Option<usize>, seed: u64, index: u64)
     record(task, mode, seed, index, |expert, _| expert)
 }
 
-/// As [`demonstrate`], by a poor demonstrator ([`crate::expert::poor`]) with the same aim.
+/// As [`demonstrate`], by a poor demonstrator (`crate::expert::poor`) with the same aim.
 ///
 /// # Errors
 /// As [`demonstrate`].
