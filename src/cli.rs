@@ -1,6 +1,8 @@
 //! The command line: verbs and flags. The same flag means the same in every verb.
 
 use crate::sweep::SweepArgs;
+use crate::verbs::bench::claims::args::ClaimsArgs;
+use crate::verbs::bench::fidelity::FidelityArgs;
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -61,7 +63,7 @@ pub enum Verb {
         A round runs whole, so the last one may go past --env-steps. It pays for a generator that fails often; \
         docs/results.md tells what one round did")]
     Finetune(FinetuneArgs),
-    /// Measure speed, against peers in the same run with --peers; and success on all tasks
+    /// Measure speed, against peers in the same run with --peers; success on all tasks; and the paper's claims
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
     Bench(BenchVerb),
     /// Summarise a task, dataset, checkpoint or run
@@ -379,6 +381,13 @@ impl Default for ControllerArgs {
     }
 }
 
+impl ControllerArgs {
+    /// The flags `--planner --choice --candidates`, the others at their defaults.
+    pub fn of(planner: &str, choice: &str, candidates: u32) -> Self {
+        Self { planner: planner.into(), choice: choice.into(), candidates, ..Self::default() }
+    }
+}
+
 /// `planner run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -496,6 +505,21 @@ pub enum BenchVerb {
         planner bench tasks --checkpoints runs/generators --results runs/tasks.jsonl\n  \
         planner bench tasks --results runs/tasks.jsonl --report      the table of all that is there")]
     Tasks(BenchTasksArgs),
+    /// Fidelity: recall and precision of a generator on demonstrations that it has not learned from
+    #[command(after_help = "Example: planner demo --task stack --episodes 120 --out runs/more\n  \
+        planner bench fidelity --data runs/more --held-out 20      the shipped generator, learned from the first 100")]
+    Fidelity(FidelityArgs),
+    /// Claims: IMLE beside diffusion, flow and regression, on data, latency, modes, choices, ablations, networks and
+    /// distillation (a sweep of many hours that can be stopped)
+    #[command(
+        after_help = "Examples:\n  planner bench claims --results runs/claims.jsonl --plan      what it costs\n  \
+        planner bench claims --results runs/claims.jsonl --minutes 60\n  \
+        planner bench claims --parts data,modes --tasks push_t --steps 6000 --seeds 1 --results runs/claims.jsonl\n  \
+        planner bench claims --data runs/demos --results runs/mine.jsonl      on demonstrations of your own\n  \
+        planner bench claims --results runs/claims.jsonl --report --out runs/report\n\
+        Give the same flags again and it goes on where it was; docs/claims.md tells what is measured and how"
+    )]
+    Claims(Box<ClaimsArgs>),
 }
 
 /// Flags of the benchmarks.

@@ -5,10 +5,12 @@
 mod cli;
 mod controller;
 mod failure;
+mod held_out;
 mod interrupt;
 mod load;
 mod output;
 mod place;
+mod statistics;
 mod sweep;
 mod training;
 mod verbs;

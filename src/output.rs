@@ -117,3 +117,11 @@ pub fn object(value: &impl Serialize) -> Result<Map<String, Value>> {
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
+
+/// `97.5 % [94.3, 98.9]`: the success of a report, with its interval.
+pub fn success(report: &Value) -> String {
+    let number = |v: &Value| v.as_f64().unwrap_or(f64::NAN);
+    let ci = &report["success_ci95"];
+    let (low, high) = (100.0 * number(&ci[0]), 100.0 * number(&ci[1]));
+    format!("{} [{low:.1}, {high:.1}]", percent(number(&report["success_rate"])))
+}

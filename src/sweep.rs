@@ -52,27 +52,41 @@ impl FromStr for Shard {
     }
 }
 
+/// The results of the cells that are in the file, in the cells' order, and which cells of the shard are to be measured.
+///
+/// # Errors
+/// A bad input, if the file holds something else.
+pub fn open<C: Serialize + DeserializeOwned>(
+    args: &SweepArgs,
+    output: Output,
+    cells: &[C],
+) -> Result<(Vec<Option<Value>>, Vec<usize>)> {
+    let keys = cells.iter().map(key).collect::<Result<Vec<_>>>()?;
+    let mut results = vec![None; keys.len()];
+    for (cell, result) in read::<C>(&args.results, output)? {
+        let cell = key(&cell)?;
+        if let Some(index) = keys.iter().position(|k| *k == cell) {
+            results[index] = Some(result);
+        }
+    }
+    let mine = (args.shard.first..cells.len()).step_by(args.shard.every);
+    let open = mine.filter(|i| results[*i].is_none()).collect();
+    Ok((results, open))
+}
+
 /// Measures the cells that are not in the file yet, and returns the results of all that are, in the cells' order.
 ///
 /// # Errors
 /// What `measure` returns; a bad input if the file cannot be written or holds something else; [`Failure::Run`] after
 /// Ctrl-C.
-pub fn run<C: Serialize>(
+pub fn run<C: Serialize + DeserializeOwned>(
     args: &SweepArgs,
     output: Output,
     cells: &[C],
     mut measure: impl FnMut(&C) -> Result<Value>,
 ) -> Result<Vec<Option<Value>>> {
-    let keys = cells.iter().map(key).collect::<Result<Vec<_>>>()?;
-    let mut results = vec![None; keys.len()];
-    for (cell, result) in read(&args.results, output)? {
-        if let Some(index) = keys.iter().position(|k| *k == cell) {
-            results[index] = Some(result);
-        }
-    }
     let begun = Instant::now();
-    let mine: Vec<usize> = (args.shard.first..cells.len()).step_by(args.shard.every).collect();
-    let open: Vec<usize> = mine.iter().copied().filter(|i| results[*i].is_none()).collect();
+    let (mut results, open) = open(args, output, cells)?;
     output.note(format!("{} of {} cells to measure, into {}", open.len(), cells.len(), args.results.display()));
     let mut file = Lines::open(&args.results)?;
     for (number, cell) in open.iter().enumerate() {
@@ -80,14 +94,15 @@ pub fn run<C: Serialize>(
             output.note(format!("{} minutes are over; the same command goes on", args.minutes.unwrap_or_default()));
             break;
         }
-        output.note(format!("cell {} of {}: {}", number + 1, open.len(), keys[*cell]));
+        let key = key(&cells[*cell])?;
+        output.note(format!("cell {} of {}: {key}", number + 1, open.len()));
         let cell_begun = Instant::now();
         let result = measure(&cells[*cell]).map_err(|failure| match interrupt::asked() {
             true => Failure::Run("interrupted; the cells that are done are kept, the same command goes on".into()),
             false => failure,
         })?;
         file.append(&json!({
-            "cell": keys[*cell], "result": result, "wall_s": cell_begun.elapsed().as_secs_f64(),
+            "cell": key, "result": result, "wall_s": cell_begun.elapsed().as_secs_f64(),
             "version": imle_configs::VERSION,
         }))?;
         results[*cell] = Some(result);
@@ -107,19 +122,15 @@ pub fn kept<C: DeserializeOwned>(args: &SweepArgs, output: Output) -> Result<Vec
     if !args.results.exists() {
         return Err(InputError::unexpected(args.results.display(), "a file of results", "none").into());
     }
-    let cell = |(cell, result): (Value, Value)| {
-        let cell = serde_json::from_value(cell);
-        Ok((cell.map_err(|e| InputError::unexpected(args.results.display(), "cells of this sweep", e))?, result))
-    };
-    read(&args.results, output)?.into_iter().map(cell).collect()
+    read(&args.results, output)
 }
 
 /// The cells in the file and their results; the last line of a cell counts.
-fn read(path: &Path, output: Output) -> Result<Vec<(Value, Value)>> {
+fn read<C: DeserializeOwned>(path: &Path, output: Output) -> Result<Vec<(C, Value)>> {
     let mut found: Vec<(Value, Value)> = Vec::new();
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(found),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(InputError::io(path, "read", e).into()),
     };
     for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
@@ -137,7 +148,11 @@ fn read(path: &Path, output: Output) -> Result<Vec<(Value, Value)>> {
             None => found.push((cell.clone(), result.clone())),
         }
     }
-    Ok(found)
+    let cell = |(cell, result): (Value, Value)| {
+        let cell = serde_json::from_value(cell);
+        Ok((cell.map_err(|e| InputError::unexpected(path.display(), "cells of this sweep", e))?, result))
+    };
+    found.into_iter().map(cell).collect()
 }
 
 /// A file that lines are added to, each whole.
@@ -227,8 +242,13 @@ mod tests {
     #[test]
     fn a_file_of_something_else_is_refused() {
         let folder = tempfile::tempdir().unwrap();
+        let quiet = Output::new(false, true);
         fs::write(folder.path().join("r.jsonl"), "{\"step\": 1}\n").unwrap();
-        let refused = run(&args(folder.path(), "0/1"), Output::new(false, true), &[1], |c| Ok(json!(c)));
+        let refused = run(&args(folder.path(), "0/1"), quiet, &[1], |c| Ok(json!(c)));
         assert!(matches!(refused, Err(Failure::Input(line)) if line.contains("r.jsonl:1")));
+        // Of another sweep.
+        fs::write(folder.path().join("r.jsonl"), "{\"cell\": \"a\", \"result\": 1}\n").unwrap();
+        let refused = run(&args(folder.path(), "0/1"), quiet, &[1], |c| Ok(json!(c)));
+        assert!(matches!(refused, Err(Failure::Input(line)) if line.contains("cells of this sweep")));
     }
 }

@@ -41,6 +41,8 @@ pub enum Purpose {
     Camera = 14,
     /// How pictures are cropped and coloured in training.
     Augmentation = 15,
+    /// Resamples of measured results.
+    Bootstrap = 16,
 }
 
 /// The stream of (`seed`, `purpose`) at the given counters; unused counters are 0.

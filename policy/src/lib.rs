@@ -17,6 +17,7 @@
 //! - [`import`]: policies trained elsewhere as checkpoints;
 //! - [`sampler`]: candidates from a checkpoint on a thread pool or a GPU;
 //! - [`choice`]: choosing among candidates without a planner, the paper's way and ours;
+//! - [`fidelity`]: recall and precision of a generator against held-out demonstrations;
 //! - [`metrics`]: `metrics.jsonl` and TensorBoard events;
 //! - [`device`]: `cpu`, `cuda`, `auto`.
 //!
@@ -28,6 +29,7 @@ pub mod checkpoint;
 pub mod choice;
 pub mod device;
 pub mod error;
+pub mod fidelity;
 pub mod import;
 pub mod latents;
 pub mod method;

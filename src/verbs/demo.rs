@@ -2,8 +2,9 @@
 
 use crate::cli::DemoArgs;
 use crate::failure::{Failure, Result};
+use crate::output::{Output, percent};
 use crate::place::Place;
-use crate::{interrupt, load, output::percent};
+use crate::{interrupt, load};
 use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
 use imle_configs::seed::{Purpose, stream};
@@ -43,44 +44,8 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let mut cameras = args.images.then(|| Cameras::new(&World::new(task.clone())?)).transpose()?;
     let pool = load::pool(&args.common)?;
     let wanted = args.episodes as usize;
-    let record = |index: u64| {
-        let poor = stream(args.seed, Purpose::Expert, index, 2, 0).random::<f64>() < args.poor;
-        let episode = if poor { demonstrate_poorly } else { demonstrate }(&task, mode, args.seed, index);
-        episode.map(|e| (e, poor))
-    };
-    let mut progress = output.progress(wanted as u64, "demo");
-    let (mut episodes, mut failed, mut next): (Vec<Episode>, Vec<u64>, u64) = (Vec::new(), Vec::new(), 0);
-    // Which of the recorded episodes are poor.
-    let mut poorly: Vec<usize> = Vec::new();
-    while episodes.len() < wanted {
-        let wave = pool.install(|| (next..next + WAVE).into_par_iter().map(record).collect::<Vec<_>>());
-        next += WAVE;
-        for episode in wave {
-            let (episode, poor) = episode?;
-            let asked = args.mode.as_ref().is_none_or(|m| *m == episode.mode);
-            match (episode.success && asked, episodes.len() < wanted) {
-                (true, true) => {
-                    poorly.extend(poor.then_some(episodes.len()));
-                    episodes.push(episode);
-                }
-                (false, true) => failed.push(episode.index),
-                _ => {}
-            }
-        }
-        progress.set(episodes.len() as u64, &format!("{} failed", failed.len()));
-        if failed.len() > MOST_FAILURES + wanted {
-            let told = format!(
-                "the expert of `{}` failed {} of {next} episodes; nothing was written",
-                args.task,
-                failed.len()
-            );
-            return Err(Failure::Run(told));
-        }
-        if interrupt::asked() {
-            return Err(Failure::Run("interrupted; nothing was written".into()));
-        }
-    }
-    progress.finish();
+    let by = Demonstrators { mode, poor: args.poor, seed: args.seed };
+    let Recorded { episodes, failed, poorly } = record(&task, by, wanted, &pool, output)?;
     match &mut cameras {
         None => imle_data::write(&args.out, task.spec(), &episodes)?,
         Some(cameras) => {
@@ -107,6 +72,77 @@ pub fn run(args: &DemoArgs) -> Result<()> {
         "failed_episodes": failed, "modes": modes, "env_steps": frames, "seed": args.seed,
         "wall_s": begun.elapsed().as_secs_f64(),
     }))
+}
+
+/// Who demonstrates.
+#[derive(Clone, Copy, Debug)]
+pub struct Demonstrators {
+    /// The mode that they are to show, if any.
+    pub mode: Option<usize>,
+    /// Share of the episodes that a poor one tries.
+    pub poor: f64,
+    pub seed: u64,
+}
+
+/// Episodes recorded.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The successful ones.
+    pub episodes: Vec<Episode>,
+    /// Indices of those that failed before the others were together.
+    pub failed: Vec<u64>,
+    /// Which of `episodes` are poor.
+    pub poorly: Vec<usize>,
+}
+
+/// Records `wanted` successful episodes of the task's expert.
+///
+/// # Errors
+/// [`Failure::Run`] if it fails too often or after Ctrl-C.
+pub fn record(
+    task: &Arc<Task>,
+    by: Demonstrators,
+    wanted: usize,
+    pool: &rayon::ThreadPool,
+    output: Output,
+) -> Result<Recorded> {
+    let asked = by.mode.and_then(|m| task.expert()?.modes().get(m).copied());
+    let one = |index: u64| {
+        let poor = stream(by.seed, Purpose::Expert, index, 2, 0).random::<f64>() < by.poor;
+        let episode = if poor { demonstrate_poorly } else { demonstrate }(task, by.mode, by.seed, index);
+        episode.map(|e| (e, poor))
+    };
+    let mut progress = output.progress(wanted as u64, "demo");
+    let mut recorded = Recorded { episodes: Vec::new(), failed: Vec::new(), poorly: Vec::new() };
+    let mut next = 0;
+    while recorded.episodes.len() < wanted {
+        let wave = pool.install(|| (next..next + WAVE).into_par_iter().map(one).collect::<Vec<_>>());
+        next += WAVE;
+        let Recorded { episodes, failed, poorly } = &mut recorded;
+        for episode in wave {
+            let (episode, poor) = episode?;
+            let shown = asked.is_none_or(|m| m == episode.mode);
+            match (episode.success && shown, episodes.len() < wanted) {
+                (true, true) => {
+                    poorly.extend(poor.then_some(episodes.len()));
+                    episodes.push(episode);
+                }
+                (false, true) => failed.push(episode.index),
+                _ => {}
+            }
+        }
+        progress.set(episodes.len() as u64, &format!("{} failed", failed.len()));
+        if failed.len() > MOST_FAILURES + wanted {
+            let (name, count) = (&task.spec().task, failed.len());
+            let told = format!("the expert of `{name}` failed {count} of {next} episodes; nothing was written");
+            return Err(Failure::Run(told));
+        }
+        if interrupt::asked() {
+            return Err(Failure::Run("interrupted; nothing was written".into()));
+        }
+    }
+    progress.finish();
+    Ok(recorded)
 }
 
 /// `near 3, far 2`; those without a name are `none`.

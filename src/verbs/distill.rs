@@ -1,25 +1,16 @@
 //! `planner distill`
 
-use crate::cli::DistillArgs;
-use crate::controller;
+use crate::cli::{ControllerArgs, DistillArgs};
 use crate::failure::{Failure, Result};
-use crate::output::percent;
-use crate::place::Place;
-use crate::training::{self, Training};
+use crate::output::{object, percent};
+use crate::training::{self, Job};
 use crate::verbs::train::{known_task, print_settings, read, resolve};
 use crate::view::{self, View};
-use crate::watch::Watch;
-use crate::{interrupt, load};
-use imle_configs::Error as InputError;
+use crate::{controller, held_out, load};
 use imle_envs::task::Task;
-use imle_planner::alone::GeneratorAlone;
-use imle_planner::evaluate::{self, evaluate};
-use imle_planner::report::{Report, percentiles};
+use imle_planner::report::percentiles;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::normalizer::Normalizers;
 use imle_policy::sampler::{LatentKey, Observations, Sampler};
-use imle_policy::targets::teach;
-use imle_policy::train;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,36 +54,9 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let task = known.filter(|_| episodes > 0);
     let teacher_task = task.clone().map(|task| seen.task(task, data)).transpose()?;
     let student_task = task.map(|task| view.task(task, data)).transpose()?;
-    let windows = view.windows(settings.horizons)?;
-    let learned = format!(
-        "{} samples a state of {} ({}) in {}",
-        args.samples,
-        teacher.config().method,
-        teacher.fingerprint(),
-        view.learned()
-    );
-    let start = training::start(out, args.resume, data, &learned, || {
-        let known = teacher.config().normalizers.clone();
-        let seen = windows.normalizers()?.observation;
-        let normalizers = if same { known } else { Normalizers { observation: seen, residual: None, ..known } };
-        Ok((view.dataset.spec.clone(), normalizers))
-    })?;
-    let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
-
-    let asked = seen.windows(settings.horizons)?;
-    let mut progress = output.progress(windows.len() as u64, "teach");
-    let sampler = Sampler::new(&teacher, threads, device)?;
-    let targets = teach(&sampler, &pool, (&asked, windows), args.samples as usize, settings.seed, &mut |done| {
-        progress.set(done as u64, "states asked");
-        !interrupt::asked()
-    })?;
-    progress.finish();
-    let Some(targets) = targets else {
-        return Err(Failure::Run("interrupted; nothing was written".into()));
-    };
-    let mut watch = Training::new(output, &settings, None, &pool, 0);
-    let outcome = train::train(&settings, &pool, device, start, &targets, out, &mut watch)?;
-    let mut result = training::result(watch, &outcome, out)?;
+    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: args.resume };
+    let mut result = job.distill(&teacher, &seen)?;
+    training::tell(output, &result, out);
     let student = Checkpoint::load(out)?;
     for (name, checkpoint, task) in [("teacher", &teacher, &teacher_task), ("student", &student, &student_task)] {
         let sampler = Sampler::new(checkpoint, threads, device)?;
@@ -126,15 +90,9 @@ fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Sampler, pool
     }
     let mut result = json!({ "method": sampler.config().method, "latency_ms": percentiles(times).p50 });
     let Some(task) = task else { return Ok(result) };
-    let horizons = task.horizons(sampler.config().horizons);
-    let seed = args.seed.unwrap_or_default();
-    let mut alone = GeneratorAlone::new(sampler, seed, horizons);
-    let settings = evaluate::Settings::held_out(args.evaluation_episodes as usize, seed, horizons);
-    let mut watch = Watch::new(args.common.output(), settings.episodes, "evaluate");
-    let outcome = evaluate(task, &mut alone, &settings, pool, &mut watch);
-    watch.finish();
-    let report = Report::new(&outcome?, task.spec().control_rate);
-    let report = serde_json::to_value(&report).map_err(|e| InputError::unexpected("report", "JSON", e))?;
+    let alone = ControllerArgs::of("none", "first", 1);
+    let counted = (args.evaluation_episodes, args.seed.unwrap_or_default());
+    let report = object(&held_out::run(task, sampler, &alone, counted, pool, args.common.output())?)?;
     for key in ["success_rate", "success_ci95", "episodes", "modes", "mode_entropy", "mean_cost"] {
         result[key] = report[key].clone();
     }

@@ -1,6 +1,6 @@
 //! The verbs, one file each.
 
-mod bench;
+pub mod bench;
 mod completions;
 pub mod demo;
 mod distill;

@@ -3,17 +3,13 @@
 use crate::cli::{SettingsArgs, TrainArgs, WorldArgs};
 use crate::failure::{Failure, Result};
 use crate::load;
-use crate::place::Place;
-use crate::training::{self, Training};
+use crate::training::{self, Job};
 use crate::view::{self, View};
 use imle_configs::Error as InputError;
 use imle_configs::{embedded, settings};
 use imle_data::Dataset;
 use imle_envs::task::Task;
 use imle_planner::sight::Sight;
-use imle_policy::network::ChunkShape;
-use imle_policy::residual::Residual;
-use imle_policy::targets::progress_weights;
 use imle_policy::train::{self, TrainSettings};
 use imle_policy::vision::VisionSettings;
 use std::path::Path;
@@ -43,33 +39,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let task = known.filter(|_| episodes > 0).map(|task| view.task(task, data)).transpose()?;
     // A machine that cannot draw is told before the training is begun.
     task.as_ref().map(Sight::new).transpose()?;
-    let mut source = view.windows(settings.horizons)?;
-    if settings.quality > 0.0 {
-        source = source.clone().with_weights(&progress_weights(&source, &pool, settings.quality)?)?;
-    }
-    let dataset = &view.dataset;
-    let start = training::start(out, args.resume, data, &view.learned(), || {
-        let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
-        settings.network.check(&shape, "settings")?;
-        settings.vision.encoder.check(dataset.spec.pictures.as_ref(), "settings")?;
-        let mut normalizers = source.normalizers()?;
-        if settings.residual {
-            normalizers.residual = Some(Box::new(Residual::fit(&source, &normalizers)?));
-        }
-        Ok((dataset.spec.clone(), normalizers))
-    })?;
-    let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
-    output.note(format!(
-        "{}: {} episodes, {} windows; {} steps of {}",
-        dataset.spec.task,
-        dataset.episodes.len(),
-        source.len(),
-        settings.steps,
-        settings.method
-    ));
-    let mut watch = Training::new(output, &settings, task, &pool, args.evaluation_episodes as usize);
-    let outcome = train::train(&settings, &pool, device, start, &source, out, &mut watch)?;
-    let mut result = training::result(watch, &outcome, out)?;
+    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: args.resume };
+    let mut result = job.imitate(task, args.evaluation_episodes as usize)?;
+    training::tell(output, &result, out);
     result["wall_s"] = begun.elapsed().as_secs_f64().into();
     output.result(&result)
 }

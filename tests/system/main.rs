@@ -11,6 +11,7 @@ mod bad_flag;
 mod bad_place;
 mod bad_task;
 mod call;
+mod claims;
 mod determinism;
 mod fixtures;
 mod import;

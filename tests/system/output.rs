@@ -17,6 +17,7 @@ fn every_help_has_an_example() {
         "bench rollout",
         "bench sample",
         "bench plan",
+        "bench claims",
         "inspect",
         "completions",
     ];

@@ -1,5 +1,7 @@
-//! `planner bench`: speed, ours and the peers' in one run, and success on all tasks.
+//! `planner bench`: speed, ours and the peers' in one run, success on all tasks, and the paper's claims.
 
+pub mod claims;
+pub mod fidelity;
 mod peers;
 mod plan;
 mod rollout;
@@ -23,6 +25,8 @@ pub fn run(verb: &BenchVerb) -> Result<()> {
         BenchVerb::Plan(args) => plan::run(args),
         BenchVerb::Sleep(args) => sleep::run(args),
         BenchVerb::Tasks(args) => tasks::run(args),
+        BenchVerb::Fidelity(args) => fidelity::run(args),
+        BenchVerb::Claims(args) => claims::run(args),
     }
 }
 

@@ -3,16 +3,13 @@
 use crate::cli::{BenchTasksArgs, ControllerArgs, WorldArgs};
 use crate::controller;
 use crate::failure::Result;
+use crate::held_out;
 use crate::load;
-use crate::output::{object, percent};
+use crate::output::{object, success};
 use crate::sweep;
-use crate::watch::Watch;
 use imle_configs::Error as InputError;
 use imle_configs::embedded;
 use imle_envs::mismatch::Mismatch;
-use imle_envs::rollout::RolloutEngine;
-use imle_planner::evaluate::{self, evaluate};
-use imle_planner::report::Report;
 use imle_policy::sampler::Sampler;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -115,7 +112,7 @@ fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
             });
             for (planner, choice) in controllers {
                 let choice = choice.filter(|c| *c != FIRST).cloned();
-                controller::check(&controller_of(planner, choice.as_deref(), args.candidates))?;
+                controller::check(&ControllerArgs::of(planner, choice.as_deref().unwrap_or(FIRST), args.candidates))?;
                 cells.push(Cell {
                     task: name.clone(),
                     checkpoint: checkpoint.clone(),
@@ -133,25 +130,14 @@ fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
     Ok(cells)
 }
 
-fn controller_of(planner: &str, choice: Option<&str>, candidates: u32) -> ControllerArgs {
-    let choice = choice.unwrap_or(FIRST).to_string();
-    ControllerArgs { planner: planner.to_string(), choice, candidates, ..ControllerArgs::default() }
-}
-
 fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<Value> {
     let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
     let (task, checkpoint) = load::checkpoint(cell.folder.as_deref(), task)?;
-    let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
-    let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
-    let engine = RolloutEngine::new(task.clone(), threads)?;
-    let flags = controller_of(&cell.planner, cell.choice.as_deref(), cell.candidates);
-    let (mut decider, horizons) = controller::new(&flags, cell.seed, &task, &sampler, &engine)?;
-    let settings = evaluate::Settings::held_out(cell.episodes as usize, cell.seed, horizons);
-    let mut watch = Watch::new(args.common.output(), settings.episodes, "episodes");
-    let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);
-    watch.finish();
-    Ok(Value::Object(object(&Report::new(&outcome?, task.spec().control_rate))?))
+    let sampler = Sampler::new(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
+    let flags = ControllerArgs::of(&cell.planner, cell.choice.as_deref().unwrap_or(FIRST), cell.candidates);
+    let counted = (cell.episodes, cell.seed);
+    Ok(Value::Object(object(&held_out::run(&task, &sampler, &flags, counted, &pool, args.common.output())?)?))
 }
 
 /// A Markdown table: a row a task and world, a column a controller; where the planner solved fewer than the generator
@@ -187,20 +173,12 @@ fn table(cells: &[Cell], results: &[Option<Value>]) -> Vec<String> {
         let alone = of(&("none", None, 1)).and_then(rate);
         let planned = controllers.iter().filter(|c| c.0 != "none").filter_map(|c| of(c).and_then(rate));
         let worse = planned.fold(f64::INFINITY, f64::min) < alone.unwrap_or(f64::NEG_INFINITY);
-        let figures: Vec<String> = controllers.iter().map(|c| of(c).map_or("open".into(), figure)).collect();
+        let figures: Vec<String> = controllers.iter().map(|c| of(c).map_or("open".into(), success)).collect();
         let remark = if worse { "planned is worse" } else { "" };
         let world = row.mismatch.unwrap_or("as planned");
         lines.push(format!("| {} | {world} | {} | {} | {remark} |", row.task, row.episodes, figures.join(" | ")));
     }
     lines
-}
-
-/// `97.5 % [94.3, 98.9]`
-fn figure(result: &Value) -> String {
-    let number = |v: &Value| v.as_f64().unwrap_or(f64::NAN);
-    let ci = &result["success_ci95"];
-    let (low, high) = (100.0 * number(&ci[0]), 100.0 * number(&ci[1]));
-    format!("{} [{low:.1}, {high:.1}]", percent(number(&result["success_rate"])))
 }
 
 #[cfg(test)]

@@ -1,0 +1,170 @@
+//! How fast this machine learns and acts: measured for seconds, so that trainings can take equal time and the sweep can
+//! tell what it costs.
+
+use super::contender;
+use super::work::{Recipe, Work, crc, kept};
+use crate::cli::ControllerArgs;
+use crate::failure::{Failure, Result};
+use crate::{held_out, training};
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::sampler::{LatentKey, Sampler};
+use imle_policy::targets::DemonstrationChunks;
+use imle_policy::train::{Fresh, TrainSettings, Trainer};
+use serde_json::{Map, Value, json};
+use std::time::Instant;
+
+/// Rounds in which each method has its turn.
+const ROUNDS: usize = 3;
+/// A turn ends after so many steps or seconds.
+const TURN_STEPS: usize = 40;
+const TURN_SECONDS: f64 = 1.0;
+/// Episodes and micro-batches timed for the estimate of an evaluation.
+const EPISODES: u32 = 8;
+const BATCHES: usize = 16;
+
+/// Steps a second of every method of the sweep on one task and network, and the time of a micro-batch by each sampler.
+pub struct Speeds(Value);
+
+impl Speeds {
+    /// Optimizer steps a second.
+    ///
+    /// # Errors
+    /// If the method was not timed.
+    pub fn steps(&self, method: &str) -> Result<f64> {
+        let rate = self.0["steps_per_second"][method].as_f64().filter(|r| *r > 0.0);
+        rate.ok_or_else(|| Failure::Run(format!("the speed of `{method}` was not measured")))
+    }
+
+    /// Seconds of an episode in which so many micro-batches are drawn a decision by this sampler.
+    pub fn episode(&self, sampler: &str, batches: f64) -> f64 {
+        let of = |key: &str| self.0[key].as_f64().unwrap_or(0.0);
+        of("episode_s") + of("decisions") * batches * self.batch(sampler)
+    }
+
+    /// Seconds of a micro-batch by this sampler, where there are many to be drawn.
+    pub fn batch(&self, sampler: &str) -> f64 {
+        self.0["batch_s"][sampler].as_f64().unwrap_or(0.0)
+    }
+}
+
+/// A generator that has not learned anything yet: as fast as one that has.
+///
+/// # Errors
+/// Bad settings.
+pub fn untrained(work: &Work<'_>, recipe: &Recipe) -> Result<Checkpoint> {
+    let settings = work.settings(recipe)?;
+    Ok(trainer(work, recipe, &settings)?.0.checkpoint()?)
+}
+
+fn trainer(work: &Work<'_>, recipe: &Recipe, settings: &TrainSettings) -> Result<(Trainer, DemonstrationChunks)> {
+    let dataset = work.subject(&recipe.task)?.first(recipe.demonstrations);
+    let source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
+    let fresh =
+        Fresh { spec: dataset.spec, normalizers: training::normalizers(&source, settings)?, data: String::new() };
+    Ok((Trainer::fresh(settings, &fresh, work.device)?, source))
+}
+
+/// The speeds on `task` with the settings `words`: those of IMLE and the sweep's methods in turn in one run, and with
+/// words that of `method` alone.
+///
+/// # Errors
+/// Bad settings; what training, sampling and evaluation return.
+pub fn of(work: &Work<'_>, task: &str, words: &[String], method: &str) -> Result<Speeds> {
+    let methods = match words.is_empty() {
+        false => vec![method.to_string()],
+        true => {
+            let mut methods = vec!["imle".to_string()];
+            for method in work.args.methods.iter().map(String::as_str).chain([method]) {
+                if !methods.iter().any(|m| m == method) {
+                    methods.push(method.into());
+                }
+            }
+            methods
+        }
+    };
+    let of = json!([task, words, methods, work.base_fingerprint()?, work.pool.current_num_threads()]);
+    let path = work.args.work.join("speeds").join(format!("{}.json", crc(&of)));
+    let mut speeds = kept(&path, &of, || measure(work, task, words, &methods))?;
+    if !words.is_empty() {
+        // The task's physics do not depend on the network.
+        let Speeds(plain) = self::of(work, task, &[], method)?;
+        for key in ["episode_s", "decisions"] {
+            speeds[key] = plain[key].clone();
+        }
+    }
+    Ok(Speeds(speeds))
+}
+
+fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) -> Result<Value> {
+    work.output.note(format!("{task}: timing {} {}", methods.join(", "), words.join(" ")));
+    let subject = work.subject(task)?;
+    let recipe = |method: &str| Recipe {
+        task: task.into(),
+        method: method.into(),
+        demonstrations: subject.demos,
+        seed: 0,
+        steps: work.base.steps,
+        words: words.to_vec(),
+    };
+    let mut trainers = Vec::new();
+    for method in methods {
+        let recipe = recipe(method);
+        trainers.push(trainer(work, &recipe, &work.settings(&recipe)?)?);
+    }
+    let mut rates = vec![Vec::new(); methods.len()];
+    // The first round warms up.
+    for round in 0..=ROUNDS {
+        for ((trainer, source), rates) in trainers.iter_mut().zip(&mut rates) {
+            let begun = Instant::now();
+            let mut steps = 0;
+            while steps < TURN_STEPS && begun.elapsed().as_secs_f64() < TURN_SECONDS {
+                trainer.step(source, &work.pool)?;
+                steps += 1;
+            }
+            if round > 0 {
+                rates.push(steps as f64 / begun.elapsed().as_secs_f64());
+            }
+        }
+    }
+    let rates = methods.iter().zip(rates).map(|(m, r)| (m.clone(), Value::from(super::super::median(r))));
+    let mut batches = Map::new();
+    for method in methods {
+        let contender = contender::of(method)?;
+        let checkpoint = untrained(work, &recipe(method))?;
+        let tried = if words.is_empty() { contender.tried() } else { Vec::new() };
+        for sampled in contender.samplers.iter().copied().chain(tried) {
+            batches.insert(sampled.name.into(), of_batch(work, sampled.of(checkpoint.clone())?)?.into());
+        }
+    }
+    let mut speeds = json!({ "steps_per_second": Map::from_iter(rates), "batch_s": batches });
+    if let (Some(task), true) = (&subject.task, words.is_empty()) {
+        let first = &methods[0];
+        let sampled = contender::of(first)?.samplers[0];
+        let checkpoint = sampled.of(untrained(work, &recipe(first))?)?;
+        let sampler = Sampler::new(&checkpoint, work.pool.current_num_threads(), work.device)?;
+        let begun = Instant::now();
+        let alone = ControllerArgs::of("none", "first", 1);
+        let report = held_out::run(task, &sampler, &alone, (EPISODES, work.args.seed), &work.pool, work.output)?;
+        let each = begun.elapsed().as_secs_f64() / f64::from(EPISODES);
+        let decisions = report.decisions as f64 / f64::from(EPISODES);
+        let drawing = decisions * speeds["batch_s"][sampled.name].as_f64().unwrap_or(0.0);
+        speeds["episode_s"] = (each - drawing).max(0.0).into();
+        speeds["decisions"] = decisions.into();
+    }
+    Ok(speeds)
+}
+
+/// Seconds of a micro-batch, of many drawn at once.
+fn of_batch(work: &Work<'_>, checkpoint: Checkpoint) -> Result<f64> {
+    let sampler = Sampler::new(&checkpoint, work.pool.current_num_threads(), work.device)?;
+    let observations = vec![0.0; BATCHES * sampler.shape().observation];
+    let mut out = vec![0.0; BATCHES * sampler.shape().chunk()];
+    let keys = [LatentKey::default(); BATCHES];
+    let mut draw = || -> Result<f64> {
+        let begun = Instant::now();
+        sampler.sample(&work.pool, &observations, &keys, 1, &mut out)?;
+        Ok(begun.elapsed().as_secs_f64() / BATCHES as f64)
+    };
+    draw()?;
+    draw()
+}
