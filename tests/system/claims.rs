@@ -75,7 +75,8 @@ fn a_plan_tells_what_each_cell_costs_and_a_foreign_task_is_measured_on_its_windo
     let cells = plan["open"].as_array().unwrap();
     // Without episodes there is no best setting to be found.
     assert_eq!(cells.len(), 3, "{plan}");
-    assert!(cells.iter().all(|c| c["seconds"].as_f64().unwrap() > 0.0), "{plan}");
+    // A training that an earlier cell makes too costs nothing again, and whether one does depends on measured speeds.
+    assert!(cells[..2].iter().all(|c| c["seconds"].as_f64().unwrap() > 0.0), "{plan}");
     assert!(!dir.path().join("r.jsonl").exists());
     let found = of("--parts data --methods imle --protocols equal-steps").json();
     let row = &found["cells"][0]["result"]["entries"][0];
