@@ -1,0 +1,76 @@
+//! Flags that choose the controller: planner, proposals, and how the generator is sampled.
+
+use clap::Args;
+
+/// Flags that choose the controller.
+#[derive(Clone, Debug, Args)]
+pub struct ControllerArgs {
+    /// Planner that chooses among candidates: predictive-sampling, or none for the generator alone
+    #[arg(long, default_value = "predictive-sampling", help_heading = "Controller")]
+    pub planner: String,
+    /// Sources of candidates, comma-separated: imle (the generator), warm (the last plan shifted), noise (Gaussian
+    /// around it)
+    #[arg(long, value_delimiter = ',', default_value = "imle,warm", help_heading = "Controller")]
+    pub proposals: Vec<String>,
+    /// Candidates a decision
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536), help_heading = "Controller")]
+    pub candidates: u32,
+    /// Control steps executed of each plan [default: the task's `execute`, or the T_act of the generator]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Controller")]
+    pub execute: Option<u32>,
+    /// Passes of the generator a chunk: denoising steps of diffusion, Euler steps of flow [default: the checkpoint's]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Controller")]
+    pub passes: Option<u32>,
+    /// How a diffusion checkpoint is sampled: ddim or ddpm [default: the checkpoint's]
+    #[arg(long, help_heading = "Controller")]
+    pub solver: Option<String>,
+    /// How the latents of a decision's candidates are drawn: independent, antithetic (in pairs of opposite sign),
+    /// low-discrepancy (a scrambled Sobol sequence) [default: the checkpoint's]
+    #[arg(long, help_heading = "Controller")]
+    pub latents: Option<String>,
+    /// What the generator computes in: f32 or bf16 [default: the checkpoint's]
+    #[arg(long, help_heading = "Controller")]
+    pub precision: Option<String>,
+    /// Multiplies the generator's latents: below 1 candidates keep nearer to what is typical [default: the
+    /// checkpoint's, 1]
+    #[arg(long, help_heading = "Controller")]
+    pub temperature: Option<f64>,
+    /// Deviation of the noise proposals, as a share of half the range of each action dimension
+    #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
+    pub noise: f64,
+    /// With --planner none: how the chunk is chosen: first (one is drawn), consistent (of --candidates the nearest to
+    /// the last plan, as in the IMLE Policy paper), typical (of those that go on with the last plan the one in the
+    /// densest part)
+    #[arg(long, default_value = "first", help_heading = "Controller")]
+    pub choice: String,
+    /// With --choice consistent: choose at random every so many decisions, 0 for never
+    #[arg(long, default_value_t = 10, help_heading = "Controller")]
+    pub resample_every: u64,
+}
+
+impl Default for ControllerArgs {
+    /// What the flags default to.
+    fn default() -> Self {
+        Self {
+            planner: "predictive-sampling".into(),
+            proposals: vec!["imle".into(), "warm".into()],
+            candidates: 32,
+            execute: None,
+            passes: None,
+            solver: None,
+            latents: None,
+            precision: None,
+            temperature: None,
+            noise: 0.1,
+            choice: "first".into(),
+            resample_every: 10,
+        }
+    }
+}
+
+impl ControllerArgs {
+    /// The flags `--planner --choice --candidates`, the others at their defaults.
+    pub fn of(planner: &str, choice: &str, candidates: u32) -> Self {
+        Self { planner: planner.into(), choice: choice.into(), candidates, ..Self::default() }
+    }
+}
