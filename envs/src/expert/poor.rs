@@ -1,7 +1,7 @@
 //! A poor demonstrator: any expert with an unsteady hand and without haste.
 //!
 //! ```text
-//! w_(t+1) = ρ w_t + √(1 − ρ²) σ ξ,  ξ ~ N(0, I)       an Ornstein–Uhlenbeck process of 1 s, σ = 6 % of half the range
+//! w_(t+1) = ρ w_t + √(1 − ρ²) σ ξ,  ξ ~ N(0, I)       an Ornstein–Uhlenbeck process of 1 s, σ = 3 % of half the range
 //! a_t     = clip(expert's action + w_t)
 //! ```
 //!
@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Standard deviation of the wandering, as a share of half the range of an action.
-const WANDERING: f64 = 0.06;
+const WANDERING: f64 = 0.03;
 /// Time constant of the wandering, s.
 const MEMORY: f64 = 1.0;
 /// Shortest and longest hold, s.
