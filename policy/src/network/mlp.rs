@@ -3,12 +3,13 @@
 //! With D = T_pred · A and width W, all layer norms without learned parameters:
 //!
 //! ```text
-//! s_i,b_i                                             FiLM of the observation (`film`), i = 1…blocks
-//! h_0     = W_in z
+//! s_i,b_i                                             FiLM of the observation (`film`), i = 0…blocks
+//! h_0     = (1 + s_0) ⊙ W_in z + b_0
 //! h_i     = h_(i-1) + V_i SiLU((1 + s_i) ⊙ LN(h_(i-1)) + b_i)
 //! chunk   = W_out LN(h_blocks)
 //! ```
 //!
+//! The first pair lets a state with one way to go close the latent off, which the residuals would carry to the output.
 //! A U-Net over 16 steps costs as much as rolling its candidates out; this one leaves the time to the physics.
 
 use super::film::Film;
@@ -35,7 +36,7 @@ pub(super) fn check(c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<()
 
 pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
     let w = c.width;
-    let film = Film::new(b, shape, w, c.blocks)?;
+    let film = Film::new(b, shape, w, c.blocks + 1)?;
     let input = Linear::new(b, "input", c.latent_size(shape), w)?;
     let initial = Initial::Uniform(1.0 / (w as f32).sqrt());
     let blocks = (0..c.blocks).map(|i| b.next(format_args!("blocks.{i}.weight"), &[w, w], initial));
@@ -63,9 +64,11 @@ impl Network for Mlp {
     fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
         let (b, n, latent) = z.size3()?;
         let [t, a] = self.chunk;
-        let mut h = self.input.forward(&z.f_reshape([b * n, latent])?)?;
+        let h = self.input.forward(&z.f_reshape([b * n, latent])?)?.f_view([b, n, self.width])?;
+        let (scale, shift) = conditioning.block(0);
+        let mut h = shift.f_unsqueeze(1)?.f_addcmul(&h, &scale.f_unsqueeze(1)?)?.f_view([b * n, self.width])?;
         for (i, weight) in self.blocks.iter().enumerate() {
-            let (scale, shift) = conditioning.block(i);
+            let (scale, shift) = conditioning.block(i + 1);
             let normed = self.layer_norm(&h)?.f_view([b, n, self.width])?;
             let mut u = shift.f_unsqueeze(1)?.f_addcmul(&normed, &scale.f_unsqueeze(1)?)?;
             let u = u.f_silu_()?.f_view([b * n, self.width])?;

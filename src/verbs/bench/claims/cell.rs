@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 pub const POOR: f64 = 0.3;
 const QUALITIES: [f64; 3] = [0.0, 1.0, 3.0];
 
-/// RS-IMLE's knobs, each beside the defaults: number of latents, rejection distance and its schedule, a distance of
-/// each state's own, shared latents, size of a latent,
-/// what is left beside the linear prediction. docs/claims.md says what each is for.
-const ABLATIONS: [&str; 14] = [
+/// RS-IMLE's knobs, each beside the defaults: learning rate, number of latents, rejection distance and its schedule, a
+/// distance of each state's own, shared latents, size of a latent, what is left beside the linear prediction.
+/// docs/claims.md says what each is for.
+const ABLATIONS: [&str; 17] = [
+    "learning_rate=0.0005",
+    "learning_rate=0.002",
     "samples=1",
     "samples=5",
+    "samples=20",
     "samples=50",
     "epsilon=0",
     "epsilon=0.02",

@@ -186,7 +186,7 @@ impl<'a> Work<'a> {
         let rate = steps_per_second(&folder)?;
         let record = json!({
             "steps": settings.steps, "steps_per_second": rate, "train_s": rate.map(|r| settings.steps as f64 / r),
-            "learning_rate": settings.learning_rate, "parameters": checkpoint.table().count(),
+            "learning_rate": settings.highest_rate(), "parameters": checkpoint.table().count(),
         });
         Ok(Trained { folder, checkpoint, record })
     }
