@@ -3,10 +3,14 @@
     python import.py policy/fixtures imle_policy diffusion_policy lerobot
 
 Each is built by its own code, saved in its own format (pickles go through policy/src/import/convert.py), and asked with
-fixed observations and noise: one pass of the network, and the chains of passes. `lerobot` writes `lerobot` or, with a
-LeRobot before 0.4, `lerobot_old`. With --full networks are of the size that people train, for a check by hand.
+fixed observations, pictures and noise: one pass of the network, and the chains of passes. `lerobot` and `lerobot_seeing`
+write `lerobot_old` and `lerobot_old_seeing` with a LeRobot before 0.4. With --full networks are of the size that people
+train, for a check by hand.
 
-Needs torch, diffusers, einops, dill, omegaconf, zarr, lerobot (pip), and checkouts of the other two on PYTHONPATH:
+The weights of policies that see pictures are too large to be kept: they are numbers that policy/fixtures/grow.rs makes too,
+told by parameters.json, and model.safetensors holds the other tensors. Pictures are bytes by a formula as well.
+
+Needs torch, torchvision, diffusers, einops, dill, omegaconf, zarr, lerobot (pip), and checkouts of the other two on PYTHONPATH:
 github.com/krishanrana/imle_policy, github.com/real-stanford/diffusion_policy. Made with torch 2.11.0, diffusers 0.35.2,
 lerobot 0.4.4 and 0.3.3.
 """
@@ -22,8 +26,9 @@ from unittest import mock
 
 import diffusers.schedulers.scheduling_ddim as ddim
 import diffusers.schedulers.scheduling_ddpm as ddpm
+import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 CONVERTER = Path(__file__).resolve().parents[2] / "policy/src/import/convert.py"
 T_OBS, T_PRED, ACTION, SAMPLES = 2, 16, 2, 1
@@ -86,6 +91,46 @@ def spread(network):
         network.final_conv[1].weight.mul_(0.3)
 
 
+def mixed(x):
+    """32 bits that look random, of 32 bits (Chris Wellons' lowbias32)."""
+    x = x.astype(np.uint32)
+    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
+    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+    return x ^ (x >> np.uint32(16))
+
+
+def grow(module):
+    """Fills all parameters: base + scale · u, u in [-1, 1) of the parameter's and the value's number. Returns shape, base
+    and scale of each by its name."""
+    told = {}
+    for number, (name, parameter) in enumerate(sorted(module.named_parameters())):
+        shape = list(parameter.shape)
+        if parameter.dim() == 1:
+            base, scale = (1.0 if name.endswith("weight") else 0.0), 0.1
+        else:
+            # Such that values keep their size, but where a chain of passes would blow rounding up.
+            base, scale = 0.0, (0.2 if name.endswith("final_conv.1.weight") else 1.5) / parameter[0].numel() ** 0.5
+        start = mixed(np.array([number], dtype=np.uint32))
+        u = mixed(np.arange(parameter.numel(), dtype=np.uint32) + start).astype(np.float64) / 2**31 - 1
+        values = torch.from_numpy((base + scale * u).astype(np.float32)).reshape(shape)
+        parameter.data = values.to(memory_format=torch.contiguous_format)
+        told[name] = [shape, base, scale]
+    return told
+
+
+def ungrown(out, told):
+    """Leaves in `out` only the tensors that do not grow."""
+    tensors = {name: tensor for name, tensor in load_file(out / "model.safetensors").items() if name not in told}
+    save_file(tensors, str(out / "model.safetensors"))
+    (out / "parameters.json").write_text("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in told.items()) + "\n}\n")
+
+
+def pictures(*shape):
+    """Bytes (..., height, width, 3)."""
+    i = np.arange(np.prod(shape), dtype=np.int64)
+    return torch.from_numpy(((i * 37 + i * i // 97) % 256).astype(np.uint8).reshape(shape))
+
+
 def imle_policy(out, full, method="rs_imle"):
     from imle_policy.models.diffusion_network import ConditionalUnet1D
     from imle_policy.models.rs_imle_network import GeneratorConditionalUnet1D
@@ -135,6 +180,46 @@ def imle_policy(out, full, method="rs_imle"):
 
 def imle_policy_flow(out, full):
     imle_policy(out, full, "flow_matching")
+
+
+def imle_policy_seeing(out, full):
+    """As its create_networks and process_batch have it for pusht, with one camera more."""
+    from imle_policy.models.rs_imle_network import GeneratorConditionalUnet1D
+    from imle_policy.models.vision_network import get_resnet, replace_bn_with_gn
+
+    state, cameras, side = 2, 2, 40
+    size = state + 512 * cameras
+    sizes = {} if full else {"down_dims": [8, 16], "kernel_size": 3}
+    nets = torch.nn.ModuleDict({f"vision_encoder_{i}": replace_bn_with_gn(get_resnet("resnet18")) for i in range(cameras)})
+    nets["policy_net"] = GeneratorConditionalUnet1D(input_dim=ACTION, global_cond_dim=size * T_OBS, **sizes)
+    told = grow(nets)
+    data = {"agent_pos": torch.randn(50, state, dtype=torch.float64) * 3 + 1, "action": torch.rand(50, ACTION) * 3 - 1}
+    stats = {k: {"min": v.min(0).values.numpy(), "max": v.max(0).values.numpy()} for k, v in data.items()}
+    config = {"vision_feature_dim": 512, "obs_dim": size, "lowdim_obs_dim": state, "action_dim": ACTION,
+              "pred_horizon": T_PRED, "obs_horizon": T_OBS, "action_horizon": 8, "num_diffusion_iters": 100,
+              "timestep_integer_scaler": 100, "num_flow_iters": 1, "num_cameras": cameras, "image_shape": [side, side],
+              **sizes}
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        torch.save(nets.state_dict(), scratch / "best_ema_net_weights.pth")
+        torch.save(stats, scratch / "stats.pth")
+        (scratch / "task.json").write_text(json.dumps(config))
+        convert(scratch / "best_ema_net_weights.pth", out, "--config", str(scratch / "task.json"))
+    ungrown(out, told)
+
+    observation = data["agent_pos"][:T_OBS]
+    low, high = (torch.from_numpy(stats["agent_pos"][end]) for end in ("min", "max"))
+    agent_pos = ((observation - low) / (high - low) * 2 - 1).float()
+    seen = pictures(T_OBS, cameras, side, side, 3).movedim(-1, -3) / 255.0
+    features = [nets[f"vision_encoder_{i}"](seen[:, i]) for i in range(cameras)]
+    condition = torch.cat([*features, agent_pos], dim=-1).flatten()[None]
+    expected = Expected(observation, nets["policy_net"], condition, None)
+    expected.tensors["features"] = torch.stack(features, 1).flatten()
+    drawn = draws(1)
+    chunk = nets["policy_net"](condition.expand(SAMPLES, -1), drawn[0])
+    low, high = (torch.from_numpy(stats["action"][end]) for end in ("min", "max"))
+    expected.add("imle-1", drawn, ((chunk + 1) / 2 * (high - low) + low)[:, T_OBS - 1:])
+    expected.save(out)
 
 
 def diffusion_policy(out, full):
@@ -189,7 +274,7 @@ def diffusion_policy(out, full):
     expected.save(out)
 
 
-def lerobot(out, full):
+def lerobot(out, full, seeing=False):
     from lerobot.configs.types import FeatureType, NormalizationMode, PolicyFeature
     from lerobot.policies.diffusion.configuration_diffusion import DiffusionConfig
     from lerobot.policies.diffusion.modeling_diffusion import DiffusionPolicy, _make_noise_scheduler
@@ -198,7 +283,7 @@ def lerobot(out, full):
         from lerobot.policies.diffusion.processor_diffusion import make_diffusion_pre_post_processors as processors
     except ImportError:
         processors = None
-        out = out.with_name("lerobot_old")
+        out = out.with_name(out.name.replace("lerobot", "lerobot_old"))
     state, environment, action = "observation.state", "observation.environment_state", "action"
     mode = NormalizationMode
     # The old one with the other options.
@@ -210,23 +295,42 @@ def lerobot(out, full):
     sizes = {"down_dims": (256, 512, 1024)} if full else {
         "down_dims": (8, 16) if processors else (8,), "kernel_size": 3, "diffusion_step_embed_dim": 8}
     features = {state: PolicyFeature(FeatureType.STATE, (2,)), environment: PolicyFeature(FeatureType.ENV, (3,))}
+    cameras, height, width, crop = [], 0, 0, None
+    if seeing and processors:
+        cameras, height, width, crop = ["observation.images.wrist", "observation.images.base"], 75, 80, (68, 76)
+        options["normalization_mapping"]["VISUAL"] = mode.MEAN_STD
+        options["use_separate_rgb_encoder_per_camera"] = True
+    elif seeing:
+        cameras, height, width, crop = ["observation.image"], 96, 96, (84, 84)
+        options["normalization_mapping"]["VISUAL"] = mode.MIN_MAX
+        del features[environment]
+    features |= {name: PolicyFeature(FeatureType.VISUAL, (3, height, width)) for name in cameras}
+    terms = [name for name in (state, environment) if name in features]
     config = DiffusionConfig(
         input_features=features, output_features={action: PolicyFeature(FeatureType.ACTION, (ACTION,))},
-        n_obs_steps=T_OBS, horizon=T_PRED, n_action_steps=T_PRED - T_OBS + 1, crop_shape=None, device="cpu",
+        n_obs_steps=T_OBS, horizon=T_PRED, n_action_steps=T_PRED - T_OBS + 1, crop_shape=crop, device="cpu",
         **sizes, **options)
     data = {state: torch.randn(50, 2) * 3 + 1, environment: torch.randn(50, 3), action: torch.rand(50, ACTION) * 3 - 1}
     data[environment][:, 1] = 0.7
     stats = {k: {"min": v.min(0).values, "max": v.max(0).values, "mean": v.mean(0), "std": v.std(0)}
              for k, v in data.items()}
+    for i, name in enumerate(cameras):
+        colours = torch.tensor([0.4, 0.5, 0.6]).reshape(3, 1, 1) + 0.05 * i
+        stats[name] = {"mean": colours, "std": colours / 2, "min": colours - 0.3, "max": colours + 0.3}
     if processors is None:
         policy = DiffusionPolicy(config, dataset_stats=stats)
     else:
         policy = DiffusionPolicy(config)
     policy.eval()
-    spread(policy.diffusion.unet)
+    if seeing:
+        told = grow(policy.diffusion)
+    else:
+        spread(policy.diffusion.unet)
     if out.exists():
         shutil.rmtree(out)
     policy.save_pretrained(out)
+    if seeing:
+        ungrown(out, {f"diffusion.{name}": values for name, values in told.items()})
     if processors is None:
         normalize, unnormalize = policy.normalize_inputs, lambda x: policy.unnormalize_outputs({action: x})[action]
     else:
@@ -239,11 +343,19 @@ def lerobot(out, full):
         with noise(drawn):
             return unnormalize(policy.diffusion.generate_actions(batch))
 
-    raw = {key: data[key][:T_OBS] for key in (state, environment)}
-    batch = {k: v for k, v in normalize(dict(raw)).items() if k in raw}
-    batch = {k: v.reshape(1, T_OBS, -1).expand(SAMPLES, -1, -1) for k, v in batch.items()}
+    raw = {key: data[key][:T_OBS] for key in terms}
+    seen = pictures(T_OBS, len(cameras), height, width, 3).movedim(-1, -3) / 255.0
+    normalized = normalize(raw | {name: seen[:, i] for i, name in enumerate(cameras)})
+    batch = {k: normalized[k].reshape(1, T_OBS, -1).expand(SAMPLES, -1, -1) for k in raw}
+    if seeing:
+        # As its select_action stacks them.
+        images = [normalized[name].reshape(1, T_OBS, 3, height, width) for name in config.image_features]
+        batch["observation.images"] = torch.stack(images, dim=-4).expand(SAMPLES, -1, -1, -1, -1, -1)
     condition = policy.diffusion._prepare_global_conditioning(batch)[:1]
-    expected = Expected(torch.cat([raw[state], raw[environment]], -1), policy.diffusion.unet, condition, 63)
+    expected = Expected(torch.cat([raw[name] for name in terms], -1), policy.diffusion.unet, condition, 63)
+    if seeing:
+        features = condition.reshape(T_OBS, -1)[:, 2:]
+        expected.tensors["features"] = (features[:, :-3] if environment in terms else features).flatten()
     named = {key: getattr(config, key) for key in ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule",
                                                    "clip_sample", "clip_sample_range", "prediction_type")}
     for kind, passes in [("DDPM", 100), ("DDIM", 10)]:
@@ -257,7 +369,13 @@ def lerobot(out, full):
             name.unlink()
 
 
-CASES = {f.__name__: f for f in (imle_policy, imle_policy_flow, diffusion_policy, lerobot)}
+def lerobot_seeing(out, full):
+    """Two cameras with an encoder each, beside state and environment; with an old LeRobot, one camera, as in its pusht."""
+    lerobot(out, full, seeing=True)
+
+
+CASES = {f.__name__: f for f in (imle_policy, imle_policy_flow, imle_policy_seeing, diffusion_policy, lerobot,
+                                 lerobot_seeing)}
 
 
 def main():

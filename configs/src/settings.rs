@@ -71,6 +71,10 @@ fn merge(base: &mut Table, overlay: Table, prefix: &str, place: &str) -> Result<
             (Value::Table(old), Value::Table(new)) => merge(old, new, &path, place)?,
             (Value::Float(old), Value::Integer(new)) => *old = new as f64,
             (old, new) if old.same_type(&new) => *old = new,
+            // Some settings are one number or a list of them: which, their type tells.
+            (old @ Value::Float(_), new @ Value::Array(_)) | (old @ Value::Array(_), new @ Value::Float(_)) => {
+                *old = new
+            }
             (old, new) => {
                 return Err(Error::unexpected(
                     format!("{place}: {path}"),

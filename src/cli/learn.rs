@@ -63,9 +63,13 @@ pub struct ImportArgs {
     #[arg(long, conflicts_with = "task")]
     pub data: Option<PathBuf>,
     /// Terms of the task's observation in the order in which the policy sees them, comma-separated; others it does not
-    /// see [default: all, in the task's order]
+    /// see [default: all, in the task's order; of a policy that sees pictures the task's `proprioception`]
     #[arg(long, value_name = "TERMS", value_delimiter = ',')]
     pub observation: Vec<String>,
+    /// Cameras of the task or dataset in the order in which the policy sees them, comma-separated [default: all, in their
+    /// own order]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub cameras: Vec<String>,
     /// Control steps a second, in Hz, where neither --task nor --data tells
     #[arg(long, value_name = "HZ", default_value_t = 10.0, value_parser = rate)]
     pub control_rate: f64,

@@ -1,5 +1,8 @@
 //! Policies trained elsewhere: brought in, they are checkpoints like any other.
 
+#[path = "../../policy/fixtures/grow.rs"]
+mod grow;
+
 use crate::call::Call;
 use crate::fixtures::{files_in, folder};
 use std::fs;
@@ -52,6 +55,48 @@ fn without_a_task_it_is_sampled_and_distilled() {
     assert_eq!((&student["teacher"]["method"], &student["student"]["method"]), (&"diffusion".into(), &"imle".into()));
     let outs = folder();
     distill.with("--teacher", &teacher).refused_without_trace(outs.path(), &["task `push_t`", "task `lerobot_old`"]);
+}
+
+/// Of LeRobot's `diffusion_pusht` kind, but untrained: it sees the board of `push_t`, is run, and teaches.
+#[test]
+fn a_policy_that_sees_pictures_is_run_and_distilled() {
+    let dir = folder();
+    let [policy, out, demos] = ["policy", "seeing", "demos"].map(|name| dir.path().join(name));
+    grow::grow(&self::policy("lerobot_old_seeing"), &policy, false);
+    let import = Call::new("import").and(policy.to_str().unwrap());
+    let outs = folder();
+    for (words, parts) in [
+        ("--task push_t --cameras tip", ["policy: unknown camera `tip`", "`top`"]),
+        (
+            "--task push_t --observation pusher,left_to_goal",
+            ["observation: expected 5 values", "2: observation.state[2]"],
+        ),
+        ("--task avoid", ["cameras of task avoid: expected pictures", "1 camera: image, found none"]),
+    ] {
+        import.clone().and(words).refused_without_trace(outs.path(), &parts);
+    }
+    // Wherever it is to run, its pictures are not another size.
+    let told = import.clone().with("--out", dir.path().join("bare")).json();
+    assert_eq!(told["spec"]["pictures"]["cameras"][0], "image");
+    import.clone().and("--task push_t --cameras top").with("--out", &out).ok();
+    let inspected = Call::new("inspect").and(out.to_str().unwrap()).ok().out;
+    assert!(inspected.contains("[0..2] pusher") && inspected.contains("pictures of top of 96×96"), "{inspected}");
+
+    let run = Call::new("run --task push_t --planner none --solver ddim --passes 2 --episodes 1");
+    let done = run.with("--checkpoint", &out).and("--json").run();
+    if done.err.contains("cannot render") {
+        eprintln!("skipped, there is no OpenGL: {}", done.err.trim());
+        return;
+    }
+    assert_eq!(done.code, Some(0), "{done:?}");
+    Call::new("demo --task push_t --episodes 1 --seed 2 --images").with("--out", &demos).ok();
+    import.and("--observation pusher").with("--data", &demos).with("--out", dir.path().join("of_data")).ok();
+    let distill = Call::new("distill --evaluation-episodes 0 --episodes 1 --passes 2 --samples 2 --quiet")
+        .and("--set steps=2 --set batch_size=2 --set network.width=16 --set network.blocks=1 --set warmup_steps=1")
+        .and("--cameras top --set vision.width=4 --set vision.keypoints=4 --set vision.features=8");
+    let call = distill.with("--data", &demos).with("--teacher", dir.path().join("of_data"));
+    let student = call.with("--out", dir.path().join("student")).json();
+    assert_eq!((&student["teacher"]["method"], &student["student"]["method"]), (&"diffusion".into(), &"imle".into()));
 }
 
 #[test]

@@ -4,11 +4,11 @@
 //! `config.json` is `{"type": "diffusion_policy", "policy": …}` with the code's own configuration of the policy. The
 //! normaliser is in the state dict: n = x · scale + offset.
 
+use super::Foreign;
 use super::options::Options;
 use super::scheduler::schedule;
 use super::tensors::Tensors;
-use super::unet::{Names, same};
-use super::{Foreign, no_pictures};
+use super::weights::{Names, same};
 use crate::checkpoint::MODEL_FILE;
 use crate::method::Sampling;
 use crate::network::NetworkConfig;
@@ -26,7 +26,9 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
     let mut tensors = Tensors::read(&folder.join(MODEL_FILE))?;
     let mut pictures = tensors.names().filter(|name| name.starts_with("obs_encoder."));
     if let Some(first) = pictures.next() {
-        return Err(no_pictures(tensors.place(), first, 1 + pictures.count()));
+        let place = format!("{}: {first}", tensors.place());
+        let found = format!("{} of a vision network", 1 + pictures.count());
+        return Err(Error::unexpected(place, "no tensors but of a policy that sees states, not pictures", found));
     }
     drop(pictures);
     class(&policy, &[POLICY])?;
@@ -75,6 +77,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         network,
         sampling,
         names: Names::Public("model."),
+        eyes: None,
         tensors,
         unused,
     })

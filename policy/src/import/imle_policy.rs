@@ -1,38 +1,39 @@
 //! State dicts of the public IMLE Policy code (arXiv 2502.12371, `krishanrana/imle_policy`).
 //!
 //! `config.json` is the task's configuration of that code with `"type": "imle_policy"` and the `method` it was trained
-//! with; the normaliser is in the tensors `stats.obs.min`, `stats.obs.max`, `stats.action.min`, `stats.action.max`. The
-//! code has its network's sizes as defaults; here `down_dims`, `kernel_size`, `n_groups` and `diffusion_step_embed_dim`
-//! may be told. Index T_obs − 1 of a chunk is the current step's action.
+//! with; the normaliser is in the tensors `stats.obs.min`, `stats.obs.max` (`stats.agent_pos` in its push task),
+//! `stats.action.min`, `stats.action.max`. The code has its network's sizes as defaults; here `down_dims`, `kernel_size`,
+//! `n_groups` and `diffusion_step_embed_dim` may be told. Index T_obs − 1 of a chunk is the current step's action.
+//!
+//! With pictures an observation is what a ResNet18 a camera makes of them, the mean of its last maps, and then the state.
+//! Pictures are in [0, 1] and whole; nothing tells their size, but `image_shape`, [height, width], may.
 
+use super::eyes::{Eyes, Naming};
 use super::options::Options;
 use super::tensors::Tensors;
-use super::unet::Names;
-use super::{Foreign, no_pictures, of_range};
+use super::weights::Names;
+use super::{Foreign, of_range};
 use crate::checkpoint::MODEL_FILE;
 use crate::method::{Sampling, Schedule};
 use crate::network::NetworkConfig;
 use crate::normalizer::Map;
-use imle_configs::spec::{Horizons, Term};
+use crate::vision::{EncoderConfig, OneOrEach};
+use imle_configs::spec::{CHANNELS, Horizons, Term};
 use imle_configs::{Error, Result};
 use std::path::Path;
 
 /// What the code's flow matching multiplies a time with, and ours too.
 const TIME_SCALE: usize = 100;
+/// Features of a picture: the channels of ResNet18's last maps.
+const FEATURES: usize = 512;
+const ENCODERS: &str = "vision_encoder_";
 
 pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
-    let (observation, action) = (config.size("obs_dim")?, config.size("action_dim")?);
+    let action = config.size("action_dim")?;
     let mut tensors = Tensors::read(&folder.join(MODEL_FILE))?;
-    let vision = |name: &str| name.starts_with("vision_encoder");
-    if config.size_if_any("lowdim_obs_dim")?.is_some_and(|n| n != observation) {
-        let mut names = tensors.names().filter(|name| vision(name));
-        if let Some(first) = names.next() {
-            return Err(no_pictures(tensors.place(), first, 1 + names.count()));
-        }
-        return Err(Error::unexpected(config.place("lowdim_obs_dim"), observation, "another size than obs_dim"));
-    }
+    let (observation, eyes) = eyes(config)?;
     // The code makes a vision network for tasks without pictures too, and does not use it.
-    let unused = tensors.drop_where(vision);
+    let unused = if eyes.is_none() { tensors.drop_where(|name| name.starts_with("vision_encoder")) } else { 0 };
     let (method, sampling) = match config.text("method")?.as_str() {
         "rs_imle" => ("imle", Sampling::default()),
         "diffusion" => {
@@ -55,6 +56,8 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         time_embedding: config.size_if_any("diffusion_step_embed_dim")?.unwrap_or(default.time_embedding),
         ..default
     };
+    let pusher = tensors.names().any(|name| name.starts_with("stats.agent_pos."));
+    let seen = if pusher { "agent_pos" } else { "obs" };
     let mut range = |what: &str, size: usize| -> Result<Vec<Map>> {
         let low = tensors.take(&format!("stats.{what}.min"), &[size])?;
         let high = tensors.take(&format!("stats.{what}.max"), &[size])?;
@@ -68,7 +71,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         }
         Ok(maps)
     };
-    let maps = [range("obs", observation)?, range("action", action)?];
+    let maps = [range(seen, observation)?, range("action", action)?];
     let horizons = Horizons {
         observation: config.size("obs_horizon")?,
         prediction: config.size("pred_horizon")?,
@@ -77,7 +80,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
     Ok(Foreign {
         kind: "IMLE Policy",
         method,
-        observation: vec![Term { name: "obs".into(), size: observation }],
+        observation: vec![Term { name: seen.into(), size: observation }],
         action,
         maps,
         lead: horizons.observation - 1,
@@ -85,9 +88,52 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         network,
         sampling,
         names: Names::Public("policy_net."),
+        eyes,
         tensors,
         unused,
     })
+}
+
+/// The size of the state that the policy sees, and how it sees pictures, if it does.
+fn eyes(config: &Options<'_>) -> Result<(usize, Option<Eyes>)> {
+    let all = config.size("obs_dim")?;
+    let state = config.size_if_any("lowdim_obs_dim")?.unwrap_or(all);
+    if state == all {
+        return Ok((all, None));
+    }
+    let cameras = config.size("num_cameras")?;
+    let features = config.size_if_any("vision_feature_dim")?.unwrap_or(FEATURES);
+    if features != FEATURES {
+        return Err(Error::unexpected(
+            config.place("vision_feature_dim"),
+            format!("{FEATURES}, a ResNet18's"),
+            features,
+        ));
+    }
+    if all != state + cameras * FEATURES {
+        let expected = format!("{state} values of the state and {FEATURES} of each of {cameras} cameras");
+        return Err(Error::unexpected(config.place("obs_dim"), expected, all));
+    }
+    let size = match config.sizes("image_shape")?.as_deref() {
+        None => None,
+        Some([height, width]) => Some([*height, *width]),
+        Some(found) => {
+            return Err(Error::unexpected(config.place("image_shape"), "[height, width]", format!("{found:?}")));
+        }
+    };
+    let encoder = EncoderConfig {
+        width: 64,
+        keypoints: 0,
+        features: 0,
+        shared: false,
+        crop: OneOrEach::One(1.0),
+        colour_jitter: 0.0,
+        mean: OneOrEach::One([0.0; CHANNELS]),
+        std: OneOrEach::One([1.0; CHANNELS]),
+        ..EncoderConfig::default()
+    };
+    let cameras = (0..cameras).map(|i| format!("camera_{i}")).collect();
+    Ok((state, Some(Eyes { cameras, size, encoder, after: 0, naming: Naming::Torchvision(ENCODERS) })))
 }
 
 /// The code cuts the times of its passes down to whole numbers, ours does not.

@@ -1,39 +1,33 @@
 //! LeRobot's `pretrained_model` folders of type `diffusion`: `config.json` and `model.safetensors`, with the normaliser
 //! in the weights (before LeRobot 0.4) or in the files of the pre- and postprocessor (from 0.4 on).
 //!
-//! An observation is `observation.state` and then `observation.environment_state`. Index T_obs − 1 of a chunk is the
-//! current step's action.
+//! An observation is `observation.state`, what encoders make of the pictures, and `observation.environment_state`. Index
+//! T_obs − 1 of a chunk is the current step's action.
 
+mod encoder;
+mod features;
+mod normalizer;
+
+use super::Foreign;
 use super::options::Options;
 use super::scheduler::schedule;
 use super::tensors::Tensors;
-use super::unet::Names;
-use super::{Foreign, no_pictures, of_range};
+use super::weights::Names;
 use crate::checkpoint::MODEL_FILE;
 use crate::method::Sampling;
 use crate::network::NetworkConfig;
-use crate::normalizer::Map;
-use imle_configs::spec::{Horizons, Term};
-use imle_configs::{Error, Result, files};
-use serde_json::Value;
+use features::Features;
+use imle_configs::spec::Horizons;
+use imle_configs::{Error, Result};
+use normalizer::Maps;
 use std::path::Path;
 
-const STATE: &str = "observation.state";
-const ENVIRONMENT: &str = "observation.environment_state";
 const ACTION: &str = "action";
 const PREPROCESSOR: &str = "policy_preprocessor.json";
-const POSTPROCESSOR: &str = "policy_postprocessor.json";
-/// What LeRobot adds to a denominator.
-const EPSILON: f32 = 1e-8;
 
 pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
     let mut tensors = Tensors::read(&folder.join(MODEL_FILE))?;
-    let mut pictures = tensors.names().filter(|name| name.contains("rgb_encoder."));
-    if let Some(first) = pictures.next() {
-        return Err(no_pictures(tensors.place(), first, 1 + pictures.count()));
-    }
-    drop(pictures);
-    let features = Features::of(config)?;
+    let features = Features::of(folder, config)?;
     let horizons = Horizons {
         observation: config.size("n_obs_steps")?,
         prediction: config.size("horizon")?,
@@ -61,10 +55,8 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         }
     };
     let passes = config.size_if_any("num_inference_steps")?.unwrap_or(schedule.steps);
-    let maps = match folder.join(PREPROCESSOR).exists() {
-        true => of_processors(folder, &features)?,
-        false => of_buffers(&mut tensors, config, &features)?,
-    };
+    let maps = Maps::read(folder, config, &features, &mut tensors)?;
+    let eyes = encoder::eyes(config, &features, &maps.pictures)?;
     // What training normalises with, and buffers of features that the policy does not use.
     let unused = tensors.drop_where(|name| name.starts_with("normalize_") || name.starts_with("unnormalize_"));
     Ok(Foreign {
@@ -72,213 +64,14 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         method: "diffusion",
         observation: features.observation,
         action: features.action.size,
-        maps,
+        maps: [maps.observation, maps.action],
         lead: horizons.observation - 1,
         horizons,
         network,
         sampling: Sampling { solver: solver.into(), passes, schedule, ..Sampling::default() },
         names: Names::LeRobot("diffusion.unet."),
+        eyes,
         tensors,
         unused,
     })
-}
-
-/// What the policy sees and does.
-struct Features {
-    observation: Vec<Term>,
-    action: Term,
-}
-
-impl Features {
-    fn of(config: &Options<'_>) -> Result<Self> {
-        // In 2024 features were lists of sizes, without a type.
-        let [inputs, outputs] = match config.get("input_features") {
-            Some(_) => ["input_features", "output_features"],
-            None => ["input_shapes", "output_shapes"],
-        };
-        let (inputs, outputs) = (config.object(inputs)?, config.object(outputs)?);
-        if let Some(picture) = inputs.keys().find(|key| key.starts_with("observation.image")) {
-            let expected = "a policy that sees states, not pictures";
-            return Err(Error::unexpected(inputs.place(picture), expected, "pictures"));
-        }
-        let mut observation = vec![size(&inputs, STATE)?];
-        if inputs.get(ENVIRONMENT).is_some() {
-            observation.push(size(&inputs, ENVIRONMENT)?);
-        }
-        Ok(Self { observation, action: size(&outputs, ACTION)? })
-    }
-}
-
-fn size(features: &Options<'_>, name: &str) -> Result<Term> {
-    let sizes = match features.get(name) {
-        Some(Value::Object(_)) => features.object(name)?.sizes("shape")?,
-        _ => features.sizes(name)?,
-    };
-    match sizes.as_deref() {
-        Some([size]) => Ok(Term { name: name.into(), size: *size }),
-        other => Err(Error::unexpected(features.place(name), "one size, like [7]", format!("{other:?}"))),
-    }
-}
-
-/// A way to normalise, by LeRobot's name for it.
-enum Mode {
-    Identity,
-    MeanStd,
-    /// Two statistics that become -1 and 1.
-    Range(&'static str, &'static str),
-}
-
-impl Mode {
-    fn of(name: &str, place: String) -> Result<Self> {
-        match name.to_uppercase().as_str() {
-            "IDENTITY" => Ok(Self::Identity),
-            "MEAN_STD" => Ok(Self::MeanStd),
-            "MIN_MAX" => Ok(Self::Range("min", "max")),
-            "QUANTILES" => Ok(Self::Range("q01", "q99")),
-            "QUANTILE10" => Ok(Self::Range("q10", "q90")),
-            _ => {
-                let known = ["IDENTITY", "MEAN_STD", "MIN_MAX", "QUANTILES", "QUANTILE10"];
-                Err(Error::unknown("normalization", name, known).in_file(place))
-            }
-        }
-    }
-
-    /// Adds the maps of `term`; `take` gives a statistic of it. `added` is what is added to the denominators.
-    fn add(
-        &self,
-        maps: &mut Vec<Map>,
-        term: &Term,
-        added: [f32; 2],
-        mut take: impl FnMut(&str) -> Result<Vec<f32>>,
-    ) -> Result<()> {
-        let [to_range, to_deviation] = added;
-        match self {
-            Self::Identity => maps.extend(vec![Map { center: 0.0, scale: 1.0, offset: 0.0 }; term.size]),
-            Self::MeanStd => {
-                for (mean, deviation) in take("mean")?.into_iter().zip(take("std")?) {
-                    let scale = if deviation == 0.0 { 0.0 } else { deviation + to_deviation };
-                    maps.push(Map { center: mean, scale, offset: 0.0 });
-                }
-            }
-            Self::Range(low, high) => {
-                for (low, high) in take(low)?.into_iter().zip(take(high)?) {
-                    maps.push(of_range(low, high, to_range));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The kind of a feature in LeRobot's maps of normalisations.
-fn kind(term: &Term) -> &'static str {
-    match term.name.as_str() {
-        STATE => "STATE",
-        ENVIRONMENT => "ENV",
-        _ => "ACTION",
-    }
-}
-
-/// From the tensors beside the weights.
-fn of_buffers(tensors: &mut Tensors, config: &Options<'_>, features: &Features) -> Result<[Vec<Map>; 2]> {
-    let mode = |term: &Term| -> Result<Mode> {
-        let (key, name) = match (config.get("normalization_mapping"), kind(term)) {
-            (Some(_), kind) => ("normalization_mapping", kind),
-            (None, "ACTION") => ("output_normalization_modes", term.name.as_str()),
-            (None, _) => ("input_normalization_modes", term.name.as_str()),
-        };
-        let modes = config.object(key)?;
-        modes.text_if_any(name)?.map_or(Ok(Mode::Identity), |mode| Mode::of(&mode, modes.place(name)))
-    };
-    let mut maps = Vec::new();
-    let buffer = |part: &str, term: &Term| format!("{part}.buffer_{}", term.name.replace('.', "_"));
-    for term in &features.observation {
-        let name = buffer("normalize_inputs", term);
-        mode(term)?.add(&mut maps, term, [EPSILON; 2], |part| tensors.take(&format!("{name}.{part}"), &[term.size]))?;
-    }
-    let observation = maps;
-    let mut maps = Vec::new();
-    let (term, name) = (&features.action, buffer("unnormalize_outputs", &features.action));
-    mode(term)?.add(&mut maps, term, [0.0; 2], |part| tensors.take(&format!("{name}.{part}"), &[term.size]))?;
-    Ok([observation, maps])
-}
-
-/// From the files of the processors.
-fn of_processors(folder: &Path, features: &Features) -> Result<[Vec<Map>; 2]> {
-    let before = Step::read(folder, PREPROCESSOR, "normalizer_processor")?;
-    let after = Step::read(folder, POSTPROCESSOR, "unnormalizer_processor")?;
-    let action = std::slice::from_ref(&features.action);
-    Ok([before.maps(&features.observation, true)?, after.maps(action, false)?])
-}
-
-/// The step of a processor that normalises.
-struct Step {
-    place: String,
-    config: Value,
-    /// No statistics, no normalisation.
-    statistics: Option<Tensors>,
-}
-
-impl Step {
-    fn read(folder: &Path, file: &str, wanted: &str) -> Result<Self> {
-        /// Steps that change no numbers of a state or an action.
-        const HARMLESS: [&str; 4] =
-            ["rename_observations_processor", "to_batch_processor", "device_processor", "rename_processor"];
-        let path = folder.join(file);
-        let place = path.display().to_string();
-        let json = |e: serde_json::Error| Error::unexpected(&place, "the configuration of a processor", e);
-        let whole: Value = serde_json::from_str(&files::read_text(&path)?).map_err(json)?;
-        let steps = whole.get("steps").and_then(Value::as_array);
-        let steps = steps.ok_or_else(|| Error::unexpected(format!("{place}: steps"), "a list", "none"))?;
-        let mut found = None;
-        for (i, value) in steps.iter().enumerate() {
-            let step = Options::new(&format!("{place}: steps.{i}"), value)?;
-            match step.text_if_any("registry_name")?.or(step.text_if_any("class")?).unwrap_or_default() {
-                name if name == wanted && found.is_none() => found = Some((step, value)),
-                name if HARMLESS.contains(&name.as_str()) => {}
-                name => {
-                    let expected = format!("one `{wanted}` and steps that change no numbers");
-                    return Err(Error::unexpected(step.place("registry_name"), expected, format!("`{name}`")));
-                }
-            }
-        }
-        let (step, value) =
-            found.ok_or_else(|| Error::unexpected(format!("{place}: steps"), format!("a `{wanted}`"), "none"))?;
-        let statistics = match step.text_if_any("state_file")? {
-            None => None,
-            // The file beside it, whatever folders its name has.
-            Some(name) => {
-                let name = Path::new(&name).file_name().unwrap_or_default().to_os_string();
-                Some(Tensors::read(&folder.join(name))?)
-            }
-        };
-        let place = step.place("config");
-        Ok(Self { place, config: value.get("config").cloned().unwrap_or_default(), statistics })
-    }
-
-    /// `forward`, or back: then nothing is added to the denominators.
-    fn maps(mut self, terms: &[Term], forward: bool) -> Result<Vec<Map>> {
-        let config = Options::new(&self.place, &self.config)?;
-        let to_deviation = if forward { config.number("eps", f64::from(EPSILON))? as f32 } else { 0.0 };
-        let modes = config.object("norm_map")?;
-        let only = config.get("normalize_observation_keys").and_then(Value::as_array);
-        let mut maps = Vec::new();
-        for term in terms {
-            let mode = modes.text_if_any(kind(term))?;
-            let mut mode = mode.map_or(Ok(Mode::Identity), |mode| Mode::of(&mode, modes.place(kind(term))))?;
-            let prefix = format!("{}.", term.name);
-            let known = |tensors: &Tensors| tensors.names().any(|name| name.starts_with(&prefix));
-            let left_out =
-                only.is_some_and(|keys| kind(term) != "ACTION" && !keys.contains(&Value::from(term.name.as_str())));
-            if left_out || !self.statistics.as_ref().is_some_and(known) {
-                mode = Mode::Identity;
-            }
-            let statistics = &mut self.statistics;
-            mode.add(&mut maps, term, [0.0, to_deviation], |part| match statistics {
-                Some(tensors) => tensors.take(&format!("{prefix}{part}"), &[term.size]),
-                None => Ok(Vec::new()),
-            })?;
-        }
-        Ok(maps)
-    }
 }

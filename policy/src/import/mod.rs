@@ -11,25 +11,27 @@
 //! unpickled: [`CONVERTER`] is for the user to run.
 
 mod diffusion_policy;
+mod eyes;
 mod imle_policy;
 mod lerobot;
 mod options;
 mod scheduler;
 mod tensors;
-mod unet;
+mod weights;
 
 use crate::Result;
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointConfig, FORMAT, MODEL_FILE, Provenance};
 use crate::method::Sampling;
 use crate::network::NetworkConfig;
 use crate::normalizer::{Map, Normalizer, Normalizers};
-use imle_configs::spec::{Horizons, Layout, Spec, Term};
+use eyes::Eyes;
+use imle_configs::spec::{Horizons, ImageLayout, Layout, Spec, Term};
 use imle_configs::{Error as ConfigError, files};
 use options::Options;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tensors::Tensors;
-use unet::Names;
+use weights::{Names, Step};
 
 /// A Python script that turns a pickle (`.pt`, `.pth`, `.ckpt`) into a folder that can be imported.
 pub const CONVERTER: &str = include_str!("convert.py");
@@ -43,8 +45,14 @@ pub struct Wanted {
     /// The task's observation and action; none for a spec made from the policy, with a task named after its folder.
     pub spec: Option<Spec>,
     /// The terms of the spec's observation in the order in which the policy sees them; empty for all in their own
-    /// order. Terms that are not named are not seen.
+    /// order, or for `beside` where the policy sees pictures. Terms that are not named are not seen.
     pub observation: Vec<String>,
+    /// The terms that are seen beside pictures; empty for all.
+    pub beside: Vec<String>,
+    /// The pictures that the task or dataset has.
+    pub pictures: Option<ImageLayout>,
+    /// The cameras of these in the order in which the policy sees them; empty for all in their own order.
+    pub cameras: Vec<String>,
     /// Control rate of a spec made from the policy, in Hz.
     pub control_rate: f64,
 }
@@ -76,6 +84,8 @@ struct Foreign {
     network: NetworkConfig,
     sampling: Sampling,
     names: Names,
+    /// There if it sees pictures.
+    eyes: Option<Eyes>,
     /// The network's tensors; of others only those that should not be there.
     tensors: Tensors,
     unused: usize,
@@ -85,7 +95,7 @@ struct Foreign {
 ///
 /// # Errors
 /// [`crate::Error::Config`] naming file and key or tensor: a kind or an option that is not supported, a tensor that is
-/// missing, extra, of another shape or not finite, sizes that do not fit what is wanted, a pickle.
+/// missing, extra, of another shape or not finite, sizes, terms or cameras that do not fit what is wanted, a pickle.
 pub fn import(from: &Path, wanted: &Wanted) -> Result<Imported> {
     let folder = folder_of(from)?;
     let place = folder.join(CONFIG_FILE);
@@ -132,7 +142,7 @@ fn folder_of(from: &Path) -> std::result::Result<PathBuf, ConfigError> {
     Ok(folder)
 }
 
-fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> {
+fn finish(mut foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> {
     let name = folder.file_name().map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into_owned());
     let layout = Layout { terms: foreign.observation.clone() };
     let action = Layout { terms: vec![Term { name: "action".into(), size: foreign.action }] };
@@ -149,12 +159,14 @@ fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> 
             format!("{} values, the action of task {}: {}", spec.action.size(), spec.task, shown(&spec.action));
         return Err(ConfigError::unexpected(format!("{place}: action"), expected, foreign.action).into());
     }
-    let seen = seen(&spec, &layout, &wanted.observation).map_err(|e| e.in_file(&place))?;
+    let eyes = foreign.eyes.as_ref();
+    let (spec, seen) = served(spec, &layout, eyes, wanted).map_err(|e| e.in_file(&place))?;
     let Horizons { observation, prediction, action } = foreign.horizons;
     let Some(prediction) = prediction.checked_sub(foreign.lead).filter(|n| *n > 0) else {
         let expected = format!("more than the {} predicted before the current step", foreign.lead);
         return Err(ConfigError::unexpected(format!("{place}: predicted actions"), expected, prediction).into());
     };
+    let size = spec.observation.size();
     let [of_observation, of_action] = foreign.maps;
     let config = CheckpointConfig {
         format: FORMAT,
@@ -164,19 +176,53 @@ fn finish(foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> 
         network: foreign.network,
         lead: foreign.lead,
         normalizers: Normalizers {
-            observation: spread(&of_observation, &seen, spec.observation.size()),
+            observation: spread(&of_observation, &seen, size),
             action: Normalizer::Affine { maps: of_action },
             residual: None,
         },
         spec,
         sampling: foreign.sampling,
-        vision: None,
+        vision: eyes.map(|eyes| eyes.encoder.clone()),
         provenance: Provenance { data: format!("imported: {} {name}", foreign.kind), steps: 0, seed: 0 },
     };
     config.check(&place.to_string())?;
-    let weights = unet::weights(&config, &foreign.names, foreign.tensors, &seen)?;
+    let mut step = Step { order: seen, size };
+    if let (Some(eyes), Some(pictures), Some(vision)) = (eyes, &config.spec.pictures, config.shape().vision) {
+        eyes.take_buffers(&mut foreign.tensors, pictures)?;
+        // Ours stand behind all values.
+        let features = size..size + vision.cameras * vision.features;
+        step.size = features.end;
+        step.order.splice(eyes.after..eyes.after, features);
+    }
+    let weights = weights::weights(&config, &foreign.names, eyes, foreign.tensors, &step)?;
     let checkpoint = Checkpoint::new(config, weights)?;
     Ok(Imported { checkpoint, kind: foreign.kind, unused: foreign.unused })
+}
+
+/// The spec as the policy sees it, and of every value that it sees the index in the spec's observation. Beside pictures
+/// the spec has only what is seen, as that of any checkpoint with pictures.
+fn served(
+    mut spec: Spec,
+    policy: &Layout,
+    eyes: Option<&Eyes>,
+    wanted: &Wanted,
+) -> std::result::Result<(Spec, Vec<usize>), ConfigError> {
+    let Some(eyes) = eyes else {
+        if let Some(camera) = wanted.cameras.first() {
+            let found = format!("`{camera}`");
+            return Err(ConfigError::unexpected("--cameras", "none, as the policy sees no pictures", found));
+        }
+        let seen = seen(&spec, policy, &wanted.observation)?;
+        return Ok((spec, seen));
+    };
+    let beside =
+        if wanted.spec.is_some() && wanted.observation.is_empty() { &wanted.beside } else { &wanted.observation };
+    let indices = seen(&spec, policy, beside)?;
+    if !beside.is_empty() {
+        spec.observation = spec.observation.part(beside)?.0;
+    }
+    spec.pictures = Some(eyes.pictures(wanted)?);
+    Ok((spec, (0..indices.len()).collect()))
 }
 
 fn shown(layout: &Layout) -> String {
@@ -229,16 +275,6 @@ fn spread(maps: &[Map], seen: &[usize], size: usize) -> Normalizer {
 fn of_range(low: f32, high: f32, epsilon: f32) -> Map {
     let range = high - low;
     Map { center: low, scale: if range == 0.0 { 0.0 } else { (range + epsilon) / 2.0 }, offset: -1.0 }
-}
-
-/// The refusal of a policy that looks at pictures.
-fn no_pictures(place: &str, name: &str, count: usize) -> ConfigError {
-    let found = format!("{count} of a vision network");
-    ConfigError::unexpected(
-        format!("{place}: {name}"),
-        "no tensors but of a policy that sees states, not pictures",
-        found,
-    )
 }
 
 #[cfg(test)]

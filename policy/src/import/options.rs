@@ -33,10 +33,6 @@ impl<'a> Options<'a> {
         self.map.get(key).filter(|v| !v.is_null())
     }
 
-    pub(super) fn keys(&self) -> impl Iterator<Item = &'a String> {
-        self.map.keys()
-    }
-
     fn take<T>(&self, key: &str, expected: &str, take: impl Fn(&'a Value) -> Option<T>) -> Result<Option<T>> {
         let found = self.get(key);
         let bad = || Error::unexpected(self.place(key), expected, shown(found));

@@ -13,12 +13,14 @@
 
 mod encoder;
 mod keypoints;
+mod one_or_each;
 mod pixels;
 mod resnet;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use encoder::Encoder;
+pub use one_or_each::OneOrEach;
 pub use pixels::Preprocessor;
 
 use crate::Result;
@@ -80,15 +82,15 @@ pub struct EncoderConfig {
     pub features: usize,
     /// Whether all cameras share one encoder, rather than each having its own.
     pub shared: bool,
-    /// Share of each side of a picture that is kept: cut out at random in training, from the middle otherwise. 0.875 is 84
-    /// of 96 pixels; 1 keeps all.
-    pub crop: f64,
+    /// Share of each side of a picture that is kept, or of height and width: cut out at random in training, from the middle
+    /// otherwise. 0.875 is 84 of 96 pixels; 1 keeps all.
+    pub crop: OneOrEach<f64>,
     /// Half-width of the uniform factors of brightness, contrast and saturation in training; 0 for none.
     pub colour_jitter: f64,
-    /// What is subtracted from red, green and blue in [0, 1].
-    pub mean: [f64; CHANNELS],
+    /// What is subtracted from red, green and blue in [0, 1], of all cameras or of each.
+    pub mean: OneOrEach<[f64; CHANNELS]>,
     /// What they are then divided by.
-    pub std: [f64; CHANNELS],
+    pub std: OneOrEach<[f64; CHANNELS]>,
     /// What the backbone computes in, in training too; its parameters stay single.
     pub precision: Precision,
 }
@@ -102,10 +104,10 @@ impl Default for EncoderConfig {
             keypoints: 32,
             features: 64,
             shared: false,
-            crop: 0.875,
+            crop: OneOrEach::One(0.875),
             colour_jitter: 0.2,
-            mean: [0.5; CHANNELS],
-            std: [0.5; CHANNELS],
+            mean: OneOrEach::One([0.5; CHANNELS]),
+            std: OneOrEach::One([0.5; CHANNELS]),
             precision: Precision::F32,
         }
     }
@@ -125,7 +127,10 @@ impl std::fmt::Display for EncoderConfig {
             n => write!(f, ", {n} features")?,
         }
         let arithmetic = if self.precision == Precision::Bf16 { "bf16" } else { "f32" };
-        write!(f, ", {:.1} % of each side kept, {arithmetic}", 100.0 * self.crop)
+        match self.crop_shares().map(|share| 100.0 * share) {
+            [h, w] if h == w => write!(f, ", {h:.1} % of each side kept, {arithmetic}"),
+            [h, w] => write!(f, ", {h:.1} % of the height and {w:.1} % of the width kept, {arithmetic}"),
+        }
     }
 }
 
@@ -150,19 +155,27 @@ impl EncoderConfig {
                 return bad(key, "at most 4096", value.to_string());
             }
         }
-        if !(self.crop > 0.0 && self.crop <= 1.0) {
-            return bad("crop", "a share above 0 and at most 1", self.crop.to_string());
+        if !self.crop.fits(2) || self.crop.values().iter().any(|share| !(*share > 0.0 && *share <= 1.0)) {
+            let expected = "a share above 0 and at most 1, or one of the height and one of the width";
+            return bad("crop", expected, format!("{:?}", self.crop.values()));
         }
         if !(0.0..1.0).contains(&self.colour_jitter) {
             return bad("colour_jitter", "at least 0 and below 1", self.colour_jitter.to_string());
         }
-        if self.mean.iter().any(|x| !x.is_finite()) {
-            return bad("mean", "finite numbers", format!("{:?}", self.mean));
+        if self.mean.values().iter().flatten().any(|x| !x.is_finite()) {
+            return bad("mean", "finite numbers", format!("{:?}", self.mean.values()));
         }
-        if self.std.iter().any(|x| !(x.is_finite() && *x > 0.0)) {
-            return bad("std", "numbers above 0", format!("{:?}", self.std));
+        if self.std.values().iter().flatten().any(|x| !(x.is_finite() && *x > 0.0)) {
+            return bad("std", "numbers above 0", format!("{:?}", self.std.values()));
         }
         let Some(pictures) = pictures else { return Ok(()) };
+        for (key, colours) in [("mean", &self.mean), ("std", &self.std)] {
+            let cameras = pictures.cameras.len();
+            if !colours.fits(cameras) {
+                let expected = format!("three numbers, or three for each of {cameras} cameras");
+                return bad(key, &expected, format!("{:?}", colours.values()));
+            }
+        }
         let [height, width] = self.kept(pictures);
         if height.min(width) < LEAST_SIDE {
             let found = format!("{width}×{height} pixels kept of {pictures}");
@@ -171,9 +184,16 @@ impl EncoderConfig {
         Ok(())
     }
 
+    /// Shares of height and width that are kept.
+    fn crop_shares(&self) -> [f64; 2] {
+        [0, 1].map(|i| self.crop.at(i).copied().unwrap_or(1.0))
+    }
+
     /// Height and width of what is kept of a picture, pixels.
     pub(crate) fn kept(&self, pictures: &ImageLayout) -> [usize; 2] {
-        [pictures.height, pictures.width].map(|side| ((side as f64 * self.crop).round() as usize).clamp(1, side))
+        let ([h, w], sides) = (self.crop_shares(), [pictures.height, pictures.width]);
+        let kept = |share: f64, side: usize| ((side as f64 * share).round() as usize).clamp(1, side);
+        [kept(h, sides[0]), kept(w, sides[1])]
     }
 
     /// The sizes a network is built for, with `pictures` of each of the T_obs steps of `horizons`.

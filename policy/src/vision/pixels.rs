@@ -5,7 +5,7 @@
 //! `Augmentation`, state, step, camera). Factors of brightness, contrast and saturation are those of torchvision's
 //! `ColorJitter`, applied in this order.
 
-use super::EncoderConfig;
+use super::{EncoderConfig, OneOrEach};
 use crate::{Error, Result};
 use imle_configs::seed::{Purpose, stream};
 use imle_configs::spec::{CHANNELS, Horizons, ImageLayout};
@@ -23,8 +23,9 @@ pub struct Preprocessor {
     size: [usize; 2],
     kept: [usize; 2],
     colour_jitter: f64,
-    mean: [f32; CHANNELS],
-    std: [f32; CHANNELS],
+    /// Of all cameras, or one a camera.
+    mean: Vec<[f32; CHANNELS]>,
+    std: Vec<[f32; CHANNELS]>,
 }
 
 /// Where the picture of a camera is cut out, and its factors of brightness, contrast and saturation.
@@ -32,6 +33,10 @@ pub struct Preprocessor {
 struct Draw {
     corner: [usize; 2],
     factors: [f32; 3],
+}
+
+fn single(colours: &OneOrEach<[f64; CHANNELS]>) -> Vec<[f32; CHANNELS]> {
+    colours.values().iter().map(|colour| colour.map(|x| x as f32)).collect()
 }
 
 impl Preprocessor {
@@ -43,8 +48,8 @@ impl Preprocessor {
             size: [pictures.height, pictures.width],
             kept: config.kept(pictures),
             colour_jitter: config.colour_jitter,
-            mean: config.mean.map(|x| x as f32),
-            std: config.std.map(|x| x as f32),
+            mean: single(&config.mean),
+            std: single(&config.std),
         }
     }
 
@@ -53,12 +58,14 @@ impl Preprocessor {
         self.steps * self.cameras * self.size[0] * self.size[1] * CHANNELS
     }
 
-    /// The middles of B histories: (B, T_obs, cameras, h, w, 3), f32, normalised.
+    /// The middles of B histories: (B, T_obs, cameras, h, w, 3), f32, normalised. Where they cannot be in the middle they
+    /// are where torchvision's `CenterCrop` has them: half a pixel is rounded to an even one.
     ///
     /// # Errors
     /// [`Error::Argument`] for bytes of another number; [`Error::Torch`].
     pub fn centred(&self, pictures: &[u8], device: Device) -> Result<Tensor> {
-        let corner = [0, 1].map(|i| (self.size[i] - self.kept[i]) / 2);
+        let middle = |side: usize, kept: usize| ((side - kept) as f64 / 2.0).round_ties_even() as usize;
+        let corner = [0, 1].map(|i| middle(self.size[i], self.kept[i]));
         let cut = self.cut(pictures, &mut |_, _| corner)?;
         self.normalized(self.unit(&cut, device)?)
     }
@@ -125,7 +132,10 @@ impl Preprocessor {
     }
 
     fn normalized(&self, mut x: Tensor) -> Result<Tensor> {
-        let of = |values: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(x.device())?) };
+        let of = |colours: &[[f32; CHANNELS]]| -> Result<Tensor> {
+            let shape = [colours.len() as i64, 1, 1, CHANNELS as i64];
+            Ok(Tensor::f_from_slice(colours.as_flattened())?.f_view(shape)?.f_to_device(x.device())?)
+        };
         let (mean, std) = (of(&self.mean)?, of(&self.std)?);
         Ok(x.f_sub_(&mean)?.f_div_(&std)?)
     }

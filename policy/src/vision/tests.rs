@@ -18,7 +18,7 @@ fn pictures(cameras: usize, height: usize, width: usize) -> ImageLayout {
 }
 
 fn small() -> EncoderConfig {
-    EncoderConfig { width: 4, keypoints: 3, features: 6, crop: 1.0, ..EncoderConfig::default() }
+    EncoderConfig { width: 4, keypoints: 3, features: 6, crop: OneOrEach::One(1.0), ..EncoderConfig::default() }
 }
 
 const HORIZONS: Horizons = Horizons { observation: 2, prediction: 4, action: 2 };
@@ -85,7 +85,12 @@ fn the_standard_size_has_resnets_parameters() {
 
 #[test]
 fn crops_and_colours_are_those_of_their_seed_and_step() {
-    let config = EncoderConfig { crop: 0.9, mean: [0.0; 3], std: [1.0; 3], ..small() };
+    let config = EncoderConfig {
+        crop: OneOrEach::One(0.9),
+        mean: OneOrEach::One([0.0; 3]),
+        std: OneOrEach::One([1.0; 3]),
+        ..small()
+    };
     let layout = pictures(2, 40, 50);
     let cut =
         |jitter: f64| Preprocessor::new(&EncoderConfig { colour_jitter: jitter, ..config.clone() }, HORIZONS, &layout);
@@ -122,7 +127,13 @@ fn crops_and_colours_are_those_of_their_seed_and_step() {
 /// The formulas of torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation` on a grey ramp and a red.
 #[test]
 fn colour_factors_are_torchvisions() {
-    let config = EncoderConfig { crop: 1.0, colour_jitter: 0.4, mean: [0.0; 3], std: [1.0; 3], ..small() };
+    let config = EncoderConfig {
+        crop: OneOrEach::One(1.0),
+        colour_jitter: 0.4,
+        mean: OneOrEach::One([0.0; 3]),
+        std: OneOrEach::One([1.0; 3]),
+        ..small()
+    };
     let layout = pictures(1, 33, 33);
     let horizons = Horizons { observation: 1, ..HORIZONS };
     let mut picture = vec![100u8; 33 * 33 * 3];
@@ -217,7 +228,7 @@ fn settings(layout: &ImageLayout) -> TrainSettings {
         network: NetworkConfig { width: 16, blocks: 1, ..NetworkConfig::default() },
         vision: VisionSettings {
             cameras: layout.cameras.clone(),
-            encoder: EncoderConfig { colour_jitter: 0.1, crop: 0.95, ..small() },
+            encoder: EncoderConfig { colour_jitter: 0.1, crop: OneOrEach::One(0.95), ..small() },
             ..VisionSettings::default()
         },
         ..TrainSettings::default()

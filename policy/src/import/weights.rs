@@ -1,5 +1,6 @@
-//! The weights of a public conditional U-Net, put where ours has them.
+//! The weights of a public policy, put where ours have them: of its conditional U-Net, and of its encoders of pictures.
 
+use super::eyes::Eyes;
 use super::tensors::Tensors;
 use crate::Result;
 use crate::checkpoint::CheckpointConfig;
@@ -41,20 +42,31 @@ impl Names {
     }
 }
 
-/// The flat weights of the configuration's network; nothing may be left of `tensors`. `seen` tells of every value that
-/// the policy sees its index in the observation: what it does not see gets weights of 0.
+/// How the values that the policy sees of a step lie in what our network sees of it.
+pub(super) struct Step {
+    /// Of every value of the policy's, in its order, its index in ours. What it does not see gets weights of 0.
+    pub(super) order: Vec<usize>,
+    /// How many ours are.
+    pub(super) size: usize,
+}
+
+/// The flat weights of the configuration's network; nothing may be left of `tensors`.
 pub(super) fn weights(
     config: &CheckpointConfig,
     names: &Names,
+    eyes: Option<&Eyes>,
     mut tensors: Tensors,
-    seen: &[usize],
+    step: &Step,
 ) -> Result<Vec<f32>> {
     let table = config.network.parameters(&config.network_shape())?;
     let prefix = names.prefix(&tensors);
-    let (observations, size) = (config.horizons.observation, config.spec.observation.size());
+    let observations = config.horizons.observation;
     let mut flat = vec![0.0; table.len()];
     for (parameter, range) in table.ranges() {
-        let name = format!("{prefix}{}", names.of(&parameter.name));
+        let name = match (parameter.name.strip_prefix("vision."), eyes) {
+            (Some(name), Some(eyes)) => eyes.name_of(name),
+            _ => format!("{prefix}{}", names.of(&parameter.name)),
+        };
         let mut shape: Vec<usize> = parameter.shape.iter().map(|n| *n as usize).collect();
         let out = &mut flat[range];
         if !parameter.name.ends_with("cond_encoder.1.weight") {
@@ -62,9 +74,9 @@ pub(super) fn weights(
             continue;
         }
         // Rows of the embedded time, then of the observations from the oldest to the newest.
-        let times = shape[1] - observations * size;
-        let columns: Vec<usize> =
-            (0..times).chain((0..observations).flat_map(|t| seen.iter().map(move |i| times + t * size + i))).collect();
+        let times = shape[1] - observations * step.size;
+        let of_step = |t: usize| step.order.iter().map(move |i| times + t * step.size + i);
+        let columns: Vec<usize> = (0..times).chain((0..observations).flat_map(of_step)).collect();
         let wide = std::mem::replace(&mut shape[1], columns.len());
         let values = tensors.take(&name, &shape)?;
         for (row, out) in values.chunks_exact(columns.len()).zip(out.chunks_exact_mut(wide)) {

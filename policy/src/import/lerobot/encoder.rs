@@ -1,0 +1,66 @@
+//! LeRobot's `DiffusionRgbEncoder`, which ours is the same as: ResNet18 with group normalisation, the middle of the picture,
+//! spatial softmax, a linear layer with ReLU.
+
+use super::features::Features;
+use crate::import::eyes::{Eyes, Naming};
+use crate::import::options::Options;
+use crate::normalizer::Map;
+use crate::vision::{EncoderConfig, OneOrEach};
+use imle_configs::spec::CHANNELS;
+use imle_configs::{Error, Result};
+use serde_json::json;
+
+/// How the policy sees, if it does; `maps` tell how pictures are normalised, of each camera.
+pub(super) fn eyes(config: &Options<'_>, features: &Features, maps: &[[Map; CHANNELS]]) -> Result<Option<Eyes>> {
+    if features.pictures.is_empty() {
+        return Ok(None);
+    }
+    for (key, supported) in
+        [("vision_backbone", json!("resnet18")), ("use_group_norm", json!(true)), ("resize_shape", json!(null))]
+    {
+        config.only(key, &supported)?;
+    }
+    let [height, width] = features.size;
+    let crop = match config.sizes("crop_shape")?.as_deref() {
+        None => OneOrEach::One(1.0),
+        Some([h, w]) if *h <= height && *w <= width => {
+            OneOrEach::of(vec![*h as f64 / height as f64, *w as f64 / width as f64])
+        }
+        Some(found) => {
+            let expected = format!("height and width of at most [{height}, {width}], those of the pictures");
+            return Err(Error::unexpected(config.place("crop_shape"), expected, format!("{found:?}")));
+        }
+    };
+    let keypoints = config.size("spatial_softmax_num_keypoints")?;
+    let (mut mean, mut std) = (Vec::new(), Vec::new());
+    for (term, maps) in features.pictures.iter().zip(maps) {
+        if let Some(map) = maps.iter().find(|map| map.scale <= 0.0) {
+            let place = config.place(&format!("statistics of {}", term.name));
+            return Err(Error::unexpected(place, "deviations or ranges above 0", map.scale));
+        }
+        // (x − center) / scale + offset, in one subtraction and one division.
+        let [center, scale, offset] =
+            [|m: &Map| f64::from(m.center), |m: &Map| f64::from(m.scale), |m: &Map| f64::from(m.offset)];
+        mean.push([0, 1, 2].map(|i| center(&maps[i]) - offset(&maps[i]) * scale(&maps[i])));
+        std.push([0, 1, 2].map(|i| scale(&maps[i])));
+    }
+    let encoder = EncoderConfig {
+        width: 64,
+        keypoints,
+        features: 2 * keypoints,
+        shared: !config.flag("use_separate_rgb_encoder_per_camera", false)?,
+        crop,
+        colour_jitter: 0.0,
+        mean: OneOrEach::of(mean),
+        std: OneOrEach::of(std),
+        ..EncoderConfig::default()
+    };
+    Ok(Some(Eyes {
+        cameras: features.cameras(),
+        size: Some(features.size),
+        encoder,
+        // The state, the pictures, then the state of the environment.
+        after: features.observation.first().map_or(0, |state| state.size),
+        naming: Naming::LeRobot("diffusion.rgb_encoder"),
+    }))
+}
