@@ -198,6 +198,27 @@ fn every_network_and_method_goes_on_from_the_features() {
     }
 }
 
+#[test]
+fn sides_are_cut_and_cameras_normalised_each_in_its_own_way() {
+    let layout = pictures(2, 47, 50);
+    let config = EncoderConfig {
+        crop: OneOrEach::Each(vec![40.0 / 47.0, 36.0 / 50.0]),
+        mean: OneOrEach::Each(vec![[0.0, 0.1, 0.2], [0.5; 3]]),
+        std: OneOrEach::Each(vec![[1.0, 2.0, 4.0], [0.25; 3]]),
+        ..small()
+    };
+    let one = bytes(layout.bytes() * HORIZONS.observation);
+    let x = Preprocessor::new(&config, HORIZONS, &layout).centred(&one, Device::Cpu).unwrap();
+    assert_eq!(x.size(), [1, 2, 2, 40, 36, 3]);
+    // Half of 7 rows is rounded to 4, as by Python.
+    for (step, camera, [low, high], colour) in [(0, 0, [0.1, 2.0], 1), (1, 1, [0.5, 0.25], 2)] {
+        let at = (step * 2 + camera) * layout.picture_bytes() + (4 * 50 + 7) * 3 + colour;
+        let expected = (f64::from(one[at]) / 255.0 - low) / high;
+        let found = x.double_value(&[0, step as i64, camera as i64, 0, 0, colour as i64]);
+        assert!((found - expected).abs() < 1e-6, "{found} and {expected}");
+    }
+}
+
 /// Two states that only their pictures tell apart: bright ones ask for +1, dark ones for −1.
 fn bright_and_dark(layout: &ImageLayout) -> (Fresh, DemonstrationChunks) {
     let spec = imle_configs::spec::Spec { pictures: Some(layout.clone()), ..toy::spec(1, 1) };
@@ -321,12 +342,21 @@ fn bad_settings_name_the_key() {
         ("vision.colour_jitter=-0.1", ["settings: vision.colour_jitter", "at least 0"]),
         ("vision.std=[0.0, 1.0, 1.0]", ["settings: vision.std", "above 0"]),
         ("vision.precision=f64", ["f64", "`bf16`"]),
+        ("vision.crop=[0.9]", ["settings: vision.crop", "one of the height and one of the width"]),
+        ("vision.crop=[0.9, 1.5]", ["settings: vision.crop", "at most 1"]),
+        ("vision.std=[1.0, 2.0]", ["`vision.std`", "one value for all, or a list with one for each"]),
         ("vision.camera=[\"top\"]", ["vision.camera", "`cameras`"]),
     ] {
         let told = check(word).unwrap_err();
         assert!(parts.iter().all(|p| told.contains(p)), "{word}: {told}");
     }
-    assert_eq!(check("vision.width=16"), Ok(()));
+    for word in ["vision.width=16", "vision.crop=[0.9, 0.8]", "vision.mean=[[0, 0, 0], [0.5, 0.5, 0.5]]"] {
+        assert_eq!(check(word), Ok(()), "{word}");
+    }
+    let two = EncoderConfig { std: OneOrEach::Each(vec![[0.5; 3]; 2]), ..EncoderConfig::default() };
+    two.check(Some(&pictures(2, 96, 96)), "c").unwrap();
+    let told = two.check(Some(&pictures(3, 96, 96)), "c").unwrap_err().to_string();
+    assert!(told.contains("c: vision.std: expected three numbers, or three for each of 3 cameras"), "{told}");
     let tiny = EncoderConfig::default().check(Some(&pictures(1, 96, 36)), "c").unwrap_err().to_string();
     assert!(tiny.contains("c: vision.crop: expected at least 33 pixels") && tiny.contains("32×84"), "{tiny}");
 }
