@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One value for all, or one for each.
+/// One value for all, or one for each. Its error names the keys, as serde does not behind a flattened struct.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "one value for all, or a list with one for each")]
+#[serde(untagged, expecting = "neither one value for all nor a list with one for each (`crop`, `mean`, `std`)")]
 pub enum OneOrEach<T> {
     /// One for all.
     One(T),

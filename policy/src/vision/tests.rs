@@ -344,7 +344,7 @@ fn bad_settings_name_the_key() {
         ("vision.precision=f64", ["f64", "`bf16`"]),
         ("vision.crop=[0.9]", ["settings: vision.crop", "one of the height and one of the width"]),
         ("vision.crop=[0.9, 1.5]", ["settings: vision.crop", "at most 1"]),
-        ("vision.std=[1.0, 2.0]", ["`vision.std`", "one value for all, or a list with one for each"]),
+        ("vision.std=[1.0, 2.0]", ["found neither one value for all nor a list with one for each", "`std`"]),
         ("vision.camera=[\"top\"]", ["vision.camera", "`cameras`"]),
     ] {
         let told = check(word).unwrap_err();
