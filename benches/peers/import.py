@@ -109,7 +109,7 @@ def grow(module):
             base, scale = (1.0 if name.endswith("weight") else 0.0), 0.1
         else:
             # Such that values keep their size, but where a chain of passes would blow rounding up.
-            base, scale = 0.0, (0.2 if name.endswith("final_conv.1.weight") else 1.5) / parameter[0].numel() ** 0.5
+            base, scale = 0.0, (0.08 if name.endswith("final_conv.1.weight") else 1.5) / parameter[0].numel() ** 0.5
         start = mixed(np.array([number], dtype=np.uint32))
         u = mixed(np.arange(parameter.numel(), dtype=np.uint32) + start).astype(np.float64) / 2**31 - 1
         values = torch.from_numpy((base + scale * u).astype(np.float32)).reshape(shape)
