@@ -3,14 +3,15 @@
     python import.py policy/fixtures imle_policy diffusion_policy lerobot
 
 Each is built by its own code, saved in its own format (pickles go through policy/src/import/convert.py), and asked with
-fixed observations, pictures and noise: one pass of the network, and the chains of passes. `lerobot` and `lerobot_seeing`
-write `lerobot_old` and `lerobot_old_seeing` with a LeRobot before 0.4. With --full networks are of the size that people
-train, for a check by hand.
+fixed observations, pictures and noise: one pass of the network, and the chains of passes. With a LeRobot before 0.4
+`lerobot` and `lerobot_seeing` write `lerobot_old` and `lerobot_old_seeing`. With --full networks are of the size that
+people train, for a check by hand.
 
-The weights of policies that see pictures are too large to be kept: they are numbers that policy/fixtures/grow.rs makes too,
-told by parameters.json, and model.safetensors holds the other tensors. Pictures are bytes by a formula as well.
+The weights of policies that see pictures are too large to be kept: they are numbers that policy/fixtures/grow.rs makes
+too, told by parameters.json, and model.safetensors holds the other tensors. Pictures are bytes by a formula as well.
 
-Needs torch, torchvision, diffusers, einops, dill, omegaconf, zarr, lerobot (pip), and checkouts of the other two on PYTHONPATH:
+Needs torch, torchvision, diffusers, einops, dill, omegaconf, zarr, lerobot (pip), and checkouts of the other two on
+PYTHONPATH:
 github.com/krishanrana/imle_policy, github.com/real-stanford/diffusion_policy. Made with torch 2.11.0, diffusers 0.35.2,
 lerobot 0.4.4 and 0.3.3.
 """
@@ -109,7 +110,8 @@ def grow(module):
             base, scale = (1.0 if name.endswith("weight") else 0.0), 0.1
         else:
             # Such that values keep their size, but where a chain of passes would blow rounding up.
-            base, scale = 0.0, (0.08 if name.endswith("final_conv.1.weight") else 1.5) / parameter[0].numel() ** 0.5
+            gain = 0.08 if name.endswith("final_conv.1.weight") else 1.5
+            base, scale = 0.0, gain / parameter[0].numel() ** 0.5
         start = mixed(np.array([number], dtype=np.uint32))
         u = mixed(np.arange(parameter.numel(), dtype=np.uint32) + start).astype(np.float64) / 2**31 - 1
         values = torch.from_numpy((base + scale * u).astype(np.float32)).reshape(shape)
@@ -122,7 +124,8 @@ def ungrown(out, told):
     """Leaves in `out` only the tensors that do not grow."""
     tensors = {name: tensor for name, tensor in load_file(out / "model.safetensors").items() if name not in told}
     save_file(tensors, str(out / "model.safetensors"))
-    (out / "parameters.json").write_text("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in told.items()) + "\n}\n")
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(values)}" for name, values in told.items())
+    (out / "parameters.json").write_text(f"{{\n{lines}\n}}\n")
 
 
 def pictures(*shape):
@@ -190,7 +193,8 @@ def imle_policy_seeing(out, full):
     state, cameras, side = 2, 2, 40
     size = state + 512 * cameras
     sizes = {} if full else {"down_dims": [8, 16], "kernel_size": 3}
-    nets = torch.nn.ModuleDict({f"vision_encoder_{i}": replace_bn_with_gn(get_resnet("resnet18")) for i in range(cameras)})
+    encoders = {f"vision_encoder_{i}": replace_bn_with_gn(get_resnet("resnet18")) for i in range(cameras)}
+    nets = torch.nn.ModuleDict(encoders)
     nets["policy_net"] = GeneratorConditionalUnet1D(input_dim=ACTION, global_cond_dim=size * T_OBS, **sizes)
     told = grow(nets)
     data = {"agent_pos": torch.randn(50, state, dtype=torch.float64) * 3 + 1, "action": torch.rand(50, ACTION) * 3 - 1}

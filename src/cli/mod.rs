@@ -49,9 +49,10 @@ pub enum Verb {
     #[command(
         after_help = "Examples:\n  planner import outputs/train/pusht/checkpoints/last/pretrained_model --task push.toml \
         --out runs/imported\n  \
+        planner import pretrained_model --task push_t --observation pusher --cameras top --out runs/seeing\n  \
         planner import --converter | python3 - latest.ckpt --out converted     a pickle, as a folder for import\n\
         FROM is a LeRobot `pretrained_model` folder of type diffusion, or a converted state dict of the public Diffusion \
-        Policy or IMLE Policy code. Policies that see pictures cannot be brought in yet. docs/import.md tells more"
+        Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. docs/import.md tells more"
     )]
     Import(ImportArgs),
     /// Turn a slow generator (diffusion, flow) into an IMLE generator of one pass

@@ -1,5 +1,5 @@
-//! LeRobot's `DiffusionRgbEncoder`, which ours is the same as: ResNet18 with group normalisation, the middle of the picture,
-//! spatial softmax, a linear layer with ReLU.
+//! LeRobot's `DiffusionRgbEncoder`, which ours is the same as: the middle of the picture, ResNet18 with group
+//! normalisation, spatial softmax, a linear layer with ReLU.
 
 use super::features::Features;
 use crate::import::eyes::{Eyes, Naming};

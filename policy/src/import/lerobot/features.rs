@@ -16,7 +16,7 @@ const IMAGE: &str = "observation.image";
 /// What the policy sees and does.
 pub(super) struct Features {
     pub(super) observation: Vec<Term>,
-    /// Pictures by their full names, with the number of their colours, in the order of the configuration: it is the policy's.
+    /// Pictures by their full names, with the number of their colours, in the order of the file, which is the policy's.
     pub(super) pictures: Vec<Term>,
     /// Height and width of all pictures.
     pub(super) size: [usize; 2],

@@ -1,5 +1,5 @@
-//! How LeRobot normalises: by statistics in the weights (before LeRobot 0.4) or in the files of the pre- and postprocessor
-//! (from 0.4 on).
+//! How LeRobot normalises: by statistics in the weights (before LeRobot 0.4) or in the files of the pre- and
+//! postprocessor (from 0.4 on).
 
 use super::features::{ENVIRONMENT, Features, STATE};
 use super::{ACTION, PREPROCESSOR};
