@@ -326,8 +326,8 @@ fn fine_tuning_starts_from_the_checkpoint_and_resumes() {
     run(&settings(20), &base, Start::Fresh(fresh()), &mut ());
     let checkpoint = Checkpoint::load(&base).unwrap();
     let start = || Start::Checkpoint { checkpoint: &checkpoint, data: "elites".into() };
-    // The network in the settings is another one: the checkpoint's counts.
-    let settings = TrainSettings { network: NetworkConfig::default(), learning_rate: 0.0, ..settings(10) };
+    // The network in the settings is another one: the checkpoint's counts. No weight moves at that rate.
+    let settings = TrainSettings { network: NetworkConfig::default(), learning_rate: 1e-30, ..settings(10) };
     run(&settings, &tuned, start(), &mut StopAfter(Cell::new(4)));
     let saved = saved_settings(&tuned).unwrap();
     assert_eq!(saved.network, checkpoint.config().network);

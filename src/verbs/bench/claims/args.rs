@@ -76,7 +76,7 @@ pub struct ClaimsArgs {
     /// Trainings of each kind, of seeds 0, 1, …
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
-    /// Optimizer steps of a training [default: that of the settings, 20000]
+    /// Optimizer steps of a training [default: that of the settings, 10000]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: Option<u64>,
     /// Held-out episodes a cell
