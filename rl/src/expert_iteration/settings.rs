@@ -28,7 +28,7 @@ pub struct Settings {
     pub demonstration_share: f64,
     /// Training steps a round.
     pub train_steps: u64,
-    /// Highest learning rate of a round; falls to 0 by a cosine.
+    /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
     pub learning_rate: f64,
     /// States a training step.
     pub batch_size: usize,
@@ -53,7 +53,7 @@ impl Default for Settings {
             elite_share: 0.0,
             demonstration_share: 0.3,
             train_steps: 8000,
-            learning_rate: 5e-4,
+            learning_rate: train.learning_rate,
             batch_size: train.batch_size,
             samples: train.samples,
             epsilon: train.epsilon,
