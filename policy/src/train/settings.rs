@@ -215,6 +215,18 @@ mod tests {
     use imle_configs::settings::load;
 
     #[test]
+    fn a_network_has_a_learning_rate_of_its_own() {
+        let of = |kind: &str, cameras: &[&str], learning_rate| {
+            let network = NetworkConfig { kind: kind.into(), ..Default::default() };
+            let vision =
+                VisionSettings { cameras: cameras.iter().map(ToString::to_string).collect(), ..Default::default() };
+            TrainSettings { learning_rate, network, vision, ..Default::default() }.highest_rate()
+        };
+        assert_eq!([of("mlp", &[], 0.0), of("mlp", &["top"], 0.0), of("unet", &[], 0.0)], [4e-3, 5e-4, 5e-4]);
+        assert_eq!(of("mlp", &[], 0.02), 0.02);
+    }
+
+    #[test]
     fn the_rate_rises_and_falls() {
         let s = TrainSettings { steps: 1000, warmup_steps: 100, learning_rate: 1.0, ..Default::default() };
         assert!((s.rate_at(0) - 0.01).abs() < 1e-12 && (s.rate_at(99) - 1.0).abs() < 1e-12);
