@@ -8,8 +8,7 @@ use super::measure::{self, entries};
 use super::work::{Recipe, Work, found_at};
 use super::{latency, speed, tuning};
 use crate::cli::ControllerArgs;
-use crate::failure::Result;
-use imle_policy::sampler::MICRO_BATCH;
+use crate::failure::{Failure, Result};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -36,11 +35,11 @@ pub fn of(work: &Work<'_>, cell: &Cell, counted: &mut HashSet<PathBuf>) -> Resul
         What::Data { protocol: Protocol::Best, method, .. } => {
             let (speeds, contender) = (speed::of(work, &cell.task, &[], method)?, contender::of(method)?);
             let steps = measure::equal_time(work, &cell.task, method, cell.frame.steps)? as f64;
-            let fidelity = work.fidelity_batches(&cell.task)? as f64;
             let once = |way: &Sampled| {
-                f64::from(counted.0) * speeds.episode(way.name, 1.0) + fidelity * speeds.batch(way.name)
+                let fidelity = work.fidelity_time(&cell.task, &speeds, way.name)?;
+                Ok::<_, Failure>(f64::from(counted.0) * speeds.episode(way.name, 1) + fidelity)
             };
-            let slowest = contender.tried().iter().map(once).fold(0.0, f64::max);
+            let slowest = contender.tried().iter().try_fold(0.0, |most, way| Ok::<_, Failure>(once(way)?.max(most)))?;
             sum.seconds = contender.best.len() as f64 * (steps / speeds.steps(method)? + slowest);
         }
         what => {
@@ -71,7 +70,7 @@ pub fn of(work: &Work<'_>, cell: &Cell, counted: &mut HashSet<PathBuf>) -> Resul
                 What::Distillation { .. } => {
                     let speeds = speed::of(work, &cell.task, &[], "imle")?;
                     sum.seconds += cell.frame.steps as f64 / speeds.steps("imle")?;
-                    sum.seconds += f64::from(counted.0) * speeds.episode("imle", 1.0);
+                    sum.seconds += f64::from(counted.0) * speeds.episode("imle", 1);
                 }
                 _ => {}
             }
@@ -106,8 +105,8 @@ impl Sum<'_> {
     fn episodes(&mut self, recipe: &Recipe, way: Sampled, flags: &ControllerArgs, counted: (u32, u64)) -> Result<()> {
         let path = found_at(&self.work.place(recipe)?.0, &Work::episodes_key(way, flags, counted));
         if !path.exists() && self.counted.insert(path) {
-            let batches = (flags.candidates as usize).div_ceil(MICRO_BATCH) as f64;
-            self.seconds += f64::from(counted.0) * self.speeds(recipe)?.episode(way.name, batches);
+            let candidates = flags.candidates as usize;
+            self.seconds += f64::from(counted.0) * self.speeds(recipe)?.episode(way.name, candidates);
         }
         Ok(())
     }
@@ -115,8 +114,7 @@ impl Sum<'_> {
     fn fidelity(&mut self, recipe: &Recipe, way: Sampled) -> Result<()> {
         let path = found_at(&self.work.place(recipe)?.0, &self.work.fidelity_key(&self.cell.task, way)?);
         if !path.exists() && self.counted.insert(path) {
-            let batches = self.work.fidelity_batches(&self.cell.task)? as f64;
-            self.seconds += batches * self.speeds(recipe)?.batch(way.name);
+            self.seconds += self.work.fidelity_time(&self.cell.task, &self.speeds(recipe)?, way.name)?;
         }
         Ok(())
     }
@@ -126,8 +124,7 @@ impl Sum<'_> {
         for method in self.work.args.methods.iter().filter(|m| *m != "regression") {
             let speeds = speed::of(self.work, &self.cell.task, &network_words(network)?, method)?;
             let samplers = contender::of(method)?.samplers;
-            let batches = (candidates as usize).div_ceil(MICRO_BATCH) as f64;
-            round += samplers.iter().map(|s| batches * speeds.batch(s.name)).sum::<f64>();
+            round += samplers.iter().map(|s| speeds.draw(s.name, candidates as usize)).sum::<f64>();
         }
         self.seconds += latency::expected(round, self.work.args.repeats);
         Ok(())

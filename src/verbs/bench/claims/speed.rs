@@ -18,11 +18,13 @@ const ROUNDS: usize = 3;
 /// A turn ends after so many steps or seconds.
 const TURN_STEPS: usize = 40;
 const TURN_SECONDS: f64 = 1.0;
-/// Episodes and micro-batches timed for the estimate of an evaluation.
+/// Episodes timed for the estimate of an evaluation, and decisions for that of a draw, with one candidate and with
+/// several.
 const EPISODES: u32 = 8;
-const BATCHES: usize = 16;
+const DECISIONS: usize = 16;
+const SEVERAL: usize = 16;
 
-/// Steps a second of every method of the sweep on one task and network, and the time of a micro-batch by each sampler.
+/// Steps a second of every method of the sweep on one task and network, and the time of a draw by each sampler.
 pub struct Speeds(Value);
 
 impl Speeds {
@@ -35,15 +37,16 @@ impl Speeds {
         rate.ok_or_else(|| Failure::Run(format!("the speed of `{method}` was not measured")))
     }
 
-    /// Seconds of an episode in which so many micro-batches are drawn a decision by this sampler.
-    pub fn episode(&self, sampler: &str, batches: f64) -> f64 {
+    /// Seconds of an episode in which so many candidates are drawn a decision by this sampler.
+    pub fn episode(&self, sampler: &str, candidates: usize) -> f64 {
         let of = |key: &str| self.0[key].as_f64().unwrap_or(0.0);
-        of("episode_s") + of("decisions") * batches * self.batch(sampler)
+        of("episode_s") + of("decisions") * self.draw(sampler, candidates)
     }
 
-    /// Seconds of a micro-batch by this sampler, where there are many to be drawn.
-    pub fn batch(&self, sampler: &str) -> f64 {
-        self.0["batch_s"][sampler].as_f64().unwrap_or(0.0)
+    /// Seconds to draw so many candidates for one of many decisions by this sampler.
+    pub fn draw(&self, sampler: &str, candidates: usize) -> f64 {
+        let of = |key: &str| self.0[key][sampler].as_f64().unwrap_or(0.0);
+        if candidates == 1 { of("one_s") } else { of("several_s") * candidates.div_ceil(SEVERAL) as f64 }
     }
 }
 
@@ -82,7 +85,7 @@ pub fn of(work: &Work<'_>, task: &str, words: &[String], method: &str) -> Result
             methods
         }
     };
-    let of = json!([task, words, methods, work.base_fingerprint()?, work.pool.current_num_threads()]);
+    let of = json!(["draws", task, words, methods, work.base_fingerprint()?, work.pool.current_num_threads()]);
     let path = work.args.work.join("speeds").join(format!("{}.json", crc(&of)));
     let mut speeds = kept(&path, &of, || measure(work, task, words, &methods))?;
     if !words.is_empty() {
@@ -127,16 +130,18 @@ fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) ->
         }
     }
     let rates = methods.iter().zip(rates).map(|(m, r)| (m.clone(), Value::from(super::super::median(r))));
-    let mut batches = Map::new();
+    let (mut one, mut several) = (Map::new(), Map::new());
     for method in methods {
         let contender = contender::of(method)?;
         let checkpoint = untrained(work, &recipe(method))?;
         let tried = if words.is_empty() { contender.tried() } else { Vec::new() };
         for sampled in contender.samplers.iter().copied().chain(tried) {
-            batches.insert(sampled.name.into(), of_batch(work, sampled.of(checkpoint.clone())?)?.into());
+            let checkpoint = sampled.of(checkpoint.clone())?;
+            one.insert(sampled.name.into(), of_draw(work, &checkpoint, 1)?.into());
+            several.insert(sampled.name.into(), of_draw(work, &checkpoint, SEVERAL)?.into());
         }
     }
-    let mut speeds = json!({ "steps_per_second": Map::from_iter(rates), "batch_s": batches });
+    let mut speeds = json!({ "steps_per_second": Map::from_iter(rates), "one_s": one, "several_s": several });
     if let (Some(task), true) = (&subject.task, words.is_empty()) {
         let first = &methods[0];
         let sampled = contender::of(first)?.samplers[0];
@@ -147,23 +152,23 @@ fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) ->
         let report = held_out::run(task, &sampler, &alone, (EPISODES, work.args.seed), &work.pool, work.output)?;
         let each = begun.elapsed().as_secs_f64() / f64::from(EPISODES);
         let decisions = report.decisions as f64 / f64::from(EPISODES);
-        let drawing = decisions * speeds["batch_s"][sampled.name].as_f64().unwrap_or(0.0);
+        let drawing = decisions * speeds["one_s"][sampled.name].as_f64().unwrap_or(0.0);
         speeds["episode_s"] = (each - drawing).max(0.0).into();
         speeds["decisions"] = decisions.into();
     }
     Ok(speeds)
 }
 
-/// Seconds of a micro-batch, of many drawn at once.
-fn of_batch(work: &Work<'_>, checkpoint: Checkpoint) -> Result<f64> {
-    let sampler = Sampler::new(&checkpoint, work.pool.current_num_threads(), work.device)?;
-    let observations = vec![0.0; BATCHES * sampler.shape().observation];
-    let mut out = vec![0.0; BATCHES * sampler.shape().chunk()];
-    let keys = [LatentKey::default(); BATCHES];
+/// Seconds to draw `candidates` for one of many decisions.
+fn of_draw(work: &Work<'_>, checkpoint: &Checkpoint, candidates: usize) -> Result<f64> {
+    let sampler = Sampler::new(checkpoint, work.pool.current_num_threads(), work.device)?;
+    let observations = vec![0.0; DECISIONS * sampler.shape().observation];
+    let mut out = vec![0.0; DECISIONS * candidates * sampler.shape().chunk()];
+    let keys = [LatentKey::default(); DECISIONS];
     let mut draw = || -> Result<f64> {
         let begun = Instant::now();
-        sampler.sample(&work.pool, &observations, &keys, 1, &mut out)?;
-        Ok(begun.elapsed().as_secs_f64() / BATCHES as f64)
+        sampler.sample(&work.pool, &observations, &keys, candidates, &mut out)?;
+        Ok(begun.elapsed().as_secs_f64() / DECISIONS as f64)
     };
     draw()?;
     draw()

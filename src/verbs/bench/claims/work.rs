@@ -12,6 +12,7 @@
 
 use super::args::ClaimsArgs;
 use super::contender::Sampled;
+use super::speed::Speeds;
 use super::subject::{NEIGHBOURS, Subject, Subjects};
 use crate::cli::ControllerArgs;
 use crate::failure::{Failure, Result};
@@ -24,7 +25,7 @@ use imle_configs::episode::fingerprint;
 use imle_configs::{Error as InputError, files, settings};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::METRICS_FILE;
-use imle_policy::sampler::{MICRO_BATCH, Sampler};
+use imle_policy::sampler::Sampler;
 use imle_policy::train::{STATE_FOLDER, TrainSettings};
 use serde_json::{Value, json};
 use std::fs::{self, File, TryLockError};
@@ -282,9 +283,9 @@ impl<'a> Work<'a> {
         }))
     }
 
-    /// Micro-batches of samples that recall and precision take.
-    pub fn fidelity_batches(&self, task: &str) -> Result<usize> {
-        Ok(self.subject(task)?.judge.windows() * SAMPLES.div_ceil(MICRO_BATCH))
+    /// Seconds that recall and precision take at these speeds.
+    pub fn fidelity_time(&self, task: &str, speeds: &Speeds, sampler: &str) -> Result<f64> {
+        Ok(self.subject(task)?.judge.windows() as f64 * speeds.draw(sampler, SAMPLES))
     }
 }
 
