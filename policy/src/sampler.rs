@@ -94,18 +94,15 @@ impl Sampler {
         let flat = Tensor::f_from_slice(checkpoint.weights())?.f_to_device(device)?;
         let flat = flat.f_to_kind(config.sampling.precision.kind())?;
         let (shape, network_shape) = (config.shape(), config.network_shape());
-        let count = workers.max(1);
+        let count = if device == Device::Cpu { workers.max(1) } else { 1 };
         let method = method::by_name(&config.method)?;
         let latent = config.latent_size(method);
-        let networks = match device {
-            Device::Cpu => config.network.build_for_drawing(&network_shape, checkpoint.table(), &flat, count)?,
-            _ => vec![tch::no_grad(|| config.network.build(&network_shape, checkpoint.table(), &flat))?],
-        };
-        let worker = |network| {
+        let worker = || -> Result<Mutex<Worker>> {
+            let network = tch::no_grad(|| config.network.build(&network_shape, checkpoint.table(), &flat))?;
             let observation = vec![0.0; shape.observation];
-            Mutex::new(Worker { network, latents: Vec::new(), chunks: Vec::new(), observation })
+            Ok(Mutex::new(Worker { network, latents: Vec::new(), chunks: Vec::new(), observation }))
         };
-        let workers = networks.into_iter().map(worker).collect();
+        let workers = (0..count).map(|_| worker()).collect::<Result<_>>()?;
         let preprocessor = config.preprocessor();
         Ok(Self { method, lead: config.lead, config, shape, latent, preprocessor, device, workers })
     }

@@ -33,9 +33,13 @@ impl<'a> Workers<'a> {
         Ok(Self { pool, networks, device })
     }
 
-    /// Rows of a batch that one task should have: all of `rows` on a GPU.
-    pub fn tile(&self, rows: usize, preferred: usize) -> usize {
-        if self.device == Device::Cpu { preferred.min(rows).max(1) } else { rows.max(1) }
+    /// Rows of a batch that one task should have: all of `rows` on a GPU, else at most `most` and such that the tasks are
+    /// alike and as many as a power of two, which most pools share evenly.
+    pub fn tile(&self, rows: usize, most: usize) -> usize {
+        if self.device != Device::Cpu {
+            return rows.max(1);
+        }
+        rows.div_ceil(rows.div_ceil(most.max(1)).next_power_of_two()).max(1)
     }
 
     /// Does `task` for each of `tasks`, under no gradient.

@@ -52,28 +52,17 @@ pub fn as_chunks(z: &Tensor, latent: Option<&Linear>, [t, a]: [i64; 2]) -> Resul
     Ok(z.f_view([b * n, t, a])?)
 }
 
-/// Rows times steps up to which a convolution over time is drawn faster as one product of matrices: libtorch's own
-/// kernels bring all weights into another order at every call, which few rows do not repay.
+/// Steps of all rows up to which a convolution over time is faster as one product of matrices: libtorch's own kernels
+/// bring all weights into another order at every call, which few steps do not repay.
 const FEW: i64 = 64;
-
-/// Windows of `kernel` steps, one every `stride` steps, of `x` (R, C, T) padded by `padding` zeros, as rows
-/// (R · T', kernel · C), each in one piece: of rows that overlap libtorch makes many small products.
-fn windows(x: &Tensor, (kernel, stride, padding): (i64, i64, i64)) -> Result<Tensor> {
-    let (rows, channels, time) = x.size3()?;
-    let padded = x.f_transpose(1, 2)?.f_constant_pad_nd([0, 0, padding, padding])?.f_contiguous()?;
-    let (time, row) = (time + 2 * padding, (time + 2 * padding) * channels);
-    let count = (time - kernel) / stride + 1;
-    let windows = padded.f_as_strided([rows, count, kernel * channels], [row, stride * channels, 1], None)?;
-    Ok(windows.f_reshape([rows * count, kernel * channels])?)
-}
+/// With gradient also for rows of so few steps under so many weights.
+const SHORT: i64 = 4;
+const HEAVY: usize = 1 << 20;
 
 /// Convolution over time, (R, inputs, T) to (R, outputs, T').
 pub struct Conv1d {
     weight: Tensor,
-    /// The same as (outputs, kernel · inputs), where parameters are arranged.
-    matrix: Option<Tensor>,
     bias: Tensor,
-    kernel: i64,
     stride: i64,
     padding: i64,
 }
@@ -88,20 +77,22 @@ impl Conv1d {
         let (inputs, outputs) = channels;
         let initial = uniform(inputs * kernel);
         let weight = b.next(format_args!("{name}.weight"), &[outputs, inputs, kernel], initial)?;
-        let matrix = b.arranged(|| Ok(weight.f_transpose(1, 2)?.f_contiguous()?.f_flatten(1, 2)?))?;
         let bias = b.next(format_args!("{name}.bias"), &[outputs], initial)?;
-        Ok(Self { weight, matrix, bias, kernel: kernel as i64, stride: stride as i64, padding: padding as i64 })
+        Ok(Self { weight, bias, stride: stride as i64, padding: padding as i64 })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match &self.matrix {
-            Some(matrix) if x.size()[0] * x.size()[2] <= FEW * self.stride => {
-                let windows = windows(x, (self.kernel, self.stride, self.padding))?;
-                let out = windows.f_linear(matrix, Some(&self.bias))?;
-                Ok(out.f_view([x.size()[0], -1, matrix.size()[0]])?.f_transpose(1, 2)?)
-            }
-            _ => Ok(x.f_conv1d(&self.weight, Some(&self.bias), [self.stride], [self.padding], [1], 1)?),
+        let (outputs, _, kernel) = self.weight.size3()?;
+        let (rows, _, time) = x.size3()?;
+        let steps = (time + 2 * self.padding - kernel) / self.stride + 1;
+        let short = steps <= SHORT && self.weight.requires_grad() && self.weight.numel() >= HEAVY;
+        if rows * steps > FEW && !short {
+            return Ok(x.f_conv1d(&self.weight, Some(&self.bias), [self.stride], [self.padding], [1], 1)?);
         }
+        let windows = x.f_constant_pad_nd([self.padding, self.padding])?.f_unfold(2, kernel, self.stride)?;
+        let windows = windows.f_transpose(1, 2)?.f_reshape([rows * steps, -1])?;
+        let out = windows.f_linear(&self.weight.f_flatten(1, 2)?, Some(&self.bias))?;
+        Ok(out.f_view([rows, steps, outputs])?.f_transpose(1, 2)?)
     }
 }
 
@@ -135,8 +126,6 @@ impl Conv2d {
 /// Transposed convolution with kernel 4, stride 2, padding 1: doubles the time axis.
 pub struct Upsample {
     weight: Tensor,
-    /// Where parameters are arranged: (2 · channels, 2 · channels), from two steps to the two steps between them.
-    matrix: Option<Tensor>,
     bias: Tensor,
 }
 
@@ -144,26 +133,23 @@ impl Upsample {
     pub fn new(b: &mut Builder, name: &str, channels: usize) -> Result<Self> {
         let initial = uniform(channels * 4);
         let weight = b.next(format_args!("{name}.weight"), &[channels, channels, 4], initial)?;
-        let c = channels as i64;
-        // Step 2t + 1 is taps 2 and 0 of steps t and t + 1, step 2t + 2 taps 3 and 1 of the same.
-        let matrix = b.arranged(|| {
-            let taps = weight.f_view([c, c, 2, 2])?.f_flip([2])?;
-            Ok(taps.f_permute([3, 1, 2, 0])?.f_contiguous()?.f_view([2 * c, 2 * c])?)
-        })?;
         let bias = b.next(format_args!("{name}.bias"), &[channels], initial)?;
-        Ok(Self { weight, matrix, bias })
+        Ok(Self { weight, bias })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (rows, channels, time) = x.size3()?;
-        match &self.matrix {
-            Some(matrix) if rows * time <= FEW => {
-                let between = windows(x, (2, 1, 1))?.f_linear(matrix, None::<&Tensor>)?;
-                let steps = between.f_view([rows, 2 * time + 2, channels])?.f_narrow(1, 1, 2 * time)?;
-                Ok(steps.f_add(&self.bias)?.f_transpose(1, 2)?)
-            }
-            _ => Ok(x.f_conv_transpose1d(&self.weight, Some(&self.bias), [2], [1], [0], 1, [1])?),
+        if rows * time > FEW {
+            return Ok(x.f_conv_transpose1d(&self.weight, Some(&self.bias), [2], [1], [0], 1, [1])?);
         }
+        // Steps 2t and 2t + 1 are taps 1 and 2 of step t, beside taps 3 and 0 of the steps before and after.
+        let rows_of_steps = x.f_transpose(1, 2)?.f_reshape([rows * time, channels])?;
+        let taps = rows_of_steps.f_matmul(&self.weight.f_flatten(1, 2)?)?.f_view([rows, time, channels, 4])?;
+        let tap = |i: i64| taps.f_select(3, i);
+        let even = tap(1)?.f_add(&tap(3)?.f_constant_pad_nd([0, 0, 1, -1])?)?;
+        let odd = tap(2)?.f_add(&tap(0)?.f_constant_pad_nd([0, 0, -1, 1])?)?;
+        let out = Tensor::f_stack(&[even, odd], 2)?.f_view([rows, 2 * time, channels])?.f_add(&self.bias)?;
+        Ok(out.f_transpose(1, 2)?)
     }
 }
 

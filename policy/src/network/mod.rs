@@ -21,9 +21,9 @@ use crate::vision::VisionShape;
 pub use conditioning::Conditioning;
 use imle_configs::{Error as ConfigError, spec::Horizons};
 pub use observed::Observed;
-use parameters::{Arranged, Builder, ParameterTable};
+use parameters::{Builder, ParameterTable};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::Result;
 
@@ -204,30 +204,7 @@ impl NetworkConfig {
     /// [`crate::Error::Torch`] if `flat` is not of the table's length.
     pub fn build(&self, shape: &ChunkShape, table: &ParameterTable, flat: &Tensor) -> Result<Box<dyn Network>> {
         let network = self.assemble(shape, &mut Builder::bind(table.views(flat)?))?;
-        Ok(reduced::as_parameters(network, flat.kind()))
-    }
-
-    /// `count` networks as [`build`](Self::build) makes them, without gradient, for as many threads of the processor to
-    /// draw from: their layers share weights in the order in memory that is fastest for few rows.
-    ///
-    /// # Errors
-    /// As [`build`](Self::build).
-    pub fn build_for_drawing(
-        &self,
-        shape: &ChunkShape,
-        table: &ParameterTable,
-        flat: &Tensor,
-        count: usize,
-    ) -> Result<Vec<Box<dyn Network>>> {
-        tch::no_grad(|| {
-            let (mut arranged, mut networks) = (Arranged::default(), Vec::with_capacity(count));
-            for _ in 0..count {
-                let mut builder = Builder::bind(table.views(flat)?).with_arranged(arranged);
-                networks.push(reduced::as_parameters(self.assemble(shape, &mut builder)?, flat.kind()));
-                arranged = builder.into_arranged();
-            }
-            Ok(networks)
-        })
+        Ok(if flat.kind() == Kind::BFloat16 { Box::new(reduced::Reduced(network)) } else { network })
     }
 }
 
@@ -246,7 +223,7 @@ fn in_range(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
+    use tch::Device;
 
     fn small_unet() -> NetworkConfig {
         NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32, 64], ..NetworkConfig::default() }

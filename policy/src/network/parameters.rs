@@ -118,44 +118,15 @@ impl ParameterTable {
 pub struct Builder {
     declared: Vec<Parameter>,
     bound: Option<std::vec::IntoIter<Tensor>>,
-    arranged: Option<Arranged>,
-}
-
-/// Parameters in the order in memory that a layer draws fastest from, made by the first network and shared by those
-/// built after it: for networks whose parameters do not change.
-#[derive(Default)]
-pub(crate) struct Arranged {
-    made: Vec<Tensor>,
-    /// How many the network that is being built has taken.
-    taken: usize,
 }
 
 impl Builder {
     pub(crate) fn declare() -> Self {
-        Self { declared: Vec::new(), bound: None, arranged: None }
+        Self { declared: Vec::new(), bound: None }
     }
 
     pub(crate) fn bind(views: Vec<Tensor>) -> Self {
-        Self { declared: Vec::new(), bound: Some(views.into_iter()), arranged: None }
-    }
-
-    /// The same, with `arranged` to share.
-    pub(crate) fn with_arranged(self, arranged: Arranged) -> Self {
-        Self { arranged: Some(Arranged { taken: 0, ..arranged }), ..self }
-    }
-
-    pub(crate) fn into_arranged(self) -> Arranged {
-        self.arranged.unwrap_or_default()
-    }
-
-    /// What `arrange` makes of a parameter, if this network's are arranged.
-    pub(crate) fn arranged(&mut self, arrange: impl FnOnce() -> Result<Tensor>) -> Result<Option<Tensor>> {
-        let Some(arranged) = &mut self.arranged else { return Ok(None) };
-        if arranged.taken == arranged.made.len() {
-            arranged.made.push(arrange()?);
-        }
-        arranged.taken += 1;
-        Ok(Some(arranged.made[arranged.taken - 1].shallow_clone()))
+        Self { declared: Vec::new(), bound: Some(views.into_iter()) }
     }
 
     pub(crate) fn into_table(self) -> ParameterTable {

@@ -4,13 +4,8 @@ use super::{Conditioning, Network, Observed};
 use crate::Result;
 use tch::{Kind, Tensor};
 
-/// `network`, whose parameters are of `kind`, with inputs and outputs in single precision.
-pub(super) fn as_parameters(network: Box<dyn Network>, kind: Kind) -> Box<dyn Network> {
-    if kind == Kind::BFloat16 { Box::new(Reduced(network)) } else { network }
-}
-
 /// A network whose parameters are bfloat16.
-struct Reduced(Box<dyn Network>);
+pub(super) struct Reduced(pub(super) Box<dyn Network>);
 
 impl Network for Reduced {
     fn encode(&self, observed: &Observed) -> Result<Tensor> {
