@@ -36,6 +36,7 @@ pub mod method;
 pub mod metrics;
 pub mod network;
 pub mod normalizer;
+pub mod peak;
 pub mod residual;
 pub mod rs_imle;
 pub mod sampler;

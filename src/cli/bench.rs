@@ -1,6 +1,6 @@
 //! Flags of the benchmarks.
 
-use super::{Common, WorldArgs};
+use super::{Common, DeviceArgument, WorldArgs};
 use crate::sweep::SweepArgs;
 use crate::verbs::bench::claims::args::ClaimsArgs;
 use crate::verbs::bench::fidelity::FidelityArgs;
@@ -13,12 +13,12 @@ pub enum BenchVerb {
     /// Physics: steps per second of batch rollouts
     #[command(after_help = "Example: planner bench rollout --task stack --peers")]
     Rollout(BenchArgs),
-    /// Generator: time to draw N chunks; with --peers also by the paper's U-Net, ours and LeRobot's in PyTorch
-    #[command(
-        after_help = "Examples: planner bench sample --task stack --candidates 32; planner bench sample --peers\n\
-        The peers are PyTorch and LeRobot's U-Net (a download of 3 GB, once)"
-    )]
-    Sample(BenchArgs),
+    /// Generator: time to draw N chunks, and the share of the device's peak; with --peers also by the paper's U-Net,
+    /// ours and LeRobot's in PyTorch
+    #[command(after_help = "Examples: planner bench sample --task stack --candidates 1,32,1024\n          \
+        planner bench sample --peers\n\
+        The peers are PyTorch and LeRobot's U-Net (a download of 3 GB, once)")]
+    Sample(BenchSampleArgs),
     /// Training: time of a step of RS-IMLE with the paper's U-Net, ours and LeRobot's in PyTorch
     #[command(after_help = "Example: planner bench train --peers --small --repeats 5")]
     Train(BenchTrainArgs),
@@ -54,13 +54,13 @@ pub enum BenchVerb {
 /// Flags of the benchmarks.
 #[derive(Clone, Debug, Args)]
 pub struct BenchArgs {
-    /// Built-in task, or the path of a task's TOML file [default: stack; sample with --checkpoint needs none]
+    /// Built-in task, or the path of a task's TOML file [default: stack]
     #[arg(long)]
     pub task: Option<String>,
     /// Folder of the generator's checkpoint [default: the one shipped for the task]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
-    /// Candidates a decision [default: 32; rollout 64; sample 1, 32 and 256]
+    /// Candidates a decision [default: 32; rollout 64]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub candidates: Option<u32>,
     /// Repetitions, each peer in turn; episodes for plan and sleep
@@ -75,6 +75,35 @@ pub struct BenchArgs {
     /// The world of the episodes of plan and sleep
     #[command(flatten)]
     pub world: WorldArgs,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `planner bench sample`
+#[derive(Clone, Debug, Args)]
+pub struct BenchSampleArgs {
+    /// Built-in task, or the path of a task's TOML file [default: stack; with --checkpoint none is needed]
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Folder of the generator's checkpoint [default: the one shipped for the task]
+    #[arg(long)]
+    pub checkpoint: Option<PathBuf>,
+    /// Candidates drawn at once, comma-separated
+    #[arg(long, value_delimiter = ',', default_value = "1,32,256", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub candidates: Vec<u32>,
+    /// Repetitions, each peer in turn
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeats: u32,
+    /// Measure the peers too (the first time this fetches them into the cache folder)
+    #[arg(long, conflicts_with = "device")]
+    pub peers: bool,
+    /// Where networks run
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceArgument,
+    /// Seed of states and latents
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,

@@ -5,7 +5,7 @@ mod controller;
 mod episodes;
 mod learn;
 
-pub use bench::{BenchArgs, BenchTasksArgs, BenchTrainArgs, BenchVerb};
+pub use bench::{BenchArgs, BenchSampleArgs, BenchTasksArgs, BenchTrainArgs, BenchVerb};
 pub use controller::ControllerArgs;
 pub use episodes::{DemoArgs, RunArgs};
 pub use learn::{DistillArgs, FinetuneArgs, ImportArgs, TrainArgs};

@@ -46,6 +46,10 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
     Ok(Box::new(Mlp { width: w as i64, chunk, film, input, blocks, output }))
 }
 
+pub(super) fn uses(_: &NetworkConfig, _: &ChunkShape, name: &str) -> usize {
+    usize::from(["input.", "blocks.", "output."].iter().any(|part| name.starts_with(part)))
+}
+
 impl Mlp {
     fn layer_norm(&self, h: &Tensor) -> Result<Tensor> {
         Ok(h.f_layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?)

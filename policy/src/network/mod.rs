@@ -150,11 +150,14 @@ type BuildNetwork = fn(&NetworkConfig, &ChunkShape, &mut Builder) -> Result<Box<
 /// Checks a configuration: (key, expected, found) of the first thing wrong.
 type CheckNetwork = fn(&NetworkConfig, &ChunkShape) -> std::result::Result<(), (&'static str, String, String)>;
 
-fn builder_of(kind: &str) -> std::result::Result<(BuildNetwork, CheckNetwork), ConfigError> {
+/// How often a weight of this name is used in generating one chunk; 0 for those of the conditioning.
+type UsesOfWeight = fn(&NetworkConfig, &ChunkShape, &str) -> usize;
+
+fn builder_of(kind: &str) -> std::result::Result<(BuildNetwork, CheckNetwork, UsesOfWeight), ConfigError> {
     match kind {
-        "mlp" => Ok((mlp::build, mlp::check)),
-        "transformer" => Ok((transformer::build, transformer::check)),
-        "unet" => Ok((unet::build, unet::check)),
+        "mlp" => Ok((mlp::build, mlp::check, mlp::uses)),
+        "transformer" => Ok((transformer::build, transformer::check, transformer::uses)),
+        "unet" => Ok((unet::build, unet::check, unet::uses)),
         _ => Err(ConfigError::unknown("network", kind, KINDS)),
     }
 }
@@ -165,7 +168,7 @@ impl NetworkConfig {
     /// # Errors
     /// [`ConfigError`] naming the key.
     pub fn check(&self, shape: &ChunkShape, place: &str) -> std::result::Result<(), ConfigError> {
-        let (_, check) = builder_of(&self.kind).map_err(|e| e.in_file(place))?;
+        let (_, check, _) = builder_of(&self.kind).map_err(|e| e.in_file(place))?;
         let latent = in_range("latent", self.latent, 0..=1 << 16);
         latent.and_then(|()| check(self, &shape.body())).map_err(|(key, expected, found)| {
             ConfigError::unexpected(format!("{place}: network.{key}"), expected, found)
@@ -195,6 +198,17 @@ impl NetworkConfig {
         let mut builder = Builder::declare();
         self.assemble(shape, &mut builder)?;
         Ok(builder.into_table())
+    }
+
+    /// Multiplications of weights in generating one chunk in one pass, conditioning excluded. Those of a transformer's
+    /// attention without weights and of normalisation are left out.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn multiplications(&self, shape: &ChunkShape) -> Result<usize> {
+        let (table, uses) = (self.parameters(shape)?, builder_of(&self.kind)?.2);
+        let weights = table.parameters().iter().filter(|p| p.shape.len() > 1);
+        Ok(weights.map(|p| p.len() * uses(self, shape, &p.name)).sum())
     }
 
     /// The network over a flat parameter vector laid out by `table`; gradients flow back to `flat` as one tensor. With
@@ -272,6 +286,21 @@ mod tests {
         let conditioning = condition().select(&rows).unwrap();
         let some = network.generate(&z.narrow(0, 0, 2), &conditioning).unwrap();
         assert!((some - all.index_select(0, &rows)).abs().max().double_value(&[]) < 1e-5);
+    }
+
+    #[test]
+    fn multiplications_are_those_of_the_layers() {
+        let shape = ChunkShape { observation: 5, prediction: 16, action: 2, times: 1, vision: None };
+        let of = |config: NetworkConfig| config.multiplications(&shape).unwrap();
+        let small = || NetworkConfig { width: 8, blocks: 1, heads: 2, ..NetworkConfig::default() };
+        assert_eq!(of(small()), 32 * 8 + 8 * 8 + 8 * 32);
+        let from_few = NetworkConfig { kind: "transformer".into(), latent: 3, ..small() };
+        assert_eq!(of(from_few), 3 * 32 + 16 * (2 * 8 + (3 + 1 + 4 + 4) * 8 * 8 + 8 * 2));
+        let unet = NetworkConfig { kind: "unet".into(), down_dims: vec![8, 16], ..NetworkConfig::default() };
+        let down = 16 * (2 * 8 * 5 + 3 * 8 * 8 * 5 + 2 * 8) + 8 * 8 * 8 * 3;
+        let low = 8 * (8 * 16 * 5 + 3 * 16 * 16 * 5 + 8 * 16) + 8 * 4 * 16 * 16 * 5;
+        let up = 8 * (32 * 8 * 5 + 3 * 8 * 8 * 5 + 32 * 8) + 8 * 8 * 8 * 4;
+        assert_eq!(of(unet), down + low + up + 16 * (8 * 8 * 5 + 8 * 2));
     }
 
     #[test]

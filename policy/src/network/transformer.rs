@@ -72,6 +72,14 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
     Ok(Box::new(Transformer { width, heads, chunk, latent, film, input, position, blocks, output }))
 }
 
+pub(super) fn uses(_: &NetworkConfig, shape: &ChunkShape, name: &str) -> usize {
+    match name.split('.').next() {
+        Some("latent") => 1,
+        Some("input" | "blocks" | "output") => shape.prediction,
+        _ => 0,
+    }
+}
+
 impl Transformer {
     fn layer_norm(&self, h: &Tensor) -> Result<Tensor> {
         Ok(h.f_layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?)

@@ -191,6 +191,23 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
     Ok(Box::new(Unet { chunk, latent, time, down, mid, up, last, output }))
 }
 
+pub(super) fn uses(c: &NetworkConfig, shape: &ChunkShape, name: &str) -> usize {
+    let top = c.down_dims.len() - 1;
+    let parts: Vec<&str> = name.split('.').collect();
+    let level = |i: usize| parts.get(i).and_then(|p| p.parse::<usize>().ok()).unwrap_or(0);
+    let halvings = match parts[0] {
+        "latent" => return 1,
+        _ if name.contains("cond_encoder") => return 0,
+        // A kernel is used once for every step that it makes; going up, for every one that it is made from.
+        "down_modules" => level(1) + usize::from(parts[2] == "2"),
+        "mid_modules" => top,
+        "up_modules" => top - level(1),
+        "final_conv" => 0,
+        _ => return 0,
+    };
+    shape.prediction >> halvings
+}
+
 impl Unet {
     /// All residual blocks in the order of the forward pass, which is the order of the conditioning.
     fn residual_blocks(&self) -> impl Iterator<Item = &ResidualBlock> {

@@ -1,15 +1,17 @@
-//! `planner bench sample`: the time to draw N chunks for one observation; with peers also by the paper's U-Net, against
-//! LeRobot's in PyTorch with the same weights. Ours draws the latents, encodes and normalises; theirs draws the latents.
+//! `planner bench sample`: the time to draw N chunks for one observation, and what share of the device's peak that is;
+//! with peers also by the paper's U-Net, against LeRobot's in PyTorch with the same weights. Ours draws the latents,
+//! encodes and normalises; theirs draws the latents.
 
 use super::peers::{Peer, Scratch};
 use super::{Case, median, median_and_noise, report, unet};
-use crate::cli::BenchArgs;
+use crate::cli::BenchSampleArgs;
 use crate::failure::Result;
 use crate::load;
 use imle_configs::seed::Purpose;
 use imle_envs::world::World;
 use imle_planner::sight::Sight;
 use imle_policy::checkpoint::Checkpoint;
+use imle_policy::peak::peak;
 use imle_policy::sampler::{LatentKey, Observations, Sampler};
 use serde_json::json;
 use std::time::Instant;
@@ -18,17 +20,19 @@ use std::time::Instant;
 const WARM_UP: u64 = 5;
 
 /// Measures.
-pub fn run(args: &BenchArgs) -> Result<()> {
+pub fn run(args: &BenchSampleArgs) -> Result<()> {
     let pool = load::pool(&args.common)?;
     let (checkpoint, history, pictures) = generator(args)?;
     let seen = Observations { values: &history, pictures: &pictures };
-    let mut cases = measure(args, &pool, &checkpoint, seen, None)?;
+    let peak = peak(&pool, load::device(args.device)?)?;
+    let mut cases = measure(args, (&pool, peak), &checkpoint, seen, None)?;
     if args.peers {
         let folder = Scratch::new()?;
         for dims in unet::SIZES {
             let checkpoint = unet::checkpoint(unet::network(dims), args.seed)?;
             let peer = unet::peer("sample", &checkpoint, &folder, &args.common)?;
-            cases.extend(measure(args, &pool, &checkpoint, (&unet::history(&checkpoint)).into(), Some(peer))?);
+            let history = unet::history(&checkpoint);
+            cases.extend(measure(args, (&pool, peak), &checkpoint, (&history).into(), Some(peer))?);
         }
     }
     report(&args.common, args.seed, args.repeats, &cases)
@@ -36,7 +40,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 
 /// The generator, an observation history, at a start state of the task, or where there is none in the middle, and its
 /// pictures, black where there is no task.
-fn generator(args: &BenchArgs) -> Result<(Checkpoint, Vec<f32>, Vec<u8>)> {
+fn generator(args: &BenchSampleArgs) -> Result<(Checkpoint, Vec<f32>, Vec<u8>)> {
     if let (None, Some(folder)) = (&args.task, &args.checkpoint) {
         let checkpoint = load::checkpoint_in(folder)?;
         let mut history = vec![0.0; checkpoint.config().shape().observation];
@@ -44,7 +48,7 @@ fn generator(args: &BenchArgs) -> Result<(Checkpoint, Vec<f32>, Vec<u8>)> {
         let bytes = checkpoint.config().shape().vision.map_or(0, |v| v.bytes);
         return Ok((checkpoint, history, vec![0; bytes]));
     }
-    let task = load::task(args.task())?;
+    let task = load::task(args.task.as_deref().unwrap_or("stack"))?;
     let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
     let mut world = World::new(task.clone())?;
     world.reset(args.seed, Purpose::Bench, 0)?;
@@ -63,19 +67,21 @@ fn generator(args: &BenchArgs) -> Result<(Checkpoint, Vec<f32>, Vec<u8>)> {
     Ok((checkpoint, observation.repeat(steps), pictures))
 }
 
-/// A case for every N; `peer` with its difference.
+/// A case for every N; a pool with the device's peak, `peer` with its difference.
 fn measure(
-    args: &BenchArgs,
-    pool: &rayon::ThreadPool,
+    args: &BenchSampleArgs,
+    (pool, peak): (&rayon::ThreadPool, f64),
     checkpoint: &Checkpoint,
     seen: Observations<'_>,
     mut peer: Option<(Peer, f64)>,
 ) -> Result<Vec<Case>> {
-    let sampler = Sampler::new(checkpoint, args.common.threads(), tch::Device::Cpu)?;
+    let sampler = Sampler::new(checkpoint, args.common.threads(), load::device(args.device)?)?;
     let (network, chunk) = (&checkpoint.config().network, sampler.shape().chunk());
+    let operations = 2.0 * network.multiplications(&checkpoint.config().network_shape())? as f64;
+    let passes = checkpoint.config().sampling.passes.max(1) as f64;
     let kind = if network.kind == "unet" { format!("unet {:?}", network.down_dims) } else { network.kind.clone() };
     let mut cases = Vec::new();
-    for n in args.candidates.map_or(vec![1, 32, 256], |n| vec![n as usize]) {
+    for n in args.candidates.iter().map(|n| *n as usize) {
         let mut out = vec![0.0; n * chunk];
         let mut draw = |step: u64| -> Result<f64> {
             let begun = Instant::now();
@@ -95,8 +101,10 @@ fn measure(
             second.push(draw(step)?);
         }
         let (ours, noise) = median_and_noise(first, second);
+        let rate = n as f64 / (ours * 1e-3);
         let mut more = json!({
-            "candidates": n, "network": network.kind, "parameters": checkpoint.table().count(),
+            "candidates": n, "candidates_per_second": rate, "peak_share": rate * operations * passes / peak,
+            "peak_gflops": peak * 1e-9, "network": network.kind, "parameters": checkpoint.table().count(),
             "threads": args.common.threads(),
         });
         if let Some((_, difference)) = &peer {
