@@ -4,23 +4,21 @@ use super::{Common, DeviceArgument, SettingsArgs, WorldArgs};
 use clap::Args;
 use std::path::PathBuf;
 
-/// `planner train`
+/// Flags of every training from a dataset.
 #[derive(Debug, Args)]
-pub struct TrainArgs {
-    /// Dataset to learn from
+pub struct LearnArgs {
+    /// Dataset to learn from (of distill: its states, not its actions)
     #[arg(long, required_unless_present = "settings")]
     pub data: Option<PathBuf>,
-    /// How to learn: imle, diffusion, flow, mean-flow or regression
-    #[arg(long, default_value = "imle")]
-    pub method: String,
     /// See the pictures of these cameras of the dataset, comma-separated, and of the observation only what the robot knows
-    /// of itself (the task's `proprioception`, or --set vision.state) [default: the whole observation]
+    /// of itself (the task's `proprioception`, or --set vision.state) [default: the whole observation, and what a teacher
+    /// sees]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub cameras: Vec<String>,
     /// Folder of the checkpoint, with logs and training state; must be empty or new
     #[arg(long, required_unless_present = "settings")]
     pub out: Option<PathBuf>,
-    /// Learn from the first so many episodes only [default: all]
+    /// Use the first so many episodes of the dataset only [default: all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: Option<u32>,
     /// Seed of weights, batches and latents [default: 0, or that of the settings]
@@ -29,13 +27,11 @@ pub struct TrainArgs {
     /// Task file to evaluate in, if the dataset's task is not a built-in one
     #[arg(long)]
     pub task: Option<String>,
-    /// Held-out episodes an evaluation; 0 for no evaluation
-    #[arg(long, default_value_t = 50)]
-    pub evaluation_episodes: u32,
     /// Where networks run
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceArgument,
-    /// Go on from the state in --out, with the same --data; settings need not be repeated and cannot be changed
+    /// Go on from the state in --out, with the same --data (and --teacher, --samples); settings need not be repeated and
+    /// cannot be changed
     #[arg(long)]
     pub resume: bool,
     /// The world of its episodes
@@ -47,6 +43,20 @@ pub struct TrainArgs {
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `planner train`
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The training
+    #[command(flatten)]
+    pub learn: LearnArgs,
+    /// How to learn: imle, diffusion, flow, mean-flow or regression
+    #[arg(long, default_value = "imle")]
+    pub method: String,
+    /// Held-out episodes an evaluation; 0 for no evaluation
+    #[arg(long, default_value_t = 50)]
+    pub evaluation_episodes: u32,
 }
 
 /// `planner import`
@@ -93,22 +103,10 @@ fn rate(text: &str) -> Result<f64, String> {
 /// `planner distill`
 #[derive(Debug, Args)]
 pub struct DistillArgs {
-    /// Folder of the teacher's checkpoint, of any method
+    /// Folder of the teacher's checkpoint, of any method; a student of other --cameras may be taught by one that knows the
+    /// state
     #[arg(long, required_unless_present = "settings")]
     pub teacher: Option<PathBuf>,
-    /// Dataset in whose states the teacher is asked; its actions are not used
-    #[arg(long, required_unless_present = "settings")]
-    pub data: Option<PathBuf>,
-    /// Let the student see the pictures of these cameras of the dataset, comma-separated, in place of what the teacher
-    /// sees: a teacher that knows the state then teaches one that sees pictures
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub cameras: Vec<String>,
-    /// Folder of the student's checkpoint; must be empty or new
-    #[arg(long, required_unless_present = "settings")]
-    pub out: Option<PathBuf>,
-    /// Ask in the states of the first so many episodes only [default: all]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    pub episodes: Option<u32>,
     /// Samples of the teacher a state, matched to as many latents of the student
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub samples: u32,
@@ -118,30 +116,12 @@ pub struct DistillArgs {
     /// How a diffusion teacher is sampled: ddim or ddpm [default: the checkpoint's]
     #[arg(long)]
     pub solver: Option<String>,
-    /// Seed of weights, batches and draws [default: 0]
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// Task file to evaluate in, if the dataset's task is not a built-in one
-    #[arg(long)]
-    pub task: Option<String>,
     /// Held-out episodes in which teacher and student are compared; 0 for none
     #[arg(long, default_value_t = 200)]
     pub evaluation_episodes: u32,
-    /// Where networks run
-    #[arg(long, value_enum, default_value_t)]
-    pub device: DeviceArgument,
-    /// Go on from the state in --out, with the same --teacher, --data and --samples
-    #[arg(long)]
-    pub resume: bool,
-    /// The world of its episodes
+    /// The training
     #[command(flatten)]
-    pub world: WorldArgs,
-    /// Settings
-    #[command(flatten)]
-    pub settings: SettingsArgs,
-    /// Flags of every verb
-    #[command(flatten)]
-    pub common: Common,
+    pub learn: LearnArgs,
 }
 
 /// `planner finetune`

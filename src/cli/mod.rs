@@ -8,7 +8,7 @@ mod learn;
 pub use bench::{BenchArgs, BenchSampleArgs, BenchTasksArgs, BenchTrainArgs, BenchVerb};
 pub use controller::ControllerArgs;
 pub use episodes::{DemoArgs, RunArgs};
-pub use learn::{DistillArgs, FinetuneArgs, ImportArgs, TrainArgs};
+pub use learn::{DistillArgs, FinetuneArgs, ImportArgs, LearnArgs, TrainArgs};
 
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -20,32 +20,31 @@ const TIMED: u64 = 50;
 
 /// Turns a teacher into a generator of one pass.
 pub fn run(args: &DistillArgs) -> Result<()> {
-    let output = args.common.output();
+    let learn = &args.learn;
+    let output = learn.common.output();
     let begun = Instant::now();
-    let method = (!args.resume).then(|| "imle".to_string());
-    let resumed = args.out.as_deref().filter(|_| args.resume);
-    let mut settings = resolve(&args.settings, resumed, method, &args.cameras, args.seed)?;
+    let mut settings = resolve(learn, "imle")?;
     settings.samples = args.samples as usize;
     settings.evaluate_every = 0;
-    if args.settings.settings {
+    if learn.settings.settings {
         return print_settings(&settings);
     }
-    let (Some(teacher), Some(data), Some(out)) = (&args.teacher, &args.data, &args.out) else {
+    let (Some(teacher), Some(data), Some(out)) = (&args.teacher, &learn.data, &learn.out) else {
         return Err(Failure::Input("--teacher, --data and --out are needed".into()));
     };
-    let dataset = read(data, args.episodes)?;
+    let dataset = read(data, learn.episodes)?;
     let place = teacher.display().to_string();
     let teacher = load::checkpoint_in(teacher)?;
     let teacher = controller::resampled(teacher, args.passes, args.solver.as_deref())?;
     settings.horizons = teacher.config().horizons;
-    let device = load::device(args.device)?;
-    let threads = args.common.threads();
-    let pool = load::pool(&args.common)?;
+    let device = load::device(learn.device)?;
+    let threads = learn.common.threads();
+    let pool = load::pool(&learn.common)?;
     // A student that is told of no cameras sees what its teacher sees.
     let teachers = teacher.config().vision_settings();
     let students = if settings.vision.cameras.is_empty() { teachers.clone() } else { settings.vision };
-    let (episodes, named) = (args.evaluation_episodes, args.task.as_deref());
-    let known = known_task(&students, episodes, named, &args.world, &dataset, data)?;
+    let episodes = args.evaluation_episodes;
+    let known = known_task(&students, episodes, learn, &dataset, data)?;
     settings.vision = view::settled(students, known.as_deref())?;
     let seen = View::new(data, dataset.clone(), &teachers, &pool, output)?;
     teacher.check_matches(&seen.dataset.spec, &place)?;
@@ -54,7 +53,7 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let task = known.filter(|_| episodes > 0);
     let teacher_task = task.clone().map(|task| seen.task(task, data)).transpose()?;
     let student_task = task.map(|task| view.task(task, data)).transpose()?;
-    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: args.resume };
+    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
     let mut result = job.distill(&teacher, &seen)?;
     training::tell(output, &result, out);
     let student = Checkpoint::load(out)?;
@@ -91,8 +90,8 @@ fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Sampler, pool
     let mut result = json!({ "method": sampler.config().method, "latency_ms": percentiles(times).p50 });
     let Some(task) = task else { return Ok(result) };
     let alone = ControllerArgs::of("none", "first", 1);
-    let counted = (args.evaluation_episodes, args.seed.unwrap_or_default());
-    let report = object(&held_out::run(task, sampler, &alone, counted, pool, args.common.output())?)?;
+    let counted = (args.evaluation_episodes, args.learn.seed.unwrap_or_default());
+    let report = object(&held_out::run(task, sampler, &alone, counted, pool, args.learn.common.output())?)?;
     for key in ["success_rate", "success_ci95", "episodes", "modes", "mode_entropy", "mean_cost"] {
         result[key] = report[key].clone();
     }

@@ -1,6 +1,6 @@
 //! `planner train`
 
-use crate::cli::{SettingsArgs, TrainArgs, WorldArgs};
+use crate::cli::{LearnArgs, SettingsArgs, TrainArgs, WorldArgs};
 use crate::failure::{Failure, Result};
 use crate::load;
 use crate::training::{self, Job};
@@ -18,54 +18,52 @@ use std::time::Instant;
 
 /// Trains a generator.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let output = args.common.output();
+    let learn = &args.learn;
+    let output = learn.common.output();
     let begun = Instant::now();
-    let method = (!args.resume).then(|| args.method.clone());
-    let resumed = args.out.as_deref().filter(|_| args.resume);
-    let mut settings = resolve(&args.settings, resumed, method, &args.cameras, args.seed)?;
-    if args.settings.settings {
+    let mut settings = resolve(learn, &args.method)?;
+    if learn.settings.settings {
         return print_settings(&settings);
     }
-    let (Some(data), Some(out)) = (&args.data, &args.out) else {
+    let (Some(data), Some(out)) = (&learn.data, &learn.out) else {
         return Err(Failure::Input("--data and --out are needed".into()));
     };
-    let dataset = read(data, args.episodes)?;
-    let (episodes, named) = (args.evaluation_episodes, args.task.as_deref());
-    let known = known_task(&settings.vision, episodes, named, &args.world, &dataset, data)?;
+    let dataset = read(data, learn.episodes)?;
+    let episodes = args.evaluation_episodes;
+    let known = known_task(&settings.vision, episodes, learn, &dataset, data)?;
     settings.vision = view::settled(settings.vision, known.as_deref())?;
-    let device = load::device(args.device)?;
-    let pool = load::pool(&args.common)?;
+    let device = load::device(learn.device)?;
+    let pool = load::pool(&learn.common)?;
     let view = View::new(data, dataset, &settings.vision, &pool, output)?;
     let task = known.filter(|_| episodes > 0).map(|task| view.task(task, data)).transpose()?;
     // A machine that cannot draw is told before the training is begun.
     task.as_ref().map(Sight::new).transpose()?;
-    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: args.resume };
-    let mut result = job.imitate(task, args.evaluation_episodes as usize)?;
+    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
+    let mut result = job.imitate(task, episodes as usize)?;
     training::tell(output, &result, out);
     result["wall_s"] = begun.elapsed().as_secs_f64().into();
     output.result(&result)
 }
 
-/// The settings, from defaults, file, words and flags; of a resumed run those it was begun with.
-pub fn resolve(
-    args: &SettingsArgs,
-    resumed: Option<&Path>,
-    method: Option<String>,
-    cameras: &[String],
-    seed: Option<u64>,
-) -> Result<TrainSettings> {
+/// Settings from defaults, file and words; of a resumed run those it was begun with are the defaults.
+pub fn given(args: &SettingsArgs, resumed: Option<&Path>) -> Result<TrainSettings> {
     let defaults = match resumed {
         Some(out) => train::saved_settings(out)?,
         None => TrainSettings { evaluate_every: 5000, ..TrainSettings::default() },
     };
-    let mut settings: TrainSettings = settings::load(&defaults, args.config.as_deref(), &args.set)?;
-    if let Some(method) = method {
-        settings.method = method;
+    Ok(settings::load(&defaults, args.config.as_deref(), &args.set)?)
+}
+
+/// The settings that are [`given`], and flags.
+pub fn resolve(args: &LearnArgs, method: &str) -> Result<TrainSettings> {
+    let mut settings = given(&args.settings, args.out.as_deref().filter(|_| args.resume))?;
+    if !args.resume {
+        settings.method = method.into();
     }
-    if !cameras.is_empty() {
-        settings.vision.cameras = cameras.to_vec();
+    if !args.cameras.is_empty() {
+        settings.vision.cameras.clone_from(&args.cameras);
     }
-    if let Some(seed) = seed {
+    if let Some(seed) = args.seed {
         settings.seed = seed;
     }
     settings.check()?;
@@ -101,14 +99,14 @@ pub fn read(folder: &Path, episodes: Option<u32>) -> Result<Dataset> {
 pub fn known_task(
     vision: &VisionSettings,
     episodes: u32,
-    named: Option<&str>,
-    world: &WorldArgs,
+    args: &LearnArgs,
     dataset: &Dataset,
     data: &Path,
 ) -> Result<Option<Arc<Task>>> {
+    let named = args.task.as_deref();
     let asks = !vision.cameras.is_empty() && vision.state.is_empty();
     let there = named.is_some() || embedded::task(&dataset.spec.task).is_some();
-    evaluation_task(if asks && there { episodes.max(1) } else { episodes }, named, world, dataset, data)
+    evaluation_task(if asks && there { episodes.max(1) } else { episodes }, named, &args.world, dataset, data)
 }
 
 /// The task to evaluate in for so many episodes, none for 0: the one that is `named`, or else the dataset's; checked

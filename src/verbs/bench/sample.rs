@@ -3,7 +3,8 @@
 //! encodes and normalises; theirs draws the latents.
 
 use super::peers::{Peer, Scratch};
-use super::{Case, median, median_and_noise, report, unet};
+use super::unet::{self, Turns};
+use super::{Case, report};
 use crate::cli::BenchSampleArgs;
 use crate::failure::Result;
 use crate::load;
@@ -17,7 +18,7 @@ use serde_json::json;
 use std::time::Instant;
 
 /// Draws before any is timed.
-const WARM_UP: u64 = 5;
+const WARM_UP: u32 = 5;
 
 /// Measures.
 pub fn run(args: &BenchSampleArgs) -> Result<()> {
@@ -79,28 +80,16 @@ fn measure(
     let (network, chunk) = (&checkpoint.config().network, sampler.shape().chunk());
     let operations = 2.0 * network.multiplications(&checkpoint.config().network_shape())? as f64;
     let passes = checkpoint.config().sampling.passes.max(1) as f64;
-    let kind = if network.kind == "unet" { format!("unet {:?}", network.down_dims) } else { network.kind.clone() };
     let mut cases = Vec::new();
     for n in args.candidates.iter().map(|n| *n as usize) {
         let mut out = vec![0.0; n * chunk];
-        let mut draw = |step: u64| -> Result<f64> {
+        let draw = |step: u64| -> Result<f64> {
             let begun = Instant::now();
             sampler.sample(pool, seen, &[LatentKey { seed: args.seed, episode: 0, step }], n, &mut out)?;
             Ok(begun.elapsed().as_secs_f64() * 1e3)
         };
-        let (mut first, mut second, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
-        for step in 0..WARM_UP.min(u64::from(args.repeats)) {
-            draw(step)?;
-            peer.as_mut().map(|(peer, _)| peer.measure(n)).transpose()?;
-        }
-        for step in 0..u64::from(args.repeats) {
-            first.push(draw(step)?);
-            if let Some((peer, _)) = &mut peer {
-                theirs.push(peer.measure(n)? * 1e3);
-            }
-            second.push(draw(step)?);
-        }
-        let (ours, noise) = median_and_noise(first, second);
+        let Turns { ours, noise, peers } =
+            Turns::measure((args.repeats, WARM_UP), draw, peer.as_mut(), &n.to_string())?;
         let rate = n as f64 / (ours * 1e-3);
         let mut more = json!({
             "candidates": n, "candidates_per_second": rate, "peak_share": rate * operations * passes / peak,
@@ -111,12 +100,12 @@ fn measure(
             more["chunk_difference"] = (*difference).into();
         }
         cases.push(Case {
-            name: format!("sample {kind} N = {n}"),
+            name: format!("sample {} N = {n}", unet::name(network)),
             unit: "ms",
             rate: false,
             ours,
             noise,
-            peers: peer.is_some().then(|| (unet::PEER_NAME, median(theirs))).into_iter().collect(),
+            peers,
             more,
         });
     }

@@ -3,7 +3,8 @@
 //! only; both clip, step AdamW and move the average. Ours also draws the batch.
 
 use super::peers::Scratch;
-use super::{Case, median, median_and_noise, report, unet};
+use super::unet::{self, Turns};
+use super::{Case, report};
 use crate::cli::BenchTrainArgs;
 use crate::failure::Result;
 use crate::load;
@@ -46,23 +47,12 @@ pub fn run(args: &BenchTrainArgs) -> Result<()> {
             true => Some(unet::peer("train", &checkpoint, &folder, &args.common)?),
             false => None,
         };
-        let mut step = || -> Result<f64> {
+        let step = |_| -> Result<f64> {
             let begun = Instant::now();
             trainer.step(&source, &pool)?;
             Ok(begun.elapsed().as_secs_f64() * 1e3)
         };
-        step()?;
-        peer.as_mut().map(|(peer, _)| peer.measure("step")).transpose()?;
-        let (mut first, mut second, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..args.repeats {
-            first.push(step()?);
-            if let Some((peer, _)) = &mut peer {
-                theirs.push(peer.measure("step")? * 1e3);
-            }
-            second.push(step()?);
-        }
-        let (ours, noise) = median_and_noise(first, second);
-        let kind = if network.kind == "unet" { format!("unet {:?}", network.down_dims) } else { network.kind.clone() };
+        let Turns { ours, noise, peers } = Turns::measure((args.repeats, 1), step, peer.as_mut(), "step")?;
         let mut more = json!({
             "batch": unet::BATCH, "samples": unet::SAMPLES, "network": network.kind,
             "parameters": checkpoint.table().count(), "threads": args.common.threads(),
@@ -71,12 +61,12 @@ pub fn run(args: &BenchTrainArgs) -> Result<()> {
             more["chunk_difference"] = (*difference).into();
         }
         cases.push(Case {
-            name: format!("train {kind}"),
+            name: format!("train {}", unet::name(&network)),
             unit: "ms/step",
             rate: false,
             ours,
             noise,
-            peers: peer.is_some().then(|| (unet::PEER_NAME, median(theirs))).into_iter().collect(),
+            peers,
             more,
         });
     }

@@ -1,6 +1,7 @@
 //! What the benchmarks against PyTorch share: the paper's U-Net with random weights, and LeRobot's with the same.
 
 use super::peers::{LEROBOT, Peer, Scratch, python};
+use super::{median, median_and_noise};
 use crate::cli::Common;
 use crate::failure::{Failure, Result};
 use crate::load;
@@ -12,10 +13,11 @@ use imle_policy::network::NetworkConfig;
 use imle_policy::normalizer::{Normalizer, Normalizers};
 use imle_policy::sampler::Sampler;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The peer's name.
-pub const PEER_NAME: &str = "pytorch";
+const PEER_NAME: &str = "pytorch";
 const SCRIPT: &str = include_str!("../../../benches/peers/unet.py");
 /// Channels of a small one, and the paper's.
 pub const SIZES: [[usize; 3]; 2] = [[64, 128, 256], [256, 512, 1024]];
@@ -50,6 +52,11 @@ pub fn network(down_dims: [usize; 3]) -> NetworkConfig {
     NetworkConfig { kind: "unet".into(), down_dims: down_dims.to_vec(), ..NetworkConfig::default() }
 }
 
+/// A network's name in a table.
+pub fn name(network: &NetworkConfig) -> String {
+    if network.kind == "unet" { format!("unet {:?}", network.down_dims) } else { network.kind.clone() }
+}
+
 /// A generator of one pass with random weights.
 pub fn checkpoint(network: NetworkConfig, seed: u64) -> Result<Checkpoint> {
     let config = CheckpointConfig {
@@ -72,6 +79,43 @@ pub fn checkpoint(network: NetworkConfig, seed: u64) -> Result<Checkpoint> {
 /// What is drawn for: an observation history of which every value is 0.1.
 pub fn history(checkpoint: &Checkpoint) -> Vec<f32> {
     vec![0.1; checkpoint.config().shape().observation]
+}
+
+/// Ours and the peer's times in turns, ours twice a round.
+pub struct Turns {
+    /// Median of ours, in ms.
+    pub ours: f64,
+    /// Relative difference of both of ours.
+    pub noise: f64,
+    /// Median of the peer's, in ms, if there is one.
+    pub peers: BTreeMap<&'static str, f64>,
+}
+
+impl Turns {
+    /// Times `ours`, told the round and telling ms, and what the peer is asked for with `what`; `warm_up` rounds are not
+    /// counted.
+    pub fn measure(
+        (repeats, warm_up): (u32, u32),
+        mut ours: impl FnMut(u64) -> Result<f64>,
+        peer: Option<&mut (Peer, f64)>,
+        what: &str,
+    ) -> Result<Self> {
+        let mut peer = peer.map(|(peer, _)| peer);
+        let mut theirs = || peer.as_mut().map(|peer| peer.measure(what)).transpose();
+        for round in 0..warm_up.min(repeats) {
+            ours(round.into())?;
+            theirs()?;
+        }
+        let (mut first, mut second, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..repeats {
+            first.push(ours(round.into())?);
+            others.extend(theirs()?.map(|s| s * 1e3));
+            second.push(ours(round.into())?);
+        }
+        let (ours, noise) = median_and_noise(first, second);
+        let peers = (!others.is_empty()).then(|| (PEER_NAME, median(others))).into_iter().collect();
+        Ok(Self { ours, noise, peers })
+    }
 }
 
 /// LeRobot's U-Net with the weights of `checkpoint`, and the largest difference of its chunks to ours. `mode` is

@@ -86,9 +86,10 @@ impl<'a> Work<'a> {
     /// # Errors
     /// Bad settings; a device that is not there.
     pub fn new(args: &'a ClaimsArgs) -> Result<Self> {
-        let mut base = train::resolve(&args.settings, None, None, &[], None)?;
+        let mut base = train::given(&args.settings, None)?;
         base.evaluate_every = 0;
         base.steps = args.steps.unwrap_or(base.steps);
+        base.check()?;
         if !base.vision.cameras.is_empty() {
             return Err(InputError::unexpected("settings: vision.cameras", "none for this sweep", "some").into());
         }
