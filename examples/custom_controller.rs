@@ -4,7 +4,7 @@
 use imle_configs::embedded;
 use imle_envs::native::{Needs, Simulation};
 use imle_envs::{rollout::RolloutEngine, task::Task};
-use imle_planner::{decide::*, optimizer::by_name, planner::Planner, proposal::Generator, threads};
+use imle_planner::{decide::*, optimizer::PredictiveSampling, planner::Planner, proposal::Generator, threads};
 use imle_policy::{checkpoint::Checkpoint, sampler::Sampler};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sampler = Sampler::new(&checkpoint, 2, tch::Device::Cpu)?;
     let engine = RolloutEngine::new(task.clone(), 2)?;
     let sources = vec![Box::new(Generator::new(&sampler, 0)) as _];
-    let mut planner = Planner::new(&engine, sources, by_name("predictive-sampling")?, horizons, 32)?;
+    let mut planner = Planner::new(&engine, sources, Box::new(PredictiveSampling), horizons, 32)?;
 
     // A state of your own: here the home pose with cube A pushed aside.
     let mut sim = Simulation::new(task.model().clone())?;

@@ -11,14 +11,12 @@ use imle_planner::decide::Decide;
 use imle_planner::optimizer;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
+use imle_planner::space::{self, Latent, Range, Space};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::choice;
 use imle_policy::latents::Latents;
 use imle_policy::method::Precision;
 use imle_policy::sampler::Sampler;
-
-/// Knots of a noise proposal's chunk.
-const NOISE_KNOTS: usize = 4;
 
 /// Checks names and numbers, before anything is loaded.
 ///
@@ -26,7 +24,16 @@ const NOISE_KNOTS: usize = 4;
 /// A bad input that names the flag.
 pub fn check(args: &ControllerArgs) -> Result<()> {
     if args.planner != "none" {
-        optimizer::by_name(&args.planner)?;
+        optimizer::by_name(&args.planner, settings(args))?;
+    }
+    if !space::NAMES.contains(&args.space.as_str()) {
+        return Err(InputError::unknown("space", &args.space, space::NAMES).into());
+    }
+    if !(args.lambda > 0.0 && args.lambda <= 100.0) {
+        return Err(InputError::unexpected("--lambda", "above 0 and at most 100", args.lambda).into());
+    }
+    if !(args.elite > 0.0 && args.elite <= 1.0) {
+        return Err(InputError::unexpected("--elite", "a share above 0 and at most 1", args.elite).into());
     }
     for (i, name) in args.proposals.iter().enumerate() {
         if !proposal::NAMES.contains(&name.as_str()) {
@@ -48,6 +55,16 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
         .into());
     }
     Ok(())
+}
+
+/// What the flags say of the optimizer.
+fn settings(args: &ControllerArgs) -> optimizer::Settings {
+    optimizer::Settings {
+        noise: args.noise,
+        waves: args.waves.map(|w| w as usize),
+        temperature: args.lambda,
+        elite: args.elite,
+    }
 }
 
 /// The checkpoint, sampled as the flags say.
@@ -109,15 +126,43 @@ pub fn new<'a>(
         Ok(match name.as_str() {
             "imle" => Box::new(Generator::new(sampler, seed)),
             "warm" => Box::new(Warm),
-            "noise" => {
-                Box::new(Noise { seed, scale: args.noise, knots: NOISE_KNOTS, low: low.to_vec(), high: high.to_vec() })
-            }
+            "noise" => Box::new(Noise {
+                seed,
+                scale: args.noise,
+                knots: args.knots as usize,
+                low: low.to_vec(),
+                high: high.to_vec(),
+            }),
             other => return Err(InputError::unknown("proposal", other, proposal::NAMES).into()),
         })
     };
     let sources = args.proposals.iter().map(source).collect::<Result<_>>()?;
-    let optimizer = optimizer::by_name(&args.planner)?;
-    Ok((Box::new(Planner::new(engine, sources, optimizer, horizons, args.candidates as usize)?), horizons))
+    let optimizer = optimizer::by_name(&args.planner, settings(args))?;
+    let planner = Planner::new(engine, sources, optimizer, horizons, args.candidates as usize)?;
+    let planner = match planner.searches() {
+        true => planner.searching(search_space(args, seed, task, sampler, horizons)?, seed),
+        false => planner,
+    };
+    Ok((Box::new(planner), horizons))
+}
+
+/// What a search searches in.
+fn search_space<'a>(
+    args: &ControllerArgs,
+    seed: u64,
+    task: &Task,
+    sampler: &'a Sampler,
+    horizons: Horizons,
+) -> Result<Box<dyn Space + 'a>> {
+    let (low, high) = task.control().range();
+    if args.space == "latent" {
+        if sampler.latent_size() == 0 {
+            let found = format!("a generator of method {}, which has none", sampler.config().method);
+            return Err(InputError::unexpected("--space latent", "a generator with latents", found).into());
+        }
+        return Ok(Box::new(Latent::new(sampler, seed)));
+    }
+    Ok(space::by_name(&args.space, Range::new(low, high), horizons.prediction, args.knots as usize)?)
 }
 
 /// The horizons of a generator with T_act as `--execute` or the task wants it.

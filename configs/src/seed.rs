@@ -43,6 +43,8 @@ pub enum Purpose {
     Augmentation = 15,
     /// Resamples of measured results.
     Bootstrap = 16,
+    /// Draws of an optimizer after the proposals.
+    Search = 17,
 }
 
 /// The stream of (`seed`, `purpose`) at the given counters; unused counters are 0.

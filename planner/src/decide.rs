@@ -1,6 +1,7 @@
 //! Deciding: from what is known of B episodes to a chunk for each.
 
 use crate::error::Result;
+use crate::quality::Quality;
 
 /// What is known of B episodes at the time of a decision, as contiguous arrays.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,8 @@ pub struct Decision {
     pub failed: u64,
     /// Physics steps simulated.
     pub physics_steps: u64,
+    /// What can be said of how good the plan is, if candidates were simulated.
+    pub quality: Option<Quality>,
 }
 
 /// Decides for B episodes at once.

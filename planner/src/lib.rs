@@ -12,6 +12,7 @@
 
 #[cfg(feature = "libtorch")]
 pub mod alone;
+pub mod cma;
 pub mod decide;
 pub mod error;
 #[cfg(feature = "mujoco")]
@@ -19,11 +20,13 @@ pub mod evaluate;
 pub mod optimizer;
 pub mod planner;
 pub mod proposal;
+pub mod quality;
 #[cfg(feature = "mujoco")]
 pub mod report;
 #[cfg(feature = "mujoco")]
 pub mod sight;
 pub mod simulator;
+pub mod space;
 pub mod threads;
 pub mod warm;
 

@@ -1,36 +1,64 @@
-//! One planning step: propose, roll out, choose.
+//! One planning step: propose, roll out, refine, choose.
 
 use crate::decide::{Decide, Decision, Situation};
 use crate::error::{Error, Result};
-use crate::optimizer::{Optimizer, Scored};
+use crate::optimizer::{Optimizer, Scored, Search, Wave};
 use crate::proposal::{Proposal, share_out};
+use crate::quality;
 use crate::simulator::{Candidates, Score, Simulator};
+use crate::space::{Decode, Proposals, Space};
 use imle_configs::spec::Horizons;
+use rayon::prelude::*;
 
 /// Sampling-based model-predictive control over chunks.
 ///
-/// The problem: minimise J(a) of the simulator over chunks a of T_pred actions, from the episode's present state.
+/// The problem: minimise J(a) of the simulator over chunks a of T_pred actions, from the episode's present state, with N
+/// rollouts, in waves: the first is shared out among the proposals, the others are drawn by the optimizer's search.
 /// If no candidate can be simulated the plan falls back to the warm start, with `predicted` empty. A source that has
 /// nothing to propose is simulated all the same and never chosen.
 pub struct Planner<'a> {
     simulator: &'a dyn Simulator,
     sources: Vec<Box<dyn Proposal + 'a>>,
-    counts: Vec<usize>,
+    /// Name and candidates of each source.
+    counts: Vec<(&'static str, usize)>,
     optimizer: Box<dyn Optimizer>,
+    /// What is searched in, and the seed of the search; needed by optimizers of more than one wave.
+    space: Option<(Box<dyn Space + 'a>, u64)>,
     horizons: Horizons,
     candidates: usize,
-    /// Candidates of the last decision, (B, N, T_pred, A), and their scores, (B, N); kept to be looked at and so
-    /// that a decision allocates nothing.
+    /// Candidates a wave; their sum is `candidates`.
+    waves: Vec<usize>,
+    buffers: Buffers,
+}
+
+/// What a decision writes; kept so that the next one allocates nothing, and to be looked at.
+#[derive(Default)]
+struct Buffers {
+    /// All candidates of the decision, (B, N, T_pred, A), their scores and their costs as the search sees them, (B, N), and
+    /// their parameters, (B, N, P).
     chunks: Vec<f32>,
     scores: Vec<Score>,
+    costs: Vec<f64>,
+    parameters: Vec<f32>,
+    /// The same of one wave, (B, n, …).
+    wave_chunks: Vec<f32>,
+    wave_scores: Vec<Score>,
+    wave_parameters: Vec<f32>,
+    /// What one source proposes, (B, n, T_pred, A).
     proposed: Vec<f32>,
+    /// The best proposal of each episode and its parameters.
+    around: Vec<f32>,
+    around_parameters: Vec<f32>,
+    /// One an episode.
+    searches: Vec<Box<dyn Search>>,
+    quality: quality::Scratch,
 }
 
 impl<'a> Planner<'a> {
-    /// A planner with N `candidates` shared out among `sources`.
+    /// A planner with N `candidates` a decision, of which those of the first wave are shared out among `sources`.
     ///
     /// # Errors
-    /// A bad input: no candidates or no sources, or fewer candidates than sources.
+    /// A bad input: no candidates or no sources, or fewer candidates in the first wave than sources; a horizon of 0 steps.
     pub fn new(
         simulator: &'a dyn Simulator,
         sources: Vec<Box<dyn Proposal + 'a>>,
@@ -38,23 +66,52 @@ impl<'a> Planner<'a> {
         horizons: Horizons,
         candidates: usize,
     ) -> Result<Self> {
-        if sources.is_empty() || candidates < sources.len() {
-            let expected = format!("at least 1 and as many as there are proposals ({})", sources.len().max(1));
+        if horizons.prediction == 0 || horizons.action == 0 || horizons.action > horizons.prediction {
+            let found = format!("{} of {}", horizons.action, horizons.prediction);
+            return Err(imle_configs::Error::unexpected("horizons", "1 to T_pred actions executed", found).into());
+        }
+        let mut waves = Vec::new();
+        optimizer.waves(candidates.max(1), &mut waves);
+        let first = if candidates == 0 { 0 } else { waves[0] };
+        if sources.is_empty() || first < sources.len() {
+            let each = candidates.saturating_sub(first);
+            let expected = match each {
+                0 => format!("at least 1 and as many as there are proposals ({})", sources.len().max(1)),
+                _ => format!(
+                    "so many that the first of {} waves holds every proposal ({})",
+                    waves.len(),
+                    sources.len().max(1)
+                ),
+            };
             return Err(imle_configs::Error::unexpected("candidates", expected, candidates).into());
         }
-        let counts = share_out(&sources, candidates);
-        let candidates = counts.iter().sum();
+        let shared = share_out(&sources, first);
+        // Sources without randomness alone fill less than the first wave.
+        waves[0] = shared.iter().sum();
+        let counts = sources.iter().map(|s| s.name()).zip(shared).collect();
         Ok(Self {
             simulator,
             sources,
             counts,
             optimizer,
+            space: None,
             horizons,
-            candidates,
-            chunks: vec![],
-            scores: vec![],
-            proposed: vec![],
+            candidates: waves.iter().sum(),
+            waves,
+            buffers: Buffers::default(),
         })
+    }
+
+    /// Whether the optimizer searches on from the proposals, and so needs a space to do it in.
+    pub fn searches(&self) -> bool {
+        self.waves.len() > 1
+    }
+
+    /// Lets the optimizer search in `space` with draws of `seed`.
+    #[must_use]
+    pub fn searching(mut self, space: Box<dyn Space + 'a>, seed: u64) -> Self {
+        self.space = Some((space, seed));
+        self
     }
 
     /// N, candidates an episode and decision.
@@ -64,59 +121,172 @@ impl<'a> Planner<'a> {
 
     /// The candidates of the last decision, (B, N, T_pred, A), and their scores, (B, N).
     pub fn last(&self) -> (&[f32], &[Score]) {
-        (&self.chunks, &self.scores)
+        (&self.buffers.chunks, &self.buffers.scores)
     }
 
-    /// Which source candidate `index` of an episode comes from.
+    /// Which of [`Decide::sources`] candidate `index` of an episode comes from.
     pub fn source_of(&self, index: usize) -> usize {
         let mut end = 0;
-        let found = self.counts.iter().position(|count| {
+        let found = self.counts.iter().position(|(_, count)| {
             end += count;
             index < end
         });
-        found.unwrap_or(0)
+        found.unwrap_or(self.counts.len())
     }
 
-    /// Fills and scores the candidates of all episodes.
-    fn score(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>) -> Result<()> {
-        let batch = situation.keys.len();
-        let chunk = self.horizons.prediction * self.simulator.action_size();
-        self.chunks.resize(batch * self.candidates * chunk, 0.0);
-        self.scores.resize(batch * self.candidates, Score::default());
+    /// Index of the warm start among an episode's candidates, if a source offers it.
+    fn warm_start(&self, situation: &Situation<'_>, b: usize) -> Option<usize> {
+        let at = self.sources.iter().position(|s| s.name() == "warm")?;
+        let before = self.counts[..at].iter().map(|(_, count)| count).sum();
+        (self.counts[at].1 > 0 && self.sources[at].offers(situation, b)).then_some(before)
+    }
+
+    fn chunk(&self) -> usize {
+        self.horizons.prediction * self.simulator.action_size()
+    }
+
+    /// Writes the first wave's candidates.
+    fn propose(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>) -> Result<()> {
+        let (batch, chunk, first) = (situation.keys.len(), self.chunk(), self.waves[0]);
+        let Buffers { proposed, wave_chunks, .. } = &mut self.buffers;
+        wave_chunks.resize(batch * first * chunk, 0.0);
         let mut offset = 0;
-        for (source, count) in self.sources.iter().zip(&self.counts) {
-            self.proposed.resize(batch * count * chunk, 0.0);
-            source.propose(pool, situation, *count, &mut self.proposed)?;
+        for (source, (_, count)) in self.sources.iter().zip(&self.counts) {
+            proposed.resize(batch * count * chunk, 0.0);
+            source.propose(pool, situation, *count, proposed)?;
             for b in 0..batch {
-                let into = (b * self.candidates + offset) * chunk;
-                self.chunks[into..into + count * chunk]
-                    .copy_from_slice(&self.proposed[b * count * chunk..][..count * chunk]);
+                let into = (b * first + offset) * chunk;
+                wave_chunks[into..into + count * chunk]
+                    .copy_from_slice(&proposed[b * count * chunk..][..count * chunk]);
             }
             offset += count;
         }
+        Ok(())
+    }
+
+    /// Writes the candidates of a later wave, of which `before` are simulated already.
+    fn refine(
+        &mut self,
+        pool: &rayon::ThreadPool,
+        situation: &Situation<'_>,
+        index: usize,
+        before: usize,
+    ) -> Result<()> {
+        let (batch, chunk, n) = (situation.keys.len(), self.chunk(), self.candidates);
+        let (count, last) = (self.waves[index], self.waves[index - 1]);
+        let Some((space, seed)) = &self.space else {
+            let found = format!("none for `{}`, which searches", self.optimizer.name());
+            return Err(imle_configs::Error::unexpected("space", "one of what is searched in", found).into());
+        };
+        let size = space.size();
+        let Buffers { parameters, costs, wave_chunks, wave_parameters, around, around_parameters, searches, .. } =
+            &mut self.buffers;
+        wave_parameters.resize(batch * count * size, 0.0);
+        wave_chunks.resize(batch * count * chunk, 0.0);
+        let (parameters, costs, waves, dims) = (&*parameters, &*costs, self.waves.len(), space.dims());
+        let draw = |(b, (search, out)): (usize, (&mut Box<dyn Search>, &mut [f32]))| {
+            let wave = Wave {
+                index,
+                waves,
+                before,
+                last,
+                parameters: &parameters[b * n * size..][..before * size],
+                costs: &costs[b * n..][..before],
+                dims,
+                seed: *seed,
+                key: situation.keys[b],
+            };
+            search.sample(&wave, out);
+        };
+        let rows = wave_parameters.par_chunks_exact_mut(count * size);
+        pool.install(|| searches[..batch].par_iter_mut().zip(rows).enumerate().for_each(draw));
+        let what = Decode { situation, parameters: wave_parameters, around, around_parameters };
+        space.decode(pool, what, wave_chunks)
+    }
+
+    /// Simulates the wave that was written and adds it to the decision's candidates.
+    fn simulate(
+        &mut self,
+        pool: &rayon::ThreadPool,
+        situation: &Situation<'_>,
+        index: usize,
+        before: usize,
+    ) -> Result<()> {
+        let (batch, chunk, n, count) = (situation.keys.len(), self.chunk(), self.candidates, self.waves[index]);
+        let Buffers { chunks, scores, costs, parameters, wave_chunks, wave_scores, wave_parameters, .. } =
+            &mut self.buffers;
+        wave_scores.resize(batch * count, Score::default());
         let candidates = Candidates {
+            keys: situation.keys,
             states: situation.states,
-            chunks: &self.chunks,
+            chunks: wave_chunks,
             steps: self.horizons.prediction,
             executed: self.horizons.action,
         };
-        self.simulator.rollout(pool, candidates, &mut self.scores)?;
-        for b in 0..batch {
-            let mut offset = b * self.candidates;
-            for (source, count) in self.sources.iter().zip(&self.counts) {
-                if !source.offers(situation, b) {
-                    self.scores[offset..offset + count].iter_mut().for_each(|s| s.cost = f64::INFINITY);
+        self.simulator.rollout(pool, candidates, wave_scores)?;
+        if index == 0 {
+            for b in 0..batch {
+                let mut offset = b * count;
+                for (source, (_, count)) in self.sources.iter().zip(&self.counts) {
+                    if !source.offers(situation, b) {
+                        wave_scores[offset..offset + count].iter_mut().for_each(|s| s.cost = f64::INFINITY);
+                    }
+                    offset += count;
                 }
-                offset += count;
+            }
+        }
+        let size = match &self.space {
+            Some((space, _)) if self.waves.len() > 1 => space.size(),
+            _ => 0,
+        };
+        chunks.resize(batch * n * chunk, 0.0);
+        scores.resize(batch * n, Score::default());
+        costs.resize(batch * n, f64::INFINITY);
+        parameters.resize(batch * n * size, 0.0);
+        for b in 0..batch {
+            let into = b * n + before;
+            chunks[into * chunk..][..count * chunk].copy_from_slice(&wave_chunks[b * count * chunk..][..count * chunk]);
+            scores[into..][..count].copy_from_slice(&wave_scores[b * count..][..count]);
+            let rows = &mut parameters[into * size..][..count * size];
+            match &self.space {
+                Some((space, _)) if index == 0 && size > 0 => {
+                    let own = &wave_chunks[b * count * chunk..][..count * chunk];
+                    space.encode(Proposals { key: situation.keys[b], sources: &self.counts, chunks: own }, rows);
+                }
+                _ if size > 0 => rows.copy_from_slice(&wave_parameters[b * count * size..][..count * size]),
+                _ => {}
+            }
+            for i in 0..count {
+                let score = &scores[into + i];
+                let known = rows[i * size..][..size].iter().all(|x| x.is_finite());
+                costs[into + i] = if score.failed || !known { f64::INFINITY } else { score.cost };
             }
         }
         Ok(())
+    }
+
+    /// Remembers the best proposal of each episode that has parameters, around which splines are drawn.
+    fn find_centre(&mut self, batch: usize) {
+        let (chunk, n, first) = (self.chunk(), self.candidates, self.waves[0]);
+        let size = self.space.as_ref().map_or(0, |(space, _)| space.size());
+        let Buffers { chunks, costs, parameters, around, around_parameters, searches, .. } = &mut self.buffers;
+        around.resize(batch * chunk, 0.0);
+        around_parameters.resize(batch * size, 0.0);
+        for b in 0..batch {
+            let best = b * n + crate::optimizer::cheapest(costs[b * n..][..first].iter().copied()).unwrap_or(0);
+            around[b * chunk..][..chunk].copy_from_slice(&chunks[best * chunk..][..chunk]);
+            around_parameters[b * size..][..size].copy_from_slice(&parameters[best * size..][..size]);
+        }
+        while searches.len() < batch {
+            searches.push(self.optimizer.search());
+        }
     }
 }
 
 impl Decide for Planner<'_> {
     fn sources(&self) -> Vec<&'static str> {
-        self.sources.iter().map(|s| s.name()).collect()
+        let searched = (self.waves.len() > 1).then(|| self.optimizer.name());
+        self.sources.iter().map(|s| s.name()).chain(searched).collect()
     }
 
     fn decide(
@@ -126,8 +296,7 @@ impl Decide for Planner<'_> {
         chunks: &mut [f32],
         how: &mut [Decision],
     ) -> Result<()> {
-        let batch = situation.keys.len();
-        let chunk = self.horizons.prediction * self.simulator.action_size();
+        let (batch, chunk) = (situation.keys.len(), self.chunk());
         if chunks.len() != batch * chunk || situation.warm.len() != batch * chunk || how.len() != batch {
             return Err(Error::Shape {
                 what: "plans",
@@ -140,21 +309,40 @@ impl Decide for Planner<'_> {
                 ),
             });
         }
-        self.score(pool, situation)?;
-        let n = self.candidates;
+        let mut before = 0;
+        for index in 0..self.waves.len() {
+            match index {
+                0 => self.propose(pool, situation)?,
+                _ => self.refine(pool, situation, index, before)?,
+            }
+            self.simulate(pool, situation, index, before)?;
+            if index == 0 {
+                self.find_centre(batch);
+            }
+            before += self.waves[index];
+        }
+        let (n, first) = (self.candidates, self.waves[0]);
+        let range = self.simulator.action_range();
         for (b, decision) in how.iter_mut().enumerate() {
-            let scores = &self.scores[b * n..][..n];
+            let warm = self.warm_start(situation, b);
             let plan = &mut chunks[b * chunk..][..chunk];
-            plan.copy_from_slice(&situation.warm[b * chunk..][..chunk]);
-            let winner =
-                self.optimizer.update(Scored { chunks: &self.chunks[b * n * chunk..][..n * chunk], scores }, plan);
+            let buffers = &mut self.buffers;
+            let (scores, own) = (&buffers.scores[b * n..][..n], &buffers.chunks[b * n * chunk..][..n * chunk]);
+            let chosen = buffers.searches[b].choose(Scored { scores, warm });
+            match chosen {
+                Some(chosen) => plan.copy_from_slice(&own[chosen * chunk..][..chunk]),
+                None => plan.copy_from_slice(&situation.warm[b * chunk..][..chunk]),
+            }
+            let proposals = quality::Proposals { chunks: &own[..first * chunk], scores: &scores[..first], warm, range };
             *decision = Decision {
-                source: winner.map_or(0, |w| self.source_of(w)),
-                predicted: winner.map(|w| scores[w].executed_cost),
+                predicted: chosen.map(|w| scores[w].executed_cost),
                 rollouts: n as u64,
                 failed: scores.iter().filter(|s| s.failed).count() as u64,
                 physics_steps: scores.iter().map(|s| u64::from(s.physics_steps)).sum(),
+                quality: chosen.map(|w| quality::of(&proposals, scores[w].cost, &mut buffers.quality)),
+                source: 0,
             };
+            decision.source = chosen.map_or(0, |w| self.source_of(w));
         }
         Ok(())
     }
@@ -174,8 +362,8 @@ mod tests {
         fn state_size(&self) -> usize {
             1
         }
-        fn action_size(&self) -> usize {
-            1
+        fn action_range(&self) -> (&[f32], &[f32]) {
+            (&[-1.0], &[1.0])
         }
         fn rollout(&self, _: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
             let each = out.len() / c.states.len();
@@ -248,7 +436,7 @@ mod tests {
     fn too_few_candidates_are_refused() {
         assert!(planner(0).is_err());
         assert!(planner(1).is_err());
-        assert_eq!(planner(2).unwrap().counts, [1, 1]);
+        assert_eq!(planner(2).unwrap().counts, [("warm", 1), ("noise", 1)]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The figures of an evaluation, under the names that every verb's `--json` uses.
 
 use crate::evaluate::Outcome;
+use crate::quality::Quality;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -11,6 +12,19 @@ pub struct Percentiles {
     pub p50: f64,
     /// 95th percentile.
     pub p95: f64,
+}
+
+/// What was said of plans, as means over decisions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct PlanQuality {
+    /// Standard deviation of the proposals' costs.
+    pub spread: f64,
+    /// Share of proposals cheaper than the warm start, where there was one.
+    pub beat_warm: f64,
+    /// Modes among the cheaper half of the proposals.
+    pub modes: f64,
+    /// Estimated probability that as many proposals again would bring a plan that costs at least 1 % less.
+    pub improvable: f64,
 }
 
 /// Summary of an evaluation. Everything but `plan_ms` is the same at any number of threads.
@@ -48,6 +62,8 @@ pub struct Report {
     pub realised_cost: Option<f64>,
     /// Mean absolute difference of the two.
     pub prediction_error: Option<f64>,
+    /// Means over decisions of what is said of a plan ([`crate::quality::Quality`]); nothing without a planner.
+    pub quality: Option<PlanQuality>,
     /// Mean number of decisions of an episode whose plan left the course of the one before: further than 0.15 apart
     /// over the steps they share, as a root mean square where half the range of an action counts 1.
     pub mode_switches: f64,
@@ -114,6 +130,7 @@ impl Report {
             predicted_cost: over_predicted(|(p, _)| p),
             realised_cost: over_predicted(|(_, r)| r),
             prediction_error: over_predicted(|(p, r)| (p - r).abs()),
+            quality: quality(records().filter_map(|r| r.decision.quality)),
             mode_switches: mean(records().filter(|r| r.switched).count() as f64, n),
             mode_entropy: entropy(all.iter().filter(|e| e.success).filter_map(|e| e.mode)),
             modes,
@@ -132,6 +149,21 @@ impl Report {
             inner_jerk: mean(all.iter().map(|e| e.drive.inner_jerk).sum(), n),
         }
     }
+}
+
+/// Means of what was said of plans.
+fn quality(told: impl Iterator<Item = Quality> + Clone) -> Option<PlanQuality> {
+    let mean = |values: &mut dyn Iterator<Item = f64>| {
+        let (count, sum) = values.fold((0u32, 0.0), |(n, sum), x| (n + 1, sum + x));
+        if count == 0 { 0.0 } else { sum / f64::from(count) }
+    };
+    told.clone().next()?;
+    Some(PlanQuality {
+        spread: mean(&mut told.clone().map(|q| q.spread)),
+        beat_warm: mean(&mut told.clone().filter_map(|q| q.beat_warm)),
+        modes: mean(&mut told.clone().map(|q| f64::from(q.modes))),
+        improvable: mean(&mut told.map(|q| q.improvable)),
+    })
 }
 
 /// Entropy of the shares of equal values, nats.

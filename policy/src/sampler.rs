@@ -149,11 +149,14 @@ impl Sampler {
         n: usize,
         out: &mut [f32],
     ) -> Result<()> {
+        self.draw(pool, observations.into(), keys.len(), n, out, &|b, i, latent| self.latent(keys[b], i as u64, latent))
+    }
+
+    /// Writes the latent that candidate `i` of the decision `key` is drawn from, (Z).
+    pub fn latent(&self, key: LatentKey, i: u64, latent: &mut [f32]) {
         let Sampling { latents, temperature, .. } = self.config.sampling;
-        self.draw(pool, observations.into(), keys.len(), n, out, &|b, i, latent| {
-            latents.draw(keys[b], i as u64, latent);
-            latent.iter_mut().for_each(|z| *z *= temperature as f32);
-        })
+        latents.draw(key, i, latent);
+        latent.iter_mut().for_each(|z| *z *= temperature as f32);
     }
 
     /// As [`sample`](Self::sample), with the latents given: `latents` (B, n, Z), Z the [`latent_size`](Self::latent_size).

@@ -5,14 +5,15 @@ use clap::Args;
 /// Flags that choose the controller.
 #[derive(Clone, Debug, Args)]
 pub struct ControllerArgs {
-    /// Planner that chooses among candidates: predictive-sampling, or none for the generator alone
+    /// Planner: predictive-sampling (the best proposal), mppi, cem, cma-es, dial (which search on from the proposals), or
+    /// none for the generator alone
     #[arg(long, default_value = "predictive-sampling", help_heading = "Controller")]
     pub planner: String,
     /// Sources of candidates, comma-separated: imle (the generator), warm (the last plan shifted), noise (Gaussian
     /// around it)
     #[arg(long, value_delimiter = ',', default_value = "imle,warm", help_heading = "Controller")]
     pub proposals: Vec<String>,
-    /// Candidates a decision
+    /// Candidates a decision, those of all waves of a search together
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536), help_heading = "Controller")]
     pub candidates: u32,
     /// Control steps executed of each plan [default: the task's `execute`, or the T_act of the generator]
@@ -35,9 +36,27 @@ pub struct ControllerArgs {
     /// checkpoint's, 1]
     #[arg(long, help_heading = "Controller")]
     pub temperature: Option<f64>,
-    /// Deviation of the noise proposals, as a share of half the range of each action dimension
+    /// Deviation of the noise proposals and of a search's first draws, as a share of half the range of each action
+    /// dimension (of a latent's deviation in --space latent)
     #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
     pub noise: f64,
+    /// What a search searches in: chunk (all actions), zero, linear, cubic (splines of --knots, added to the best
+    /// proposal), latent (the generator's)
+    #[arg(long, default_value = "linear", help_heading = "Controller")]
+    pub space: String,
+    /// Knots of splines, those of the noise proposals too
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Controller")]
+    pub knots: u32,
+    /// Waves of rollouts a decision, the first being the proposals' [default: the planner's own: mppi 1, cem 3, cma-es and
+    /// dial 4, and one rollout of the mean]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Controller")]
+    pub waves: Option<u32>,
+    /// Inverse sharpness of the weights of mppi and dial, in deviations of the candidates' costs
+    #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
+    pub lambda: f64,
+    /// Share of a wave that cem takes for its elite
+    #[arg(long, default_value_t = 0.25, help_heading = "Controller")]
+    pub elite: f64,
     /// With --planner none: how the chunk is chosen: first (one is drawn), consistent (of --candidates the nearest to
     /// the last plan, as in the IMLE Policy paper), typical (of those that go on with the last plan the one in the
     /// densest part)
@@ -62,6 +81,11 @@ impl Default for ControllerArgs {
             precision: None,
             temperature: None,
             noise: 0.1,
+            space: "linear".into(),
+            knots: 4,
+            waves: None,
+            lambda: 0.1,
+            elite: 0.25,
             choice: "first".into(),
             resample_every: 10,
         }

@@ -108,6 +108,15 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
             report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
         output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
     }
+    if let Some(quality) = &report.quality {
+        output.say(format!(
+            "{} of the proposals cheaper than the last plan, {:.1} modes among the better half; as many again would make a \
+             plan cheaper by 1 % with probability {:.2}",
+            percent(quality.beat_warm),
+            quality.modes,
+            quality.improvable
+        ));
+    }
     output.say(format!(
         "peak joint speed {}, force {} of the limit; jerk {:.0} where chunks meet, {:.0} inside (rad/s³)",
         if report.peak_velocity > 0.0 {
@@ -169,6 +178,8 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
         "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
         "candidates": args.controller.candidates, "execute": result["execute"], "noise": args.controller.noise,
+        "space": args.controller.space, "knots": args.controller.knots, "waves": args.controller.waves,
+        "lambda": args.controller.lambda, "elite": args.controller.elite,
         "passes": args.controller.passes, "solver": args.controller.solver, "latents": args.controller.latents, "precision": args.controller.precision, "temperature": args.controller.temperature, "mode": args.mode, "mismatch": args.world.mismatch, "choice": args.controller.choice, "resample_every": args.controller.resample_every,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     });
@@ -189,7 +200,7 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         json!({
             "episode": e, "decision": i, "source": outcome.sources.get(r.decision.source), "predicted": r.decision.predicted,
             "realised": r.realised, "switched": r.switched, "rollouts": r.decision.rollouts,
-            "failed_rollouts": r.decision.failed,
+            "failed_rollouts": r.decision.failed, "quality": r.decision.quality,
         })
     };
     let records = outcome.episodes.iter().flat_map(|e| e.decisions.iter().enumerate().map(|(i, r)| (e.episode, i, r)));

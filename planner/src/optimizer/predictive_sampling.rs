@@ -1,11 +1,11 @@
-//! Predictive sampling (Howell et al. 2022, arXiv 2212.00541): the plan is the best candidate.
+//! Predictive sampling (Howell et al. 2022, arXiv 2212.00541): the plan is the best proposal.
 //!
-//! It solves min_a J(a) over the finite set of candidates; with the last plan among them, the cost of the plan
+//! It solves min_a J(a) over the finite set of proposals; with the last plan among them, the cost of the plan
 //! never rises from one decision to the next in a world that is the model.
 
-use super::{Optimizer, Scored};
+use super::{Optimizer, Search, Wave};
 
-/// Takes the candidate of least cost; of equals the first.
+/// One wave, the proposals'.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PredictiveSampling;
 
@@ -14,17 +14,27 @@ impl Optimizer for PredictiveSampling {
         "predictive-sampling"
     }
 
-    fn update(&self, scored: Scored<'_>, plan: &mut [f32]) -> Option<usize> {
-        let alive = scored.scores.iter().enumerate().filter(|(_, s)| !s.failed && s.cost.is_finite());
-        let (best, _) = alive.min_by(|a, b| a.1.cost.total_cmp(&b.1.cost).then(a.0.cmp(&b.0)))?;
-        plan.copy_from_slice(&scored.chunks[best * plan.len()..][..plan.len()]);
-        Some(best)
+    fn waves(&self, candidates: usize, out: &mut Vec<usize>) {
+        out.clear();
+        out.push(candidates);
+    }
+
+    fn search(&self) -> Box<dyn Search> {
+        Box::new(Self)
+    }
+}
+
+impl Search for PredictiveSampling {
+    /// Is never asked: there is no second wave.
+    fn sample(&mut self, _: &Wave<'_>, out: &mut [f32]) {
+        out.fill(0.0);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimizer::Scored;
     use imle_configs::score::Score;
 
     fn score(cost: f64) -> Score {
@@ -33,13 +43,8 @@ mod tests {
 
     #[test]
     fn the_cheapest_that_did_not_fail() {
-        let chunks = [0.0, 0.0, 1.0, 1.0, 2.0, 2.0];
-        let mut plan = [9.0, 9.0];
-        let scores = [score(f64::NAN), score(2.0), score(1.0)];
-        assert_eq!(PredictiveSampling.update(Scored { chunks: &chunks, scores: &scores }, &mut plan), Some(2));
-        assert_eq!(plan, [2.0, 2.0]);
-        let failed = [score(f64::NAN); 3];
-        assert_eq!(PredictiveSampling.update(Scored { chunks: &chunks, scores: &failed }, &mut plan), None);
-        assert_eq!(plan, [2.0, 2.0]);
+        let choose = |scores: &[Score]| PredictiveSampling.choose(Scored { scores, warm: None });
+        assert_eq!(choose(&[score(f64::NAN), score(2.0), score(1.0)]), Some(2));
+        assert_eq!(choose(&[score(f64::NAN); 3]), None);
     }
 }

@@ -3,12 +3,15 @@
 #[cfg(feature = "mujoco")]
 mod mujoco;
 
+use crate::decide::Key;
 use crate::error::Result;
 pub use imle_configs::score::Score;
 
-/// A batch of candidate chunks and the states they start from.
+/// A batch of candidate chunks and what they start from.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
+    /// Which decision of which episode, (B).
+    pub keys: &'a [Key],
     /// Start states, (B, state size).
     pub states: &'a [f64],
     /// Chunks, (B, N, T, A).
@@ -23,8 +26,12 @@ pub struct Candidates<'a> {
 pub trait Simulator: Send + Sync {
     /// Length of one state.
     fn state_size(&self) -> usize;
-    /// Length of one action.
-    fn action_size(&self) -> usize;
+    /// Lowest and highest value of each of the A dimensions of an action.
+    fn action_range(&self) -> (&[f32], &[f32]);
+    /// A, length of one action.
+    fn action_size(&self) -> usize {
+        self.action_range().0.len()
+    }
     /// Scores every candidate into `out` (B, N), on the threads of `pool`. The same candidates give the same scores
     /// at any number of threads.
     ///

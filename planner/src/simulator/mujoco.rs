@@ -9,8 +9,8 @@ impl Simulator for RolloutEngine {
         RolloutEngine::state_size(self)
     }
 
-    fn action_size(&self) -> usize {
-        self.task().spec().action.size()
+    fn action_range(&self) -> (&[f32], &[f32]) {
+        self.task().control().range()
     }
 
     fn rollout(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {

@@ -13,7 +13,7 @@ use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::evaluate::{self, evaluate};
-use imle_planner::optimizer::{Optimizer, PredictiveSampling, Scored};
+use imle_planner::optimizer::{PredictiveSampling, Scored};
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::simulator::{Candidates, Simulator};
@@ -69,7 +69,8 @@ impl Decide for Compared<'_> {
     ) -> imle_planner::Result<()> {
         self.planner.decide(pool, s, chunks, how)?;
         let (drawn, scores) = self.planner.last();
-        let candidates = Candidates { states: s.states, chunks: drawn, steps: self.steps, executed: self.steps };
+        let candidates =
+            Candidates { keys: s.keys, states: s.states, chunks: drawn, steps: self.steps, executed: self.steps };
         let (mut awake, mut asleep) = (scores.to_vec(), scores.to_vec());
         // In turn, so that neither always has the warmer caches.
         let awake_first = self.decisions.is_multiple_of(2);
@@ -85,8 +86,7 @@ impl Decide for Compared<'_> {
             awake[i].failed = true;
             asleep[i].failed = true;
         }
-        let mut plan = vec![0.0; chunks.len()];
-        let mut choose = |scores: &[Score]| PredictiveSampling.update(Scored { chunks: drawn, scores }, &mut plan);
+        let choose = |scores: &[Score]| Scored { scores, warm: None }.best();
         let chosen = (choose(&awake), choose(&asleep));
         self.decisions += 1;
         self.same += usize::from(chosen.0 == chosen.1);

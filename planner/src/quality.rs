@@ -1,0 +1,152 @@
+//! Is this plan any good? What the scored proposals say of the plan and of what more of them would bring.
+
+use crate::simulator::Score;
+use crate::warm::distance;
+use serde::Serialize;
+
+/// Proposals further apart than this over the whole chunk are of different modes (scaled root mean square; half the
+/// action range counts 1).
+pub const MODE_DISTANCE: f64 = 0.15;
+/// A plan is improved by one that costs at least this share less.
+const IMPROVEMENT: f64 = 0.01;
+/// Most proposals that are sorted into modes: the cheapest.
+const MOST_SORTED: usize = 128;
+
+/// What can be said of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Quality {
+    /// Standard deviation of the proposals' costs.
+    pub spread: f64,
+    /// Share of the proposals that cost less than the warm start, if there was one.
+    pub beat_warm: Option<f64>,
+    /// Modes among the cheaper half of the proposals: groups no further than [`MODE_DISTANCE`] from their cheapest.
+    pub modes: u32,
+    /// Estimated probability that as many proposals again would bring a plan that costs at least 1 % less.
+    pub improvable: f64,
+}
+
+/// The first wave of an episode's decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposals<'a> {
+    /// Chunks, (N, T, A).
+    pub chunks: &'a [f32],
+    /// Their scores, (N).
+    pub scores: &'a [Score],
+    /// Which of them is the warm start, if it was offered.
+    pub warm: Option<usize>,
+    /// Lowest and highest value of each action dimension.
+    pub range: (&'a [f32], &'a [f32]),
+}
+
+/// What [`of`] writes to, so that it allocates nothing.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    order: Vec<usize>,
+    heads: Vec<usize>,
+}
+
+/// The quality of a plan of cost `plan` beside the proposals, of which it is one or has been found from.
+pub fn of(proposals: &Proposals<'_>, plan: f64, scratch: &mut Scratch) -> Quality {
+    let Proposals { scores, warm, .. } = *proposals;
+    let cost = |i: usize| scores[i].cost;
+    let Scratch { order, heads } = scratch;
+    order.clear();
+    order.extend((0..scores.len()).filter(|i| !scores[*i].failed && cost(*i).is_finite() && Some(*i) != warm));
+    order.sort_unstable_by(|a, b| cost(*a).total_cmp(&cost(*b)).then(a.cmp(b)));
+    if order.is_empty() {
+        return Quality::default();
+    }
+    let count = order.len() as f64;
+    let mean = order.iter().map(|i| cost(*i)).sum::<f64>() / count;
+    let spread = (order.iter().map(|i| (cost(*i) - mean).powi(2)).sum::<f64>() / count).sqrt();
+    let beat_warm = warm
+        .filter(|w| !scores[*w].failed && cost(*w).is_finite())
+        .map(|w| order.iter().filter(|i| cost(**i) < cost(w)).count() as f64 / count);
+    Quality { spread, beat_warm, modes: modes(proposals, order, heads), improvable: improvable(scores, order, plan) }
+}
+
+/// A greedy cover of the cheaper half, from the cheapest on.
+fn modes(proposals: &Proposals<'_>, order: &[usize], heads: &mut Vec<usize>) -> u32 {
+    let (low, high) = proposals.range;
+    let steps = proposals.chunks.len() / proposals.scores.len().max(1) / low.len().max(1);
+    let chunk = |i: usize| &proposals.chunks[i * steps * low.len()..][..steps * low.len()];
+    heads.clear();
+    for i in order.iter().take(order.len().div_ceil(2).min(MOST_SORTED)) {
+        if heads.iter().all(|head| distance(chunk(*head), chunk(*i), steps, low, high) > MODE_DISTANCE) {
+            heads.push(*i);
+        }
+    }
+    heads.len() as u32
+}
+
+/// The probability that the best of as many proposals again costs less than `plan` by [`IMPROVEMENT`].
+///
+/// Two samples' least costs c₁ and c₂ are exchangeable, so that P(c₂ < c₁ − δ) = P(|c₁ − c₂| > δ) / 2; near its lower end
+/// the distribution of costs is taken to be even, which makes the least of many exponential with the mean gap of the lowest
+/// order statistics θ as its scale: exp(−δ/θ) / 2, with δ from the least proposal to what would be an improvement.
+fn improvable(scores: &[Score], order: &[usize], plan: f64) -> f64 {
+    let cost = |i: usize| scores[order[i]].cost;
+    let last = (order.len() / 8).max(4).min(order.len() - 1);
+    let gap = (cost(last) - cost(0)) / last.max(1) as f64;
+    let wanted = (cost(0) - (plan - IMPROVEMENT * plan.abs())).max(0.0);
+    match (wanted > 0.0, gap > 0.0) {
+        (false, _) => 0.5,
+        (true, false) => 0.0,
+        (true, true) => 0.5 * (-wanted / gap).exp(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imle_configs::seed::{Purpose, fill_normal, stream};
+
+    fn score(cost: f64) -> Score {
+        Score { cost, final_cost: cost, executed_cost: cost, failed: cost.is_nan(), physics_steps: 1 }
+    }
+
+    fn quality(costs: &[f64], chunks: &[f32], warm: Option<usize>, plan: f64) -> Quality {
+        let scores: Vec<Score> = costs.iter().map(|c| score(*c)).collect();
+        let proposals = Proposals { chunks, scores: &scores, warm, range: (&[-1.0], &[1.0]) };
+        of(&proposals, plan, &mut Scratch::default())
+    }
+
+    #[test]
+    fn modes_spread_and_share_are_those_of_the_proposals() {
+        // Two groups of cheap chunks, one of dear ones, a failed one, and the warm start.
+        let chunks = [0.0, 0.0, 0.05, 0.0, 0.9, 0.9, -0.9, -0.9, 0.5, 0.5, 0.0, 0.1];
+        let told = quality(&[1.0, 1.1, 1.2, 5.0, f64::NAN, 1.15], &chunks, Some(5), 1.0);
+        assert_eq!((told.modes, told.beat_warm), (1, Some(0.5)));
+        let told = quality(&[1.0, 1.1, 1.0, 5.0], &chunks[..8], None, 1.0);
+        assert_eq!((told.modes, told.beat_warm), (2, None));
+        assert!(told.spread > 1.0);
+        assert_eq!(quality(&[f64::NAN; 2], &chunks[..4], None, 1.0), Quality::default());
+    }
+
+    /// Costs of one decision: |N(0, 1)| shifted by 2, so that the tail ends at 2.
+    fn costs(seed: u64, n: usize) -> Vec<f64> {
+        let mut drawn = vec![0.0f32; n];
+        fill_normal(&mut stream(seed, Purpose::Bench, 0, 0, 0), &mut drawn);
+        drawn.iter().map(|x| 2.0 + f64::from(x.abs())).collect()
+    }
+
+    #[test]
+    fn the_probability_is_near_how_often_more_proposals_help() {
+        for (n, shift) in [(32, 0.0), (32, 0.05), (128, 0.0)] {
+            let (mut told, mut happened) = (0.0, 0.0);
+            for seed in 0..600 {
+                let all = costs(seed, 2 * n);
+                let best = all[..n].iter().copied().fold(f64::INFINITY, f64::min) - shift;
+                told += quality(&all[..n], &vec![0.0; n], None, best).improvable;
+                let again = all[n..].iter().copied().fold(f64::INFINITY, f64::min);
+                happened += f64::from(u8::from(again < best * (1.0 - IMPROVEMENT)));
+            }
+            assert!((told - happened).abs() / 600.0 < 0.08, "{n} {shift}: {told} beside {happened}");
+        }
+    }
+
+    #[test]
+    fn equal_costs_cannot_be_improved_by_more_of_them() {
+        assert_eq!(quality(&[3.0; 16], &[0.0; 16], None, 3.0).improvable, 0.0);
+    }
+}
