@@ -32,6 +32,12 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
     if !(args.lambda > 0.0 && args.lambda <= 100.0) {
         return Err(InputError::unexpected("--lambda", "above 0 and at most 100", args.lambda).into());
     }
+    if !(args.margin >= 0.0 && args.margin.is_finite()) {
+        return Err(InputError::unexpected("--margin", "a share of at least 0", args.margin).into());
+    }
+    if !(args.stay >= 0.0 && args.stay.is_finite()) {
+        return Err(InputError::unexpected("--stay", "a cost of at least 0", args.stay).into());
+    }
     if !(args.elite > 0.0 && args.elite <= 1.0) {
         return Err(InputError::unexpected("--elite", "a share above 0 and at most 1", args.elite).into());
     }
@@ -64,6 +70,7 @@ fn settings(args: &ControllerArgs) -> optimizer::Settings {
         waves: args.waves.map(|w| w as usize),
         temperature: args.lambda,
         elite: args.elite,
+        margin: args.margin,
     }
 }
 
@@ -138,7 +145,7 @@ pub fn new<'a>(
     };
     let sources = args.proposals.iter().map(source).collect::<Result<_>>()?;
     let optimizer = optimizer::by_name(&args.planner, settings(args))?;
-    let planner = Planner::new(engine, sources, optimizer, horizons, args.candidates as usize)?;
+    let planner = Planner::new(engine, sources, optimizer, horizons, args.candidates as usize)?.staying(args.stay);
     let planner = match planner.searches() {
         true => planner.searching(search_space(args, seed, task, sampler, horizons)?, seed),
         false => planner,

@@ -7,6 +7,7 @@ use crate::proposal::{Proposal, share_out};
 use crate::quality;
 use crate::simulator::{Candidates, Score, Simulator};
 use crate::space::{Decode, Proposals, Space};
+use crate::warm;
 use imle_configs::spec::Horizons;
 use rayon::prelude::*;
 
@@ -24,6 +25,8 @@ pub struct Planner<'a> {
     optimizer: Box<dyn Optimizer>,
     /// What is searched in, and the seed of the search; needed by optimizers of more than one wave.
     space: Option<(Box<dyn Space + 'a>, u64)>,
+    /// What a unit of distance from the generator's own candidates costs; 0 for nothing.
+    staying: f64,
     horizons: Horizons,
     candidates: usize,
     /// Candidates a wave; their sum is `candidates`.
@@ -95,6 +98,7 @@ impl<'a> Planner<'a> {
             counts,
             optimizer,
             space: None,
+            staying: 0.0,
             horizons,
             candidates: waves.iter().sum(),
             waves,
@@ -111,6 +115,15 @@ impl<'a> Planner<'a> {
     #[must_use]
     pub fn searching(mut self, space: Box<dyn Space + 'a>, seed: u64) -> Self {
         self.space = Some((space, seed));
+        self
+    }
+
+    /// Adds `weight` · d to the cost of every candidate, d its distance from the nearest of the generator's candidates of
+    /// the same decision (root mean square over the chunk; half the range of an action counts 1): what it is worth to
+    /// stay among what was demonstrated.
+    #[must_use]
+    pub fn staying(mut self, weight: f64) -> Self {
+        self.staying = weight;
         self
     }
 
@@ -179,11 +192,21 @@ impl<'a> Planner<'a> {
             return Err(imle_configs::Error::unexpected("space", "one of what is searched in", found).into());
         };
         let size = space.size();
-        let Buffers { parameters, costs, wave_chunks, wave_parameters, around, around_parameters, searches, .. } =
-            &mut self.buffers;
+        let Buffers {
+            chunks,
+            parameters,
+            costs,
+            wave_chunks,
+            wave_parameters,
+            around,
+            around_parameters,
+            searches,
+            ..
+        } = &mut self.buffers;
         wave_parameters.resize(batch * count * size, 0.0);
         wave_chunks.resize(batch * count * chunk, 0.0);
-        let (parameters, costs, waves, dims) = (&*parameters, &*costs, self.waves.len(), space.dims());
+        let (chunks, parameters, costs) = (&*chunks, &*parameters, &*costs);
+        let (waves, dims, range) = (self.waves.len(), space.dims(), self.simulator.action_range());
         let draw = |(b, (search, out)): (usize, (&mut Box<dyn Search>, &mut [f32]))| {
             let wave = Wave {
                 index,
@@ -192,6 +215,8 @@ impl<'a> Planner<'a> {
                 last,
                 parameters: &parameters[b * n * size..][..before * size],
                 costs: &costs[b * n..][..before],
+                chunks: &chunks[b * n * chunk..][..before * chunk],
+                range,
                 dims,
                 seed: *seed,
                 key: situation.keys[b],
@@ -224,6 +249,27 @@ impl<'a> Planner<'a> {
             executed: self.horizons.action,
         };
         self.simulator.rollout(pool, candidates, wave_scores)?;
+        if self.staying > 0.0 && self.counts.iter().any(|(name, count)| *name == "imle" && *count > 0) {
+            let (range, first) = (self.simulator.action_range(), self.waves[0]);
+            let steps = self.horizons.prediction;
+            // The generator's candidates are in this wave, or among those of the first.
+            let (cloud, stride): (&[f32], usize) = if index == 0 { (wave_chunks, first) } else { (chunks, n) };
+            let generated = |i: usize| {
+                let mut end = 0;
+                self.counts.iter().any(|(name, count)| {
+                    end += count;
+                    *name == "imle" && (end - count..end).contains(&i)
+                })
+            };
+            let stay = |(i, score): (usize, &mut Score)| {
+                let own = &wave_chunks[i * chunk..][..chunk];
+                let all = &cloud[i / count * stride * chunk..][..first * chunk];
+                let near = |other: &[f32]| warm::distance(own, other, steps, range.0, range.1);
+                let candidates = all.chunks_exact(chunk).enumerate().filter(|(i, _)| generated(*i));
+                score.cost += self.staying * candidates.map(|(_, c)| near(c)).fold(f64::INFINITY, f64::min);
+            };
+            pool.install(|| wave_scores.par_iter_mut().enumerate().for_each(stay));
+        }
         if index == 0 {
             for b in 0..batch {
                 let mut offset = b * count;

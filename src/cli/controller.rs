@@ -5,8 +5,8 @@ use clap::Args;
 /// Flags that choose the controller.
 #[derive(Clone, Debug, Args)]
 pub struct ControllerArgs {
-    /// Planner: predictive-sampling (the best proposal), mppi, cem, cma-es, dial (which search on from the proposals), or
-    /// none for the generator alone
+    /// Planner: predictive-sampling (the best proposal); mppi, cem, cma-es, dial, mode-preserving (which search on from
+    /// the proposals); none for the generator alone
     #[arg(long, default_value = "predictive-sampling", help_heading = "Controller")]
     pub planner: String,
     /// Sources of candidates, comma-separated: imle (the generator), warm (the last plan shifted), noise (Gaussian
@@ -47,8 +47,8 @@ pub struct ControllerArgs {
     /// Knots of splines, those of the noise proposals too
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Controller")]
     pub knots: u32,
-    /// Waves of rollouts a decision, the first being the proposals' [default: the planner's own: mppi 1, cem 3, cma-es and
-    /// dial 4, and one rollout of the mean]
+    /// Waves of rollouts a decision, the first being the proposals' [default: the planner's own: mppi 1, cem 3, the others
+    /// 4, and one rollout of the mean]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Controller")]
     pub waves: Option<u32>,
     /// Inverse sharpness of the weights of mppi and dial, in deviations of the candidates' costs
@@ -57,6 +57,13 @@ pub struct ControllerArgs {
     /// Share of a wave that cem takes for its elite
     #[arg(long, default_value_t = 0.25, help_heading = "Controller")]
     pub elite: f64,
+    /// Share of its cost by which another mode must be cheaper for mode-preserving to leave the one under way
+    #[arg(long, default_value_t = 0.05, help_heading = "Controller")]
+    pub margin: f64,
+    /// What a candidate's distance from the generator's own of the same decision costs (half the range of every action
+    /// counts 1): more keeps a search nearer to what was demonstrated
+    #[arg(long, default_value_t = 0.0, help_heading = "Controller")]
+    pub stay: f64,
     /// With --planner none: how the chunk is chosen: first (one is drawn), consistent (of --candidates the nearest to
     /// the last plan, as in the IMLE Policy paper), typical (of those that go on with the last plan the one in the
     /// densest part)
@@ -86,6 +93,8 @@ impl Default for ControllerArgs {
             waves: None,
             lambda: 0.1,
             elite: 0.25,
+            margin: 0.05,
+            stay: 0.0,
             choice: "first".into(),
             resample_every: 10,
         }

@@ -8,6 +8,7 @@
 mod cem;
 mod cma_es;
 mod dial;
+mod mode_preserving;
 mod mppi;
 mod predictive_sampling;
 
@@ -17,13 +18,14 @@ pub use dial::Dial;
 use imle_configs::Error as InputError;
 use imle_configs::score::Score;
 use imle_configs::seed::{Purpose, fill_normal, stream};
+pub use mode_preserving::ModePreserving;
 pub use mppi::Mppi;
 pub use predictive_sampling::PredictiveSampling;
 
 use crate::decide::Key;
 
 /// Names of the optimizers; `none` executes the generator without a planner.
-pub const NAMES: [&str; 6] = ["predictive-sampling", "mppi", "cem", "cma-es", "dial", "none"];
+pub const NAMES: [&str; 7] = ["predictive-sampling", "mppi", "cem", "cma-es", "dial", "mode-preserving", "none"];
 
 /// Numbers that optimizers share.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,11 +38,13 @@ pub struct Settings {
     pub temperature: f64,
     /// Share of the candidates that `cem` takes for its elite.
     pub elite: f64,
+    /// Share of its cost by which another mode must be cheaper for `mode-preserving` to leave the one under way.
+    pub margin: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { noise: 0.1, waves: None, temperature: 0.1, elite: 0.25 }
+        Self { noise: 0.1, waves: None, temperature: 0.1, elite: 0.25, margin: 0.05 }
     }
 }
 
@@ -59,6 +63,10 @@ pub struct Wave<'a> {
     pub parameters: &'a [f32],
     /// Their costs, (before); infinite if one failed, or has no parameters.
     pub costs: &'a [f64],
+    /// The candidates themselves, (before, T, A).
+    pub chunks: &'a [f32],
+    /// Lowest and highest value of each action dimension.
+    pub range: (&'a [f32], &'a [f32]),
     /// Parameters a knot: the first so many of P are those of the first moment of a chunk, and so on.
     pub dims: usize,
     /// With `key`, the seed of all draws.
@@ -184,6 +192,7 @@ pub fn by_name(name: &str, settings: Settings) -> imle_configs::Result<Box<dyn O
         "cem" => Ok(Box::new(Cem(settings))),
         "cma-es" => Ok(Box::new(CmaEs(settings))),
         "dial" => Ok(Box::new(Dial(settings))),
+        "mode-preserving" => Ok(Box::new(ModePreserving(settings))),
         _ => Err(InputError::unknown("planner", name, NAMES)),
     }
 }
@@ -247,6 +256,8 @@ pub(crate) mod testing {
                 last: if index == 0 { 0 } else { waves[index - 1] },
                 parameters: &parameters,
                 costs: &costs,
+                chunks: &parameters,
+                range: (&[-1.0], &[1.0]),
                 dims: 1,
                 seed,
                 key: Key { episode: 0, decision: 0 },
