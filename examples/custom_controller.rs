@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sampler = Sampler::new(&checkpoint, 2, tch::Device::Cpu)?;
     let engine = RolloutEngine::new(task.clone(), 2)?;
     let sources = vec![Box::new(Generator::new(&sampler, 0)) as _];
-    let mut planner = Planner::new(&engine, sources, Box::new(PredictiveSampling), horizons, 32)?;
+    let mut planner = Planner::new(Box::new(&engine), sources, Box::new(PredictiveSampling), horizons, 32)?;
 
     // A state of your own: here the home pose with cube A pushed aside.
     let mut sim = Simulation::new(task.model().clone())?;

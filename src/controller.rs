@@ -4,19 +4,28 @@ use crate::cli::ControllerArgs;
 use crate::failure::Result;
 use imle_configs::Error as InputError;
 use imle_configs::spec::Horizons;
+use imle_envs::mismatch::Mismatch;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
 use imle_planner::optimizer;
 use imle_planner::planner::Planner;
-use imle_planner::proposal::{self, Generator, Noise, Proposal, Warm};
+use imle_planner::proposal::{self, Generator, Noise, Noisy, Proposal, Retrieval, Warm};
+use imle_planner::simulator::Simulator;
+use imle_planner::simulator::ensemble::{Ensemble, MOST_MODELS, Risk};
+use imle_planner::simulator::lookahead::{self, Lookahead};
 use imle_planner::space::{self, Latent, Range, Space};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::choice;
 use imle_policy::latents::Latents;
 use imle_policy::method::Precision;
 use imle_policy::sampler::Sampler;
+use imle_policy::targets::DemonstrationChunks;
+use std::sync::Arc;
+
+/// The word for the planner's own model.
+const PLAIN: &str = "none";
 
 /// Checks names and numbers, before anything is loaded.
 ///
@@ -31,6 +40,14 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
     }
     if !(args.lambda > 0.0 && args.lambda <= 100.0) {
         return Err(InputError::unexpected("--lambda", "above 0 and at most 100", args.lambda).into());
+    }
+    Risk::parse(&args.risk)?;
+    if args.models.len() > MOST_MODELS {
+        let expected = format!("at most {MOST_MODELS} models");
+        return Err(InputError::unexpected("--models", expected, args.models.len()).into());
+    }
+    if args.models != [PLAIN] && args.depth > 1 {
+        return Err(InputError::unexpected("--models", "the planner's own alone beside --depth", "others").into());
     }
     if !(args.margin >= 0.0 && args.margin.is_finite()) {
         return Err(InputError::unexpected("--margin", "a share of at least 0", args.margin).into());
@@ -129,28 +146,74 @@ pub fn new<'a>(
         return Ok((Box::new(alone), horizons));
     }
     let (low, high) = task.control().range();
+    let noise =
+        || Noise { seed, scale: args.noise, knots: args.knots as usize, low: low.to_vec(), high: high.to_vec() };
+    let generator = || Box::new(Generator::new(sampler, seed));
     let source = |name: &String| -> Result<Box<dyn Proposal + 'a>> {
         Ok(match name.as_str() {
-            "imle" => Box::new(Generator::new(sampler, seed)),
+            "imle" => generator(),
             "warm" => Box::new(Warm),
-            "noise" => Box::new(Noise {
-                seed,
-                scale: args.noise,
-                knots: args.knots as usize,
-                low: low.to_vec(),
-                high: high.to_vec(),
-            }),
+            "noise" => Box::new(noise()),
+            "retrieval" => Box::new(retrieval(args, task, horizons)?),
+            "imle+noise" => Box::new(Noisy::new(generator(), "imle+noise", noise())),
+            "retrieval+noise" => {
+                Box::new(Noisy::new(Box::new(retrieval(args, task, horizons)?), "retrieval+noise", noise()))
+            }
             other => return Err(InputError::unknown("proposal", other, proposal::NAMES).into()),
         })
     };
     let sources = args.proposals.iter().map(source).collect::<Result<_>>()?;
     let optimizer = optimizer::by_name(&args.planner, settings(args))?;
-    let planner = Planner::new(engine, sources, optimizer, horizons, args.candidates as usize)?.staying(args.stay);
+    let simulator = simulator(args, seed, task, sampler, engine)?;
+    let planner = Planner::new(simulator, sources, optimizer, horizons, args.candidates as usize)?.staying(args.stay);
     let planner = match planner.searches() {
         true => planner.searching(search_space(args, seed, task, sampler, horizons)?, seed),
         false => planner,
     };
     Ok((Box::new(planner), horizons))
+}
+
+/// Where candidates are tried out.
+fn simulator<'a>(
+    args: &ControllerArgs,
+    seed: u64,
+    task: &Task,
+    sampler: &'a Sampler,
+    engine: &'a RolloutEngine,
+) -> Result<Box<dyn Simulator + 'a>> {
+    if args.models != [PLAIN] {
+        let model = |name: &String| -> Result<Box<dyn Simulator + 'a>> {
+            if name == PLAIN {
+                return Ok(Box::new(engine));
+            }
+            let mismatch = Mismatch::find(name).map_err(imle_envs::Error::from)?;
+            let task = Arc::new(task.clone().with_planning_mismatch(&mismatch)?);
+            Ok(Box::new(RolloutEngine::new(task, engine.threads())?))
+        };
+        let models = args.models.iter().map(model).collect::<Result<_>>()?;
+        return Ok(Box::new(Ensemble::new(models, Risk::parse(&args.risk)?)?));
+    }
+    if args.depth > 1 {
+        let (depth, beam, branches) = (args.depth as usize, args.beam as usize, args.branches as usize);
+        let ahead = lookahead::Settings { depth, beam, branches };
+        return Ok(Box::new(Lookahead::new(Box::new(engine), sampler, seed, ahead)));
+    }
+    Ok(Box::new(engine))
+}
+
+/// The demonstrations to look in.
+fn retrieval(args: &ControllerArgs, task: &Task, horizons: Horizons) -> Result<Retrieval> {
+    let Some(folder) = &args.demonstrations else {
+        return Err(InputError::unexpected("--demonstrations", "a dataset for retrieval to look in", "none").into());
+    };
+    let dataset = imle_data::read(folder)?;
+    let spec = task.spec();
+    if dataset.spec.observation != spec.observation || dataset.spec.action != spec.action {
+        let found = format!("a dataset of `{}`, whose observation or action differs", dataset.spec.task);
+        return Err(InputError::unexpected(folder.display(), format!("a dataset of `{}`", spec.task), found).into());
+    }
+    let windows = DemonstrationChunks::new(&dataset.spec, horizons, &dataset.episodes)?;
+    Ok(Retrieval::new(&windows, spec.observation.size(), horizons.prediction * spec.action.size())?)
 }
 
 /// What a search searches in.

@@ -22,6 +22,14 @@ struct Worker {
     values: Vec<f64>,
 }
 
+/// Where rollouts are to end.
+pub struct Ends<'a> {
+    /// Full states, (B, N, state size); of rollouts that fail or lose the task what was there before.
+    pub states: &'a mut [f64],
+    /// The last T_obs observations, (B, N, T_obs, O), oldest first; of such rollouts likewise.
+    pub histories: &'a mut [f32],
+}
+
 /// Simulates candidates with the planning model of a task.
 pub struct RolloutEngine {
     task: Arc<Task>,
@@ -56,6 +64,16 @@ impl RolloutEngine {
         &self.task
     }
 
+    /// Threads it is made for.
+    pub fn threads(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Length of one observation.
+    pub fn observation_size(&self) -> usize {
+        self.task.observation().layout().size()
+    }
+
     /// Rolls out `chunks` (B, N, T, A) from `states` (B, state size); `executed` is T_act. Scores go to `out`
     /// (B, N). Nothing is allocated per rollout.
     ///
@@ -70,39 +88,87 @@ impl RolloutEngine {
         executed: usize,
         out: &mut [Score],
     ) -> Result<()> {
-        let action = self.task.spec().action.size();
-        let (batch, chunk) = (states.len() / self.state_size, steps * action);
-        if batch * self.state_size != states.len()
-            || out.len() * chunk != chunks.len()
-            || batch == 0
-            || !out.len().is_multiple_of(batch)
-            || chunk == 0
-        {
-            return Err(Error::Simulation(format!(
-                "expected states (B, {}), chunks (B, N, {steps}, {action}) and scores (B, N), found {}, {} and {} values",
-                self.state_size,
-                states.len(),
-                chunks.len(),
-                out.len()
-            )));
-        }
-        let each = out.len() / batch;
-        if each == 0 {
-            return Ok(());
-        }
+        let Some(each) = self.each(states, chunks, steps, out.len())? else { return Ok(()) };
+        let chunk = chunks.len() / out.len();
         pool.install(|| {
             out.par_iter_mut().with_max_len(1).enumerate().for_each(|(i, score)| {
-                let worker = &self.workers[rayon::current_thread_index().unwrap_or(0) % self.workers.len()];
-                let mut worker = worker.lock().unwrap_or_else(PoisonError::into_inner);
                 let state = &states[(i / each) * self.state_size..][..self.state_size];
-                *score = self.roll(&mut worker, state, &chunks[i * chunk..][..chunk], action, executed);
+                *score = self.with_worker(|w| self.roll(w, state, &chunks[i * chunk..][..chunk], executed, None));
             });
         });
         Ok(())
     }
 
-    fn roll(&self, worker: &mut Worker, state: &[f64], chunk: &[f32], action: usize, executed: usize) -> Score {
-        let substeps = self.task.planning_substeps();
+    /// As [`run`](Self::run), and writes where each rollout ends.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_to(
+        &self,
+        pool: &rayon::ThreadPool,
+        states: &[f64],
+        chunks: &[f32],
+        (steps, executed): (usize, usize),
+        out: &mut [Score],
+        ends: Ends<'_>,
+    ) -> Result<()> {
+        let Some(each) = self.each(states, chunks, steps, out.len())? else { return Ok(()) };
+        let (chunk, history) = (chunks.len() / out.len(), ends.histories.len() / out.len());
+        if ends.states.len() != out.len() * self.state_size || history == 0 || history % self.observation_size() != 0 {
+            return Err(Error::Simulation(format!(
+                "expected end states (B, N, {}) and histories (B, N, T_obs, {}), found {} and {} values",
+                self.state_size,
+                self.observation_size(),
+                ends.states.len(),
+                ends.histories.len()
+            )));
+        }
+        let rows = ends.states.par_chunks_exact_mut(self.state_size).zip(ends.histories.par_chunks_exact_mut(history));
+        pool.install(|| {
+            out.par_iter_mut().zip(rows).with_max_len(1).enumerate().for_each(|(i, (score, end))| {
+                let state = &states[(i / each) * self.state_size..][..self.state_size];
+                *score = self.with_worker(|w| self.roll(w, state, &chunks[i * chunk..][..chunk], executed, Some(end)));
+            });
+        });
+        Ok(())
+    }
+
+    /// Candidates a state; nothing if there are none.
+    fn each(&self, states: &[f64], chunks: &[f32], steps: usize, scores: usize) -> Result<Option<usize>> {
+        let action = self.task.spec().action.size();
+        let (batch, chunk) = (states.len() / self.state_size, steps * action);
+        if batch * self.state_size != states.len()
+            || scores * chunk != chunks.len()
+            || batch == 0
+            || !scores.is_multiple_of(batch)
+            || chunk == 0
+        {
+            return Err(Error::Simulation(format!(
+                "expected states (B, {}), chunks (B, N, {steps}, {action}) and scores (B, N), found {}, {} and {scores} values",
+                self.state_size,
+                states.len(),
+                chunks.len(),
+            )));
+        }
+        Ok((scores > 0).then_some(scores / batch))
+    }
+
+    fn with_worker<T>(&self, work: impl FnOnce(&mut Worker) -> T) -> T {
+        let worker = &self.workers[rayon::current_thread_index().unwrap_or(0) % self.workers.len()];
+        work(&mut worker.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// `end` is a state and an observation history, written unless the simulation fails or the task is lost.
+    fn roll(
+        &self,
+        worker: &mut Worker,
+        state: &[f64],
+        chunk: &[f32],
+        executed: usize,
+        end: Option<(&mut [f64], &mut [f32])>,
+    ) -> Score {
+        let (substeps, action) = (self.task.planning_substeps(), self.task.spec().action.size());
+        let (mut end, observation) = (end, self.observation_size());
         let steps = chunk.len() / action;
         let mut score = Score { failed: true, ..Score::default() };
         if worker.sim.set_state(state).is_err() {
@@ -123,6 +189,7 @@ impl RolloutEngine {
                 last = self.task.failure_cost();
                 sum += (steps - t) as f64 * last;
                 executed_sum += executed.saturating_sub(t) as f64 * last;
+                score.lost = true;
                 break;
             }
             last = self.task.cost().value(&worker.values);
@@ -130,11 +197,29 @@ impl RolloutEngine {
             if t < executed {
                 executed_sum += last;
             }
+            let Some((end_state, history)) = &mut end else { continue };
+            // The last T_obs observations; a chunk shorter than that repeats its first.
+            let (left, kept) = (steps - 1 - t, history.len() / observation);
+            if left >= kept {
+                continue;
+            }
+            if worker.sim.refresh(Needs::ALL).is_err() {
+                return score;
+            }
+            let from = (kept - 1 - left) * observation;
+            self.task.observation().write(&worker.sim, &mut history[from..from + observation]);
+            if t == 0 {
+                (0..from).step_by(observation).for_each(|i| history.copy_within(from..from + observation, i));
+            }
+            if left == 0 && worker.sim.get_state(end_state).is_err() {
+                return score;
+            }
         }
         let cost = self.task.cost();
         let total = cost.running * sum / steps as f64 + cost.terminal * last;
         if total.is_finite() {
             score.cost = total;
+            score.running_cost = cost.running * sum / steps as f64;
             score.final_cost = last;
             score.executed_cost = executed_sum / executed.clamp(1, steps) as f64;
             score.failed = false;
@@ -214,6 +299,39 @@ mod tests {
             sim.data().tree_asleep().iter().filter(|t| **t >= 0).count()
         };
         assert!(asleep > 0, "nothing ever slept");
+    }
+
+    #[test]
+    fn a_rollout_goes_on_from_where_another_ended() {
+        for name in ["stack", "push_t"] {
+            // What sleeps is in no state: with it a rollout goes on from nearly where the other ended.
+            let task = Arc::new(Task::load(name).unwrap().with_planning_sleep(false));
+            let mut world = World::new(task.clone()).unwrap();
+            world.reset(1, Purpose::Reset, 0).unwrap();
+            let mut state = vec![0.0; world.state_size()];
+            world.get_state(&mut state).unwrap();
+            let action = task.spec().action.size();
+            let (low, high) = task.control().range();
+            let chunk: Vec<f32> = (0..6 * action)
+                .map(|i| low[i % action] + (high[i % action] - low[i % action]) * (0.3 + 0.05 * (i / action) as f32))
+                .collect();
+            let engine = RolloutEngine::new(task.clone(), 2).unwrap();
+            let observation = engine.observation_size();
+            let roll = |state: &[f64], chunk: &[f32]| {
+                let (mut score, mut end) = ([Score::default()], vec![0.0; state.len()]);
+                let mut histories = vec![0.0; 2 * observation];
+                let ends = Ends { states: &mut end, histories: &mut histories };
+                engine.run_to(&pool(2), state, chunk, (chunk.len() / action, 1), &mut score, ends).unwrap();
+                (score[0], end, histories)
+            };
+            let (whole, end, seen) = roll(&state, &chunk);
+            let (first, middle, _) = roll(&state, &chunk[..4 * action]);
+            let (second, end_of_both, seen_of_both) = roll(&middle, &chunk[4 * action..]);
+            assert!(end == end_of_both && seen == seen_of_both);
+            assert_eq!(whole.final_cost, second.final_cost);
+            let running = (4.0 * first.running_cost + 2.0 * second.running_cost) / 6.0;
+            assert!((whole.running_cost - running).abs() < 1e-9);
+        }
     }
 
     #[test]

@@ -202,6 +202,18 @@ impl Task {
         Ok(self)
     }
 
+    /// The same task with a planner's model that differs from the task's as a world of `mismatch` would; its noise and delay
+    /// are not the model's.
+    ///
+    /// # Errors
+    /// If MuJoCo cannot compute the model's constants anew.
+    pub fn with_planning_mismatch(mut self, mismatch: &Mismatch) -> Result<Self> {
+        let mut planning = (*self.planning_model).clone();
+        mismatch.apply(&mut planning).map_err(crate::Error::Simulation)?;
+        self.planning_model = Arc::new(planning);
+        Ok(self)
+    }
+
     /// The same task with a planner's model in which bodies at rest sleep or do not.
     #[must_use]
     pub fn with_planning_sleep(mut self, sleep: bool) -> Self {

@@ -28,6 +28,9 @@ pub enum Error {
         /// What came.
         found: String,
     },
+    /// A simulator of the user's own that cannot do what is asked of it.
+    #[error("the simulator was asked {0}, which it cannot do")]
+    Unsupported(&'static str),
     /// The thread pool could not be made.
     #[error("cannot start {0} threads: {1}")]
     Threads(usize, String),

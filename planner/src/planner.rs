@@ -18,7 +18,7 @@ use rayon::prelude::*;
 /// If no candidate can be simulated the plan falls back to the warm start, with `predicted` empty. A source that has
 /// nothing to propose is simulated all the same and never chosen.
 pub struct Planner<'a> {
-    simulator: &'a dyn Simulator,
+    simulator: Box<dyn Simulator + 'a>,
     sources: Vec<Box<dyn Proposal + 'a>>,
     /// Name and candidates of each source.
     counts: Vec<(&'static str, usize)>,
@@ -63,7 +63,7 @@ impl<'a> Planner<'a> {
     /// # Errors
     /// A bad input: no candidates or no sources, or fewer candidates in the first wave than sources; a horizon of 0 steps.
     pub fn new(
-        simulator: &'a dyn Simulator,
+        simulator: Box<dyn Simulator + 'a>,
         sources: Vec<Box<dyn Proposal + 'a>>,
         optimizer: Box<dyn Optimizer>,
         horizons: Horizons,
@@ -420,8 +420,7 @@ mod tests {
                     x += f64::from(*a);
                     cost += (x - 1.0).abs();
                 }
-                *score =
-                    Score { cost, final_cost: cost, executed_cost: cost, failed: !x.is_finite(), physics_steps: 1 };
+                *score = Score { failed: !x.is_finite(), ..Score::of(cost) };
             }
             Ok(())
         }
@@ -431,7 +430,7 @@ mod tests {
         let noise = Noise { seed: 1, scale: 0.5, knots: 3, low: vec![-1.0], high: vec![1.0] };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 1, prediction: 4, action: 2 };
-        Planner::new(&Point, sources, Box::new(PredictiveSampling), horizons, candidates)
+        Planner::new(Box::new(Point), sources, Box::new(PredictiveSampling), horizons, candidates)
     }
 
     #[test]

@@ -102,7 +102,7 @@ mod tests {
     use imle_configs::seed::{Purpose, fill_normal, stream};
 
     fn score(cost: f64) -> Score {
-        Score { cost, final_cost: cost, executed_cost: cost, failed: cost.is_nan(), physics_steps: 1 }
+        Score { failed: cost.is_nan(), ..Score::of(cost) }
     }
 
     fn quality(costs: &[f64], chunks: &[f32], warm: Option<usize>, plan: f64) -> Quality {

@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     fn score(cost: f64) -> Score {
-        Score { cost, final_cost: cost, executed_cost: cost, failed: cost.is_infinite(), physics_steps: 1 }
+        Score { failed: cost.is_infinite(), ..Score::of(cost) }
     }
 
     #[test]

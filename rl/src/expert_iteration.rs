@@ -329,8 +329,13 @@ impl<'a> ExpertIteration<'a> {
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
         let sources: Vec<Box<dyn Proposal + '_>> =
             vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
-        let mut planner =
-            Planner::new(&self.engine, sources, Box::new(PredictiveSampling), horizons, self.settings.candidates)?;
+        let mut planner = Planner::new(
+            Box::new(&self.engine),
+            sources,
+            Box::new(PredictiveSampling),
+            horizons,
+            self.settings.candidates,
+        )?;
         let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), self.run.task.control().range());
         let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;

@@ -1,6 +1,7 @@
 //! Flags that choose the controller: planner, proposals, and how the generator is sampled.
 
 use clap::Args;
+use std::path::PathBuf;
 
 /// Flags that choose the controller.
 #[derive(Clone, Debug, Args)]
@@ -10,9 +11,12 @@ pub struct ControllerArgs {
     #[arg(long, default_value = "predictive-sampling", help_heading = "Controller")]
     pub planner: String,
     /// Sources of candidates, comma-separated: imle (the generator), warm (the last plan shifted), noise (Gaussian
-    /// around it)
+    /// around it), retrieval (what the nearest of --demonstrations did), imle+noise, retrieval+noise
     #[arg(long, value_delimiter = ',', default_value = "imle,warm", help_heading = "Controller")]
     pub proposals: Vec<String>,
+    /// Dataset that retrieval looks in
+    #[arg(long, value_name = "DATASET", help_heading = "Controller")]
+    pub demonstrations: Option<PathBuf>,
     /// Candidates a decision, those of all waves of a search together
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536), help_heading = "Controller")]
     pub candidates: u32,
@@ -64,6 +68,23 @@ pub struct ControllerArgs {
     /// counts 1): more keeps a search nearer to what was demonstrated
     #[arg(long, default_value_t = 0.0, help_heading = "Controller")]
     pub stay: f64,
+    /// Chunks in a row that candidates are looked ahead of: from where the --beam cheapest end the generator goes on, in
+    /// --branches ways each, and so on; 1 for no lookahead
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64), help_heading = "Controller")]
+    pub depth: u32,
+    /// Chains that a lookahead keeps
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096), help_heading = "Controller")]
+    pub beam: u32,
+    /// Ways in which each of them goes on
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=4096), help_heading = "Controller")]
+    pub branches: u32,
+    /// Models in all of which candidates are tried, comma-separated: none (the planner's own) and mismatches by name, as in
+    /// --mismatch
+    #[arg(long, value_delimiter = ',', default_value = "none", help_heading = "Controller")]
+    pub models: Vec<String>,
+    /// What the costs in several models count as: mean, worst, or cvar:SHARE (the mean of the dearest share)
+    #[arg(long, default_value = "mean", help_heading = "Controller")]
+    pub risk: String,
     /// With --planner none: how the chunk is chosen: first (one is drawn), consistent (of --candidates the nearest to
     /// the last plan, as in the IMLE Policy paper), typical (of those that go on with the last plan the one in the
     /// densest part)
@@ -80,6 +101,7 @@ impl Default for ControllerArgs {
         Self {
             planner: "predictive-sampling".into(),
             proposals: vec!["imle".into(), "warm".into()],
+            demonstrations: None,
             candidates: 32,
             execute: None,
             passes: None,
@@ -95,6 +117,11 @@ impl Default for ControllerArgs {
             elite: 0.25,
             margin: 0.05,
             stay: 0.0,
+            depth: 1,
+            beam: 4,
+            branches: 4,
+            models: vec!["none".into()],
+            risk: "mean".into(),
             choice: "first".into(),
             resample_every: 10,
         }

@@ -177,10 +177,13 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
     let config = json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
         "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
+        "demonstrations": args.controller.demonstrations,
         "candidates": args.controller.candidates, "execute": result["execute"], "noise": args.controller.noise,
         "space": args.controller.space, "knots": args.controller.knots, "waves": args.controller.waves,
         "lambda": args.controller.lambda, "elite": args.controller.elite,
         "margin": args.controller.margin, "stay": args.controller.stay,
+        "depth": args.controller.depth, "beam": args.controller.beam, "branches": args.controller.branches,
+        "models": args.controller.models, "risk": args.controller.risk,
         "passes": args.controller.passes, "solver": args.controller.solver, "latents": args.controller.latents, "precision": args.controller.precision, "temperature": args.controller.temperature, "mode": args.mode, "mismatch": args.world.mismatch, "choice": args.controller.choice, "resample_every": args.controller.resample_every,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     });

@@ -150,8 +150,7 @@ mod tests {
     }
 
     fn scores(costs: &[f64]) -> Vec<Score> {
-        let score = |c: &f64| Score { cost: *c, final_cost: *c, executed_cost: *c, failed: false, physics_steps: 1 };
-        costs.iter().map(score).collect()
+        costs.iter().map(|c| Score::of(*c)).collect()
     }
 
     #[test]

@@ -38,7 +38,7 @@ mod tests {
     use imle_configs::score::Score;
 
     fn score(cost: f64) -> Score {
-        Score { cost, final_cost: cost, executed_cost: cost, failed: cost.is_nan(), physics_steps: 1 }
+        Score { failed: cost.is_nan(), ..Score::of(cost) }
     }
 
     #[test]

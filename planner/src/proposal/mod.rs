@@ -3,6 +3,8 @@
 #[cfg(feature = "libtorch")]
 mod generator;
 mod noise;
+#[cfg(feature = "libtorch")]
+mod retrieval;
 mod warm;
 
 use crate::decide::Situation;
@@ -11,12 +13,14 @@ use crate::error::Result;
 pub use generator::Generator;
 #[cfg(feature = "libtorch")]
 pub(crate) use generator::{latent_keys, observations};
-pub use noise::Noise;
+pub use noise::{Noise, Noisy};
+#[cfg(feature = "libtorch")]
+pub use retrieval::Retrieval;
 pub use warm::Warm;
 
-/// Names of the sources: `imle`, the generator of a checkpoint; `warm`, the last plan shifted; `noise`, Gaussian
-/// around it.
-pub const NAMES: [&str; 3] = ["imle", "warm", "noise"];
+/// Names of the sources: `imle`, the generator of a checkpoint, of whatever method; `warm`, the last plan shifted; `noise`,
+/// Gaussian around it; `retrieval`, what the nearest demonstrations did; and two of them with noise added.
+pub const NAMES: [&str; 6] = ["imle", "warm", "noise", "retrieval", "imle+noise", "retrieval+noise"];
 
 /// Proposes candidate chunks.
 pub trait Proposal: Send + Sync {

@@ -1,16 +1,19 @@
 //! Where candidates are tried out: MuJoCo, or the user's own dynamics.
 
+pub mod ensemble;
+#[cfg(feature = "libtorch")]
+pub mod lookahead;
 #[cfg(feature = "mujoco")]
 mod mujoco;
 
 use crate::decide::Key;
-use crate::error::Result;
+use crate::error::{Error, Result};
 pub use imle_configs::score::Score;
 
 /// A batch of candidate chunks and what they start from.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
-    /// Which decision of which episode, (B).
+    /// Which decision of which episode, (B); empty for what goes on from another rollout.
     pub keys: &'a [Key],
     /// Start states, (B, state size).
     pub states: &'a [f64],
@@ -20,6 +23,14 @@ pub struct Candidates<'a> {
     pub steps: usize,
     /// T_act, of which so many are going to be executed.
     pub executed: usize,
+}
+
+/// Where rollouts end.
+pub struct Ends<'a> {
+    /// Full states, (B, N, state size); of rollouts that fail or lose the task what was there before.
+    pub states: &'a mut [f64],
+    /// The last T_obs observations, (B, N, T_obs, O), oldest first; of such rollouts likewise.
+    pub histories: &'a mut [f32],
 }
 
 /// Dynamics and cost: what a candidate would lead to.
@@ -38,4 +49,42 @@ pub trait Simulator: Send + Sync {
     /// # Errors
     /// If the sizes do not fit. A candidate whose simulation fails is no error: it is scored as failed.
     fn rollout(&self, pool: &rayon::ThreadPool, candidates: Candidates<'_>, out: &mut [Score]) -> Result<()>;
+    /// As [`rollout`](Self::rollout), and writes where each candidate ends, for what goes on from there.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], unless the simulator can tell.
+    fn rollout_to(
+        &self,
+        pool: &rayon::ThreadPool,
+        candidates: Candidates<'_>,
+        out: &mut [Score],
+        ends: Ends<'_>,
+    ) -> Result<()> {
+        let _ = (pool, candidates, out, ends);
+        Err(Error::Unsupported("to tell where its rollouts end"))
+    }
+}
+
+impl<S: Simulator + ?Sized> Simulator for &S {
+    fn state_size(&self) -> usize {
+        (**self).state_size()
+    }
+
+    fn action_range(&self) -> (&[f32], &[f32]) {
+        (**self).action_range()
+    }
+
+    fn rollout(&self, pool: &rayon::ThreadPool, candidates: Candidates<'_>, out: &mut [Score]) -> Result<()> {
+        (**self).rollout(pool, candidates, out)
+    }
+
+    fn rollout_to(
+        &self,
+        pool: &rayon::ThreadPool,
+        candidates: Candidates<'_>,
+        out: &mut [Score],
+        ends: Ends<'_>,
+    ) -> Result<()> {
+        (**self).rollout_to(pool, candidates, out, ends)
+    }
 }

@@ -1,8 +1,8 @@
 //! MuJoCo rollouts with the planning model of a task.
 
-use super::{Candidates, Score, Simulator};
+use super::{Candidates, Ends, Score, Simulator};
 use crate::error::Result;
-use imle_envs::rollout::RolloutEngine;
+use imle_envs::rollout::{self, RolloutEngine};
 
 impl Simulator for RolloutEngine {
     fn state_size(&self) -> usize {
@@ -15,5 +15,10 @@ impl Simulator for RolloutEngine {
 
     fn rollout(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
         Ok(self.run(pool, c.states, c.chunks, c.steps, c.executed, out)?)
+    }
+
+    fn rollout_to(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score], ends: Ends<'_>) -> Result<()> {
+        let ends = rollout::Ends { states: ends.states, histories: ends.histories };
+        Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), out, ends)?)
     }
 }

@@ -76,7 +76,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let candidates = args.candidates.unwrap_or(32).max(2) as usize;
     let sources: Vec<Box<dyn Proposal + '_>> = vec![Box::new(Generator::new(&sampler, args.seed)), Box::new(Warm)];
     let mut timed = Timed {
-        planner: Planner::new(&engine, sources, Box::new(PredictiveSampling), horizons, candidates)?,
+        planner: Planner::new(Box::new(&engine), sources, Box::new(PredictiveSampling), horizons, candidates)?,
         generator: Generator::new(&sampler, args.seed),
         engine: &engine,
         steps: horizons.prediction,

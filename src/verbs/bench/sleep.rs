@@ -114,7 +114,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let candidates = args.candidates.unwrap_or(32) as usize;
     let sources: Vec<Box<dyn Proposal + '_>> = vec![Box::new(Generator::new(&sampler, args.seed)), Box::new(Warm)];
     let mut compared = Compared {
-        planner: Planner::new(&awake, sources, Box::new(PredictiveSampling), horizons, candidates)?,
+        planner: Planner::new(Box::new(&awake), sources, Box::new(PredictiveSampling), horizons, candidates)?,
         awake: &awake,
         asleep: &asleep,
         steps: horizons.prediction,
