@@ -4,6 +4,7 @@ use super::{Common, DeviceArgument, WorldArgs};
 use crate::sweep::SweepArgs;
 use crate::verbs::bench::claims::args::ClaimsArgs;
 use crate::verbs::bench::fidelity::FidelityArgs;
+use crate::verbs::bench::plan::PlanArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -22,9 +23,15 @@ pub enum BenchVerb {
     /// Training: time of a step of RS-IMLE with the paper's U-Net, ours and LeRobot's in PyTorch
     #[command(after_help = "Example: planner bench train --peers --small --repeats 5")]
     Train(BenchTrainArgs),
-    /// Planner: time of one decision, and the parts of it
-    #[command(after_help = "Example: planner bench plan --task stack --threads 2")]
-    Plan(BenchArgs),
+    /// Decision: time of one decision of the planner, and the parts of it
+    #[command(after_help = "Example: planner bench decision --task stack --threads 2")]
+    Decision(BenchArgs),
+    /// Planning: what proposals and planners are worth, beside controls that could refute it (a sweep that can be stopped)
+    #[command(after_help = "Examples:\n  planner bench plan --parts planners --results runs/plan.jsonl\n  \
+        planner bench plan --generators runs/generators --demonstrations runs/demos --results runs/plan.jsonl\n  \
+        planner bench plan --tasks push_t --contender \"--planner cma-es\" --contender \"--planner cma-es --stay 1\" --results \
+        runs/mine.jsonl\n  planner bench plan --results runs/plan.jsonl --report      the tables of all that is there")]
+    Plan(PlanArgs),
     /// Sleeping: physics with bodies at rest asleep and awake, and whether the same plans are chosen
     #[command(after_help = "Example: planner bench sleep --task stack --repeats 10")]
     Sleep(BenchArgs),
@@ -63,7 +70,7 @@ pub struct BenchArgs {
     /// Candidates a decision [default: 32; rollout 64]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub candidates: Option<u32>,
-    /// Repetitions, each peer in turn; episodes for plan and sleep
+    /// Repetitions, each peer in turn; episodes for decision and sleep
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: u32,
     /// Measure the peers too (the first time this fetches them into the cache folder)
@@ -72,7 +79,7 @@ pub struct BenchArgs {
     /// Seed of states and controls
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// The world of the episodes of plan and sleep
+    /// The world of the episodes of decision and sleep
     #[command(flatten)]
     pub world: WorldArgs,
     /// Flags of every verb

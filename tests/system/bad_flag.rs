@@ -31,7 +31,7 @@ fn unknown_names_come_with_the_nearest() {
     for (call, parts) in cases {
         call.refused_without_trace(dir.path(), &parts);
     }
-    Call::new("bench plan --task stak").refused(&["unknown task `stak`", "`stack`"]);
+    Call::new("bench decision --task stak").refused(&["unknown task `stak`", "`stack`"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn every_help_has_an_example() {
         "bench",
         "bench rollout",
         "bench sample",
-        "bench plan",
+        "bench decision",
         "bench claims",
         "inspect",
         "completions",

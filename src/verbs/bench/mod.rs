@@ -1,9 +1,10 @@
 //! `planner bench`: speed, ours and the peers' in one run, success on all tasks, and the paper's claims.
 
 pub mod claims;
+mod decision;
 pub mod fidelity;
 mod peers;
-mod plan;
+pub mod plan;
 mod rollout;
 mod sample;
 mod sleep;
@@ -22,6 +23,7 @@ pub fn run(verb: &BenchVerb) -> Result<()> {
         BenchVerb::Rollout(args) => rollout::run(args),
         BenchVerb::Sample(args) => sample::run(args),
         BenchVerb::Train(args) => train::run(args),
+        BenchVerb::Decision(args) => decision::run(args),
         BenchVerb::Plan(args) => plan::run(args),
         BenchVerb::Sleep(args) => sleep::run(args),
         BenchVerb::Tasks(args) => tasks::run(args),

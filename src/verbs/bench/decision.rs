@@ -1,4 +1,4 @@
-//! `planner bench plan`: the time of one decision in the course of real episodes, and of its parts.
+//! `planner bench decision`: the time of one decision in the course of real episodes, and of its parts.
 
 use super::{Case, median, median_and_noise, report};
 use crate::cli::BenchArgs;
@@ -108,7 +108,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         args.seed,
         args.repeats,
         &[Case {
-            name: format!("plan {} N = {candidates}", args.task()),
+            name: format!("decision {} N = {candidates}", args.task()),
             unit: "ms",
             rate: false,
             ours,

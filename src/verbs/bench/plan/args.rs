@@ -1,0 +1,43 @@
+//! Flags of `planner bench plan`.
+
+use crate::cli::{Common, WorldArgs};
+use crate::sweep::SweepArgs;
+use clap::Args;
+use std::path::PathBuf;
+
+/// `planner bench plan`
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// Parts, comma-separated: sources (IMLE beside noise, retrieval, regression, diffusion, flow), planners (all of them at
+    /// N = 32), searched-sources (the sources with cma-es), curve (success against N), lookahead, modes
+    #[arg(long, value_delimiter = ',', default_value = "sources,planners,searched-sources,curve,lookahead,modes")]
+    pub parts: Vec<String>,
+    /// Tasks, comma-separated [default: those of each part]
+    #[arg(long, value_delimiter = ',')]
+    pub tasks: Option<Vec<String>>,
+    /// One contender in place of the parts: flags of the controller, as in planner run; may be repeated
+    #[arg(long, value_name = "FLAGS")]
+    pub contender: Vec<String>,
+    /// Folder of generators, METHOD/TASK; contenders whose generator is not there are left out [default: the shipped ones,
+    /// of imle alone]
+    #[arg(long)]
+    pub generators: Option<PathBuf>,
+    /// Folder of datasets for retrieval to look in, each of its task's name; without it retrieval is left out
+    #[arg(long)]
+    pub demonstrations: Option<PathBuf>,
+    /// Held-out episodes a cell
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: u32,
+    /// Seed of start states and of all draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The world of the episodes
+    #[command(flatten)]
+    pub world: WorldArgs,
+    /// The sweep
+    #[command(flatten)]
+    pub sweep: SweepArgs,
+    /// Flags of every verb
+    #[command(flatten)]
+    pub common: Common,
+}

@@ -1,0 +1,145 @@
+//! What `planner bench plan` measures: parts, each a list of contenders and the tasks they meet on.
+
+/// A contender: its name, the method whose generator proposes, and the controller's flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contender {
+    pub name: &'static str,
+    /// Method of the generator, as its folder is called; `imle` is the shipped one where no folder is given.
+    pub method: &'static str,
+    pub flags: &'static str,
+}
+
+/// A question, and what answers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    pub name: &'static str,
+    pub tasks: &'static [&'static str],
+    pub contenders: &'static [Contender],
+}
+
+const fn contender(name: &'static str, method: &'static str, flags: &'static str) -> Contender {
+    Contender { name, method, flags }
+}
+
+/// Tasks of the control experiment.
+const FIVE: &[&str] = &["stack", "push_t", "pick_place", "square", "avoid"];
+const ALL: &[&str] =
+    &["push_t", "avoid", "block_push", "cartpole", "cylinder_push", "lift", "pick_place", "square", "stack", "kitchen"];
+
+/// All parts, as docs/planning.md lists them. Controls that add noise come at three deviations each, and the best counts:
+/// what they are tuned on is what they are measured on, which is in their favour.
+pub const PARTS: [Part; 6] = [
+    Part {
+        name: "sources",
+        tasks: FIVE,
+        contenders: &[
+            contender("imle, 16", "imle", "--proposals imle,warm --candidates 16"),
+            contender("noise 0.03, 16", "imle", "--proposals noise,warm --noise 0.03 --candidates 16"),
+            contender("noise 0.1, 16", "imle", "--proposals noise,warm --noise 0.1 --candidates 16"),
+            contender("noise 0.3, 16", "imle", "--proposals noise,warm --noise 0.3 --candidates 16"),
+            contender(
+                "retrieval + noise 0.01, 16",
+                "imle",
+                "--proposals retrieval+noise,warm --noise 0.01 --candidates 16",
+            ),
+            contender(
+                "retrieval + noise 0.03, 16",
+                "imle",
+                "--proposals retrieval+noise,warm --noise 0.03 --candidates 16",
+            ),
+            contender(
+                "retrieval + noise 0.1, 16",
+                "imle",
+                "--proposals retrieval+noise,warm --noise 0.1 --candidates 16",
+            ),
+            contender(
+                "regression + noise 0.01, 16",
+                "regression",
+                "--proposals imle+noise,warm --noise 0.01 --candidates 16",
+            ),
+            contender(
+                "regression + noise 0.03, 16",
+                "regression",
+                "--proposals imle+noise,warm --noise 0.03 --candidates 16",
+            ),
+            contender(
+                "regression + noise 0.1, 16",
+                "regression",
+                "--proposals imle+noise,warm --noise 0.1 --candidates 16",
+            ),
+            contender("DDIM-10, 16", "diffusion", "--proposals imle,warm --solver ddim --passes 10 --candidates 16"),
+            contender("flow-1, 16", "flow", "--proposals imle,warm --passes 1 --candidates 16"),
+            contender("noise 0.03, 256", "imle", "--proposals noise,warm --noise 0.03 --candidates 256"),
+            contender("noise 0.1, 256", "imle", "--proposals noise,warm --noise 0.1 --candidates 256"),
+            contender("noise 0.3, 256", "imle", "--proposals noise,warm --noise 0.3 --candidates 256"),
+        ],
+    },
+    Part {
+        name: "planners",
+        tasks: ALL,
+        contenders: &[
+            contender("predictive-sampling", "imle", ""),
+            contender("cma-es", "imle", "--planner cma-es"),
+            contender("cma-es, chunk", "imle", "--planner cma-es --space chunk"),
+            contender("cma-es, latent", "imle", "--planner cma-es --space latent --noise 0.5"),
+            contender("mode-preserving", "imle", "--planner mode-preserving"),
+            contender("dial", "imle", "--planner dial"),
+            contender("cem", "imle", "--planner cem"),
+            contender("mppi", "imle", "--planner mppi"),
+        ],
+    },
+    Part {
+        name: "searched-sources",
+        tasks: FIVE,
+        contenders: &[
+            contender("imle, 16", "imle", "--planner cma-es --candidates 16"),
+            contender("noise 0.1, 16", "imle", "--planner cma-es --proposals noise,warm --candidates 16"),
+            contender("retrieval, 16", "imle", "--planner cma-es --proposals retrieval,warm --candidates 16"),
+            contender("regression, 16", "regression", "--planner cma-es --candidates 16"),
+            contender("DDIM-10, 16", "diffusion", "--planner cma-es --solver ddim --passes 10 --candidates 16"),
+            contender("flow-1, 16", "flow", "--planner cma-es --passes 1 --candidates 16"),
+            contender("noise 0.1, 256", "imle", "--planner cma-es --proposals noise,warm --candidates 256"),
+        ],
+    },
+    Part {
+        name: "curve",
+        tasks: &["stack", "push_t"],
+        contenders: &[
+            contender("predictive-sampling, 4", "imle", "--candidates 4"),
+            contender("predictive-sampling, 8", "imle", "--candidates 8"),
+            contender("predictive-sampling, 16", "imle", "--candidates 16"),
+            contender("predictive-sampling, 32", "imle", "--candidates 32"),
+            contender("predictive-sampling, 64", "imle", "--candidates 64"),
+            contender("predictive-sampling, 256", "imle", "--candidates 256"),
+            contender("cma-es, 8", "imle", "--planner cma-es --candidates 8"),
+            contender("cma-es, 16", "imle", "--planner cma-es --candidates 16"),
+            contender("cma-es, 32", "imle", "--planner cma-es --candidates 32"),
+            contender("cma-es, 64", "imle", "--planner cma-es --candidates 64"),
+            contender("cma-es, 256", "imle", "--planner cma-es --candidates 256"),
+        ],
+    },
+    Part {
+        // 32 + 2 · 4 · 4 rollouts against 64.
+        name: "lookahead",
+        tasks: &["kitchen", "block_push", "stack"],
+        contenders: &[
+            contender("depth 1", "imle", "--candidates 64"),
+            contender("depth 2", "imle", "--candidates 32 --depth 2 --beam 8 --branches 4"),
+            contender("depth 3", "imle", "--candidates 32 --depth 3"),
+        ],
+    },
+    Part {
+        name: "modes",
+        tasks: &["avoid", "push_t"],
+        contenders: &[
+            contender("alone, first", "imle", "--planner none"),
+            contender("alone, consistent", "imle", "--planner none --choice consistent"),
+            contender("alone, typical", "imle", "--planner none --choice typical"),
+            contender("best of N", "imle", ""),
+            contender("cma-es", "imle", "--planner cma-es"),
+            contender("mode-preserving", "imle", "--planner mode-preserving"),
+            contender("mode-preserving, margin 0.2", "imle", "--planner mode-preserving --margin 0.2"),
+            contender("mode-preserving, stay 1", "imle", "--planner mode-preserving --stay 1"),
+        ],
+    },
+];
