@@ -152,6 +152,12 @@ pub fn parse(line: &[u8]) -> Result<Request> {
     let text = std::str::from_utf8(line).map_err(|e| {
         InputError::unexpected("request", "UTF-8", format!("other bytes behind the first {}", e.valid_up_to()))
     })?;
+    // A list of the fields' values would be taken too.
+    if !text.trim_start().starts_with('{') {
+        return Err(
+            InputError::unexpected("request", "one JSON object", format!("`{}`", beginning(text.trim()))).into()
+        );
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let request = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
         let place = e.path().to_string();
@@ -192,16 +198,20 @@ fn explain(text: &str, place: &str, error: &serde_json::Error) -> InputError {
     InputError::unexpected(place, expected, found)
 }
 
-/// The word of `text` around its byte `column` (from 1), or its beginning if it is long.
+/// The word of `text` around its byte `column` (from 1).
 fn token(text: &str, column: usize) -> &str {
-    const MOST: usize = 24;
     let ends = |b: u8| b",[]{}: \t".contains(&b);
     let bytes = text.as_bytes();
     let at = column.saturating_sub(1).min(bytes.len());
     let start = bytes[..at].iter().rposition(|b| ends(*b)).map_or(0, |i| i + 1);
     let end = bytes[at..].iter().position(|b| ends(*b)).map_or(bytes.len(), |i| at + i);
-    let end = (start..=end.min(start + MOST)).rev().find(|i| text.is_char_boundary(*i));
-    text.get(start..end.unwrap_or(start)).unwrap_or_default()
+    beginning(text.get(start..end).unwrap_or_default())
+}
+
+/// So much of `text` as fits into an error.
+fn beginning(text: &str) -> &str {
+    let end = text.char_indices().nth(24).map_or(text.len(), |(at, _)| at);
+    &text[..end]
 }
 
 #[cfg(test)]
@@ -227,10 +237,11 @@ mod tests {
         let kind = told(r#"{"type":"decied"}"#);
         assert!(kind.starts_with("type: expected one of `decide`"), "{kind}");
         assert!(told("{}").contains("missing field `type`"));
-        assert!(told("garbage").contains("`garbage`"));
-        assert!(told("[1]").starts_with("request: expected"));
+        assert_eq!(told("garbage"), "request: expected one JSON object, found `garbage`");
+        assert_eq!(told("[\"ping\"]"), "request: expected one JSON object, found `[\"ping\"]`");
         assert!(told(r#"{"type":"ping"} {"#).contains("expected one JSON object"));
-        assert!(told(&"[".repeat(1000)).starts_with("request: expected"));
+        let deep = told(&(r#"{"type":"ping","id":"#.to_string() + &"[".repeat(1000)));
+        assert!(deep.starts_with("id: expected") && deep.contains("recursion"), "{deep}");
         assert!(told(r#"{"type":"ping","id":"ä"#).starts_with("id: expected"));
         assert_eq!(parse(b"\xff").unwrap_err().line(), "request: expected UTF-8, found other bytes behind the first 0");
     }
