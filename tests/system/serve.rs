@@ -359,10 +359,12 @@ fn a_live_socket_is_refused_and_a_dead_one_replaced() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     serve(&dir.path().join("none/s")).refused(&["none/s: cannot listen there"]);
     serve(&dir.path().join("x".repeat(200))).refused(&["cannot listen there"]);
-    serve(&path).and("--planner mppii").refused(&["mppii"]);
+    serve(&path).and("--planner mppii").refused(&["unknown planner `mppii`", "`mppi`"]);
+    serve(&path).and("--clients 0").refused(&["--clients", "'0'"]);
+    Call::new("serve --task stak").refused(&["unknown task `stak`", "`stack`"]);
 }
 
-/// SIGTERM while a client waits and another is silent.
+/// SIGTERM while a client waits, another is silent, and a third never stops asking.
 #[test]
 fn a_stop_is_heard_by_all() {
     let server = Server::start("--candidates 2000 --threads 1 --json --quiet");
@@ -370,7 +372,16 @@ fn a_stop_is_heard_by_all() {
     let mut waiting = server.connect();
     let start = waiting.example();
     waiting.send(&json!({"type": "decide", "state": start["state"]}).to_string());
+    let mut flood = server.connect();
+    let asking = std::thread::spawn(move || {
+        let pings = "{\"type\":\"ping\"}\n".repeat(1000);
+        let reader = flood.stream.try_clone().unwrap();
+        let reading = std::thread::spawn(move || BufReader::new(reader).lines().take_while(Result::is_ok).count());
+        while flood.stream.write_all(pings.as_bytes()).is_ok() {}
+        reading.join().unwrap()
+    });
     let done = server.stop();
+    assert!(asking.join().unwrap() > 0);
     assert!(done.out.lines().count() == 1 && done.out.contains("\"decisions\""), "{done:?}");
 }
 

@@ -193,6 +193,7 @@ fn explain(text: &str, place: &str, error: &serde_json::Error) -> InputError {
     };
     let found = match token(text, error.column()) {
         "" => told.to_string(),
+        token if told == "expected value" => format!("`{token}`"),
         token => format!("`{token}` ({told})"),
     };
     InputError::unexpected(place, expected, found)

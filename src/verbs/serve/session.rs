@@ -63,6 +63,9 @@ impl<'a> Session<'a> {
             None if told => {
                 let mut seen = vec![0.0; self.service.observation_size()];
                 self.world.observe(&mut seen);
+                if let Some(bad) = seen.iter().find(|v| !v.is_finite()) {
+                    return Err(InputError::unexpected("state", "one whose observation is finite", bad).into());
+                }
                 seen
             }
             None => {

@@ -48,7 +48,8 @@ impl Wire {
     pub fn read(&mut self) -> Read {
         let mut looked = 0;
         let mut block = vec![0; BLOCK];
-        loop {
+        // What a client has sent ahead must not keep a server that stops.
+        while !(self.stopped)() {
             if let Some(at) = self.buffer[looked..].iter().position(|b| *b == b'\n') {
                 let mut line: Vec<u8> = self.buffer.drain(..=looked + at).collect();
                 line.pop();
@@ -61,10 +62,11 @@ impl Wire {
             match self.stream.read(&mut block) {
                 Ok(0) => return Read::End,
                 Ok(n) => self.buffer.extend_from_slice(&block[..n]),
-                Err(e) if waits(&e) && !(self.stopped)() => {}
+                Err(e) if waits(&e) => {}
                 Err(_) => return Read::End,
             }
         }
+        Read::End
     }
 
     /// Writes a line; `text` has no line end.
