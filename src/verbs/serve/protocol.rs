@@ -44,6 +44,9 @@ pub struct Hello {
     pub longest_line: usize,
 }
 
+/// A longer path to what is wrong in a request is cut to its field, bytes.
+const LONGEST_PLACE: usize = 60;
+
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -161,7 +164,10 @@ pub fn parse(line: &[u8]) -> Result<Request> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let request = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
         let place = e.path().to_string();
-        explain(text, if place == "." { "request" } else { &place }, e.inner())
+        let field = place.split('[').next().unwrap_or_default();
+        // A path into what has no end has none either.
+        let place = if place.len() > LONGEST_PLACE { field } else { &place };
+        explain(text, if place == "." { "request" } else { place }, e.inner())
     })?;
     deserializer.end().map_err(|e| explain(text, "request", &e))?;
     Ok(request)
@@ -187,9 +193,10 @@ fn explain(text: &str, place: &str, error: &serde_json::Error) -> InputError {
         let expected = if expected == "f64" { "a finite number" } else { expected };
         return InputError::unexpected(place, expected, found.trim_start_matches("invalid type: "));
     }
-    let expected = match place.ends_with(']') {
-        true => "a finite number",
-        false => "one JSON object",
+    let expected = match place {
+        "request" => "one JSON object",
+        place if place.ends_with(']') && !place.starts_with("id") => "a finite number",
+        _ => "valid JSON",
     };
     let found = match token(text, error.column()) {
         "" => told.to_string(),
@@ -227,6 +234,8 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let nan = told(r#"{"type":"decide","id":7,"observations":[[1.0,2.0],[NaN,0]]}"#);
         assert!(nan.starts_with("observations[1][0]: expected a finite number, found `NaN`"), "{nan}");
+        let word = told(r#"{"type":"decide","reset":tru}"#);
+        assert!(word.starts_with("reset: expected valid JSON, found `tru`"), "{word}");
         let far = told(r#"{"type":"decide","state":[0,1e999]}"#);
         assert!(far.starts_with("state[1]: expected a finite number, found `1e999`"), "{far}");
         let none = told(r#"{"type":"decide","state":[null]}"#);
@@ -242,7 +251,7 @@ mod tests {
         assert_eq!(told("[\"ping\"]"), "request: expected one JSON object, found `[\"ping\"]`");
         assert!(told(r#"{"type":"ping"} {"#).contains("expected one JSON object"));
         let deep = told(&(r#"{"type":"ping","id":"#.to_string() + &"[".repeat(1000)));
-        assert!(deep.starts_with("id: expected") && deep.contains("recursion"), "{deep}");
+        assert!(deep.starts_with("id: expected valid JSON, found recursion"), "{deep}");
         assert!(told(r#"{"type":"ping","id":"ä"#).starts_with("id: expected"));
         assert_eq!(parse(b"\xff").unwrap_err().line(), "request: expected UTF-8, found other bytes behind the first 0");
     }
