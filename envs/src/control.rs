@@ -188,6 +188,18 @@ impl Control {
         joints.collect()
     }
 
+    /// Sets the targets of the arm joints to where the joints are; raw controls and the gripper stay as they are.
+    pub(crate) fn stand_still(&self, sim: &mut Simulation) {
+        if matches!(self.mapping, Mapping::Raw) {
+            return;
+        }
+        let joints = self.noisy_joints(sim.model());
+        for (address, actuator) in joints {
+            let position = sim.data().qpos()[address];
+            sim.data_mut().ctrl_mut()[actuator] = position;
+        }
+    }
+
     /// Writes the action that holds the present targets: what a controller does that has no plan yet.
     pub fn hold(&self, sim: &Simulation, out: &mut [f32]) {
         let ctrl = |a: &Actuator| sim.data().ctrl()[a.id];

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::native::Simulation;
 use crate::perception::Perception;
 use crate::task::Task;
+use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, stream};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -64,6 +65,23 @@ impl World {
     /// If `state` has the wrong size.
     pub fn start_in(&mut self, state: &[f64], seed: u64, index: u64) -> Result<()> {
         self.sim.set_state(state).map_err(Error::Simulation)?;
+        self.begin(seed, index)
+    }
+
+    /// Starts an episode where only positions `qpos` (nq values) and velocities `qvel` (nv values) are known; all else is
+    /// that of the reset's keyframe. Without controls `ctrl` (nu values) the joints that actions move hold still.
+    ///
+    /// # Errors
+    /// A bad input that names the argument of the wrong size.
+    pub fn start_at(&mut self, qpos: &[f64], qvel: &[f64], ctrl: Option<&[f64]>, seed: u64, index: u64) -> Result<()> {
+        self.sim.reset(self.task.reset().keyframe());
+        let data = self.sim.data_mut();
+        fill("qpos", qpos, data.qpos_mut())?;
+        fill("qvel", qvel, data.qvel_mut())?;
+        match ctrl {
+            Some(ctrl) => fill("ctrl", ctrl, data.ctrl_mut())?,
+            None => self.control.stand_still(&mut self.sim),
+        }
         self.begin(seed, index)
     }
 
@@ -216,5 +234,42 @@ impl World {
     /// Size of the full integration state.
     pub fn state_size(&self) -> usize {
         self.sim.state_size()
+    }
+}
+
+/// Copies `values`, the argument `name`, to where they belong.
+fn fill(name: &str, values: &[f64], to: &mut [f64]) -> Result<()> {
+    if values.len() != to.len() {
+        return Err(InputError::unexpected(name, format!("{} values", to.len()), values.len()).into());
+    }
+    to.copy_from_slice(values);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Positions and velocities with the controls are the whole of a start state; without them the arm holds still.
+    #[test]
+    fn a_start_from_positions_is_the_start_state() {
+        let mut world = World::new(Arc::new(Task::load("stack").unwrap())).unwrap();
+        world.reset(3, Purpose::Reset, 0).unwrap();
+        let state = |world: &World| {
+            let mut state = vec![0.0; world.state_size()];
+            world.get_state(&mut state).unwrap();
+            state
+        };
+        let begun = state(&world);
+        let data = world.simulation().data();
+        let (qpos, qvel, ctrl) = (data.qpos().to_vec(), data.qvel().to_vec(), data.ctrl().to_vec());
+        world.reset(4, Purpose::Reset, 1).unwrap();
+        world.start_at(&qpos, &qvel, Some(&ctrl), 3, 0).unwrap();
+        assert_eq!(state(&world), begun);
+        world.start_at(&qpos, &qvel, None, 3, 0).unwrap();
+        let held = world.simulation().data().ctrl();
+        assert!(ctrl.iter().zip(held).all(|(a, b)| (a - b).abs() < 1e-9), "{ctrl:?} {held:?}");
+        let told = world.start_at(&qpos[1..], &qvel, None, 3, 0).unwrap_err().to_string();
+        assert_eq!(told, format!("qpos: expected {} values, found {}", qpos.len(), qpos.len() - 1));
     }
 }

@@ -4,11 +4,13 @@ mod bench;
 mod controller;
 mod episodes;
 mod learn;
+mod serve;
 
 pub use bench::{BenchArgs, BenchSampleArgs, BenchTasksArgs, BenchTrainArgs, BenchVerb};
 pub use controller::ControllerArgs;
 pub use episodes::{DemoArgs, RunArgs};
 pub use learn::{DistillArgs, FinetuneArgs, ImportArgs, LearnArgs, TrainArgs};
+pub use serve::ServeArgs;
 
 use clap::{Arg, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -65,6 +67,12 @@ pub enum Verb {
         planner run --task stack --video stack.mp4     with a video of the first episodes"
     )]
     Run(RunArgs),
+    /// Decide for robot code in other processes, over a local socket
+    #[command(after_help = "Example: planner serve --task stack --socket /tmp/stack.sock\n\
+        Then, in another shell: python3 examples/client.py /tmp/stack.sock\n\
+        One JSON object a line each way: observations and state in, a chunk and how it came about out. docs/serve.md tells \
+        the protocol")]
+    Serve(ServeArgs),
     /// Make a generator better than its demonstrations from what the planner finds
     #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/generator --data runs/demos \
         --env-steps 60000 --out runs/finetuned\n\

@@ -8,6 +8,7 @@ mod finetune;
 mod import;
 mod inspect;
 mod run;
+mod serve;
 mod tasks;
 mod train;
 
@@ -23,8 +24,8 @@ pub fn run(verb: Verb) -> Result<()> {
         Verb::Import(args) => import::run(&args),
         Verb::Distill(args) => distill::run(&args),
         Verb::Run(args) => run::run(&args),
+        Verb::Serve(args) => serve::run(&args),
         Verb::Finetune(args) => finetune::run(&args),
-
         Verb::Bench(verb) => bench::run(&verb),
         Verb::Inspect(args) => inspect::run(&args),
         Verb::Completions { shell } => completions::run(shell),

@@ -175,6 +175,12 @@ impl Running {
         call.assert_error_line(&done.err, parts);
     }
 
+    /// SIGTERM, as a system that shuts down sends it.
+    pub fn terminate(self) -> Done {
+        self.signal("-TERM");
+        self.end()
+    }
+
     /// Kills it, as a power cut would.
     pub fn kill(self) {
         self.signal("-KILL");

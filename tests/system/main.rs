@@ -18,6 +18,7 @@ mod import;
 mod interrupt;
 mod output;
 mod resume;
+mod serve;
 mod tasks;
 mod verbs;
 mod vision;

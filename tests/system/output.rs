@@ -12,6 +12,7 @@ fn every_help_has_an_example() {
         "demo",
         "train",
         "run",
+        "serve",
         "finetune",
         "bench",
         "bench rollout",

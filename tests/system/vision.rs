@@ -99,6 +99,8 @@ fn a_teacher_of_the_state_teaches_from_pictures() {
     assert_eq!(config["vision"]["shared"], true);
     let of = config["provenance"]["data"].as_str().unwrap();
     assert!(of.contains("in 2 episodes (") && of.contains("and pictures of front, wrist ("), "{of}");
+    let serve = Call::new("serve --task stack").with("--socket", dir.path().join("s")).with("--checkpoint", &out);
+    serve.refused(&["--checkpoint: expected a generator that sees the state", "front, wrist of 96×96 pixels"]);
 }
 
 #[test]
