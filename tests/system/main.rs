@@ -17,6 +17,7 @@ mod fixtures;
 mod import;
 mod interrupt;
 mod output;
+mod planners;
 mod resume;
 mod serve;
 mod tasks;

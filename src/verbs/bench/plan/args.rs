@@ -16,7 +16,7 @@ pub struct PlanArgs {
     #[arg(long, value_delimiter = ',')]
     pub tasks: Option<Vec<String>>,
     /// One contender in place of the parts: flags of the controller, as in planner run; may be repeated
-    #[arg(long, value_name = "FLAGS")]
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     pub contender: Vec<String>,
     /// Folder of generators, METHOD/TASK; contenders whose generator is not there are left out [default: the shipped ones,
     /// of imle alone]

@@ -1,0 +1,97 @@
+//! Every planner, space, simulator and source through the command line: same bits, known figures, bad inputs.
+
+use crate::call::Call;
+use crate::fixtures::{checkpoint, demonstrations, folder};
+use serde_json::Value;
+
+fn run(words: &str) -> Call {
+    Call::new("run --task stack --episodes 1 --candidates 12 --seed 3").and(words).with("--checkpoint", checkpoint())
+}
+
+fn figures(words: &str, demonstrated: bool) -> Value {
+    let call = run(words);
+    let call = if demonstrated { call.with("--demonstrations", demonstrations()) } else { call };
+    let mut result = call.json();
+    ["plan_ms", "wall_s", "plan_batch"].iter().for_each(|key| drop(result.as_object_mut().unwrap().remove(*key)));
+    result
+}
+
+#[test]
+fn every_planner_is_the_same_at_any_number_of_threads_and_spends_what_it_is_given() {
+    for words in [
+        "--planner mppi --waves 2",
+        "--planner cem --space cubic",
+        "--planner cma-es --space chunk --proposals imle,warm,noise",
+        "--planner dial --space zero --knots 3",
+        "--planner mode-preserving --stay 1",
+        "--planner cma-es --space latent",
+        "--proposals retrieval+noise,imle+noise,warm",
+        "--models none,heavy --risk cvar:0.5",
+    ] {
+        let demonstrated = words.contains("retrieval");
+        let one = figures(&format!("{words} --threads 1"), demonstrated);
+        let two = figures(&format!("{words} --threads 2 --lockstep 1"), demonstrated);
+        assert_eq!(one, two, "{words}");
+        let (rollouts, decisions) = (one["rollouts"].as_u64().unwrap(), one["decisions"].as_u64().unwrap());
+        assert_eq!(rollouts, 12 * decisions, "{words}");
+        assert!(one["quality"]["spread"].as_f64().unwrap() > 0.0, "{words}");
+        let won: f64 = one["winners"].as_object().unwrap().values().map(|w| w.as_f64().unwrap()).sum();
+        assert!((won - 1.0).abs() < 1e-9, "{words}");
+    }
+}
+
+#[test]
+fn looking_ahead_costs_the_rollouts_that_it_says_and_is_the_same_at_any_number_of_threads() {
+    let steps = |words: &str| {
+        let one = figures(&format!("{words} --threads 1"), false);
+        assert_eq!(one, figures(&format!("{words} --threads 2 --lockstep 1"), false), "{words}");
+        one["physics_steps"].as_f64().unwrap() / one["decisions"].as_f64().unwrap()
+    };
+    // 12 rollouts, and 2 · 3 on each of two levels.
+    let (near, far) = (steps(""), steps("--depth 3 --beam 2 --branches 3"));
+    assert!((far / near - 2.0).abs() < 0.02, "{near} {far}");
+}
+
+#[test]
+fn what_planners_cannot_do_is_refused() {
+    let dir = folder();
+    for (words, parts) in [
+        ("--space chnk", &["unknown space `chnk`", "`chunk`"][..]),
+        ("--planner cma-es --knots 99 --space linear", &["knots", "99"]),
+        ("--planner cem --waves 12", &["candidates", "first of"]),
+        ("--planner mppi --lambda 0", &["--lambda", "above 0"]),
+        ("--planner cem --elite 2", &["--elite", "2"]),
+        ("--planner mode-preserving --margin=-1", &["--margin", "-1"]),
+        ("--stay=nan", &["--stay", "NaN"]),
+        ("--depth 0", &["--depth", "'0'"]),
+        ("--models heavyy", &["heavyy", "`heavy`"]),
+        ("--models none,heavy --depth 2", &["--models", "--depth"]),
+        ("--models none,heavy --risk most", &["risk", "cvar:SHARE", "most"]),
+        ("--proposals retrieval,warm", &["--demonstrations", "retrieval"]),
+    ] {
+        run(words).refused_without_trace(dir.path(), parts);
+    }
+    let nowhere = run("--proposals retrieval,warm").with("--demonstrations", dir.path().join("none"));
+    nowhere.refused(&["none"]);
+}
+
+#[test]
+fn a_sweep_of_planners_goes_on_where_it_was() {
+    let dir = folder();
+    let results = dir.path().join("plan.jsonl");
+    let sweep = |words: &str| Call::new("bench plan --episodes 1").and(words).with("--results", &results);
+    let own = || {
+        Call::new("bench plan --episodes 1 --tasks avoid")
+            .with("--contender", "--candidates 4")
+            .with("--contender", "--planner cma-es --candidates 8 --waves 2")
+            .with("--results", &results)
+    };
+    assert_eq!(own().and("--shard 1/2").json()["open"], 1);
+    let all = own().json();
+    assert_eq!((all["open"].as_u64(), all["cells"].as_array().unwrap().len()), (Some(0), 2));
+    let table = sweep("--report").ok().out;
+    assert!(table.contains("| avoid | as planned | --candidates 4 |"), "{table}");
+    sweep("--parts sorces").refused(&["unknown part `sorces`", "`sources`"]);
+    let bad = Call::new("bench plan --tasks avoid").with("--contender", "--planer mppi").with("--results", &results);
+    bad.refused(&["--contender", "--planer"]);
+}
