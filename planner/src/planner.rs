@@ -154,6 +154,11 @@ impl<'a> Planner<'a> {
         (self.counts[at].1 > 0 && self.sources[at].offers(situation, b)).then_some(before)
     }
 
+    /// P, parameters a candidate; 0 if nothing is searched.
+    fn parameters(&self) -> usize {
+        self.space.as_ref().filter(|_| self.searches()).map_or(0, |(space, _)| space.size())
+    }
+
     fn chunk(&self) -> usize {
         self.horizons.prediction * self.simulator.action_size()
     }
@@ -238,6 +243,7 @@ impl<'a> Planner<'a> {
         before: usize,
     ) -> Result<()> {
         let (batch, chunk, n, count) = (situation.keys.len(), self.chunk(), self.candidates, self.waves[index]);
+        let size = self.parameters();
         let Buffers { chunks, scores, costs, parameters, wave_chunks, wave_scores, wave_parameters, .. } =
             &mut self.buffers;
         wave_scores.resize(batch * count, Score::default());
@@ -281,10 +287,6 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        let size = match &self.space {
-            Some((space, _)) if self.waves.len() > 1 => space.size(),
-            _ => 0,
-        };
         chunks.resize(batch * n * chunk, 0.0);
         scores.resize(batch * n, Score::default());
         costs.resize(batch * n, f64::INFINITY);
@@ -314,7 +316,7 @@ impl<'a> Planner<'a> {
     /// Remembers the best proposal of each episode that has parameters, around which splines are drawn.
     fn find_centre(&mut self, batch: usize) {
         let (chunk, n, first) = (self.chunk(), self.candidates, self.waves[0]);
-        let size = self.space.as_ref().map_or(0, |(space, _)| space.size());
+        let size = self.parameters();
         let Buffers { chunks, costs, parameters, around, around_parameters, searches, .. } = &mut self.buffers;
         around.resize(batch * chunk, 0.0);
         around_parameters.resize(batch * size, 0.0);

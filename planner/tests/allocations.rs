@@ -1,0 +1,95 @@
+//! A planning step allocates nothing once its buffers are there: no Rust code in it asks for memory, whatever the planner.
+//!
+//! MuJoCo's own arena is made with the workers; CMA-ES makes its matrices anew every wave, and libtorch its tensors, so both
+//! are left out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use imle_configs::seed::Purpose;
+use imle_configs::spec::Horizons;
+use imle_envs::rollout::RolloutEngine;
+use imle_envs::task::Task;
+use imle_envs::world::World;
+use imle_planner::decide::{Decide, Decision, Key, Situation};
+use imle_planner::optimizer::{Settings, by_name};
+use imle_planner::planner::Planner;
+use imle_planner::proposal::{Noise, Proposal, Warm};
+use imle_planner::space::{self, Range};
+use imle_planner::threads;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The system's allocator, counted.
+struct Counting;
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_planning_step_allocates_nothing() {
+    let task = Arc::new(Task::load("push_t").unwrap());
+    let engine = RolloutEngine::new(task.clone(), 2).unwrap();
+    let pool = threads::pool(2).unwrap();
+    let horizons = Horizons { observation: 2, prediction: 8, action: 2 };
+    let (low, high) = task.control().range();
+    let mut world = World::new(task.clone()).unwrap();
+    world.reset(0, Purpose::Reset, 0).unwrap();
+    let (mut state, mut hold) = (vec![0.0; world.state_size()], vec![0.0; low.len()]);
+    world.get_state(&mut state).unwrap();
+    world.hold(&mut hold);
+    let warm = hold.repeat(horizons.prediction);
+    for (name, space_name) in [
+        ("predictive-sampling", "chunk"),
+        ("mppi", "chunk"),
+        ("cem", "linear"),
+        ("dial", "cubic"),
+        ("mode-preserving", "zero"),
+    ] {
+        let noise = Noise { seed: 1, scale: 0.2, knots: 4, low: low.to_vec(), high: high.to_vec() };
+        let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
+        let optimizer = by_name(name, Settings { waves: Some(3), ..Settings::default() });
+        let optimizer = if name == "predictive-sampling" { by_name(name, Settings::default()) } else { optimizer };
+        let space = space::by_name(space_name, Range::new(low, high), horizons.prediction, 4).unwrap();
+        let planner = Planner::new(Box::new(&engine), sources, optimizer.unwrap(), horizons, 16).unwrap();
+        let mut planner = planner.searching(space, 1).staying(0.5);
+        let (mut plan, mut how) = (vec![0.0; warm.len()], [Decision::default()]);
+        let mut decide = |decision: u64| {
+            let keys = [Key { episode: 0, decision }];
+            let situation = Situation {
+                observations: &[],
+                pictures: &[],
+                states: &state,
+                warm: &warm,
+                warm_left: &[8],
+                keys: &keys,
+            };
+            planner.decide(&pool, &situation, &mut plan, &mut how).unwrap();
+        };
+        // From within the pool, as a controller that plans on it does: handing work to a pool from outside allocates a
+        // block of its queue now and then.
+        pool.install(|| {
+            (0..40).for_each(&mut decide);
+            let before = COUNT.load(Ordering::Relaxed);
+            (40..50).for_each(&mut decide);
+            assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0, "{name} in {space_name}");
+        });
+        assert!(how[0].quality.is_some() && how[0].rollouts == 16);
+    }
+}
