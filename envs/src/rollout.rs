@@ -14,12 +14,14 @@ use crate::native::{Needs, Simulation};
 use crate::task::Task;
 use imle_configs::score::Score;
 use rayon::prelude::*;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-struct Worker {
-    sim: Simulation,
-    control: Control,
-    values: Vec<f64>,
+/// One thread's simulation.
+pub(crate) struct Worker {
+    pub(crate) sim: Simulation,
+    pub(crate) control: Control,
+    /// Values of the task's quantities.
+    pub(crate) values: Vec<f64>,
 }
 
 /// Simulates candidates with the planning model of a task.
@@ -27,7 +29,7 @@ pub struct RolloutEngine {
     task: Arc<Task>,
     workers: Vec<Mutex<Worker>>,
     state_size: usize,
-    needs: Needs,
+    pub(crate) needs: Needs,
 }
 
 impl RolloutEngine {
@@ -54,6 +56,12 @@ impl RolloutEngine {
     /// The task whose planning model is simulated.
     pub fn task(&self) -> &Arc<Task> {
         &self.task
+    }
+
+    /// The simulation of the calling thread. Not to be held where rayon may begin other work.
+    pub(crate) fn worker(&self) -> MutexGuard<'_, Worker> {
+        let worker = &self.workers[rayon::current_thread_index().unwrap_or(0) % self.workers.len()];
+        worker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Rolls out `chunks` (B, N, T, A) from `states` (B, state size); `executed` is T_act. Scores go to `out`
@@ -92,8 +100,7 @@ impl RolloutEngine {
         }
         pool.install(|| {
             out.par_iter_mut().with_max_len(1).enumerate().for_each(|(i, score)| {
-                let worker = &self.workers[rayon::current_thread_index().unwrap_or(0) % self.workers.len()];
-                let mut worker = worker.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut worker = self.worker();
                 let state = &states[(i / each) * self.state_size..][..self.state_size];
                 *score = self.roll(&mut worker, state, &chunks[i * chunk..][..chunk], action, executed);
             });

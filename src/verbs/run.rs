@@ -178,7 +178,7 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
         "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
         "candidates": args.controller.candidates, "execute": result["execute"], "noise": args.controller.noise,
-        "space": args.controller.space, "knots": args.controller.knots, "waves": args.controller.waves,
+        "space": crate::controller::space(&args.controller)?, "knots": args.controller.knots, "waves": args.controller.waves,
         "lambda": args.controller.lambda, "elite": args.controller.elite,
         "passes": args.controller.passes, "solver": args.controller.solver, "latents": args.controller.latents, "precision": args.controller.precision, "temperature": args.controller.temperature, "mode": args.mode, "mismatch": args.world.mismatch, "choice": args.controller.choice, "resample_every": args.controller.resample_every,
         "threads": args.common.threads(), "version": imle_configs::VERSION,

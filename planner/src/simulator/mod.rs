@@ -5,6 +5,8 @@ mod mujoco;
 
 use crate::decide::Key;
 use crate::error::Result;
+use imle_configs::Error as InputError;
+pub use imle_configs::derivatives::Derivatives;
 pub use imle_configs::score::Score;
 
 /// A batch of candidate chunks and what they start from.
@@ -20,6 +22,17 @@ pub struct Candidates<'a> {
     pub steps: usize,
     /// T_act, of which so many are going to be executed.
     pub executed: usize,
+}
+
+/// One chunk and what it starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Trajectory<'a> {
+    /// Which decision of which episode.
+    pub key: Key,
+    /// Start state, (state size).
+    pub state: &'a [f64],
+    /// Chunk, (T, A).
+    pub chunk: &'a [f32],
 }
 
 /// Dynamics and cost: what a candidate would lead to.
@@ -38,4 +51,13 @@ pub trait Simulator: Send + Sync {
     /// # Errors
     /// If the sizes do not fit. A candidate whose simulation fails is no error: it is scored as failed.
     fn rollout(&self, pool: &rayon::ThreadPool, candidates: Candidates<'_>, out: &mut [Score]) -> Result<()>;
+    /// Writes the derivatives along a trajectory, on the threads of `pool`: the same bits at any number of threads. Where
+    /// there are none (a failed rollout), zeros. Only some optimizers ask for them.
+    ///
+    /// # Errors
+    /// A bad input, if this simulator has no derivatives; if the sizes do not fit.
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+        let _ = (pool, at, out);
+        Err(InputError::unexpected("simulator", "one with derivatives, for this planner", "one without").into())
+    }
 }

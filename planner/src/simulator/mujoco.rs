@@ -1,6 +1,6 @@
 //! MuJoCo rollouts with the planning model of a task.
 
-use super::{Candidates, Score, Simulator};
+use super::{Candidates, Derivatives, Score, Simulator, Trajectory};
 use crate::error::Result;
 use imle_envs::rollout::RolloutEngine;
 
@@ -15,5 +15,9 @@ impl Simulator for RolloutEngine {
 
     fn rollout(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
         Ok(self.run(pool, c.states, c.chunks, c.steps, c.executed, out)?)
+    }
+
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+        Ok(RolloutEngine::differentiate(self, pool, at.state, at.chunk, out)?)
     }
 }
