@@ -276,3 +276,159 @@ impl RolloutEngine {
         (f64::from(action[d]) - f64::from(at)) / f64::from(half)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Task;
+    use crate::world::World;
+    use imle_configs::score::Score;
+    use imle_configs::seed::Purpose;
+    use std::sync::Arc;
+
+    const STEPS: usize = 6;
+
+    fn pool(threads: usize) -> rayon::ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+    }
+
+    /// A start state of the task and a chunk that goes gently to the middle of every range.
+    fn start(task: &Arc<Task>) -> (Vec<f64>, Vec<f32>) {
+        let mut world = World::new(task.clone()).unwrap();
+        world.reset(1, Purpose::Reset, 0).unwrap();
+        let mut state = vec![0.0; world.state_size()];
+        world.get_state(&mut state).unwrap();
+        let mut held = vec![0.0; task.spec().action.size()];
+        world.hold(&mut held);
+        let (low, high) = task.control().range();
+        let mut chunk = Vec::new();
+        for t in 1..=STEPS {
+            chunk.extend((0..held.len()).map(|i| held[i] + 0.02 * t as f32 * ((low[i] + high[i]) / 2.0 - held[i])));
+        }
+        (state, chunk)
+    }
+
+    fn derivatives(task: &Arc<Task>, threads: usize) -> Derivatives {
+        let (state, chunk) = start(task);
+        let mut out = Derivatives::default();
+        let engine = RolloutEngine::new(task.clone(), threads).unwrap();
+        engine.differentiate(&pool(threads), &state, &chunk, &mut out).unwrap();
+        out
+    }
+
+    /// Derivative of the objective by every action, by going back along the trajectory.
+    fn by_actions(d: &Derivatives) -> Vec<f64> {
+        let (n, both) = (d.states, d.states + d.actions);
+        let (mut later, mut out) = (vec![0.0; n], vec![0.0; d.steps * d.actions]);
+        for t in (0..d.steps).rev() {
+            let slope = |j: usize| {
+                let column = &d.dynamics[(t * both + j) * n..][..n];
+                d.gradient[t * both + j] + column.iter().zip(&later).map(|(f, v)| f * v).sum::<f64>()
+            };
+            let all: Vec<f64> = (0..both).map(slope).collect();
+            later.copy_from_slice(&all[..n]);
+            out[t * d.actions..][..d.actions].copy_from_slice(&all[n..]);
+        }
+        out
+    }
+
+    #[test]
+    fn the_objective_changes_as_the_derivatives_say() {
+        // Raw controls; joint targets; an end effector by inverse kinematics.
+        for name in ["cartpole", "cylinder_push", "push_t", "avoid", "lift"] {
+            let task = Arc::new(Task::load(name).unwrap());
+            let (state, chunk) = start(&task);
+            let engine = RolloutEngine::new(task.clone(), 1).unwrap();
+            let cost = |chunk: &[f32]| {
+                let mut score = [Score::default()];
+                engine.run(&pool(1), &state, chunk, STEPS, STEPS, &mut score).unwrap();
+                score[0].cost
+            };
+            let found = by_actions(&derivatives(&task, 1));
+            let (low, high) = task.control().range();
+            let central = |i: usize| {
+                let half = (high[i % low.len()] - low[i % low.len()]) / 2.0;
+                let beside = |by: f32| {
+                    let mut moved = chunk.clone();
+                    moved[i] += by * half;
+                    cost(&moved)
+                };
+                (beside(0.02) - beside(-0.02)) / 0.04
+            };
+            let expected: Vec<f64> = (0..chunk.len()).map(central).collect();
+            let most = expected.iter().fold(0.0, |a: f64, x| a.max(x.abs()));
+            assert!(most > 0.0, "{name}");
+            for (i, (a, b)) in found.iter().zip(&expected).enumerate() {
+                assert!((a - b).abs() < 0.05 * most, "{name}, action value {i}: {a}, {b} of {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_cartpole_step_agrees_with_central_differences_of_a_larger_step() {
+        let task = Arc::new(Task::load("cartpole").unwrap());
+        let (state, chunk) = start(&task);
+        let found = derivatives(&task, 1);
+        assert_eq!((found.states, found.actions, found.steps), (5, 1, STEPS));
+        let mut sim = Simulation::new(task.planning_model().clone()).unwrap();
+        let mut control = task.control().clone();
+        // Positions and velocities of cart and pole, then the action.
+        let mut after = |j: usize, by: f64| -> [f64; 4] {
+            sim.set_state(&state).unwrap();
+            match j {
+                0 | 1 => sim.data_mut().qpos_mut()[j] += by,
+                2 | 3 => sim.data_mut().qvel_mut()[j - 2] += by,
+                _ => {}
+            }
+            let (low, high) = task.control().range();
+            let action = if j == 5 { chunk[0] + by as f32 * (high[0] - low[0]) / 2.0 } else { chunk[0] };
+            control.execute(&mut sim, &[action], task.planning_substeps()).unwrap();
+            let (q, v) = (sim.data().qpos(), sim.data().qvel());
+            [q[0], q[1], v[0], v[1]]
+        };
+        for j in [0, 1, 2, 3, 5] {
+            let step = if j == 5 { 0.02 } else { 1e-3 };
+            let (plus, minus) = (after(j, step), after(j, -step));
+            for i in 0..4 {
+                let (a, b) = (found.dynamics[j * 5 + i], (plus[i] - minus[i]) / (2.0 * step));
+                assert!((a - b).abs() < 1e-2 * (1.0 + b.abs()), "{i} by {j}: {a}, {b}");
+            }
+        }
+        // A raw control is the action's alone: the one before is forgotten.
+        assert!(found.dynamics[4 * 5..5 * 5].iter().all(|x| *x == 0.0));
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_threads_and_turns_have_three_coordinates() {
+        let task = Arc::new(Task::load("stack").unwrap());
+        let one = derivatives(&task, 1);
+        assert_eq!(one, derivatives(&task, 3));
+        let sim = Simulation::new(task.planning_model().clone()).unwrap();
+        let (nq, nv) = (sim.data().qpos().len(), sim.data().qvel().len());
+        assert!(nq > nv, "no quaternions in this test");
+        assert_eq!(one.states, 2 * nv + task.control().limits(1.0).len());
+        assert!(one.dynamics.iter().chain(&one.gradient).chain(&one.hessian).all(|x| x.is_finite()));
+        // The last body that moves freely, at rest on the table, keeps the heading that it is given.
+        let heading = nv - 1;
+        let kept = one.dynamics[heading * one.states + heading];
+        assert!((kept - 1.0).abs() < 0.05, "{kept}");
+        let runs = one.physics_steps / task.planning_substeps() as u64;
+        assert_eq!(runs, (STEPS * (2 + one.states + one.actions)) as u64);
+    }
+
+    #[test]
+    fn what_diverges_has_no_derivatives_and_sizes_are_checked() {
+        let task = Arc::new(Task::load("push_t").unwrap());
+        let (state, mut chunk) = start(&task);
+        let engine = RolloutEngine::new(task.clone(), 1).unwrap();
+        let mut out = Derivatives::default();
+        assert!(engine.differentiate(&pool(1), &state[1..], &chunk, &mut out).is_err());
+        chunk[4] = f32::NAN;
+        engine.differentiate(&pool(1), &state, &chunk, &mut out).unwrap();
+        let step = (out.states + out.actions) * out.states;
+        assert!(out.dynamics[..2 * step].iter().any(|x| *x != 0.0));
+        assert!(
+            out.dynamics[2 * step..].iter().chain(&out.gradient[2 * (out.states + out.actions)..]).all(|x| *x == 0.0)
+        );
+    }
+}
