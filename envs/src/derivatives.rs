@@ -15,14 +15,14 @@ use crate::rollout::{RolloutEngine, Worker};
 use imle_configs::derivatives::Derivatives;
 use rayon::prelude::*;
 
-/// Step of positions, velocities and activations, in their own units (`mjd_transitionFD`'s usual one).
-const STATE_STEP: f64 = 1e-6;
+/// Step of positions, velocities and activations, in their own units: 0.1 mm looks across the edge of a contact.
+const STATE_STEP: f64 = 1e-4;
 /// Step of commanded targets, rad or m: far above the 1e-5 at which inverse kinematics is content.
 const TARGET_STEP: f64 = 1e-3;
 /// Step of actions, in halves of their range: as for targets, and far above what f32 resolves.
 const ACTION_STEP: f32 = 1e-2;
 /// Change of a quantity by a unit of a coordinate from which it counts as a jump.
-const JUMP: f64 = 1e4;
+const JUMP: f64 = 1e3;
 
 /// The coordinates of a state.
 struct Coordinates {

@@ -20,7 +20,7 @@ const WAVES: usize = 2;
 const MOST_STEPS: usize = 16;
 /// Dampings of a wave's backward passes, of the mean curvature by an action: none, and what keeps nearer to where the model
 /// holds.
-const DAMPINGS: [f64; 4] = [0.0, 0.1, 1.0, 10.0];
+const DAMPINGS: [f64; 3] = [0.0, 1.0, 100.0];
 /// Damping that keeps a flat problem solvable.
 const LEAST_DAMPING: f64 = 1e-9;
 /// What the next steps are shorter by, once every damping had one.
@@ -35,7 +35,7 @@ impl Optimizer for Ilqg {
     fn waves(&self, candidates: usize, out: &mut Vec<usize>) {
         let searches = self.0.waves.unwrap_or(WAVES).clamp(1, candidates.max(1)) - 1;
         let each = (candidates / 2 / searches.max(1)).min(candidates / 4).clamp(1, MOST_STEPS);
-        let searches = searches.min(candidates.saturating_sub(1) / each);
+        let searches = searches.min(candidates / 2 / each);
         out.clear();
         out.push(candidates - searches * each);
         out.extend(std::iter::repeat_n(each, searches));
@@ -195,13 +195,13 @@ mod tests {
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 1, prediction: STEPS, action: 2 };
         let space = space::by_name("chunk", Range::new(&mass.low, &mass.high), STEPS, 4).unwrap();
-        let planner = Planner::new(mass, sources, Box::new(Ilqg::default()), horizons, candidates).unwrap();
+        let planner = Planner::new(mass, sources, Box::new(ilqg), horizons, candidates).unwrap();
         let mut planner = planner.searching(space, 1);
         let (warm, mut chunks, mut how) = ([0.0; 2 * STEPS], vec![0.0; 2 * STEPS], [Decision::default(); 2]);
         let situation = Situation {
             observations: &[],
             pictures: &[],
-            states,
+            states: &STATES,
             warm: &warm,
             warm_left: &[STEPS, STEPS],
             keys: &[Key { episode: 0, decision: 0 }, Key { episode: 1, decision: 0 }],
@@ -216,14 +216,14 @@ mod tests {
     #[test]
     fn one_iteration_reaches_the_optimum_of_a_linear_quadratic_problem() {
         let mass = Mass::new(20.0);
-        let (chunks, how, costs) = decide(&mass, &STATES, 16, 1);
+        let (chunks, how, costs) = decide(&mass, Ilqg::default(), 16, 1);
         for b in 0..2 {
             let state = &STATES[b * 2..][..2];
             let (gains, least) = mass.riccati(Vector2::new(state[0], state[1]));
             let found = mass.cost(state, &chunks[b * STEPS..][..STEPS]);
             let proposed = costs[b * 16..][..12].iter().copied().fold(f64::INFINITY, f64::min);
             assert!(found >= least * (1.0 - 1e-9) && found < least * (1.0 + 1e-6), "{found}, {least}");
-            assert!(proposed > 1.1 * least, "{proposed} is no test");
+            assert!(proposed > 1.001 * least, "{proposed} is no test");
             let first = gains[0] * Vector2::new(state[0], state[1]);
             assert!((f64::from(chunks[b * STEPS]) - first[0]).abs() < 1e-4 * first[0].abs());
             assert_eq!(how[b].source, 2);
@@ -235,13 +235,14 @@ mod tests {
     #[test]
     fn the_same_bits_at_any_number_of_threads() {
         let mass = Mass::new(1.0);
-        assert_eq!(decide(&mass, &STATES, 32, 1), decide(&mass, &STATES, 32, 3));
+        assert_eq!(decide(&mass, Ilqg::default(), 32, 1), decide(&mass, Ilqg::default(), 32, 3));
     }
 
     #[test]
     fn limits_are_respected_and_the_plan_is_better_than_a_clipped_one() {
         let mass = Mass::new(2.0);
-        let (chunks, _, _) = decide(&mass, &STATES, 16, 1);
+        let iterations = Ilqg(Settings { waves: Some(6), ..Settings::default() });
+        let (chunks, _, _) = decide(&mass, iterations, 64, 1);
         let mut x = Vector2::new(STATES[0], STATES[1]);
         let (gains, _) = mass.riccati(x);
         let (a, b) = Mass::matrices();
@@ -261,7 +262,7 @@ mod tests {
     #[test]
     fn without_a_slope_the_plan_stays_the_best_proposal() {
         let flat = Mass { q: Matrix2::zeros(), r: 0.0, ..Mass::new(1.0) };
-        let (chunks, how, _) = decide(&flat, &STATES, 16, 1);
+        let (chunks, how, _) = decide(&flat, Ilqg::default(), 16, 1);
         assert!(chunks.iter().all(|u| *u == 0.0));
         assert!(how.iter().all(|d| d.source == 0 && d.predicted == Some(0.0)));
     }
@@ -270,15 +271,15 @@ mod tests {
     fn what_diverges_is_not_chosen() {
         // Every bold step of the first episode ends behind the wall.
         let narrow = Mass { wall: 1.001, ..Mass::new(1.0) };
-        let (chunks, how, costs) = decide(&narrow, &STATES, 16, 1);
+        let (chunks, how, costs) = decide(&narrow, Ilqg::default(), 16, 1);
         assert!(how[0].failed > 0 && how.iter().all(|d| d.predicted.is_some()));
         let best = costs[..16].iter().copied().fold(f64::INFINITY, f64::min);
         assert_eq!(narrow.cost(&STATES[..2], &chunks[..STEPS]), best);
         // Derivatives that are no numbers lead nowhere.
-        let (_, how, costs) = decide(&Mass { wrong: f64::NAN, ..Mass::new(1.0) }, &STATES, 16, 1);
+        let (_, how, costs) = decide(&Mass { wrong: f64::NAN, ..Mass::new(1.0) }, Ilqg::default(), 16, 1);
         assert!(how.iter().all(|d| d.source < 2) && costs.iter().all(|c| c.is_finite()));
         // Nothing can be simulated at all.
-        let (chunks, how, _) = decide(&Mass { wall: 0.0, ..Mass::new(1.0) }, &STATES, 16, 1);
+        let (chunks, how, _) = decide(&Mass { wall: 0.0, ..Mass::new(1.0) }, Ilqg::default(), 16, 1);
         assert!(chunks.iter().all(|u| *u == 0.0) && how.iter().all(|d| d.predicted.is_none() && d.failed == 16));
     }
 
