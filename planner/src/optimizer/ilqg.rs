@@ -185,12 +185,7 @@ mod tests {
     }
 
     /// What is planned for two episodes with `candidates` in each.
-    fn decide(
-        mass: &Mass,
-        states: &[f64; 4],
-        candidates: usize,
-        threads: usize,
-    ) -> (Vec<f32>, [Decision; 2], Vec<f64>) {
+    fn decide(mass: &Mass, ilqg: Ilqg, candidates: usize, threads: usize) -> (Vec<f32>, [Decision; 2], Vec<f64>) {
         let noise = Noise { seed: 1, scale: 0.2, knots: 4, low: mass.low.to_vec(), high: mass.high.to_vec() };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 1, prediction: STEPS, action: 2 };
