@@ -190,31 +190,34 @@ impl<'a> Planner<'a> {
         wave_parameters.resize(batch * count * size, 0.0);
         wave_chunks.resize(batch * count * chunk, 0.0);
         let (waves, dims, simulator) = (self.waves.len(), space.dims(), self.simulator);
-        let draw =
-            |(b, ((search, asked), out)): (usize, ((&mut Box<dyn Search>, &mut u64), &mut [f32]))| -> Result<()> {
-                let wave = Wave {
-                    index,
-                    waves,
-                    before,
-                    last,
-                    parameters: &parameters[b * n * size..][..before * size],
-                    costs: &costs[b * n..][..before],
-                    dims,
-                    seed: *seed,
-                    key: situation.keys[b],
-                };
-                let world = World {
-                    simulator,
-                    pool,
-                    state: &situation.states[b * state..][..state],
-                    chunks: &chunks[b * n * chunk..][..before * chunk],
-                };
-                *asked += search.sample_in(&wave, &world, out)?;
-                Ok(())
+        let draw = |b: usize, search: &mut dyn Search, out: &mut [f32]| {
+            let wave = Wave {
+                index,
+                waves,
+                before,
+                last,
+                parameters: &parameters[b * n * size..][..before * size],
+                costs: &costs[b * n..][..before],
+                dims,
+                seed: *seed,
+                key: situation.keys[b],
             };
+            let world = World {
+                simulator,
+                pool,
+                state: &situation.states[b * state..][..state],
+                chunks: &chunks[b * n * chunk..][..before * chunk],
+            };
+            search.sample_in(&wave, &world, out)
+        };
         let rows = wave_parameters.par_chunks_exact_mut(count * size);
         let searching = searches[..batch].par_iter_mut().zip(&mut asked[..batch]).zip(rows).enumerate();
-        pool.install(|| searching.try_for_each(draw))?;
+        pool.install(|| {
+            searching.try_for_each(|(b, ((search, asked), out))| -> Result<()> {
+                *asked += draw(b, search.as_mut(), out)?;
+                Ok(())
+            })
+        })?;
         let what = Decode { situation, parameters: wave_parameters, around, around_parameters };
         space.decode(pool, what, wave_chunks)
     }
