@@ -4,7 +4,7 @@
 //! Which of the chunks that `avoid`'s generator can draw ends furthest to the right? CMA-ES moves the latent, so that every
 //! candidate is one that the generator would have drawn.
 
-use argmin::core::{CostFunction, Error, Executor, State as _};
+use argmin::core::{CostFunction, Error, Executor};
 use imle_configs::embedded;
 use imle_configs::seed::Purpose;
 use imle_envs::{task::Task, world::World};

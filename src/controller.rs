@@ -32,11 +32,9 @@ const PLAIN: &str = "none";
 /// # Errors
 /// A bad input that names the flag.
 pub fn check(args: &ControllerArgs) -> Result<()> {
-    if args.planner != "none" {
-        optimizer::by_name(&args.planner, settings(args))?;
-    }
-    if !space::NAMES.contains(&args.space.as_str()) {
-        return Err(InputError::unknown("space", &args.space, space::NAMES).into());
+    let space = space(args)?;
+    if !space::NAMES.contains(&space) {
+        return Err(InputError::unknown("space", space, space::NAMES).into());
     }
     if !(args.lambda > 0.0 && args.lambda <= 100.0) {
         return Err(InputError::unexpected("--lambda", "above 0 and at most 100", args.lambda).into());
@@ -78,6 +76,23 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
         .into());
     }
     Ok(())
+}
+
+/// Name of the space that is searched in: as told, or the optimizer's own.
+///
+/// # Errors
+/// A bad input, if there is no such optimizer, or it cannot search there.
+pub fn space(args: &ControllerArgs) -> Result<&str> {
+    let only = match args.planner.as_str() {
+        "none" => None,
+        name => optimizer::by_name(name, settings(args))?.space(),
+    };
+    match (args.space.as_deref(), only) {
+        (Some(told), Some(only)) if told != only => {
+            Err(InputError::unexpected("--space", format!("{only} beside --planner {}", args.planner), told).into())
+        }
+        (told, only) => Ok(told.or(only).unwrap_or("linear")),
+    }
 }
 
 /// What the flags say of the optimizer.
@@ -225,14 +240,15 @@ fn search_space<'a>(
     horizons: Horizons,
 ) -> Result<Box<dyn Space + 'a>> {
     let (low, high) = task.control().range();
-    if args.space == "latent" {
+    let name = self::space(args)?;
+    if name == "latent" {
         if sampler.latent_size() == 0 {
             let found = format!("a generator of method {}, which has none", sampler.config().method);
             return Err(InputError::unexpected("--space latent", "a generator with latents", found).into());
         }
         return Ok(Box::new(Latent::new(sampler, seed)));
     }
-    Ok(space::by_name(&args.space, Range::new(low, high), horizons.prediction, args.knots as usize)?)
+    Ok(space::by_name(name, Range::new(low, high), horizons.prediction, args.knots as usize)?)
 }
 
 /// The horizons of a generator with T_act as `--execute` or the task wants it.

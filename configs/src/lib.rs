@@ -11,6 +11,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod derivatives;
 pub mod embedded;
 pub mod episode;
 pub mod error;

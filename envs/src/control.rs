@@ -178,6 +178,11 @@ impl Control {
         self.actuators.iter().map(|a| (a.id, a.most / period)).collect()
     }
 
+    /// Whether what an action does depends on the targets that were commanded before it.
+    pub fn moves_targets(&self) -> bool {
+        !matches!(self.mapping, Mapping::Raw)
+    }
+
     /// The arm joints that the noise of a reset moves: address in qpos and actuator of each.
     pub(crate) fn noisy_joints(&self, model: &MjModel) -> Vec<(usize, usize)> {
         let arm = self.actuators.len() - usize::from(self.gripper);

@@ -11,6 +11,8 @@ use imle_configs::{Error as InputError, Result};
 
 /// Largest residual of a rung: below 1, so that a rung is always worth more.
 const MOST_RESIDUAL: f64 = 0.999;
+/// Residual below which the slope of |r| goes to 0, so that its curvature stays finite.
+const LEAST_RESIDUAL: f64 = 0.01;
 
 #[derive(Clone, Debug)]
 struct Term {
@@ -41,6 +43,30 @@ impl Term {
             NormFile::SmoothAbs => (r * r + 0.01).sqrt() - 0.1,
         }
     }
+
+    /// Adds `share` of the term. With n the norm, r the residual, the parabola through n(r) with slope n'(r) that is least at
+    /// r = 0 has the curvature n'(r) / r (half-quadratic, Geman and Reynolds 1992): Gauss–Newton with reweighted residuals.
+    fn expand(&self, values: &[f64], share: f64, out: &mut Vec<Slope>) {
+        let r = (values[self.quantity] - self.target) / self.scale;
+        let curvature = match self.norm {
+            NormFile::L1 => 1.0 / r.abs().max(LEAST_RESIDUAL),
+            NormFile::Quadratic => 1.0,
+            NormFile::SmoothAbs => 1.0 / (r * r + 0.01).sqrt(),
+        };
+        let share = share * curvature / self.scale;
+        out.push(Slope { quantity: self.quantity, slope: share * r, curvature: share / self.scale });
+    }
+}
+
+/// How the cost changes with one of its quantities.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slope {
+    /// Index of the quantity.
+    pub quantity: usize,
+    /// First derivative of the cost by it.
+    pub slope: f64,
+    /// Curvature of a parabola that touches the term here and lies above it everywhere else.
+    pub curvature: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +127,18 @@ impl Cost {
     pub fn value(&self, values: &[f64]) -> f64 {
         let terms: f64 = self.terms.iter().map(|t| t.weight * t.normed(values)).sum();
         terms + self.ladder(values)
+    }
+
+    /// Writes how the cost changes with its quantities. The jumps between rungs have no slope, nor has a residual that is
+    /// clipped: what is written holds within the rung that `values` are on.
+    pub fn slopes(&self, values: &[f64], out: &mut Vec<Slope>) {
+        out.clear();
+        self.terms.iter().for_each(|t| t.expand(values, t.weight, out));
+        let Some((index, _)) = self.rung(values) else { return };
+        let residual = &self.rungs[index].residual;
+        let weights: f64 = residual.iter().map(|t| t.weight).sum();
+        let open = |t: &&Term| weights > 0.0 && t.normed(values) < 1.0;
+        residual.iter().filter(open).for_each(|t| t.expand(values, t.weight / weights, out));
     }
 
     /// Index and name of the highest rung whose comparisons hold; nothing without a ladder.
@@ -168,6 +206,39 @@ mod tests {
         assert!((value(0.01, 0.05) - 1.5).abs() < 1e-12);
         assert_eq!(value(0.01, 0.09), 0.0);
         assert_eq!(cost.rung(&[0.05, 0.01]), Some((1, "lift")));
+    }
+
+    #[test]
+    fn slopes_are_those_of_differences_within_a_rung_and_none_where_clipped() {
+        let cost = ladder();
+        let mut slopes = Vec::new();
+        cost.slopes(&[0.0, 0.25], &mut slopes);
+        let difference = (cost.value(&[0.0, 0.25 + 1e-6]) - cost.value(&[0.0, 0.25])) / 1e-6;
+        assert_eq!(slopes.len(), 1);
+        assert!(slopes[0].quantity == 1 && (slopes[0].slope - difference).abs() < 1e-6, "{slopes:?}, {difference}");
+        // The parabola is least where the residual is 0.
+        assert!((slopes[0].slope - 0.25 * slopes[0].curvature).abs() < 1e-9);
+        cost.slopes(&[0.0, 9.0], &mut slopes);
+        assert!(slopes.is_empty());
+        for norm in [NormFile::L1, NormFile::Quadratic, NormFile::SmoothAbs] {
+            let file = CostFile {
+                running: 1.0,
+                terminal: 0.0,
+                term: vec![TermFile { norm, weight: 3.0, ..term("reach", 0.1, 0.5) }],
+                rung: vec![],
+            };
+            let cost = Cost::resolve(&file, &quantities()).unwrap();
+            for at in [-0.7, 0.3, 0.9] {
+                cost.slopes(&[0.0, at], &mut slopes);
+                let difference = (cost.value(&[0.0, at + 1e-6]) - cost.value(&[0.0, at - 1e-6])) / 2e-6;
+                assert!((slopes[0].slope - difference).abs() < 1e-6, "{norm:?} at {at}: {slopes:?}, {difference}");
+                for far in [-2.0, 0.0, 1.0] {
+                    let d = far - at;
+                    let above = cost.value(&[0.0, at]) + slopes[0].slope * d + slopes[0].curvature * d * d / 2.0;
+                    assert!(above > cost.value(&[0.0, far]) - 1e-9);
+                }
+            }
+        }
     }
 
     proptest! {

@@ -10,6 +10,7 @@ pub mod camera;
 pub mod control;
 pub mod cost;
 pub mod demonstrate;
+pub mod derivatives;
 pub mod drive;
 pub mod error;
 pub mod expert;

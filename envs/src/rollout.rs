@@ -14,12 +14,14 @@ use crate::native::{Needs, Simulation};
 use crate::task::Task;
 use imle_configs::score::Score;
 use rayon::prelude::*;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-struct Worker {
-    sim: Simulation,
-    control: Control,
-    values: Vec<f64>,
+/// One thread's simulation.
+pub(crate) struct Worker {
+    pub(crate) sim: Simulation,
+    pub(crate) control: Control,
+    /// Values of the task's quantities.
+    pub(crate) values: Vec<f64>,
 }
 
 /// Where rollouts are to end.
@@ -35,7 +37,7 @@ pub struct RolloutEngine {
     task: Arc<Task>,
     workers: Vec<Mutex<Worker>>,
     state_size: usize,
-    needs: Needs,
+    pub(crate) needs: Needs,
 }
 
 impl RolloutEngine {
@@ -74,6 +76,12 @@ impl RolloutEngine {
         self.task.observation().layout().size()
     }
 
+    /// The simulation of the calling thread. Not to be held where rayon may begin other work.
+    pub(crate) fn worker(&self) -> MutexGuard<'_, Worker> {
+        let worker = &self.workers[rayon::current_thread_index().unwrap_or(0) % self.workers.len()];
+        worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Rolls out `chunks` (B, N, T, A) from `states` (B, state size); `executed` is T_act. Scores go to `out`
     /// (B, N). Nothing is allocated per rollout.
     ///
@@ -93,7 +101,7 @@ impl RolloutEngine {
         pool.install(|| {
             out.par_iter_mut().with_max_len(1).enumerate().for_each(|(i, score)| {
                 let state = &states[(i / each) * self.state_size..][..self.state_size];
-                *score = self.with_worker(|w| self.roll(w, state, &chunks[i * chunk..][..chunk], executed, None));
+                *score = self.roll(&mut self.worker(), state, &chunks[i * chunk..][..chunk], executed, None);
             });
         });
         Ok(())
@@ -127,7 +135,7 @@ impl RolloutEngine {
         pool.install(|| {
             out.par_iter_mut().zip(rows).with_max_len(1).enumerate().for_each(|(i, (score, end))| {
                 let state = &states[(i / each) * self.state_size..][..self.state_size];
-                *score = self.with_worker(|w| self.roll(w, state, &chunks[i * chunk..][..chunk], executed, Some(end)));
+                *score = self.roll(&mut self.worker(), state, &chunks[i * chunk..][..chunk], executed, Some(end));
             });
         });
         Ok(())
@@ -151,11 +159,6 @@ impl RolloutEngine {
             )));
         }
         Ok((scores > 0).then_some(scores / batch))
-    }
-
-    fn with_worker<T>(&self, work: impl FnOnce(&mut Worker) -> T) -> T {
-        let worker = &self.workers[rayon::current_thread_index().unwrap_or(0) % self.workers.len()];
-        work(&mut worker.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// `end` is a state and an observation history, written unless the simulation fails or the task is lost.

@@ -17,6 +17,7 @@ pub mod decide;
 pub mod error;
 #[cfg(feature = "mujoco")]
 pub mod evaluate;
+pub mod ilqg;
 pub mod optimizer;
 pub mod planner;
 pub mod proposal;

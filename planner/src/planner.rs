@@ -2,7 +2,7 @@
 
 use crate::decide::{Decide, Decision, Situation};
 use crate::error::{Error, Result};
-use crate::optimizer::{Optimizer, Scored, Search, Wave};
+use crate::optimizer::{Optimizer, Scored, Search, Wave, World};
 use crate::proposal::{Proposal, share_out};
 use crate::quality;
 use crate::simulator::{Candidates, Score, Simulator};
@@ -52,7 +52,8 @@ struct Buffers {
     /// The best proposal of each episode and its parameters.
     around: Vec<f32>,
     around_parameters: Vec<f32>,
-    /// One an episode.
+    /// Physics steps that the searches took besides the rollouts, and the searches; one an episode.
+    asked: Vec<u64>,
     searches: Vec<Box<dyn Search>>,
     quality: quality::Scratch,
 }
@@ -196,23 +197,19 @@ impl<'a> Planner<'a> {
             let found = format!("none for `{}`, which searches", self.optimizer.name());
             return Err(imle_configs::Error::unexpected("space", "one of what is searched in", found).into());
         };
-        let size = space.size();
-        let Buffers {
-            chunks,
-            parameters,
-            costs,
-            wave_chunks,
-            wave_parameters,
-            around,
-            around_parameters,
-            searches,
-            ..
-        } = &mut self.buffers;
+        if let Some(only) = self.optimizer.space().filter(|only| *only != space.name()) {
+            let expected = format!("`{only}` for `{}`", self.optimizer.name());
+            return Err(imle_configs::Error::unexpected("space", expected, space.name()).into());
+        }
+        let (size, state) = (space.size(), self.simulator.state_size());
+        let buffers = &mut self.buffers;
+        let Buffers { wave_chunks, wave_parameters, around, around_parameters, searches, asked, .. } = buffers;
+        let (parameters, costs, chunks) = (&buffers.parameters, &buffers.costs, &buffers.chunks);
         wave_parameters.resize(batch * count * size, 0.0);
         wave_chunks.resize(batch * count * chunk, 0.0);
-        let (chunks, parameters, costs) = (&*chunks, &*parameters, &*costs);
-        let (waves, dims, range) = (self.waves.len(), space.dims(), self.simulator.action_range());
-        let draw = |(b, (search, out)): (usize, (&mut Box<dyn Search>, &mut [f32]))| {
+        let (waves, dims, simulator) = (self.waves.len(), space.dims(), &*self.simulator);
+        let range = simulator.action_range();
+        let draw = |b: usize, search: &mut dyn Search, out: &mut [f32]| {
             let wave = Wave {
                 index,
                 waves,
@@ -226,10 +223,17 @@ impl<'a> Planner<'a> {
                 seed: *seed,
                 key: situation.keys[b],
             };
-            search.sample(&wave, out);
+            let world = World { simulator, pool, state: &situation.states[b * state..][..state] };
+            search.sample_in(&wave, &world, out)
         };
         let rows = wave_parameters.par_chunks_exact_mut(count * size);
-        pool.install(|| searches[..batch].par_iter_mut().zip(rows).enumerate().for_each(draw));
+        let searching = searches[..batch].par_iter_mut().zip(&mut asked[..batch]).zip(rows).enumerate();
+        pool.install(|| {
+            searching.try_for_each(|(b, ((search, asked), out))| -> Result<()> {
+                *asked += draw(b, search.as_mut(), out)?;
+                Ok(())
+            })
+        })?;
         let what = Decode { situation, parameters: wave_parameters, around, around_parameters };
         space.decode(pool, what, wave_chunks)
     }
@@ -317,7 +321,7 @@ impl<'a> Planner<'a> {
     fn find_centre(&mut self, batch: usize) {
         let (chunk, n, first) = (self.chunk(), self.candidates, self.waves[0]);
         let size = self.parameters();
-        let Buffers { chunks, costs, parameters, around, around_parameters, searches, .. } = &mut self.buffers;
+        let Buffers { chunks, costs, parameters, around, around_parameters, searches, asked, .. } = &mut self.buffers;
         around.resize(batch * chunk, 0.0);
         around_parameters.resize(batch * size, 0.0);
         for b in 0..batch {
@@ -325,6 +329,8 @@ impl<'a> Planner<'a> {
             around[b * chunk..][..chunk].copy_from_slice(&chunks[best * chunk..][..chunk]);
             around_parameters[b * size..][..size].copy_from_slice(&parameters[best * size..][..size]);
         }
+        asked.clear();
+        asked.resize(batch, 0);
         while searches.len() < batch {
             searches.push(self.optimizer.search());
         }
@@ -386,7 +392,7 @@ impl Decide for Planner<'_> {
                 predicted: chosen.map(|w| scores[w].executed_cost),
                 rollouts: n as u64,
                 failed: scores.iter().filter(|s| s.failed).count() as u64,
-                physics_steps: scores.iter().map(|s| u64::from(s.physics_steps)).sum(),
+                physics_steps: buffers.asked[b] + scores.iter().map(|s| u64::from(s.physics_steps)).sum::<u64>(),
                 quality: chosen.map(|w| quality::of(&proposals, scores[w].cost, &mut buffers.quality)),
                 source: 0,
             };

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Args)]
 pub struct ControllerArgs {
     /// Planner: predictive-sampling (the best proposal); mppi, cem, cma-es, dial, mode-preserving (which search on from
-    /// the proposals); none for the generator alone
+    /// the proposals); ilqg (which goes down the slope from the best of them); none for the generator alone
     #[arg(long, default_value = "predictive-sampling", help_heading = "Controller")]
     pub planner: String,
     /// Sources of candidates, comma-separated: imle (the generator), warm (the last plan shifted), noise (Gaussian
@@ -45,14 +45,14 @@ pub struct ControllerArgs {
     #[arg(long, default_value_t = 0.1, help_heading = "Controller")]
     pub noise: f64,
     /// What a search searches in: chunk (all actions), zero, linear, cubic (splines of --knots, added to the best
-    /// proposal), latent (the generator's)
-    #[arg(long, default_value = "linear", help_heading = "Controller")]
-    pub space: String,
+    /// proposal), latent (the generator's) [default: linear; chunk for ilqg, which knows no other]
+    #[arg(long, help_heading = "Controller")]
+    pub space: Option<String>,
     /// Knots of splines, those of the noise proposals too
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Controller")]
     pub knots: u32,
-    /// Waves of rollouts a decision, the first being the proposals' [default: the planner's own: mppi 1, cem 3, the others
-    /// 4, and one rollout of the mean]
+    /// Waves of rollouts a decision, the first being the proposals' [default: the planner's own: mppi 1, cem 3, cma-es and
+    /// dial 4, and one rollout of the mean; mode-preserving 4; ilqg 2]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Controller")]
     pub waves: Option<u32>,
     /// Inverse sharpness of the weights of mppi and dial, in deviations of the candidates' costs
@@ -110,7 +110,7 @@ impl Default for ControllerArgs {
             precision: None,
             temperature: None,
             noise: 0.1,
-            space: "linear".into(),
+            space: None,
             knots: 4,
             waves: None,
             lambda: 0.1,

@@ -179,7 +179,7 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
         "demonstrations": args.controller.demonstrations,
         "candidates": args.controller.candidates, "execute": result["execute"], "noise": args.controller.noise,
-        "space": args.controller.space, "knots": args.controller.knots, "waves": args.controller.waves,
+        "space": crate::controller::space(&args.controller)?, "knots": args.controller.knots, "waves": args.controller.waves,
         "lambda": args.controller.lambda, "elite": args.controller.elite,
         "margin": args.controller.margin, "stay": args.controller.stay,
         "depth": args.controller.depth, "beam": args.controller.beam, "branches": args.controller.branches,

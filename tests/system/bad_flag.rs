@@ -19,6 +19,7 @@ fn unknown_names_come_with_the_nearest() {
         (train("--method imel"), ["unknown method `imel`", "`imle`"]),
         (train("--set network.kind=mpl"), ["unknown network `mpl`", "`mlp`"]),
         (run("--planner predictiv-sampling"), ["unknown planner `predictiv-sampling`", "`predictive-sampling`"]),
+        (run("--planner ilqg --space cubic"), ["--space: expected chunk beside --planner ilqg", "found cubic"]),
         (run("--planner nne"), ["unknown planner `nne`", "`none`"]),
         (run("--latents antithetc"), ["unknown latents `antithetc`", "`antithetic`"]),
         (run("--precision bf6"), ["unknown precision `bf6`", "`bf16`"]),

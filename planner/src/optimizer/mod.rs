@@ -4,10 +4,13 @@
 //! is drawn by a [`Search`], one an episode, from what all waves before cost. It searches in parameters of chunks
 //! ([`crate::space`]), so that every optimizer goes with every mix of proposals and every space. The plan is the best of
 //! all candidates that were simulated: also where the field executes a mean (MPPI, CEM), the mean is one of them.
+//!
+//! Parameters and costs are all that most searches are told. One that needs derivatives asks the simulator ([`World`]).
 
 mod cem;
 mod cma_es;
 mod dial;
+mod ilqg;
 mod mode_preserving;
 mod mppi;
 mod predictive_sampling;
@@ -15,6 +18,7 @@ mod predictive_sampling;
 pub use cem::Cem;
 pub use cma_es::CmaEs;
 pub use dial::Dial;
+pub use ilqg::Ilqg;
 use imle_configs::Error as InputError;
 use imle_configs::score::Score;
 use imle_configs::seed::{Purpose, fill_normal, stream};
@@ -23,9 +27,12 @@ pub use mppi::Mppi;
 pub use predictive_sampling::PredictiveSampling;
 
 use crate::decide::Key;
+use crate::error::Result;
+use crate::simulator::Simulator;
 
 /// Names of the optimizers; `none` executes the generator without a planner.
-pub const NAMES: [&str; 7] = ["predictive-sampling", "mppi", "cem", "cma-es", "dial", "mode-preserving", "none"];
+pub const NAMES: [&str; 8] =
+    ["predictive-sampling", "mppi", "cem", "cma-es", "dial", "mode-preserving", "ilqg", "none"];
 
 /// Numbers that optimizers share.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,6 +114,17 @@ impl<'a> Wave<'a> {
     }
 }
 
+/// Whom a search may ask for more than costs, and about what.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// Dynamics and cost.
+    pub simulator: &'a dyn Simulator,
+    /// The threads to ask on.
+    pub pool: &'a rayon::ThreadPool,
+    /// The episode's state, (state size).
+    pub state: &'a [f64],
+}
+
 /// The first of the cheapest that is finite.
 pub(crate) fn cheapest(costs: impl Iterator<Item = f64>) -> Option<usize> {
     let alive = costs.enumerate().filter(|(_, c)| c.is_finite());
@@ -153,6 +171,10 @@ pub trait Optimizer: Send + Sync {
     fn name(&self) -> &'static str;
     /// Writes how many of `candidates` each wave has, none of them 0; their sum is `candidates`.
     fn waves(&self, candidates: usize, out: &mut Vec<usize>);
+    /// The one space that it can search in, if it cannot search in all of them.
+    fn space(&self) -> Option<&'static str> {
+        None
+    }
     /// A search for one of the episodes in lock-step, used for one decision after the other.
     fn search(&self) -> Box<dyn Search>;
 }
@@ -162,6 +184,15 @@ pub trait Search: Send {
     /// Writes the parameters of the next wave's candidates, (n, P). Wave 1 begins a new decision: nothing is left of the
     /// one before. If no candidate so far could be simulated, what is written does not matter.
     fn sample(&mut self, wave: &Wave<'_>, out: &mut [f32]);
+    /// As [`Search::sample`], for a search that asks the simulator; returns the physics steps that the answers took.
+    ///
+    /// # Errors
+    /// If the simulator cannot answer.
+    fn sample_in(&mut self, wave: &Wave<'_>, world: &World<'_>, out: &mut [f32]) -> Result<u64> {
+        let _ = world;
+        self.sample(wave, out);
+        Ok(0)
+    }
     /// The candidate that is executed; nothing if all failed.
     fn choose(&mut self, scored: Scored<'_>) -> Option<usize> {
         scored.best()
@@ -193,6 +224,7 @@ pub fn by_name(name: &str, settings: Settings) -> imle_configs::Result<Box<dyn O
         "cma-es" => Ok(Box::new(CmaEs(settings))),
         "dial" => Ok(Box::new(Dial(settings))),
         "mode-preserving" => Ok(Box::new(ModePreserving(settings))),
+        "ilqg" => Ok(Box::new(Ilqg(settings))),
         _ => Err(InputError::unknown("planner", name, NAMES)),
     }
 }

@@ -8,6 +8,8 @@ mod mujoco;
 
 use crate::decide::Key;
 use crate::error::{Error, Result};
+use imle_configs::Error as InputError;
+pub use imle_configs::derivatives::Derivatives;
 pub use imle_configs::score::Score;
 
 /// A batch of candidate chunks and what they start from.
@@ -31,6 +33,17 @@ pub struct Ends<'a> {
     pub states: &'a mut [f64],
     /// The last T_obs observations, (B, N, T_obs, O), oldest first; of such rollouts likewise.
     pub histories: &'a mut [f32],
+}
+
+/// One chunk and what it starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Trajectory<'a> {
+    /// Which decision of which episode.
+    pub key: Key,
+    /// Start state, (state size).
+    pub state: &'a [f64],
+    /// Chunk, (T, A).
+    pub chunk: &'a [f32],
 }
 
 /// Dynamics and cost: what a candidate would lead to.
@@ -63,6 +76,15 @@ pub trait Simulator: Send + Sync {
         let _ = (pool, candidates, out, ends);
         Err(Error::Unsupported("to tell where its rollouts end"))
     }
+    /// Writes the derivatives along a trajectory, on the threads of `pool`: the same bits at any number of threads. Where
+    /// there are none (a failed rollout), zeros. Only some optimizers ask for them.
+    ///
+    /// # Errors
+    /// A bad input, if this simulator has no derivatives; if the sizes do not fit.
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+        let _ = (pool, at, out);
+        Err(InputError::unexpected("simulator", "one with derivatives, for this planner", "one without").into())
+    }
 }
 
 impl<S: Simulator + ?Sized> Simulator for &S {
@@ -86,5 +108,9 @@ impl<S: Simulator + ?Sized> Simulator for &S {
         ends: Ends<'_>,
     ) -> Result<()> {
         (**self).rollout_to(pool, candidates, out, ends)
+    }
+
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+        (**self).differentiate(pool, at, out)
     }
 }

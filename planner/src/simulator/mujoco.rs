@@ -1,6 +1,6 @@
 //! MuJoCo rollouts with the planning model of a task.
 
-use super::{Candidates, Ends, Score, Simulator};
+use super::{Candidates, Derivatives, Ends, Score, Simulator, Trajectory};
 use crate::error::Result;
 use imle_envs::rollout::{self, RolloutEngine};
 
@@ -20,5 +20,9 @@ impl Simulator for RolloutEngine {
     fn rollout_to(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score], ends: Ends<'_>) -> Result<()> {
         let ends = rollout::Ends { states: ends.states, histories: ends.histories };
         Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), out, ends)?)
+    }
+
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+        Ok(RolloutEngine::differentiate(self, pool, at.state, at.chunk, out)?)
     }
 }
