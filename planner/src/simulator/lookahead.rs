@@ -130,11 +130,10 @@ impl Simulator for Lookahead<'_> {
                 let kept = chains.len();
                 for w in 0..kept {
                     let from = chains[w];
-                    for i in at * branches..(at + 1) * branches {
-                        let score = scores[i];
+                    for (i, score) in scores.iter().enumerate().skip(at * branches).take(branches) {
                         out[from.root].physics_steps += score.physics_steps;
                         // A chain that loses the task is as dear as that makes it, and ends here.
-                        if !score.failed && score.cost.is_finite() && (alive(&score) || level + 1 == depth) {
+                        if !score.failed && score.cost.is_finite() && (alive(score) || level + 1 == depth) {
                             chains.push(Chain {
                                 running: from.running + score.running_cost,
                                 last: score.cost - score.running_cost,
