@@ -373,15 +373,21 @@ fn a_stop_is_heard_by_all() {
     let start = waiting.example();
     waiting.send(&json!({"type": "decide", "state": start["state"]}).to_string());
     let mut flood = server.connect();
+    let (answered, first) = std::sync::mpsc::channel();
     let asking = std::thread::spawn(move || {
         let pings = "{\"type\":\"ping\"}\n".repeat(1000);
         let reader = flood.stream.try_clone().unwrap();
-        let reading = std::thread::spawn(move || BufReader::new(reader).lines().take_while(Result::is_ok).count());
+        let reading = std::thread::spawn(move || {
+            for line in BufReader::new(reader).lines().take_while(Result::is_ok) {
+                drop(answered.send(line));
+            }
+        });
         while flood.stream.write_all(pings.as_bytes()).is_ok() {}
-        reading.join().unwrap()
+        reading.join().unwrap();
     });
+    assert!(first.recv().unwrap().unwrap().contains("pong"));
     let done = server.stop();
-    assert!(asking.join().unwrap() > 0);
+    asking.join().unwrap();
     assert!(done.out.lines().count() == 1 && done.out.contains("\"decisions\""), "{done:?}");
 }
 
