@@ -214,6 +214,19 @@ impl Task {
         Ok(self)
     }
 
+    /// The same task with a planner's model whose steps are `factor` times as long.
+    ///
+    /// # Errors
+    /// A bad input, if a control step is not a whole number of them.
+    pub fn with_planning_timestep_times(mut self, factor: f64) -> Result<Self> {
+        let mut planning = (*self.planning_model).clone();
+        let timestep = factor * planning.opt().timestep;
+        self.planning_substeps = substeps_of_planning(1.0 / self.spec.control_rate, timestep)?;
+        planning.opt_mut().timestep = timestep;
+        self.planning_model = Arc::new(planning);
+        Ok(self)
+    }
+
     /// The same task with a planner's model in which bodies at rest sleep or do not.
     #[must_use]
     pub fn with_planning_sleep(mut self, sleep: bool) -> Self {
