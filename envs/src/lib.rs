@@ -27,6 +27,7 @@ pub mod quantities;
 pub mod quantity;
 pub mod render;
 pub mod reset;
+pub mod reward;
 pub mod rollout;
 pub mod strip;
 pub mod task;

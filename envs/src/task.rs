@@ -11,6 +11,7 @@ use crate::native::{self, Needs, Simulation};
 use crate::observation::Observation;
 use crate::quantities::{Comparison, Quantities};
 use crate::reset::Reset;
+use crate::reward::Reward;
 use crate::task_file::{ActionFile, FailureFile, RenderFile, TaskFile};
 use imle_configs::spec::{Horizons, ImageLayout, Spec};
 use imle_configs::{Error as InputError, embedded, error::nearest, files};
@@ -40,6 +41,7 @@ pub struct Task {
     reported: Vec<usize>,
     failure: Vec<Comparison>,
     failure_cost: f64,
+    reward: Reward,
     mismatch: Option<Mismatch>,
     expert: Option<ExpertKind>,
     render: RenderFile,
@@ -141,6 +143,9 @@ impl Task {
         observation.layout().part(&file.proprioception).map_err(|e| e.in_file("proprioception"))?;
         let quantities = Quantities::resolve(&file.quantities, &model)?;
         let cost = Cost::resolve(&file.cost, &quantities)?;
+        let mut values = vec![0.0; quantities.len()];
+        quantities.evaluate(&rest, &mut values);
+        let reward = Reward::resolve(&file.reward, cost.value(&values))?;
         let success = Comparison::parse_all(&file.success.when, &quantities).map_err(|e| e.in_file("success.when"))?;
         if success.is_empty() {
             return Err(InputError::unexpected("success.when", "at least one comparison", "none").into());
@@ -183,6 +188,7 @@ impl Task {
             reported,
             failure,
             failure_cost,
+            reward,
             mismatch: None,
             expert: file.expert.as_deref().map(expert::find).transpose()?,
             render: file.render.clone(),
@@ -353,6 +359,11 @@ impl Task {
     /// Cost of a control step of a rollout once it is lost.
     pub fn failure_cost(&self) -> f64 {
         self.failure_cost
+    }
+
+    /// What fine-tuning maximises.
+    pub fn reward(&self) -> Reward {
+        self.reward
     }
 
     /// Control steps that a solved state must last.

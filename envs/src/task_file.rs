@@ -3,7 +3,7 @@
 //! Units: metres, radians, seconds, kilograms. References to things in the model are written `body:NAME`,
 //! `site:NAME`, `geom:NAME`, or a fixed point `[x, y, z]` in the world frame.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A whole task file.
@@ -42,6 +42,9 @@ pub struct TaskFile {
     /// When the task is lost, if it can be.
     #[serde(default)]
     pub failure: Option<FailureFile>,
+    /// What fine-tuning maximises.
+    #[serde(default)]
+    pub reward: RewardFile,
     /// Name of the scripted expert, if there is one.
     #[serde(default)]
     pub expert: Option<String>,
@@ -455,6 +458,29 @@ pub struct FailureFile {
     pub when: Vec<String>,
     /// Cost of every control step of a rollout from then on; above that of any other state.
     pub cost: f64,
+}
+
+/// `[reward]`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RewardFile {
+    /// Which one.
+    pub kind: RewardKind,
+    /// The cost that counts 1; that of the start keyframe if absent.
+    pub scale: Option<f64>,
+}
+
+/// `kind` of a `[reward]`; [`crate::reward`] has their formulas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RewardKind {
+    /// 1 when the task is solved.
+    #[default]
+    Sparse,
+    /// The task's cost, as a loss of every control step.
+    Cost,
+    /// How far down the cost goes.
+    Progress,
 }
 
 /// `[render]`

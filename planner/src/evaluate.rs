@@ -36,6 +36,19 @@ pub struct Settings {
     pub record: usize,
     /// Whether episodes keep what was seen and done, to be learned from.
     pub keep_actions: bool,
+    /// States that the episodes begin in, one each, in place of start states of `seed`.
+    pub starts: Option<Arc<[Start]>>,
+}
+
+/// A state in the middle of an episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// The full integration state.
+    pub state: Vec<f64>,
+    /// The observations seen till then, (T_obs, O), oldest first.
+    pub history: Vec<f32>,
+    /// Control steps that the episode has left.
+    pub steps_left: usize,
 }
 
 impl Settings {
@@ -52,6 +65,7 @@ impl Settings {
             horizons,
             record: 0,
             keep_actions: false,
+            starts: None,
         }
     }
 }
@@ -96,6 +110,14 @@ pub struct EpisodeResult {
     pub observations: Vec<f32>,
     /// See `observations`.
     pub actions: Vec<f32>,
+    /// Costs of the start state and after each control step, and the observation of the last state, if `observations` are kept:
+    /// (steps + 1,) and (O).
+    pub costs: Vec<f64>,
+    /// See `costs`.
+    pub last_observation: Vec<f32>,
+    /// The first T_act actions of every plan, (decisions, T_act, A), if `observations` are kept: more than was executed of the
+    /// last.
+    pub planned: Vec<f32>,
     /// Pictures before each control step, (steps, cameras, H, W, 3), if the episode was solved and they are looked at and
     /// kept.
     pub pictures: Vec<u8>,

@@ -22,6 +22,8 @@ pub(crate) struct Slot {
     pub(crate) world: World,
     labeller: Option<Box<dyn ModeLabeller>>,
     meter: DriveMeter,
+    /// Control steps of the episode before it was begun here.
+    skipped: usize,
     /// (T_obs, O), oldest first.
     pub(crate) history: Vec<f32>,
     /// What the cameras show, if they are looked through.
@@ -44,15 +46,28 @@ impl Slot {
     pub(crate) fn start(task: &Arc<Task>, settings: &Settings, offset: usize) -> Result<Self> {
         let mut world = World::new(task.clone())?;
         let episode = settings.first + offset as u64;
+        let begun = settings.starts.as_ref().and_then(|starts| starts.get(offset));
         match (settings.mode, task.expert()) {
+            _ if begun.is_some() => {}
             (Some(mode), Some(expert)) => {
                 reset_in_mode(&mut world, expert, mode, (settings.seed, settings.purpose, episode))?;
             }
             _ => world.reset(settings.seed, settings.purpose, episode)?,
         }
+        if let Some(begun) = begun {
+            world.start_in(&begun.state, settings.seed, episode)?;
+            world.set_steps(task.max_steps().saturating_sub(begun.steps_left));
+        }
+        let skipped = world.steps();
         let (o, a) = (task.spec().observation.size(), task.spec().action.size());
-        let mut first = vec![0.0; o];
-        world.observe(&mut first);
+        let history = match begun {
+            Some(begun) => begun.history.clone(),
+            None => {
+                let mut first = vec![0.0; o];
+                world.observe(&mut first);
+                first.repeat(settings.horizons.observation)
+            }
+        };
         let mut hold = vec![0.0; a];
         world.hold(&mut hold);
         let result = EpisodeResult {
@@ -69,6 +84,9 @@ impl Slot {
             states: Vec::new(),
             observations: Vec::new(),
             actions: Vec::new(),
+            costs: if settings.keep_actions { vec![world.cost()] } else { Vec::new() },
+            last_observation: Vec::new(),
+            planned: Vec::new(),
             pictures: Vec::new(),
         };
         let mut seen = task.spec().pictures.is_some().then(History::default);
@@ -80,7 +98,8 @@ impl Slot {
             seen,
             labeller: task.expert().map(|e| e.labeller()),
             meter: DriveMeter::new(task),
-            history: first.repeat(settings.horizons.observation),
+            history,
+            skipped,
             plan: hold.repeat(settings.horizons.prediction),
             plan_left: 0,
             executed: 0,
@@ -146,6 +165,9 @@ impl Slot {
             let reported = self.world.task().reported().map(|(_, i)| self.world.values()[i]);
             self.result.reached.iter_mut().zip(reported).for_each(|(most, now)| *most = most.max(now));
             self.cost_sum += self.world.cost();
+            if self.keep_actions {
+                self.result.costs.push(self.world.cost());
+            }
         }
         if let Some(record) = self.result.decisions.last_mut() {
             record.realised = (self.cost_sum - self.cost_before) / self.executed as f64;
@@ -171,6 +193,10 @@ impl Slot {
         let switched = !first && shared > 0 && warm::distance(plan, warm, shared, low, high) > SWITCH_DISTANCE;
         self.result.decisions.push(Record { decision, realised: 0.0, switched });
         self.plan.copy_from_slice(plan);
+        if self.keep_actions {
+            let planned = plan.len() / horizons.prediction * horizons.action;
+            self.result.planned.extend_from_slice(&plan[..planned]);
+        }
         self.executed = 0;
         self.cost_before = self.cost_sum;
         self.meter.boundary();
@@ -188,12 +214,16 @@ impl Slot {
     }
 
     pub(crate) fn finish(mut self) -> EpisodeResult {
+        if self.keep_actions {
+            let observation = self.world.task().spec().observation.size();
+            self.result.last_observation = self.history[self.history.len() - observation..].to_vec();
+        }
         self.result.success = self.world.success();
         self.result.failure = self.world.failure().map(str::to_string);
         self.result.lost = self.world.lost();
         self.result.drive = self.meter.drive();
-        self.result.steps = self.world.steps();
-        self.result.mean_cost = self.cost_sum / self.world.steps().max(1) as f64;
+        self.result.steps = self.world.steps() - self.skipped;
+        self.result.mean_cost = self.cost_sum / self.result.steps.max(1) as f64;
         let modes = self.world.task().expert().map(|e| e.modes()).unwrap_or_default();
         let shown = self.labeller.as_ref().and_then(|l| l.label());
         self.result.mode = shown.and_then(|m| modes.get(m)).copied();
