@@ -47,6 +47,8 @@ struct Buffers {
     wave_chunks: Vec<f32>,
     wave_scores: Vec<Score>,
     wave_parameters: Vec<f32>,
+    /// Which of the first wave's candidates their source offers, (B, n).
+    offered: Vec<bool>,
     /// What one source proposes, (B, n, T_pred, A).
     proposed: Vec<f32>,
     /// The best proposal of each episode and its parameters.
@@ -253,9 +255,17 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         let (batch, chunk, n, count) = (situation.keys.len(), self.chunk(), self.candidates, self.waves[index]);
         let size = self.parameters();
-        let Buffers { chunks, scores, costs, parameters, wave_chunks, wave_scores, wave_parameters, .. } =
+        let Buffers { chunks, scores, costs, parameters, wave_chunks, wave_scores, wave_parameters, offered, .. } =
             &mut self.buffers;
         wave_scores.resize(batch * count, Score::default());
+        offered.clear();
+        if index == 0 {
+            for b in 0..batch {
+                for (source, (_, count)) in self.sources.iter().zip(&self.counts) {
+                    offered.extend(std::iter::repeat_n(source.offers(situation, b), *count));
+                }
+            }
+        }
         let candidates = Candidates {
             keys: situation.keys,
             states: situation.states,
@@ -263,6 +273,7 @@ impl<'a> Planner<'a> {
             steps: self.horizons.prediction,
             executed: self.horizons.action,
             limits: Limits { bounds: &[], deadline: situation.deadline },
+            offered,
         };
         self.simulator.rollout(pool, candidates, wave_scores)?;
         // The generator's candidates are in this wave, or among those of the first.
@@ -272,16 +283,8 @@ impl<'a> Planner<'a> {
         if self.staying > 0.0 && cloud.exists() {
             cloud.charge(pool, self.staying, wave_chunks, count, wave_scores);
         }
-        if index == 0 {
-            for b in 0..batch {
-                let mut offset = b * count;
-                for (source, (_, count)) in self.sources.iter().zip(&self.counts) {
-                    if !source.offers(situation, b) {
-                        wave_scores[offset..offset + count].iter_mut().for_each(|s| s.cost = f64::INFINITY);
-                    }
-                    offset += count;
-                }
-            }
+        for (score, _) in wave_scores.iter_mut().zip(offered.iter()).filter(|(_, offered)| !**offered) {
+            score.cost = f64::INFINITY;
         }
         chunks.resize(batch * n * chunk, 0.0);
         scores.resize(batch * n, Score::default());

@@ -27,6 +27,8 @@ struct Runner {
     cost: f64,
     /// Whether it cannot go on: failed, lost, or not begun.
     over: bool,
+    /// Whether it cannot be chosen, so that it gives way first.
+    idle: bool,
 }
 
 #[derive(Default)]
@@ -86,8 +88,9 @@ fn keep(runners: &mut Vec<Runner>, batch: usize, each: usize, out: &mut [Score])
     let count = runners.len() / batch;
     runners.iter_mut().enumerate().for_each(|(row, r)| r.row = row);
     for group in runners.chunks_exact_mut(count) {
+        let over = |r: &Runner| r.over || r.idle;
         group
-            .sort_unstable_by(|a, b| (a.over.cmp(&b.over).then(a.cost.total_cmp(&b.cost))).then(a.index.cmp(&b.index)));
+            .sort_unstable_by(|a, b| over(a).cmp(&over(b)).then(a.cost.total_cmp(&b.cost)).then(a.index.cmp(&b.index)));
         for r in &group[each.min(count)..] {
             out[r.index].censored = !out[r.index].failed;
         }
@@ -129,7 +132,11 @@ impl Simulator for Halving<'_> {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         let Buffers { runners, chunks, scores, starts, states } = &mut *buffers;
         runners.clear();
-        runners.extend((0..out.len()).map(|index| Runner { index, ..Runner::default() }));
+        runners.extend((0..out.len()).map(|index| Runner {
+            index,
+            idle: !candidates.is_offered(index),
+            ..Runner::default()
+        }));
         out.fill(Score::default());
         let (mut begun, mut each) = (0, n);
         for end in ends(steps) {
@@ -144,7 +151,8 @@ impl Simulator for Halving<'_> {
             let limits =
                 Limits { bounds: if begun == 0 { candidates.limits.bounds } else { &[] }, ..candidates.limits };
             let (keys, from) = if begun == 0 { (candidates.keys, candidates.states) } else { (&[][..], &starts[..]) };
-            let segment = Candidates { keys, states: from, chunks, steps: length, executed: now.max(1), limits };
+            let segment =
+                Candidates { keys, states: from, chunks, steps: length, executed: now.max(1), limits, offered: &[] };
             self.inner.rollout_to(pool, segment, scores, Ends { states, histories: &mut [] })?;
             for (r, score) in runners.iter_mut().zip(scores.iter()) {
                 r.go_on(score, [begun, end, steps], now, &mut out[r.index]);

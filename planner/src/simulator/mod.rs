@@ -30,6 +30,15 @@ pub struct Candidates<'a> {
     pub executed: usize,
     /// When rollouts may end early; a simulator of one's own may ignore it.
     pub limits: Limits<'a>,
+    /// Which of them can be chosen, (B, N); empty for all. One that cannot says nothing of what the others are worth.
+    pub offered: &'a [bool],
+}
+
+impl Candidates<'_> {
+    /// Whether candidate `index` of the B · N can be chosen.
+    pub fn is_offered(&self, index: usize) -> bool {
+        self.offered.get(index).copied().unwrap_or(true)
+    }
 }
 
 /// Where rollouts end.

@@ -106,9 +106,12 @@ impl Simulator for Staged<'_> {
             }
             scores.resize(batch * count, Score::default());
             let limits = Limits { bounds, ..candidates.limits };
-            self.inner.rollout(pool, Candidates { chunks, limits, ..candidates }, scores)?;
+            self.inner.rollout(pool, Candidates { chunks, limits, offered: &[], ..candidates }, scores)?;
             for (b, scores) in scores.chunks_exact(count).enumerate() {
-                own.iter().zip(scores).for_each(|(i, score)| out[b * n + i] = *score);
+                for (i, score) in own.iter().zip(scores) {
+                    let cost = if candidates.is_offered(b * n + i) { score.cost } else { f64::INFINITY };
+                    out[b * n + i] = Score { cost, ..*score };
+                }
                 let chunks = &candidates.chunks[b * n * chunk..][..n * chunk];
                 bounds[b] = bounds[b].min(self.bound(chunks, &out[b * n..][..n], quality));
             }
@@ -204,6 +207,27 @@ mod tests {
             assert_eq!((best(&plain[b..][..16]), best(&aborted[b..][..16])), (5, 5));
             assert_eq!(plain[b + 5], aborted[b + 5]);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_chosen_bounds_nothing() {
+        let pool = crate::threads::pool(1).unwrap();
+        let tally = Tally::default();
+        // The last candidate is in the first stage, and the cheapest.
+        let chunks: Vec<f32> = (0..16).flat_map(|i| [(16 - i) as f32 / 10.0; 10]).collect();
+        let offered: Vec<bool> = (0..16).map(|i| i < 15).collect();
+        let mut out = vec![Score::default(); 16];
+        let candidates = Candidates {
+            states: &[0.0],
+            chunks: &chunks,
+            steps: 10,
+            executed: 1,
+            offered: &offered,
+            ..Candidates::default()
+        };
+        let settings = Settings { abort: true, enough: None };
+        Staged::new(Box::new(&tally), settings).rollout(&pool, candidates, &mut out).unwrap();
+        assert_eq!((cheapest(out.iter().map(|s| s.cost)), out[14].censored), (Some(14), false));
     }
 
     #[test]

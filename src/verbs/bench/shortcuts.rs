@@ -77,12 +77,14 @@ impl Decide for Compared<'_> {
     ) -> imle_planner::Result<()> {
         self.planner.decide(pool, s, chunks, how)?;
         let (drawn, scores) = self.planner.last();
+        let offered: Vec<bool> = scores.iter().map(|s| s.cost.is_finite()).collect();
         let candidates = Candidates {
             keys: s.keys,
             states: s.states,
             chunks: drawn,
             steps: self.steps,
             executed: self.executed,
+            offered: &offered,
             ..Candidates::default()
         };
         let count = self.ways.len();
@@ -95,8 +97,8 @@ impl Decide for Compared<'_> {
             way.ms.push(begun.elapsed().as_secs_f64() * 1e3);
             way.physics_steps += way.scores.iter().map(|s| u64::from(s.physics_steps)).sum::<u64>();
             // What was not offered cannot be chosen here either.
-            let offered = way.scores.iter_mut().zip(scores).filter(|(_, s)| s.cost.is_infinite());
-            offered.for_each(|(own, _)| own.failed = true);
+            let idle = way.scores.iter_mut().zip(&offered).filter(|(_, offered)| !**offered);
+            idle.for_each(|(own, _)| own.failed = true);
         }
         self.decisions += 1;
         let best = |scores: &[Score]| Scored { scores, warm: None }.best();
