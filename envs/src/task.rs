@@ -12,7 +12,7 @@ use crate::observation::Observation;
 use crate::quantities::{Comparison, Quantities};
 use crate::reset::Reset;
 use crate::reward::Reward;
-use crate::task_file::{ActionFile, FailureFile, RenderFile, TaskFile};
+use crate::task_file::{ActionFile, FailureFile, RenderFile, RewardKind, TaskFile};
 use imle_configs::spec::{Horizons, ImageLayout, Spec};
 use imle_configs::{Error as InputError, embedded, error::nearest, files};
 use mujoco_rs::prelude::MjModel;
@@ -231,6 +231,13 @@ impl Task {
         planning.opt_mut().timestep = timestep;
         self.planning_model = Arc::new(planning);
         Ok(self)
+    }
+
+    /// The same task with a reward of another kind.
+    #[must_use]
+    pub fn with_reward(mut self, kind: RewardKind) -> Self {
+        self.reward.kind = kind;
+        self
     }
 
     /// The same task with a planner's model in which bodies at rest sleep or do not.

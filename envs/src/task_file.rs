@@ -483,6 +483,34 @@ pub enum RewardKind {
     Progress,
 }
 
+impl std::fmt::Display for RewardKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sparse => "sparse",
+            Self::Cost => "cost",
+            Self::Progress => "progress",
+        })
+    }
+}
+
+impl RewardKind {
+    /// Names of all kinds.
+    pub const NAMES: [&str; 3] = ["sparse", "cost", "progress"];
+
+    /// The kind called `name`.
+    ///
+    /// # Errors
+    /// A bad input with the nearest names.
+    pub fn by_name(name: &str) -> imle_configs::Result<Self> {
+        match name {
+            "sparse" => Ok(Self::Sparse),
+            "cost" => Ok(Self::Cost),
+            "progress" => Ok(Self::Progress),
+            _ => Err(imle_configs::Error::unknown("reward", name, Self::NAMES)),
+        }
+    }
+}
+
 /// `[render]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

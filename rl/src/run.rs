@@ -4,6 +4,7 @@ use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
 use imle_configs::{Error as InputError, files};
 use imle_envs::task::Task;
+use imle_envs::task_file::RewardKind;
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, Outcome, Progress, evaluate};
@@ -253,6 +254,7 @@ pub fn saved_settings<S: Serialize + DeserializeOwned + Clone + PartialEq>(folde
 struct Inputs {
     task: String,
     mismatch: Option<String>,
+    reward: RewardKind,
     /// Fingerprints.
     checkpoint: String,
     demonstrations: String,
@@ -263,6 +265,7 @@ impl Inputs {
         Self {
             task: run.task.spec().task.clone(),
             mismatch: run.task.mismatch().map(|m| m.name.clone()),
+            reward: run.task.reward().kind,
             checkpoint: run.checkpoint.fingerprint(),
             demonstrations: format!(
                 "{} episodes ({}{})",
@@ -279,6 +282,7 @@ impl Inputs {
         [
             ("--task", self.task.clone(), now.task.clone()),
             ("--mismatch", none(&self.mismatch), none(&now.mismatch)),
+            ("--reward", self.reward.to_string(), now.reward.to_string()),
             ("--checkpoint", self.checkpoint.clone(), now.checkpoint.clone()),
             ("--data", self.demonstrations.clone(), now.demonstrations.clone()),
         ]

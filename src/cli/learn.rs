@@ -143,6 +143,9 @@ pub struct FinetuneArgs {
     /// when) [default: expert-iteration, or that of the run that is resumed]
     #[arg(long)]
     pub algorithm: Option<String>,
+    /// What is maximised: sparse, cost or progress [default: that of the task's file, sparse where it says nothing]
+    #[arg(long)]
+    pub reward: Option<String>,
     /// Control steps in the world to learn from
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub env_steps: u64,

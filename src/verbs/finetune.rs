@@ -8,6 +8,7 @@ use crate::verbs::train::{print_settings, read};
 use crate::view::View;
 use crate::{interrupt, load};
 use imle_configs::settings;
+use imle_envs::task_file::RewardKind;
 use imle_rl::algorithm::{self, Kind};
 use imle_rl::run::{self, Observer, Round, Run};
 use imle_rl::{expert_iteration, online};
@@ -15,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The algorithm without `--algorithm`.
@@ -69,6 +71,10 @@ fn with_run(args: &FinetuneArgs, go: impl FnOnce(&Run<'_>) -> imle_rl::Result<Ve
         return Err(Failure::Input("--task and --out are needed".into()));
     };
     let whole = load::task_in(task, &args.world)?;
+    let whole = match args.reward.as_deref().map(RewardKind::by_name).transpose()? {
+        Some(kind) => Arc::new(Arc::unwrap_or_clone(whole).with_reward(kind)),
+        None => whole,
+    };
     let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), whole.clone())?;
     let device = load::device(args.device)?;
     let vision = checkpoint.config().vision_settings();

@@ -70,6 +70,8 @@ pub const PARTS: [Part; 8] = [
         kind: Kind::Success,
         contenders: &[
             contender("imle, 16", "imle", IMLE_16),
+            contender("imle + noise 0.03, 16", "imle", "--proposals imle+noise,warm --noise 0.03 --candidates 16"),
+            contender("imle + noise 0.1, 16", "imle", "--proposals imle+noise,warm --noise 0.1 --candidates 16"),
             contender("noise 0.03, 16", "imle", "--proposals noise,warm --noise 0.03 --candidates 16"),
             contender("noise 0.1, 16", "imle", "--proposals noise,warm --noise 0.1 --candidates 16"),
             contender("noise 0.3, 16", "imle", "--proposals noise,warm --noise 0.3 --candidates 16"),
