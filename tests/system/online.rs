@@ -118,9 +118,7 @@ fn what_cannot_be_finetuned_so_is_refused() {
     let dir = folder();
     let out = dir.path().join("out");
     let call = |words: &str| Call::new("finetune --task stack --quiet --algorithm gradient").and(words);
-    call("--reward sparce")
-        .with("--out", &out)
-        .refused_without_trace(dir.path(), &["unknown reward `sparce`", "`sparse`"]);
+    call("--reward sparce").refused_without_trace(dir.path(), &["unknown reward `sparce`", "`sparse`"]);
     call("--set critic.members=1").refused_without_trace(dir.path(), &["settings: critic.members"]);
     let regression = dir.path().join("regression");
     let train = Call::new("train --method regression --set steps=2 --evaluation-episodes 0");
