@@ -144,8 +144,7 @@ impl RolloutEngine {
         chunks: &[f32],
         (steps, executed): (usize, usize),
         limits: Limits<'_>,
-        out: &mut [Score],
-        ends: Ends<'_>,
+        (out, ends): (&mut [Score], Ends<'_>),
     ) -> Result<()> {
         let Some(each) = self.each(states, chunks, steps, out.len())? else { return Ok(()) };
         let (chunk, history) = (chunks.len() / out.len(), ends.histories.len() / out.len());
@@ -376,7 +375,7 @@ mod tests {
                 let mut histories = vec![0.0; 2 * observation];
                 let ends = Ends { states: &mut end, histories: &mut histories };
                 let steps = (chunk.len() / action, 1);
-                engine.run_to(&pool(2), state, chunk, steps, Limits::default(), &mut score, ends).unwrap();
+                engine.run_to(&pool(2), state, chunk, steps, Limits::default(), (&mut score, ends)).unwrap();
                 (score[0], end, histories)
             };
             let (whole, end, seen) = roll(&state, &chunk);

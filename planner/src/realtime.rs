@@ -337,7 +337,14 @@ impl Pilot<'_> {
         let mut seen = vec![0.0; new * observation];
         let mut score = [Score::default()];
         let ends = Ends { states: &mut state, histories: &mut seen };
-        self.model.run_to(self.pool, &snapshot.state, actions, (self.ahead, 1), Limits::default(), &mut score, ends)?;
+        self.model.run_to(
+            self.pool,
+            &snapshot.state,
+            actions,
+            (self.ahead, 1),
+            Limits::default(),
+            (&mut score, ends),
+        )?;
         let at = (kept - new) * observation;
         if !score[0].failed && !score[0].lost {
             history[at..].copy_from_slice(&seen);

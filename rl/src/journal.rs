@@ -146,11 +146,11 @@ fn head(bytes: &[u8]) -> Option<(usize, u32)> {
 fn write(record: &Record) -> std::result::Result<Vec<u8>, String> {
     let all = &record.trajectories;
     let floats = |of: fn(&Trajectory) -> &Vec<f32>| -> Vec<u8> {
-        all.iter().flat_map(|t| of(t)).flat_map(|x| x.to_le_bytes()).collect()
+        all.iter().flat_map(of).flat_map(|x| x.to_le_bytes()).collect()
     };
     let costs: Vec<u8> = all.iter().flat_map(|t| &t.costs).flat_map(|x| x.to_le_bytes()).collect();
     let of_groups = |of: fn(&Group) -> &Vec<f32>| -> Vec<u8> {
-        record.groups.iter().flat_map(|g| of(g)).flat_map(|x| x.to_le_bytes()).collect()
+        record.groups.iter().flat_map(of).flat_map(|x| x.to_le_bytes()).collect()
     };
     let returns: Vec<u8> = record.groups.iter().flat_map(|g| &g.returns).flat_map(|x| x.to_le_bytes()).collect();
     let parts = [

@@ -162,7 +162,7 @@ impl Mlp {
     /// # Errors
     /// libtorch's.
     pub fn follow(&mut self, share: f64) -> Result<()> {
-        Ok(move_average(&mut self.slow, &self.weights, 1.0 - share)?)
+        move_average(&mut self.slow, &self.weights, 1.0 - share)
     }
 
     /// Writes weights, slow copy and moments to `path`, whole or not at all.

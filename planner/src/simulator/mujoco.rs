@@ -19,7 +19,7 @@ impl Simulator for RolloutEngine {
 
     fn rollout_to(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score], ends: Ends<'_>) -> Result<()> {
         let ends = rollout::Ends { states: ends.states, histories: ends.histories };
-        Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), c.limits, out, ends)?)
+        Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), c.limits, (out, ends))?)
     }
 
     fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
