@@ -73,12 +73,12 @@ impl Critic {
         self.value(&self.mlp.frozen(&Tensor::f_cat(&[histories, beside], 1)?)?)
     }
 
-    /// As [`values`](Self::values), by the slow copy.
+    /// As [`values`](Self::values), by the slow copy of two members, (2, R).
     ///
     /// # Errors
     /// As [`values`](Self::values).
-    pub fn slow_values(&self, histories: &Tensor, beside: &Tensor) -> Result<Tensor> {
-        self.value(&self.mlp.slow(&Tensor::f_cat(&[histories, beside], 1)?)?)
+    pub fn slow_values(&self, histories: &Tensor, beside: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
+        self.value(&self.mlp.slow(&Tensor::f_cat(&[histories, beside], 1)?, pair)?)
     }
 
     /// One step towards `targets` (B,); returns the loss, nothing if the step was skipped as not finite.
@@ -114,8 +114,8 @@ impl Critic {
     pub fn targets(&self, batch: &Batch, candidates: &Tensor, pair: [i64; 2], best: bool) -> Result<Tensor> {
         let (b, n, chunk) = candidates.size3()?;
         let histories = batch.after.f_unsqueeze(1)?.f_expand([b, n, -1], false)?.f_reshape([b * n, -1])?;
-        let all = self.slow_values(&histories, &candidates.f_reshape([b * n, chunk])?)?;
-        let lower = all.f_select(0, pair[0])?.f_minimum(&all.f_select(0, pair[1])?)?.f_view([b, n])?;
+        let both = self.slow_values(&histories, &candidates.f_reshape([b * n, chunk])?, pair)?;
+        let lower = both.f_amin([0i64].as_slice(), false)?.f_view([b, n])?;
         let value = match best {
             true => lower.f_amax([1i64].as_slice(), false)?,
             false => lower.f_mean_dim([1i64].as_slice(), false, Kind::Float)?,

@@ -48,8 +48,11 @@ impl Algorithm for Imagination {
             learner.critic_step(network.as_ref(), false, &mut critic_loss)?;
         }
         let settings = learner.settings.imagination.clone();
-        let old = learner.actor.trainer.network(false)?;
-        for _ in 0..learner.actor_steps_due() {
+        let mut old = learner.actor.trainer.network(false)?;
+        for index in 0..learner.actor_steps_due() {
+            if index > 0 && index.is_multiple_of(settings.refresh as u64) {
+                old = learner.actor.trainer.network(false)?;
+            }
             let step = learner.state.actor_steps;
             let (b, m, device) = (learner.settings.actor.batch_size, settings.perturbations, learner.device());
             let draw = u64::MAX - step;

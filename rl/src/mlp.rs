@@ -114,18 +114,25 @@ impl Mlp {
         self.forward_with(&self.weights.f_detach()?, x)
     }
 
-    /// As [`forward`](Self::forward), of the slow copy, which has no gradient.
+    /// As [`forward`](Self::forward), of the slow copy of two members, (2, B, outputs), which has no gradient.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub fn slow(&self, x: &Tensor) -> Result<Tensor> {
-        self.forward_with(&self.slow, x)
+    pub fn slow(&self, x: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
+        let pair = Tensor::f_from_slice(&pair)?.f_to_device(x.device())?;
+        let views = self.table.views(&self.slow)?;
+        let views = views.iter().map(|v| Ok(v.f_index_select(0, &pair)?)).collect::<Result<Vec<_>>>()?;
+        self.layers(&views, x)
     }
 
     fn forward_with(&self, flat: &Tensor, x: &Tensor) -> Result<Tensor> {
-        let views = self.table.views(flat)?;
+        self.layers(&self.table.views(flat)?, x)
+    }
+
+    fn layers(&self, views: &[Tensor], x: &Tensor) -> Result<Tensor> {
         let width = [self.shape.width as i64];
-        let mut h = x.f_unsqueeze(0)?.f_expand([self.shape.members as i64, -1, -1], false)?;
+        let members = views.first().map_or(1, |v| v.size()[0]);
+        let mut h = x.f_unsqueeze(0)?.f_expand([members, -1, -1], false)?;
         for (i, layer) in views.chunks_exact(2).enumerate() {
             let [weight, bias] = layer else { continue };
             if i > 0 {
@@ -235,7 +242,7 @@ mod tests {
             mlp.follow(0.1).unwrap();
         }
         let off = |out: Tensor| (out - &y).abs().max().double_value(&[]);
-        assert!(off(mlp.forward(&x).unwrap()) < 0.1 && off(mlp.slow(&x).unwrap()) < 0.2);
+        assert!(off(mlp.forward(&x).unwrap()) < 0.1 && off(mlp.slow(&x, [0, 2]).unwrap()) < 0.2);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("critic.safetensors");
         mlp.save(&path).unwrap();

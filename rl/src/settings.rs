@@ -123,6 +123,8 @@ pub struct ImaginationSettings {
     pub sigma: f64,
     /// PPO's clip of the ratio.
     pub clip: f64,
+    /// Steps of the generator after which G_old is what it is then.
+    pub refresh: usize,
     /// Whether a perturbation counts only where all members of the critic agree on the sign of its advantage.
     pub consensus: bool,
     /// Candidates of a decision while collecting, the best by the critic; 1 for the generator alone.
@@ -224,6 +226,7 @@ impl Default for Settings {
                 perturbations: 8,
                 sigma: 0.05,
                 clip: 0.1,
+                refresh: 10,
                 consensus: true,
                 candidates: 8,
             },
@@ -235,7 +238,7 @@ impl Default for Settings {
                 most_groups: 2_000,
                 share: 0.5,
             },
-            gradient: GradientSettings { weight: 0.3, samples: 4, candidates: 8 },
+            gradient: GradientSettings { weight: 0.05, samples: 4, candidates: 8 },
             ppo: PpoSettings { sigma: 0.05, clip: 0.02, lambda: 0.95, epochs: 5, target_kl: 0.02, anchor: 0.1 },
             latent: LatentSettings { most: 1.5, target_entropy: -0.5, learning_rate: 3e-4, distil_steps: 2_000 },
         }
@@ -249,7 +252,7 @@ impl Default for CriticSettings {
             width: 256,
             learning_rate: 5e-4,
             weight_decay: 1e-2,
-            batch_size: 256,
+            batch_size: 128,
             follow: 0.005,
             target_candidates: 4,
             steps_per_decision: 1.0,
@@ -282,6 +285,7 @@ impl Settings {
             ("best_of_n.candidates", self.best_of_n.candidates),
             ("best_of_n.elites", self.best_of_n.elites),
             ("imagination.candidates", self.imagination.candidates),
+            ("imagination.refresh", self.imagination.refresh),
             ("branches.states", self.branches.states),
             ("branches.most_groups", self.branches.most_groups),
             ("gradient.samples", self.gradient.samples),

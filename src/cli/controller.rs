@@ -21,7 +21,7 @@ pub struct ControllerArgs {
     /// Candidates a decision, those of all waves of a search together
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536), help_heading = "Controller")]
     pub candidates: u32,
-    /// How many of the candidates are rolled out: all, or auto[:P], as many as it takes until as many again would improve the
+    /// How many of the candidates are rolled out: all, or auto or auto:P, as many as it takes until as many again would improve the
     /// plan with a probability below P (0.2 if not told); of --planner predictive-sampling
     #[arg(long, default_value = "all", help_heading = "Controller")]
     pub budget: String,
