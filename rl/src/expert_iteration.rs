@@ -16,7 +16,7 @@ mod settings;
 
 pub use settings::Settings;
 
-use crate::elites::{Recorder, keep_successful, load, save};
+use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
 use crate::run::{Observer, Phase, Round, Run, State};
 use imle_configs::episode::Episode;
@@ -26,10 +26,11 @@ use imle_configs::{Error as InputError, files};
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, EpisodeResult, evaluate};
-use imle_planner::optimizer::PredictiveSampling;
+use imle_planner::optimizer;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::report::Report;
+use imle_planner::space::{self, Range};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::RunLog;
 use imle_policy::sampler::Sampler;
@@ -162,14 +163,20 @@ impl<'a> ExpertIteration<'a> {
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
         let sources: Vec<Box<dyn Proposal + '_>> =
             vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
-        let mut planner = Planner::new(
-            Box::new(&self.engine),
-            sources,
-            Box::new(PredictiveSampling),
-            horizons,
-            self.settings.candidates,
-        )?;
-        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), self.run.task.control().range());
+        let settings = optimizer::Settings { noise: self.settings.noise, ..optimizer::Settings::default() };
+        let optimizer = optimizer::by_name(&self.settings.optimizer, settings)?;
+        let planner = Planner::new(Box::new(&self.engine), sources, optimizer, horizons, self.settings.candidates)?;
+        let (low, high) = self.run.task.control().range();
+        let mut planner = match planner.searches() {
+            false => planner,
+            true => {
+                let (steps, knots) = (horizons.prediction, self.settings.knots);
+                let space = space::by_name(&self.settings.space, Range::new(low, high), steps, knots)?;
+                planner.searching(space, self.run.seed)
+            }
+        };
+        let student = (self.settings.student_share, self.run.seed);
+        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high), student);
         let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;
         let settings = evaluate::Settings {
@@ -188,7 +195,7 @@ impl<'a> ExpertIteration<'a> {
             return Err(Error::NothingLearned { round, episodes });
         }
         if with_elites {
-            let states = keep_successful(recorder.lessons, &succeeded);
+            let states = recorder.kept(&succeeded);
             if states.is_empty() {
                 return Err(Error::NothingLearned { round, episodes });
             }
