@@ -3,18 +3,21 @@
 use crate::error::Result;
 use crate::journal::{Group, Record};
 use crate::learner::{Figures, Learner};
+use crate::settings::Settings;
 use crate::trajectory::Trajectory;
-use crate::{best_of_n, branches, expert_iteration, gradient, imagination, latent, ppo};
+use crate::{best_of_n, branches, cycle, expert_iteration, gradient, imagination, latent, ppo};
 use imle_configs::Error as InputError;
 use imle_planner::decide::Decide;
+use imle_planner::evaluate::Progress;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::sampler::Sampler;
 use std::ops::Range;
 use std::path::Path;
 
 /// Names of the algorithms.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     expert_iteration::NAME,
+    cycle::NAME,
     best_of_n::NAME,
     imagination::NAME,
     branches::NAME,
@@ -38,6 +41,7 @@ pub enum Kind {
 pub fn by_name(name: &str) -> imle_configs::Result<Kind> {
     Ok(match name {
         expert_iteration::NAME => Kind::ExpertIteration,
+        cycle::NAME => Kind::Online(cycle::NAME, Box::<cycle::Cycle>::default()),
         best_of_n::NAME => Kind::Online(best_of_n::NAME, Box::new(best_of_n::BestOfN)),
         imagination::NAME => Kind::Online(imagination::NAME, Box::new(imagination::Imagination)),
         branches::NAME => Kind::Online(branches::NAME, Box::<branches::Branches>::default()),
@@ -69,6 +73,12 @@ pub trait Algorithm {
     /// Whether the states of its episodes are to be kept for [`branch`](Self::branch).
     fn wants_states(&self) -> bool {
         false
+    }
+
+    /// Deviations, in control steps, with which its solved episodes are played again smoother ([`crate::hindsight`]).
+    fn smoothing<'s>(&self, settings: &'s Settings) -> &'s [f64] {
+        let _ = settings;
+        &[]
     }
 
     /// Makes what it has of its own, for a new run.
@@ -137,6 +147,15 @@ pub trait Algorithm {
     /// If its weights are not finite.
     fn generator(&self, learner: &Learner<'_>) -> Result<Checkpoint> {
         self.acting(learner)
+    }
+
+    /// What it measures of its own at an evaluation, with the generator that is evaluated.
+    ///
+    /// # Errors
+    /// What its episodes return.
+    fn measure(&mut self, collecting: Collecting<'_>, progress: &mut dyn Progress) -> Result<Figures> {
+        let _ = (collecting, progress);
+        Ok(Figures::new())
     }
 
     /// Writes what it has of its own beside the learner.

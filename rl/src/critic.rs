@@ -56,6 +56,19 @@ impl Critic {
         Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
     }
 
+    /// The same critic, to be asked while this one learns on.
+    ///
+    /// # Errors
+    /// libtorch's, if memory runs out.
+    pub fn copied(&self) -> Result<Self> {
+        Ok(Self { mlp: self.mlp.copied()?, low: self.low, span: self.span })
+    }
+
+    /// The most that anything can be worth.
+    pub fn most(&self) -> f64 {
+        self.low + self.span
+    }
+
     /// The network.
     pub fn mlp(&self) -> &Mlp {
         &self.mlp

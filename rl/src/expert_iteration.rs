@@ -18,6 +18,7 @@ pub use settings::Settings;
 
 use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
+use crate::hindsight::Smoothing;
 use crate::run::{Observer, Phase, Round, Run, State};
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
@@ -88,6 +89,9 @@ struct Collected {
     simulation_steps: u64,
     success_rate: f64,
     lessons: usize,
+    /// Solved episodes that were replaced by smoother ones.
+    #[serde(default)]
+    smoothed: usize,
 }
 
 impl<'a> ExpertIteration<'a> {
@@ -184,6 +188,7 @@ impl<'a> ExpertIteration<'a> {
             first: (round - 1) * episodes as u64,
             lockstep: self.settings.lockstep,
             keep_actions: true,
+            record: if self.settings.smooth.is_empty() { 0 } else { episodes },
             ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
         };
         let decider: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
@@ -203,10 +208,21 @@ impl<'a> ExpertIteration<'a> {
         }
         let solved = outcome.episodes.iter().filter(|e| e.success);
         let lessons = solved.map(|e| e.decisions.len()).sum();
-        self.keep_episodes(round, outcome.episodes)?;
+        let mut solved = outcome.episodes;
+        solved.retain(|e| e.success);
+        let smoothing = Smoothing {
+            task: &self.run.task,
+            horizons,
+            widths: &self.settings.smooth,
+            lockstep: self.settings.lockstep,
+        };
+        let mut phase = Phase { observer, round, name: "smooth" };
+        let smoothed = smoothing.apply(&self.pool, &mut solved, &mut phase)?;
+        self.keep_episodes(round, solved)?;
         let collected = Collected {
             env_steps: report.env_steps,
-            simulation_steps: report.physics_steps,
+            simulation_steps: report.physics_steps + smoothed.physics_steps,
+            smoothed: smoothed.replaced,
             success_rate: report.success_rate,
             lessons,
         };
@@ -233,7 +249,6 @@ impl<'a> ExpertIteration<'a> {
             mismatch: self.run.task.mismatch().map_or_else(String::new, |m| m.name.clone()),
             len: e.steps,
         };
-        episodes.retain(|e| e.success);
         let mut pictures: Vec<Vec<u8>> = episodes.iter_mut().map(|e| std::mem::take(&mut e.pictures)).collect();
         let solved: Vec<Episode> = episodes.into_iter().map(record).collect();
         let seen = self.run.task.spec();

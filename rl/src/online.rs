@@ -14,6 +14,7 @@
 
 use crate::algorithm::{Algorithm, Collecting};
 use crate::error::{Error, PATIENCE, Result};
+use crate::hindsight::Smoothing;
 use crate::journal::{Counts, Journal, Record};
 use crate::learner::{Figures, Learner, damaged};
 use crate::modes::Modes;
@@ -215,13 +216,14 @@ impl<'a, 'b> Online<'a, 'b> {
         let checkpoint = self.algorithm.acting(&self.learner)?;
         let sampler = Sampler::new(&checkpoint, run.threads, run.device)?;
         let warm = self.totals().env_steps < settings.warmup_steps;
+        let widths = self.algorithm.smoothing(settings);
         let mut phase = Phase { observer, round: self.state.rounds.len() as u64, name: "collect" };
         let episodes = evaluate::Settings {
             purpose: Purpose::FinetuneReset,
             first: index * settings.episodes as u64,
             lockstep: settings.lockstep,
             keep_actions: true,
-            record: if self.algorithm.wants_states() { settings.episodes } else { 0 },
+            record: if self.algorithm.wants_states() || !widths.is_empty() { settings.episodes } else { 0 },
             ..evaluate::Settings::held_out(settings.episodes, run.seed, horizons)
         };
         let outcome = {
@@ -242,6 +244,11 @@ impl<'a, 'b> Online<'a, 'b> {
                 .map(|r| r.decision.physics_steps)
                 .sum(),
         };
+        let mut outcome = outcome;
+        let smoothing = Smoothing { task: &run.task, horizons, widths, lockstep: settings.lockstep };
+        phase.name = "smooth";
+        counts.simulation_steps +=
+            smoothing.apply(&self.learner.pool, &mut outcome.episodes, &mut phase)?.physics_steps;
         let (mut trajectories, mut states) = (Vec::new(), Vec::new());
         for mut episode in outcome.episodes {
             let of_episode = std::mem::take(&mut episode.states);
@@ -368,6 +375,10 @@ impl<'a, 'b> Online<'a, 'b> {
             ..Counts::default()
         };
         let mut figures = figures;
+        let sampler = Sampler::new(&generator, run.threads, run.device)?;
+        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm: index == 0 };
+        let mut phase = Phase { observer, round: index, name: "plan" };
+        figures.extend(self.algorithm.measure(collecting, &mut phase)?);
         figures.insert("rollout/episodes".into(), totals.episodes as f64);
         figures.insert("rollout/solved".into(), totals.solved as f64);
         let solved = self.learner.memory.trajectories().iter().filter(|t| t.success);

@@ -1,6 +1,7 @@
 //! The settings of the algorithms that learn online; each algorithm reads the shared sections and the one of its name.
 
 use imle_configs::Error as InputError;
+use imle_planner::optimizer;
 use imle_policy::train::TrainSettings;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub struct Settings {
     pub critic: CriticSettings,
     /// What keeps the generator's modes.
     pub anchor: AnchorSettings,
+    /// `cycle`.
+    pub cycle: CycleSettings,
     /// `best-of-n`.
     pub best_of_n: BestOfNSettings,
     /// `imagination`.
@@ -97,6 +100,29 @@ pub struct AnchorSettings {
     pub recall_floor: f64,
     /// Entropy of the modes below which (as a share of what it was) they rise.
     pub entropy_floor: f64,
+}
+
+/// `[cycle]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CycleSettings {
+    /// Candidates of a decision while collecting.
+    pub candidates: usize,
+    /// Optimizer that the planner searches with from the proposals, a name of [`imle_planner::optimizer::NAMES`].
+    pub optimizer: String,
+    /// Space that it searches in: linear, zero or cubic splines, or chunk.
+    pub space: String,
+    /// Knots of the splines.
+    pub knots: usize,
+    /// Deviation of its first draws, in halves of an action's range.
+    pub noise: f64,
+    /// Deviations, in control steps, of the Gaussians with which the actions of solved episodes are smoothed, tried in turn.
+    pub smooth: Vec<f64>,
+    /// What the whole range of returns counts in the planner's cost at the end of a candidate; 0 for no terminal value.
+    pub value_weight: f64,
+    /// Numbers of candidates that the planner is tried with at an evaluation, until one solves 95 %.
+    pub ladder: Vec<usize>,
+    /// Held-out episodes of each.
+    pub ladder_episodes: usize,
 }
 
 /// `[best_of_n]`
@@ -215,6 +241,17 @@ impl Default for Settings {
                 recall_floor: 0.95,
                 entropy_floor: 0.9,
             },
+            cycle: CycleSettings {
+                candidates: 32,
+                optimizer: "cem".into(),
+                space: "linear".into(),
+                knots: 2,
+                noise: 0.03,
+                smooth: vec![3.0, 2.0, 1.0],
+                value_weight: 1.0,
+                ladder: vec![4, 8, 16, 32, 64],
+                ladder_episodes: 100,
+            },
             best_of_n: BestOfNSettings {
                 candidates: 32,
                 alone_share: 0.25,
@@ -282,6 +319,7 @@ impl Settings {
             ("critic.batch_size", self.critic.batch_size),
             ("critic.target_candidates", self.critic.target_candidates),
             ("anchor.most_episodes", self.anchor.most_episodes),
+            ("cycle.ladder_episodes", self.cycle.ladder_episodes),
             ("best_of_n.candidates", self.best_of_n.candidates),
             ("best_of_n.elites", self.best_of_n.elites),
             ("imagination.candidates", self.imagination.candidates),
@@ -305,6 +343,16 @@ impl Settings {
                 return bad(key, "2 to 1024", count.to_string());
             }
         }
+        let search = optimizer::Settings { noise: self.cycle.noise, ..optimizer::Settings::default() };
+        optimizer::by_name(&self.cycle.optimizer, search).map_err(|e| e.in_file("settings: cycle.optimizer"))?;
+        for count in self.cycle.ladder.iter().chain([&self.cycle.candidates]) {
+            if !(2..=1 << 16).contains(count) {
+                return bad("cycle.candidates and cycle.ladder", "2 to 65536 each", count.to_string());
+            }
+        }
+        if let Some(width) = self.cycle.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
+            return bad("cycle.smooth", "0.1 to 100 control steps each", width.to_string());
+        }
         if self.best_of_n.elite_candidates < self.best_of_n.elites {
             let found = self.best_of_n.elite_candidates.to_string();
             return bad("best_of_n.elite_candidates", "at least best_of_n.elites", found);
@@ -320,6 +368,7 @@ impl Settings {
             ("critic.most_above", self.critic.most_above),
             ("imagination.sigma", self.imagination.sigma),
             ("imagination.clip", self.imagination.clip),
+            ("cycle.noise", self.cycle.noise),
             ("branches.temperature", self.branches.temperature),
             ("ppo.sigma", self.ppo.sigma),
             ("ppo.clip", self.ppo.clip),
@@ -335,6 +384,7 @@ impl Settings {
             ("actor.epsilon", self.actor.epsilon),
             ("critic.weight_decay", self.critic.weight_decay),
             ("anchor.weight", self.anchor.weight),
+            ("cycle.value_weight", self.cycle.value_weight),
             ("branches.sigma", self.branches.sigma),
             ("gradient.weight", self.gradient.weight),
             ("ppo.anchor", self.ppo.anchor),

@@ -4,6 +4,7 @@ use super::{Common, DeviceArgument, WorldArgs};
 use crate::sweep::SweepArgs;
 use crate::verbs::bench::claims::args::ClaimsArgs;
 use crate::verbs::bench::fidelity::FidelityArgs;
+use crate::verbs::bench::finetune::FinetuneBenchArgs;
 use crate::verbs::bench::plan::PlanArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -57,6 +58,14 @@ pub enum BenchVerb {
         Give the same flags again and it goes on where it was; docs/claims.md tells what is measured and how"
     )]
     Claims(Box<ClaimsArgs>),
+    /// Fine-tuning: what each algorithm makes of a generator that was trained by imitation, and whether its modes are kept (a
+    /// sweep of many hours that can be stopped)
+    #[command(after_help = "Examples:\n  planner bench finetune --parts screen --results runs/finetune.jsonl\n  \
+        planner bench finetune --parts strong --tasks square --seeds 1 --results runs/finetune.jsonl\n  \
+        planner bench finetune --parts screen --algorithms gradient --set gradient:gradient.weight=0.02 --results \
+        runs/mine.jsonl\n  planner bench finetune --results runs/finetune.jsonl --report --out runs/report\n\
+        docs/finetuning.md tells what is measured and how")]
+    Finetune(FinetuneBenchArgs),
 }
 
 /// Flags of the benchmarks.

@@ -20,24 +20,43 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// The algorithm without `--algorithm`.
-const DEFAULT: &str = expert_iteration::NAME;
+pub const DEFAULT: &str = expert_iteration::NAME;
 
 /// Fine-tunes a generator.
 pub fn run(args: &FinetuneArgs) -> Result<()> {
-    let output = args.common.output();
     let begun = Instant::now();
+    match learn(args)? {
+        Some(learned) => summarise(args, &learned, begun),
+        None => Ok(()),
+    }
+}
+
+/// What came of a run.
+pub struct Learned {
+    /// The algorithm's name.
+    pub algorithm: String,
+    /// The first is the generator as it came.
+    pub rounds: Vec<Round>,
+    /// Held-out episodes of each.
+    pub episodes: usize,
+}
+
+/// Fine-tunes; nothing if the settings are only to be printed.
+///
+/// # Errors
+/// A bad input; what went wrong in learning; [`Failure::Run`] after Ctrl-C, with a state to resume from.
+pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
     let saved = match (&args.out, args.resume) {
         (Some(out), true) => Some(run::saved_algorithm(out)?),
         _ => None,
     };
     let name = args.algorithm.clone().or(saved).unwrap_or_else(|| DEFAULT.into());
-    let algorithm = algorithm::by_name(&name)?;
-    let mut watch = Watch { output, progress: None };
-    let (rounds, episodes) = match algorithm {
+    let mut watch = Watch { output: args.common.output(), progress: None };
+    let (rounds, episodes) = match algorithm::by_name(&name)? {
         Kind::ExpertIteration => {
             let settings: expert_iteration::Settings = settings(args)?;
             if args.settings.settings {
-                return print_settings(&settings);
+                return print_settings(&settings).map(|()| None);
             }
             let rounds = with_run(args, |run| expert_iteration::run(&settings, run, &mut watch))?;
             (rounds, settings.evaluation_episodes)
@@ -45,14 +64,14 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
         Kind::Online(name, mut algorithm) => {
             let settings: imle_rl::settings::Settings = settings(args)?;
             if args.settings.settings {
-                return print_settings(&settings);
+                return print_settings(&settings).map(|()| None);
             }
             let go = |run: &Run<'_>| online::run(name, algorithm.as_mut(), &settings, run, &mut watch);
             (with_run(args, go)?, settings.evaluation_episodes)
         }
     };
     watch.end_phase();
-    summarise(args, &name, &rounds, episodes, begun)
+    Ok(Some(Learned { algorithm: name, rounds, episodes }))
 }
 
 /// The settings that the flags give, or those of the run that is resumed.
@@ -108,8 +127,9 @@ fn with_run(args: &FinetuneArgs, go: impl FnOnce(&Run<'_>) -> imle_rl::Result<Ve
 }
 
 /// Says what came of it.
-fn summarise(args: &FinetuneArgs, algorithm: &str, rounds: &[Round], episodes: usize, begun: Instant) -> Result<()> {
+fn summarise(args: &FinetuneArgs, learned: &Learned, begun: Instant) -> Result<()> {
     let output = args.common.output();
+    let Learned { algorithm, rounds, episodes } = learned;
     let (Some(first), Some(last)) = (rounds.first(), rounds.last()) else {
         return Err(Failure::Run("no round was run".into()));
     };

@@ -6,13 +6,14 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const ALGORITHMS: [&str; 6] = ["best-of-n", "imagination", "branches", "gradient", "ppo", "latent"];
+const ALGORITHMS: [&str; 7] = ["cycle", "best-of-n", "imagination", "branches", "gradient", "ppo", "latent"];
 
 /// A fine-tuning of a second: some six iterations of the easy task, two episodes each.
 const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set evaluation_episodes=2 \
     --set evaluate_every=50 --set warmup_steps=20 --set critic.width=16 --set critic.batch_size=8 \
     --set actor.batch_size=8 --set actor.samples=4 --set actor.steps_per_decision=2 --set branches.states=3 \
-    --set branches.group=3 --set latent.distil_steps=5 --set ppo.epochs=2 --set critic.least_rank_correlation=0";
+    --set branches.group=3 --set latent.distil_steps=5 --set ppo.epochs=2 --set critic.least_rank_correlation=0 \
+    --set cycle.candidates=8 --set cycle.ladder=[4,8] --set cycle.ladder_episodes=2";
 
 fn finetuning(algorithm: &str, out: &Path) -> Call {
     let call = Call::new("finetune").and(TINY).and(&format!("--algorithm {algorithm}"));
@@ -49,12 +50,15 @@ fn every_algorithm_learns_and_becomes_a_checkpoint() {
         let result = finetuning(algorithm, &out).json();
         assert_eq!((result["algorithm"].as_str(), result["success_rate"].as_f64()), (Some(algorithm), Some(1.0)));
         assert!(result["env_steps"].as_u64() >= Some(120) && result["gradient_steps"].as_u64() > Some(0), "{result}");
-        assert_eq!(result["physics_steps"].as_u64() > Some(0), algorithm == "branches", "{result}");
+        let simulates = ["branches", "cycle"].contains(&algorithm);
+        assert_eq!(result["physics_steps"].as_u64() > Some(0), simulates, "{result}");
         let rounds = result["rounds"].as_array().unwrap();
         assert!(rounds.len() >= 3, "{result}");
         for key in ["modes/recall", "modes/energy_distance", "modes/entropy"] {
             assert!(rounds[1]["figures"][key].is_number(), "{algorithm}: {result}");
         }
+        let planned = rounds[1]["figures"]["planned/candidates_for_95"].as_f64();
+        assert_eq!(planned, (algorithm == "cycle").then_some(4.0), "{result}");
         let alone = Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
         assert_eq!(alone.json()["success_rate"], 1.0);
         let before = imle_policy::checkpoint::Checkpoint::load(checkpoint()).unwrap();

@@ -26,10 +26,16 @@ pub trait TerminalValue: Send + Sync {
     fn cost_to_go(&self, pool: &rayon::ThreadPool, ended: Ended<'_>, out: &mut [f64]) -> Result<()>;
 }
 
+impl<T: TerminalValue + ?Sized> TerminalValue for &T {
+    fn cost_to_go(&self, pool: &rayon::ThreadPool, ended: Ended<'_>, out: &mut [f64]) -> Result<()> {
+        (**self).cost_to_go(pool, ended, out)
+    }
+}
+
 /// A simulator whose candidates are also scored by where they end.
 pub struct Valued<'a> {
     inner: Box<dyn Simulator + 'a>,
-    value: &'a dyn TerminalValue,
+    value: Box<dyn TerminalValue + 'a>,
     weight: f64,
     /// T_obs · O.
     history: usize,
@@ -45,7 +51,12 @@ struct Buffers {
 
 impl<'a> Valued<'a> {
     /// Over `inner`, which must be able to tell where rollouts end; histories have `history` = T_obs · O values.
-    pub fn new(inner: Box<dyn Simulator + 'a>, value: &'a dyn TerminalValue, weight: f64, history: usize) -> Self {
+    pub fn new(
+        inner: Box<dyn Simulator + 'a>,
+        value: Box<dyn TerminalValue + 'a>,
+        weight: f64,
+        history: usize,
+    ) -> Self {
         Self { inner, value, weight, history, buffers: Mutex::default() }
     }
 
@@ -151,10 +162,10 @@ mod tests {
             ..Candidates::default()
         };
         let mut out = [Score::default(); 4];
-        Valued::new(Box::new(Point), &Goal, 0.5, 0).rollout(&pool, candidates, &mut out).unwrap();
+        Valued::new(Box::new(Point), Box::new(Goal), 0.5, 0).rollout(&pool, candidates, &mut out).unwrap();
         assert_eq!(out.map(|s| s.cost)[..3], [10.0, 7.75, 6.0]);
         let beyond = Candidates { states: &[1.5], ..candidates };
-        Valued::new(Box::new(Point), &Goal, 0.5, 0).rollout(&pool, beyond, &mut out).unwrap();
+        Valued::new(Box::new(Point), Box::new(Goal), 0.5, 0).rollout(&pool, beyond, &mut out).unwrap();
         assert!(out[3].failed && !out[2].failed);
         assert!((out[1].executed_cost - 0.25).abs() < 1e-12, "what is executed is predicted as before");
     }

@@ -30,6 +30,9 @@ pub struct Settings {
     /// Share of the episodes in which the generator acts, and the planner only says what it would have done (DAgger): of these
     /// the elites of every decision are kept, whether the episode was solved or not.
     pub student_share: f64,
+    /// Deviations, in control steps, of the Gaussians with which the actions of solved episodes are smoothed, tried in turn; an
+    /// episode that is not solved with any stays as it was. Empty for none.
+    pub smooth: Vec<f64>,
     /// How elites are chosen and weighted.
     pub elites: EliteSettings,
     /// Share of training states with all elites of a decision as targets, of all rounds. The solved episodes hold the
@@ -66,6 +69,7 @@ impl Default for Settings {
             noise: 0.1,
             knots: 4,
             student_share: 0.0,
+            smooth: Vec::new(),
             elites: EliteSettings::default(),
             elite_share: 0.0,
             demonstration_share: 0.3,
@@ -112,6 +116,9 @@ impl Settings {
         if self.student_share > 0.0 && self.elite_share == 0.0 {
             let expected = "0 beside elite_share = 0: what is said of the generator's episodes are elites";
             return Err(InputError::unexpected("settings: student_share", expected, self.student_share));
+        }
+        if let Some(width) = self.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
+            return Err(InputError::unexpected("settings: smooth", "0.1 to 100 control steps each", width));
         }
         for (key, share) in [
             ("elite_share", self.elite_share),

@@ -1,8 +1,10 @@
 //! `planner bench`: speed, ours and the peers' in one run, success on all tasks, and the paper's claims.
 
+mod chart;
 pub mod claims;
 mod decision;
 pub mod fidelity;
+pub mod finetune;
 mod judo;
 mod peers;
 mod physics;
@@ -31,6 +33,7 @@ pub fn run(verb: &BenchVerb) -> Result<()> {
         BenchVerb::Tasks(args) => tasks::run(args),
         BenchVerb::Fidelity(args) => fidelity::run(args),
         BenchVerb::Claims(args) => claims::run(args),
+        BenchVerb::Finetune(args) => finetune::run(args),
     }
 }
 

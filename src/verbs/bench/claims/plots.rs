@@ -1,19 +1,13 @@
 //! The report's plots, as SVG: success against demonstrations, latency, recall against precision, networks.
 
+use super::super::chart::{Area, FONT, LEGEND_AT, TITLE, error_bar, failed, legend, mark, percent_chart, svg, tick};
 use super::args::Protocol;
 use super::cell::What;
 use super::gather::{Curve, Done, Success, curves, figure, grouped, mean, name, rows, tallies};
 use super::tables::{frames, protocol_text};
-use crate::failure::{Failure, Result};
-use plotters::coord::Shift;
+use crate::failure::Result;
 use plotters::prelude::*;
 use serde_json::Value;
-
-const SIZE: (u32, u32) = (900, 480);
-/// From here on to the right stands the legend.
-const LEGEND_AT: i32 = 660;
-const FONT: (&str, u32) = ("sans-serif", 17);
-const TITLE: (&str, u32) = ("sans-serif", 21);
 
 /// The colour of a row, the same in every plot.
 fn colour(name: &str) -> RGBColor {
@@ -27,11 +21,6 @@ fn colour(name: &str) -> RGBColor {
         "mean-flow" | "mean-flow-1" => RGBColor(120, 60, 160),
         _ => RGBColor(110, 110, 110),
     }
-}
-
-/// A drawing that failed.
-fn failed(e: impl std::fmt::Display) -> Failure {
-    Failure::Run(format!("plot: {e}"))
 }
 
 /// Plots by their file names; those of a second frame and later are numbered.
@@ -72,71 +61,6 @@ fn tasks<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     all
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-fn svg(draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
-    let mut text = String::new();
-    {
-        let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-        area.fill(&WHITE).map_err(failed)?;
-        draw(&area)?;
-        area.present().map_err(failed)?;
-    }
-    Ok(text)
-}
-
-/// The text of a tick, without the zeros and rests of its arithmetic.
-fn tick(value: &f64) -> String {
-    format!("{}", (value * 1e6).round() / 1e6)
-}
-
-/// A chart with percent on the vertical axis.
-macro_rules! percent_chart {
-    ($area:expr, $title:expr, $x:expr, $across:expr, $up:expr) => {{
-        let mut chart = ChartBuilder::on($area)
-            .caption($title, TITLE)
-            .margin(14)
-            .margin_right(24)
-            .x_label_area_size(50)
-            .y_label_area_size(64)
-            .build_cartesian_2d($x, 0.0..102.0)
-            .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .bold_line_style(RGBColor(225, 225, 225))
-            .x_desc($across)
-            .y_desc($up)
-            .x_label_formatter(&tick)
-            .y_label_formatter(&tick)
-            .label_style(FONT)
-            .axis_desc_style(FONT)
-            .draw()
-            .map_err(failed)?;
-        chart
-    }};
-}
-
-/// Names with their colours, and whether their mark is a circle, from the top down.
-fn legend(side: &Area<'_>, rows: &[(String, RGBColor, bool)]) -> Result<()> {
-    for (row, (name, colour, circle)) in rows.iter().enumerate() {
-        let y = 60 + 26 * row as i32;
-        let style = colour.stroke_width(2);
-        side.draw(&PathElement::new(vec![(6, y), (30, y)], style)).map_err(failed)?;
-        side.draw(&mark((18, y), *colour, *circle)).map_err(failed)?;
-        side.draw(&Text::new(name.clone(), (38, y - 8), FONT)).map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// A circle, or a triangle.
-fn mark<'a, C: Clone + 'static>(at: C, colour: RGBColor, circle: bool) -> DynElement<'static, SVGBackend<'a>, C> {
-    match circle {
-        true => Circle::new(at, 4, colour.filled()).into_dyn(),
-        false => TriangleMarker::new(at, 6, colour.filled()).into_dyn(),
-    }
-}
-
 /// Success against demonstrations, with Wilson intervals. Circles are trained for equal steps; triangles otherwise, as
 /// the legend says.
 fn success(area: &Area<'_>, task: &str, curves: &[&Curve]) -> Result<()> {
@@ -157,19 +81,15 @@ fn success(area: &Area<'_>, task: &str, curves: &[&Curve]) -> Result<()> {
         let at = |(n, s): &(f64, Success)| (*n, 100.0 * s.rate);
         let line = LineSeries::new(points.iter().map(at), colour.stroke_width(2));
         chart.draw_series(line).map_err(failed)?;
-        chart.draw_series(points.iter().map(|(n, s)| error_bar(*n, s, colour))).map_err(failed)?;
+        chart.draw_series(points.iter().map(|(n, s)| error_bar(*n, bar(s), colour))).map_err(failed)?;
         chart.draw_series(points.iter().map(|p| mark(at(p), colour, plain))).map_err(failed)?;
     }
     legend(&side, &told)
 }
 
-fn error_bar(
-    x: f64,
-    s: &Success,
-    colour: RGBColor,
-) -> ErrorBar<f64, f64, plotters::element::ErrorBarOrientV<f64, f64>> {
-    let [low, high] = s.wilson.map(|share| 100.0 * share);
-    ErrorBar::new_vertical(x, low, 100.0 * s.rate, high, colour.filled(), 6)
+/// A rate with its interval, in percent.
+fn bar(s: &Success) -> [f64; 3] {
+    [s.wilson[0], s.rate, s.wilson[1]].map(|share| 100.0 * share)
 }
 
 /// Title, and for each sampler its median and 95th percentile.
@@ -286,7 +206,7 @@ fn networks(area: &Area<'_>, task: &str, done: &[Done]) -> Result<()> {
     let mut chart =
         percent_chart!(area, title.as_str(), (least..most).log_scale(), "one sample, ms", "success, % (95 % Wilson)");
     for (ms, s, told, colour) in points {
-        chart.draw_series([error_bar(ms, &s, colour)]).map_err(failed)?;
+        chart.draw_series([error_bar(ms, bar(&s), colour)]).map_err(failed)?;
         chart.draw_series([mark((ms, 100.0 * s.rate), colour, true)]).map_err(failed)?;
         chart.draw_series([Text::new(told, (ms * 1.12, 100.0 * s.rate + 2.0), ("sans-serif", 15))]).map_err(failed)?;
     }

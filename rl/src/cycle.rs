@@ -1,0 +1,133 @@
+//! The cycle: planner and generator teach each other, and a critic tells the planner what lies beyond its horizon.
+//!
+//! ```text
+//! act     the planner: N candidates of the generator, searched from, scored by
+//!             J(a) + w (hi − V(o_T)),     V(o) = max_k mean_e Q_e(o, G(o, z_k)),   once the critic ranks what it has not seen
+//! critic  towards Σ γⁱ r_i + γⁿ max_k Q̄(o', G(o', z_k))
+//! actor   RS-IMLE on solved episodes, played again smoother where they are solved so too, and demonstrations (the anchor)
+//! ```
+//!
+//! At each evaluation the planner with the generator as it is then is tried with ever more candidates, until it solves 95 % of the
+//! episodes: how many it needs falls as the generator learns. After expert iteration (Anthony et al. 2017) and POLO (Lowrey et
+//! al., arXiv 1811.01848).
+
+use crate::algorithm::{Algorithm, Collecting};
+use crate::error::Result;
+use crate::journal::Record;
+use crate::learner::{Figures, Learner, Mean};
+use crate::settings::Settings;
+use crate::worth::Worth;
+use imle_configs::seed::Purpose;
+use imle_envs::rollout::RolloutEngine;
+use imle_planner::decide::Decide;
+use imle_planner::evaluate::{self, Progress, evaluate};
+use imle_planner::optimizer;
+use imle_planner::planner::Planner;
+use imle_planner::proposal::{Generator, Proposal, Warm};
+use imle_planner::report::wilson95;
+use imle_planner::simulator::Simulator;
+use imle_planner::simulator::terminal::Valued;
+use imle_planner::space::{self, Range as Actions};
+use std::ops::Range;
+use std::path::Path;
+
+/// Name of the algorithm.
+pub const NAME: &str = "cycle";
+
+/// Success that the planner is to reach with as few candidates as it can.
+const WANTED: f64 = 0.95;
+
+/// The algorithm.
+#[derive(Default)]
+pub struct Cycle {
+    engine: Option<RolloutEngine>,
+}
+
+impl Cycle {
+    fn prepare(&mut self, learner: &Learner<'_>) -> Result<()> {
+        self.engine = Some(RolloutEngine::new(learner.run.task.clone(), learner.run.threads)?);
+        Ok(())
+    }
+
+    /// The planner with `candidates`, with a terminal value if the critic is trusted.
+    fn planner<'c>(&'c self, c: Collecting<'c>, candidates: usize) -> Result<Planner<'c>> {
+        let (learner, settings) = (c.learner, &c.learner.settings.cycle);
+        let engine = self.engine.as_ref().ok_or(imle_planner::Error::Unsupported("to plan before it was begun"))?;
+        let valued = learner.state.trusted && !c.warm && settings.value_weight > 0.0;
+        let worth = if valued { Worth::new(learner, c.sampler)? } else { None };
+        let simulator: Box<dyn Simulator + 'c> = match worth {
+            Some(worth) => {
+                let history = learner.sizes.history();
+                Box::new(Valued::new(Box::new(engine), Box::new(worth), settings.value_weight, history))
+            }
+            None => Box::new(engine),
+        };
+        let sources: Vec<Box<dyn Proposal + 'c>> =
+            vec![Box::new(Generator::new(c.sampler, learner.run.seed)), Box::new(Warm)];
+        let search = optimizer::Settings { noise: settings.noise, ..optimizer::Settings::default() };
+        let optimizer = optimizer::by_name(&settings.optimizer, search)?;
+        let planner = Planner::new(simulator, sources, optimizer, learner.horizons, candidates)?;
+        if !planner.searches() {
+            return Ok(planner);
+        }
+        let (low, high) = learner.run.task.control().range();
+        let (steps, knots) = (learner.horizons.prediction, settings.knots);
+        let space = space::by_name(&settings.space, Actions::new(low, high), steps, knots)?;
+        Ok(planner.searching(space, learner.run.seed))
+    }
+}
+
+impl Algorithm for Cycle {
+    fn begin(&mut self, learner: &Learner<'_>) -> Result<()> {
+        self.prepare(learner)
+    }
+
+    fn load(&mut self, learner: &Learner<'_>, _: &Path) -> Result<()> {
+        self.prepare(learner)
+    }
+
+    fn smoothing<'s>(&self, settings: &'s Settings) -> &'s [f64] {
+        &settings.cycle.smooth
+    }
+
+    fn behaviour<'c>(&'c mut self, c: Collecting<'c>) -> Result<Box<dyn Decide + 'c>> {
+        Ok(Box::new(self.planner(c, c.learner.settings.cycle.candidates)?))
+    }
+
+    fn learn(&mut self, learner: &mut Learner<'_>, _: Range<usize>, _: &[Record], figures: &mut Figures) -> Result<()> {
+        let (mut critic_loss, mut actor_loss) = (Mean::default(), Mean::default());
+        let network = learner.actor.trainer.network(true)?;
+        for _ in 0..learner.critic_steps_due() {
+            learner.critic_step(network.as_ref(), true, &mut critic_loss)?;
+        }
+        for _ in 0..learner.actor_steps_due() {
+            actor_loss.add(learner.actor_step(None, &mut |_| Ok(None))?.loss);
+        }
+        critic_loss.write("critic/loss", figures);
+        actor_loss.write("train/loss", figures);
+        Ok(())
+    }
+
+    fn measure(&mut self, c: Collecting<'_>, progress: &mut dyn Progress) -> Result<Figures> {
+        let (learner, settings) = (c.learner, &c.learner.settings.cycle);
+        let episodes = settings.ladder_episodes;
+        let held_out = evaluate::Settings {
+            purpose: Purpose::Reset,
+            lockstep: learner.settings.lockstep,
+            ..evaluate::Settings::held_out(episodes, learner.run.seed, learner.horizons)
+        };
+        let mut figures = Figures::new();
+        for candidates in &settings.ladder {
+            let mut planner = self.planner(c, *candidates)?;
+            let outcome = evaluate(&learner.run.task, &mut planner, &held_out, &learner.pool, progress)?;
+            let rate = outcome.solved() as f64 / episodes as f64;
+            figures.insert(format!("planned/success_rate_{candidates:03}"), rate);
+            figures.insert(format!("planned/at_least_{candidates:03}"), wilson95(outcome.solved(), episodes)[0]);
+            if rate >= WANTED {
+                figures.insert("planned/candidates_for_95".into(), *candidates as f64);
+                break;
+            }
+        }
+        Ok(figures)
+    }
+}

@@ -1,0 +1,145 @@
+//! What the plots of all sweeps share: SVG, a percent axis, a legend, and curves.
+
+use crate::failure::{Failure, Result};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+const SIZE: (u32, u32) = (900, 480);
+/// From here on to the right stands the legend.
+pub const LEGEND_AT: i32 = 660;
+pub const FONT: (&str, u32) = ("sans-serif", 17);
+pub const TITLE: (&str, u32) = ("sans-serif", 21);
+
+/// A drawing that failed.
+pub fn failed(e: impl std::fmt::Display) -> Failure {
+    Failure::Run(format!("plot: {e}"))
+}
+
+/// What is drawn on.
+pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// What `draw` draws.
+///
+/// # Errors
+/// What it returns; [`Failure::Run`] if it cannot be drawn.
+pub fn svg(draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
+    let mut text = String::new();
+    {
+        let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        area.fill(&WHITE).map_err(failed)?;
+        draw(&area)?;
+        area.present().map_err(failed)?;
+    }
+    Ok(text)
+}
+
+/// The text of a tick, without the zeros and rests of its arithmetic.
+pub fn tick(value: &f64) -> String {
+    format!("{}", (value * 1e6).round() / 1e6)
+}
+
+/// A chart with percent on the vertical axis.
+macro_rules! percent_chart {
+    ($area:expr, $title:expr, $x:expr, $across:expr, $up:expr) => {{
+        let mut chart = ChartBuilder::on($area)
+            .caption($title, TITLE)
+            .margin(14)
+            .margin_right(24)
+            .x_label_area_size(50)
+            .y_label_area_size(64)
+            .build_cartesian_2d($x, 0.0..102.0)
+            .map_err(failed)?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .bold_line_style(RGBColor(225, 225, 225))
+            .x_desc($across)
+            .y_desc($up)
+            .x_label_formatter(&tick)
+            .y_label_formatter(&tick)
+            .label_style(FONT)
+            .axis_desc_style(FONT)
+            .draw()
+            .map_err(failed)?;
+        chart
+    }};
+}
+pub(super) use percent_chart;
+
+/// Names with their colours, and whether their mark is a circle, from the top down.
+pub fn legend(side: &Area<'_>, rows: &[(String, RGBColor, bool)]) -> Result<()> {
+    for (row, (name, colour, circle)) in rows.iter().enumerate() {
+        let y = 60 + 26 * row as i32;
+        let style = colour.stroke_width(2);
+        side.draw(&PathElement::new(vec![(6, y), (30, y)], style)).map_err(failed)?;
+        side.draw(&mark((18, y), *colour, *circle)).map_err(failed)?;
+        side.draw(&Text::new(name.clone(), (38, y - 8), FONT)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// A circle, or a triangle.
+pub fn mark<'a, C: Clone + 'static>(at: C, colour: RGBColor, circle: bool) -> DynElement<'static, SVGBackend<'a>, C> {
+    match circle {
+        true => Circle::new(at, 4, colour.filled()).into_dyn(),
+        false => TriangleMarker::new(at, 6, colour.filled()).into_dyn(),
+    }
+}
+
+/// A vertical interval about a point.
+pub fn error_bar(
+    x: f64,
+    [low, rate, high]: [f64; 3],
+    colour: RGBColor,
+) -> ErrorBar<f64, f64, plotters::element::ErrorBarOrientV<f64, f64>> {
+    ErrorBar::new_vertical(x, low, rate, high, colour.filled(), 6)
+}
+
+/// A curve of success: its name, and at each x its rate with its interval, in percent.
+pub struct Curve {
+    pub name: String,
+    pub points: Vec<(f64, [f64; 3])>,
+}
+
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(0, 90, 181),
+    RGBColor(220, 50, 32),
+    RGBColor(0, 128, 96),
+    RGBColor(153, 79, 0),
+    RGBColor(120, 60, 160),
+    RGBColor(240, 130, 120),
+    RGBColor(110, 180, 80),
+    RGBColor(110, 110, 110),
+];
+
+/// Curves of success over what `across` says, on a logarithmic axis if `logarithmic`.
+///
+/// # Errors
+/// [`Failure::Run`] if it cannot be drawn.
+pub fn curves(title: &str, across: &str, logarithmic: bool, curves: &[Curve]) -> Result<String> {
+    let xs = || curves.iter().flat_map(|c| &c.points).map(|(x, _)| *x);
+    let (least, most) = (xs().fold(f64::INFINITY, f64::min), xs().fold(0.0, f64::max));
+    svg(|area| {
+        let (area, side) = area.split_horizontally(LEGEND_AT);
+        macro_rules! draw {
+            ($x:expr) => {{
+                let mut chart = percent_chart!(&area, title, $x, across, "success, % (95 % Wilson)");
+                for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+                    let at = |(x, [_, rate, _]): &(f64, [f64; 3])| (*x, *rate);
+                    let line = LineSeries::new(curve.points.iter().map(at), colour.stroke_width(2));
+                    chart.draw_series(line).map_err(failed)?;
+                    let bars = curve.points.iter().map(|(x, rate)| error_bar(*x, *rate, *colour));
+                    chart.draw_series(bars).map_err(failed)?;
+                    chart.draw_series(curve.points.iter().map(|p| mark(at(p), *colour, true))).map_err(failed)?;
+                }
+            }};
+        }
+        if logarithmic {
+            draw!((least.max(1e-6) * 0.8..most.max(1e-6) * 1.25).log_scale());
+        } else {
+            draw!(0.0..most.max(1.0) * 1.05);
+        }
+        let told = curves.iter().zip(COLOURS.iter().cycle()).map(|(c, colour)| (c.name.clone(), *colour, true));
+        legend(&side, &told.collect::<Vec<_>>())
+    })
+}

@@ -1,0 +1,112 @@
+//! The generators that fine-tuning starts from, each learned from a few demonstrations of the scripted expert.
+//!
+//! ```text
+//! demos/TASK/              a dataset, of which the first so many episodes are learned from and the last are held out
+//! bases/TASK-STRENGTH/     a checkpoint
+//! ```
+
+use super::args::FinetuneBenchArgs;
+use crate::failure::Result;
+use crate::load;
+use crate::training::Job;
+use crate::verbs::demo::{self, Demonstrators};
+use crate::view::View;
+use imle_configs::Error as InputError;
+use imle_data::Dataset;
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::train::{STATE_FOLDER, TrainSettings};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+
+/// Demonstrations recorded of a task, and how many of them nothing is learned from.
+const RECORDED: usize = 120;
+pub const HELD_OUT: usize = 20;
+
+/// How good a generator is before it is fine-tuned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strength {
+    /// Solves 50 to 80 % (`push_t` 30 to 60 %).
+    Strong,
+    /// Solves 30 % at most.
+    Weak,
+}
+
+impl fmt::Display for Strength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Strong => "strong",
+            Self::Weak => "weak",
+        })
+    }
+}
+
+/// Task, strength, demonstrations and training steps.
+const BASES: [(&str, Strength, usize, u64); 7] = [
+    ("square", Strength::Strong, 25, 4000),
+    ("pick_place", Strength::Strong, 25, 4000),
+    ("stack", Strength::Strong, 12, 4000),
+    ("push_t", Strength::Strong, 100, 6000),
+    ("square", Strength::Weak, 12, 4000),
+    ("pick_place", Strength::Weak, 12, 4000),
+    ("stack", Strength::Weak, 5, 4000),
+];
+
+/// A generator to start from.
+pub struct Base {
+    pub folder: PathBuf,
+    pub checkpoint: Checkpoint,
+    /// All that was recorded, and where it lies.
+    pub dataset: Dataset,
+    pub data: PathBuf,
+    /// How many of them it has learned from.
+    pub demonstrations: usize,
+}
+
+/// Demonstrations and steps of a base.
+///
+/// # Errors
+/// A bad input, if there is none.
+pub fn of(task: &str, strength: Strength) -> Result<(usize, u64)> {
+    let found = BASES.iter().find(|(name, of, ..)| *name == task && *of == strength);
+    let known = BASES.iter().filter(|(_, of, ..)| *of == strength).map(|(name, ..)| *name);
+    Ok(found
+        .map(|(.., demonstrations, steps)| (*demonstrations, *steps))
+        .ok_or_else(|| InputError::unknown("task", task, known))?)
+}
+
+/// The base, trained now if it is not yet.
+///
+/// # Errors
+/// What recording and training return.
+pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<Base> {
+    let (demonstrations, steps) = of(task, strength)?;
+    let (output, pool) = (args.common.output(), load::pool(&args.common)?);
+    let data = args.work.join("demos").join(task);
+    if !data.exists() {
+        let by = Demonstrators { mode: None, poor: 0.0, seed: 0 };
+        let task = load::task(task)?;
+        let recorded = demo::record(&task, by, RECORDED, &pool, output)?;
+        imle_data::write(&data, task.spec(), &recorded.episodes)?;
+    }
+    let dataset = imle_data::read(&data)?;
+    let folder = args.work.join("bases").join(format!("{task}-{strength}"));
+    let done = Checkpoint::load(&folder).ok().filter(|c| c.config().provenance.steps == steps);
+    if done.is_none() {
+        let resume = folder.join(STATE_FOLDER).join("state.json").exists();
+        if folder.exists() && !resume {
+            // Killed before its first save: nothing in it is of use.
+            std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove", e))?;
+        }
+        let settings = TrainSettings { steps, evaluate_every: 0, ..TrainSettings::default() };
+        let learned = dataset.episodes.iter().take(demonstrations).cloned().collect();
+        let learned = Dataset { spec: dataset.spec.clone(), episodes: learned };
+        let view = View::new(&data, learned, &settings.vision, &pool, output)?;
+        let device = tch::Device::Cpu;
+        Job { output, settings: &settings, view: &view, data: &data, pool: &pool, device, out: &folder, resume }
+            .imitate(None, 0)?;
+    }
+    let checkpoint = Checkpoint::load(&folder)?;
+    Ok(Base { folder, checkpoint, dataset, data, demonstrations })
+}
