@@ -21,7 +21,7 @@ use imle_configs::seed::Purpose;
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, Progress, evaluate};
-use imle_planner::optimizer;
+use imle_planner::optimizer::{self, PredictiveSampling};
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::report::wilson95;
@@ -49,7 +49,8 @@ impl Cycle {
         Ok(())
     }
 
-    /// The planner with `candidates`, with a terminal value if the critic is trusted.
+    /// The planner with `candidates`, with a terminal value if the critic is trusted. Where they are too few to search with, the
+    /// best of them is taken.
     fn planner<'c>(&'c self, c: Collecting<'c>, candidates: usize) -> Result<Planner<'c>> {
         let (learner, settings) = (c.learner, &c.learner.settings.cycle);
         let engine = self.engine.as_ref().ok_or(imle_planner::Error::Unsupported("to plan before it was begun"))?;
@@ -65,7 +66,12 @@ impl Cycle {
         let sources: Vec<Box<dyn Proposal + 'c>> =
             vec![Box::new(Generator::new(c.sampler, learner.run.seed)), Box::new(Warm)];
         let search = optimizer::Settings { noise: settings.noise, ..optimizer::Settings::default() };
-        let optimizer = optimizer::by_name(&settings.optimizer, search)?;
+        let mut optimizer = optimizer::by_name(&settings.optimizer, search)?;
+        let mut waves = Vec::new();
+        optimizer.waves(candidates, &mut waves);
+        if waves.first().is_none_or(|first| *first < sources.len()) {
+            optimizer = Box::new(PredictiveSampling);
+        }
         let planner = Planner::new(simulator, sources, optimizer, learner.horizons, candidates)?;
         if !planner.searches() {
             return Ok(planner);

@@ -249,7 +249,7 @@ impl Default for Settings {
                 noise: 0.03,
                 smooth: vec![3.0, 2.0, 1.0],
                 value_weight: 1.0,
-                ladder: vec![4, 8, 16, 32, 64],
+                ladder: vec![2, 4, 8, 16, 32, 64],
                 ladder_episodes: 100,
             },
             best_of_n: BestOfNSettings {

@@ -13,7 +13,7 @@ const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set e
     --set evaluate_every=50 --set warmup_steps=20 --set critic.width=16 --set critic.batch_size=8 \
     --set actor.batch_size=8 --set actor.samples=4 --set actor.steps_per_decision=2 --set branches.states=3 \
     --set branches.group=3 --set latent.distil_steps=5 --set ppo.epochs=2 --set critic.least_rank_correlation=0 \
-    --set cycle.candidates=8 --set cycle.ladder=[4,8] --set cycle.ladder_episodes=2";
+    --set cycle.candidates=8 --set cycle.ladder=[2,8] --set cycle.ladder_episodes=2";
 
 fn finetuning(algorithm: &str, out: &Path) -> Call {
     let call = Call::new("finetune").and(TINY).and(&format!("--algorithm {algorithm}"));
@@ -58,7 +58,7 @@ fn every_algorithm_learns_and_becomes_a_checkpoint() {
             assert!(rounds[1]["figures"][key].is_number(), "{algorithm}: {result}");
         }
         let planned = rounds[1]["figures"]["planned/candidates_for_95"].as_f64();
-        assert_eq!(planned, (algorithm == "cycle").then_some(4.0), "{result}");
+        assert_eq!(planned, (algorithm == "cycle").then_some(2.0), "{result}");
         let alone = Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
         assert_eq!(alone.json()["success_rate"], 1.0);
         let before = imle_policy::checkpoint::Checkpoint::load(checkpoint()).unwrap();
