@@ -31,6 +31,8 @@ use imle_planner::optimizer;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::report::Report;
+use imle_planner::simulator::Simulator;
+use imle_planner::simulator::shifted::with_tolerance;
 use imle_planner::space::{self, Range};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::RunLog;
@@ -169,7 +171,11 @@ impl<'a> ExpertIteration<'a> {
             vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
         let settings = optimizer::Settings { noise: self.settings.noise, ..optimizer::Settings::default() };
         let optimizer = optimizer::by_name(&self.settings.optimizer, settings)?;
-        let planner = Planner::new(Box::new(&self.engine), sources, optimizer, horizons, self.settings.candidates)?;
+        let simulator: Box<dyn Simulator + '_> = match self.settings.tolerance {
+            0.0 => Box::new(&self.engine),
+            sigma => Box::new(with_tolerance(&self.engine, sigma, self.settings.shifts, self.run.seed)?),
+        };
+        let planner = Planner::new(simulator, sources, optimizer, horizons, self.settings.candidates)?;
         let (low, high) = self.run.task.control().range();
         let mut planner = match planner.searches() {
             false => planner,

@@ -6,6 +6,7 @@ pub mod halving;
 pub mod lookahead;
 #[cfg(feature = "mujoco")]
 mod mujoco;
+pub mod shifted;
 pub mod staged;
 pub mod terminal;
 

@@ -3,6 +3,7 @@
 use crate::elites::EliteSettings;
 use imle_configs::Error as InputError;
 use imle_planner::optimizer;
+use imle_planner::simulator::ensemble::MOST_MODELS;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::train::TrainSettings;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,11 @@ pub struct Settings {
     /// Share of the episodes in which the generator acts, and the planner only says what it would have done (DAgger): of these
     /// the elites of every decision are kept, whether the episode was solved or not.
     pub student_share: f64,
+    /// Deviation, in halves of an action's range, of the shifts with which every candidate is tried, so that plans are chosen that
+    /// succeed though they are not executed exactly ([`imle_planner::simulator::shifted`]); 0 for none.
+    pub tolerance: f64,
+    /// Shifts of a candidate, an even number; each is a rollout.
+    pub shifts: usize,
     /// Deviations, in control steps, of the Gaussians with which the actions of solved episodes are smoothed, tried in turn; an
     /// episode that is not solved with any stays as it was. Empty for none.
     pub smooth: Vec<f64>,
@@ -69,6 +75,8 @@ impl Default for Settings {
             noise: 0.1,
             knots: 4,
             student_share: 0.0,
+            tolerance: 0.0,
+            shifts: 4,
             smooth: Vec::new(),
             elites: EliteSettings::default(),
             elite_share: 0.0,
@@ -116,6 +124,13 @@ impl Settings {
         if self.student_share > 0.0 && self.elite_share == 0.0 {
             let expected = "0 beside elite_share = 0: what is said of the generator's episodes are elites";
             return Err(InputError::unexpected("settings: student_share", expected, self.student_share));
+        }
+        if !(0.0..=1.0).contains(&self.tolerance) {
+            return Err(InputError::unexpected("settings: tolerance", "0 to 1 half of the range", self.tolerance));
+        }
+        if !(2..=MOST_MODELS).contains(&self.shifts) || !self.shifts.is_multiple_of(2) {
+            let expected = format!("an even number from 2 to {MOST_MODELS}");
+            return Err(InputError::unexpected("settings: shifts", expected, self.shifts));
         }
         if let Some(width) = self.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
             return Err(InputError::unexpected("settings: smooth", "0.1 to 100 control steps each", width));
