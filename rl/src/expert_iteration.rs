@@ -18,7 +18,7 @@ pub use settings::Settings;
 
 use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
-use crate::hindsight::Smoothing;
+use crate::hindsight::{Smoothing, start_of};
 use crate::run::{Observer, Phase, Round, Run, State};
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
@@ -91,9 +91,20 @@ struct Collected {
     simulation_steps: u64,
     success_rate: f64,
     lessons: usize,
+    /// Episodes that were solved in a later attempt.
+    #[serde(default)]
+    retried: usize,
     /// Solved episodes that were replaced by smoother ones.
     #[serde(default)]
     smoothed: usize,
+}
+
+/// What later attempts gave.
+#[derive(Clone, Copy, Debug, Default)]
+struct Retried {
+    env_steps: u64,
+    simulation_steps: u64,
+    solved: usize,
 }
 
 impl<'a> ExpertIteration<'a> {
@@ -167,24 +178,8 @@ impl<'a> ExpertIteration<'a> {
             n => Horizons { action: n.min(trained.prediction), ..trained },
         };
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
-        let sources: Vec<Box<dyn Proposal + '_>> =
-            vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
-        let settings = optimizer::Settings { noise: self.settings.noise, ..optimizer::Settings::default() };
-        let optimizer = optimizer::by_name(&self.settings.optimizer, settings)?;
-        let simulator: Box<dyn Simulator + '_> = match self.settings.tolerance {
-            0.0 => Box::new(&self.engine),
-            sigma => Box::new(with_tolerance(&self.engine, sigma, self.settings.shifts, self.run.seed)?),
-        };
-        let planner = Planner::new(simulator, sources, optimizer, horizons, self.settings.candidates)?;
         let (low, high) = self.run.task.control().range();
-        let mut planner = match planner.searches() {
-            false => planner,
-            true => {
-                let (steps, knots) = (horizons.prediction, self.settings.knots);
-                let space = space::by_name(&self.settings.space, Range::new(low, high), steps, knots)?;
-                planner.searching(space, self.run.seed)
-            }
-        };
+        let mut planner = self.planner(&sampler, horizons, 0)?;
         let student = (self.settings.student_share, self.run.seed);
         let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high), student);
         let with_elites = self.settings.elite_share > 0.0;
@@ -194,13 +189,14 @@ impl<'a> ExpertIteration<'a> {
             first: (round - 1) * episodes as u64,
             lockstep: self.settings.lockstep,
             keep_actions: true,
-            record: if self.settings.smooth.is_empty() { 0 } else { episodes },
+            record: if self.settings.smooth.is_empty() && self.settings.attempts == 1 { 0 } else { episodes },
             ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
         };
         let decider: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
         let mut phase = Phase { observer, round, name: "collect" };
-        let outcome = evaluate(&self.run.task, decider, &settings, &self.pool, &mut phase)?;
+        let mut outcome = evaluate(&self.run.task, decider, &settings, &self.pool, &mut phase)?;
         let report = Report::new(&outcome, self.run.task.spec().control_rate);
+        let retried = self.retry(round, (&sampler, horizons), &mut outcome.episodes, observer)?;
         let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
         if succeeded.is_empty() {
             return Err(Error::NothingLearned { round, episodes });
@@ -226,8 +222,9 @@ impl<'a> ExpertIteration<'a> {
         let smoothed = smoothing.apply(&self.pool, &mut solved, &mut phase)?;
         self.keep_episodes(round, solved)?;
         let collected = Collected {
-            env_steps: report.env_steps,
-            simulation_steps: report.physics_steps + smoothed.physics_steps,
+            env_steps: report.env_steps + retried.env_steps,
+            simulation_steps: report.physics_steps + retried.simulation_steps + smoothed.physics_steps,
+            retried: retried.solved,
             smoothed: smoothed.replaced,
             success_rate: report.success_rate,
             lessons,
@@ -236,6 +233,70 @@ impl<'a> ExpertIteration<'a> {
             serde_json::to_string(&collected).map_err(|e| InputError::unexpected("collected.json", "figures", e))?;
         files::write_text(&place, &text)?;
         Ok(collected)
+    }
+
+    /// The planner of an attempt: each has twice as many candidates as the one before, drawn twice as widely.
+    fn planner<'p>(&'p self, sampler: &'p Sampler, horizons: Horizons, attempt: usize) -> Result<Planner<'p>> {
+        let settings = self.settings;
+        let sources: Vec<Box<dyn Proposal + 'p>> =
+            vec![Box::new(Generator::new(sampler, self.run.seed)), Box::new(Warm)];
+        let noise = settings.noise * (1u64 << attempt) as f64;
+        let name = if attempt == 0 { &settings.optimizer } else { &settings.retry };
+        let optimizer = optimizer::by_name(name, optimizer::Settings { noise, ..optimizer::Settings::default() })?;
+        let simulator: Box<dyn Simulator + 'p> = match settings.tolerance {
+            0.0 => Box::new(&self.engine),
+            sigma => Box::new(with_tolerance(&self.engine, sigma, settings.shifts, self.run.seed)?),
+        };
+        let candidates = settings.candidates << attempt;
+        let planner = Planner::new(simulator, sources, optimizer, horizons, candidates)?;
+        if !planner.searches() {
+            return Ok(planner);
+        }
+        let (low, high) = self.run.task.control().range();
+        let space = space::by_name(&settings.space, Range::new(low, high), horizons.prediction, settings.knots)?;
+        Ok(planner.searching(space, self.run.seed))
+    }
+
+    /// Begins the episodes that were not solved again, with ever more candidates, and puts those that are solved then in their
+    /// places: start states that are left out would be those that the generator needs most.
+    fn retry(
+        &self,
+        round: u64,
+        (sampler, horizons): (&Sampler, Horizons),
+        episodes: &mut [EpisodeResult],
+        observer: &mut dyn Observer,
+    ) -> Result<Retried> {
+        let mut done = Retried::default();
+        for attempt in 1..self.settings.attempts {
+            let left: Vec<usize> =
+                (0..episodes.len()).filter(|i| !episodes[*i].success && !episodes[*i].states.is_empty()).collect();
+            if left.is_empty() {
+                break;
+            }
+            let starts: Vec<_> = left.iter().map(|i| start_of(&self.run.task, horizons, &episodes[*i])).collect();
+            let mut planner = self.planner(sampler, horizons, attempt)?;
+            let settings = evaluate::Settings {
+                purpose: Purpose::FinetuneReset,
+                // Draws of their own.
+                first: (attempt as u64) << 40 | (round - 1) * episodes.len() as u64,
+                lockstep: self.settings.lockstep,
+                keep_actions: true,
+                record: left.len(),
+                starts: Some(starts.into()),
+                ..evaluate::Settings::held_out(left.len(), self.run.seed, horizons)
+            };
+            let mut phase = Phase { observer, round, name: "retry" };
+            let outcome = evaluate(&self.run.task, &mut planner, &settings, &self.pool, &mut phase)?;
+            let report = Report::new(&outcome, self.run.task.spec().control_rate);
+            done.env_steps += report.env_steps;
+            done.simulation_steps += report.physics_steps;
+            for (at, mut episode) in left.into_iter().zip(outcome.episodes).filter(|(_, e)| e.success) {
+                episode.episode = episodes[at].episode;
+                episodes[at] = episode;
+                done.solved += 1;
+            }
+        }
+        Ok(done)
     }
 
     /// Writes the solved episodes as a dataset of the round, with what the generator saw.

@@ -60,7 +60,7 @@ impl Smoothing<'_> {
             if left.is_empty() {
                 break;
             }
-            let starts: Vec<Start> = left.iter().map(|i| self.start(&episodes[*i])).collect();
+            let starts: Vec<Start> = left.iter().map(|i| start_of(self.task, self.horizons, &episodes[*i])).collect();
             let actions = left.iter().map(|i| smooth(&episodes[*i].actions, size, *width)).collect();
             let mut player = Player { actions, size, executed: self.horizons.action };
             let settings = evaluate::Settings {
@@ -87,14 +87,15 @@ impl Smoothing<'_> {
         }
         Ok(done)
     }
+}
 
-    fn start(&self, episode: &EpisodeResult) -> Start {
-        let first = &episode.observations[..self.task.spec().observation.size()];
-        Start {
-            state: episode.states[0].clone(),
-            history: first.repeat(self.horizons.observation),
-            steps_left: self.task.max_steps(),
-        }
+/// The start state of an episode that has kept its states.
+pub(crate) fn start_of(task: &Task, horizons: Horizons, episode: &EpisodeResult) -> Start {
+    let first = &episode.observations[..task.spec().observation.size()];
+    Start {
+        state: episode.states[0].clone(),
+        history: first.repeat(horizons.observation),
+        steps_left: task.max_steps(),
     }
 }
 

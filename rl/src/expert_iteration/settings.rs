@@ -31,6 +31,10 @@ pub struct Settings {
     /// Share of the episodes in which the generator acts, and the planner only says what it would have done (DAgger): of these
     /// the elites of every decision are kept, whether the episode was solved or not.
     pub student_share: f64,
+    /// Attempts at an episode: one that was not solved is begun again with twice as many candidates, drawn twice as widely.
+    pub attempts: usize,
+    /// The optimizer of later attempts.
+    pub retry: String,
     /// Deviation, in halves of an action's range, of the shifts with which every candidate is tried, so that plans are chosen that
     /// succeed though they are not executed exactly ([`imle_planner::simulator::shifted`]); 0 for none.
     pub tolerance: f64,
@@ -75,6 +79,8 @@ impl Default for Settings {
             noise: 0.1,
             knots: 4,
             student_share: 0.0,
+            attempts: 1,
+            retry: "cma-es".into(),
             tolerance: 0.0,
             shifts: 4,
             smooth: Vec::new(),
@@ -124,6 +130,11 @@ impl Settings {
         if self.student_share > 0.0 && self.elite_share == 0.0 {
             let expected = "0 beside elite_share = 0: what is said of the generator's episodes are elites";
             return Err(InputError::unexpected("settings: student_share", expected, self.student_share));
+        }
+        optimizer::by_name(&self.retry, optimizer::Settings::default()).map_err(|e| e.in_file("settings: retry"))?;
+        if !(1..=8).contains(&self.attempts) || (self.attempts > 1 && self.elite_share > 0.0) {
+            let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";
+            return Err(InputError::unexpected("settings: attempts", expected, self.attempts));
         }
         if !(0.0..=1.0).contains(&self.tolerance) {
             return Err(InputError::unexpected("settings: tolerance", "0 to 1 half of the range", self.tolerance));
