@@ -278,7 +278,7 @@ impl<'a> ExpertIteration<'a> {
             let settings = evaluate::Settings {
                 purpose: Purpose::FinetuneReset,
                 // Draws of their own.
-                first: (attempt as u64) << 40 | (round - 1) * episodes.len() as u64,
+                first: ((attempt as u64) << 40) | ((round - 1) * episodes.len() as u64),
                 lockstep: self.settings.lockstep,
                 keep_actions: true,
                 record: left.len(),
