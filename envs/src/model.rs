@@ -25,6 +25,8 @@ pub enum Kind {
     Keyframe,
     /// A camera.
     Camera,
+    /// A sensor.
+    Sensor,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Actuator => "actuator",
             Self::Keyframe => "keyframe",
             Self::Camera => "camera",
+            Self::Sensor => "sensor",
         }
     }
 
@@ -50,6 +53,7 @@ impl Kind {
             Self::Actuator => MjtObjBase::mjOBJ_ACTUATOR,
             Self::Keyframe => MjtObjBase::mjOBJ_KEY,
             Self::Camera => MjtObjBase::mjOBJ_CAMERA,
+            Self::Sensor => MjtObjBase::mjOBJ_SENSOR,
         }
     }
 
@@ -63,6 +67,7 @@ impl Kind {
             Self::Actuator => ffi.nu,
             Self::Keyframe => ffi.nkey,
             Self::Camera => ffi.ncam,
+            Self::Sensor => ffi.nsensor,
         };
         usize::try_from(n).unwrap_or(0)
     }
@@ -77,7 +82,7 @@ pub enum Source<'a> {
     Folder(&'a Path),
 }
 
-/// Loads the MJCF file `name`.
+/// Loads the MJCF or URDF file `name`, and computes its default pose once: a model that makes MuJoCo give up is told here.
 ///
 /// # Errors
 /// A bad input that names the file and says what MuJoCo said of it.
@@ -102,7 +107,8 @@ pub fn load(name: &str, source: Source<'_>) -> Result<MjModel> {
         }
     };
     let place = on_disk.map_or_else(|| name.to_string(), |p| p.display().to_string());
-    loaded.unwrap_or_else(Err).map_err(|message| {
+    let loaded = loaded.unwrap_or_else(Err).and_then(|model| native::probe(&model).map(|()| model));
+    loaded.map_err(|message| {
         let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
         InputError::unexpected(place, "a model that MuJoCo loads", line).into()
     })
