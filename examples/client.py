@@ -47,7 +47,7 @@ class Planner:
             raise PlannerError(f"expected protocol {self.PROTOCOL}, found {self.hello['protocol']}")
 
     def decide(self, observations=None, state=None, *, qpos=None, qvel=None, ctrl=None, episode=None, reset=False,
-               executed=None):
+               executed=None, deadline_ms=None):
         """Asks for a chunk.
 
         observations  (n, O) with n from 1 to T_obs, oldest first, one row a control step: those since the last request.
@@ -55,12 +55,13 @@ class Planner:
         state         the full integration state (mjSTATE_INTEGRATION), or None with qpos and qvel (and ctrl).
         reset         whether an episode begins; episode is its index.
         executed      actions of the last chunk that were executed since; None: T_act.
+        deadline_ms   no rollout begins later; the best so far is the answer. None: no deadline.
 
         Returns a dict: `chunk` (T_pred, A), `execute` (T_act), `source`, `predicted`, `quality`, `rollouts`, `failed`,
         `plan_ms`, `waited_ms`, `episode`, `decision`.
         """
         return self._ask("decide", observations=observations, state=state, qpos=qpos, qvel=qvel, ctrl=ctrl,
-                         episode=episode, reset=reset or None, executed=executed)
+                         episode=episode, reset=reset or None, executed=executed, deadline_ms=deadline_ms)
 
     def observe(self, observations=None, state=None, *, qpos=None, qvel=None, ctrl=None, episode=None, reset=False):
         """Tells what was observed between decisions, without asking for one."""

@@ -30,8 +30,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let chunk = horizons.prediction * task.spec().action.size();
     let (seen, warm) = (seen.repeat(horizons.observation), vec![0.0; chunk]);
     let keys = [Key { episode: 0, decision: 0 }];
-    let situation =
-        Situation { observations: &seen, pictures: &[], states: &state, warm: &warm, warm_left: &[0], keys: &keys };
+    let situation = Situation {
+        observations: &seen,
+        pictures: &[],
+        states: &state,
+        warm: &warm,
+        warm_left: &[0],
+        keys: &keys,
+        deadline: None,
+    };
     let (mut plan, mut how) = (vec![0.0; chunk], [Decision::default()]);
     planner.decide(&pool, &situation, &mut plan, &mut how)?;
     let costs: Vec<f64> = planner.last().1.iter().map(|s| s.cost).collect();

@@ -65,8 +65,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         world.observe(&mut seen);
         let seen = seen.repeat(horizons.observation);
         let (warm, keys) = (vec![0.0; horizons.prediction * 2], [Key { episode: 0, decision: 0 }]);
-        let situation =
-            Situation { observations: &seen, pictures: &[], states: &at, warm: &warm, warm_left: &[0], keys: &keys };
+        let situation = Situation {
+            observations: &seen,
+            pictures: &[],
+            states: &at,
+            warm: &warm,
+            warm_left: &[0],
+            keys: &keys,
+            deadline: None,
+        };
         let (mut plan, mut how) = (vec![0.0; warm.len()], [Decision::default()]);
         planner.decide(&pool, &situation, &mut plan, &mut how)?;
         let ends: Vec<f32> = plan.chunks(2).map(|a| a[0]).collect();

@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             warm: &last,
             warm_left: &[left],
             keys: &keys,
+            deadline: None,
         };
         planner.decide(&pool, &situation, &mut plan, &mut how)?;
         left = horizons.prediction - EVERY;

@@ -2,6 +2,7 @@
 
 use crate::cli::ControllerArgs;
 use crate::failure::Result;
+use crate::shortcuts;
 use imle_configs::Error as InputError;
 use imle_configs::spec::Horizons;
 use imle_envs::mismatch::Mismatch;
@@ -14,7 +15,9 @@ use imle_planner::planner::Planner;
 use imle_planner::proposal::{self, Generator, Noise, Noisy, Proposal, Retrieval, Warm};
 use imle_planner::simulator::Simulator;
 use imle_planner::simulator::ensemble::{Ensemble, MOST_MODELS, Risk};
+use imle_planner::simulator::halving::Halving;
 use imle_planner::simulator::lookahead::{self, Lookahead};
+use imle_planner::simulator::staged::Staged;
 use imle_planner::space::{self, Latent, Range, Space};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::choice;
@@ -40,6 +43,7 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
         return Err(InputError::unexpected("--lambda", "above 0 and at most 100", args.lambda).into());
     }
     Risk::parse(&args.risk)?;
+    shortcuts::check(args)?;
     if args.models.len() > MOST_MODELS {
         let expected = format!("at most {MOST_MODELS} models");
         return Err(InputError::unexpected("--models", expected, args.models.len()).into());
@@ -151,8 +155,8 @@ pub fn new<'a>(
     sampler: &'a Sampler,
     engine: &'a RolloutEngine,
 ) -> Result<(Box<dyn Decide + 'a>, Horizons)> {
-    let horizons = horizons(args.execute, task, sampler.config().horizons)?;
     if args.planner == "none" {
+        let horizons = horizons(args.execute, task, sampler.config().horizons)?;
         let alone = GeneratorAlone::new(sampler, seed, horizons);
         let alone = match choice::by_name(&args.choice, args.resample_every)? {
             Some(choice) => alone.with_choice(choice, args.candidates as usize),
@@ -160,6 +164,22 @@ pub fn new<'a>(
         };
         return Ok((Box::new(alone), horizons));
     }
+    let (planner, horizons) = planner(args, seed, task, sampler, engine)?;
+    Ok((Box::new(planner), horizons))
+}
+
+/// The planner that the flags describe, which are not `--planner none`, and the horizons with which it is run.
+///
+/// # Errors
+/// As [`new`].
+pub fn planner<'a>(
+    args: &ControllerArgs,
+    seed: u64,
+    task: &Task,
+    sampler: &'a Sampler,
+    engine: &'a RolloutEngine,
+) -> Result<(Planner<'a>, Horizons)> {
+    let horizons = horizons(args.execute, task, sampler.config().horizons)?;
     let (low, high) = task.control().range();
     let noise =
         || Noise { seed, scale: args.noise, knots: args.knots as usize, low: low.to_vec(), high: high.to_vec() };
@@ -179,13 +199,19 @@ pub fn new<'a>(
     };
     let sources = args.proposals.iter().map(source).collect::<Result<_>>()?;
     let optimizer = optimizer::by_name(&args.planner, settings(args))?;
-    let simulator = simulator(args, seed, task, sampler, engine)?;
+    let mut simulator = simulator(args, seed, task, sampler, engine)?;
+    if shortcuts::has(args, "halving") {
+        simulator = Box::new(Halving::new(simulator));
+    }
+    if let Some(stages) = shortcuts::stages(args)? {
+        simulator = Box::new(Staged::new(simulator, stages));
+    }
     let planner = Planner::new(simulator, sources, optimizer, horizons, args.candidates as usize)?.staying(args.stay);
     let planner = match planner.searches() {
         true => planner.searching(search_space(args, seed, task, sampler, horizons)?, seed),
         false => planner,
     };
-    Ok((Box::new(planner), horizons))
+    Ok((planner, horizons))
 }
 
 /// Where candidates are tried out.
@@ -208,12 +234,16 @@ fn simulator<'a>(
         let models = args.models.iter().map(model).collect::<Result<_>>()?;
         return Ok(Box::new(Ensemble::new(models, Risk::parse(&args.risk)?)?));
     }
+    let engine: Box<dyn Simulator + 'a> = match shortcuts::has(args, "coarse") {
+        true => Box::new(RolloutEngine::new(Arc::new(shortcuts::coarse(task)?), engine.threads())?),
+        false => Box::new(engine),
+    };
     if args.depth > 1 {
         let (depth, beam, branches) = (args.depth as usize, args.beam as usize, args.branches as usize);
         let ahead = lookahead::Settings { depth, beam, branches };
-        return Ok(Box::new(Lookahead::new(Box::new(engine), sampler, seed, ahead)));
+        return Ok(Box::new(Lookahead::new(engine, sampler, seed, ahead)));
     }
-    Ok(Box::new(engine))
+    Ok(engine)
 }
 
 /// The demonstrations to look in.

@@ -10,6 +10,7 @@ mod interrupt;
 mod load;
 mod output;
 mod place;
+mod shortcuts;
 mod statistics;
 mod sweep;
 mod training;

@@ -74,7 +74,8 @@ pub fn open<C: Serialize + DeserializeOwned>(
     Ok((results, open))
 }
 
-/// Measures the cells that are not in the file yet, and returns the results of all that are, in the cells' order.
+/// Measures the cells that are not in the file yet, and returns the results of all that are, in the cells' order. `measure`
+/// is given a cell and the results that there are till then, in the same order.
 ///
 /// # Errors
 /// What `measure` returns; a bad input if the file cannot be written or holds something else; [`Failure::Run`] after
@@ -83,7 +84,7 @@ pub fn run<C: Serialize + DeserializeOwned>(
     args: &SweepArgs,
     output: Output,
     cells: &[C],
-    mut measure: impl FnMut(&C) -> Result<Value>,
+    mut measure: impl FnMut(&C, &[Option<Value>]) -> Result<Value>,
 ) -> Result<Vec<Option<Value>>> {
     let begun = Instant::now();
     let (mut results, open) = open(args, output, cells)?;
@@ -97,7 +98,7 @@ pub fn run<C: Serialize + DeserializeOwned>(
         let key = key(&cells[*cell])?;
         output.note(format!("cell {} of {}: {key}", number + 1, open.len()));
         let cell_begun = Instant::now();
-        let result = measure(&cells[*cell]).map_err(|failure| match interrupt::asked() {
+        let result = measure(&cells[*cell], &results).map_err(|failure| match interrupt::asked() {
             true => Failure::Run("interrupted; the cells that are done are kept, the same command goes on".into()),
             false => failure,
         })?;
@@ -196,7 +197,7 @@ mod tests {
         let quiet = Output::new(false, true);
         let cells = [0u64, 1, 2, 3, 4];
         let mut measured = Vec::new();
-        let half = run(&args(folder.path(), "1/2"), quiet, &cells, |c| {
+        let half = run(&args(folder.path(), "1/2"), quiet, &cells, |c, _| {
             measured.push(*c);
             Ok(json!(c * 10))
         });
@@ -206,13 +207,13 @@ mod tests {
         let mut text = fs::read_to_string(&path).unwrap();
         text.truncate(text.len() - 4);
         fs::write(&path, text).unwrap();
-        let all = run(&args(folder.path(), "0/1"), quiet, &cells, |c| {
+        let all = run(&args(folder.path(), "0/1"), quiet, &cells, |c, _| {
             measured.push(*c);
             Ok(json!(c * 10))
         });
         assert!(all.unwrap().iter().enumerate().all(|(i, r)| *r == Some(json!(i * 10))));
         assert_eq!(measured, [1, 3, 0, 2, 3, 4]);
-        let again = run(&args(folder.path(), "0/1"), quiet, &cells, |_| panic!("measured again"));
+        let again = run(&args(folder.path(), "0/1"), quiet, &cells, |_, _| panic!("measured again"));
         assert_eq!(again.unwrap().len(), 5);
     }
 
@@ -222,10 +223,10 @@ mod tests {
         let quiet = Output::new(false, true);
         let mut short = args(folder.path(), "0/1");
         short.minutes = Some(0.0);
-        let results = run(&short, quiet, &[1, 2], |c| Ok(json!(c))).unwrap();
+        let results = run(&short, quiet, &[1, 2], |c, _| Ok(json!(c))).unwrap();
         assert_eq!(results.iter().flatten().count(), 0);
         let whole = args(folder.path(), "0/1");
-        run(&whole, quiet, &[1, 2], |c| Ok(json!(c * 10))).unwrap();
+        run(&whole, quiet, &[1, 2], |c, _| Ok(json!(c * 10))).unwrap();
         assert_eq!(kept::<u64>(&whole, quiet).unwrap(), [(1, json!(10)), (2, json!(20))]);
         assert!(matches!(kept::<String>(&whole, quiet), Err(Failure::Input(_))));
         let none = SweepArgs { results: folder.path().join("none"), ..whole };
@@ -244,11 +245,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let quiet = Output::new(false, true);
         fs::write(folder.path().join("r.jsonl"), "{\"step\": 1}\n").unwrap();
-        let refused = run(&args(folder.path(), "0/1"), quiet, &[1], |c| Ok(json!(c)));
+        let refused = run(&args(folder.path(), "0/1"), quiet, &[1], |c, _| Ok(json!(c)));
         assert!(matches!(refused, Err(Failure::Input(line)) if line.contains("r.jsonl:1")));
         // Of another sweep.
         fs::write(folder.path().join("r.jsonl"), "{\"cell\": \"a\", \"result\": 1}\n").unwrap();
-        let refused = run(&args(folder.path(), "0/1"), quiet, &[1], |c| Ok(json!(c)));
+        let refused = run(&args(folder.path(), "0/1"), quiet, &[1], |c, _| Ok(json!(c)));
         assert!(matches!(refused, Err(Failure::Input(line)) if line.contains("cells of this sweep")));
     }
 }

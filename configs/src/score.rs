@@ -1,4 +1,28 @@
-//! The score of one rollout: what a simulator says of a candidate.
+//! The score of one rollout: what a simulator says of a candidate, and when it may stop looking.
+
+use std::time::Instant;
+
+/// When rollouts may end early.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits<'a> {
+    /// One for each of B states: a rollout that is certain to cost more than this may end there and be scored as
+    /// censored; of a state with −∞ nothing is simulated. Empty for no bounds.
+    pub bounds: &'a [f64],
+    /// No rollout begins after this; which ones that concerns depends on the machine's speed.
+    pub deadline: Option<Instant>,
+}
+
+impl Limits<'_> {
+    /// The bound of state `index`.
+    pub fn bound(&self, index: usize) -> f64 {
+        self.bounds.get(index).copied().unwrap_or(f64::INFINITY)
+    }
+
+    /// Whether it is too late to begin.
+    pub fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|d| Instant::now() >= d)
+    }
+}
 
 /// What simulating one candidate chunk gave.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +39,9 @@ pub struct Score {
     pub failed: bool,
     /// Whether the task was lost on the way: nothing can follow.
     pub lost: bool,
+    /// Whether the rollout was ended early, or not begun: `cost` is then not what it costs but ranks behind all that were
+    /// ended rightly, infinite if it was not begun.
+    pub censored: bool,
     /// Physics steps simulated.
     pub physics_steps: u32,
 }
@@ -35,7 +62,18 @@ impl Score {
             executed_cost: cost,
             failed: false,
             lost: false,
+            censored: false,
             physics_steps: 0,
         }
+    }
+
+    /// The score of a candidate that was not simulated.
+    pub fn skipped() -> Self {
+        Self { censored: true, ..Self::of(f64::INFINITY) }
+    }
+
+    /// Whether the candidate was not simulated at all.
+    pub fn is_skipped(&self) -> bool {
+        self.censored && self.cost.is_infinite()
     }
 }

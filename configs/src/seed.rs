@@ -45,6 +45,10 @@ pub enum Purpose {
     Bootstrap = 16,
     /// Draws of an optimizer after the proposals.
     Search = 17,
+    /// What a generator's chunks are disturbed by while it is fine-tuned.
+    Perturbation = 18,
+    /// Start states in which a fine-tuned generator is compared with what it was.
+    Modes = 19,
 }
 
 /// The stream of (`seed`, `purpose`) at the given counters; unused counters are 0.

@@ -32,6 +32,7 @@ pub mod quantity;
 pub mod randomize;
 pub mod render;
 pub mod reset;
+pub mod reward;
 pub mod rollout;
 pub mod strip;
 pub mod task;

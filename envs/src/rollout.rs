@@ -6,13 +6,14 @@
 //!
 //! Every rollout starts by restoring the full integration state, so its result does not depend on what its worker
 //! did before, nor on the number of threads. A rollout that diverges is scored as failed (infinite cost); one that
-//! loses the task ends there, and each step left costs `failure.cost`.
+//! loses the task ends there, and each step left costs `failure.cost`. Costs are never negative, so that one whose sum so
+//! far exceeds its bound ([`Limits`]) is certain to cost more, and ends there too.
 
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::native::{Needs, Simulation};
 use crate::task::Task;
-use imle_configs::score::Score;
+use imle_configs::score::{Limits, Score};
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,11 +25,19 @@ pub(crate) struct Worker {
     pub(crate) values: Vec<f64>,
 }
 
+/// One candidate and where it starts.
+#[derive(Clone, Copy)]
+struct Rollout<'a> {
+    state: &'a [f64],
+    chunk: &'a [f32],
+    executed: usize,
+}
+
 /// Where rollouts are to end.
 pub struct Ends<'a> {
     /// Full states, (B, N, state size); of rollouts that fail or lose the task what was there before.
     pub states: &'a mut [f64],
-    /// The last T_obs observations, (B, N, T_obs, O), oldest first; of such rollouts likewise.
+    /// The last T_obs observations, (B, N, T_obs, O), oldest first; of such rollouts likewise. Empty if nobody looks.
     pub histories: &'a mut [f32],
 }
 
@@ -96,18 +105,35 @@ impl RolloutEngine {
         executed: usize,
         out: &mut [Score],
     ) -> Result<()> {
+        self.run_within(pool, states, chunks, (steps, executed), Limits::default(), out)
+    }
+
+    /// As [`run`](Self::run), within `limits`.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_within(
+        &self,
+        pool: &rayon::ThreadPool,
+        states: &[f64],
+        chunks: &[f32],
+        (steps, executed): (usize, usize),
+        limits: Limits<'_>,
+        out: &mut [Score],
+    ) -> Result<()> {
         let Some(each) = self.each(states, chunks, steps, out.len())? else { return Ok(()) };
         let chunk = chunks.len() / out.len();
         pool.install(|| {
             out.par_iter_mut().with_max_len(1).enumerate().for_each(|(i, score)| {
                 let state = &states[(i / each) * self.state_size..][..self.state_size];
-                *score = self.roll(&mut self.worker(), state, &chunks[i * chunk..][..chunk], executed, None);
+                let rollout = Rollout { state, chunk: &chunks[i * chunk..][..chunk], executed };
+                *score = self.begin(rollout, limits, i / each, None);
             });
         });
         Ok(())
     }
 
-    /// As [`run`](Self::run), and writes where each rollout ends.
+    /// As [`run_within`](Self::run_within), and writes where each rollout ends.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -117,12 +143,12 @@ impl RolloutEngine {
         states: &[f64],
         chunks: &[f32],
         (steps, executed): (usize, usize),
-        out: &mut [Score],
-        ends: Ends<'_>,
+        limits: Limits<'_>,
+        (out, ends): (&mut [Score], Ends<'_>),
     ) -> Result<()> {
         let Some(each) = self.each(states, chunks, steps, out.len())? else { return Ok(()) };
         let (chunk, history) = (chunks.len() / out.len(), ends.histories.len() / out.len());
-        if ends.states.len() != out.len() * self.state_size || history == 0 || history % self.observation_size() != 0 {
+        if ends.states.len() != out.len() * self.state_size || history % self.observation_size() != 0 {
             return Err(Error::Simulation(format!(
                 "expected end states (B, N, {}) and histories (B, N, T_obs, {}), found {} and {} values",
                 self.state_size,
@@ -131,12 +157,18 @@ impl RolloutEngine {
                 ends.histories.len()
             )));
         }
-        let rows = ends.states.par_chunks_exact_mut(self.state_size).zip(ends.histories.par_chunks_exact_mut(history));
-        pool.install(|| {
-            out.par_iter_mut().zip(rows).with_max_len(1).enumerate().for_each(|(i, (score, end))| {
-                let state = &states[(i / each) * self.state_size..][..self.state_size];
-                *score = self.roll(&mut self.worker(), state, &chunks[i * chunk..][..chunk], executed, Some(end));
-            });
+        let roll = |i: usize, score: &mut Score, end: &mut [f64], history: &mut [f32]| {
+            let state = &states[(i / each) * self.state_size..][..self.state_size];
+            let rollout = Rollout { state, chunk: &chunks[i * chunk..][..chunk], executed };
+            *score = self.begin(rollout, limits, i / each, Some((end, history)));
+        };
+        let rows =
+            out.par_iter_mut().zip(ends.states.par_chunks_exact_mut(self.state_size)).with_max_len(1).enumerate();
+        pool.install(|| match history {
+            0 => rows.for_each(|(i, (score, end))| roll(i, score, end, &mut [])),
+            _ => rows
+                .zip(ends.histories.par_chunks_exact_mut(history))
+                .for_each(|((i, (score, end)), history)| roll(i, score, end, history)),
         });
         Ok(())
     }
@@ -161,13 +193,28 @@ impl RolloutEngine {
         Ok((scores > 0).then_some(scores / batch))
     }
 
-    /// `end` is a state and an observation history, written unless the simulation fails or the task is lost.
+    /// Rolls out on the calling thread, unless that is too late or not wanted.
+    fn begin(
+        &self,
+        rollout: Rollout<'_>,
+        limits: Limits<'_>,
+        index: usize,
+        end: Option<(&mut [f64], &mut [f32])>,
+    ) -> Score {
+        let bound = limits.bound(index);
+        match bound == f64::NEG_INFINITY || limits.is_over() {
+            true => Score::skipped(),
+            false => self.roll(&mut self.worker(), rollout, bound, end),
+        }
+    }
+
+    /// `end` is a state and an observation history, written unless the simulation fails, the task is lost or the rollout is
+    /// ended by `bound`.
     fn roll(
         &self,
         worker: &mut Worker,
-        state: &[f64],
-        chunk: &[f32],
-        executed: usize,
+        Rollout { state, chunk, executed }: Rollout<'_>,
+        bound: f64,
         end: Option<(&mut [f64], &mut [f32])>,
     ) -> Score {
         let (substeps, action) = (self.task.planning_substeps(), self.task.spec().action.size());
@@ -200,19 +247,22 @@ impl RolloutEngine {
             if t < executed {
                 executed_sum += last;
             }
+            if t + 1 < steps && self.task.cost().running * sum > bound * steps as f64 {
+                let cost = self.task.cost().running * sum / steps as f64;
+                return Score { censored: true, physics_steps: score.physics_steps, ..Score::of(cost) };
+            }
             let Some((end_state, history)) = &mut end else { continue };
             // The last T_obs observations; a chunk shorter than that repeats its first.
             let (left, kept) = (steps - 1 - t, history.len() / observation);
-            if left >= kept {
-                continue;
-            }
-            if worker.sim.refresh(Needs::ALL).is_err() {
-                return score;
-            }
-            let from = (kept - 1 - left) * observation;
-            self.task.observation().write(&worker.sim, &mut history[from..from + observation]);
-            if t == 0 {
-                (0..from).step_by(observation).for_each(|i| history.copy_within(from..from + observation, i));
+            if left < kept {
+                if worker.sim.refresh(Needs::ALL).is_err() {
+                    return score;
+                }
+                let from = (kept - 1 - left) * observation;
+                self.task.observation().write(&worker.sim, &mut history[from..from + observation]);
+                if t == 0 {
+                    (0..from).step_by(observation).for_each(|i| history.copy_within(from..from + observation, i));
+                }
             }
             if left == 0 && worker.sim.get_state(end_state).is_err() {
                 return score;
@@ -324,7 +374,8 @@ mod tests {
                 let (mut score, mut end) = ([Score::default()], vec![0.0; state.len()]);
                 let mut histories = vec![0.0; 2 * observation];
                 let ends = Ends { states: &mut end, histories: &mut histories };
-                engine.run_to(&pool(2), state, chunk, (chunk.len() / action, 1), &mut score, ends).unwrap();
+                let steps = (chunk.len() / action, 1);
+                engine.run_to(&pool(2), state, chunk, steps, Limits::default(), (&mut score, ends)).unwrap();
                 (score[0], end, histories)
             };
             let (whole, end, seen) = roll(&state, &chunk);

@@ -14,7 +14,8 @@ use crate::predicate::Predicate;
 use crate::quantities::Quantities;
 use crate::randomize::Randomize;
 use crate::reset::Reset;
-use crate::task_file::{ActionFile, FailureFile, GripperFile, RenderFile, TaskFile};
+use crate::reward::Reward;
+use crate::task_file::{ActionFile, FailureFile, GripperFile, RenderFile, RewardKind, TaskFile};
 use crate::task_text;
 use crate::term::Terms;
 use imle_configs::spec::{Horizons, ImageLayout, Spec};
@@ -45,6 +46,7 @@ pub struct Task {
     reported: Vec<usize>,
     failure: Vec<Predicate>,
     failure_cost: f64,
+    reward: Reward,
     mismatch: Option<Mismatch>,
     randomize: Option<Randomize>,
     expert: Option<ExpertKind>,
@@ -168,6 +170,10 @@ impl Task {
         let randomize = randomize.transpose().map_err(|e| e.in_file("randomize"))?;
         let quantities = Quantities::resolve(&file.quantities, &model, terms)?;
         let cost = Cost::resolve(&file.cost, &quantities)?;
+        rest.refresh(quantities.needs().and(Needs::MOTION)).map_err(crate::Error::Simulation)?;
+        let mut values = vec![0.0; quantities.len()];
+        quantities.evaluate(&rest, &mut values);
+        let reward = Reward::resolve(&file.reward, cost.value(&values))?;
         let success = Predicate::parse_all(&file.success.when, &quantities).map_err(|e| e.in_file("success.when"))?;
         if success.is_empty() {
             return Err(InputError::unexpected("success.when", "at least one predicate", "none").into());
@@ -210,6 +216,7 @@ impl Task {
             reported,
             failure,
             failure_cost,
+            reward,
             mismatch: None,
             randomize,
             expert: file.expert.as_deref().map(expert::find).transpose()?,
@@ -240,6 +247,26 @@ impl Task {
         mismatch.apply(&mut planning).map_err(crate::Error::Simulation)?;
         self.planning_model = Arc::new(planning);
         Ok(self)
+    }
+
+    /// The same task with a planner's model whose steps are `factor` times as long.
+    ///
+    /// # Errors
+    /// A bad input, if a control step is not a whole number of them.
+    pub fn with_planning_timestep_times(mut self, factor: f64) -> Result<Self> {
+        let mut planning = (*self.planning_model).clone();
+        let timestep = factor * planning.opt().timestep;
+        self.planning_substeps = substeps_of_planning(1.0 / self.spec.control_rate, timestep)?;
+        planning.opt_mut().timestep = timestep;
+        self.planning_model = Arc::new(planning);
+        Ok(self)
+    }
+
+    /// The same task with a reward of another kind.
+    #[must_use]
+    pub fn with_reward(mut self, kind: RewardKind) -> Self {
+        self.reward.kind = kind;
+        self
     }
 
     /// The same task with a planner's model in which bodies at rest sleep or do not.
@@ -378,6 +405,11 @@ impl Task {
     /// Cost of a control step of a rollout once it is lost.
     pub fn failure_cost(&self) -> f64 {
         self.failure_cost
+    }
+
+    /// What fine-tuning maximises.
+    pub fn reward(&self) -> Reward {
+        self.reward
     }
 
     /// Control steps that a solved state must last.

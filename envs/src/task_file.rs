@@ -17,7 +17,7 @@ pub use quantity::QuantityFile;
 pub use randomize::RandomizeFile;
 pub use reset::{KeyframeFile, PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A whole task file.
@@ -59,6 +59,9 @@ pub struct TaskFile {
     /// When the task is lost, if it can be.
     #[serde(default)]
     pub failure: Option<FailureFile>,
+    /// What fine-tuning maximises.
+    #[serde(default)]
+    pub reward: RewardFile,
     /// Name of the scripted expert, if there is one.
     #[serde(default)]
     pub expert: Option<String>,
@@ -80,7 +83,7 @@ pub struct PlanningFile {
     /// slip in a grasp; the model's own if absent.
     pub impratio: Option<f64>,
     /// Whether bodies at rest sleep in the planner's model (MuJoCo's `sleep` flag): faster where most of the scene rests.
-    /// `planner bench sleep` tells whether the same plans are chosen.
+    /// `planner bench shortcuts` tells whether the same plans are chosen.
     pub sleep: bool,
     /// Control steps executed of each chunk before the next decision, where the task needs feedback sooner than the
     /// generator's T_act; that of the generator if absent.
@@ -123,6 +126,57 @@ pub struct FailureFile {
     pub when: Vec<String>,
     /// Cost of every control step of a rollout from then on; above that of any other state.
     pub cost: f64,
+}
+
+/// `[reward]`
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RewardFile {
+    /// Which one.
+    pub kind: RewardKind,
+    /// The cost that counts 1; that of the start keyframe if absent.
+    pub scale: Option<f64>,
+}
+
+/// `kind` of a `[reward]`; [`crate::reward`] has their formulas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RewardKind {
+    /// 1 when the task is solved.
+    #[default]
+    Sparse,
+    /// The task's cost, as a loss of every control step.
+    Cost,
+    /// How far down the cost goes.
+    Progress,
+}
+
+impl std::fmt::Display for RewardKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sparse => "sparse",
+            Self::Cost => "cost",
+            Self::Progress => "progress",
+        })
+    }
+}
+
+impl RewardKind {
+    /// Names of all kinds.
+    pub const NAMES: [&str; 3] = ["sparse", "cost", "progress"];
+
+    /// The kind called `name`.
+    ///
+    /// # Errors
+    /// A bad input with the nearest names.
+    pub fn by_name(name: &str) -> imle_configs::Result<Self> {
+        match name {
+            "sparse" => Ok(Self::Sparse),
+            "cost" => Ok(Self::Cost),
+            "progress" => Ok(Self::Progress),
+            _ => Err(imle_configs::Error::unknown("reward", name, Self::NAMES)),
+        }
+    }
 }
 
 /// `[render]`

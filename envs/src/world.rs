@@ -223,6 +223,11 @@ impl World {
         self.success() || self.lost || self.failed.is_some() || self.steps >= self.task.max_steps()
     }
 
+    /// Counts `steps` control steps as done, of an episode that was begun in its middle.
+    pub fn set_steps(&mut self, steps: usize) {
+        self.steps = steps;
+    }
+
     /// The task.
     pub fn task(&self) -> &Arc<Task> {
         &self.task

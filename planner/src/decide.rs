@@ -2,9 +2,10 @@
 
 use crate::error::Result;
 use crate::quality::Quality;
+use std::time::Instant;
 
 /// What is known of B episodes at the time of a decision, as contiguous arrays.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Situation<'a> {
     /// Observation histories, (B, T_obs, O), oldest first.
     pub observations: &'a [f32],
@@ -20,6 +21,9 @@ pub struct Situation<'a> {
     pub warm_left: &'a [usize],
     /// Which episode and which of its decisions; B of them.
     pub keys: &'a [Key],
+    /// When the decision is to be made, with what is known then; no rollout begins after it. Nothing for as long as it takes,
+    /// which alone gives the same bits every time.
+    pub deadline: Option<Instant>,
 }
 
 /// Counters that, with the seed, determine every random draw of a decision.
@@ -38,10 +42,12 @@ pub struct Decision {
     pub source: usize,
     /// Predicted mean cost over the T_act steps to be executed, if it was simulated.
     pub predicted: Option<f64>,
-    /// Rollouts simulated.
+    /// Rollouts begun.
     pub rollouts: u64,
     /// Of them, those that diverged.
     pub failed: u64,
+    /// Of them, those that were ended early, as certain not to be the best or unlikely to.
+    pub censored: u64,
     /// Physics steps simulated.
     pub physics_steps: u64,
     /// What can be said of how good the plan is, if candidates were simulated.

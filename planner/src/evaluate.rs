@@ -5,22 +5,15 @@
 
 use crate::decide::{Decide, Decision, Key, Situation};
 use crate::error::{Error, Result};
-use crate::sight::{History, Sight};
-use crate::warm;
+use crate::sight::Sight;
+use crate::slot::Slot;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
-use imle_envs::drive::{Drive, DriveMeter};
-use imle_envs::expert::ModeLabeller;
-use imle_envs::forced::reset_in_mode;
+use imle_envs::drive::Drive;
 use imle_envs::task::Task;
-use imle_envs::world::World;
 use rayon::prelude::*;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// A plan differs in mode from the one before when they are further apart than this (scaled root-mean-square over
-/// the steps they share; half the action range counts 1).
-const SWITCH_DISTANCE: f64 = 0.15;
 
 /// Which episodes are run, and how.
 #[derive(Clone, Debug)]
@@ -43,6 +36,19 @@ pub struct Settings {
     pub record: usize,
     /// Whether episodes keep what was seen and done, to be learned from.
     pub keep_actions: bool,
+    /// States that the episodes begin in, one each, in place of start states of `seed`.
+    pub starts: Option<Arc<[Start]>>,
+}
+
+/// A state in the middle of an episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// The full integration state.
+    pub state: Vec<f64>,
+    /// The observations seen till then, (T_obs, O), oldest first.
+    pub history: Vec<f32>,
+    /// Control steps that the episode has left.
+    pub steps_left: usize,
 }
 
 impl Settings {
@@ -59,6 +65,7 @@ impl Settings {
             horizons,
             record: 0,
             keep_actions: false,
+            starts: None,
         }
     }
 }
@@ -103,6 +110,14 @@ pub struct EpisodeResult {
     pub observations: Vec<f32>,
     /// See `observations`.
     pub actions: Vec<f32>,
+    /// Costs of the start state and after each control step, and the observation of the last state, if `observations` are kept:
+    /// (steps + 1,) and (O).
+    pub costs: Vec<f64>,
+    /// See `costs`.
+    pub last_observation: Vec<f32>,
+    /// The first T_act actions of every plan, (decisions, T_act, A), if `observations` are kept: more than was executed of the
+    /// last.
+    pub planned: Vec<f32>,
     /// Pictures before each control step, (steps, cameras, H, W, 3), if the episode was solved and they are looked at and
     /// kept.
     pub pictures: Vec<u8>,
@@ -121,6 +136,19 @@ pub struct Outcome {
     pub reported: Vec<String>,
 }
 
+impl Outcome {
+    /// Episodes solved.
+    pub fn solved(&self) -> usize {
+        self.episodes.iter().filter(|e| e.success).count()
+    }
+
+    /// Adds the episodes that follow, of the same task and decider.
+    pub fn extend(&mut self, next: Self) {
+        self.episodes.extend(next.episodes);
+        self.decisions_ms.extend(next.decisions_ms);
+    }
+}
+
 /// Is told how far an evaluation is, and may stop it.
 pub trait Progress {
     /// `done` episodes of `total` are over, `solved` of them solved. Returns whether to go on.
@@ -131,170 +159,6 @@ pub trait Progress {
 impl Progress for () {
     fn advanced(&mut self, _: usize, _: usize, _: usize) -> bool {
         true
-    }
-}
-
-struct Slot {
-    world: World,
-    labeller: Option<Box<dyn ModeLabeller>>,
-    meter: DriveMeter,
-    /// (T_obs, O), oldest first.
-    history: Vec<f32>,
-    /// What the cameras show, if they are looked through.
-    seen: Option<History>,
-    /// (T_pred, A)
-    plan: Vec<f32>,
-    /// Steps of the plan that are not a repetition of its last action.
-    plan_left: usize,
-    cost_sum: f64,
-    record: bool,
-    keep_actions: bool,
-    result: EpisodeResult,
-}
-
-impl Slot {
-    fn start(task: &Arc<Task>, settings: &Settings, offset: usize) -> Result<Self> {
-        let mut world = World::new(task.clone())?;
-        let episode = settings.first + offset as u64;
-        match (settings.mode, task.expert()) {
-            (Some(mode), Some(expert)) => {
-                reset_in_mode(&mut world, expert, mode, (settings.seed, settings.purpose, episode))?;
-            }
-            _ => world.reset(settings.seed, settings.purpose, episode)?,
-        }
-        let (o, a) = (task.spec().observation.size(), task.spec().action.size());
-        let mut first = vec![0.0; o];
-        world.observe(&mut first);
-        let mut hold = vec![0.0; a];
-        world.hold(&mut hold);
-        let result = EpisodeResult {
-            episode,
-            success: false,
-            failure: None,
-            lost: false,
-            steps: 0,
-            mode: None,
-            mean_cost: 0.0,
-            reached: task.reported().map(|(_, i)| world.values()[i]).collect(),
-            drive: Drive::default(),
-            decisions: Vec::new(),
-            states: Vec::new(),
-            observations: Vec::new(),
-            actions: Vec::new(),
-            pictures: Vec::new(),
-        };
-        let mut seen = task.spec().pictures.is_some().then(History::default);
-        if let Some(seen) = &mut seen {
-            seen.note(&world, settings.horizons.observation)?;
-        }
-        Ok(Self {
-            world,
-            seen,
-            labeller: task.expert().map(|e| e.labeller()),
-            meter: DriveMeter::new(task),
-            history: first.repeat(settings.horizons.observation),
-            plan: hold.repeat(settings.horizons.prediction),
-            plan_left: 0,
-            cost_sum: 0.0,
-            record: offset < settings.record,
-            keep_actions: settings.keep_actions,
-            result,
-        })
-    }
-
-    /// The last T_obs pictures, (T_obs, cameras, H, W, 3); nothing if none are looked at.
-    fn look(&mut self, sight: &mut Sight, steps: usize) -> Result<&[u8]> {
-        let Some(seen) = &mut self.seen else { return Ok(&[]) };
-        let kept = self.keep_actions.then_some(&mut self.result.pictures);
-        seen.draw(sight, self.world.episode(), steps, kept)
-    }
-
-    fn keep_state(&mut self) -> Result<()> {
-        if self.record {
-            let mut state = vec![0.0; self.world.state_size()];
-            self.world.get_state(&mut state)?;
-            self.result.states.push(state);
-        }
-        Ok(())
-    }
-
-    /// Executes the first T_act actions of the plan, or fewer if the episode ends.
-    fn execute(&mut self, horizons: Horizons) -> Result<()> {
-        let size = self.world.task().spec().action.size();
-        let observation = self.world.task().spec().observation.size();
-        let (mut sum, mut steps) = (0.0, 0u32);
-        for t in 0..horizons.action {
-            if self.world.done() {
-                break;
-            }
-            self.keep_state()?;
-            if self.keep_actions {
-                self.result.observations.extend_from_slice(&self.history[self.history.len() - observation..]);
-                self.result.actions.extend_from_slice(&self.plan[t * size..][..size]);
-            }
-            self.world.step(&self.plan[t * size..][..size]);
-            if self.world.failure().is_none() {
-                self.history.copy_within(observation.., 0);
-                let newest = self.history.len() - observation;
-                self.world.observe(&mut self.history[newest..]);
-                if let Some(seen) = &mut self.seen {
-                    seen.note(&self.world, if self.keep_actions { usize::MAX } else { horizons.observation })?;
-                }
-                if let Some(labeller) = &mut self.labeller {
-                    labeller.observe(&self.world);
-                }
-                self.meter.observe(self.world.simulation());
-                let reported = self.world.task().reported().map(|(_, i)| self.world.values()[i]);
-                self.result.reached.iter_mut().zip(reported).for_each(|(most, now)| *most = most.max(now));
-                sum += self.world.cost();
-            }
-            steps += 1;
-        }
-        self.cost_sum += sum;
-        if let Some(record) = self.result.decisions.last_mut() {
-            record.realised = sum / f64::from(steps.max(1));
-        }
-        if self.world.done() {
-            self.keep_state()?;
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, decision: Decision, plan: &[f32], warm: &[f32], settings: &Settings) {
-        let executed = settings.horizons.action;
-        self.plan_left =
-            if plan == warm { self.plan_left.saturating_sub(executed) } else { settings.horizons.prediction };
-        let (low, high) = self.world.task().control().range();
-        let shared = settings.horizons.prediction - settings.horizons.action;
-        let first = self.result.decisions.is_empty();
-        let switched = !first && shared > 0 && warm::distance(plan, warm, shared, low, high) > SWITCH_DISTANCE;
-        self.result.decisions.push(Record { decision, realised: 0.0, switched });
-        self.plan.copy_from_slice(plan);
-        self.meter.boundary();
-    }
-
-    /// Brings the kept pictures to one of every camera a control step.
-    fn keep_pictures(&mut self, sight: &mut Sight, steps: usize) -> Result<()> {
-        if self.world.success() {
-            self.look(sight, steps)?;
-            self.result.pictures.truncate(self.world.steps() * sight.bytes());
-        } else {
-            self.result.pictures = Vec::new();
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> EpisodeResult {
-        self.result.success = self.world.success();
-        self.result.failure = self.world.failure().map(str::to_string);
-        self.result.lost = self.world.lost();
-        self.result.drive = self.meter.drive();
-        self.result.steps = self.world.steps();
-        self.result.mean_cost = self.cost_sum / self.world.steps().max(1) as f64;
-        let modes = self.world.task().expert().map(|e| e.modes()).unwrap_or_default();
-        let shown = self.labeller.as_ref().and_then(|l| l.label());
-        self.result.mode = shown.and_then(|m| modes.get(m)).copied();
-        self.result
     }
 }
 
@@ -338,7 +202,7 @@ pub fn evaluate(
             }
         }
         outcome.episodes.extend(slots.into_iter().map(Slot::finish));
-        solved = outcome.episodes.iter().filter(|e| e.success).count();
+        solved = outcome.solved();
     }
     Ok(outcome)
 }
@@ -365,10 +229,7 @@ fn decide_all(
         let at = states.len();
         states.resize(at + slot.world.state_size(), 0.0);
         slot.world.perceived_state(&mut states[at..])?;
-        let action = slot.world.task().spec().action.size();
-        let shift = if slot.result.decisions.is_empty() { 0 } else { settings.horizons.action };
-        warm::shift(&slot.plan, shift, action, &mut warm[i * chunk..][..chunk]);
-        warm_left.push(slot.plan_left.saturating_sub(shift));
+        warm_left.push(slot.rest_of_plan(&mut warm[i * chunk..][..chunk]));
         keys.push(Key { episode: slot.result.episode, decision: slot.result.decisions.len() as u64 });
     }
     let mut chunks = vec![0.0; chunk * active.len()];
@@ -380,13 +241,14 @@ fn decide_all(
         warm: &warm,
         warm_left: &warm_left,
         keys: &keys,
+        deadline: None,
     };
     let begun = Instant::now();
     decider.decide(pool, &situation, &mut chunks, &mut how)?;
     let took = begun.elapsed().as_secs_f64() * 1e3;
     let count = active.len();
     for (i, slot) in active.iter_mut().enumerate() {
-        slot.take(how[i], &chunks[i * chunk..][..chunk], &warm[i * chunk..][..chunk], settings);
+        slot.take(how[i], &chunks[i * chunk..][..chunk], &warm[i * chunk..][..chunk], settings.horizons);
     }
     Ok((took, count))
 }

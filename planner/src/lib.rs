@@ -12,6 +12,10 @@
 
 #[cfg(feature = "libtorch")]
 pub mod alone;
+#[cfg(feature = "mujoco")]
+pub mod blocks;
+#[cfg(feature = "mujoco")]
+pub mod calibration;
 pub mod cma;
 pub mod decide;
 pub mod error;
@@ -23,11 +27,16 @@ pub mod planner;
 pub mod proposal;
 pub mod quality;
 #[cfg(feature = "mujoco")]
+pub mod realtime;
+#[cfg(feature = "mujoco")]
 pub mod report;
 #[cfg(feature = "mujoco")]
 pub mod sight;
 pub mod simulator;
+#[cfg(feature = "mujoco")]
+mod slot;
 pub mod space;
+mod staying;
 pub mod threads;
 pub mod warm;
 

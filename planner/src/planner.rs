@@ -5,9 +5,9 @@ use crate::error::{Error, Result};
 use crate::optimizer::{Optimizer, Scored, Search, Wave, World};
 use crate::proposal::{Proposal, share_out};
 use crate::quality;
-use crate::simulator::{Candidates, Score, Simulator};
+use crate::simulator::{Candidates, Limits, Score, Simulator};
 use crate::space::{Decode, Proposals, Space};
-use crate::warm;
+use crate::staying::Cloud;
 use imle_configs::spec::Horizons;
 use rayon::prelude::*;
 
@@ -47,6 +47,8 @@ struct Buffers {
     wave_chunks: Vec<f32>,
     wave_scores: Vec<Score>,
     wave_parameters: Vec<f32>,
+    /// Which of the first wave's candidates their source offers, (B, n).
+    offered: Vec<bool>,
     /// What one source proposes, (B, n, T_pred, A).
     proposed: Vec<f32>,
     /// The best proposal of each episode and its parameters.
@@ -131,6 +133,11 @@ impl<'a> Planner<'a> {
     /// N, candidates an episode and decision.
     pub fn candidates(&self) -> usize {
         self.candidates
+    }
+
+    /// Candidates of the first wave, those of the proposals.
+    pub fn proposals(&self) -> usize {
+        self.waves[0]
     }
 
     /// The candidates of the last decision, (B, N, T_pred, A), and their scores, (B, N).
@@ -248,48 +255,36 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         let (batch, chunk, n, count) = (situation.keys.len(), self.chunk(), self.candidates, self.waves[index]);
         let size = self.parameters();
-        let Buffers { chunks, scores, costs, parameters, wave_chunks, wave_scores, wave_parameters, .. } =
+        let Buffers { chunks, scores, costs, parameters, wave_chunks, wave_scores, wave_parameters, offered, .. } =
             &mut self.buffers;
         wave_scores.resize(batch * count, Score::default());
+        offered.clear();
+        if index == 0 {
+            for b in 0..batch {
+                for (source, (_, count)) in self.sources.iter().zip(&self.counts) {
+                    offered.extend(std::iter::repeat_n(source.offers(situation, b), *count));
+                }
+            }
+        }
         let candidates = Candidates {
             keys: situation.keys,
             states: situation.states,
             chunks: wave_chunks,
             steps: self.horizons.prediction,
             executed: self.horizons.action,
+            limits: Limits { bounds: &[], deadline: situation.deadline },
+            offered,
         };
         self.simulator.rollout(pool, candidates, wave_scores)?;
-        if self.staying > 0.0 && self.counts.iter().any(|(name, count)| *name == "imle" && *count > 0) {
-            let (range, first) = (self.simulator.action_range(), self.waves[0]);
-            let steps = self.horizons.prediction;
-            // The generator's candidates are in this wave, or among those of the first.
-            let (cloud, stride): (&[f32], usize) = if index == 0 { (wave_chunks, first) } else { (chunks, n) };
-            let generated = |i: usize| {
-                let mut end = 0;
-                self.counts.iter().any(|(name, count)| {
-                    end += count;
-                    *name == "imle" && (end - count..end).contains(&i)
-                })
-            };
-            let stay = |(i, score): (usize, &mut Score)| {
-                let own = &wave_chunks[i * chunk..][..chunk];
-                let all = &cloud[i / count * stride * chunk..][..first * chunk];
-                let near = |other: &[f32]| warm::distance(own, other, steps, range.0, range.1);
-                let candidates = all.chunks_exact(chunk).enumerate().filter(|(i, _)| generated(*i));
-                score.cost += self.staying * candidates.map(|(_, c)| near(c)).fold(f64::INFINITY, f64::min);
-            };
-            pool.install(|| wave_scores.par_iter_mut().enumerate().for_each(stay));
+        // The generator's candidates are in this wave, or among those of the first.
+        let (cloud, stride): (&[f32], usize) = if index == 0 { (wave_chunks, count) } else { (chunks, n) };
+        let range = self.simulator.action_range();
+        let cloud = Cloud { chunks: cloud, stride, counts: &self.counts, range, steps: self.horizons.prediction };
+        if self.staying > 0.0 && cloud.exists() {
+            cloud.charge(pool, self.staying, wave_chunks, count, wave_scores);
         }
-        if index == 0 {
-            for b in 0..batch {
-                let mut offset = b * count;
-                for (source, (_, count)) in self.sources.iter().zip(&self.counts) {
-                    if !source.offers(situation, b) {
-                        wave_scores[offset..offset + count].iter_mut().for_each(|s| s.cost = f64::INFINITY);
-                    }
-                    offset += count;
-                }
-            }
+        for (score, _) in wave_scores.iter_mut().zip(offered.iter()).filter(|(_, offered)| !**offered) {
+            score.cost = f64::INFINITY;
         }
         chunks.resize(batch * n * chunk, 0.0);
         scores.resize(batch * n, Score::default());
@@ -311,7 +306,7 @@ impl<'a> Planner<'a> {
             for i in 0..count {
                 let score = &scores[into + i];
                 let known = rows[i * size..][..size].iter().all(|x| x.is_finite());
-                costs[into + i] = if score.failed || !known { f64::INFINITY } else { score.cost };
+                costs[into + i] = if score.failed || score.is_skipped() || !known { f64::INFINITY } else { score.cost };
             }
         }
         Ok(())
@@ -364,7 +359,11 @@ impl Decide for Planner<'_> {
             });
         }
         let mut before = 0;
+        let late = Limits { bounds: &[], deadline: situation.deadline };
         for index in 0..self.waves.len() {
+            if index > 0 && late.is_over() {
+                break;
+            }
             match index {
                 0 => self.propose(pool, situation)?,
                 _ => self.refine(pool, situation, index, before)?,
@@ -376,6 +375,7 @@ impl Decide for Planner<'_> {
             before += self.waves[index];
         }
         let (n, first) = (self.candidates, self.waves[0]);
+        self.buffers.scores.chunks_exact_mut(n).for_each(|own| own[before..].fill(Score::skipped()));
         let range = self.simulator.action_range();
         for (b, decision) in how.iter_mut().enumerate() {
             let warm = self.warm_start(situation, b);
@@ -390,7 +390,8 @@ impl Decide for Planner<'_> {
             let proposals = quality::Proposals { chunks: &own[..first * chunk], scores: &scores[..first], warm, range };
             *decision = Decision {
                 predicted: chosen.map(|w| scores[w].executed_cost),
-                rollouts: n as u64,
+                rollouts: scores.iter().filter(|s| !s.is_skipped()).count() as u64,
+                censored: scores.iter().filter(|s| s.censored && !s.is_skipped()).count() as u64,
                 failed: scores.iter().filter(|s| s.failed).count() as u64,
                 physics_steps: buffers.asked[b] + scores.iter().map(|s| u64::from(s.physics_steps)).sum::<u64>(),
                 quality: chosen.map(|w| quality::of(&proposals, scores[w].cost, &mut buffers.quality)),
@@ -454,6 +455,7 @@ mod tests {
             warm: &warm,
             warm_left: &[4, 4],
             keys: &keys,
+            deadline: None,
         };
         let (mut chunks, mut how) = ([0.0; 8], [Decision::default(); 2]);
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
@@ -478,6 +480,7 @@ mod tests {
             warm: &warm,
             warm_left: &[2, 0],
             keys: &keys,
+            deadline: None,
         };
         let (mut chunks, mut how) = ([0.0; 8], [Decision::default(); 2]);
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
@@ -504,6 +507,7 @@ mod tests {
             warm: &warm,
             warm_left: &[4],
             keys: &keys,
+            deadline: None,
         };
         let (mut chunks, mut how) = ([0.0; 4], [Decision::default()]);
         planner(8).unwrap().decide(&pool, &situation, &mut chunks, &mut how).unwrap();

@@ -52,6 +52,8 @@ pub struct Report {
     pub rollouts: u64,
     /// Of them, those that diverged.
     pub failed_rollouts: u64,
+    /// Of them, those that were ended early.
+    pub censored_rollouts: u64,
     /// Physics steps of the planner.
     pub physics_steps: u64,
     /// Share of decisions whose plan came from each source.
@@ -125,6 +127,7 @@ impl Report {
             decisions: decisions as u64,
             rollouts: records().map(|r| r.decision.rollouts).sum(),
             failed_rollouts: records().map(|r| r.decision.failed).sum(),
+            censored_rollouts: records().map(|r| r.decision.censored).sum(),
             physics_steps: records().map(|r| r.decision.physics_steps).sum(),
             winners,
             predicted_cost: over_predicted(|(p, _)| p),

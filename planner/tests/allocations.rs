@@ -79,6 +79,7 @@ fn a_planning_step_allocates_nothing() {
                 warm: &warm,
                 warm_left: &[8],
                 keys: &keys,
+                deadline: None,
             };
             planner.decide(&pool, &situation, &mut plan, &mut how).unwrap();
         };

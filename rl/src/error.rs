@@ -1,7 +1,12 @@
 //! Errors of fine-tuning.
 
+use std::path::PathBuf;
+
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// Steps, or iterations, in a row that may go wrong before a run gives up.
+pub(crate) const PATIENCE: u64 = 5;
 
 /// What can go wrong in fine-tuning.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +34,39 @@ pub enum Error {
         /// Its episodes.
         episodes: usize,
     },
+    /// Nothing that was collected had a reward.
+    #[error(
+        "no reward in {env_steps} control steps, so there is nothing to learn from; begin from a generator that solves some \
+         episodes, or with `[reward] kind = \"progress\"` in the task's file"
+    )]
+    NoReward {
+        /// Control steps in the world.
+        env_steps: u64,
+    },
+    /// The generator's loss was not finite several steps in a row.
+    #[error(
+        "the generator's loss or its gradient was not finite {steps} steps in a row; {} holds the last iteration: a lower \
+         actor.learning_rate may help", folder.display()
+    )]
+    ActorDiverged {
+        /// How many steps.
+        steps: u64,
+        /// The run's folder.
+        folder: PathBuf,
+    },
+    /// The critic diverged in several iterations in a row.
+    #[error(
+        "the critic diverged {times} times in a row (its values were {above:.2} above the returns, or not finite); {} holds the \
+         last iteration: a lower critic.learning_rate or critic.follow may help", folder.display()
+    )]
+    CriticDiverged {
+        /// How often.
+        times: u64,
+        /// Mean of value less return.
+        above: f64,
+        /// The run's folder.
+        folder: PathBuf,
+    },
 }
 
 impl Error {
@@ -39,7 +77,10 @@ impl Error {
             Self::World(e) => e.is_input(),
             Self::Policy(e) => e.is_input(),
             Self::Planner(e) => e.is_input(),
-            Self::NothingLearned { .. } => false,
+            Self::NothingLearned { .. }
+            | Self::NoReward { .. }
+            | Self::ActorDiverged { .. }
+            | Self::CriticDiverged { .. } => false,
         }
     }
 }

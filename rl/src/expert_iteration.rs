@@ -16,21 +16,21 @@ mod settings;
 
 pub use settings::Settings;
 
-use crate::elites::{Recorder, keep_successful, load, save};
+use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
-use imle_configs::episode::{Episode, checksum, fingerprint};
+use crate::run::{Observer, Phase, Round, Run, State};
+use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, files};
 use imle_envs::rollout::RolloutEngine;
-use imle_envs::task::Task;
-use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{self, EpisodeResult, Progress, evaluate};
-use imle_planner::optimizer::PredictiveSampling;
+use imle_planner::evaluate::{self, EpisodeResult, evaluate};
+use imle_planner::optimizer;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::report::Report;
+use imle_planner::space::{self, Range};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::RunLog;
 use imle_policy::sampler::Sampler;
@@ -38,117 +38,13 @@ use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, Weig
 use imle_policy::train::{self, STATE_FOLDER, Start, TrainMetrics, TrainObserver};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use tch::Device;
 
-/// What a run is given.
-pub struct Run<'a> {
-    /// The task.
-    pub task: Arc<Task>,
-    /// The generator to start from.
-    pub checkpoint: &'a Checkpoint,
-    /// Demonstrations; may be empty.
-    pub demonstrations: &'a [Episode],
-    /// The pictures of their frames, (frames, cameras, H, W, 3), for a generator that sees pictures.
-    pub pictures: Option<Arc<Vec<u8>>>,
-    /// Control steps in the world to learn from.
-    pub env_steps: u64,
-    /// Seed of all draws.
-    pub seed: u64,
-    /// The run's folder; becomes the checkpoint's folder too.
-    pub out: &'a Path,
-    /// Whether to go on from the state in `out`.
-    pub resume: bool,
-    /// Where the network runs.
-    pub device: Device,
-    /// Threads for physics, sampling and training.
-    pub threads: usize,
-}
-
-/// Figures of a round, as kept in `state.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Round {
-    /// Index; round 0 is the generator as it came.
-    pub round: u64,
-    /// Control steps in the world so far.
-    pub env_steps: u64,
-    /// Physics steps of the planner so far.
-    pub simulation_steps: u64,
-    /// Training steps so far.
-    pub gradient_steps: u64,
-    /// Success of the planner while collecting, if this round collected.
-    pub collect_success_rate: Option<f64>,
-    /// Success of the generator alone on held-out starts.
-    pub success_rate: f64,
-    /// Its 95 % Wilson interval.
-    pub success_ci95: [f64; 2],
-    /// Decisions of the solved episodes of this round.
-    pub lessons: usize,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct State {
-    format: u32,
-    seed: u64,
-    inputs: Inputs,
-    settings: Settings,
-    rounds: Vec<Round>,
-}
-
-/// What a run is begun with: a resumed one must go on with the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Inputs {
-    task: String,
-    mismatch: Option<String>,
-    /// Fingerprints.
-    checkpoint: String,
-    demonstrations: String,
-}
-
-impl Inputs {
-    fn of(run: &Run<'_>) -> Self {
-        Self {
-            task: run.task.spec().task.clone(),
-            mismatch: run.task.mismatch().map(|m| m.name.clone()),
-            checkpoint: run.checkpoint.fingerprint(),
-            demonstrations: format!(
-                "{} episodes ({}{})",
-                run.demonstrations.len(),
-                fingerprint(run.demonstrations),
-                run.pictures.as_ref().map_or(String::new(), |p| format!(", pictures {}", checksum(p)))
-            ),
-        }
-    }
-
-    /// The first of them that differs in `now`: its flag, what was and what is.
-    fn difference(&self, now: &Self) -> Option<(&'static str, String, String)> {
-        let none = |m: &Option<String>| m.clone().unwrap_or_else(|| "none".into());
-        [
-            ("--task", self.task.clone(), now.task.clone()),
-            ("--mismatch", none(&self.mismatch), none(&now.mismatch)),
-            ("--checkpoint", self.checkpoint.clone(), now.checkpoint.clone()),
-            ("--data", self.demonstrations.clone(), now.demonstrations.clone()),
-        ]
-        .into_iter()
-        .find(|(_, was, is)| was != is)
-    }
-}
-
-/// Told what happens, and asked whether to stop.
-pub trait Observer {
-    /// A phase of a round goes on: its name, what is done, of how much.
-    fn phase(&mut self, round: u64, phase: &'static str, done: u64, total: u64, message: &str);
-    /// A round is over.
-    fn round(&mut self, round: &Round);
-    /// Whether to stop now; the run can be resumed.
-    fn should_stop(&self) -> bool;
-}
-
-const FORMAT: u32 = 1;
 /// Folder of a round's solved episodes, a dataset.
 const EPISODES_FOLDER: &str = "episodes";
-const STATE_FILE: &str = "state.json";
+/// Name of the algorithm.
+pub const NAME: &str = "expert-iteration";
 const ELITES_FILE: &str = "elites.safetensors";
 
 /// Runs expert iteration; returns the rounds, the first of which is the generator as it came.
@@ -175,36 +71,13 @@ pub fn run(settings: &Settings, run: &Run<'_>, observer: &mut dyn Observer) -> R
     Ok(algorithm.state.rounds)
 }
 
-/// The settings with which the run in `folder` was begun.
-///
-/// # Errors
-/// A bad input, if there is no run.
-pub fn saved_settings(folder: &Path) -> Result<Settings> {
-    Ok(read_state(folder)?.settings)
-}
-
-fn read_state(folder: &Path) -> Result<State> {
-    let place = folder.join(STATE_FILE);
-    let state: State = serde_json::from_str(&files::read_text(&place)?)
-        .map_err(|e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e))?;
-    if state.format != FORMAT {
-        return Err(InputError::unexpected(format!("{}: format", place.display()), FORMAT, state.format).into());
-    }
-    Ok(state)
-}
-
-fn write_state(folder: &Path, state: &State) -> Result<()> {
-    let text = serde_json::to_string_pretty(state).map_err(|e| InputError::unexpected(STATE_FILE, "a state", e))?;
-    Ok(files::write_text(&folder.join(STATE_FILE), &text)?)
-}
-
 struct ExpertIteration<'a> {
     settings: &'a Settings,
     run: &'a Run<'a>,
     pool: rayon::ThreadPool,
     engine: RolloutEngine,
     demonstrations: Option<DemonstrationChunks>,
-    state: State,
+    state: State<Settings>,
     log: RunLog,
 }
 
@@ -219,42 +92,12 @@ struct Collected {
 
 impl<'a> ExpertIteration<'a> {
     fn begin(settings: &'a Settings, run: &'a Run<'a>) -> Result<Self> {
-        let state = if run.resume {
-            let place = run.out.join(STATE_FILE);
-            let state = read_state(run.out)?;
-            if state.seed != run.seed || state.settings != *settings {
-                let expected = "the seed and settings the run was begun with";
-                return Err(
-                    InputError::unexpected(place.display(), expected, "others; leave them out to resume").into()
-                );
-            }
-            if let Some((flag, was, is)) = state.inputs.difference(&Inputs::of(run)) {
-                let expected = format!("{was}, with which {} was begun", run.out.display());
-                return Err(InputError::unexpected(flag, expected, is).into());
-            }
-            files::remove_unfinished(run.out)?;
-            state
-        } else {
-            files::create_output_folder(run.out)?;
-            State {
-                format: FORMAT,
-                seed: run.seed,
-                inputs: Inputs::of(run),
-                settings: settings.clone(),
-                rounds: Vec::new(),
-            }
-        };
-        // The state comes first: a run that was killed before it is begun anew, any other resumed.
-        write_state(run.out, &state)?;
+        let state = State::begin(NAME, settings, run)?;
         let log = match state.rounds.last() {
             Some(last) if run.resume => RunLog::resume(run.out, last.env_steps)?,
             _ => RunLog::create(run.out)?,
         };
-        let demonstrations = if run.demonstrations.is_empty() {
-            None
-        } else {
-            Some(windows(run.checkpoint, run.demonstrations, run.pictures.clone())?)
-        };
+        let demonstrations = run.demonstration_windows()?;
         Ok(Self {
             settings,
             run,
@@ -268,16 +111,7 @@ impl<'a> ExpertIteration<'a> {
 
     /// The last round; a run that has none yet has done nothing.
     fn last(&self) -> Round {
-        let none = Round {
-            round: 0,
-            env_steps: 0,
-            simulation_steps: 0,
-            gradient_steps: 0,
-            collect_success_rate: None,
-            success_rate: 0.0,
-            success_ci95: [0.0, 1.0],
-            lessons: 0,
-        };
+        let none = Round { success_ci95: [0.0, 1.0], ..Round::default() };
         self.state.rounds.last().cloned().unwrap_or(none)
     }
 
@@ -329,14 +163,20 @@ impl<'a> ExpertIteration<'a> {
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
         let sources: Vec<Box<dyn Proposal + '_>> =
             vec![Box::new(Generator::new(&sampler, self.run.seed)), Box::new(Warm)];
-        let mut planner = Planner::new(
-            Box::new(&self.engine),
-            sources,
-            Box::new(PredictiveSampling),
-            horizons,
-            self.settings.candidates,
-        )?;
-        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), self.run.task.control().range());
+        let settings = optimizer::Settings { noise: self.settings.noise, ..optimizer::Settings::default() };
+        let optimizer = optimizer::by_name(&self.settings.optimizer, settings)?;
+        let planner = Planner::new(Box::new(&self.engine), sources, optimizer, horizons, self.settings.candidates)?;
+        let (low, high) = self.run.task.control().range();
+        let mut planner = match planner.searches() {
+            false => planner,
+            true => {
+                let (steps, knots) = (horizons.prediction, self.settings.knots);
+                let space = space::by_name(&self.settings.space, Range::new(low, high), steps, knots)?;
+                planner.searching(space, self.run.seed)
+            }
+        };
+        let student = (self.settings.student_share, self.run.seed);
+        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high), student);
         let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;
         let settings = evaluate::Settings {
@@ -355,7 +195,7 @@ impl<'a> ExpertIteration<'a> {
             return Err(Error::NothingLearned { round, episodes });
         }
         if with_elites {
-            let states = keep_successful(recorder.lessons, &succeeded);
+            let states = recorder.kept(&succeeded);
             if states.is_empty() {
                 return Err(Error::NothingLearned { round, episodes });
             }
@@ -420,7 +260,8 @@ impl<'a> ExpertIteration<'a> {
             solved.extend(episodes);
         }
         let elites = if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
-        let solved = windows(current, &solved, self.run.task.spec().pictures.is_some().then(|| Arc::new(pictures)))?;
+        let pictures = self.run.task.spec().pictures.is_some().then(|| Arc::new(pictures));
+        let solved = self.run.windows(&solved, pictures)?;
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
         let rest = 1.0 - share - self.settings.elite_share;
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(rest, &solved)];
@@ -447,21 +288,9 @@ impl<'a> ExpertIteration<'a> {
 
     /// Success of the generator alone; the counters of the round are left to the caller.
     fn evaluate(&self, round: u64, checkpoint: &Checkpoint, observer: &mut dyn Observer) -> Result<Round> {
-        let horizons = self.run.task.horizons(checkpoint.config().horizons);
-        let sampler = Sampler::new(checkpoint, self.run.threads, self.run.device)?;
-        let mut alone = GeneratorAlone::new(&sampler, self.run.seed, horizons);
-        let settings = evaluate::Settings {
-            lockstep: self.settings.lockstep,
-            ..evaluate::Settings::held_out(self.settings.evaluation_episodes, self.run.seed, horizons)
-        };
-        let outcome = evaluate(
-            &self.run.task,
-            &mut alone,
-            &settings,
-            &self.pool,
-            &mut Phase { observer, round, name: "evaluate" },
-        )?;
-        let report = Report::new(&outcome, self.run.task.spec().control_rate);
+        let sizes = (self.settings.evaluation_episodes, self.settings.lockstep);
+        let mut phase = Phase { observer, round, name: "evaluate" };
+        let report = self.run.evaluate(&self.pool, checkpoint, sizes, &mut phase)?.report;
         Ok(Round { round, success_rate: report.success_rate, success_ci95: report.success_ci95, ..self.last() })
     }
 
@@ -478,35 +307,7 @@ impl<'a> ExpertIteration<'a> {
         self.log.log(round.env_steps, &figures)?;
         observer.round(&round);
         self.state.rounds.push(round);
-        write_state(self.run.out, &self.state)
-    }
-}
-
-/// The windows of `episodes` as `checkpoint` sees them.
-fn windows(
-    checkpoint: &Checkpoint,
-    episodes: &[Episode],
-    pictures: Option<Arc<Vec<u8>>>,
-) -> Result<DemonstrationChunks> {
-    let config = checkpoint.config();
-    let windows = DemonstrationChunks::new(&config.spec, config.horizons, episodes)?;
-    Ok(match pictures {
-        Some(pictures) => windows.with_pictures(pictures)?,
-        None => windows,
-    })
-}
-
-struct Phase<'o> {
-    observer: &'o mut dyn Observer,
-    round: u64,
-    name: &'static str,
-}
-
-impl Progress for Phase<'_> {
-    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
-        let message = format!("solved {solved}");
-        self.observer.phase(self.round, self.name, done as u64, total as u64, &message);
-        !self.observer.should_stop()
+        self.state.write(self.run.out)
     }
 }
 

@@ -32,9 +32,10 @@ pub enum BenchVerb {
         planner bench plan --tasks push_t --contender \"--planner cma-es\" --contender \"--planner cma-es --stay 1\" --results \
         runs/mine.jsonl\n  planner bench plan --results runs/plan.jsonl --report      the tables of all that is there")]
     Plan(PlanArgs),
-    /// Sleeping: physics with bodies at rest asleep and awake, and whether the same plans are chosen
-    #[command(after_help = "Example: planner bench sleep --task stack --repeats 10")]
-    Sleep(BenchArgs),
+    /// Shortcuts: what cheaper rollouts save (bodies at rest asleep, early abort, halving, a coarser step, fewer candidates
+    /// where more would not help), and whether the same plans are chosen
+    #[command(after_help = "Example: planner bench shortcuts --task stack --repeats 10")]
+    Shortcuts(BenchArgs),
     /// Tasks: success of every task's generator, alone and planned, in every world (a sweep that can be stopped)
     #[command(after_help = "Examples:\n  planner bench tasks --results runs/tasks.jsonl\n  \
         planner bench tasks --tasks lift,stack --mismatches all --minutes 60 --results runs/tasks.jsonl\n  \
@@ -70,7 +71,7 @@ pub struct BenchArgs {
     /// Candidates a decision [default: 32; rollout 64]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub candidates: Option<u32>,
-    /// Repetitions, each peer in turn; episodes for decision and sleep
+    /// Repetitions, each peer in turn; episodes for decision and shortcuts
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeats: u32,
     /// Measure the peers too (the first time this fetches them into the cache folder)
@@ -79,7 +80,7 @@ pub struct BenchArgs {
     /// Seed of states and controls
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// The world of the episodes of decision and sleep
+    /// The world of the episodes of decision and shortcuts
     #[command(flatten)]
     pub world: WorldArgs,
     /// Flags of every verb

@@ -1,10 +1,11 @@
 //! Flags that choose the controller: planner, proposals, and how the generator is sampled.
 
 use clap::Args;
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// Flags that choose the controller.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Args, Serialize)]
 pub struct ControllerArgs {
     /// Planner: predictive-sampling (the best proposal); mppi, cem, cma-es, dial, mode-preserving (which search on from
     /// the proposals); ilqg (which goes down the slope from the best of them); none for the generator alone
@@ -20,6 +21,16 @@ pub struct ControllerArgs {
     /// Candidates a decision, those of all waves of a search together
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536), help_heading = "Controller")]
     pub candidates: u32,
+    /// How many of the candidates are rolled out: all, or auto or auto:P, as many as it takes until as many again would improve the
+    /// plan with a probability below P (0.2 if not told); of --planner predictive-sampling
+    #[arg(long, default_value = "all", help_heading = "Controller")]
+    pub budget: String,
+    /// Cheaper rollouts, comma-separated: abort (those that are certain not to be the best end early; the same plan), halving
+    /// (the worse half ends at a quarter and at a half of the horizon), coarse (twice the planner's timestep), stages (an even
+    /// share of all proposals first, as a deadline wants it: --realtime sets it); all but coarse of --planner
+    /// predictive-sampling
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", help_heading = "Controller")]
+    pub shortcuts: Vec<String>,
     /// Control steps executed of each plan [default: the task's `execute`, or the T_act of the generator]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Controller")]
     pub execute: Option<u32>,
@@ -103,6 +114,8 @@ impl Default for ControllerArgs {
             proposals: vec!["imle".into(), "warm".into()],
             demonstrations: None,
             candidates: 32,
+            budget: "all".into(),
+            shortcuts: Vec::new(),
             execute: None,
             passes: None,
             solver: None,

@@ -59,6 +59,13 @@ pub struct RunArgs {
     /// Episodes decided for at once; 1 measures the latency of one decision. The results are the same
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub lockstep: u32,
+    /// The world runs at wall-clock speed, one episode at a time, while the planner plans ahead of it; in lock-step, the
+    /// default, the world waits for every plan, and the results are the same every time
+    #[arg(long)]
+    pub realtime: bool,
+    /// With --realtime: milliseconds for a plan, from looking at the world; when they are over the best so far is the plan
+    #[arg(long, default_value_t = 60, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub deadline: u64,
     /// MP4 file for a video of the first episodes; a .png file gets a strip of pictures of the first
     #[arg(long, value_name = "FILE")]
     pub video: Option<PathBuf>,

@@ -139,9 +139,13 @@ pub struct FinetuneArgs {
     /// Use the first so many episodes of --data only
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: Option<u32>,
-    /// Algorithm: expert-iteration
-    #[arg(long, default_value = "expert-iteration")]
-    pub algorithm: String,
+    /// Algorithm: expert-iteration, best-of-n, imagination, branches, gradient, ppo or latent (docs/finetuning.md says which
+    /// when) [default: expert-iteration, or that of the run that is resumed]
+    #[arg(long)]
+    pub algorithm: Option<String>,
+    /// What is maximised: sparse, cost or progress [default: that of the task's file, sparse where it says nothing]
+    #[arg(long)]
+    pub reward: Option<String>,
     /// Control steps in the world to learn from
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub env_steps: u64,

@@ -8,44 +8,87 @@ use crate::verbs::train::{print_settings, read};
 use crate::view::View;
 use crate::{interrupt, load};
 use imle_configs::settings;
-use imle_rl::algorithm::{self, Algorithm};
-use imle_rl::expert_iteration::{self, Observer, Round, Run, Settings};
+use imle_envs::task_file::RewardKind;
+use imle_rl::algorithm::{self, Kind};
+use imle_rl::run::{self, Observer, Round, Run};
+use imle_rl::{expert_iteration, online};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
+
+/// The algorithm without `--algorithm`.
+const DEFAULT: &str = expert_iteration::NAME;
 
 /// Fine-tunes a generator.
 pub fn run(args: &FinetuneArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
-    let Algorithm::ExpertIteration = algorithm::by_name(&args.algorithm)?;
-    let defaults = match (&args.out, args.resume) {
-        (Some(out), true) => expert_iteration::saved_settings(out)?,
-        _ => Settings::default(),
+    let saved = match (&args.out, args.resume) {
+        (Some(out), true) => Some(run::saved_algorithm(out)?),
+        _ => None,
     };
-    let settings: Settings = settings::load(&defaults, args.settings.config.as_deref(), &args.settings.set)?;
-    if args.settings.settings {
-        return print_settings(&settings);
-    }
+    let name = args.algorithm.clone().or(saved).unwrap_or_else(|| DEFAULT.into());
+    let algorithm = algorithm::by_name(&name)?;
+    let mut watch = Watch { output, progress: None };
+    let (rounds, episodes) = match algorithm {
+        Kind::ExpertIteration => {
+            let settings: expert_iteration::Settings = settings(args)?;
+            if args.settings.settings {
+                return print_settings(&settings);
+            }
+            let rounds = with_run(args, |run| expert_iteration::run(&settings, run, &mut watch))?;
+            (rounds, settings.evaluation_episodes)
+        }
+        Kind::Online(name, mut algorithm) => {
+            let settings: imle_rl::settings::Settings = settings(args)?;
+            if args.settings.settings {
+                return print_settings(&settings);
+            }
+            let go = |run: &Run<'_>| online::run(name, algorithm.as_mut(), &settings, run, &mut watch);
+            (with_run(args, go)?, settings.evaluation_episodes)
+        }
+    };
+    watch.end_phase();
+    summarise(args, &name, &rounds, episodes, begun)
+}
+
+/// The settings that the flags give, or those of the run that is resumed.
+fn settings<S: Default + Serialize + DeserializeOwned + Clone + PartialEq>(args: &FinetuneArgs) -> Result<S> {
+    let defaults = match (&args.out, args.resume) {
+        (Some(out), true) => run::saved_settings(out)?,
+        _ => S::default(),
+    };
+    Ok(settings::load(&defaults, args.settings.config.as_deref(), &args.settings.set)?)
+}
+
+/// Loads what the run is given, and runs it.
+fn with_run(args: &FinetuneArgs, go: impl FnOnce(&Run<'_>) -> imle_rl::Result<Vec<Round>>) -> Result<Vec<Round>> {
+    let output = args.common.output();
     let (Some(task), Some(out)) = (&args.task, &args.out) else {
         return Err(Failure::Input("--task and --out are needed".into()));
     };
     let whole = load::task_in(task, &args.world)?;
+    let whole = match args.reward.as_deref().map(RewardKind::by_name).transpose()? {
+        Some(kind) => Arc::new(Arc::unwrap_or_clone(whole).with_reward(kind)),
+        None => whole,
+    };
     let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), whole.clone())?;
     let device = load::device(args.device)?;
     let vision = checkpoint.config().vision_settings();
-    let demonstrations = match &args.data {
-        Some(folder) => {
-            let dataset = read(folder, args.episodes)?;
-            dataset.spec.check_matches(whole.spec(), &folder.display().to_string())?;
-            let view = View::new(folder, dataset, &vision, &load::pool(&args.common)?, output)?;
-            view.dataset.spec.check_matches(task.spec(), &folder.display().to_string())?;
-            Some(view)
-        }
-        None => None,
+    let view = |folder: &Path| -> Result<View> {
+        let dataset = read(folder, args.episodes)?;
+        dataset.spec.check_matches(whole.spec(), &folder.display().to_string())?;
+        let view = View::new(folder, dataset, &vision, &load::pool(&args.common)?, output)?;
+        view.dataset.spec.check_matches(task.spec(), &folder.display().to_string())?;
+        Ok(view)
     };
+    let demonstrations = args.data.as_deref().map(view).transpose()?;
     let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
     let run = Run {
-        task,
+        task: task.clone(),
         checkpoint: &checkpoint,
         demonstrations: demonstrations.as_ref().map_or(&[], |view| &view.dataset.episodes),
         pictures: demonstrations.as_ref().and_then(View::pictures),
@@ -56,31 +99,35 @@ pub fn run(args: &FinetuneArgs) -> Result<()> {
         device,
         threads: args.common.threads(),
     };
-    let mut watch = Watch { output, progress: None };
-    let rounds = expert_iteration::run(&settings, &run, &mut watch);
-    watch.end_phase();
-    let rounds = match rounds {
+    match go(&run) {
         Err(imle_rl::Error::Planner(imle_planner::Error::Interrupted)) => {
-            return Err(Failure::Run("interrupted; go on with --resume".into()));
+            Err(Failure::Run("interrupted; go on with --resume".into()))
         }
-        other => other?,
-    };
+        other => Ok(other?),
+    }
+}
+
+/// Says what came of it.
+fn summarise(args: &FinetuneArgs, algorithm: &str, rounds: &[Round], episodes: usize, begun: Instant) -> Result<()> {
+    let output = args.common.output();
     let (Some(first), Some(last)) = (rounds.first(), rounds.last()) else {
         return Err(Failure::Run("no round was run".into()));
     };
     output.say(format!(
         "generator alone: {} before, {} after ({} episodes each); {} control steps in the world and {} physics steps of \
-         the planner",
+         rollouts",
         percent(first.success_rate),
         percent(last.success_rate),
-        settings.evaluation_episodes,
+        episodes,
         last.env_steps,
         last.simulation_steps
     ));
-    output.say(format!("checkpoint in {}", out.display()));
+    if let Some(out) = &args.out {
+        output.say(format!("checkpoint in {}", out.display()));
+    }
     output.result(&json!({
         "success_rate": last.success_rate, "success_ci95": last.success_ci95, "success_rate_before": first.success_rate,
-        "success_ci95_before": first.success_ci95, "episodes": settings.evaluation_episodes,
+        "success_ci95_before": first.success_ci95, "episodes": episodes, "algorithm": algorithm,
         "env_steps": last.env_steps, "physics_steps": last.simulation_steps, "gradient_steps": last.gradient_steps,
         "rounds": rounds, "seed": args.seed, "wall_s": begun.elapsed().as_secs_f64(),
     }))
@@ -112,9 +159,9 @@ impl Observer for Watch {
 
     fn round(&mut self, r: &Round) {
         self.end_phase();
-        let planned = r.collect_success_rate.map_or(String::new(), |s| format!(", planner {}", percent(s)));
+        let planned = r.collect_success_rate.map_or(String::new(), |s| format!(", {} while collecting", percent(s)));
         self.output.note(format!(
-            "round {}: generator alone {} [{}, {}]{planned}; {} control steps, {} physics steps of the planner, {} \
+            "round {}: generator alone {} [{}, {}]{planned}; {} control steps, {} physics steps of rollouts, {} \
              decisions of solved episodes",
             r.round,
             percent(r.success_rate),
@@ -124,6 +171,11 @@ impl Observer for Watch {
             r.simulation_steps,
             r.lessons
         ));
+    }
+
+    fn warn(&mut self, message: &str) {
+        self.end_phase();
+        self.output.note(format!("warning: {message}"));
     }
 
     fn should_stop(&self) -> bool {

@@ -5,7 +5,7 @@ use crate::failure::{Failure, Result};
 use crate::output::{Output, object, percent};
 use crate::place::Place;
 use crate::watch::Watch;
-use crate::{controller, interrupt, load};
+use crate::{controller, interrupt, load, shortcuts};
 use imle_configs::{Error as InputError, files};
 use imle_envs::render::Renderer;
 use imle_envs::rollout::RolloutEngine;
@@ -13,13 +13,14 @@ use imle_envs::task::Task;
 use imle_envs::video::Video;
 use imle_envs::world::World;
 use imle_planner::evaluate::{self, EpisodeResult, Outcome, Record, evaluate};
+use imle_planner::realtime::{self, Timing};
 use imle_planner::report::Report;
 use imle_policy::sampler::Sampler;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Pictures of a strip.
 const STRIP: usize = 6;
@@ -28,7 +29,11 @@ const STRIP: usize = 6;
 pub fn run(args: &RunArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
-    controller::check(&args.controller)?;
+    let mut controller = args.controller.clone();
+    if args.realtime && shortcuts::may_have_stages(&controller) {
+        controller.shortcuts.push("stages".into());
+    }
+    controller::check(&controller)?;
     if let Some(path) = args.video.as_deref().filter(|p| !has_ending(p, "mp4") && !has_ending(p, "png")) {
         return Err(InputError::unexpected("--video", "a name that ends in .mp4 or .png", path.display()).into());
     }
@@ -43,7 +48,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let _video = args.video.as_deref().map(Place::file).transpose()?;
     let sampler = Sampler::new(&checkpoint, threads, device)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
-    let (mut decider, horizons) = controller::new(&args.controller, args.seed, &task, &sampler, &engine)?;
+    let (mut decider, horizons) = controller::new(&controller, args.seed, &task, &sampler, &engine)?;
     let settings = evaluate::Settings {
         lockstep: args.lockstep as usize,
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
@@ -51,11 +56,20 @@ pub fn run(args: &RunArgs) -> Result<()> {
         ..evaluate::Settings::held_out(args.episodes as usize, args.seed, horizons)
     };
     let mut watch = Watch::new(output, settings.episodes, "run");
-    let outcome = evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch);
+    let outcome = if args.realtime {
+        let limits = (&settings, Duration::from_millis(args.deadline));
+        let outcome = realtime::run(&task, decider.as_mut(), &engine, limits, &pool, &mut watch);
+        outcome.map(|(outcome, timing)| (outcome, Some(timing)))
+    } else {
+        evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch).map(|outcome| (outcome, None))
+    };
     watch.finish();
-    let outcome = outcome?;
+    let (outcome, timing) = outcome?;
     let report = Report::new(&outcome, task.spec().control_rate);
     summarise(output, args, &report);
+    if let Some(timing) = &timing {
+        output.say(clock(timing));
+    }
     if let Some(path) = &args.video {
         match film(&task, &outcome, path) {
             Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
@@ -68,6 +82,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
     result.insert("planner".into(), args.controller.planner.clone().into());
     result.insert("candidates".into(), args.controller.candidates.into());
     result.insert("execute".into(), horizons.action.into());
+    if let Some(timing) = &timing {
+        result.insert("realtime".into(), serde_json::Value::Object(object(timing)?));
+    }
     result.insert("seed".into(), args.seed.into());
     result.insert("mismatch".into(), args.world.mismatch.clone().into());
     result.insert("mode".into(), args.mode.clone().into());
@@ -136,6 +153,23 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     ));
 }
 
+/// How the clock of `--realtime` was kept.
+fn clock(timing: &Timing) -> String {
+    format!(
+        "real time, {:.0} s: {} of {} hand-overs missed, {} plans cut short, {} fallbacks; a plan took {:.1} ms median, {:.1} ms \
+         95th percentile, of {:.0}; {} control steps began late",
+        timing.world_s,
+        timing.missed,
+        timing.hand_overs,
+        timing.cut,
+        timing.fallbacks,
+        timing.plan_ms.p50,
+        timing.plan_ms.p95,
+        timing.deadline_ms,
+        timing.late_steps
+    )
+}
+
 fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
 }
@@ -174,19 +208,15 @@ fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<u
 fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcome) -> Result<()> {
     let json = |value: &serde_json::Value| serde_json::to_string_pretty(value).map_err(|e| Failure::Run(e.to_string()));
     let checkpoint = args.checkpoint.as_ref().map_or("shipped".to_string(), |c| c.display().to_string());
-    let config = json!({
+    let mut config = object(&args.controller)?;
+    let own = object(&json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
-        "lockstep": args.lockstep, "planner": args.controller.planner, "proposals": args.controller.proposals,
-        "demonstrations": args.controller.demonstrations,
-        "candidates": args.controller.candidates, "execute": result["execute"], "noise": args.controller.noise,
-        "space": crate::controller::space(&args.controller)?, "knots": args.controller.knots, "waves": args.controller.waves,
-        "lambda": args.controller.lambda, "elite": args.controller.elite,
-        "margin": args.controller.margin, "stay": args.controller.stay,
-        "depth": args.controller.depth, "beam": args.controller.beam, "branches": args.controller.branches,
-        "models": args.controller.models, "risk": args.controller.risk,
-        "passes": args.controller.passes, "solver": args.controller.solver, "latents": args.controller.latents, "precision": args.controller.precision, "temperature": args.controller.temperature, "mode": args.mode, "mismatch": args.world.mismatch, "choice": args.controller.choice, "resample_every": args.controller.resample_every,
+        "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": result["execute"],
+        "space": crate::controller::space(&args.controller)?, "mode": args.mode, "mismatch": args.world.mismatch,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
-    });
+    }))?;
+    config.extend(own);
+    let config = serde_json::Value::Object(config);
     files::write_text(&out.join("config.json"), &json(&config)?)?;
     files::write_text(&out.join("summary.json"), &json(result)?)?;
     let reached =
@@ -204,7 +234,7 @@ fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcom
         json!({
             "episode": e, "decision": i, "source": outcome.sources.get(r.decision.source), "predicted": r.decision.predicted,
             "realised": r.realised, "switched": r.switched, "rollouts": r.decision.rollouts,
-            "failed_rollouts": r.decision.failed, "quality": r.decision.quality,
+            "failed_rollouts": r.decision.failed, "censored_rollouts": r.decision.censored, "quality": r.decision.quality,
         })
     };
     let records = outcome.episodes.iter().flat_map(|e| e.decisions.iter().enumerate().map(|(i, r)| (e.episode, i, r)));

@@ -16,6 +16,7 @@ mod determinism;
 mod fixtures;
 mod import;
 mod interrupt;
+mod online;
 mod output;
 mod planners;
 mod resume;

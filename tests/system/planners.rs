@@ -10,7 +10,11 @@ fn run(words: &str) -> Call {
 
 fn figures(words: &str, demonstrated: bool) -> Value {
     let call = run(words);
-    let call = if demonstrated { call.with("--demonstrations", demonstrations()) } else { call };
+    repeatable(if demonstrated { call.with("--demonstrations", demonstrations()) } else { call })
+}
+
+/// What a run tells that does not depend on the machine's speed.
+fn repeatable(call: Call) -> Value {
     let mut result = call.json();
     ["plan_ms", "wall_s", "plan_batch"].iter().for_each(|key| drop(result.as_object_mut().unwrap().remove(*key)));
     result
@@ -53,6 +57,48 @@ fn looking_ahead_costs_the_rollouts_that_it_says_and_is_the_same_at_any_number_o
 }
 
 #[test]
+fn shortcuts_cost_less_and_an_early_abort_changes_no_plan() {
+    let same = |words: &str| {
+        let one = figures(&format!("{words} --threads 1"), false);
+        assert_eq!(one, figures(&format!("{words} --threads 2 --lockstep 1"), false), "{words}");
+        one
+    };
+    let number = |of: &Value, key: &str| of[key].as_f64().unwrap();
+    // In cartpole costs part early; candidates of the barely trained generator of stack cost nearly the same.
+    let poles = |words: &str| {
+        let of = |more: &str| Call::new("run --task cartpole --episodes 1 --candidates 12").and(words).and(more);
+        let one = repeatable(of("--threads 1"));
+        assert_eq!(one, repeatable(of("--threads 2 --lockstep 1")), "{words}");
+        one
+    };
+    let (whole, abort) = (poles(""), poles("--shortcuts abort"));
+    for key in ["mean_cost", "winners", "env_steps", "boundary_jerk", "predicted_cost", "rollouts"] {
+        assert_eq!(abort[key], whole[key], "{key}");
+    }
+    assert!(number(&abort, "physics_steps") < number(&whole, "physics_steps"));
+    assert!(number(&abort, "censored_rollouts") > 0.0 && number(&whole, "censored_rollouts") == 0.0);
+    let whole = same("");
+    let halving = same("--shortcuts halving");
+    let each = |of: &Value| number(of, "physics_steps") / number(of, "decisions");
+    assert!((each(&halving) / each(&whole) - 0.5).abs() < 0.05);
+    assert!((each(&same("--shortcuts coarse")) / each(&whole) - 0.5).abs() < 0.02);
+    let budget = same("--budget auto:0.4");
+    assert!(number(&budget, "rollouts") < 12.0 * number(&budget, "decisions"));
+}
+
+#[test]
+fn in_real_time_every_plan_is_handed_over_or_counted_as_missed() {
+    let result = run("--realtime --deadline 80").json();
+    let clock = &result["realtime"];
+    let count = |key: &str| clock[key].as_u64().unwrap();
+    assert_eq!(count("hand_over_steps"), 2);
+    assert!(count("hand_overs") > 0 && count("missed") <= count("hand_overs"));
+    // The first plan is made while the robot stands still; one may be on its way when the episode ends.
+    let taken = result["decisions"].as_u64().unwrap() - 1;
+    assert!((count("hand_overs") - count("missed")).abs_diff(taken) <= 1, "{result}");
+}
+
+#[test]
 fn what_planners_cannot_do_is_refused() {
     let dir = folder();
     for (words, parts) in [
@@ -68,6 +114,14 @@ fn what_planners_cannot_do_is_refused() {
         ("--models none,heavy --depth 2", &["--models", "--depth"]),
         ("--models none,heavy --risk most", &["risk", "cvar:SHARE", "most"]),
         ("--proposals retrieval,warm", &["--demonstrations", "retrieval"]),
+        ("--budget some", &["--budget", "auto", "some"]),
+        ("--budget auto:1.5", &["--budget", "auto:1.5"]),
+        ("--budget auto --planner cem", &["--budget", "predictive-sampling", "cem"]),
+        ("--shortcuts abrt", &["unknown shortcut `abrt`", "`abort`"]),
+        ("--shortcuts abort,halving", &["--shortcuts", "halving without abort"]),
+        ("--shortcuts abort --stay 1", &["--shortcuts", "--stay"]),
+        ("--shortcuts halving --depth 2", &["--shortcuts", "--depth 1"]),
+        ("--realtime --deadline 900", &["deadline", "16 steps", "900 ms"]),
     ] {
         run(words).refused_without_trace(dir.path(), parts);
     }

@@ -273,6 +273,7 @@ fn bad_requests_are_told_and_change_nothing() {
     refused(format!(r#""state":{state},"observations":{row}"#), &["observations[0]: expected a sequence"]);
     refused(format!(r#""state":{state},"executed":17"#), &["executed: expected at most the 16", "found 17"]);
     refused(format!(r#""state":{state},"executed":-1"#), &["executed: expected", "-1"]);
+    refused(format!(r#""state":{state},"deadline_ms":0"#), &["deadline_ms: expected above 0", "found 0"]);
     refused(format!(r#""state":{state},"qpos":[0]"#), &["qpos: expected either the full state or its parts"]);
     refused(format!(r#""observations":[{row}]"#), &["state: expected 180 values, or qpos and qvel", "found none"]);
     refused(r#""state":[0]"#.into(), &["state: expected 180 values, found 1"]);

@@ -200,6 +200,7 @@ mod tests {
             warm: &warm,
             warm_left: &[STEPS, STEPS],
             keys: &[Key { episode: 0, decision: 0 }, Key { episode: 1, decision: 0 }],
+            deadline: None,
         };
         let pool = crate::threads::pool(threads).unwrap();
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
@@ -319,6 +320,7 @@ mod tests {
                 warm: &[0.0; 4],
                 warm_left: &[4],
                 keys: &[Key { episode: 0, decision: 0 }],
+                deadline: None,
             };
             let pool = crate::threads::pool(1).unwrap();
             let error =

@@ -19,12 +19,12 @@ impl<'a> Generator<'a> {
 }
 
 /// What a generator is shown of a situation.
-pub(crate) fn observations<'a>(situation: &Situation<'a>) -> Observations<'a> {
+pub fn observations<'a>(situation: &Situation<'a>) -> Observations<'a> {
     Observations { values: situation.observations, pictures: situation.pictures }
 }
 
 /// The latents' keys of a situation's episodes.
-pub(crate) fn latent_keys(situation: &Situation<'_>, seed: u64) -> Vec<LatentKey> {
+pub fn latent_keys(situation: &Situation<'_>, seed: u64) -> Vec<LatentKey> {
     situation.keys.iter().map(|k| LatentKey { seed, episode: k.episode, step: k.decision }).collect()
 }
 

@@ -12,7 +12,7 @@ use crate::error::Result;
 #[cfg(feature = "libtorch")]
 pub use generator::Generator;
 #[cfg(feature = "libtorch")]
-pub(crate) use generator::{latent_keys, observations};
+pub use generator::{latent_keys, observations};
 pub use noise::{Noise, Noisy};
 #[cfg(feature = "libtorch")]
 pub use retrieval::Retrieval;

@@ -161,6 +161,7 @@ mod tests {
             warm: &[0.0; 12],
             warm_left: &[0; 3],
             keys: &keys,
+            deadline: None,
         };
         let pool = crate::threads::pool(1).unwrap();
         let mut out = vec![0.0; 3 * 5 * 4];

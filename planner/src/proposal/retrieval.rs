@@ -118,6 +118,7 @@ mod tests {
             warm: &[0.0; 4],
             warm_left: &[0; 2],
             keys: &keys,
+            deadline: None,
         };
         let mut out = vec![0.0; 2 * 3 * 2];
         retrieval.propose(&crate::threads::pool(2).unwrap(), &situation, 3, &mut out).unwrap();

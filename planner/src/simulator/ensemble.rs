@@ -103,6 +103,7 @@ impl Simulator for Ensemble<'_> {
                 executed_cost: (0..models).map(|m| of(m).executed_cost).sum::<f64>() / models as f64,
                 failed: (0..models).any(|m| of(m).failed),
                 lost: (0..models).any(|m| of(m).lost),
+                censored: (0..models).any(|m| of(m).censored),
                 physics_steps: (0..models).map(|m| of(m).physics_steps).sum(),
             };
         }
@@ -140,7 +141,14 @@ mod tests {
             let models = [0.0, 1.0, 3.0].map(|g| Box::new(Goal([1.0], g)) as Box<dyn Simulator>);
             let ensemble = Ensemble::new(models.into(), Risk::parse(risk).unwrap()).unwrap();
             let mut out = [Score::default(); 2];
-            let candidates = Candidates { keys: &[], states: &[0.0], chunks: &[1.0, 2.5], steps: 1, executed: 1 };
+            let candidates = Candidates {
+                keys: &[],
+                states: &[0.0],
+                chunks: &[1.0, 2.5],
+                steps: 1,
+                executed: 1,
+                ..Candidates::default()
+            };
             ensemble.rollout(&pool, candidates, &mut out).unwrap();
             assert!(out[1].failed && !out[0].failed && out[0].physics_steps == 9);
             assert!((out[0].executed_cost - 5.0 / 3.0).abs() < 1e-12);

@@ -6,7 +6,7 @@
 //! ways, drawn in one batched forward pass for all. A candidate none of whose chains is kept ranks behind those that have one.
 //! Rollouts a decision: N + (K − 1) · beam · branches.
 
-use super::{Candidates, Ends, Score, Simulator};
+use super::{Candidates, Ends, Limits, Score, Simulator};
 use crate::error::Result;
 use imle_policy::sampler::{LatentKey, Sampler};
 use std::sync::{Mutex, PoisonError};
@@ -86,7 +86,7 @@ impl Simulator for Lookahead<'_> {
         states.resize(out.len() * state, 0.0);
         histories.resize(out.len() * history, 0.0);
         self.inner.rollout_to(pool, candidates, out, Ends { states, histories })?;
-        let alive = |s: &Score| !s.failed && !s.lost && s.cost.is_finite();
+        let alive = |s: &Score| !s.failed && !s.lost && !s.censored && s.cost.is_finite();
         chains.resize_with(batch, Vec::new);
         for (b, chains) in chains.iter_mut().enumerate() {
             chains.clear();
@@ -123,7 +123,8 @@ impl Simulator for Lookahead<'_> {
             scores.resize(count, Score::default());
             states.resize(count * state, 0.0);
             histories.resize(count * history, 0.0);
-            let on = Candidates { keys: &[], states: from_states, chunks, ..candidates };
+            let limits = Limits { bounds: &[], ..candidates.limits };
+            let on = Candidates { keys: &[], states: from_states, chunks, limits, ..candidates };
             self.inner.rollout_to(pool, on, scores, Ends { states, histories })?;
             let mut at = 0;
             for chains in chains.iter_mut() {
@@ -228,7 +229,14 @@ mod tests {
         let steps = sampler.shape().chunk();
         let chunks: Vec<f32> = (0..2 * 4 * steps).map(|i| ((i / steps) % 4) as f32 * 0.1).collect();
         let mut out = vec![Score::default(); 8];
-        let candidates = Candidates { keys: &keys, states: &[0.0, 2.0], chunks: &chunks, steps, executed: 2 };
+        let candidates = Candidates {
+            keys: &keys,
+            states: &[0.0, 2.0],
+            chunks: &chunks,
+            steps,
+            executed: 2,
+            ..Candidates::default()
+        };
         lookahead.rollout(&pool, candidates, &mut out).unwrap();
         out
     }

@@ -1,19 +1,22 @@
 //! Where candidates are tried out: MuJoCo, or the user's own dynamics.
 
 pub mod ensemble;
+pub mod halving;
 #[cfg(feature = "libtorch")]
 pub mod lookahead;
 #[cfg(feature = "mujoco")]
 mod mujoco;
+pub mod staged;
+pub mod terminal;
 
 use crate::decide::Key;
 use crate::error::{Error, Result};
 use imle_configs::Error as InputError;
 pub use imle_configs::derivatives::Derivatives;
-pub use imle_configs::score::Score;
+pub use imle_configs::score::{Limits, Score};
 
 /// A batch of candidate chunks and what they start from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Candidates<'a> {
     /// Which decision of which episode, (B); empty for what goes on from another rollout.
     pub keys: &'a [Key],
@@ -25,13 +28,24 @@ pub struct Candidates<'a> {
     pub steps: usize,
     /// T_act, of which so many are going to be executed.
     pub executed: usize,
+    /// When rollouts may end early; a simulator of one's own may ignore it.
+    pub limits: Limits<'a>,
+    /// Which of them can be chosen, (B, N); empty for all. One that cannot says nothing of what the others are worth.
+    pub offered: &'a [bool],
+}
+
+impl Candidates<'_> {
+    /// Whether candidate `index` of the B · N can be chosen.
+    pub fn is_offered(&self, index: usize) -> bool {
+        self.offered.get(index).copied().unwrap_or(true)
+    }
 }
 
 /// Where rollouts end.
 pub struct Ends<'a> {
     /// Full states, (B, N, state size); of rollouts that fail or lose the task what was there before.
     pub states: &'a mut [f64],
-    /// The last T_obs observations, (B, N, T_obs, O), oldest first; of such rollouts likewise.
+    /// The last T_obs observations, (B, N, T_obs, O), oldest first; of such rollouts likewise. Empty if nobody looks.
     pub histories: &'a mut [f32],
 }
 

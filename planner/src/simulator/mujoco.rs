@@ -14,12 +14,12 @@ impl Simulator for RolloutEngine {
     }
 
     fn rollout(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
-        Ok(self.run(pool, c.states, c.chunks, c.steps, c.executed, out)?)
+        Ok(self.run_within(pool, c.states, c.chunks, (c.steps, c.executed), c.limits, out)?)
     }
 
     fn rollout_to(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score], ends: Ends<'_>) -> Result<()> {
         let ends = rollout::Ends { states: ends.states, histories: ends.histories };
-        Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), out, ends)?)
+        Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), c.limits, (out, ends))?)
     }
 
     fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {

@@ -133,8 +133,15 @@ mod tests {
     /// Chunks whose knots are `parameters`, around the chunk of `from`.
     fn decoded(space: &Knots, parameters: &[f32], around: &[f32]) -> Vec<f32> {
         let pool = crate::threads::pool(1).unwrap();
-        let situation =
-            Situation { observations: &[], pictures: &[], states: &[], warm: &[], warm_left: &[], keys: &[] };
+        let situation = Situation {
+            observations: &[],
+            pictures: &[],
+            states: &[],
+            warm: &[],
+            warm_left: &[],
+            keys: &[],
+            deadline: None,
+        };
         let mut from = vec![0.0; space.size()];
         space.encode(proposals(around), &mut from);
         let mut out = vec![0.0; parameters.len() / space.size() * 16];

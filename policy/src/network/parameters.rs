@@ -52,7 +52,8 @@ pub struct ParameterTable {
 }
 
 impl ParameterTable {
-    fn new(parameters: Vec<Parameter>) -> Self {
+    /// Of `parameters`, in this order.
+    pub fn new(parameters: Vec<Parameter>) -> Self {
         let gap = |n: usize| n.next_multiple_of(ALIGNMENT) - n;
         let split = parameters.iter().flat_map(|p| [p.len() as i64, gap(p.len()) as i64]).collect();
         Self { parameters, split }
@@ -103,7 +104,10 @@ impl ParameterTable {
     }
 
     /// One view a parameter, in order; a single split, so that the gradient comes back in one concatenation.
-    pub(crate) fn views(&self, flat: &Tensor) -> Result<Vec<Tensor>> {
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if `flat` is not of the table's length.
+    pub fn views(&self, flat: &Tensor) -> Result<Vec<Tensor>> {
         if flat.size() != [self.len() as i64] {
             let expected = format!("{} values", self.len());
             return Err(Error::argument("NetworkConfig::build", "flat", expected, format!("shape {:?}", flat.size())));

@@ -13,7 +13,7 @@
 //! `metrics.jsonl`, TensorBoard events, `best/` (the checkpoint of the best evaluation) and `training_state/` beside.
 
 mod observer;
-mod optimizer;
+pub mod optimizer;
 mod run;
 mod settings;
 mod state;
@@ -26,4 +26,4 @@ pub use observer::{EvalPoint, TrainMetrics, TrainObserver};
 pub use run::{BEST_FOLDER, Best, Outcome, Start, train};
 pub use settings::TrainSettings;
 pub use state::{STATE_FOLDER, saved_data, saved_settings};
-pub use trainer::{Counters, Fresh, StepReport, Trainer};
+pub use trainer::{Beside, Counters, Fresh, StepReport, Trainer};

@@ -9,7 +9,9 @@ const EPSILON: f64 = 1e-8;
 
 /// First and second moments of AdamW (Loshchilov, Hutter 2019), each of the weights' length.
 pub struct Moments {
+    /// m.
     pub first: Tensor,
+    /// v.
     pub second: Tensor,
     /// Reused from step to step: fresh memory of this size costs more than the arithmetic on it.
     scratch: Tensor,

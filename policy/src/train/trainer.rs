@@ -5,8 +5,8 @@ use super::settings::TrainSettings;
 use super::state;
 use super::thresholds::Thresholds;
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
-use crate::method::{self, LossContext, LossValue, Method, TensorBatch, Workers};
-use crate::network::{ChunkShape, Observed, parameters::ParameterTable};
+use crate::method::{self, Loss, LossContext, LossValue, Method, TensorBatch, Workers};
+use crate::network::{ChunkShape, Network, Observed, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
 use crate::targets::{Batch, TargetSource};
 use crate::vision::Preprocessor;
@@ -56,6 +56,9 @@ pub struct StepReport {
     /// The method's figures.
     pub parts: Vec<(&'static str, f64)>,
 }
+
+/// A loss of a caller's own, a scalar with gradient; nothing where there is none this time.
+pub type Beside<'a> = dyn FnMut(&dyn Network) -> Result<Option<Tensor>> + 'a;
 
 /// A training: settings, weights, their moving average, optimiser moments and counters.
 pub struct Trainer {
@@ -196,10 +199,75 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] if the source's sizes do not fit; [`Error::Torch`].
     pub fn step(&mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<StepReport> {
-        with_threads(self.settings.gradient_threads, || self.step_on_this_thread(source, pool))
+        self.step_beside(Some((1.0, source)), &mut |_| Ok(None), pool)
     }
 
-    fn step_on_this_thread(&mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<StepReport> {
+    /// As [`step`](Self::step), with `beside`, a loss of the network of the caller's own, added to so many times the method's
+    /// loss on the source; without a source it is the whole.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step), and what `beside` returns.
+    pub fn step_beside(
+        &mut self,
+        source: Option<(f64, &dyn TargetSource)>,
+        beside: &mut Beside<'_>,
+        pool: &rayon::ThreadPool,
+    ) -> Result<StepReport> {
+        with_threads(self.settings.gradient_threads, || self.step_on_this_thread(source, beside, pool))
+    }
+
+    fn step_on_this_thread(
+        &mut self,
+        source: Option<(f64, &dyn TargetSource)>,
+        beside: &mut Beside<'_>,
+        pool: &rayon::ThreadPool,
+    ) -> Result<StepReport> {
+        let network = self.config.network.build(&self.shape, &self.table, &self.weights)?;
+        let nothing = Loss { value: LossValue::Empty, parts: Vec::new(), within: Vec::new() };
+        let (weight, found) = match source {
+            Some((weight, source)) => (weight, self.method_loss(network.as_ref(), source, pool)?),
+            None => (0.0, nothing),
+        };
+        let beside = beside(network.as_ref())?;
+
+        let step = self.counters.step;
+        self.counters.step += 1;
+        let learning_rate = self.settings.rate_at(step);
+        let mut report = StepReport { loss: None, grad_norm: 0.0, learning_rate, updated: false, parts: found.parts };
+        let loss = match (found.value, beside) {
+            (LossValue::NotFinite, _) => {
+                self.skip();
+                return Ok(report);
+            }
+            (LossValue::Empty, None) => {
+                self.counters.empty += 1;
+                return Ok(report);
+            }
+            (LossValue::Empty, Some(beside)) => beside,
+            (LossValue::Scalar(loss), None) => loss,
+            (LossValue::Scalar(loss), Some(beside)) => beside.f_add(&loss.f_mul_scalar(weight)?)?,
+        };
+        let value = loss.f_double_value(&[])?;
+        report.loss = Some(value);
+        let mut gradients = Tensor::f_run_backward(&[&loss], &[&self.weights], false, false)?;
+        let gradient = gradients.swap_remove(0);
+        report.grad_norm = gradient.f_norm()?.f_double_value(&[])?;
+        if !(value.is_finite() && report.grad_norm.is_finite()) {
+            self.skip();
+            return Ok(report);
+        }
+        self.update(gradient, report.grad_norm, learning_rate)?;
+        report.updated = true;
+        Ok(report)
+    }
+
+    /// The method's loss of `network` on the batch of `source` at this step.
+    fn method_loss(
+        &mut self,
+        network: &dyn Network,
+        source: &dyn TargetSource,
+        pool: &rayon::ThreadPool,
+    ) -> Result<Loss> {
         let sizes = source.shape();
         let pictures = self.shape.vision.map_or(0, |v| v.bytes);
         let wanted = (self.shape.observation, pictures, self.shape.chunk());
@@ -248,36 +316,24 @@ impl Trainer {
             shared_latents: self.settings.shared_latents,
             sampling: &self.config.sampling,
         };
-        let network = self.config.network.build(&self.shape, &self.table, &self.weights)?;
-        let found = self.method.loss(network.as_ref(), &batch, &context)?;
+        let found = self.method.loss(network, &batch, &context)?;
         self.thresholds.tighten(&self.settings, &self.batch.states, &found.within);
+        Ok(found)
+    }
 
-        self.counters.step += 1;
-        let learning_rate = self.settings.rate_at(step);
-        let mut report = StepReport { loss: None, grad_norm: 0.0, learning_rate, updated: false, parts: found.parts };
-        let loss = match found.value {
-            LossValue::Scalar(loss) => loss,
-            LossValue::Empty => {
-                self.counters.empty += 1;
-                return Ok(report);
-            }
-            LossValue::NotFinite => {
-                self.skip();
-                return Ok(report);
-            }
-        };
-        let value = loss.f_double_value(&[])?;
-        report.loss = Some(value);
-        let mut gradients = Tensor::f_run_backward(&[&loss], &[&self.weights], false, false)?;
-        let gradient = gradients.swap_remove(0);
-        report.grad_norm = gradient.f_norm()?.f_double_value(&[])?;
-        if !(value.is_finite() && report.grad_norm.is_finite()) {
-            self.skip();
-            return Ok(report);
-        }
-        self.update(gradient, report.grad_norm, learning_rate)?;
-        report.updated = true;
-        Ok(report)
+    /// The network with its weights as they are now, cut off from the gradient; with the averaged ones if `averaged`.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if memory runs out.
+    pub fn network(&self, averaged: bool) -> Result<Box<dyn Network>> {
+        let weights = if averaged { &self.average } else { &self.weights };
+        // A copy: the weights are changed in place by the next step.
+        self.config.network.build(&self.shape, &self.table, &weights.f_detach_copy()?)
+    }
+
+    /// Configuration of the checkpoint that it makes.
+    pub fn config(&self) -> &CheckpointConfig {
+        &self.config
     }
 
     fn skip(&mut self) {
@@ -320,9 +376,21 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] if they are not finite.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
+        self.checkpoint_of(&self.average)
+    }
+
+    /// A checkpoint of the weights themselves as they are now.
+    ///
+    /// # Errors
+    /// As [`checkpoint`](Self::checkpoint).
+    pub fn present(&self) -> Result<Checkpoint> {
+        self.checkpoint_of(&self.weights)
+    }
+
+    fn checkpoint_of(&self, weights: &Tensor) -> Result<Checkpoint> {
         let mut config = self.config.clone();
         config.provenance.steps = self.counters.step;
-        Checkpoint::new(config, to_host(&self.average)?)
+        Checkpoint::new(config, to_host(weights)?)
     }
 }
 

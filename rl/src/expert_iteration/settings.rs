@@ -2,6 +2,7 @@
 
 use crate::elites::EliteSettings;
 use imle_configs::Error as InputError;
+use imle_planner::optimizer;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::train::TrainSettings;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,17 @@ pub struct Settings {
     pub candidates: usize,
     /// Control steps executed of each plan while collecting; 0 for the task's `execute` or the generator's T_act.
     pub execute: usize,
+    /// Optimizer that the planner searches with from the proposals, a name of [`imle_planner::optimizer::NAMES`].
+    pub optimizer: String,
+    /// Space that it searches in: linear, zero or cubic splines, or chunk.
+    pub space: String,
+    /// Deviation of its first draws, in halves of an action's range.
+    pub noise: f64,
+    /// Knots of the splines.
+    pub knots: usize,
+    /// Share of the episodes in which the generator acts, and the planner only says what it would have done (DAgger): of these
+    /// the elites of every decision are kept, whether the episode was solved or not.
+    pub student_share: f64,
     /// How elites are chosen and weighted.
     pub elites: EliteSettings,
     /// Share of training states with all elites of a decision as targets, of all rounds. The solved episodes hold the
@@ -49,6 +61,11 @@ impl Default for Settings {
             episodes_per_round: 160,
             candidates: 32,
             execute: 0,
+            optimizer: "predictive-sampling".into(),
+            space: "linear".into(),
+            noise: 0.1,
+            knots: 4,
+            student_share: 0.0,
             elites: EliteSettings::default(),
             elite_share: 0.0,
             demonstration_share: 0.3,
@@ -83,7 +100,24 @@ impl Settings {
             let expected = format!("2 to {MOST_CANDIDATES}");
             return Err(InputError::unexpected("settings: candidates", expected, self.candidates));
         }
-        for (key, share) in [("elite_share", self.elite_share), ("demonstration_share", self.demonstration_share)] {
+        let optimizer = optimizer::Settings { noise: self.noise, ..optimizer::Settings::default() };
+        optimizer::by_name(&self.optimizer, optimizer).map_err(|e| e.in_file("settings: optimizer"))?;
+        if !["linear", "zero", "cubic", "chunk"].contains(&self.space.as_str()) {
+            let known = ["linear", "zero", "cubic", "chunk"];
+            return Err(InputError::unknown("space", &self.space, known).in_file("settings: space"));
+        }
+        if !(self.noise > 0.0 && self.noise <= 10.0) {
+            return Err(InputError::unexpected("settings: noise", "above 0 and at most 10", self.noise));
+        }
+        if self.student_share > 0.0 && self.elite_share == 0.0 {
+            let expected = "0 beside elite_share = 0: what is said of the generator's episodes are elites";
+            return Err(InputError::unexpected("settings: student_share", expected, self.student_share));
+        }
+        for (key, share) in [
+            ("elite_share", self.elite_share),
+            ("demonstration_share", self.demonstration_share),
+            ("student_share", self.student_share),
+        ] {
             if !(0.0..1.0).contains(&share) {
                 return Err(InputError::unexpected(format!("settings: {key}"), "at least 0 and below 1", share));
             }

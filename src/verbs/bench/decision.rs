@@ -55,8 +55,14 @@ impl Decide for Timed<'_> {
         self.generating.push(ms(begun));
         let (candidates, scores) = self.planner.last();
         self.scores.resize(scores.len(), Score::default());
-        let candidates =
-            Candidates { keys: s.keys, states: s.states, chunks: candidates, steps: self.steps, executed: self.steps };
+        let candidates = Candidates {
+            keys: s.keys,
+            states: s.states,
+            chunks: candidates,
+            steps: self.steps,
+            executed: self.steps,
+            ..Candidates::default()
+        };
         let begun = Instant::now();
         self.engine.rollout(pool, candidates, &mut self.scores)?;
         self.simulating.push(ms(begun));

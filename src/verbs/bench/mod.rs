@@ -7,7 +7,7 @@ mod peers;
 pub mod plan;
 mod rollout;
 mod sample;
-mod sleep;
+mod shortcuts;
 mod tasks;
 mod train;
 mod unet;
@@ -25,7 +25,7 @@ pub fn run(verb: &BenchVerb) -> Result<()> {
         BenchVerb::Train(args) => train::run(args),
         BenchVerb::Decision(args) => decision::run(args),
         BenchVerb::Plan(args) => plan::run(args),
-        BenchVerb::Sleep(args) => sleep::run(args),
+        BenchVerb::Shortcuts(args) => shortcuts::run(args),
         BenchVerb::Tasks(args) => tasks::run(args),
         BenchVerb::Fidelity(args) => fidelity::run(args),
         BenchVerb::Claims(args) => claims::run(args),

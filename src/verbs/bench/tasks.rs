@@ -70,7 +70,7 @@ pub fn run(args: &BenchTasksArgs) -> Result<()> {
         sweep::kept::<Cell>(&args.sweep, output)?.into_iter().map(|(cell, result)| (cell, Some(result))).unzip()
     } else {
         let cells = cells(args)?;
-        let results = sweep::run(&args.sweep, output, &cells, |cell| measure(args, cell))?;
+        let results = sweep::run(&args.sweep, output, &cells, |cell, _| measure(args, cell))?;
         (cells, results)
     };
     for line in table(&cells, &results) {

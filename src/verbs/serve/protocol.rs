@@ -87,6 +87,9 @@ pub struct Request {
     /// Actions of the last chunk that were executed.
     #[serde(default)]
     pub executed: Option<usize>,
+    /// Milliseconds for the decision, from when it was asked for.
+    #[serde(default)]
+    pub deadline_ms: Option<f64>,
 }
 
 /// An answer.

@@ -10,7 +10,10 @@ use imle_envs::world::World;
 use imle_planner::decide::Key;
 use imle_planner::warm;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A decision never has longer, ms.
+const LONGEST_DEADLINE_MS: f64 = 60_000.0;
 
 /// One client's side of the controller.
 pub struct Session<'a> {
@@ -134,6 +137,13 @@ impl<'a> Session<'a> {
             let expected = format!("at most the {} actions of a chunk", horizons.prediction);
             return Err(InputError::unexpected("executed", expected, executed).into());
         }
+        let deadline = match request.deadline_ms {
+            Some(ms) if !(ms > 0.0 && ms <= LONGEST_DEADLINE_MS) => {
+                let expected = format!("above 0 and at most {LONGEST_DEADLINE_MS}");
+                return Err(InputError::unexpected("deadline_ms", expected, ms).into());
+            }
+            told => told.map(|ms| asked + Duration::from_secs_f64(ms / 1e3)),
+        };
         let (mut episode, told) = self.note(request)?;
         let hello = &self.service.hello;
         if hello.state_needed && !told {
@@ -158,7 +168,7 @@ impl<'a> Session<'a> {
         // Only the job holds the sender: if the job is dropped, the wait ends.
         let (reply, done) = sync_channel(1);
         let stopping = || Failure::Run("the server stops".into());
-        let job = Job { observations, state, warm: warm.clone(), warm_left, key, asked, reply };
+        let job = Job { observations, state, warm: warm.clone(), warm_left, key, asked, deadline, reply };
         self.jobs.send(job).map_err(|_| stopping())?;
         let done = done.recv().map_err(|_| stopping())??;
         let answer = Decided {

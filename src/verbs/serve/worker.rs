@@ -19,6 +19,8 @@ pub struct Job {
     pub warm_left: usize,
     pub key: Key,
     pub asked: Instant,
+    /// When the decision is to be there.
+    pub deadline: Option<Instant>,
     pub reply: SyncSender<Result<Done>>,
 }
 
@@ -70,6 +72,7 @@ fn decide(decider: &mut dyn Decide, pool: &rayon::ThreadPool, job: &Job) -> Resu
         warm: &job.warm,
         warm_left: &[job.warm_left],
         keys: &[job.key],
+        deadline: job.deadline,
     };
     let begun = Instant::now();
     decider.decide(pool, &situation, &mut chunk, &mut how)?;

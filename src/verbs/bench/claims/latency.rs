@@ -127,6 +127,7 @@ pub fn compare(
                 warm: &chunk,
                 warm_left: &[0],
                 keys: &keys,
+                deadline: None,
             };
             let (mut plan, mut how) = (vec![0.0; chunk.len()], [Decision::default()]);
             let begun = Instant::now();

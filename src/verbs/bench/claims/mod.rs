@@ -50,7 +50,7 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     if args.plan {
         return plan(&work, &cells);
     }
-    let results = sweep::run(&args.sweep, output, &cells, |cell| measure::measure(&work, cell))?;
+    let results = sweep::run(&args.sweep, output, &cells, |cell, _| measure::measure(&work, cell))?;
     let open = results.iter().filter(|r| r.is_none()).count();
     let done: Vec<(Cell, Value)> = cells.into_iter().zip(results).filter_map(|(c, r)| Some((c, r?))).collect();
     tables::all(&done).iter().for_each(|line| output.say(line));

@@ -9,8 +9,13 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Args)]
 pub struct PlanArgs {
     /// Parts, comma-separated: sources (IMLE beside noise, retrieval, regression, diffusion, flow), planners (all of them at
-    /// N = 32), searched-sources (the sources with cma-es), curve (success against N), lookahead, modes
-    #[arg(long, value_delimiter = ',', default_value = "sources,planners,searched-sources,curve,lookahead,modes")]
+    /// N = 32), searched-sources (the sources with cma-es), curve (success against N), lookahead, modes, equal-time (the
+    /// sources with as many candidates as take as long), calibration (whether what is told of plans comes true)
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "sources,planners,searched-sources,curve,lookahead,modes,equal-time,calibration"
+    )]
     pub parts: Vec<String>,
     /// Tasks, comma-separated [default: those of each part]
     #[arg(long, value_delimiter = ',')]
@@ -25,9 +30,13 @@ pub struct PlanArgs {
     /// Folder of datasets for retrieval to look in, each of its task's name; without it retrieval is left out
     #[arg(long)]
     pub demonstrations: Option<PathBuf>,
-    /// Held-out episodes a cell
+    /// Most held-out episodes a cell
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: u32,
+    /// Run all episodes of every cell; without it a contender is stopped after 20 or 40 where it is clearly apart from the
+    /// first of its part
+    #[arg(long)]
+    pub whole: bool,
     /// Seed of start states and of all draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

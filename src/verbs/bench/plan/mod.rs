@@ -1,20 +1,22 @@
 //! `planner bench plan`: what proposals and planners are worth, against controls that could refute it.
 
 mod args;
+mod equal_time;
+mod measure;
+mod paired;
 mod parts;
+mod reference;
 mod table;
 
 pub use args::PlanArgs;
 
-use crate::cli::{ControllerArgs, WorldArgs};
+use crate::cli::ControllerArgs;
 use crate::controller;
-use crate::failure::{Failure, Result};
-use crate::output::object;
-use crate::{held_out, load, sweep};
+use crate::failure::Result;
+use crate::{load, sweep};
 use clap::Parser;
 use imle_configs::Error as InputError;
-use imle_policy::sampler::Sampler;
-use parts::{Contender, PARTS, Part};
+use parts::{Contender, Kind, PARTS, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -33,6 +35,8 @@ struct Cell {
     mismatch: Option<String>,
     episodes: u32,
     seed: u64,
+    #[serde(default, skip_serializing_if = "Kind::is_success")]
+    kind: Kind,
     #[serde(skip)]
     folder: Option<PathBuf>,
 }
@@ -63,7 +67,10 @@ pub fn run(args: &PlanArgs) -> Result<()> {
         sweep::kept::<Cell>(&args.sweep, output)?.into_iter().map(|(cell, result)| (cell, Some(result))).unzip()
     } else {
         let cells = cells(args)?;
-        let results = sweep::run(&args.sweep, output, &cells, |cell| measure(args, cell))?;
+        let results = sweep::run(&args.sweep, output, &cells, |cell, results| {
+            let reference = reference::solved(cell, &cells, results).filter(|_| !args.whole);
+            measure::measure(args, cell, reference)
+        })?;
         (cells, results)
     };
     for line in table::all(&cells, &results) {
@@ -76,81 +83,62 @@ pub fn run(args: &PlanArgs) -> Result<()> {
 
 /// The cells, a task's of a part together.
 fn cells(args: &PlanArgs) -> Result<Vec<Cell>> {
+    let mut all = Vec::new();
     if !args.contender.is_empty() {
-        let own: Vec<(String, String, String)> =
-            args.contender.iter().map(|words| ("own".into(), words.clone(), words.clone())).collect();
-        let tasks = args.tasks.clone().unwrap_or_else(|| vec!["stack".into()]);
-        return tasks
-            .iter()
-            .map(|task| of_task(args, task, "imle", &own))
-            .collect::<Result<Vec<_>>>()
-            .map(|c| c.concat());
+        for task in args.tasks.as_ref().unwrap_or(&vec!["stack".into()]) {
+            for words in &args.contender {
+                let own = Contender { name: words, method: "imle", flags: words };
+                all.extend(cell(args, task, ("own", Kind::Success), own)?);
+            }
+        }
+        return Ok(all);
     }
     let known = || PARTS.iter().map(|p| p.name);
     let part = |name: &String| -> Result<&Part> {
         let found = PARTS.iter().find(|p| p.name == name);
         Ok(found.ok_or_else(|| InputError::unknown("part", name, known()))?)
     };
-    let mut all = Vec::new();
     for part in args.parts.iter().map(part).collect::<Result<Vec<_>>>()? {
         let own: Vec<String> = part.tasks.iter().map(ToString::to_string).collect();
         for task in args.tasks.as_ref().unwrap_or(&own) {
-            for Contender { name, method, flags } in part.contenders {
-                let words = (part.name.to_string(), name.to_string(), flags.to_string());
-                all.extend(of_task(args, task, method, &[words])?);
+            for contender in part.contenders {
+                all.extend(cell(args, task, (part.name, part.kind_of(contender)), *contender)?);
             }
         }
     }
     Ok(all)
 }
 
-/// The cells of contenders (part, name, flags) with the generator of `method` on `task`; none where that, or the
-/// demonstrations to look in, are not given.
-fn of_task(args: &PlanArgs, task: &str, method: &str, of: &[(String, String, String)]) -> Result<Vec<Cell>> {
-    let folder = args.generators.as_ref().map(|f| f.join(method).join(task));
-    if folder.as_ref().map_or(method != "imle", |f| !f.exists() && method != "imle") {
-        let place = folder.map_or("--generators".into(), |f| f.display().to_string());
-        args.common.output().note(format!("{task}: no generator of {method} in {place}; left out"));
-        return Ok(Vec::new());
+/// The cell of a contender on `task`; none where the generator of its method, or the demonstrations to look in, are not
+/// given.
+fn cell(args: &PlanArgs, task: &str, of: (&str, Kind), contender: Contender<'_>) -> Result<Option<Cell>> {
+    let Contender { name, method, flags: words } = contender;
+    let left_out = |why: String| args.common.output().note(format!("{task}: {why}; {name} is left out"));
+    let folder = generator(args, method, task);
+    if folder.is_none() && method != "imle" {
+        left_out(format!("no generator of {method} in --generators"));
+        return Ok(None);
     }
-    let folder = folder.filter(|f| f.exists());
-    let checkpoint = load::checkpoint(folder.as_deref(), load::task(task)?)?.1.fingerprint();
-    let mut cells = Vec::new();
-    for (part, name, words) in of {
-        if words.contains("retrieval") && args.demonstrations.is_none() {
-            args.common.output().note(format!("{task}: no --demonstrations for {name}; left out"));
-            continue;
-        }
-        flags(words)?;
-        cells.push(Cell {
-            part: part.clone(),
-            task: task.into(),
-            contender: name.clone(),
-            checkpoint: checkpoint.clone(),
-            flags: words.clone(),
-            mismatch: args.world.mismatch.clone(),
-            episodes: args.episodes,
-            seed: args.seed,
-            folder: folder.clone(),
-        });
+    if words.contains("retrieval") && args.demonstrations.is_none() {
+        left_out("no --demonstrations".into());
+        return Ok(None);
     }
-    Ok(cells)
+    flags(words)?;
+    Ok(Some(Cell {
+        part: of.0.into(),
+        task: task.into(),
+        contender: name.into(),
+        checkpoint: load::checkpoint(folder.as_deref(), load::task(task)?)?.1.fingerprint(),
+        flags: words.into(),
+        mismatch: args.world.mismatch.clone(),
+        episodes: args.episodes,
+        seed: args.seed,
+        kind: of.1,
+        folder,
+    }))
 }
 
-fn measure(args: &PlanArgs, cell: &Cell) -> Result<Value> {
-    let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
-    let (task, checkpoint) = load::checkpoint(cell.folder.as_deref(), task)?;
-    let mut flags = flags(&cell.flags)?;
-    if flags.proposals.iter().any(|p| p.starts_with("retrieval")) {
-        flags.demonstrations = args.demonstrations.as_ref().map(|f| f.join(&cell.task));
-    }
-    let checkpoint = controller::sampled(&flags, checkpoint)?;
-    let pool = load::pool(&args.common)?;
-    let sampler = Sampler::new(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
-    let counted = (cell.episodes, cell.seed);
-    let report = held_out::run(&task, &sampler, &flags, counted, &pool, args.common.output());
-    report.and_then(|r| Ok(Value::Object(object(&r)?))).map_err(|failure| match failure {
-        Failure::Input(line) => Failure::Input(format!("{} on {}: {line}", cell.contender, cell.task)),
-        other => other,
-    })
+/// The folder of the generator of `method` on `task`, if it is there.
+fn generator(args: &PlanArgs, method: &str, task: &str) -> Option<PathBuf> {
+    args.generators.as_ref().map(|f| f.join(method).join(task)).filter(|f| f.exists())
 }

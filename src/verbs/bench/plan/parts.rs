@@ -1,39 +1,77 @@
 //! What `planner bench plan` measures: parts, each a list of contenders and the tasks they meet on.
 
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
 /// A contender: its name, the method whose generator proposes, and the controller's flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contender {
-    pub name: &'static str,
+pub struct Contender<'a> {
+    pub name: &'a str,
     /// Method of the generator, as its folder is called; `imle` is the shipped one where no folder is given.
-    pub method: &'static str,
-    pub flags: &'static str,
+    pub method: &'a str,
+    pub flags: &'a str,
+}
+
+/// What is asked of a contender.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// What it solves.
+    #[default]
+    Success,
+    /// What it solves with as many candidates as take as long as a decision of the generator of IMLE under the flags `with`.
+    EqualTime { with: Cow<'static, str> },
+    /// Whether what is told of its plans comes true.
+    Calibration,
+}
+
+impl Kind {
+    pub fn is_success(&self) -> bool {
+        *self == Self::Success
+    }
 }
 
 /// A question, and what answers it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Part {
     pub name: &'static str,
     pub tasks: &'static [&'static str],
-    pub contenders: &'static [Contender],
+    pub kind: Kind,
+    /// The others are compared with the first.
+    pub contenders: &'static [Contender<'static>],
 }
 
-const fn contender(name: &'static str, method: &'static str, flags: &'static str) -> Contender {
+impl Part {
+    /// What is asked of one of its contenders; the one that the others may take as long as has its own flags.
+    pub fn kind_of(&self, contender: &Contender<'_>) -> Kind {
+        match &self.kind {
+            Kind::EqualTime { with } if with == contender.flags => Kind::Success,
+            kind => kind.clone(),
+        }
+    }
+}
+
+const fn contender(name: &'static str, method: &'static str, flags: &'static str) -> Contender<'static> {
     Contender { name, method, flags }
 }
 
 /// Tasks of the control experiment.
 const FIVE: &[&str] = &["stack", "push_t", "pick_place", "square", "avoid"];
+const IMLE_16: &str = "--proposals imle,warm --candidates 16";
 const ALL: &[&str] =
     &["push_t", "avoid", "block_push", "cartpole", "cylinder_push", "lift", "pick_place", "square", "stack", "kitchen"];
 
 /// All parts, as docs/planning.md lists them. Controls that add noise come at three deviations each, and the best counts:
 /// what they are tuned on is what they are measured on, which is in their favour.
-pub const PARTS: [Part; 6] = [
+pub const PARTS: [Part; 8] = [
     Part {
         name: "sources",
         tasks: FIVE,
+        kind: Kind::Success,
         contenders: &[
-            contender("imle, 16", "imle", "--proposals imle,warm --candidates 16"),
+            contender("imle, 16", "imle", IMLE_16),
+            contender("imle + noise 0.03, 16", "imle", "--proposals imle+noise,warm --noise 0.03 --candidates 16"),
+            contender("imle + noise 0.1, 16", "imle", "--proposals imle+noise,warm --noise 0.1 --candidates 16"),
             contender("noise 0.03, 16", "imle", "--proposals noise,warm --noise 0.03 --candidates 16"),
             contender("noise 0.1, 16", "imle", "--proposals noise,warm --noise 0.1 --candidates 16"),
             contender("noise 0.3, 16", "imle", "--proposals noise,warm --noise 0.3 --candidates 16"),
@@ -75,8 +113,39 @@ pub const PARTS: [Part; 6] = [
         ],
     },
     Part {
+        name: "equal-time",
+        tasks: FIVE,
+        kind: Kind::EqualTime { with: Cow::Borrowed(IMLE_16) },
+        contenders: &[
+            contender("imle, 16", "imle", IMLE_16),
+            contender("noise 0.03", "imle", "--proposals noise,warm --noise 0.03"),
+            contender("noise 0.1", "imle", "--proposals noise,warm --noise 0.1"),
+            contender("noise 0.3", "imle", "--proposals noise,warm --noise 0.3"),
+            contender("retrieval + noise 0.01", "imle", "--proposals retrieval+noise,warm --noise 0.01"),
+            contender("retrieval + noise 0.03", "imle", "--proposals retrieval+noise,warm --noise 0.03"),
+            contender("retrieval + noise 0.1", "imle", "--proposals retrieval+noise,warm --noise 0.1"),
+            contender("regression + noise 0.01", "regression", "--proposals imle+noise,warm --noise 0.01"),
+            contender("regression + noise 0.03", "regression", "--proposals imle+noise,warm --noise 0.03"),
+            contender("regression + noise 0.1", "regression", "--proposals imle+noise,warm --noise 0.1"),
+            contender("DDIM-10", "diffusion", "--proposals imle,warm --solver ddim --passes 10"),
+            contender("flow-1", "flow", "--proposals imle,warm --passes 1"),
+        ],
+    },
+    Part {
+        name: "calibration",
+        tasks: &["push_t", "avoid", "stack"],
+        kind: Kind::Calibration,
+        contenders: &[
+            contender("imle, 32", "imle", ""),
+            contender("imle, 128", "imle", "--candidates 128"),
+            contender("imle and noise, 32", "imle", "--proposals imle,warm,noise"),
+            contender("cma-es, 32", "imle", "--planner cma-es"),
+        ],
+    },
+    Part {
         name: "planners",
         tasks: ALL,
+        kind: Kind::Success,
         contenders: &[
             contender("predictive-sampling", "imle", ""),
             contender("cma-es", "imle", "--planner cma-es"),
@@ -91,6 +160,7 @@ pub const PARTS: [Part; 6] = [
     Part {
         name: "searched-sources",
         tasks: FIVE,
+        kind: Kind::Success,
         contenders: &[
             contender("imle, 16", "imle", "--planner cma-es --candidates 16"),
             contender("noise 0.1, 16", "imle", "--planner cma-es --proposals noise,warm --candidates 16"),
@@ -104,6 +174,7 @@ pub const PARTS: [Part; 6] = [
     Part {
         name: "curve",
         tasks: &["stack", "push_t"],
+        kind: Kind::Success,
         contenders: &[
             contender("predictive-sampling, 4", "imle", "--candidates 4"),
             contender("predictive-sampling, 8", "imle", "--candidates 8"),
@@ -122,6 +193,7 @@ pub const PARTS: [Part; 6] = [
         // 32 + 2 · 4 · 4 rollouts against 64.
         name: "lookahead",
         tasks: &["kitchen", "block_push", "stack"],
+        kind: Kind::Success,
         contenders: &[
             contender("depth 1", "imle", "--candidates 64"),
             contender("depth 2", "imle", "--candidates 32 --depth 2 --beam 8 --branches 4"),
@@ -131,6 +203,7 @@ pub const PARTS: [Part; 6] = [
     Part {
         name: "modes",
         tasks: &["avoid", "push_t"],
+        kind: Kind::Success,
         contenders: &[
             contender("alone, first", "imle", "--planner none"),
             contender("alone, consistent", "imle", "--planner none --choice consistent"),

@@ -1,0 +1,107 @@
+//! Best of N with a chunk critic, distilled: the critic chooses among the generator's candidates, in the world and in memory,
+//! and the generator learns to draw what it chooses.
+//!
+//! ```text
+//! act     argmax_n Q(o, G(o, z_n)), n = 1…N                           (a share of the episodes: G alone)
+//! critic  towards Σ γⁱ r_i + γⁿ max_n Q̄(o', G(o', z_n))
+//! actor   RS-IMLE on: the K best of M candidates of remembered states, by the least of the critic's members
+//!                     solved episodes and demonstrations (the anchor)
+//! ```
+//!
+//! After the behaviour policy of IDQL (Hansen-Estruch et al., arXiv 2304.10573) and Q-chunking (arXiv 2507.07969); what is new is
+//! that elites are matched as RS-IMLE matches demonstrations, so that several ways to do well stay several.
+
+use crate::algorithm::{Algorithm, Collecting};
+use crate::error::Result;
+use crate::journal::Record;
+use crate::judged::Judged;
+use crate::learner::{Figures, Learner, Mean, repeat};
+use crate::mlp::to_host;
+use imle_planner::decide::Decide;
+use imle_policy::targets::{TargetSource, WeightedState, WeightedTargets};
+use std::ops::Range;
+
+/// Name of the algorithm.
+pub const NAME: &str = "best-of-n";
+
+/// States whose elites are chosen anew each iteration.
+const STATES: usize = 256;
+
+/// The algorithm; all it knows is the learner's.
+pub struct BestOfN;
+
+impl Algorithm for BestOfN {
+    fn behaviour<'c>(&'c mut self, c: Collecting<'c>) -> Result<Box<dyn Decide + 'c>> {
+        let settings = &c.learner.settings.best_of_n;
+        let trusted = c.learner.state.trusted && !c.warm;
+        let candidates = if trusted { settings.candidates } else { 1 };
+        Ok(Box::new(Judged::new(c.learner, c.sampler, candidates, settings.alone_share)))
+    }
+
+    fn learn(
+        &mut self,
+        learner: &mut Learner<'_>,
+        _: Range<usize>,
+        records: &[Record],
+        figures: &mut Figures,
+    ) -> Result<()> {
+        let (mut critic_loss, mut actor_loss) = (Mean::default(), Mean::default());
+        let network = learner.actor.trainer.network(true)?;
+        for _ in 0..learner.critic_steps_due() {
+            learner.critic_step(network.as_ref(), true, &mut critic_loss)?;
+        }
+        let elites = if learner.state.trusted { Some(elites(learner, records.len() as u64)?) } else { None };
+        let share = learner.settings.best_of_n.elite_share;
+        for _ in 0..learner.actor_steps_due() {
+            let source = elites.as_ref().map(|e| (share, e as &dyn TargetSource));
+            actor_loss.add(learner.actor_step(source, &mut |_| Ok(None))?.loss);
+        }
+        critic_loss.write("critic/loss", figures);
+        actor_loss.write("train/loss", figures);
+        Ok(())
+    }
+}
+
+/// The best candidates of states drawn for iteration `iteration`.
+fn elites(learner: &Learner<'_>, iteration: u64) -> Result<WeightedTargets> {
+    let settings = &learner.settings.best_of_n;
+    let (n, device) = (settings.elite_candidates, learner.device());
+    // Draws of their own: the critic's count from 0.
+    let draw = u64::MAX - iteration;
+    let batch = learner.draw(draw, STATES)?;
+    let network = learner.actor.trainer.network(true)?;
+    let z = learner.actor.latents((learner.run.seed, draw), STATES, n, device)?;
+    let (chunks, values) = tch::no_grad(|| -> imle_policy::Result<_> {
+        let chunks = learner.actor.maps().chunks(network.as_ref(), &batch.before, &z)?;
+        let executed = chunks.f_narrow(2, 0, learner.sizes.chunk() as i64)?;
+        let rows = executed.f_reshape([(STATES * n) as i64, -1])?;
+        let values = match &learner.critic {
+            Some(critic) => critic.values(&repeat(&batch.before, n)?, &rows)?.f_amin([0i64].as_slice(), false)?,
+            None => rows.f_select(1, 0)?.f_zeros_like()?,
+        };
+        Ok((to_host(&chunks)?, to_host(&values)?))
+    })?;
+    let normalizers = &learner.run.checkpoint.config().normalizers;
+    let size = chunks.len() / (STATES * n);
+    let mut states = Vec::with_capacity(STATES);
+    let mut history = vec![0.0; learner.sizes.history()];
+    for (state, row) in batch.rows.iter().enumerate() {
+        let (trajectory, index) = learner.memory.place(*row);
+        trajectory.history(index * learner.sizes.executed, learner.sizes, &mut history);
+        let values = &values[state * n..][..n];
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by(|i, j| values[*j].total_cmp(&values[*i]).then(i.cmp(j)));
+        let elite = |i: &usize| {
+            let mut chunk = chunks[(state * n + i) * size..][..size].to_vec();
+            normalizers.action.denormalize(&mut chunk);
+            chunk
+        };
+        states.push(WeightedState {
+            observation: history.clone(),
+            elites: order[..settings.elites].iter().map(elite).collect(),
+            weights: Vec::new(),
+            probability: 1.0,
+        });
+    }
+    Ok(WeightedTargets::new(&states, 0)?)
+}

@@ -1,0 +1,349 @@
+//! What the online algorithms share: the generator that learns, a chunk critic, the memory, and the anchor.
+
+use crate::actor::Actor;
+use crate::critic::{Critic, Judgement};
+use crate::error::Result;
+use crate::memory::{Batch, Memory};
+use crate::mlp::Counters;
+use crate::run::Run;
+use crate::settings::Settings;
+use crate::trajectory::{Sizes, Trajectory};
+use imle_configs::Error as InputError;
+use imle_configs::seed::{Purpose, stream};
+use imle_configs::spec::Horizons;
+use imle_policy::network::Network;
+use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource};
+use imle_policy::train::{Beside, StepReport};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::path::Path;
+use tch::{Device, Tensor};
+
+/// Figures of an iteration, by name.
+pub type Figures = BTreeMap<String, f64>;
+
+const ACTOR_FOLDER: &str = "actor";
+const CRITIC_FILE: &str = "critic.safetensors";
+/// How far the anchor rises and falls at an evaluation.
+const ANCHOR_STEP: f64 = 2.0;
+const MOST_ANCHOR: f64 = 16.0;
+const MOST_SHARE: f64 = 0.9;
+
+/// All of them.
+pub struct Learner<'a> {
+    /// What the run was given.
+    pub run: &'a Run<'a>,
+    /// Its settings.
+    pub settings: &'a Settings,
+    /// Threads for what needs no gradient.
+    pub pool: rayon::ThreadPool,
+    /// T_obs, T_pred, T_act.
+    pub horizons: Horizons,
+    /// Sizes of what is collected.
+    pub sizes: Sizes,
+    /// What was collected.
+    pub memory: Memory,
+    /// The generator.
+    pub actor: Actor,
+    /// What chunks are worth; none for an algorithm that does not ask.
+    pub critic: Option<Critic>,
+    /// Its counters.
+    pub state: LearnerState,
+    demonstrations: Option<DemonstrationChunks>,
+    /// The last solved episodes.
+    solved: Option<DemonstrationChunks>,
+}
+
+/// Counters and weights that are saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LearnerState {
+    /// Steps of the critic so far, each with a batch of its own.
+    pub critic_steps: u64,
+    /// Steps of the generator so far.
+    pub actor_steps: u64,
+    /// Of the critic's network.
+    pub critic: Counters,
+    /// Weight of the anchor's loss now.
+    pub anchor: f64,
+    /// Share of the demonstrations among its states now.
+    pub demonstration_share: f64,
+    /// Whether the critic was last found to rank what it had not seen.
+    pub trusted: bool,
+    /// Times in a row that a critic diverged, and in all.
+    pub diverged: u64,
+    /// See `diverged`.
+    pub diverged_in_all: u64,
+}
+
+impl<'a> Learner<'a> {
+    /// A fresh one, or that of `folder`.
+    ///
+    /// # Errors
+    /// A bad input: a generator that cannot be fine-tuned so; a folder that does not fit.
+    pub fn new(
+        run: &'a Run<'a>,
+        settings: &'a Settings,
+        with_critic: bool,
+        saved: Option<(&Path, LearnerState)>,
+    ) -> Result<Self> {
+        let config = run.checkpoint.config();
+        let horizons = run.task.horizons(config.horizons);
+        let sizes = Sizes {
+            observation: config.spec.observation.size(),
+            action: config.spec.action.size(),
+            executed: horizons.action,
+            seen: horizons.observation,
+        };
+        let reward = run.task.reward();
+        let shape = (sizes.history(), sizes.chunk());
+        let training = (sizes.chunk(), settings.learner_threads, run.seed);
+        let (actor, critic, state) = match saved {
+            None => {
+                let actor = Actor::new(&settings.actor, run.checkpoint, training, run.device)?;
+                let critic = || Critic::new(&settings.critic, shape, reward.bounds(), run.seed, run.device);
+                let state = LearnerState {
+                    critic_steps: 0,
+                    actor_steps: 0,
+                    critic: Counters::default(),
+                    anchor: settings.anchor.weight,
+                    demonstration_share: settings.anchor.demonstration_share,
+                    trusted: false,
+                    diverged: 0,
+                    diverged_in_all: 0,
+                };
+                (actor, with_critic.then(critic).transpose()?, state)
+            }
+            Some((folder, state)) => {
+                let actor =
+                    Actor::load(&settings.actor, run.checkpoint, training, &folder.join(ACTOR_FOLDER), run.device)?;
+                let path = folder.join(CRITIC_FILE);
+                let place = (path.as_path(), state.critic);
+                let critic = || Critic::load(&settings.critic, shape, reward.bounds(), place, run.device);
+                (actor, with_critic.then(critic).transpose()?, state)
+            }
+        };
+        Ok(Self {
+            run,
+            settings,
+            pool: imle_planner::threads::pool(run.threads)?,
+            horizons,
+            sizes,
+            memory: Memory::new(sizes, reward, settings.discount, config.normalizers.clone()),
+            actor,
+            critic,
+            state,
+            demonstrations: run.demonstration_windows()?,
+            solved: None,
+        })
+    }
+
+    /// Writes generator and critic to `folder`, and returns the rest.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn save(&mut self, folder: &Path) -> Result<LearnerState> {
+        self.actor.trainer.save(&folder.join(ACTOR_FOLDER))?;
+        if let Some(critic) = &self.critic {
+            critic.mlp().save(&folder.join(CRITIC_FILE))?;
+            self.state.critic = critic.mlp().counters();
+        }
+        Ok(self.state.clone())
+    }
+
+    /// Where tensors live.
+    pub fn device(&self) -> Device {
+        self.run.device
+    }
+
+    /// The windows of the demonstrations.
+    pub fn demonstrations(&self) -> Option<&DemonstrationChunks> {
+        self.demonstrations.as_ref()
+    }
+
+    /// Adds trajectories to the memory; returns the decisions that came.
+    ///
+    /// # Errors
+    /// If they do not fit.
+    pub fn remember(&mut self, trajectories: Vec<Trajectory>) -> Result<Range<usize>> {
+        let before = self.memory.len();
+        self.memory.extend(trajectories);
+        let most = self.settings.anchor.most_episodes;
+        let mut last: VecDeque<&Trajectory> =
+            self.memory.trajectories().iter().rev().filter(|t| t.success).take(most).collect();
+        last.make_contiguous().reverse();
+        let episodes: Vec<_> = last.iter().map(|t| t.episode(self.sizes, self.run.seed)).collect();
+        self.solved = if episodes.is_empty() { None } else { Some(self.run.windows(&episodes, None)?) };
+        Ok(before..self.memory.len())
+    }
+
+    /// How well the critic knows the decisions `new`, which it has not learned from.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn judge(&mut self, new: Range<usize>, figures: &mut Figures) -> Result<Option<Judgement>> {
+        let Some(critic) = self.critic.as_ref().filter(|_| self.state.critic_steps > 0 && !new.is_empty()) else {
+            return Ok(None);
+        };
+        let judged = critic.judge(&self.memory, new.collect(), self.run.device)?;
+        if let Some(judged) = judged {
+            figures.insert("critic/rank_correlation".into(), judged.rank_correlation);
+            figures.insert("critic/above_return".into(), judged.above);
+            self.state.trusted = judged.rank_correlation >= self.settings.critic.least_rank_correlation;
+        }
+        Ok(judged)
+    }
+
+    /// Whether so little was collected that only critics learn.
+    pub fn is_warm(&self) -> bool {
+        self.memory.env_steps() < self.settings.warmup_steps
+    }
+
+    /// Steps of the critic that are due for what was collected.
+    pub fn critic_steps_due(&self) -> u64 {
+        let wanted = self.memory.len() as f64 * self.settings.critic.steps_per_decision;
+        (wanted as u64).saturating_sub(self.state.critic_steps)
+    }
+
+    /// Steps of the generator that are due for what was collected; none at the beginning.
+    pub fn actor_steps_due(&self) -> u64 {
+        if self.is_warm() {
+            return 0;
+        }
+        let wanted = self.memory.len() as f64 * self.settings.actor.steps_per_decision;
+        (wanted as u64).saturating_sub(self.state.actor_steps)
+    }
+
+    /// A batch of decisions for step `step`.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn draw(&self, step: u64, count: usize) -> Result<Batch> {
+        let rows = self.memory.draw(self.run.seed, step, count, usize::MAX);
+        Ok(self.memory.batch(rows, self.run.device)?)
+    }
+
+    /// One step of the critic, with the candidates of `network` in the states after; `best` of them or their mean counts.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn critic_step(&mut self, network: &dyn Network, best: bool, losses: &mut Mean) -> Result<()> {
+        let step = self.state.critic_steps;
+        self.state.critic_steps += 1;
+        let settings = &self.settings.critic;
+        let batch = self.draw(step, settings.batch_size)?;
+        let members = settings.members as i64;
+        let mut rng = stream(self.run.seed, Purpose::FinetuneBatch, 1, step, 0);
+        let first = rng.random_range(0..members);
+        let second = (first + rng.random_range(1..members)) % members;
+        let device = self.run.device;
+        let z = self.actor.latents((self.run.seed, step), settings.batch_size, settings.target_candidates, device)?;
+        let Some(critic) = self.critic.as_mut() else { return Ok(()) };
+        let targets = tch::no_grad(|| {
+            let candidates = self.actor.maps().executed(network, &batch.after, &z)?;
+            critic.targets(&batch, &candidates, [first, second], best)
+        })?;
+        losses.add(critic.learn(settings, &batch.before, &batch.chunks, &targets)?);
+        Ok(())
+    }
+
+    /// One step of the generator: RS-IMLE on the anchor's states and those of `more` (with its share of them), beside a loss
+    /// of the algorithm's own.
+    ///
+    /// # Errors
+    /// libtorch's; [`crate::Error::ActorDiverged`] after several steps in a row that were not finite.
+    pub fn actor_step(
+        &mut self,
+        more: Option<(f64, &dyn TargetSource)>,
+        beside: &mut Beside<'_>,
+    ) -> Result<StepReport> {
+        let mut sources: Vec<(f64, &dyn TargetSource)> = Vec::new();
+        let (rest, shown) = (1.0 - more.map_or(0.0, |(share, _)| share), self.state.demonstration_share);
+        match (&self.solved, &self.demonstrations) {
+            (Some(solved), Some(demonstrations)) => {
+                sources.push((rest * (1.0 - shown), solved));
+                sources.push((rest * shown, demonstrations));
+            }
+            (Some(one), None) | (None, Some(one)) => sources.push((rest, one)),
+            (None, None) => {}
+        }
+        if let Some((share, source)) = more {
+            sources.push((if sources.is_empty() { 1.0 } else { share }, source));
+        }
+        sources.retain(|(share, _)| *share > 0.0);
+        self.state.actor_steps += 1;
+        let weight = self.state.anchor;
+        let report = if sources.is_empty() || weight == 0.0 {
+            self.actor.trainer.step_beside(None, beside, &self.pool)?
+        } else {
+            let mixed = MixedTargets::new(&sources)?;
+            self.actor.trainer.step_beside(Some((weight, &mixed)), beside, &self.pool)?
+        };
+        let skipped = self.actor.trainer.counters().skipped_in_a_row;
+        if skipped >= crate::error::PATIENCE {
+            return Err(crate::Error::ActorDiverged { steps: skipped, folder: self.run.out.to_path_buf() });
+        }
+        Ok(report)
+    }
+
+    /// Raises the anchor where the generator has fallen below a floor of what it was, and lets it back where it has not.
+    pub fn adapt_anchor(&mut self, before: &Figures, now: &Figures) {
+        let settings = &self.settings.anchor;
+        let below = |key: &str, floor: f64| match (before.get(key), now.get(key)) {
+            (Some(was), Some(is)) => *was > 0.0 && *is < floor * was,
+            _ => false,
+        };
+        let (least, shown) = (settings.weight, settings.demonstration_share);
+        if below("modes/recall", settings.recall_floor) || below("modes/entropy", settings.entropy_floor) {
+            self.state.anchor = (self.state.anchor * ANCHOR_STEP).min(MOST_ANCHOR.max(least));
+            self.state.demonstration_share = (self.state.demonstration_share + 0.2).min(MOST_SHARE).max(shown);
+        } else {
+            self.state.anchor = (self.state.anchor / ANCHOR_STEP).max(least);
+            self.state.demonstration_share = (self.state.demonstration_share - 0.1).max(shown);
+        }
+    }
+}
+
+/// A mean of figures, some of which are missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mean {
+    sum: f64,
+    count: u64,
+}
+
+impl Mean {
+    /// Adds one, if it is there.
+    pub fn add(&mut self, value: Option<f64>) {
+        if let Some(value) = value {
+            self.sum += value;
+            self.count += 1;
+        }
+    }
+
+    /// The mean, if anything was added.
+    pub fn value(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+
+    /// Writes it under `name`, if there is one.
+    pub fn write(&self, name: &str, figures: &mut Figures) {
+        if let Some(value) = self.value() {
+            figures.insert(name.into(), value);
+        }
+    }
+}
+
+/// Rows (B, F) once for each of `n` candidates, (B · n, F).
+///
+/// # Errors
+/// libtorch's.
+pub fn repeat(rows: &Tensor, n: usize) -> imle_policy::Result<Tensor> {
+    let (b, f) = rows.size2()?;
+    Ok(rows.f_unsqueeze(1)?.f_expand([b, n as i64, f], false)?.f_reshape([b * n as i64, f])?)
+}
+
+/// A run's folder and key as an error names them.
+pub(crate) fn damaged(place: &Path, told: impl std::fmt::Display) -> InputError {
+    InputError::unexpected(place.display(), "what the run has saved", told)
+}

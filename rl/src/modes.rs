@@ -1,0 +1,197 @@
+//! Whether a generator keeps the modes that it had: measures on a frozen set of states, before, during and after.
+//!
+//! - `modes/recall`, `modes/precision` of demonstrations and `modes/recall_auc`, the mean of recall over radii up to four times
+//!   the one that demonstrations are apart ([`imle_policy::fidelity`]); `modes/nearest`, the mean distance from a demonstration to
+//!   the nearest of 64 samples. With demonstrations only.
+//! - `modes/energy_distance` from the generator as it came, G_0: with x of G_0 and y of G in the same state,
+//!   2 E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖, per element in normalised units, mean over states (Székely and Rizzo 2013). 0 for the
+//!   same distribution.
+//! - `modes/entropy` of the labelled modes of solved held-out episodes, nats; `modes/seen`, how many of them there are.
+
+use crate::error::Result;
+use crate::run::{Evaluation, Run};
+use crate::trajectory::{Sizes, Trajectory};
+use imle_configs::seed::Purpose;
+use imle_planner::alone::GeneratorAlone;
+use imle_planner::evaluate::{self, evaluate};
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::fidelity::Judge;
+use imle_policy::normalizer::Normalizer;
+use imle_policy::sampler::{LatentKey, Sampler};
+use imle_policy::targets::DemonstrationChunks;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// Samples a state of recall and precision.
+const SAMPLES: usize = 64;
+/// States, at most, and neighbours of each.
+const WINDOWS: usize = 200;
+const NEIGHBOURS: usize = 10;
+/// States of the energy distance, and samples of each generator in each.
+const STATES: usize = 48;
+const DRAWS: usize = 32;
+/// Of the demonstrations the last one in so many is judged by the others.
+const HELD_OUT_SHARE: usize = 5;
+/// Episodes in which states are met where there are no demonstrations.
+const EPISODES: usize = 8;
+
+/// A frozen set of states and what the generator as it came does in them.
+pub struct Modes {
+    judge: Option<Judge>,
+    /// Histories (S, T_obs · O), raw, and chunks of G_0 in them, (S, DRAWS, T_pred · A), normalised.
+    histories: Vec<f32>,
+    first: Vec<f32>,
+    chunk: usize,
+    action: Normalizer,
+    seed: u64,
+}
+
+impl Modes {
+    /// The states are those of the demonstrations, or else those that the generator as it came meets.
+    ///
+    /// # Errors
+    /// What sampling and episodes return.
+    pub fn new(run: &Run<'_>, pool: &rayon::ThreadPool, demonstrations: Option<&DemonstrationChunks>) -> Result<Self> {
+        let config = run.checkpoint.config();
+        let (normalizers, shape) = (&config.normalizers, config.shape());
+        let episodes = run.demonstrations.len();
+        let judge = match demonstrations {
+            Some(windows) if episodes > 1 => {
+                let first = episodes - (episodes / HELD_OUT_SHARE).max(1);
+                Some(Judge::new(pool, windows, normalizers, first, NEIGHBOURS, WINDOWS)?)
+            }
+            _ => None,
+        };
+        let all: Vec<f32> = match demonstrations {
+            None => met(run, pool)?,
+            Some(windows) => {
+                let (mut history, mut chunk) = (vec![0.0; shape.observation], vec![0.0; shape.chunk()]);
+                let count = windows.len().min(STATES);
+                let each = (0..count).flat_map(|i| {
+                    windows.window(i * windows.len() / count, &mut history, &mut chunk);
+                    history.clone()
+                });
+                each.collect()
+            }
+        };
+        let count = (all.len() / shape.observation).min(STATES);
+        let histories = all[..count * shape.observation].to_vec();
+        let mut modes = Self {
+            judge,
+            histories,
+            first: Vec::new(),
+            chunk: shape.chunk(),
+            action: normalizers.action.clone(),
+            seed: run.seed,
+        };
+        let sampler = Sampler::new(run.checkpoint, run.threads, run.device)?;
+        modes.first = modes.draw(pool, &sampler, 0)?;
+        Ok(modes)
+    }
+
+    fn draw(&self, pool: &rayon::ThreadPool, sampler: &Sampler, step: u64) -> Result<Vec<f32>> {
+        let states = self.histories.len() / sampler.shape().observation;
+        let key = |episode| LatentKey { seed: self.seed, episode, step };
+        let keys: Vec<LatentKey> = (0..states as u64).map(key).collect();
+        let mut drawn = vec![0.0; states * DRAWS * self.chunk];
+        sampler.sample(pool, &self.histories, &keys, DRAWS, &mut drawn)?;
+        self.action.normalize(&mut drawn);
+        Ok(drawn)
+    }
+
+    /// The measures of `checkpoint`, whose held-out episodes were `evaluation`.
+    ///
+    /// # Errors
+    /// What sampling returns.
+    pub(crate) fn measure(
+        &self,
+        run: &Run<'_>,
+        pool: &rayon::ThreadPool,
+        checkpoint: &Checkpoint,
+        evaluation: &Evaluation,
+    ) -> Result<BTreeMap<String, f64>> {
+        let mut found = BTreeMap::new();
+        let sampler = Sampler::new(checkpoint, run.threads, run.device)?;
+        if let Some(judge) = &self.judge
+            && let Some(fidelity) = judge.measure(pool, &sampler, SAMPLES, self.seed, &mut |_| true)?
+        {
+            found.insert("modes/recall".to_string(), fidelity.recall);
+            found.insert("modes/precision".into(), fidelity.precision);
+            found.insert("modes/nearest".into(), fidelity.to_samples);
+            let recalls = fidelity.curve.iter().map(|[_, recall, _]| recall);
+            found.insert("modes/recall_auc".into(), recalls.sum::<f64>() / fidelity.curve.len().max(1) as f64);
+        }
+        let now = self.draw(pool, &sampler, 1)?;
+        found.insert("modes/energy_distance".into(), energy_distance(pool, &self.first, &now, self.chunk));
+        let labels = evaluation.outcome.episodes.iter().filter(|e| e.success).filter_map(|e| e.mode);
+        let seen: std::collections::BTreeSet<&str> = labels.collect();
+        found.insert("modes/seen".into(), seen.len() as f64);
+        found.insert("modes/entropy".into(), evaluation.report.mode_entropy);
+        Ok(found)
+    }
+}
+
+/// The histories before each decision of a few episodes of the generator as it came, (S, T_obs · O), raw.
+fn met(run: &Run<'_>, pool: &rayon::ThreadPool) -> Result<Vec<f32>> {
+    let horizons = run.task.horizons(run.checkpoint.config().horizons);
+    let sampler = Sampler::new(run.checkpoint, run.threads, run.device)?;
+    let mut alone = GeneratorAlone::new(&sampler, run.seed, horizons);
+    let settings = evaluate::Settings {
+        purpose: Purpose::Modes,
+        keep_actions: true,
+        ..evaluate::Settings::held_out(EPISODES, run.seed, horizons)
+    };
+    let spec = run.task.spec();
+    let sizes = Sizes {
+        observation: spec.observation.size(),
+        action: spec.action.size(),
+        executed: horizons.action,
+        seen: horizons.observation,
+    };
+    let outcome = evaluate(&run.task, &mut alone, &settings, pool, &mut ())?;
+    let (mut all, mut history) = (Vec::new(), vec![0.0; sizes.history()]);
+    for trajectory in outcome.episodes.into_iter().filter_map(Trajectory::of) {
+        for index in 0..trajectory.decisions(sizes) {
+            trajectory.history(index * sizes.executed, sizes, &mut history);
+            all.extend_from_slice(&history);
+        }
+    }
+    Ok(all)
+}
+
+/// Mean over states of the energy distance of rows (S, DRAWS, `chunk`).
+fn energy_distance(pool: &rayon::ThreadPool, a: &[f32], b: &[f32], chunk: usize) -> f64 {
+    let size = DRAWS * chunk;
+    let of = |(a, b): (&[f32], &[f32])| {
+        let mean = |x: &[f32], y: &[f32], same: bool| {
+            let pairs = x.chunks_exact(chunk).flat_map(|x| y.chunks_exact(chunk).map(move |y| far(x, y)));
+            pairs.sum::<f64>() / (DRAWS * (DRAWS - usize::from(same))) as f64
+        };
+        2.0 * mean(a, b, false) - mean(a, a, true) - mean(b, b, true)
+    };
+    let states = a.len() / size.max(1);
+    let sums: Vec<f64> = pool.install(|| a.par_chunks_exact(size).zip(b.par_chunks_exact(size)).map(of).collect());
+    sums.iter().sum::<f64>() / states.max(1) as f64
+}
+
+/// Root mean square of the differences.
+fn far(a: &[f32], b: &[f32]) -> f64 {
+    let sum: f32 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
+    (f64::from(sum) / a.len().max(1) as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_energy_distance_is_that_of_the_distributions() {
+        let pool = imle_planner::threads::pool(2).unwrap();
+        // Two modes at −1 and 1 beside one of them alone: 2 · 1 − E‖x − x'‖ − 0, all pairs of distinct draws.
+        let both: Vec<f32> = (0..DRAWS).map(|i| if i % 2 == 0 { -1.0 } else { 1.0 }).collect();
+        let one = vec![1.0; DRAWS];
+        let apart = 2.0 * (DRAWS / 2 * DRAWS / 2 * 2) as f64 / (DRAWS * (DRAWS - 1)) as f64;
+        assert!((energy_distance(&pool, &both, &one, 1) - (2.0 - apart)).abs() < 1e-9);
+        assert!(energy_distance(&pool, &one, &one, 1).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,401 @@
+//! The loop of the algorithms that learn online.
+//!
+//! ```text
+//! repeat until env_steps are spent
+//!     collect   a few episodes with the algorithm's behaviour, and append them to the journal
+//!     judge     the critic on what it has not learned from; one that diverged goes back to the last iteration
+//!     learn     what the algorithm does
+//!     save      weights, moments and counters, whole or not at all
+//!     evaluate  every so often: the generator alone on held-out start states, and the measures of its modes
+//! ```
+//!
+//! Every draw is keyed by counters and an iteration begins from what is on disk: a run that was killed goes on with the bits of
+//! one that was not. What was appended to the journal before a kill is not collected again.
+
+use crate::algorithm::{Algorithm, Collecting};
+use crate::error::{Error, PATIENCE, Result};
+use crate::journal::{Counts, Journal, Record};
+use crate::learner::{Figures, Learner, damaged};
+use crate::modes::Modes;
+use crate::run::{Course, Observer, Phase, Round, Run, State};
+use crate::settings::Settings;
+use crate::trajectory::Trajectory;
+use imle_configs::Error as InputError;
+use imle_configs::seed::Purpose;
+use imle_planner::evaluate::{self, evaluate};
+use imle_policy::metrics::RunLog;
+use imle_policy::sampler::Sampler;
+use std::time::Instant;
+
+/// Folder of the weights after an iteration, in the run's.
+const LEARNER_FOLDER: &str = "learner";
+
+/// Runs `algorithm`; returns the rounds, the first of which is the generator as it came.
+///
+/// # Errors
+/// A bad input; what went wrong in learning; [`imle_planner::Error::Interrupted`] when asked to stop, with everything that was
+/// done kept for a resume.
+pub fn run(
+    name: &'static str,
+    algorithm: &mut dyn Algorithm,
+    settings: &Settings,
+    run: &Run<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Vec<Round>> {
+    settings.check()?;
+    let threads = tch::get_num_threads();
+    tch::set_num_threads(settings.learner_threads as i32);
+    let rounds = Online::begin(name, algorithm, settings, run).and_then(|mut online| online.go(observer));
+    tch::set_num_threads(threads);
+    rounds
+}
+
+struct Online<'a, 'b> {
+    algorithm: &'b mut dyn Algorithm,
+    learner: Learner<'a>,
+    state: State<Settings>,
+    journal: Journal,
+    records: Vec<Record>,
+    modes: Option<Modes>,
+    log: RunLog,
+    begun: Instant,
+    /// Control steps that had been done when this call began.
+    env_steps_before: u64,
+}
+
+impl<'a, 'b> Online<'a, 'b> {
+    fn begin(
+        name: &'static str,
+        algorithm: &'b mut dyn Algorithm,
+        settings: &'a Settings,
+        run: &'a Run<'a>,
+    ) -> Result<Self> {
+        // Refused before anything is written.
+        let fresh = Learner::new(run, settings, algorithm.has_critic(), None)?;
+        let state = State::begin(name, settings, run)?;
+        let (learner, journal, records, log) = match &state.course {
+            Some(course) => {
+                let folder = run.out.join(&course.folder);
+                let saved = serde_json::from_value(course.learner.clone()).map_err(|e| damaged(&folder, e))?;
+                let learner = Learner::new(run, settings, algorithm.has_critic(), Some((&folder, saved)))?;
+                algorithm.load(&learner, &folder)?;
+                let (journal, records) = Journal::open(run.out, learner.sizes)?;
+                let done = course.iterations as usize;
+                if records.len() < done {
+                    let expected = format!("at least the {done} records of its iterations");
+                    let place = run.out.join(crate::journal::FILE);
+                    return Err(InputError::unexpected(place.display(), expected, records.len()).into());
+                }
+                let steps = records[..done].iter().map(|r| r.counts.env_steps).sum();
+                (learner, journal, records, RunLog::resume(run.out, steps)?)
+            }
+            None => {
+                algorithm.begin(&fresh)?;
+                (fresh, Journal::create(run.out)?, Vec::new(), RunLog::create(run.out)?)
+            }
+        };
+        let mut online = Self {
+            algorithm,
+            learner,
+            state,
+            journal,
+            records,
+            modes: None,
+            log,
+            begun: Instant::now(),
+            env_steps_before: 0,
+        };
+        for iteration in 0..online.iterations() {
+            let trajectories = online.records[iteration as usize].trajectories.clone();
+            online.learner.remember(trajectories)?;
+        }
+        online.env_steps_before = online.totals().env_steps;
+        Ok(online)
+    }
+
+    fn iterations(&self) -> u64 {
+        self.state.course.as_ref().map_or(0, |c| c.iterations)
+    }
+
+    /// Sums over the iterations that are done.
+    fn totals(&self) -> Counts {
+        self.sum(0)
+    }
+
+    /// Sums over the iterations that are done, from `first` on.
+    fn sum(&self, first: u64) -> Counts {
+        let done = self.records.iter().take(self.iterations() as usize).skip(first as usize);
+        done.fold(Counts::default(), |sum, record| {
+            let c = record.counts;
+            Counts {
+                iteration: c.iteration,
+                episodes: sum.episodes + c.episodes,
+                solved: sum.solved + c.solved,
+                failed: sum.failed + c.failed,
+                env_steps: sum.env_steps + c.env_steps,
+                simulation_steps: sum.simulation_steps + c.simulation_steps,
+            }
+        })
+    }
+
+    fn go(&mut self, observer: &mut dyn Observer) -> Result<Vec<Round>> {
+        if self.state.course.is_none() {
+            let before = self.measure(0, observer)?;
+            self.learner.run.checkpoint.save(self.learner.run.out)?;
+            let first = Course {
+                evaluate_at: self.learner.settings.evaluate_every,
+                before: before.figures.clone(),
+                ..Course::default()
+            };
+            self.end_round(before, observer)?;
+            self.save(first)?;
+        }
+        loop {
+            let steps = self.totals().env_steps;
+            let Some(mut course) = self.state.course.clone() else { break };
+            let over = steps >= self.learner.run.env_steps;
+            let scheduled = steps >= course.evaluate_at;
+            if scheduled || (over && self.state.rounds.last().is_none_or(|r| r.env_steps < steps)) {
+                let round = self.measure(self.state.rounds.len() as u64, observer)?;
+                if scheduled {
+                    // The last evaluation of a run may be followed by more: it changes nothing.
+                    self.learner.adapt_anchor(&course.before, &round.figures);
+                    let every = self.learner.settings.evaluate_every;
+                    course.evaluate_at = (steps / every + 1) * every;
+                }
+                self.algorithm.generator(&self.learner)?.save(self.learner.run.out)?;
+                self.end_round(round, observer)?;
+                self.save(course)?;
+            } else if over {
+                break;
+            } else {
+                self.iteration(observer)?;
+            }
+        }
+        Ok(self.state.rounds.clone())
+    }
+
+    fn iteration(&mut self, observer: &mut dyn Observer) -> Result<()> {
+        let index = self.iterations();
+        let record = match self.records.get(index as usize) {
+            Some(record) => record.clone(),
+            None => {
+                let record = self.collect(index, observer)?;
+                self.journal.append(&record)?;
+                self.records.push(record.clone());
+                record
+            }
+        };
+        let mut figures = Figures::new();
+        let new = self.learner.remember(record.trajectories.clone())?;
+        let judged = self.learner.judge(new.clone(), &mut figures)?;
+        let most = self.learner.settings.critic.most_above * span(self.learner.run.task.reward().bounds());
+        let above = judged.map_or(0.0, |j| j.above);
+        if above > most || !above.is_finite() {
+            self.roll_back(above, observer)?;
+        } else {
+            self.learner.state.diverged = 0;
+            let total = self.learner.memory.len() as u64;
+            observer.phase(self.state.rounds.len() as u64, "learn", total, total, "");
+            let records = &self.records[..=index as usize];
+            self.algorithm.learn(&mut self.learner, new, records, &mut figures)?;
+        }
+        let Some(course) = self.state.course.clone() else { return Ok(()) };
+        self.save(Course { iterations: index + 1, ..course })?;
+        self.log_iteration(&record, figures)?;
+        self.look_for_rewards(observer)
+    }
+
+    /// Runs the episodes of iteration `index`.
+    fn collect(&mut self, index: u64, observer: &mut dyn Observer) -> Result<Record> {
+        let (run, settings, horizons) = (self.learner.run, self.learner.settings, self.learner.horizons);
+        let checkpoint = self.algorithm.acting(&self.learner)?;
+        let sampler = Sampler::new(&checkpoint, run.threads, run.device)?;
+        let warm = self.totals().env_steps < settings.warmup_steps;
+        let mut phase = Phase { observer, round: self.state.rounds.len() as u64, name: "collect" };
+        let episodes = evaluate::Settings {
+            purpose: Purpose::FinetuneReset,
+            first: index * settings.episodes as u64,
+            lockstep: settings.lockstep,
+            keep_actions: true,
+            record: if self.algorithm.wants_states() { settings.episodes } else { 0 },
+            ..evaluate::Settings::held_out(settings.episodes, run.seed, horizons)
+        };
+        let outcome = {
+            let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+            let mut decider = self.algorithm.behaviour(collecting)?;
+            evaluate(&run.task, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
+        };
+        let mut counts = Counts {
+            iteration: index,
+            episodes: outcome.episodes.len() as u64,
+            solved: outcome.solved() as u64,
+            failed: outcome.episodes.iter().filter(|e| e.failure.is_some()).count() as u64,
+            env_steps: outcome.episodes.iter().map(|e| e.steps as u64).sum(),
+            simulation_steps: outcome
+                .episodes
+                .iter()
+                .flat_map(|e| &e.decisions)
+                .map(|r| r.decision.physics_steps)
+                .sum(),
+        };
+        let (mut trajectories, mut states) = (Vec::new(), Vec::new());
+        for mut episode in outcome.episodes {
+            let of_episode = std::mem::take(&mut episode.states);
+            if let Some(trajectory) = Trajectory::of(episode) {
+                trajectories.push(trajectory);
+                states.push(of_episode);
+            }
+        }
+        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+        self.algorithm.note(collecting, &mut trajectories)?;
+        let (groups, steps) = self.algorithm.branch(collecting, index, &trajectories, &states)?;
+        counts.simulation_steps += steps;
+        Ok(Record { trajectories, groups, counts })
+    }
+
+    /// Goes back to the last iteration's weights; gives up after several times in a row.
+    fn roll_back(&mut self, above: f64, observer: &mut dyn Observer) -> Result<()> {
+        let run = self.learner.run;
+        let mut state = self.learner.state.clone();
+        (state.diverged, state.diverged_in_all, state.trusted) = (state.diverged + 1, state.diverged_in_all + 1, false);
+        if state.diverged >= PATIENCE {
+            return Err(Error::CriticDiverged { times: state.diverged, above, folder: run.out.to_path_buf() });
+        }
+        observer.warn(&format!("the critic's values are {above:.2} above the returns; back to the last iteration"));
+        if let Some(course) = self.state.course.as_ref().filter(|c| !c.folder.is_empty()) {
+            let folder = run.out.join(&course.folder);
+            let fresh = Learner::new(run, self.learner.settings, true, Some((&folder, state.clone())))?;
+            (self.learner.actor, self.learner.critic) = (fresh.actor, fresh.critic);
+        }
+        self.learner.state = state;
+        Ok(())
+    }
+
+    /// Writes the weights under a new name, then the state that names them, then removes those of before.
+    fn save(&mut self, mut course: Course) -> Result<()> {
+        let out = self.learner.run.out;
+        let old = self.state.course.as_ref().map(|c| c.folder.clone()).unwrap_or_default();
+        course.folder = format!("{LEARNER_FOLDER}-{:06}-{}", course.iterations, self.state.rounds.len());
+        let folder = out.join(&course.folder);
+        if folder.exists() {
+            // Killed between this and the state: the same weights are written again.
+            std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove the folder", e))?;
+        }
+        std::fs::create_dir_all(&folder).map_err(|e| InputError::io(&folder, "create the folder", e))?;
+        let learner = self.learner.save(&folder)?;
+        self.algorithm.save(&folder)?;
+        course.learner = serde_json::to_value(learner).map_err(|e| damaged(&folder, e))?;
+        let name = course.folder.clone();
+        self.state.course = Some(course);
+        self.state.write(out)?;
+        if !old.is_empty() && old != name {
+            // What cannot be removed does no harm.
+            let _ = std::fs::remove_dir_all(out.join(old));
+        }
+        Ok(())
+    }
+
+    fn log_iteration(&mut self, record: &Record, mut figures: Figures) -> Result<()> {
+        let (counts, totals) = (record.counts, self.totals());
+        let learned = record.trajectories.len().max(1) as f64;
+        let gamma = self.learner.settings.discount;
+        let reward = self.learner.run.task.reward();
+        let returns = record.trajectories.iter().map(|t| t.return_from(0, self.learner.sizes, reward, gamma));
+        let done = (totals.env_steps - self.env_steps_before) as f64;
+        let more = [
+            ("rollout/success_rate", counts.solved as f64 / counts.episodes.max(1) as f64),
+            ("rollout/ep_rew_mean", returns.sum::<f64>() / learned),
+            ("rollout/ep_len_mean", counts.env_steps as f64 / counts.episodes.max(1) as f64),
+            ("rollout/quarantined", counts.failed as f64),
+            ("time/fps", done / self.begun.elapsed().as_secs_f64().max(1e-9)),
+            ("time/simulation_steps", totals.simulation_steps as f64),
+            ("train/n_updates", self.learner.state.actor_steps as f64),
+            ("train/anchor", self.learner.state.anchor),
+            ("critic/trusted", f64::from(u8::from(self.learner.state.trusted))),
+            ("critic/diverged", self.learner.state.diverged_in_all as f64),
+        ];
+        figures.extend(more.map(|(name, value)| (name.to_string(), value)));
+        let figures: Vec<(String, f64)> = figures.into_iter().collect();
+        Ok(self.log.log(totals.env_steps, &figures)?)
+    }
+
+    /// Says early if there is nothing to learn from.
+    fn look_for_rewards(&self, observer: &mut dyn Observer) -> Result<()> {
+        let (totals, settings) = (self.totals(), self.learner.settings);
+        let reward = self.learner.run.task.reward();
+        let any = self
+            .learner
+            .memory
+            .trajectories()
+            .iter()
+            .any(|t| t.success || (t.return_from(0, self.learner.sizes, reward, settings.discount) > 0.0));
+        if any {
+            return Ok(());
+        }
+        let patience = settings.warmup_steps.max(1);
+        let before = totals.env_steps - self.records[self.iterations() as usize - 1].counts.env_steps;
+        if totals.env_steps >= PATIENCE * patience {
+            return Err(Error::NoReward { env_steps: totals.env_steps });
+        }
+        if before < patience && totals.env_steps >= patience {
+            observer.warn(&Error::NoReward { env_steps: totals.env_steps }.to_string());
+        }
+        Ok(())
+    }
+
+    /// Evaluates the generator alone and measures its modes.
+    fn measure(&mut self, index: u64, observer: &mut dyn Observer) -> Result<Round> {
+        let (run, settings) = (self.learner.run, self.learner.settings);
+        let generator = match index {
+            0 => run.checkpoint.clone(),
+            _ => self.algorithm.generator(&self.learner)?,
+        };
+        let mut phase = Phase { observer, round: index, name: "evaluate" };
+        let sizes = (settings.evaluation_episodes, settings.lockstep);
+        let evaluation = run.evaluate(&self.learner.pool, &generator, sizes, &mut phase)?;
+        if self.modes.is_none() {
+            self.modes = Some(Modes::new(run, &self.learner.pool, self.learner.demonstrations())?);
+        }
+        let figures = match &self.modes {
+            Some(modes) => modes.measure(run, &self.learner.pool, &generator, &evaluation)?,
+            None => Figures::new(),
+        };
+        let (totals, last) = (self.totals(), self.state.rounds.last());
+        let since = Counts {
+            episodes: totals.episodes
+                - last.and_then(|r| r.figures.get("rollout/episodes")).copied().unwrap_or(0.0) as u64,
+            solved: totals.solved - last.and_then(|r| r.figures.get("rollout/solved")).copied().unwrap_or(0.0) as u64,
+            ..Counts::default()
+        };
+        let mut figures = figures;
+        figures.insert("rollout/episodes".into(), totals.episodes as f64);
+        figures.insert("rollout/solved".into(), totals.solved as f64);
+        let solved = self.learner.memory.trajectories().iter().filter(|t| t.success);
+        Ok(Round {
+            round: index,
+            env_steps: totals.env_steps,
+            simulation_steps: totals.simulation_steps,
+            gradient_steps: self.learner.state.actor_steps,
+            collect_success_rate: (since.episodes > 0).then(|| since.solved as f64 / since.episodes as f64),
+            success_rate: evaluation.report.success_rate,
+            success_ci95: evaluation.report.success_ci95,
+            lessons: solved.map(|t| t.decisions(self.learner.sizes)).sum(),
+            figures,
+        })
+    }
+
+    fn end_round(&mut self, round: Round, observer: &mut dyn Observer) -> Result<()> {
+        let mut figures: Vec<(String, f64)> = round.figures.clone().into_iter().collect();
+        figures.push(("eval/success_rate".into(), round.success_rate));
+        figures.push(("time/gradient_steps".into(), round.gradient_steps as f64));
+        self.log.log(round.env_steps, &figures)?;
+        observer.round(&round);
+        self.state.rounds.push(round);
+        Ok(())
+    }
+}
+
+fn span([low, high]: [f64; 2]) -> f64 {
+    high - low
+}

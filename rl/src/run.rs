@@ -1,0 +1,292 @@
+//! What every algorithm shares of a run: what it is given, its state on disk, its evaluations, and who watches it.
+
+use crate::error::Result;
+use imle_configs::episode::{Episode, checksum, fingerprint};
+use imle_configs::{Error as InputError, files};
+use imle_envs::task::Task;
+use imle_envs::task_file::RewardKind;
+use imle_planner::alone::GeneratorAlone;
+use imle_planner::decide::Decide;
+use imle_planner::evaluate::{self, Outcome, Progress, evaluate};
+use imle_planner::report::Report;
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::sampler::Sampler;
+use imle_policy::targets::DemonstrationChunks;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tch::Device;
+
+/// What a run is given.
+pub struct Run<'a> {
+    /// The task.
+    pub task: Arc<Task>,
+    /// The generator to start from.
+    pub checkpoint: &'a Checkpoint,
+    /// Demonstrations; may be empty.
+    pub demonstrations: &'a [Episode],
+    /// The pictures of their frames, (frames, cameras, H, W, 3), for a generator that sees pictures.
+    pub pictures: Option<Arc<Vec<u8>>>,
+    /// Control steps in the world to learn from.
+    pub env_steps: u64,
+    /// Seed of all draws.
+    pub seed: u64,
+    /// The run's folder; becomes the checkpoint's folder too.
+    pub out: &'a Path,
+    /// Whether to go on from the state in `out`.
+    pub resume: bool,
+    /// Where the network runs.
+    pub device: Device,
+    /// Threads for physics, sampling and training.
+    pub threads: usize,
+}
+
+impl Run<'_> {
+    /// The windows of `episodes` as the generator sees them.
+    pub(crate) fn windows(&self, episodes: &[Episode], pictures: Option<Arc<Vec<u8>>>) -> Result<DemonstrationChunks> {
+        let config = self.checkpoint.config();
+        let windows = DemonstrationChunks::new(&config.spec, config.horizons, episodes)?;
+        Ok(match pictures {
+            Some(pictures) => windows.with_pictures(pictures)?,
+            None => windows,
+        })
+    }
+
+    /// The windows of the demonstrations, if there are any.
+    pub(crate) fn demonstration_windows(&self) -> Result<Option<DemonstrationChunks>> {
+        if self.demonstrations.is_empty() {
+            return Ok(None);
+        }
+        self.windows(self.demonstrations, self.pictures.clone()).map(Some)
+    }
+
+    /// The generator of `checkpoint` alone on held-out start states.
+    pub(crate) fn evaluate(
+        &self,
+        pool: &rayon::ThreadPool,
+        checkpoint: &Checkpoint,
+        (episodes, lockstep): (usize, usize),
+        progress: &mut dyn Progress,
+    ) -> Result<Evaluation> {
+        let horizons = self.task.horizons(checkpoint.config().horizons);
+        let sampler = Sampler::new(checkpoint, self.threads, self.device)?;
+        let mut alone = GeneratorAlone::new(&sampler, self.seed, horizons);
+        let decider: &mut dyn Decide = &mut alone;
+        let settings = evaluate::Settings { lockstep, ..evaluate::Settings::held_out(episodes, self.seed, horizons) };
+        let outcome = evaluate(&self.task, decider, &settings, pool, progress)?;
+        Ok(Evaluation { report: Report::new(&outcome, self.task.spec().control_rate), outcome })
+    }
+}
+
+/// Held-out episodes.
+pub(crate) struct Evaluation {
+    pub(crate) report: Report,
+    pub(crate) outcome: Outcome,
+}
+
+/// Figures at an evaluation, as kept in `state.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// Index; round 0 is the generator as it came.
+    pub round: u64,
+    /// Control steps in the world so far.
+    pub env_steps: u64,
+    /// Physics steps of rollouts so far, a planner's or branches'.
+    pub simulation_steps: u64,
+    /// Training steps of the generator so far.
+    pub gradient_steps: u64,
+    /// Success while collecting since the last round, if anything was collected.
+    pub collect_success_rate: Option<f64>,
+    /// Success of the generator alone on held-out starts.
+    pub success_rate: f64,
+    /// Its 95 % Wilson interval.
+    pub success_ci95: [f64; 2],
+    /// Decisions of the solved episodes since the last round.
+    pub lessons: usize,
+    /// What else was measured: `modes/…`, `critic/…`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
+}
+
+/// Told what happens, and asked whether to stop.
+pub trait Observer {
+    /// A phase of a round goes on: its name, what is done, of how much.
+    fn phase(&mut self, round: u64, phase: &'static str, done: u64, total: u64, message: &str);
+    /// A round is over.
+    fn round(&mut self, round: &Round);
+    /// Something that the user should know.
+    fn warn(&mut self, message: &str);
+    /// Whether to stop now; the run can be resumed.
+    fn should_stop(&self) -> bool;
+}
+
+/// Tells an observer how far the episodes of a phase are.
+pub(crate) struct Phase<'o> {
+    pub(crate) observer: &'o mut dyn Observer,
+    pub(crate) round: u64,
+    pub(crate) name: &'static str,
+}
+
+impl Progress for Phase<'_> {
+    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
+        let message = format!("solved {solved}");
+        self.observer.phase(self.round, self.name, done as u64, total as u64, &message);
+        !self.observer.should_stop()
+    }
+}
+
+const FORMAT: u32 = 2;
+const STATE_FILE: &str = "state.json";
+
+/// `state.json` of a run's folder; S are the settings of its algorithm.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct State<S> {
+    format: u32,
+    pub(crate) algorithm: String,
+    pub(crate) seed: u64,
+    inputs: Inputs,
+    pub(crate) settings: S,
+    pub(crate) rounds: Vec<Round>,
+    /// What an algorithm that learns online has beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) course: Option<Course>,
+}
+
+/// Where an online run is: at the end of an iteration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Course {
+    /// Iterations done.
+    pub(crate) iterations: u64,
+    /// The folder of weights and moments, in the run's.
+    pub(crate) folder: String,
+    /// The learner's own counters.
+    pub(crate) learner: serde_json::Value,
+    /// Control steps at which the next evaluation is due.
+    pub(crate) evaluate_at: u64,
+    /// Measures of the generator as it came.
+    #[serde(default)]
+    pub(crate) before: BTreeMap<String, f64>,
+}
+
+impl<S: Serialize + DeserializeOwned + Clone + PartialEq> State<S> {
+    /// A fresh one in the run's new folder, or the one that is there, which must be of the same inputs.
+    pub(crate) fn begin(algorithm: &str, settings: &S, run: &Run<'_>) -> Result<Self> {
+        if !run.resume {
+            files::create_output_folder(run.out)?;
+            let state = Self {
+                format: FORMAT,
+                algorithm: algorithm.into(),
+                seed: run.seed,
+                inputs: Inputs::of(run),
+                settings: settings.clone(),
+                rounds: Vec::new(),
+                course: None,
+            };
+            // The state comes first: a run that was killed before it is begun anew, any other resumed.
+            state.write(run.out)?;
+            return Ok(state);
+        }
+        let place = run.out.join(STATE_FILE);
+        let state = Self::read(run.out)?;
+        if state.algorithm != algorithm {
+            return Err(InputError::unexpected("--algorithm", &state.algorithm, algorithm).into());
+        }
+        if state.seed != run.seed || state.settings != *settings {
+            let expected = "the seed and settings the run was begun with";
+            return Err(InputError::unexpected(place.display(), expected, "others; leave them out to resume").into());
+        }
+        if let Some((flag, was, is)) = state.inputs.difference(&Inputs::of(run)) {
+            let expected = format!("{was}, with which {} was begun", run.out.display());
+            return Err(InputError::unexpected(flag, expected, is).into());
+        }
+        files::remove_unfinished(run.out)?;
+        Ok(state)
+    }
+
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        let (place, value) = read_value(folder)?;
+        let told = |e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e);
+        Ok(serde_json::from_value(value).map_err(told)?)
+    }
+
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(|e| InputError::unexpected(STATE_FILE, "a state", e))?;
+        Ok(files::write_text(&folder.join(STATE_FILE), &text)?)
+    }
+}
+
+/// The state in `folder`, of whatever algorithm.
+fn read_value(folder: &Path) -> Result<(PathBuf, serde_json::Value)> {
+    let place = folder.join(STATE_FILE);
+    let value: serde_json::Value = serde_json::from_str(&files::read_text(&place)?)
+        .map_err(|e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e))?;
+    let format = value.get("format").and_then(serde_json::Value::as_u64);
+    if format != Some(u64::from(FORMAT)) {
+        let found = format.map_or("none".into(), |n| n.to_string());
+        return Err(InputError::unexpected(format!("{}: format", place.display()), FORMAT, found).into());
+    }
+    Ok((place, value))
+}
+
+/// The algorithm with which the run in `folder` was begun.
+///
+/// # Errors
+/// A bad input, if there is no run.
+pub fn saved_algorithm(folder: &Path) -> Result<String> {
+    let (place, value) = read_value(folder)?;
+    let name = value.get("algorithm").and_then(|a| a.as_str());
+    let none = || InputError::unexpected(format!("{}: algorithm", place.display()), "its name", "none");
+    Ok(name.ok_or_else(none)?.to_string())
+}
+
+/// The settings with which the run in `folder` was begun.
+///
+/// # Errors
+/// A bad input, if there is no run, or one of another algorithm.
+pub fn saved_settings<S: Serialize + DeserializeOwned + Clone + PartialEq>(folder: &Path) -> Result<S> {
+    Ok(State::<S>::read(folder)?.settings)
+}
+
+/// What a run is begun with: a resumed one must go on with the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Inputs {
+    task: String,
+    mismatch: Option<String>,
+    reward: RewardKind,
+    /// Fingerprints.
+    checkpoint: String,
+    demonstrations: String,
+}
+
+impl Inputs {
+    fn of(run: &Run<'_>) -> Self {
+        Self {
+            task: run.task.spec().task.clone(),
+            mismatch: run.task.mismatch().map(|m| m.name.clone()),
+            reward: run.task.reward().kind,
+            checkpoint: run.checkpoint.fingerprint(),
+            demonstrations: format!(
+                "{} episodes ({}{})",
+                run.demonstrations.len(),
+                fingerprint(run.demonstrations),
+                run.pictures.as_ref().map_or(String::new(), |p| format!(", pictures {}", checksum(p)))
+            ),
+        }
+    }
+
+    /// The first of them that differs in `now`: its flag, what was and what is.
+    fn difference(&self, now: &Self) -> Option<(&'static str, String, String)> {
+        let none = |m: &Option<String>| m.clone().unwrap_or_else(|| "none".into());
+        [
+            ("--task", self.task.clone(), now.task.clone()),
+            ("--mismatch", none(&self.mismatch), none(&now.mismatch)),
+            ("--reward", self.reward.to_string(), now.reward.to_string()),
+            ("--checkpoint", self.checkpoint.clone(), now.checkpoint.clone()),
+            ("--data", self.demonstrations.clone(), now.demonstrations.clone()),
+        ]
+        .into_iter()
+        .find(|(_, was, is)| was != is)
+    }
+}

@@ -1,0 +1,382 @@
+//! The settings of the algorithms that learn online; each algorithm reads the shared sections and the one of its name.
+
+use imle_configs::Error as InputError;
+use imle_policy::train::TrainSettings;
+use serde::{Deserialize, Serialize};
+
+/// Everything that shapes a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Episodes an iteration.
+    pub episodes: usize,
+    /// Episodes in lock-step.
+    pub lockstep: usize,
+    /// Discount γ of a control step: what is solved a hundred steps later counts γ¹⁰⁰.
+    pub discount: f64,
+    /// Control steps in the world between evaluations of the generator alone, which also take the measures of its modes.
+    pub evaluate_every: u64,
+    /// Held-out episodes an evaluation.
+    pub evaluation_episodes: usize,
+    /// Control steps in the world at the beginning in which the generator acts as it came, and only critics learn.
+    pub warmup_steps: u64,
+    /// libtorch's threads of the learner; results are the same bits only at the same number.
+    pub learner_threads: usize,
+    /// How the generator learns.
+    pub actor: ActorSettings,
+    /// How critics learn.
+    pub critic: CriticSettings,
+    /// What keeps the generator's modes.
+    pub anchor: AnchorSettings,
+    /// `best-of-n`.
+    pub best_of_n: BestOfNSettings,
+    /// `imagination`.
+    pub imagination: ImaginationSettings,
+    /// `branches`.
+    pub branches: BranchSettings,
+    /// `gradient`.
+    pub gradient: GradientSettings,
+    /// `ppo`.
+    pub ppo: PpoSettings,
+    /// `latent`.
+    pub latent: LatentSettings,
+}
+
+/// `[actor]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActorSettings {
+    /// Learning rate, constant after 100 steps of warm-up.
+    pub learning_rate: f64,
+    /// States a step.
+    pub batch_size: usize,
+    /// Latents a state of RS-IMLE (m).
+    pub samples: usize,
+    /// Rejection distance of RS-IMLE (ε).
+    pub epsilon: f64,
+    /// Steps for every decision collected.
+    pub steps_per_decision: f64,
+}
+
+/// `[critic]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CriticSettings {
+    /// Members of the ensemble, at least 2.
+    pub members: usize,
+    /// Units of a layer.
+    pub width: usize,
+    /// Learning rate of AdamW.
+    pub learning_rate: f64,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f64,
+    /// Decisions a step.
+    pub batch_size: usize,
+    /// Share of the way that the slow copy goes to the critic each step.
+    pub follow: f64,
+    /// Candidates of the generator for the value of the next state.
+    pub target_candidates: usize,
+    /// Steps for every decision collected.
+    pub steps_per_decision: f64,
+    /// The generator is not changed by a critic whose rank correlation with the returns of the last decisions, which it had not
+    /// learned from, is below this.
+    pub least_rank_correlation: f64,
+    /// A critic whose values are on average further above the returns than this share of their range, or not finite, has
+    /// diverged: critic and generator go back to the last iteration's.
+    pub most_above: f64,
+}
+
+/// `[anchor]`: RS-IMLE on solved episodes and demonstrations beside what an algorithm maximises.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnchorSettings {
+    /// Weight of its loss.
+    pub weight: f64,
+    /// Share of its states drawn from the demonstrations, if there are any; the rest are from solved episodes.
+    pub demonstration_share: f64,
+    /// Solved episodes that are learned from, the last ones.
+    pub most_episodes: usize,
+    /// Recall of the generator as it came below which (as a share of what it was) the weight and the share of demonstrations
+    /// rise.
+    pub recall_floor: f64,
+    /// Entropy of the modes below which (as a share of what it was) they rise.
+    pub entropy_floor: f64,
+}
+
+/// `[best_of_n]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestOfNSettings {
+    /// Candidates of a decision while collecting.
+    pub candidates: usize,
+    /// Share of the episodes in which the generator acts alone.
+    pub alone_share: f64,
+    /// Candidates of a state that the generator learns from.
+    pub elite_candidates: usize,
+    /// Of them, those that it learns from: the best by the critic.
+    pub elites: usize,
+    /// Share of the generator's states that have elites as targets.
+    pub elite_share: f64,
+}
+
+/// `[imagination]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImaginationSettings {
+    /// Perturbations of a chunk (m).
+    pub perturbations: usize,
+    /// Their deviation, normalised units.
+    pub sigma: f64,
+    /// PPO's clip of the ratio.
+    pub clip: f64,
+    /// Steps of the generator after which G_old is what it is then.
+    pub refresh: usize,
+    /// Whether a perturbation counts only where all members of the critic agree on the sign of its advantage.
+    pub consensus: bool,
+    /// Candidates of a decision while collecting, the best by the critic; 1 for the generator alone.
+    pub candidates: usize,
+}
+
+/// `[branches]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BranchSettings {
+    /// States an iteration from which groups are rolled out.
+    pub states: usize,
+    /// Candidates of a state, each rolled out to the end of the episode by the generator alone.
+    pub group: usize,
+    /// Deviation of a perturbation that every second candidate gets, normalised units.
+    pub sigma: f64,
+    /// Temperature of the weights e^(advantage / temperature), in units of return.
+    pub temperature: f64,
+    /// Groups that are learned from, the last ones.
+    pub most_groups: usize,
+    /// Share of the generator's states that are groups; the rest is the anchor's.
+    pub share: f64,
+}
+
+/// `[gradient]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GradientSettings {
+    /// Weight of the critic's mean value, as a share of its mean magnitude.
+    pub weight: f64,
+    /// Latents a state.
+    pub samples: usize,
+    /// Candidates of a decision while collecting, the best by the critic; 1 for the generator alone.
+    pub candidates: usize,
+}
+
+/// `[ppo]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PpoSettings {
+    /// Deviation of the action about the generator's chunk, normalised units.
+    pub sigma: f64,
+    /// Clip of the ratio, of the mean log-probability over executed dimensions.
+    pub clip: f64,
+    /// λ of generalised advantage estimation, a decision.
+    pub lambda: f64,
+    /// Times that an iteration's decisions are learned from.
+    pub epochs: usize,
+    /// An iteration's updates end when the mean of (ρ − 1) − ln ρ exceeds this.
+    pub target_kl: f64,
+    /// λ of ‖G(s, z) − G_0(s, z)‖², a value, with the same z.
+    pub anchor: f64,
+}
+
+/// `[latent]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatentSettings {
+    /// Largest magnitude of a latent value.
+    pub most: f64,
+    /// Target of the entropy of the actor, nats a latent value.
+    pub target_entropy: f64,
+    /// Learning rate of actor and temperature.
+    pub learning_rate: f64,
+    /// Training steps in which the generator is taught what actor and generator do together, at each evaluation.
+    pub distil_steps: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let train = TrainSettings::default();
+        Self {
+            episodes: 16,
+            lockstep: 64,
+            discount: 0.99,
+            evaluate_every: 25_000,
+            evaluation_episodes: 200,
+            warmup_steps: 5_000,
+            learner_threads: 1,
+            actor: ActorSettings {
+                learning_rate: 5e-4,
+                batch_size: 64,
+                samples: train.samples,
+                epsilon: train.epsilon,
+                steps_per_decision: 0.5,
+            },
+            critic: CriticSettings::default(),
+            anchor: AnchorSettings {
+                weight: 1.0,
+                demonstration_share: 0.3,
+                most_episodes: 400,
+                recall_floor: 0.95,
+                entropy_floor: 0.9,
+            },
+            best_of_n: BestOfNSettings {
+                candidates: 32,
+                alone_share: 0.25,
+                elite_candidates: 32,
+                elites: 4,
+                elite_share: 0.5,
+            },
+            imagination: ImaginationSettings {
+                perturbations: 8,
+                sigma: 0.05,
+                clip: 0.1,
+                refresh: 10,
+                consensus: true,
+                candidates: 8,
+            },
+            branches: BranchSettings {
+                states: 32,
+                group: 8,
+                sigma: 0.03,
+                temperature: 0.1,
+                most_groups: 2_000,
+                share: 0.5,
+            },
+            gradient: GradientSettings { weight: 0.05, samples: 4, candidates: 8 },
+            ppo: PpoSettings { sigma: 0.05, clip: 0.02, lambda: 0.95, epochs: 5, target_kl: 0.02, anchor: 0.1 },
+            latent: LatentSettings { most: 1.5, target_entropy: -0.5, learning_rate: 3e-4, distil_steps: 2_000 },
+        }
+    }
+}
+
+impl Default for CriticSettings {
+    fn default() -> Self {
+        Self {
+            members: 4,
+            width: 256,
+            learning_rate: 5e-4,
+            weight_decay: 1e-2,
+            batch_size: 128,
+            follow: 0.005,
+            target_candidates: 4,
+            steps_per_decision: 1.0,
+            least_rank_correlation: 0.1,
+            most_above: 0.5,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks what does not depend on the task.
+    ///
+    /// # Errors
+    /// A bad input that names the key.
+    pub fn check(&self) -> imle_configs::Result<()> {
+        let bad = |key: &str, expected: &str, found: String| {
+            Err(InputError::unexpected(format!("settings: {key}"), expected, found))
+        };
+        for (key, count) in [
+            ("episodes", self.episodes),
+            ("lockstep", self.lockstep),
+            ("evaluation_episodes", self.evaluation_episodes),
+            ("learner_threads", self.learner_threads),
+            ("actor.batch_size", self.actor.batch_size),
+            ("actor.samples", self.actor.samples),
+            ("critic.width", self.critic.width),
+            ("critic.batch_size", self.critic.batch_size),
+            ("critic.target_candidates", self.critic.target_candidates),
+            ("anchor.most_episodes", self.anchor.most_episodes),
+            ("best_of_n.candidates", self.best_of_n.candidates),
+            ("best_of_n.elites", self.best_of_n.elites),
+            ("imagination.candidates", self.imagination.candidates),
+            ("imagination.refresh", self.imagination.refresh),
+            ("branches.states", self.branches.states),
+            ("branches.most_groups", self.branches.most_groups),
+            ("gradient.samples", self.gradient.samples),
+            ("gradient.candidates", self.gradient.candidates),
+            ("ppo.epochs", self.ppo.epochs),
+        ] {
+            if !(1..=1 << 20).contains(&count) {
+                return bad(key, "1 to 1048576", count.to_string());
+            }
+        }
+        for (key, count) in [
+            ("critic.members", self.critic.members),
+            ("imagination.perturbations", self.imagination.perturbations),
+            ("branches.group", self.branches.group),
+        ] {
+            if !(2..=1 << 10).contains(&count) {
+                return bad(key, "2 to 1024", count.to_string());
+            }
+        }
+        if self.best_of_n.elite_candidates < self.best_of_n.elites {
+            let found = self.best_of_n.elite_candidates.to_string();
+            return bad("best_of_n.elite_candidates", "at least best_of_n.elites", found);
+        }
+        if self.evaluate_every == 0 {
+            return bad("evaluate_every", "at least 1 control step", "0".into());
+        }
+        for (key, value) in [
+            ("actor.learning_rate", self.actor.learning_rate),
+            ("actor.steps_per_decision", self.actor.steps_per_decision),
+            ("critic.learning_rate", self.critic.learning_rate),
+            ("critic.steps_per_decision", self.critic.steps_per_decision),
+            ("critic.most_above", self.critic.most_above),
+            ("imagination.sigma", self.imagination.sigma),
+            ("imagination.clip", self.imagination.clip),
+            ("branches.temperature", self.branches.temperature),
+            ("ppo.sigma", self.ppo.sigma),
+            ("ppo.clip", self.ppo.clip),
+            ("ppo.target_kl", self.ppo.target_kl),
+            ("latent.most", self.latent.most),
+            ("latent.learning_rate", self.latent.learning_rate),
+        ] {
+            if !(value > 0.0 && value.is_finite()) {
+                return bad(key, "a number above 0", value.to_string());
+            }
+        }
+        for (key, value) in [
+            ("actor.epsilon", self.actor.epsilon),
+            ("critic.weight_decay", self.critic.weight_decay),
+            ("anchor.weight", self.anchor.weight),
+            ("branches.sigma", self.branches.sigma),
+            ("gradient.weight", self.gradient.weight),
+            ("ppo.anchor", self.ppo.anchor),
+        ] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return bad(key, "a number of at least 0", value.to_string());
+            }
+        }
+        for (key, value) in [
+            ("discount", self.discount),
+            ("critic.follow", self.critic.follow),
+            ("anchor.demonstration_share", self.anchor.demonstration_share),
+            ("anchor.recall_floor", self.anchor.recall_floor),
+            ("anchor.entropy_floor", self.anchor.entropy_floor),
+            ("best_of_n.alone_share", self.best_of_n.alone_share),
+            ("best_of_n.elite_share", self.best_of_n.elite_share),
+            ("branches.share", self.branches.share),
+            ("ppo.lambda", self.ppo.lambda),
+        ] {
+            if !(0.0..=1.0).contains(&value) {
+                return bad(key, "0 to 1", value.to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imle_configs::settings::load;
+
+    #[test]
+    fn bad_values_are_told_by_their_keys() {
+        let told = |word: &str| {
+            let settings: Settings = load(&Settings::default(), None, &[word.into()]).unwrap();
+            settings.check().unwrap_err().to_string()
+        };
+        Settings::default().check().unwrap();
+        for word in ["episodes=0", "critic.members=1", "discount=1.5", "ppo.sigma=0.0", "actor.epsilon=-1.0"] {
+            let key = word.split('=').next().unwrap();
+            assert!(told(word).starts_with(&format!("settings: {key}: expected")), "{}", told(word));
+        }
+    }
+}
