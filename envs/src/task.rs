@@ -130,7 +130,7 @@ impl Task {
     }
 
     fn resolve(file: &TaskFile, source: Source<'_>, terms: &Terms) -> Result<Self> {
-        let mut world = model::load(&file.model, source)?;
+        let mut world = model::load(&file.model, source, &file.servo)?;
         if let ActionFile::Mocap { body, aligned: true, .. } = &file.action {
             align_welds(&mut world, body)?;
         }

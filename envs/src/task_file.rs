@@ -37,6 +37,9 @@ pub struct TaskFile {
     /// The planner's model.
     #[serde(default)]
     pub planning: PlanningFile,
+    /// Position servos that the model lacks, for files without actuators such as URDF.
+    #[serde(default)]
+    pub servo: Vec<ServoFile>,
     /// What the policy commands.
     pub action: ActionFile,
     /// What the policy sees, in order.
@@ -88,6 +91,24 @@ pub struct PlanningFile {
     /// Control steps executed of each chunk before the next decision, where the task needs feedback sooner than the
     /// generator's T_act; that of the generator if absent.
     pub execute: Option<usize>,
+}
+
+/// One `[[servo]]`: a position actuator of the joint's name that is added to the model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServoFile {
+    /// A hinge or slide joint.
+    pub joint: String,
+    /// Force by position error, N·m/rad or N/m.
+    pub gain: f64,
+    /// Force by velocity, N·m·s/rad or N·s/m.
+    pub damping: f64,
+    /// Lowest and highest target, rad or m; the joint's limits if absent.
+    #[serde(default)]
+    pub range: Option<[f64; 2]>,
+    /// Greatest force, N·m or N; no limit if absent.
+    #[serde(default)]
+    pub force: Option<f64>,
 }
 
 /// A point: `body:NAME`, `site:NAME`, `geom:NAME` or `[x, y, z]`.
