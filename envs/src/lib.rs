@@ -30,6 +30,7 @@ pub mod predicate;
 pub mod quantities;
 pub mod quantity;
 pub mod randomize;
+pub mod recall;
 pub mod render;
 pub mod reset;
 pub mod reward;

@@ -9,8 +9,9 @@ use imle_configs::spec::{Layout, Term};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
 
+/// Where the values of a term come from.
 #[derive(Clone, Debug)]
-enum Source {
+pub(crate) enum Source {
     Position(Point, Option<Point>, [bool; 3]),
     Yaw(Point, f64),
     JointPosition(Vec<usize>),
@@ -126,6 +127,11 @@ impl Observation {
             }
         }
         part
+    }
+
+    /// Where the values come from, by term.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
     }
 
     /// Names and sizes of the terms.

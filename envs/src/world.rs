@@ -103,7 +103,7 @@ impl World {
         self.begin(seed, index)
     }
 
-    fn begin(&mut self, seed: u64, index: u64) -> Result<()> {
+    pub(crate) fn begin(&mut self, seed: u64, index: u64) -> Result<()> {
         (self.steps, self.solved_for, self.failed, self.lost) = (0, 0, None, false);
         self.episode = (seed, index);
         self.late.clear();
@@ -181,6 +181,11 @@ impl World {
     /// If `out` has the wrong size.
     pub fn perceived_state(&self, out: &mut [f64]) -> Result<()> {
         self.perceived().get_state(out).map_err(Error::Simulation)
+    }
+
+    /// Sets the controls of the joints that actions move to where these are.
+    pub(crate) fn stand_still(&mut self) {
+        self.control.stand_still(&mut self.sim);
     }
 
     /// Writes the action that holds the present pose (action size values).

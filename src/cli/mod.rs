@@ -2,12 +2,14 @@
 
 mod bench;
 mod controller;
+mod data;
 mod episodes;
 mod learn;
 mod serve;
 
 pub use bench::{BenchArgs, BenchSampleArgs, BenchTasksArgs, BenchTrainArgs, BenchVerb};
 pub use controller::ControllerArgs;
+pub use data::{DataConvertArgs, DataInfoArgs, DataReplayArgs, DataVerb};
 pub use episodes::{DemoArgs, RunArgs};
 pub use learn::{DistillArgs, FinetuneArgs, ImportArgs, LearnArgs, TrainArgs};
 pub use serve::ServeArgs;
@@ -40,6 +42,12 @@ pub enum Verb {
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
     #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos")]
     Demo(DemoArgs),
+    /// Look into datasets, bring in those of others, and play them in the simulator
+    #[command(
+        subcommand,
+        after_help = "Example: planner data convert low_dim.hdf5 --task my/task.toml --out runs/demos"
+    )]
+    Data(DataVerb),
     /// Train a generator on demonstrations
     #[command(after_help = "Example: planner train --data runs/demos --out runs/generator\n\
         Settings are set with --set key=value, e.g. --set steps=20000 --set network.width=512; \

@@ -12,6 +12,7 @@ mod bad_place;
 mod bad_task;
 mod call;
 mod claims;
+mod data;
 mod determinism;
 mod fixtures;
 mod import;
