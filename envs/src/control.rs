@@ -279,6 +279,11 @@ impl Control {
         !matches!(self.mapping, Mapping::Raw)
     }
 
+    /// Whether an action sets poses of bodies, not controls alone.
+    pub(crate) fn moves_bodies(&self) -> bool {
+        matches!(self.mapping, Mapping::Mocap { .. })
+    }
+
     /// The arm joints that the noise of a reset moves: address in qpos and actuator of each.
     pub(crate) fn noisy_joints(&self, model: &MjModel) -> Vec<(usize, usize)> {
         let arm = self.actuators.len() - self.fingers;

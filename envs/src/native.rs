@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// `mjSTATE_INTEGRATION`: everything that the next step depends on, warm start included.
 const STATE_INTEGRATION: c_uint = mujoco_rs::mujoco_c::mjtState::mjSTATE_INTEGRATION as c_uint;
+/// `mjINT_RK4`
+const RK4: c_int = mujoco_rs::mujoco_c::mjtIntegrator::mjINT_RK4 as c_int;
 /// `mjENBL_SLEEP`
 const SLEEP: c_int = mujoco_rs::mujoco_c::mjtEnableBit::mjENBL_SLEEP as c_int;
 /// Indices of `mjtWarning` that mean a diverged state: bad qpos, qvel, qacc, ctrl.
@@ -25,6 +27,8 @@ const DIVERGED: [(usize, &str); 4] = [
 // The functions that a rollout calls, declared so that an unwinding error handler may pass through them.
 unsafe extern "C-unwind" {
     fn mj_step(m: *const mjModel, d: *mut mjData);
+    fn mj_step1(m: *const mjModel, d: *mut mjData);
+    fn mj_step2(m: *const mjModel, d: *mut mjData);
     fn mj_forward(m: *const mjModel, d: *mut mjData);
     fn mj_kinematics(m: *const mjModel, d: *mut mjData);
     fn mj_comPos(m: *const mjModel, d: *mut mjData);
@@ -153,6 +157,8 @@ impl Needs {
 #[derive(Debug)]
 pub struct Simulation {
     data: MjData<Arc<MjModel>>,
+    /// Whether the next step has begun.
+    begun: bool,
     /// How fast each control changed in the last control step, its unit a second; 0 after a state was set.
     rates: Vec<f64>,
     /// Where the solver's warm start is kept while forces are computed.
@@ -170,7 +176,7 @@ impl Simulation {
         install_handlers();
         let data = MjData::try_new(model).map_err(|e| e.to_string())?;
         let (rates, warmstart) = (vec![0.0; data.ctrl().len()], vec![0.0; data.qvel().len()]);
-        Ok(Self { data, rates, warmstart, distance: Mutex::new(()) })
+        Ok(Self { data, begun: false, rates, warmstart, distance: Mutex::new(()) })
     }
 
     /// The model.
@@ -194,15 +200,34 @@ impl Simulation {
         (model, unsafe { self.data.ffi_mut() })
     }
 
-    /// One physics step.
+    /// One physics step, or what is left of it after [`Simulation::begin_step`].
     ///
     /// # Errors
     /// MuJoCo's own error, or which part of the state diverged.
     pub fn step(&mut self) -> Result<(), String> {
+        let begun = std::mem::take(&mut self.begun);
         let (m, d) = self.pointers();
         // SAFETY: m and d belong together and are exclusively borrowed.
-        guarded(|| unsafe { mj_step(m, d) }).inspect_err(|_| self.data.reset())?;
+        let done = guarded(|| unsafe { if begun { mj_step2(m, d) } else { mj_step(m, d) } });
+        done.inspect_err(|_| self.data.reset())?;
         self.check()
+    }
+
+    /// Does the part of the next step that depends on no control. All positions, velocities and contacts are those of the
+    /// present state then, as after [`Simulation::refresh`], whose work the step does anyway. False, and nothing is done, with an
+    /// integrator whose steps have no such part (Runge–Kutta).
+    ///
+    /// # Errors
+    /// As [`Simulation::step`].
+    pub fn begin_step(&mut self) -> Result<bool, String> {
+        if self.data.model().opt().integrator == RK4 {
+            return Ok(false);
+        }
+        let (m, d) = self.pointers();
+        // SAFETY: as in `step`.
+        guarded(|| unsafe { mj_step1(m, d) }).inspect_err(|_| self.data.reset())?;
+        self.begun = true;
+        self.check().map(|()| true)
     }
 
     /// Fails if a warning of divergence was raised since the last state was set.
@@ -308,6 +333,7 @@ impl Simulation {
     /// The sizes, if `state` has not [`Simulation::state_size`] values.
     pub fn set_state(&mut self, state: &[f64]) -> Result<(), String> {
         self.check_size(state.len())?;
+        self.begun = false;
         if self.data.model().opt().enableflags & SLEEP != 0 {
             self.data.reset();
         }
@@ -326,6 +352,7 @@ impl Simulation {
 
     /// Resets to a keyframe, or to the default pose without one.
     pub fn reset(&mut self, keyframe: Option<usize>) {
+        self.begun = false;
         self.rates.fill(0.0);
         match keyframe {
             None => self.data.reset(),

@@ -230,7 +230,14 @@ impl RolloutEngine {
             if worker.control.execute(&mut worker.sim, action, substeps).is_err() {
                 return score;
             }
-            if worker.sim.refresh(self.needs).is_err() {
+            // Of a state that is not written the next physics step computes all that is looked at, but for forces; where the
+            // next action moves a mocap body, that step cannot begin before it.
+            let written =
+                t + 1 == steps || end.as_ref().is_some_and(|(_, history)| steps - 1 - t < history.len() / observation);
+            let apart = written || self.needs.forces || worker.control.moves_bodies();
+            let begun = if apart { Ok(false) } else { worker.sim.begin_step() };
+            let ready = begun.and_then(|begun| if begun { Ok(()) } else { worker.sim.refresh(self.needs) });
+            if ready.is_err() {
                 return score;
             }
             self.task.quantities().evaluate(&worker.sim, &mut worker.values);
@@ -385,6 +392,40 @@ mod tests {
             assert_eq!(whole.final_cost, second.final_cost);
             let running = (4.0 * first.running_cost + 2.0 * second.running_cost) / 6.0;
             assert!((whole.running_cost - running).abs() < 1e-9);
+        }
+    }
+
+    /// What a rollout looks at comes from the next physics step. Here every state is brought up to date by itself.
+    #[test]
+    fn costs_are_those_of_states_brought_up_to_date() {
+        for name in imle_configs::embedded::task_names() {
+            let task = Arc::new(Task::load(name).unwrap());
+            let mut world = World::new(task.clone()).unwrap();
+            world.reset(1, Purpose::Reset, 0).unwrap();
+            let mut state = vec![0.0; world.state_size()];
+            world.get_state(&mut state).unwrap();
+            let (low, high) = task.control().range();
+            let action = low.len();
+            let at =
+                |i: usize| low[i % action] + (high[i % action] - low[i % action]) * (0.3 + 0.02 * (i / action) as f32);
+            let chunk: Vec<f32> = (0..20 * action).map(at).collect();
+            let mut score = [Score::default()];
+            RolloutEngine::new(task.clone(), 1).unwrap().run(&pool(1), &state, &chunk, 20, 8, &mut score).unwrap();
+            let mut sim = Simulation::new(task.planning_model().clone()).unwrap();
+            let (mut control, mut values) = (task.control().clone(), vec![0.0; task.quantities().len()]);
+            sim.set_state(&state).unwrap();
+            let mut sum = 0.0;
+            for (t, action) in chunk.chunks_exact(action).enumerate() {
+                control.execute(&mut sim, action, task.planning_substeps()).unwrap();
+                sim.refresh(task.quantities().needs()).unwrap();
+                task.quantities().evaluate(&sim, &mut values);
+                if task.lost(&values) {
+                    sum += (20 - t) as f64 * task.failure_cost();
+                    break;
+                }
+                sum += task.cost().value(&values);
+            }
+            assert_eq!(score[0].running_cost, task.cost().running * sum / 20.0, "{name}");
         }
     }
 

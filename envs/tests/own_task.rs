@@ -1,7 +1,9 @@
 //! A user's own task: files of all kinds that MuJoCo loads, every kind of quantity by hand, worlds that are drawn anew.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use imle_configs::score::Score;
 use imle_configs::seed::Purpose;
+use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use std::fs;
@@ -237,6 +239,30 @@ fn what_forces_need_does_not_change_what_follows() {
         (data.qpos().to_vec(), data.qvel().to_vec())
     };
     assert_eq!(run(with), run(without));
+}
+
+/// A rollout takes what it looks at from the next physics step where it can: not forces, nor where a mocap body is moved.
+#[test]
+fn costs_of_a_rollout_are_those_of_states_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let forces = ("quantity = \"rate\"", "quantity = [\"rate\", \"weight\", \"effort\", \"far\"]");
+    for changes in [&[][..], &[forces]] {
+        let task = Arc::new(task(folder.path(), changes));
+        let mut world = World::new(task.clone()).unwrap();
+        world.reset(1, Purpose::Reset, 0).unwrap();
+        let mut state = vec![0.0; world.state_size()];
+        world.get_state(&mut state).unwrap();
+        let chunk: Vec<f32> = (0..10).flat_map(|t| [0.03 * t as f32, 0.1, 0.4, 1.0, 0.0, 0.1 * t as f32]).collect();
+        let mut score = [Score::default()];
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        RolloutEngine::new(task.clone(), 1).unwrap().run(&pool, &state, &chunk, 10, 8, &mut score).unwrap();
+        let mut sum = 0.0;
+        for action in chunk.chunks_exact(6) {
+            world.step(action);
+            sum += task.cost().value(world.values());
+        }
+        assert_eq!(score[0].running_cost, sum / 10.0);
+    }
 }
 
 #[test]

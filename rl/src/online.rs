@@ -25,6 +25,7 @@ use imle_configs::seed::Purpose;
 use imle_planner::evaluate::{self, evaluate};
 use imle_policy::metrics::RunLog;
 use imle_policy::sampler::Sampler;
+use std::path::Path;
 use std::time::Instant;
 
 /// Folder of the weights after an iteration, in the run's.
@@ -76,6 +77,8 @@ impl<'a, 'b> Online<'a, 'b> {
         let (learner, journal, records, log) = match &state.course {
             Some(course) => {
                 let folder = run.out.join(&course.folder);
+                // What a kill has left of others.
+                remove_others(run.out, &course.folder);
                 let saved = serde_json::from_value(course.learner.clone()).map_err(|e| damaged(&folder, e))?;
                 let learner = Learner::new(run, settings, algorithm.has_critic(), Some((&folder, saved)))?;
                 algorithm.load(&learner, &folder)?;
@@ -275,7 +278,6 @@ impl<'a, 'b> Online<'a, 'b> {
     /// Writes the weights under a new name, then the state that names them, then removes those of before.
     fn save(&mut self, mut course: Course) -> Result<()> {
         let out = self.learner.run.out;
-        let old = self.state.course.as_ref().map(|c| c.folder.clone()).unwrap_or_default();
         course.folder = format!("{LEARNER_FOLDER}-{:06}-{}", course.iterations, self.state.rounds.len());
         let folder = out.join(&course.folder);
         if folder.exists() {
@@ -289,10 +291,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let name = course.folder.clone();
         self.state.course = Some(course);
         self.state.write(out)?;
-        if !old.is_empty() && old != name {
-            // What cannot be removed does no harm.
-            let _ = std::fs::remove_dir_all(out.join(old));
-        }
+        remove_others(out, &name);
         Ok(())
     }
 
@@ -393,6 +392,17 @@ impl<'a, 'b> Online<'a, 'b> {
         observer.round(&round);
         self.state.rounds.push(round);
         Ok(())
+    }
+}
+
+/// Removes the folders of weights of other iterations; one that cannot be removed does no harm.
+fn remove_others(out: &Path, keep: &str) {
+    for entry in std::fs::read_dir(out).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(LEARNER_FOLDER) && name != keep {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

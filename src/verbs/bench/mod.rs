@@ -3,7 +3,9 @@
 pub mod claims;
 mod decision;
 pub mod fidelity;
+mod judo;
 mod peers;
+mod physics;
 pub mod plan;
 mod rollout;
 mod sample;

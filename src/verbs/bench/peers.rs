@@ -1,10 +1,11 @@
-//! Peers in Python: a throw-away environment in the cache folder, and a process that measures on request.
+//! Peers: a throw-away environment of Python in the cache folder or a program in C, as a process that measures on request.
 
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A throw-away Python environment.
 pub struct Environment {
@@ -84,13 +85,31 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts `script` in `folder` with `arguments`, and waits until it is ready; returns what it says then.
-    pub fn start(python: &Path, script: &str, folder: &Path, arguments: &[String]) -> Result<(Self, String)> {
-        let failed = |e: std::io::Error| Failure::Run(format!("cannot start the peer: {e}"));
+    /// Starts a Python `script` in `folder` with `arguments`, and waits until it is ready; returns what it says then.
+    pub fn python(python: &Path, script: &str, folder: &Path, arguments: &[String]) -> Result<(Self, String)> {
         let file = folder.join("peer.py");
         imle_configs::files::write_text(&file, script)?;
-        let mut command = Command::new(python);
-        command.arg(&file).args(arguments).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self::start(Command::new(python).arg(&file).args(arguments), folder)
+    }
+
+    /// Compiles a program in C against MuJoCo, and starts it likewise.
+    pub fn c(program: &str, folder: &Path, arguments: &[String]) -> Result<(Self, String)> {
+        let library = option_env!("MUJOCO_DYNAMIC_LINK_DIR").ok_or_else(|| {
+            Failure::Run("the peers in C need MuJoCo's headers: `make setup`, then build again".into())
+        })?;
+        let (source, built) = (folder.join("peer.c"), folder.join("peer"));
+        if !built.exists() {
+            imle_configs::files::write_text(&source, program)?;
+            let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+            compiler.args(["-O3", "-o"]).arg(&built).arg(&source).arg(format!("-I{library}/include"));
+            call(compiler.args([&format!("-L{library}"), "-lmujoco", "-lpthread", &format!("-Wl,-rpath,{library}")]))?;
+        }
+        Self::start(Command::new(built).args(arguments), folder)
+    }
+
+    fn start(command: &mut Command, folder: &Path) -> Result<(Self, String)> {
+        let failed = |e: std::io::Error| Failure::Run(format!("cannot start the peer: {e}"));
+        command.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Failure::Run("cannot talk to the peer".into()));
@@ -122,7 +141,9 @@ pub struct Scratch(pub PathBuf);
 impl Scratch {
     /// A new one.
     pub fn new() -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("planner-bench-{}", std::process::id()));
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("planner-bench-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
         imle_configs::files::create_output_folder(&path)?;
         Ok(Self(path))
     }

@@ -1,9 +1,11 @@
-//! `planner bench rollout`: physics steps a second of batch rollouts, against the `mujoco` Python package.
+//! `planner bench rollout`: physics steps a second of batch rollouts, against a thread pool over `mj_step` in C, MuJoCo's own
+//! batch and the rollout of the `mujoco` Python package.
 //!
-//! Both roll the same raw controls, each held for a control step, out from the same state of the same planning
-//! model on the same number of threads. Ours also evaluates the task's cost; theirs also stores every state.
+//! All roll the same raw controls, each held for a control step, out from the same state of the same planning model on the
+//! same number of threads. Ours also evaluates the task's cost; `mujoco.rollout` also stores every state.
 
 use super::peers::{MUJOCO, Peer, Scratch, python};
+use super::physics::{self, POOL};
 use super::{Case, median_and_noise, report};
 use crate::cli::BenchArgs;
 use crate::failure::{Failure, Result};
@@ -24,7 +26,8 @@ const STEPS: usize = 16;
 
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let task = Arc::new(Task::load_with_raw_actions(args.task())?);
+    // Asleep, bodies would differ between the peers: what sleeps is no part of a state, and the batch refuses it.
+    let task = Arc::new(Task::load_with_raw_actions(args.task())?.with_planning_sleep(false));
     let candidates = args.candidates.unwrap_or(64) as usize;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
@@ -38,14 +41,25 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let work = (candidates * STEPS * substeps) as f64;
 
     let folder = Scratch::new()?;
-    let mut peer = None;
+    let mut peers: Vec<(&'static str, Peer, Vec<f64>)> = Vec::new();
     let mut same = None;
     if args.peers {
-        write_inputs(&task, &folder.0, &state, &chunks, substeps)?;
-        let arguments = ["model.mjb".to_string(), threads.to_string(), (STEPS * substeps).to_string()];
-        let (started, final_qpos) = Peer::start(&python(&MUJOCO, args.common.output())?, PEER, &folder.0, &arguments)?;
-        same = Some(final_difference(&task, &state, &chunks, &final_qpos)?);
-        peer = Some(started);
+        physics::save_model(&task, &folder.0)?;
+        let held = chunks.chunks_exact(task.spec().action.size()).flat_map(|row| std::iter::repeat_n(row, substeps));
+        physics::write_inputs(&folder.0, &state, held.flatten().map(|v| f64::from(*v)))?;
+        let steps = STEPS * substeps;
+        let arguments = [physics::MODEL.to_string(), threads.to_string(), steps.to_string()];
+        let package = python(&MUJOCO, args.common.output())?;
+        let (package, final_qpos) = Peer::python(&package, PEER, &folder.0, &arguments)?;
+        let (pool, of_pool) = physics::start(POOL, &folder.0, threads, steps)?;
+        let (batch, of_batch) = physics::start("batch", &folder.0, threads, steps)?;
+        let differences = [final_qpos, of_pool, of_batch].map(|qpos| final_difference(&task, &state, &chunks, &qpos));
+        same = Some(differences.into_iter().collect::<Result<Vec<f64>>>()?.into_iter().fold(0.0, f64::max));
+        peers.extend([
+            ("mj_step_pool", pool, Vec::new()),
+            ("mujoco_batch", batch, Vec::new()),
+            ("mujoco_rollout", package, Vec::new()),
+        ]);
     }
     let mut scores = vec![Score::default(); candidates];
     let mut ours = || -> Result<f64> {
@@ -54,17 +68,17 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         Ok(work / begun.elapsed().as_secs_f64())
     };
     ours()?;
-    let (mut first, mut second, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut first, mut second) = (Vec::new(), Vec::new());
     for _ in 0..args.repeats {
         first.push(ours()?);
-        if let Some(peer) = &mut peer {
-            theirs.push(work / peer.measure(candidates)?);
+        for (_, peer, rates) in &mut peers {
+            rates.push(work / peer.measure("")?);
         }
         second.push(ours()?);
     }
     let failed = scores.iter().filter(|s| s.failed).count();
     let (ours, noise) = median_and_noise(first, second);
-    let peers = peer.is_some().then(|| ("mujoco_rollout", super::median(theirs))).into_iter().collect();
+    let peers = peers.into_iter().map(|(name, _, rates)| (name, super::median(rates))).collect();
     let more = json!({
         "candidates": candidates, "physics_steps": work, "timestep_s": task.planning_model().opt().timestep,
         "threads": threads, "failed": failed, "final_qpos_difference": same,
@@ -105,20 +119,6 @@ fn controls(task: &Task, world: &World, candidates: usize, seed: u64) -> Vec<f32
         }
     }
     chunks
-}
-
-fn write_inputs(task: &Task, folder: &std::path::Path, state: &[f64], chunks: &[f32], substeps: usize) -> Result<()> {
-    let size = task.spec().action.size();
-    let bytes = |values: &mut dyn Iterator<Item = f64>| values.flat_map(f64::to_le_bytes).collect::<Vec<u8>>();
-    let held = chunks.chunks_exact(size).flat_map(|row| std::iter::repeat_n(row, substeps).flatten());
-    let files =
-        [("state.f64", bytes(&mut state.iter().copied())), ("controls.f64", bytes(&mut held.map(|v| f64::from(*v))))];
-    for (name, content) in files {
-        imle_configs::files::write_atomic(&folder.join(name), |w| w.write_all(&content))?;
-    }
-    task.planning_model()
-        .save_to_file(folder.join("model.mjb"))
-        .map_err(|e| Failure::Run(format!("cannot save the model: {e}")))
 }
 
 /// Largest difference between the peer's final positions of the first candidate and ours.

@@ -131,7 +131,7 @@ pub fn peer(mode: &str, checkpoint: &Checkpoint, folder: &Scratch, common: &Comm
     });
     imle_configs::files::write_text(&folder.join("sizes.json"), &sizes.to_string())?;
     let arguments = [mode, MODEL_FILE, "sizes.json", &common.threads().to_string()].map(str::to_string);
-    let (peer, ready) = Peer::start(&python(&LEROBOT, common.output())?, SCRIPT, folder, &arguments)?;
+    let (peer, ready) = Peer::python(&python(&LEROBOT, common.output())?, SCRIPT, folder, &arguments)?;
     let theirs: Vec<f64> =
         serde_json::from_str(&ready).map_err(|e| Failure::Run(format!("the peer said `{ready}`: {e}")))?;
     let sampler = Sampler::new(checkpoint, 1, tch::Device::Cpu)?;
