@@ -1,14 +1,14 @@
 //! Loading MJCF models and finding things in them by name.
 
+use crate::additions::Additions;
+use crate::control::driven_joint;
 use crate::error::Result;
 use crate::native;
-use crate::quantity::scalar_joint;
-use crate::task_file::ServoFile;
 use imle_configs::{Error as InputError, embedded};
 use mujoco_rs::prelude::MjModel;
 use mujoco_rs::wrappers::MjVfs;
-use mujoco_rs::wrappers::mj_editing::{MjSpec, MjtLimited, PositionConfig, SpecItem};
-use mujoco_rs::wrappers::mj_model::{MjtObjBase, MjtTrn};
+use mujoco_rs::wrappers::mj_editing::MjSpec;
+use mujoco_rs::wrappers::mj_model::MjtObjBase;
 use std::path::Path;
 
 /// Kinds of named things that task files refer to.
@@ -85,12 +85,12 @@ pub enum Source<'a> {
     Folder(&'a Path),
 }
 
-/// Loads the MJCF or URDF file `name` with `servos` added, and computes its default pose once: a model that makes MuJoCo give
+/// Loads the MJCF or URDF file `name` with what a task file adds to it, and computes its default pose once: a model that makes MuJoCo give
 /// up is told here.
 ///
 /// # Errors
 /// A bad input that names the file and says what MuJoCo said of it.
-pub fn load(name: &str, source: Source<'_>, servos: &[ServoFile]) -> Result<MjModel> {
+pub fn load(name: &str, source: Source<'_>, additions: &Additions<'_>) -> Result<MjModel> {
     native::install_handlers();
     let on_disk = match source {
         Source::Folder(folder) => Some(folder.join(name)).filter(|p| p.exists()),
@@ -122,63 +122,23 @@ pub fn load(name: &str, source: Source<'_>, servos: &[ServoFile]) -> Result<MjMo
         Some(path) => MjModel::from_xml(path).map_err(|e| e.to_string()),
         None => MjModel::from_xml_vfs(name, &vfs).map_err(|e| e.to_string()),
     })?;
-    if servos.is_empty() {
+    if additions.is_empty() {
         return Ok(model);
     }
-    let servos = servos.iter().map(|s| servo(s, &model)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let additions = additions.check(&model)?;
     Ok(compiled(&|| {
         let mut spec = match &on_disk {
             Some(path) => MjSpec::from_xml(path),
             None => MjSpec::from_xml_vfs(name, &vfs),
         }
         .map_err(|e| e.to_string())?;
-        for (file, range) in &servos {
-            let actuator = spec.add_actuator();
-            actuator.set_name(&file.joint).map_err(|e| e.to_string())?;
-            actuator.set_trntype(MjtTrn::mjTRN_JOINT);
-            actuator.set_target(&file.joint);
-            let position = PositionConfig { kp: file.gain, kv: Some(file.damping), ..PositionConfig::default() };
-            actuator.set_to_position(position).map_err(|e| e.to_string())?;
-            *actuator.ctrlrange_mut() = *range;
-            actuator.set_ctrllimited(MjtLimited::mjLIMITED_TRUE);
-            if let Some(force) = file.force {
-                *actuator.forcerange_mut() = [-force, force];
-                actuator.set_forcelimited(MjtLimited::mjLIMITED_TRUE);
-            }
-        }
+        additions.apply(&mut spec).map_err(|e| e.to_string())?;
         match &on_disk {
             Some(_) => spec.compile(),
             None => spec.compile_with_vfs(&vfs),
         }
         .map_err(|e| e.to_string())
     })?)
-}
-
-/// A servo that can be added, with the range of its targets.
-fn servo<'a>(file: &'a ServoFile, model: &MjModel) -> std::result::Result<(&'a ServoFile, [f64; 2]), InputError> {
-    let place = |e: InputError| e.in_file(format!("servo `{}`", file.joint));
-    let joint = scalar_joint(model, &file.joint).map_err(place)?;
-    if model.name_to_id(Kind::Actuator.object(), &file.joint).is_some() {
-        return Err(place(InputError::unexpected("joint", "one without an actuator of its name", "one with")));
-    }
-    for (key, value) in [("gain", file.gain), ("damping", file.damping), ("force", file.force.unwrap_or(1.0))] {
-        if !(value >= 0.0 && value.is_finite()) || (key != "damping" && value == 0.0) {
-            return Err(place(InputError::unexpected(key, "a positive number", value)));
-        }
-    }
-    let range = match (file.range, model.jnt_limited()[joint]) {
-        (Some(range), _) => range,
-        (None, true) => model.jnt_range()[joint],
-        (None, false) => {
-            return Err(place(InputError::unexpected("range", "one, since the joint has no limits", "none")));
-        }
-    };
-    let good = range[0] < range[1] && range.iter().all(|r| r.is_finite());
-    if good {
-        Ok((file, range))
-    } else {
-        Err(place(InputError::unexpected("range", "low < high", format!("{range:?}"))))
-    }
 }
 
 /// Names of the model files beside a task file.
@@ -188,14 +148,22 @@ fn models_in(folder: &Path) -> Vec<String> {
     names.filter(|n| [".xml", ".urdf"].iter().any(|ending| n.ends_with(ending))).collect()
 }
 
-/// The id of a named thing.
+/// The id of a named thing. An actuator without a name goes by that of the joint it drives.
 ///
 /// # Errors
 /// A bad input with the nearest names of that kind.
 pub fn find(model: &MjModel, kind: Kind, name: &str) -> std::result::Result<usize, InputError> {
     let found = if name.contains('\0') { None } else { model.name_to_id(kind.object(), name) };
-    found.ok_or_else(|| {
-        let names = (0..kind.count(model)).filter_map(|id| model.id_to_name(kind.object(), id));
+    let called = || (0..kind.count(model)).filter_map(|id| Some((id, goes_by(model, kind, id)?)));
+    found.or_else(|| called().find(|(_, n)| *n == name).map(|(id, _)| id)).ok_or_else(|| {
+        let names = called().map(|(_, n)| n);
         InputError::unknown(kind.word(), name, names)
     })
+}
+
+/// The name that a thing goes by, if it has one.
+fn goes_by(model: &MjModel, kind: Kind, id: usize) -> Option<&str> {
+    let own = model.id_to_name(kind.object(), id).filter(|n| !n.is_empty());
+    let driven = || model.id_to_name(MjtObjBase::mjOBJ_JOINT, driven_joint(model, id)?);
+    own.or_else(|| if kind == Kind::Actuator { driven() } else { None })
 }

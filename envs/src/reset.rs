@@ -4,7 +4,7 @@ use crate::control::{Control, driven_joint};
 use crate::model::{Kind, find};
 use crate::native::{Needs, Simulation};
 use crate::quantity::{free_joint, scalar_joint};
-use crate::task_file::{KeyframeFile, PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
+use crate::task_file::{HeightFile, KeyframeFile, PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
 use nalgebra::{Quaternion, UnitQuaternion, Vector3};
@@ -28,7 +28,7 @@ struct Place {
     moves: Moves,
     x: [f64; 2],
     y: [f64; 2],
-    z: f64,
+    z: [f64; 2],
     yaw: [f64; 2],
     /// What the rotation about the vertical turns, (w, x, y, z).
     base: UnitQuaternion<f64>,
@@ -132,11 +132,16 @@ impl Reset {
             check_range(key, low, -most, most, unit)?;
             check_range(key, high, low, most, unit)?;
         }
-        check_range("z", file.z, -10.0, 10.0, "m")?;
+        let z = match file.z {
+            HeightFile::At(z) => [z; 2],
+            HeightFile::Between(range) => range,
+        };
+        check_range("z", z[0], -10.0, 10.0, "m")?;
+        check_range("z", z[1], z[0], 10.0, "m")?;
         let [w, i, j, k] = file.quaternion;
         let base = UnitQuaternion::try_new(Quaternion::new(w, i, j, k), 1e-6);
         let base = base.ok_or_else(|| InputError::unexpected("quaternion", "a rotation (w, x, y, z)", "zero"))?;
-        Ok(Place { moves, x: file.x, y: file.y, z: file.z, yaw: file.yaw, base })
+        Ok(Place { moves, x: file.x, y: file.y, z, yaw: file.yaw, base })
     }
 
     /// The keyframe that episodes start from.
@@ -164,12 +169,12 @@ impl Reset {
         }
         let mut poses = Vec::new();
         for _ in 0..PLACEMENT_TRIES {
-            poses = self.places.iter().map(|p| [draw(rng, p.x), draw(rng, p.y), draw(rng, p.yaw)]).collect();
+            poses = self.places.iter().map(|p| [p.x, p.y, p.yaw, p.z].map(|range| draw(rng, range))).collect();
             if self.free(&poses) {
                 break;
             }
         }
-        for (place, [x, y, yaw]) in self.places.iter().zip(&poses) {
+        for (place, [x, y, yaw, z]) in self.places.iter().zip(&poses) {
             let turn = match place.base == UnitQuaternion::identity() {
                 true => [(yaw / 2.0).cos(), 0.0, 0.0, (yaw / 2.0).sin()],
                 false => {
@@ -177,7 +182,7 @@ impl Reset {
                     [turned.w, turned.i, turned.j, turned.k]
                 }
             };
-            let position = [*x, *y, place.z];
+            let position = [*x, *y, *z];
             match place.moves {
                 Moves::Free(qpos) => {
                     sim.data_mut().qpos_mut()[qpos..qpos + 3].copy_from_slice(&position);
@@ -210,8 +215,8 @@ impl Reset {
         sim.refresh(Needs::MOTION)
     }
 
-    fn free(&self, poses: &[[f64; 3]]) -> bool {
-        let near = |a: &[f64; 3], b: &[f64; 3]| (a[0] - b[0]).hypot(a[1] - b[1]) < self.min_distance;
+    fn free(&self, poses: &[[f64; 4]]) -> bool {
+        let near = |a: &[f64; 4], b: &[f64; 4]| (a[0] - b[0]).hypot(a[1] - b[1]) < self.min_distance;
         (0..poses.len()).all(|i| (0..i).all(|j| !near(&poses[i], &poses[j])))
     }
 }

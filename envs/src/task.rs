@@ -1,5 +1,6 @@
 //! A task: a model and a task file, resolved against each other, shared by all worlds and workers.
 
+use crate::additions::Additions;
 use crate::camera::Camera;
 use crate::control::Control;
 use crate::cost::Cost;
@@ -130,7 +131,8 @@ impl Task {
     }
 
     fn resolve(file: &TaskFile, source: Source<'_>, terms: &Terms) -> Result<Self> {
-        let mut world = model::load(&file.model, source, &file.servo)?;
+        let additions = Additions { servos: &file.servo, markers: &file.marker };
+        let mut world = model::load(&file.model, source, &additions)?;
         if let ActionFile::Mocap { body, aligned: true, .. } = &file.action {
             align_welds(&mut world, body)?;
         }

@@ -15,7 +15,7 @@ pub use cost::{CostFile, NormFile, QuantityNames, RungFile, TermFile};
 pub use observation::ObservationFile;
 pub use quantity::QuantityFile;
 pub use randomize::RandomizeFile;
-pub use reset::{KeyframeFile, PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
+pub use reset::{HeightFile, KeyframeFile, PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +40,9 @@ pub struct TaskFile {
     /// Position servos that the model lacks, for files without actuators such as URDF.
     #[serde(default)]
     pub servo: Vec<ServoFile>,
+    /// Mocap bodies that the model lacks: goals that are drawn, and put somewhere else in every episode.
+    #[serde(default)]
+    pub marker: Vec<MarkerFile>,
     /// What the policy commands.
     pub action: ActionFile,
     /// What the policy sees, in order.
@@ -109,6 +112,33 @@ pub struct ServoFile {
     /// Greatest force, N·m or N; no limit if absent.
     #[serde(default)]
     pub force: Option<f64>,
+}
+
+/// One `[[marker]]`: a mocap body that is seen as a sphere and touches nothing; `[[reset.place]]` puts it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarkerFile {
+    /// Name of the body.
+    pub name: String,
+    /// Where it is unless the reset puts it elsewhere, world frame, m.
+    #[serde(default)]
+    pub position: [f64; 3],
+    /// Radius of the sphere, m.
+    #[serde(default = "MarkerFile::radius")]
+    pub radius: f64,
+    /// Its colour: red, green, blue, opacity, 0 to 1.
+    #[serde(default = "MarkerFile::rgba")]
+    pub rgba: [f32; 4],
+}
+
+impl MarkerFile {
+    fn radius() -> f64 {
+        0.02
+    }
+
+    fn rgba() -> [f32; 4] {
+        [1.0, 0.0, 0.0, 0.5]
+    }
 }
 
 /// A point: `body:NAME`, `site:NAME`, `geom:NAME` or `[x, y, z]`.

@@ -37,7 +37,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List what can be run, with the sizes of observation and action
-    #[command(after_help = "Example: planner tasks --json")]
+    #[command(after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/your-own-task.md)")]
     Tasks(TasksArgs),
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
     #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos")]
@@ -91,7 +91,7 @@ pub enum Verb {
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
     Bench(BenchVerb),
     /// Summarise a task, dataset, checkpoint or run
-    #[command(after_help = "Examples: planner inspect stack; planner inspect runs/demos")]
+    #[command(after_help = "Examples: planner inspect stack; planner inspect my/reach.toml --picture reach.png; planner inspect runs/demos")]
     Inspect(InspectArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: planner completions bash > /etc/bash_completion.d/planner")]
@@ -165,6 +165,9 @@ pub enum DeviceArgument {
 /// `planner tasks`
 #[derive(Debug, Args)]
 pub struct TasksArgs {
+    /// Write a commented task file NAME.toml and a scene NAME.xml to start from, e.g. my/reach; neither may exist
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<PathBuf>,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
@@ -175,6 +178,9 @@ pub struct TasksArgs {
 pub struct InspectArgs {
     /// A task's name or TOML file, or the folder of a dataset, checkpoint or run
     pub path: String,
+    /// PNG file for a picture of a task's start state
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,

@@ -71,13 +71,23 @@ pub struct PlaceFile {
     pub x: [f64; 2],
     /// Range of y, m.
     pub y: [f64; 2],
-    /// Height of the body's origin, m.
-    pub z: f64,
+    /// Height of the body's origin, or its range, m.
+    pub z: HeightFile,
     /// Range of the rotation about the vertical, rad.
     pub yaw: [f64; 2],
     /// Orientation that it turns, (w, x, y, z).
     #[serde(default = "upright")]
     pub quaternion: [f64; 4],
+}
+
+/// `z` of a `[[reset.place]]`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged, expecting = "a height, or the range [low, high]")]
+pub enum HeightFile {
+    /// A height, m.
+    At(f64),
+    /// Lowest and highest, m.
+    Between([f64; 2]),
 }
 
 fn upright() -> [f64; 4] {
