@@ -297,7 +297,8 @@ fn trained(args: &ControllerArgs, sampler: Option<&Sampler>) -> Result<Horizons>
         (None, Some(n)) => Ok(Horizons { prediction: n as usize, action: usual.action.min(n as usize), ..usual }),
         (Some(sampler), None) => Ok(sampler.config().horizons),
         (Some(sampler), Some(n)) => {
-            let expected = format!("none beside a generator, whose chunks have {} actions", sampler.config().horizons.prediction);
+            let expected =
+                format!("none beside a generator, whose chunks have {} actions", sampler.config().horizons.prediction);
             Err(InputError::unexpected("--horizon", expected, n).into())
         }
     }

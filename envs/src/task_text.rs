@@ -15,9 +15,12 @@ pub(crate) fn parse(text: &str, place: &str) -> Result<TaskFile> {
         InputError::unexpected(format!("{place}{}", line_of(e.span())), "valid TOML", e.message().replace('\n', " "))
     })?;
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let key = error.path().to_string();
+        let key = match error.path().to_string() {
+            whole if whole == "." => String::new(),
+            key => format!(": {key}"),
+        };
         let inner = error.into_inner();
-        let place = format!("{place}{}: {key}", line_of(inner.span()));
+        let place = format!("{place}{}{key}", line_of(inner.span()));
         let message = inner.message().replace('\n', " ");
         describe(&place, &message).into()
     })
@@ -32,7 +35,20 @@ fn describe(place: &str, message: &str) -> InputError {
             return InputError::Unknown { place: format!("{place}: "), what, name: (*name).to_string(), near };
         }
     }
-    InputError::unexpected(place, "a task file as documented in configs/tasks/stack.toml", message)
+    if let Some((found, expected)) = message.strip_prefix("invalid ").and_then(|m| m.split_once(", expected ")) {
+        let found = found.split_once(": ").map_or(found, |(_, found)| found);
+        let expected = match expected {
+            "f64" | "f32" => "a number",
+            "usize" | "u32" | "u64" => "a whole number of at least 0",
+            other => other,
+        };
+        return InputError::unexpected(place, expected, found);
+    }
+    // What takes several forms says which, and not what was found.
+    if !["missing", "duplicate", "invalid", "data did"].iter().any(|s| message.starts_with(s)) {
+        return InputError::unexpected(place, message, "something else");
+    }
+    InputError::unexpected(place, "a task file as docs/your-own-task.md describes", message)
 }
 
 /// `error` told to be in the file `place`, with the line of what it is about where that can be found.

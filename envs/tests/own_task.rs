@@ -5,6 +5,7 @@ use imle_configs::score::Score;
 use imle_configs::seed::Purpose;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
+use imle_envs::task_file::TaskFile;
 use imle_envs::world::World;
 use std::fs;
 use std::path::Path;
@@ -372,4 +373,49 @@ when = ["q > 0.4"]
     world.reset(0, Purpose::Reset, 0).unwrap();
     (0..20).for_each(|_| world.step(&[0.5]));
     assert!(world.success(), "{:?}", world.values());
+}
+
+/// The template names every kind there is, so that nobody has to read the source. The parser lists what it knows where a kind
+/// is unknown.
+#[test]
+fn the_template_names_everything() {
+    let text = imle_configs::embedded::TEMPLATE_TASK;
+    for known in
+        ["kind = \"joint_targets\"", "kind = \"linear_velocity\"", "kind = \"distance\"", "norm = \"smooth_abs\""]
+    {
+        let unknown = known.split_once('"').unwrap().0.to_string() + "\"nothing\"";
+        let told = toml::from_str::<TaskFile>(&text.replacen(known, &unknown, 1)).unwrap_err().to_string();
+        let names: Vec<&str> = told.split("expected one of").nth(1).unwrap().split('`').skip(1).step_by(2).collect();
+        assert!(names.len() > 3, "{told}");
+        let missing: Vec<&&str> = names.iter().filter(|n| !text.contains(**n)).collect();
+        assert!(missing.is_empty(), "the template does not name {missing:?}");
+    }
+}
+
+#[test]
+fn markers_and_heights_are_drawn_and_unnamed_actuators_go_by_their_joints() {
+    let folder = tempfile::tempdir().unwrap();
+    let marker = "\n[[marker]]\nname = \"goal\"\nposition = [1.0, 2.0, 3.0]\n\n[quantities]\ngoal = { kind = \"coordinate\", of = \"body:goal\", axis = \"z\" }\nat = { kind = \"coordinate\", of = \"body:goal\", axis = \"y\" }";
+    let plain = task(folder.path(), &[("\n[quantities]", marker)]);
+    let mut world = World::new(Arc::new(plain)).unwrap();
+    world.reset(0, Purpose::Reset, 0).unwrap();
+    close(&world, &[("goal", 3.0), ("at", 2.0)], 1e-12);
+    let place =
+        "keyframe = 0\n\n[[reset.place]]\nbody = \"goal\"\nx = [0, 0]\ny = [0.5, 0.5]\nz = [0.1, 0.3]\nyaw = [0, 0]\n";
+    let placed = task(folder.path(), &[("\n[quantities]", marker), ("keyframe = 0", place)]);
+    let scene = fs::read_to_string(folder.path().join("scene.xml")).unwrap();
+    fs::write(folder.path().join("scene.xml"), scene.replace("<position name=\"left\"", "<position")).unwrap();
+    let unnamed = Task::load(folder.path().join("task.toml").to_str().unwrap()).unwrap();
+    for task in [placed, unnamed] {
+        let mut world = World::new(Arc::new(task)).unwrap();
+        let heights: Vec<f64> = (0..10)
+            .map(|i| {
+                world.reset(0, Purpose::Reset, i).unwrap();
+                close(&world, &[("at", 0.5)], 1e-12);
+                value(&world, "goal")
+            })
+            .collect();
+        assert!(heights.iter().all(|h| (0.1..0.3).contains(h)), "{heights:?}");
+        assert!(heights.windows(2).all(|h| h[0] != h[1]), "{heights:?}");
+    }
 }

@@ -37,7 +37,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List what can be run, with the sizes of observation and action
-    #[command(after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/your-own-task.md)")]
+    #[command(
+        after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/your-own-task.md)"
+    )]
     Tasks(TasksArgs),
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
     #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos")]
@@ -91,7 +93,9 @@ pub enum Verb {
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
     Bench(BenchVerb),
     /// Summarise a task, dataset, checkpoint or run
-    #[command(after_help = "Examples: planner inspect stack; planner inspect my/reach.toml --picture reach.png; planner inspect runs/demos")]
+    #[command(
+        after_help = "Examples: planner inspect stack; planner inspect my/reach.toml --picture reach.png; planner inspect runs/demos"
+    )]
     Inspect(InspectArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: planner completions bash > /etc/bash_completion.d/planner")]

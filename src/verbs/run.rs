@@ -240,7 +240,10 @@ fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<u
 /// Writes the run's folder: settings, summary, a line an episode, a line a decision.
 fn keep(out: &Path, args: &RunArgs, generator: bool, result: &serde_json::Value, outcome: &Outcome) -> Result<()> {
     let json = |value: &serde_json::Value| serde_json::to_string_pretty(value).map_err(|e| Failure::Run(e.to_string()));
-    let checkpoint = args.checkpoint.as_ref().map_or(if generator { "shipped" } else { "none" }.to_string(), |c| c.display().to_string());
+    let checkpoint = args
+        .checkpoint
+        .as_ref()
+        .map_or(if generator { "shipped" } else { "none" }.to_string(), |c| c.display().to_string());
     let mut config = object(&args.controller)?;
     let own = object(&json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,

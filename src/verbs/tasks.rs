@@ -37,8 +37,12 @@ pub fn run(args: &TasksArgs) -> Result<()> {
 
 /// Writes a task file and its scene; the task's name is the last part of `path`.
 fn template(output: Output, path: &Path) -> Result<()> {
-    let place = if path.extension().is_some_and(|e| e == "toml") { path.with_extension("") } else { path.to_path_buf() };
-    let name = place.file_name().and_then(|n| n.to_str()).filter(|n| !n.contains(['"', '\\']) && !n.contains(char::is_control));
+    let place =
+        if path.extension().is_some_and(|e| e == "toml") { path.with_extension("") } else { path.to_path_buf() };
+    let name = place
+        .file_name()
+        .and_then(|n| n.to_str())
+        .filter(|n| !n.contains(['"', '\\']) && !n.contains(char::is_control));
     let name = name.ok_or_else(|| InputError::unexpected("--template", "a name such as my/reach", path.display()))?;
     if embedded::task(name).is_some() {
         let expected = "a name that no built-in task has";
@@ -54,6 +58,9 @@ fn template(output: Output, path: &Path) -> Result<()> {
     files::write_text(&task, &embedded::TEMPLATE_TASK.replace("{name}", name))?;
     drop(place);
     output.say(format!("{} and {}", task.display(), scene.display()));
-    output.say(format!("next: planner inspect {0}; planner run --task {0} --planner cma-es --proposals noise,warm", task.display()));
+    output.say(format!(
+        "next: planner inspect {0}; planner run --task {0} --planner cma-es --proposals noise,warm",
+        task.display()
+    ));
     output.result(&json!({ "task": task, "scene": scene }))
 }

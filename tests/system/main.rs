@@ -8,6 +8,7 @@
 mod bad_checkpoint;
 mod bad_dataset;
 mod bad_flag;
+mod bad_own_task;
 mod bad_place;
 mod bad_task;
 mod call;
@@ -19,6 +20,7 @@ mod import;
 mod interrupt;
 mod online;
 mod output;
+mod own_task;
 mod planners;
 mod resume;
 mod serve;
