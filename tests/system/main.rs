@@ -8,7 +8,6 @@
 mod bad_checkpoint;
 mod bad_dataset;
 mod bad_flag;
-mod bad_own_task;
 mod bad_place;
 mod bad_task;
 mod call;

@@ -85,5 +85,10 @@ fn from_a_template_to_a_generator() {
     assert_eq!(planned.json()["episodes"], 1);
     let horizon = run().with("--checkpoint", &out).and("--horizon 8");
     horizon.refused(&["--horizon", "generator"]);
-    run().and("--horizon 8 --episodes 1").ok();
+    let short = Call::new("run --planner cma-es --proposals noise,warm --episodes 1 --candidates 8 --horizon 8");
+    short.with("--task", &task).ok();
+    // MuJoCo gives up on this model in its start state, and would end the process.
+    let text = fs::read_to_string(&scene).unwrap();
+    fs::write(&scene, text.replacen("<worldbody>", "<size memory=\"1K\"/><worldbody>", 1)).unwrap();
+    Call::new("run").with("--task", &task).refused(&["push.xml", "MuJoCo", "memory"]);
 }
