@@ -42,7 +42,7 @@ impl Term {
             return Err(InputError::unexpected("norm.power", "above 0 and at most 4", p));
         }
         let limit = file.limit.unwrap_or(f64::INFINITY);
-        if !(limit > 0.0) {
+        if limit.is_nan() || limit <= 0.0 {
             return Err(InputError::unexpected("limit", "a positive number", limit));
         }
         let quantities = match &file.quantity {
