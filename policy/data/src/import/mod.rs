@@ -1,6 +1,6 @@
 //! Datasets of others, as ours: LeRobot v2 and v3, robomimic's HDF5, Diffusion Policy's zarr, and folders of records.
 //!
-//! A [`Source`] gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset of
+//! A `Source` gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset of
 //! it, whose observation and action are those of a task if one is given. Numbers of all episodes are in memory while it
 //! writes, pictures of one.
 
@@ -151,7 +151,7 @@ pub fn load(from: &Path, options: &Options) -> Result<(Format, Dataset, Option<I
 /// Converts the dataset at `from` into a LeRobot v3 dataset at `out`.
 ///
 /// # Errors
-/// What [`write`] and the reader of the format refuse; [`Error::Unexpected`] if sizes or rate are not those of
+/// What [`crate::write()`] and the reader of the format refuse; [`Error::Unexpected`] if sizes or rate are not those of
 /// `options.spec`. Nothing is left at `out` then.
 pub fn convert(from: &Path, out: &Path, options: &Options) -> Result<Converted> {
     if out.exists() {
