@@ -15,10 +15,12 @@ pub(super) enum Between {
 /// Values at the times `at` (ascending), each of the rows (times, size), at `times` (strictly ascending); before the first and
 /// after the last record it is that record.
 pub(super) fn at(times: &[f64], rows: &[f64], size: usize, between: Between, at: &[f64]) -> Vec<f64> {
+    // A record at the very time that is asked for may come out a rounding later than it: it is not to be held off for a step.
+    let slack = 1e-6 * at.windows(2).map(|t| t[1] - t[0]).fold(f64::INFINITY, f64::min).min(1.0);
     let mut next = 0;
     let mut out = Vec::with_capacity(at.len() * size);
     for t in at {
-        while next < times.len() && times[next] <= *t {
+        while next < times.len() && times[next] <= *t + slack {
             next += 1;
         }
         // The record before is at `next − 1`, that after at `next`.
@@ -62,6 +64,17 @@ pub(super) fn uniform(episode: &Episode, spec: &Spec, from: f64, to: f64) -> Epi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Milliseconds do not come out as multiples of a control step to the last bit.
+    #[test]
+    fn a_record_at_the_time_of_a_step_is_that_of_the_step() {
+        let times: Vec<f64> = (0..2000).map(|i| f64::from(5000 + 50 * i) * 1e-3).collect();
+        let rows: Vec<f64> = (0..2000).map(f64::from).collect();
+        let grid = grid(times[0], times[1999], 20.0);
+        assert_eq!(at(&times, &rows, 1, Between::Hold, &grid), rows);
+        let linear = at(&times, &rows, 1, Between::Linear, &grid);
+        assert!(linear.iter().zip(&rows).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
 
     #[test]
     fn lines_and_steps_between_records() {
