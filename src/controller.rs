@@ -2,7 +2,7 @@
 
 use crate::cli::ControllerArgs;
 use crate::failure::Result;
-use crate::shortcuts;
+use crate::{load, shortcuts};
 use imle_configs::Error as InputError;
 use imle_configs::spec::Horizons;
 use imle_envs::mismatch::Mismatch;
@@ -152,10 +152,11 @@ pub fn new<'a>(
     args: &ControllerArgs,
     seed: u64,
     task: &Task,
-    sampler: &'a Sampler,
+    sampler: Option<&'a Sampler>,
     engine: &'a RolloutEngine,
 ) -> Result<(Box<dyn Decide + 'a>, Horizons)> {
     if args.planner == "none" {
+        let sampler = there(sampler, task)?;
         let horizons = horizons(args.execute, task, sampler.config().horizons)?;
         let alone = GeneratorAlone::new(sampler, seed, horizons);
         let alone = match choice::by_name(&args.choice, args.resample_every)? {
@@ -168,6 +169,11 @@ pub fn new<'a>(
     Ok((Box::new(planner), horizons))
 }
 
+/// The generator, which is needed.
+fn there<'a>(sampler: Option<&'a Sampler>, task: &Task) -> Result<&'a Sampler> {
+    sampler.ok_or_else(|| load::no_checkpoint(&task.spec().task))
+}
+
 /// The planner that the flags describe, which are not `--planner none`, and the horizons with which it is run.
 ///
 /// # Errors
@@ -176,21 +182,22 @@ pub fn planner<'a>(
     args: &ControllerArgs,
     seed: u64,
     task: &Task,
-    sampler: &'a Sampler,
+    sampler: Option<&'a Sampler>,
     engine: &'a RolloutEngine,
 ) -> Result<(Planner<'a>, Horizons)> {
-    let horizons = horizons(args.execute, task, sampler.config().horizons)?;
+    let trained = trained(args, sampler)?;
+    let horizons = horizons(args.execute, task, trained)?;
     let (low, high) = task.control().range();
     let noise =
         || Noise { seed, scale: args.noise, knots: args.knots as usize, low: low.to_vec(), high: high.to_vec() };
-    let generator = || Box::new(Generator::new(sampler, seed));
+    let generator = || -> Result<_> { Ok(Box::new(Generator::new(there(sampler, task)?, seed))) };
     let source = |name: &String| -> Result<Box<dyn Proposal + 'a>> {
         Ok(match name.as_str() {
-            "imle" => generator(),
+            "imle" => generator()?,
             "warm" => Box::new(Warm),
             "noise" => Box::new(noise()),
             "retrieval" => Box::new(retrieval(args, task, horizons)?),
-            "imle+noise" => Box::new(Noisy::new(generator(), "imle+noise", noise())),
+            "imle+noise" => Box::new(Noisy::new(generator()?, "imle+noise", noise())),
             "retrieval+noise" => {
                 Box::new(Noisy::new(Box::new(retrieval(args, task, horizons)?), "retrieval+noise", noise()))
             }
@@ -219,7 +226,7 @@ fn simulator<'a>(
     args: &ControllerArgs,
     seed: u64,
     task: &Task,
-    sampler: &'a Sampler,
+    sampler: Option<&'a Sampler>,
     engine: &'a RolloutEngine,
 ) -> Result<Box<dyn Simulator + 'a>> {
     if args.models != [PLAIN] {
@@ -241,7 +248,7 @@ fn simulator<'a>(
     if args.depth > 1 {
         let (depth, beam, branches) = (args.depth as usize, args.beam as usize, args.branches as usize);
         let ahead = lookahead::Settings { depth, beam, branches };
-        return Ok(Box::new(Lookahead::new(engine, sampler, seed, ahead)));
+        return Ok(Box::new(Lookahead::new(engine, there(sampler, task)?, seed, ahead)));
     }
     Ok(engine)
 }
@@ -266,12 +273,13 @@ fn search_space<'a>(
     args: &ControllerArgs,
     seed: u64,
     task: &Task,
-    sampler: &'a Sampler,
+    sampler: Option<&'a Sampler>,
     horizons: Horizons,
 ) -> Result<Box<dyn Space + 'a>> {
     let (low, high) = task.control().range();
     let name = self::space(args)?;
     if name == "latent" {
+        let sampler = there(sampler, task)?;
         if sampler.latent_size() == 0 {
             let found = format!("a generator of method {}, which has none", sampler.config().method);
             return Err(InputError::unexpected("--space latent", "a generator with latents", found).into());
@@ -279,6 +287,21 @@ fn search_space<'a>(
         return Ok(Box::new(Latent::new(sampler, seed)));
     }
     Ok(space::by_name(name, Range::new(low, high), horizons.prediction, args.knots as usize)?)
+}
+
+/// The horizons of the generator; without one those of `--horizon`.
+fn trained(args: &ControllerArgs, sampler: Option<&Sampler>) -> Result<Horizons> {
+    let usual = Horizons::default();
+    match (sampler, args.horizon) {
+        (None, None) => Ok(usual),
+        (None, Some(n)) => Ok(Horizons { prediction: n as usize, action: usual.action.min(n as usize), ..usual }),
+        (Some(sampler), None) => Ok(sampler.config().horizons),
+        (Some(sampler), Some(n)) => {
+            let expected =
+                format!("none beside a generator, whose chunks have {} actions", sampler.config().horizons.prediction);
+            Err(InputError::unexpected("--horizon", expected, n).into())
+        }
+    }
 }
 
 /// The horizons of a generator with T_act as `--execute` or the task wants it.

@@ -27,7 +27,7 @@ pub fn run(
     output: Output,
 ) -> Result<Report> {
     let engine = RolloutEngine::new(task.clone(), pool.current_num_threads())?;
-    let (mut decider, horizons) = controller::new(flags, seed, task, sampler, &engine)?;
+    let (mut decider, horizons) = controller::new(flags, seed, task, Some(sampler), &engine)?;
     let settings = Settings::held_out(episodes as usize, seed, horizons);
     let outcome = watched(task, decider.as_mut(), &settings, pool, output, (&[], |_: &Outcome| false))?;
     Ok(Report::new(&outcome, task.spec().control_rate))

@@ -39,11 +39,7 @@ pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, 
     let (checkpoint, place) = match folder {
         Some(folder) => (checkpoint_in(folder)?, folder.display().to_string()),
         None => {
-            let files = embedded::checkpoint(name).ok_or_else(|| {
-                Failure::Input(format!(
-                    "no checkpoint is shipped for task `{name}`; train one and name it with --checkpoint"
-                ))
-            })?;
+            let files = embedded::checkpoint(name).ok_or_else(|| no_checkpoint(name))?;
             let place = format!("shipped checkpoint `{name}`");
             (Checkpoint::load_bytes(&place, &files)?, place)
         }
@@ -54,6 +50,22 @@ pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, 
     };
     checkpoint.check_matches(task.spec(), &place)?;
     Ok((task, checkpoint))
+}
+
+/// What is said where a generator is needed and there is none.
+pub fn no_checkpoint(task: &str) -> Failure {
+    Failure::Input(format!(
+        "no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan without: --planner cma-es \
+         --proposals noise,warm"
+    ))
+}
+
+/// As [`checkpoint`]; nothing where none is named and none is shipped.
+pub fn any_checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Option<Checkpoint>)> {
+    if folder.is_none() && embedded::checkpoint(&task.spec().task).is_none() {
+        return Ok((task, None));
+    }
+    checkpoint(folder, task).map(|(task, checkpoint)| (task, Some(checkpoint)))
 }
 
 /// The checkpoint in `folder`, of whatever task.

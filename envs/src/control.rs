@@ -1,28 +1,39 @@
-//! From actions to actuator controls: end-effector poses by inverse kinematics, joint targets, raw controls.
+//! From actions to actuator controls: end-effector poses by inverse kinematics or by a mocap body, joint targets, raw
+//! controls.
 //!
 //! Raw controls are held over the control step. Targets move: the commanded joint targets live in MuJoCo's `ctrl`,
 //! which is part of the state: a restored state continues from the targets it had. Within a control step the targets
-//! move linearly from the old to the new, as a robot's own interpolator does, no faster than the joint speeds allow.
+//! move linearly from the old to the new, as a robot's own interpolator does, no faster than the joint speeds allow. The
+//! pose of a mocap body is part of the state likewise.
 
 use crate::ik::InverseKinematics;
 use crate::kinematics::Chain;
 use crate::model::{Kind, find};
 use crate::native::Simulation;
-use crate::task_file::{ActionFile, OrientationFile};
+use crate::pose::{between, commanded, commanded_pose, mocap_index, mocap_pose, set_mocap_pose};
+use crate::task_file::{ActionFile, GripperFile, OrientationFile};
 use imle_configs::spec::{Layout, Term};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::mujoco_c::mjtTrn;
 use mujoco_rs::prelude::MjModel;
-use nalgebra::{Isometry3, Matrix3, Rotation3, Translation3, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, Quaternion, UnitQuaternion};
 
 /// One actuator of the mapping.
 #[derive(Clone, Copy, Debug)]
 struct Actuator {
     id: usize,
+    /// Ends of its range; of a finger its controls closed and open.
     low: f64,
     high: f64,
     /// Largest change in one control step.
     most: f64,
+}
+
+impl Actuator {
+    /// The control of a finger that is open by this share.
+    fn at(&self, open: f64) -> f64 {
+        self.low + open * (self.high - self.low)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -33,6 +44,18 @@ enum Mapping {
         base: UnitQuaternion<f64>,
         /// Height that is held, if only x and y are commanded, m.
         height: Option<f64>,
+    },
+    Mocap {
+        /// Index among the mocap bodies.
+        index: usize,
+        orientation: OrientationFile,
+        base: UnitQuaternion<f64>,
+        height: Option<f64>,
+        /// Largest change of the position in one control step, m.
+        most: f64,
+        /// Poses at the start and end of the control step.
+        start: Isometry3<f64>,
+        goal: Isometry3<f64>,
     },
     /// Position targets, reached smoothly.
     JointTargets,
@@ -46,9 +69,12 @@ pub struct Control {
     layout: Layout,
     low: Vec<f32>,
     high: Vec<f32>,
-    /// Arm joints first; the gripper, if any, last.
+    /// Arm joints first; those of the gripper, if any, last.
     actuators: Vec<Actuator>,
-    gripper: bool,
+    /// How many the gripper has.
+    fingers: usize,
+    /// Control steps a second.
+    rate: f64,
     mapping: Mapping,
     /// Targets of the actuators at the start and end of the control step.
     start: Vec<f64>,
@@ -64,9 +90,13 @@ impl Control {
     pub fn resolve(file: &ActionFile, rest: &Simulation, period: f64) -> Result<Self> {
         let model = rest.model();
         let none = Vec::new();
+        let ranges = match file {
+            ActionFile::JointTargets { ranges, .. } | ActionFile::Actuators { ranges, .. } => ranges.as_slice(),
+            _ => &[],
+        };
         let (names, speeds) = match file {
             ActionFile::EndEffector { actuators, max_joint_speed, .. }
-            | ActionFile::JointTargets { actuators, max_joint_speed } => {
+            | ActionFile::JointTargets { actuators, max_joint_speed, .. } => {
                 if max_joint_speed.len() != actuators.len() {
                     let expected = format!("{} speeds, one an actuator", actuators.len());
                     return Err(InputError::unexpected("action.max_joint_speed", expected, max_joint_speed.len()));
@@ -80,30 +110,27 @@ impl Control {
                 }
                 (actuators, max_joint_speed)
             }
-            ActionFile::Actuators { actuators } => (actuators, &none),
+            ActionFile::Actuators { actuators, .. } => (actuators, &none),
+            ActionFile::Mocap { .. } => return Self::mocap(file, rest, period),
         };
         if names.is_empty() {
             return Err(InputError::unexpected("action.actuators", "at least one actuator", "none"));
         }
+        if !ranges.is_empty() && ranges.len() != names.len() {
+            let expected = format!("{} ranges, one an actuator, or none", names.len());
+            return Err(InputError::unexpected("action.ranges", expected, ranges.len()));
+        }
         let mut list = Vec::new();
         for (i, name) in names.iter().enumerate() {
-            list.push(actuator(model, name, "action.actuators", speeds.get(i).map_or(f64::INFINITY, |s| s * period))?);
+            let most = speeds.get(i).map_or(f64::INFINITY, |s| s * period);
+            list.push(actuator(model, name, "action.actuators", ranges.get(i), most)?);
         }
         let ActionFile::EndEffector { site, gripper, orientation, low, high, height, .. } = file else {
             let mapping =
                 if matches!(file, ActionFile::Actuators { .. }) { Mapping::Raw } else { Mapping::JointTargets };
-            return Ok(Self::direct(names, list, mapping));
+            return Ok(Self::direct(names, list, mapping, period));
         };
-        let axes = if height.is_some() { 2 } else { 3 };
-        if low.len() != axes || high.len() != axes {
-            let expected = format!("{axes} values each{}", if axes == 2 { ", since `height` is given" } else { "" });
-            let found = format!("{} and {}", low.len(), high.len());
-            return Err(InputError::unexpected("action.low, action.high", expected, found));
-        }
-        if let Some(i) = (0..axes).find(|i| !ascending(low[*i], high[*i])) {
-            let place = format!("action.low, action.high: axis {i}");
-            return Err(InputError::unexpected(place, "low < high, in metres", format!("{} and {}", low[i], high[i])));
-        }
+        check_box(low, high, *height)?;
         let joints = list.iter().zip(names).map(|(a, name)| joint_of(model, a.id, name)).collect::<Result<Vec<_>>>()?;
         let site = find(model, Kind::Site, site).map_err(|e| e.in_file("action.site"))?;
         let chain = Chain::new(model, site, &joints);
@@ -115,13 +142,54 @@ impl Control {
             list.iter().map(|a| a.high).collect(),
             rest_pose,
         );
+        let mapping = Mapping::EndEffector { ik: Box::new(ik), orientation: *orientation, base, height: *height };
+        Self::pose(mapping, (low, high), *orientation, list, period).with_gripper(gripper.as_ref(), model)
+    }
+
+    /// The mapping to the pose of a mocap body.
+    fn mocap(file: &ActionFile, rest: &Simulation, period: f64) -> Result<Self> {
+        let ActionFile::Mocap { body, gripper, orientation, quaternion, low, high, height, max_speed, .. } = file
+        else {
+            return Err(InputError::unexpected("action.kind", "`mocap`", "another"));
+        };
+        let model = rest.model();
+        let index = mocap_index(model, body)?;
+        check_box(low, high, *height)?;
+        if !(*max_speed > 0.0 && max_speed.is_finite()) {
+            return Err(InputError::unexpected("action.max_speed", "a positive speed in m/s", max_speed));
+        }
+        let [w, x, y, z] = quaternion.unwrap_or(rest.data().mocap_quat()[index]);
+        let base = UnitQuaternion::try_new(Quaternion::new(w, x, y, z), 1e-6);
+        let base =
+            base.ok_or_else(|| InputError::unexpected("action.quaternion", "a rotation (w, x, y, z)", "zero"))?;
+        let mapping = Mapping::Mocap {
+            index,
+            orientation: *orientation,
+            base,
+            height: *height,
+            most: max_speed * period,
+            start: Isometry3::identity(),
+            goal: Isometry3::identity(),
+        };
+        Self::pose(mapping, (low, high), *orientation, Vec::new(), period).with_gripper(gripper.as_ref(), model)
+    }
+
+    /// The mapping to a pose of which position and `orientation` are commanded.
+    fn pose(
+        mapping: Mapping,
+        (low, high): (&[f64], &[f64]),
+        orientation: OrientationFile,
+        actuators: Vec<Actuator>,
+        period: f64,
+    ) -> Self {
         let mut control = Self {
-            layout: Layout { terms: vec![Term { name: "position".into(), size: axes }] },
+            layout: Layout { terms: vec![Term { name: "position".into(), size: low.len() }] },
             low: low.iter().map(|v| *v as f32).collect(),
             high: high.iter().map(|v| *v as f32).collect(),
-            actuators: list,
-            gripper: gripper.is_some(),
-            mapping: Mapping::EndEffector { ik: Box::new(ik), orientation: *orientation, base, height: *height },
+            actuators,
+            fingers: 0,
+            rate: 1.0 / period,
+            mapping,
             start: Vec::new(),
             goal: Vec::new(),
         };
@@ -130,20 +198,48 @@ impl Control {
             OrientationFile::Yaw => control.push_term("yaw", 2, -1.0, 1.0),
             OrientationFile::Full => control.push_term("rotation", 6, -1.0, 1.0),
         }
-        if let Some(name) = gripper {
-            control.push_term("gripper", 1, 0.0, 1.0);
-            control.actuators.push(actuator(model, name, "action.gripper", f64::INFINITY)?);
-        }
-        Ok(control.with_buffers())
+        control
     }
 
-    fn direct(names: &[String], actuators: Vec<Actuator>, mapping: Mapping) -> Self {
+    fn with_gripper(mut self, gripper: Option<&GripperFile>, model: &MjModel) -> Result<Self> {
+        match gripper {
+            None => {}
+            Some(GripperFile::Actuator(name)) => {
+                self.actuators.push(actuator(model, name, "action.gripper", None, f64::INFINITY)?);
+                self.fingers = 1;
+            }
+            Some(GripperFile::Fingers(fingers)) => {
+                if fingers.is_empty() {
+                    return Err(InputError::unexpected("action.gripper", "at least one actuator", "none"));
+                }
+                for finger in fingers {
+                    let known = actuator(model, &finger.actuator, "action.gripper", None, f64::INFINITY)?;
+                    let inside = |v: f64| (known.low..=known.high).contains(&v);
+                    if !(inside(finger.closed) && inside(finger.open)) || finger.closed == finger.open {
+                        let place = format!("action.gripper `{}`: closed, open", finger.actuator);
+                        let expected = format!("two controls of {} to {}", known.low, known.high);
+                        let found = format!("{} and {}", finger.closed, finger.open);
+                        return Err(InputError::unexpected(place, expected, found));
+                    }
+                    self.actuators.push(Actuator { low: finger.closed, high: finger.open, ..known });
+                }
+                self.fingers = fingers.len();
+            }
+        }
+        if self.fingers > 0 {
+            self.push_term("gripper", 1, 0.0, 1.0);
+        }
+        Ok(self.with_buffers())
+    }
+
+    fn direct(names: &[String], actuators: Vec<Actuator>, mapping: Mapping, period: f64) -> Self {
         Self {
             layout: Layout { terms: names.iter().map(|n| Term { name: n.clone(), size: 1 }).collect() },
             low: actuators.iter().map(|a| a.low as f32).collect(),
             high: actuators.iter().map(|a| a.high as f32).collect(),
             actuators,
-            gripper: false,
+            fingers: 0,
+            rate: 1.0 / period,
             mapping,
             start: Vec::new(),
             goal: Vec::new(),
@@ -183,9 +279,14 @@ impl Control {
         !matches!(self.mapping, Mapping::Raw)
     }
 
+    /// Whether an action sets poses of bodies, not controls alone.
+    pub(crate) fn moves_bodies(&self) -> bool {
+        matches!(self.mapping, Mapping::Mocap { .. })
+    }
+
     /// The arm joints that the noise of a reset moves: address in qpos and actuator of each.
     pub(crate) fn noisy_joints(&self, model: &MjModel) -> Vec<(usize, usize)> {
-        let arm = self.actuators.len() - usize::from(self.gripper);
+        let arm = self.actuators.len() - self.fingers;
         let joints = self.actuators[..arm].iter().filter_map(|a| {
             let joint = driven_joint(model, a.id)?;
             Some((model.jnt_qposadr()[joint] as usize, a.id))
@@ -211,24 +312,15 @@ impl Control {
         let mut values: Vec<f64> = match &self.mapping {
             Mapping::JointTargets | Mapping::Raw => self.actuators.iter().map(ctrl).collect(),
             Mapping::EndEffector { ik, orientation, base, height } => {
-                let arm = self.actuators.len() - usize::from(self.gripper);
+                let arm = self.actuators.len() - self.fingers;
                 let q: Vec<f64> = self.actuators[..arm].iter().map(ctrl).collect();
-                let pose = ik.chain().pose(&q);
-                let axes = if height.is_some() { 2 } else { 3 };
-                let mut values = pose.translation.vector.iter().copied().take(axes).collect::<Vec<_>>();
-                match orientation {
-                    OrientationFile::Fixed => {}
-                    OrientationFile::Yaw => {
-                        let heading = (pose.rotation * base.inverse()) * Vector3::x();
-                        let yaw = heading.y.atan2(heading.x);
-                        values.extend([yaw.cos(), yaw.sin()]);
-                    }
-                    OrientationFile::Full => values.extend(pose.rotation.to_rotation_matrix().matrix().iter().take(6)),
-                }
-                values
+                commanded(&ik.chain().pose(&q), *orientation, base, *height)
+            }
+            Mapping::Mocap { index, orientation, base, height, .. } => {
+                commanded(&mocap_pose(sim, *index), *orientation, base, *height)
             }
         };
-        if self.gripper
+        if self.fingers > 0
             && let Some(gripper) = self.actuators.last()
         {
             values.push((ctrl(gripper) - gripper.low) / (gripper.high - gripper.low));
@@ -253,6 +345,9 @@ impl Control {
         }
         self.set_goal(sim, action);
         let held = matches!(self.mapping, Mapping::Raw);
+        for (actuator, (start, goal)) in self.actuators.iter().zip(self.start.iter().zip(&self.goal)) {
+            sim.set_control_rate(actuator.id, (goal - start) * self.rate);
+        }
         for step in 1..=substeps {
             let part = if held { 1.0 } else { step as f64 / substeps as f64 };
             let ctrl = sim.data_mut().ctrl_mut();
@@ -262,6 +357,10 @@ impl Control {
             if step == substeps {
                 // Exactly the goal, whatever the rounding above: it is where the next control step starts.
                 self.actuators.iter().zip(&self.goal).for_each(|(a, g)| ctrl[a.id] = *g);
+            }
+            if let Mapping::Mocap { index, start, goal, .. } = &self.mapping {
+                let pose = if step == substeps { *goal } else { between(start, goal, part) };
+                set_mocap_pose(sim, *index, &pose);
             }
             sim.step()?;
         }
@@ -277,24 +376,19 @@ impl Control {
         match &mut self.mapping {
             Mapping::JointTargets | Mapping::Raw => (0..self.goal.len()).for_each(|i| self.goal[i] = value(i)),
             Mapping::EndEffector { ik, orientation, base, height } => {
-                let position = Vector3::new(value(0), value(1), height.unwrap_or_else(|| value(2)));
-                let at = if height.is_some() { 2 } else { 3 };
-                let (turn, used) = match orientation {
-                    OrientationFile::Fixed => (UnitQuaternion::identity(), at),
-                    OrientationFile::Yaw => {
-                        let yaw = value(at + 1).atan2(value(at));
-                        (UnitQuaternion::from_axis_angle(&Vector3::z_axis(), yaw), at + 2)
-                    }
-                    OrientationFile::Full => (rotation_from_columns(|i| value(at + i)), at + 6),
-                };
-                // A full rotation is absolute; a yaw turns the rest orientation.
-                let rotation = if *orientation == OrientationFile::Full { turn } else { turn * *base };
-                let arm = self.actuators.len() - usize::from(self.gripper);
-                ik.solve(&Isometry3::from_parts(Translation3::from(position), rotation), &mut self.goal[..arm]);
-                if self.gripper {
-                    let gripper = self.actuators[arm];
-                    self.goal[arm] = gripper.low + value(used) * (gripper.high - gripper.low);
+                let (pose, used) = commanded_pose(value, *orientation, base, *height);
+                let arm = self.actuators.len() - self.fingers;
+                ik.solve(&pose, &mut self.goal[..arm]);
+                self.actuators[arm..].iter().zip(&mut self.goal[arm..]).for_each(|(a, g)| *g = a.at(value(used)));
+            }
+            Mapping::Mocap { index, orientation, base, height, most, start, goal } => {
+                let (pose, used) = commanded_pose(value, *orientation, base, *height);
+                (*start, *goal) = (mocap_pose(sim, *index), pose);
+                let way = goal.translation.vector - start.translation.vector;
+                if way.norm() > *most {
+                    *goal = between(start, goal, *most / way.norm());
                 }
+                self.actuators.iter().zip(&mut self.goal).for_each(|(a, g)| *g = a.at(value(used)));
             }
         }
         self.limit_speed();
@@ -314,16 +408,22 @@ impl Control {
     }
 }
 
-/// The rotation whose first two columns are given (Gram–Schmidt; Zhou et al. 2019).
-fn rotation_from_columns(value: impl Fn(usize) -> f64) -> UnitQuaternion<f64> {
-    let a = Vector3::new(value(0), value(1), value(2));
-    let b = Vector3::new(value(3), value(4), value(5));
-    let x = a.try_normalize(1e-9).unwrap_or_else(Vector3::x);
-    let y = (b - x * x.dot(&b))
-        .try_normalize(1e-9)
-        .unwrap_or_else(|| x.cross(&Vector3::z()).try_normalize(1e-9).unwrap_or_else(Vector3::y));
-    let matrix = Matrix3::from_columns(&[x, y, x.cross(&y)]);
-    UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(matrix))
+/// Checks the corners of where positions may be commanded.
+fn check_box(low: &[f64], high: &[f64], height: Option<f64>) -> Result<()> {
+    let axes = if height.is_some() { 2 } else { 3 };
+    if low.len() != axes || high.len() != axes {
+        let expected = format!("{axes} values each{}", if axes == 2 { ", since `height` is given" } else { "" });
+        let found = format!("{} and {}", low.len(), high.len());
+        return Err(InputError::unexpected("action.low, action.high", expected, found));
+    }
+    if let Some(i) = (0..axes).find(|i| !ascending(low[*i], high[*i])) {
+        let place = format!("action.low, action.high: axis {i}");
+        return Err(InputError::unexpected(place, "low < high, in metres", format!("{} and {}", low[i], high[i])));
+    }
+    if height.is_some_and(|h| !h.is_finite()) {
+        return Err(InputError::unexpected("action.height", "a finite number of m", height.unwrap_or_default()));
+    }
+    Ok(())
 }
 
 /// Whether `low` lies below `high`; a NaN lies nowhere.
@@ -331,13 +431,26 @@ fn ascending(low: f64, high: f64) -> bool {
     low < high
 }
 
-fn actuator(model: &MjModel, name: &str, key: &str, most: f64) -> Result<Actuator> {
+fn actuator(model: &MjModel, name: &str, key: &str, range: Option<&[f64; 2]>, most: f64) -> Result<Actuator> {
     let id = find(model, Kind::Actuator, name).map_err(|e| e.in_file(key))?;
-    let [low, high] = model.actuator_ctrlrange()[id];
-    if !ascending(low, high) {
-        let found = format!("actuator `{name}` without ctrlrange");
-        return Err(InputError::unexpected(key, "actuators with a ctrlrange", found));
-    }
+    let own = model.actuator_ctrlrange()[id];
+    let limited = ascending(own[0], own[1]);
+    let [low, high] = match range {
+        None if !limited => {
+            let expected = "actuators with a ctrlrange, or `ranges`";
+            return Err(InputError::unexpected(key, expected, format!("actuator `{name}` without ctrlrange")));
+        }
+        None => own,
+        Some([low, high]) => {
+            let within = !limited || (*low >= own[0] && *high <= own[1]);
+            if !(ascending(*low, *high) && low.is_finite() && high.is_finite() && within) {
+                let bounds = if limited { format!(", of {} to {}", own[0], own[1]) } else { String::new() };
+                let place = format!("action.ranges of `{name}`");
+                return Err(InputError::unexpected(place, format!("low < high{bounds}"), format!("{low} and {high}")));
+            }
+            [*low, *high]
+        }
+    };
     Ok(Actuator { id, low, high, most })
 }
 

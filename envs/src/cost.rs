@@ -1,12 +1,13 @@
 //! The cost of a state: weighted residuals and a ladder of rungs.
 //!
-//! c(s) = Σ_k w_k n_k((q_k(s) − target_k) / scale_k) + L(s), with the ladder
+//! c(s) = Σ_k w_k min(limit_k, n_k((q_k(s) − target_k) / scale_k)) + L(s), with the ladder
 //! L(s) = (R − 1 − i) + r_i(s) for the highest rung i of R whose comparisons all hold in s, and r_i in [0, 1) the
 //! weighted mean of the rung's clipped residuals. A rung gained always outweighs the residual lost. It needs no
 //! memory of the past, so a rollout can start anywhere.
 
-use crate::quantities::{Comparison, Quantities};
-use crate::task_file::{CostFile, NormFile, TermFile};
+use crate::predicate::Predicate;
+use crate::quantities::Quantities;
+use crate::task_file::{CostFile, NormFile, QuantityNames, TermFile};
 use imle_configs::{Error as InputError, Result};
 
 /// Largest residual of a rung: below 1, so that a rung is always worth more.
@@ -16,11 +17,12 @@ const LEAST_RESIDUAL: f64 = 0.01;
 
 #[derive(Clone, Debug)]
 struct Term {
-    quantity: usize,
+    quantities: Vec<usize>,
     target: f64,
     scale: f64,
     weight: f64,
     norm: NormFile,
+    limit: f64,
 }
 
 impl Term {
@@ -31,30 +33,65 @@ impl Term {
         if !(file.weight >= 0.0 && file.weight.is_finite()) {
             return Err(InputError::unexpected("weight", "a number of at least 0", file.weight));
         }
-        let quantity = quantities.index(&file.quantity)?;
-        Ok(Self { quantity, target: file.target, scale: file.scale, weight: file.weight, norm: file.norm })
+        if !file.target.is_finite() {
+            return Err(InputError::unexpected("target", "a finite number", file.target));
+        }
+        if let NormFile::Power(p) = file.norm
+            && !(p > 0.0 && p <= 4.0)
+        {
+            return Err(InputError::unexpected("norm.power", "above 0 and at most 4", p));
+        }
+        let limit = file.limit.unwrap_or(f64::INFINITY);
+        if limit.is_nan() || limit <= 0.0 {
+            return Err(InputError::unexpected("limit", "a positive number", limit));
+        }
+        let quantities = match &file.quantity {
+            QuantityNames::One(name) => vec![quantities.index(name)?],
+            QuantityNames::Many(names) => names.iter().map(|n| quantities.index(n)).collect::<Result<_>>()?,
+        };
+        if quantities.is_empty() {
+            return Err(InputError::unexpected("quantity", "at least one", "none"));
+        }
+        Ok(Self { quantities, target: file.target, scale: file.scale, weight: file.weight, norm: file.norm, limit })
+    }
+
+    fn residuals<'a>(&'a self, values: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+        self.quantities.iter().map(|q| (values[*q] - self.target) / self.scale)
     }
 
     fn normed(&self, values: &[f64]) -> f64 {
-        let r = (values[self.quantity] - self.target) / self.scale;
-        match self.norm {
-            NormFile::L1 => r.abs(),
-            NormFile::Quadratic => 0.5 * r * r,
-            NormFile::SmoothAbs => (r * r + 0.01).sqrt() - 0.1,
-        }
+        let sum = |norm: &dyn Fn(f64) -> f64| self.residuals(values).map(norm).sum::<f64>();
+        let norm = match self.norm {
+            NormFile::L1 => sum(&f64::abs),
+            NormFile::L2 => sum(&|r| r * r).sqrt(),
+            NormFile::Quadratic => sum(&|r| 0.5 * r * r),
+            NormFile::SmoothAbs => sum(&|r| (r * r + 0.01).sqrt() - 0.1),
+            NormFile::Huber => sum(&|r| if r.abs() <= 1.0 { 0.5 * r * r } else { r.abs() - 0.5 }),
+            NormFile::Power(p) => sum(&|r| r.abs().powf(p)),
+        };
+        if norm > self.limit { self.limit } else { norm }
     }
 
     /// Adds `share` of the term. With n the norm, r the residual, the parabola through n(r) with slope n'(r) that is least at
     /// r = 0 has the curvature n'(r) / r (half-quadratic, Geman and Reynolds 1992): Gauss–Newton with reweighted residuals.
     fn expand(&self, values: &[f64], share: f64, out: &mut Vec<Slope>) {
-        let r = (values[self.quantity] - self.target) / self.scale;
-        let curvature = match self.norm {
-            NormFile::L1 => 1.0 / r.abs().max(LEAST_RESIDUAL),
-            NormFile::Quadratic => 1.0,
-            NormFile::SmoothAbs => 1.0 / (r * r + 0.01).sqrt(),
-        };
-        let share = share * curvature / self.scale;
-        out.push(Slope { quantity: self.quantity, slope: share * r, curvature: share / self.scale });
+        if self.normed(values) >= self.limit {
+            return;
+        }
+        let length = self.residuals(values).map(|r| r * r).sum::<f64>().sqrt();
+        for (quantity, r) in self.quantities.iter().zip(self.residuals(values)) {
+            let least = r.abs().max(LEAST_RESIDUAL);
+            let curvature = match self.norm {
+                NormFile::L1 => 1.0 / least,
+                NormFile::L2 => 1.0 / length.max(LEAST_RESIDUAL),
+                NormFile::Quadratic => 1.0,
+                NormFile::SmoothAbs => 1.0 / (r * r + 0.01).sqrt(),
+                NormFile::Huber => 1.0 / r.abs().max(1.0),
+                NormFile::Power(p) => p * least.powf(p - 2.0),
+            };
+            let share = share * curvature / self.scale;
+            out.push(Slope { quantity: *quantity, slope: share * r, curvature: share / self.scale });
+        }
     }
 }
 
@@ -65,14 +102,27 @@ pub struct Slope {
     pub quantity: usize,
     /// First derivative of the cost by it.
     pub slope: f64,
-    /// Curvature of a parabola that touches the term here and lies above it everywhere else.
+    /// Curvature of a parabola that touches the term here and lies above it everywhere else (with a power above 2, below).
     pub curvature: f64,
+}
+
+/// One term of the cost in a state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part<'a> {
+    /// The rung whose residual it is; nothing for a term that always counts.
+    pub rung: Option<&'a str>,
+    /// Indices of its quantities.
+    pub quantities: &'a [usize],
+    /// Its weight.
+    pub weight: f64,
+    /// Its norm, clipped as it counts.
+    pub norm: f64,
 }
 
 #[derive(Clone, Debug)]
 struct Rung {
     name: String,
-    when: Vec<Comparison>,
+    when: Vec<Predicate>,
     residual: Vec<Term>,
 }
 
@@ -102,7 +152,7 @@ impl Cost {
         let terms = terms.map(|(i, t)| Term::new(t, quantities).map_err(|e| e.in_file(format!("cost.term[{i}]"))));
         let rungs = file.rung.iter().map(|r| {
             let place = |e: InputError| e.in_file(format!("cost.rung `{}`", r.name));
-            let when = r.when.iter().map(|t| Comparison::parse(t, quantities)).collect::<Result<_>>().map_err(place)?;
+            let when = r.when.iter().map(|t| Predicate::parse(t, quantities)).collect::<Result<_>>().map_err(place)?;
             let residual = r.residual.iter().map(|t| Term::new(t, quantities)).collect::<Result<_>>().map_err(place)?;
             Ok(Rung { name: r.name.clone(), when, residual })
         });
@@ -147,6 +197,18 @@ impl Cost {
         Some((index, &self.rungs[index].name))
     }
 
+    /// The weighted terms that always count, in the file's order, then the residuals of the rung that `values` are on: the
+    /// indices of each one's quantities, its weight, and its norm for these values.
+    pub fn parts<'a>(&'a self, values: &'a [f64]) -> impl Iterator<Item = Part<'a>> + 'a {
+        let rung = self.rung(values).map(|(index, name)| (name, &self.rungs[index].residual));
+        let of = |rung: Option<&'a str>, t: &'a Term| {
+            let norm = if rung.is_some() { t.normed(values).clamp(0.0, 1.0) } else { t.normed(values) };
+            Part { rung, quantities: &t.quantities, weight: t.weight, norm }
+        };
+        let always = self.terms.iter().map(move |t| of(None, t));
+        always.chain(rung.into_iter().flat_map(move |(name, residual)| residual.iter().map(move |t| of(Some(name), t))))
+    }
+
     /// Names of the rungs, first to last.
     pub fn rung_names(&self) -> Vec<&str> {
         self.rungs.iter().map(|r| r.name.as_str()).collect()
@@ -175,7 +237,14 @@ mod tests {
     }
 
     fn term(quantity: &str, target: f64, scale: f64) -> TermFile {
-        TermFile { quantity: quantity.into(), target, scale, weight: 1.0, norm: NormFile::L1 }
+        TermFile {
+            quantity: QuantityNames::One(quantity.into()),
+            target,
+            scale,
+            weight: 1.0,
+            norm: NormFile::L1,
+            limit: None,
+        }
     }
 
     fn ladder() -> Cost {
@@ -220,7 +289,8 @@ mod tests {
         assert!((slopes[0].slope - 0.25 * slopes[0].curvature).abs() < 1e-9);
         cost.slopes(&[0.0, 9.0], &mut slopes);
         assert!(slopes.is_empty());
-        for norm in [NormFile::L1, NormFile::Quadratic, NormFile::SmoothAbs] {
+        let norms = [NormFile::L1, NormFile::L2, NormFile::Quadratic, NormFile::SmoothAbs, NormFile::Huber];
+        for norm in norms.into_iter().chain([NormFile::Power(1.5), NormFile::Power(2.0)]) {
             let file = CostFile {
                 running: 1.0,
                 terminal: 0.0,
@@ -239,6 +309,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_vector_has_one_length_and_a_limit_flattens() {
+        let of = |norm, limit| {
+            let quantity = QuantityNames::Many(vec!["height".into(), "reach".into()]);
+            let term = vec![TermFile { quantity, norm, limit, ..term("reach", 0.0, 2.0) }];
+            let file = CostFile { running: 1.0, terminal: 0.0, term, rung: vec![] };
+            Cost::resolve(&file, &quantities()).unwrap()
+        };
+        let at = [6.0, 8.0];
+        let expected = [
+            (NormFile::L1, 7.0),
+            (NormFile::L2, 5.0),
+            (NormFile::Quadratic, 12.5),
+            (NormFile::Huber, 6.0),
+            (NormFile::Power(2.0), 25.0),
+        ];
+        for (norm, value) in expected {
+            assert!((of(norm, None).value(&at) - value).abs() < 1e-12, "{norm:?}");
+        }
+        let limited = of(NormFile::L2, Some(4.0));
+        assert_eq!(limited.value(&at), 4.0);
+        let mut slopes = Vec::new();
+        limited.slopes(&at, &mut slopes);
+        assert!(slopes.is_empty());
+        of(NormFile::L2, None).slopes(&at, &mut slopes);
+        assert!((slopes[0].slope - 0.3).abs() < 1e-12 && (slopes[1].slope - 0.4).abs() < 1e-12, "{slopes:?}");
     }
 
     proptest! {

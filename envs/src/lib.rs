@@ -6,7 +6,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod additions;
 pub mod camera;
+pub mod contacts;
 pub mod control;
 pub mod cost;
 pub mod demonstrate;
@@ -23,8 +25,13 @@ pub mod native;
 pub mod observation;
 pub mod overlap;
 pub mod perception;
+pub mod point;
+pub mod pose;
+pub mod predicate;
 pub mod quantities;
 pub mod quantity;
+pub mod randomize;
+pub mod recall;
 pub mod render;
 pub mod reset;
 pub mod reward;
@@ -32,6 +39,8 @@ pub mod rollout;
 pub mod strip;
 pub mod task;
 pub mod task_file;
+mod task_text;
+pub mod term;
 pub mod video;
 pub mod world;
 

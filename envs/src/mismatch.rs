@@ -79,13 +79,18 @@ impl Mismatch {
         model.body_mass_mut().iter_mut().for_each(|m| *m *= self.mass);
         model.body_inertia_mut().iter_mut().flatten().for_each(|i| *i *= self.mass);
         model.geom_friction_mut().iter_mut().flatten().for_each(|f| *f *= self.friction);
-        // SAFETY: gains are plain numbers; no index or size is among them.
-        let gains = unsafe { model.actuator_gainprm_mut() };
-        gains.iter_mut().flatten().for_each(|g| *g *= self.actuator);
-        model.actuator_biasprm_mut().iter_mut().flatten().for_each(|b| *b *= self.actuator);
-        model.actuator_forcerange_mut().iter_mut().flatten().for_each(|r| *r *= self.actuator);
+        scale_actuators(model, self.actuator);
         native::recompute_constants(model)
     }
+}
+
+/// Multiplies every actuator's gain, bias and force limits.
+pub(crate) fn scale_actuators(model: &mut MjModel, factor: f64) {
+    // SAFETY: gains are plain numbers; no index or size is among them.
+    let gains = unsafe { model.actuator_gainprm_mut() };
+    gains.iter_mut().flatten().for_each(|g| *g *= factor);
+    model.actuator_biasprm_mut().iter_mut().flatten().for_each(|b| *b *= factor);
+    model.actuator_forcerange_mut().iter_mut().flatten().for_each(|r| *r *= factor);
 }
 
 /// A joint of an object: one whose kinematic tree no actuator drives.

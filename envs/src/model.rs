@@ -1,10 +1,13 @@
 //! Loading MJCF models and finding things in them by name.
 
+use crate::additions::Additions;
+use crate::control::driven_joint;
 use crate::error::Result;
 use crate::native;
 use imle_configs::{Error as InputError, embedded};
 use mujoco_rs::prelude::MjModel;
 use mujoco_rs::wrappers::MjVfs;
+use mujoco_rs::wrappers::mj_editing::MjSpec;
 use mujoco_rs::wrappers::mj_model::MjtObjBase;
 use std::path::Path;
 
@@ -25,6 +28,8 @@ pub enum Kind {
     Keyframe,
     /// A camera.
     Camera,
+    /// A sensor.
+    Sensor,
 }
 
 impl Kind {
@@ -38,6 +43,7 @@ impl Kind {
             Self::Actuator => "actuator",
             Self::Keyframe => "keyframe",
             Self::Camera => "camera",
+            Self::Sensor => "sensor",
         }
     }
 
@@ -50,6 +56,7 @@ impl Kind {
             Self::Actuator => MjtObjBase::mjOBJ_ACTUATOR,
             Self::Keyframe => MjtObjBase::mjOBJ_KEY,
             Self::Camera => MjtObjBase::mjOBJ_CAMERA,
+            Self::Sensor => MjtObjBase::mjOBJ_SENSOR,
         }
     }
 
@@ -63,6 +70,7 @@ impl Kind {
             Self::Actuator => ffi.nu,
             Self::Keyframe => ffi.nkey,
             Self::Camera => ffi.ncam,
+            Self::Sensor => ffi.nsensor,
         };
         usize::try_from(n).unwrap_or(0)
     }
@@ -77,45 +85,85 @@ pub enum Source<'a> {
     Folder(&'a Path),
 }
 
-/// Loads the MJCF file `name`.
+/// Loads the MJCF or URDF file `name` with what a task file adds to it, and computes its default pose once: a model that makes MuJoCo give
+/// up is told here.
 ///
 /// # Errors
 /// A bad input that names the file and says what MuJoCo said of it.
-pub fn load(name: &str, source: Source<'_>) -> Result<MjModel> {
+pub fn load(name: &str, source: Source<'_>, additions: &Additions<'_>) -> Result<MjModel> {
     native::install_handlers();
     let on_disk = match source {
         Source::Folder(folder) => Some(folder.join(name)).filter(|p| p.exists()),
         Source::Embedded => None,
     };
-    let loaded = match &on_disk {
-        Some(path) => native::guarded(|| MjModel::from_xml(path).map_err(|e| e.to_string())),
-        None => {
-            if !embedded::models().any(|(known, _)| known == name) {
-                let known: Vec<_> = embedded::models().map(|(n, _)| n).collect();
-                return Err(InputError::unknown("model file", name, known).into());
+    let mut vfs = MjVfs::new();
+    if on_disk.is_none() {
+        if !embedded::models().any(|(known, _)| known == name) {
+            let mut known: Vec<String> = embedded::models().map(|(n, _)| n.to_string()).collect();
+            if let Source::Folder(folder) = source {
+                known.extend(models_in(folder));
             }
-            let mut vfs = MjVfs::new();
-            for (file, bytes) in embedded::models() {
-                vfs.add_from_buffer(file, bytes).map_err(|e| InputError::unexpected(file, "an embedded model", e))?;
-            }
-            native::guarded(|| MjModel::from_xml_vfs(name, &vfs).map_err(|e| e.to_string()))
+            return Err(InputError::unknown("model file", name, known).into());
         }
+        for (file, bytes) in embedded::models() {
+            vfs.add_from_buffer(file, bytes).map_err(|e| InputError::unexpected(file, "an embedded model", e))?;
+        }
+    }
+    let place = on_disk.as_ref().map_or_else(|| name.to_string(), |p| p.display().to_string());
+    let compiled = |make: &dyn Fn() -> std::result::Result<MjModel, String>| {
+        let loaded = native::guarded(make).unwrap_or_else(Err);
+        let loaded = loaded.and_then(|model| native::probe(&model).map(|()| model));
+        loaded.map_err(|message| {
+            let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            InputError::unexpected(&place, "a model that MuJoCo loads", line)
+        })
     };
-    let place = on_disk.map_or_else(|| name.to_string(), |p| p.display().to_string());
-    loaded.unwrap_or_else(Err).map_err(|message| {
-        let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-        InputError::unexpected(place, "a model that MuJoCo loads", line).into()
-    })
+    let model = compiled(&|| match &on_disk {
+        Some(path) => MjModel::from_xml(path).map_err(|e| e.to_string()),
+        None => MjModel::from_xml_vfs(name, &vfs).map_err(|e| e.to_string()),
+    })?;
+    if additions.is_empty() {
+        return Ok(model);
+    }
+    let additions = additions.check(&model)?;
+    Ok(compiled(&|| {
+        let mut spec = match &on_disk {
+            Some(path) => MjSpec::from_xml(path),
+            None => MjSpec::from_xml_vfs(name, &vfs),
+        }
+        .map_err(|e| e.to_string())?;
+        additions.apply(&mut spec).map_err(|e| e.to_string())?;
+        match &on_disk {
+            Some(_) => spec.compile(),
+            None => spec.compile_with_vfs(&vfs),
+        }
+        .map_err(|e| e.to_string())
+    })?)
 }
 
-/// The id of a named thing.
+/// Names of the model files beside a task file.
+fn models_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.filter_map(|e| e.file_name().into_string().ok());
+    names.filter(|n| [".xml", ".urdf"].iter().any(|ending| n.ends_with(ending))).collect()
+}
+
+/// The id of a named thing. An actuator without a name goes by that of the joint it drives.
 ///
 /// # Errors
 /// A bad input with the nearest names of that kind.
 pub fn find(model: &MjModel, kind: Kind, name: &str) -> std::result::Result<usize, InputError> {
     let found = if name.contains('\0') { None } else { model.name_to_id(kind.object(), name) };
-    found.ok_or_else(|| {
-        let names = (0..kind.count(model)).filter_map(|id| model.id_to_name(kind.object(), id));
+    let called = || (0..kind.count(model)).filter_map(|id| Some((id, goes_by(model, kind, id)?)));
+    found.or_else(|| called().find(|(_, n)| *n == name).map(|(id, _)| id)).ok_or_else(|| {
+        let names = called().map(|(_, n)| n);
         InputError::unknown(kind.word(), name, names)
     })
+}
+
+/// The name that a thing goes by, if it has one.
+fn goes_by(model: &MjModel, kind: Kind, id: usize) -> Option<&str> {
+    let own = model.id_to_name(kind.object(), id).filter(|n| !n.is_empty());
+    let driven = || model.id_to_name(MjtObjBase::mjOBJ_JOINT, driven_joint(model, id)?);
+    own.or_else(|| if kind == Kind::Actuator { driven() } else { None })
 }

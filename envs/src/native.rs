@@ -8,7 +8,7 @@ use mujoco_rs::mujoco_c::{mjData, mjModel};
 use mujoco_rs::prelude::{MjData, MjModel};
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// `mjSTATE_INTEGRATION`: everything that the next step depends on, warm start included.
 const STATE_INTEGRATION: c_uint = mujoco_rs::mujoco_c::mjtState::mjSTATE_INTEGRATION as c_uint;
@@ -38,6 +38,16 @@ unsafe extern "C-unwind" {
     fn mj_getState(m: *const mjModel, d: *const mjData, state: *mut f64, signature: c_uint);
     fn mj_setState(m: *const mjModel, d: *mut mjData, state: *const f64, signature: c_uint);
     fn mj_stateSize(m: *const mjModel, signature: c_uint) -> c_int;
+    fn mj_makeData(m: *const mjModel) -> *mut mjData;
+    fn mj_deleteData(d: *mut mjData);
+    fn mj_geomDistance(
+        m: *const mjModel,
+        d: *mut mjData,
+        geom1: c_int,
+        geom2: c_int,
+        most: f64,
+        fromto: *mut [f64; 6],
+    ) -> f64;
     fn mj_resetDataKeyframe(m: *const mjModel, d: *mut mjData, key: c_int);
     static mut mju_user_error: Option<extern "C-unwind" fn(*const c_char)>;
     static mut mju_user_warning: Option<extern "C-unwind" fn(*const c_char)>;
@@ -95,6 +105,26 @@ pub(crate) fn recompute_constants(model: &mut MjModel) -> Result<(), String> {
     guarded(|| unsafe { mj_setConst(m, d) })
 }
 
+/// Whether MuJoCo can make data for `model` and compute its default pose.
+///
+/// # Errors
+/// MuJoCo's message.
+pub(crate) fn probe(model: &MjModel) -> Result<(), String> {
+    install_handlers();
+    let m: *const mjModel = model.ffi();
+    // SAFETY: the model is valid; the data is used here alone and deleted. After an error in `mj_makeData` there is none; an
+    // error in `mj_forward` leaves it whole.
+    guarded(|| unsafe {
+        let d = mj_makeData(m);
+        if d.is_null() {
+            return Err("MuJoCo could not make its data".to_string());
+        }
+        let done = guarded(|| mj_forward(m, d));
+        mj_deleteData(d);
+        done
+    })?
+}
+
 /// What is brought up to date besides positions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
@@ -102,16 +132,24 @@ pub struct Needs {
     pub velocities: bool,
     /// Contacts.
     pub contacts: bool,
+    /// Forces and sensors: all that MuJoCo computes of a state, at the price of a physics step.
+    pub forces: bool,
 }
 
 impl Needs {
     /// Everything.
-    pub const ALL: Self = Self { velocities: true, contacts: true };
+    pub const ALL: Self = Self { velocities: true, contacts: true, forces: true };
+    /// Everything but forces and sensors.
+    pub const MOTION: Self = Self { velocities: true, contacts: true, forces: false };
 
     /// What either needs.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { velocities: self.velocities || other.velocities, contacts: self.contacts || other.contacts }
+        Self {
+            velocities: self.velocities || other.velocities,
+            contacts: self.contacts || other.contacts,
+            forces: self.forces || other.forces,
+        }
     }
 }
 
@@ -121,6 +159,12 @@ pub struct Simulation {
     data: MjData<Arc<MjModel>>,
     /// Whether the next step has begun.
     begun: bool,
+    /// How fast each control changed in the last control step, its unit a second; 0 after a state was set.
+    rates: Vec<f64>,
+    /// Where the solver's warm start is kept while forces are computed.
+    warmstart: Vec<f64>,
+    /// Held while MuJoCo uses free memory of the data to compute a distance.
+    distance: Mutex<()>,
 }
 
 impl Simulation {
@@ -130,7 +174,9 @@ impl Simulation {
     /// The message of MuJoCo if the data cannot be made.
     pub fn new(model: Arc<MjModel>) -> Result<Self, String> {
         install_handlers();
-        MjData::try_new(model).map(|data| Self { data, begun: false }).map_err(|e| e.to_string())
+        let data = MjData::try_new(model).map_err(|e| e.to_string())?;
+        let (rates, warmstart) = (vec![0.0; data.ctrl().len()], vec![0.0; data.qvel().len()]);
+        Ok(Self { data, begun: false, rates, warmstart, distance: Mutex::new(()) })
     }
 
     /// The model.
@@ -210,12 +256,42 @@ impl Simulation {
         self.check()
     }
 
-    /// Brings positions of bodies and sites, and what else is needed, up to the present state (a step leaves them one
-    /// behind).
+    /// How fast each control changed in the last control step, its unit a second.
+    pub fn control_rates(&self) -> &[f64] {
+        &self.rates
+    }
+
+    /// Sets how fast control `index` changed in the control step that was executed.
+    pub(crate) fn set_control_rate(&mut self, index: usize, rate: f64) {
+        self.rates[index] = rate;
+    }
+
+    /// Least distance between two geoms, m: negative where they overlap, `most` if it is not less.
     ///
     /// # Errors
-    /// MuJoCo's own error in finding contacts.
+    /// MuJoCo's own error.
+    pub(crate) fn distance(&self, a: usize, b: usize, most: f64) -> Result<f64, String> {
+        let (m, d): (*const mjModel, *mut mjData) =
+            (self.data.model().ffi(), std::ptr::from_ref(self.data.ffi()).cast_mut());
+        let _alone = self.distance.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: m and d belong together, and both are geoms of the model. MuJoCo writes to the free part of the data's own
+        // memory alone, which nobody reads, and the lock keeps another call from it.
+        guarded(|| unsafe { mj_geomDistance(m, d, a as c_int, b as c_int, most, std::ptr::null_mut()) })
+    }
+
+    /// Brings positions of bodies and sites, and what else is needed, up to the present state (a step leaves them one
+    /// behind). What the next step starts from does not change.
+    ///
+    /// # Errors
+    /// MuJoCo's own error in finding contacts or forces.
     pub fn refresh(&mut self, needs: Needs) -> Result<(), String> {
+        if needs.forces {
+            // MuJoCo would take the forces found here for the next step's warm start.
+            self.warmstart.copy_from_slice(self.data.qacc_warmstart());
+            self.forward()?;
+            self.data.qacc_warmstart_mut().copy_from_slice(&self.warmstart);
+            return Ok(());
+        }
         let (m, d) = self.pointers();
         // SAFETY: as in `step`; these only read qpos and qvel and write derived quantities.
         guarded(|| unsafe {
@@ -264,6 +340,7 @@ impl Simulation {
         let (m, d) = self.pointers();
         // SAFETY: `state` has exactly the size that MuJoCo reads.
         unsafe { mj_setState(m, d, state.as_ptr(), STATE_INTEGRATION) };
+        self.rates.fill(0.0);
         self.clear_warnings();
         Ok(())
     }
@@ -276,6 +353,7 @@ impl Simulation {
     /// Resets to a keyframe, or to the default pose without one.
     pub fn reset(&mut self, keyframe: Option<usize>) {
         self.begun = false;
+        self.rates.fill(0.0);
         match keyframe {
             None => self.data.reset(),
             Some(key) => {

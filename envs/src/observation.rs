@@ -1,18 +1,27 @@
 //! The observation vector: the task file's terms, evaluated in order.
 
-use crate::native::Simulation;
-use crate::quantity::{Point, parse_axes, relative, scalar_joint};
+use crate::model::{Kind, find};
+use crate::native::{Needs, Simulation};
+use crate::point::{Point, parse_axes, relative};
+use crate::quantity::{angular_velocity, linear_velocity, scalar_joint, sensor_values};
 use crate::task_file::{ObservationFile, PointFile};
 use imle_configs::spec::{Layout, Term};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
 
+/// Where the values of a term come from.
 #[derive(Clone, Debug)]
-enum Source {
+pub(crate) enum Source {
     Position(Point, Option<Point>, [bool; 3]),
     Yaw(Point, f64),
     JointPosition(Vec<usize>),
     JointVelocity(Vec<usize>),
+    Rotation(Point, Point),
+    LinearVelocity(usize, [bool; 3]),
+    AngularVelocity(usize, [bool; 3]),
+    /// Addresses of values in the sensors' data.
+    Sensor(Vec<usize>),
+    Control(Vec<usize>),
 }
 
 /// How a state becomes an observation.
@@ -40,7 +49,11 @@ impl Observation {
                 ));
             }
             let size = match &source {
-                Source::Position(_, _, axes) => axes.iter().filter(|a| **a).count(),
+                Source::Position(_, _, axes) | Source::LinearVelocity(_, axes) | Source::AngularVelocity(_, axes) => {
+                    axes.iter().filter(|a| **a).count()
+                }
+                Source::Rotation(..) => 6,
+                Source::Sensor(of) | Source::Control(of) => of.len(),
                 Source::Yaw(..) => 2,
                 Source::JointPosition(addresses) | Source::JointVelocity(addresses) => addresses.len(),
             };
@@ -54,12 +67,7 @@ impl Observation {
     }
 
     fn term(file: &ObservationFile, model: &MjModel) -> Result<(String, Source)> {
-        let name = match file {
-            ObservationFile::Position { name, .. }
-            | ObservationFile::Yaw { name, .. }
-            | ObservationFile::JointPosition { name, .. }
-            | ObservationFile::JointVelocity { name, .. } => name.clone(),
-        };
+        let name = file.name().to_string();
         let place = |e: InputError| e.in_file(format!("observation `{name}`"));
         let point = |p: &PointFile| Point::resolve(p, model).map_err(place);
         let addresses = |joints: &[String], table: &[i32]| {
@@ -81,6 +89,30 @@ impl Observation {
             ObservationFile::JointVelocity { joints, .. } => {
                 Source::JointVelocity(addresses(joints, model.jnt_dofadr())?)
             }
+            ObservationFile::Rotation { of, relative_to, .. } => {
+                let frame = relative_to.as_ref().map(point).transpose()?.unwrap_or(Point::WORLD);
+                Source::Rotation(point(of)?, frame)
+            }
+            ObservationFile::LinearVelocity { body, axes, .. } => Source::LinearVelocity(
+                find(model, Kind::Body, body).map_err(place)?,
+                parse_axes(axes.as_deref()).map_err(place)?,
+            ),
+            ObservationFile::AngularVelocity { body, axes, .. } => Source::AngularVelocity(
+                find(model, Kind::Body, body).map_err(place)?,
+                parse_axes(axes.as_deref()).map_err(place)?,
+            ),
+            ObservationFile::Sensor { sensors, .. } => {
+                let mut all = Vec::new();
+                for sensor in sensors {
+                    let (address, count) = sensor_values(model, sensor).map_err(place)?;
+                    all.extend(address..address + count);
+                }
+                Source::Sensor(all)
+            }
+            ObservationFile::Control { actuators, .. } => {
+                let ids = actuators.iter().map(|a| find(model, Kind::Actuator, a).map_err(place));
+                Source::Control(ids.collect::<Result<_>>()?)
+            }
         };
         Ok((name, source))
     }
@@ -97,12 +129,27 @@ impl Observation {
         part
     }
 
+    /// Where the values come from, by term.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// Names and sizes of the terms.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Writes the observation of `sim`, whose positions are up to date, to `out` (length `layout().size()`).
+    /// What has to be up to date before it is written.
+    pub fn needs(&self) -> Needs {
+        let of = |source: &Source| match source {
+            Source::Sensor(_) => Needs::ALL,
+            Source::LinearVelocity(..) | Source::AngularVelocity(..) => Needs { velocities: true, ..Needs::default() },
+            _ => Needs::default(),
+        };
+        self.sources.iter().fold(Needs::default(), |all, s| all.and(of(s)))
+    }
+
+    /// Writes the observation of `sim`, in which what it needs is up to date, to `out` (length `layout().size()`).
     pub fn write(&self, sim: &Simulation, out: &mut [f32]) {
         let mut at = 0;
         let mut push = |value: f64| {
@@ -122,6 +169,23 @@ impl Observation {
                 }
                 Source::JointPosition(addresses) => addresses.iter().for_each(|a| push(sim.data().qpos()[*a])),
                 Source::JointVelocity(addresses) => addresses.iter().for_each(|a| push(sim.data().qvel()[*a])),
+                Source::Rotation(of, frame) => {
+                    let m = of.rotation(sim);
+                    for column in 0..2 {
+                        let axis = [m[column], m[3 + column], m[6 + column]];
+                        frame.unturned(sim, axis).into_iter().for_each(&mut push);
+                    }
+                }
+                Source::LinearVelocity(body, axes) => {
+                    let v = linear_velocity(sim, *body);
+                    (0..3).filter(|i| axes[*i]).for_each(|i| push(v[i]));
+                }
+                Source::AngularVelocity(body, axes) => {
+                    let v = angular_velocity(sim, *body);
+                    (0..3).filter(|i| axes[*i]).for_each(|i| push(v[i]));
+                }
+                Source::Sensor(addresses) => addresses.iter().for_each(|a| push(sim.data().sensordata()[*a])),
+                Source::Control(actuators) => actuators.iter().for_each(|a| push(sim.data().ctrl()[*a])),
             }
         }
     }

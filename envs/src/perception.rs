@@ -12,25 +12,28 @@ pub struct Perception {
     sim: Simulation,
     mismatch: Mismatch,
     joints: Vec<ObjectJoint>,
+    needs: Needs,
     state: Vec<f64>,
     seed: u64,
     episode: u64,
 }
 
 impl Perception {
-    /// Perceives worlds of `task` as `mismatch` says.
+    /// Perceives worlds of `task`.
     ///
     /// # Errors
     /// If MuJoCo cannot make its data.
-    pub fn new(task: &Task, mismatch: &Mismatch) -> Result<Self> {
+    pub fn new(task: &Task) -> Result<Self> {
         let sim = Simulation::new(task.model().clone()).map_err(Error::Simulation)?;
         let (joints, state) = (object_joints(task.model()), vec![0.0; sim.state_size()]);
-        Ok(Self { sim, mismatch: mismatch.clone(), joints, state, seed: 0, episode: 0 })
+        // Sensors tell what the perceived state would.
+        let needs = Needs { velocities: true, ..task.observation().needs() };
+        Ok(Self { sim, mismatch: Mismatch::default(), joints, needs, state, seed: 0, episode: 0 })
     }
 
-    /// Starts an episode: the noise is that of (`seed`, `episode`).
-    pub fn begin(&mut self, seed: u64, episode: u64) {
-        (self.seed, self.episode) = (seed, episode);
+    /// Starts an episode: the noise is of `mismatch`'s deviations and that of (`seed`, `episode`).
+    pub fn begin(&mut self, mismatch: Mismatch, seed: u64, episode: u64) {
+        (self.mismatch, self.seed, self.episode) = (mismatch, seed, episode);
     }
 
     /// Perceives `real` at control step `step`.
@@ -44,7 +47,7 @@ impl Perception {
         for joint in &self.joints {
             joint.disturb(&self.mismatch, self.sim.data_mut().qpos_mut(), &mut rng);
         }
-        self.sim.refresh(Needs { velocities: true, contacts: false })
+        self.sim.refresh(self.needs)
     }
 
     /// The perceived state.

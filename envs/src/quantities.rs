@@ -1,11 +1,13 @@
-//! The named scalars of a task, evaluated together, and comparisons of them.
+//! The named scalars of a task, evaluated together.
 //!
 //! Some are read from the simulated state ([`Quantity`]); others are derived from those: counts, least and greatest
 //! values, sums. Derived quantities may use each other, but not in a circle.
 
 use crate::native::{Needs, Simulation};
+use crate::predicate::Predicate;
 use crate::quantity::Quantity;
 use crate::task_file::QuantityFile;
+use crate::term::Terms;
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
 use std::collections::BTreeMap;
@@ -13,10 +15,11 @@ use std::collections::BTreeMap;
 /// A scalar of other scalars, which it names by index.
 #[derive(Clone, Debug)]
 enum Derived {
-    Count(Vec<Comparison>),
-    Least { of: Vec<usize>, except: Vec<Comparison>, otherwise: f64 },
+    Count(Vec<Predicate>),
+    Least { of: Vec<usize>, except: Vec<Predicate>, otherwise: f64 },
     Greatest(Vec<usize>),
     Sum(Vec<(usize, f64)>),
+    Magnitude(usize),
 }
 
 impl Derived {
@@ -28,7 +31,7 @@ impl Derived {
             }
             list.iter().map(|n| index(names, n)).collect()
         };
-        let comparisons = |list: &[String]| list.iter().map(|t| Comparison::of_names(t, names)).collect::<Result<_>>();
+        let comparisons = |list: &[String]| list.iter().map(|t| Predicate::of_names(t, names)).collect::<Result<_>>();
         Ok(Some(match file {
             QuantityFile::Count { of } => Self::Count(comparisons(of)?),
             QuantityFile::Least { of, except, otherwise } => {
@@ -44,20 +47,30 @@ impl Derived {
                     let expected = format!("{} weights, one a quantity, or none", of.len());
                     return Err(InputError::unexpected("weights", expected, weights.len()));
                 }
+                if let Some(bad) = weights.iter().find(|w| !w.is_finite()) {
+                    return Err(InputError::unexpected("weights", "finite numbers", bad));
+                }
                 let weights = weights.iter().copied().chain(std::iter::repeat(1.0));
                 Self::Sum(all(of)?.into_iter().zip(weights).collect())
             }
+            QuantityFile::Magnitude { of } => Self::Magnitude(index(names, of)?),
             _ => return Ok(None),
         }))
     }
 
     fn uses(&self) -> Vec<usize> {
+        let mut all = Vec::new();
         match self {
-            Self::Count(comparisons) => comparisons.iter().map(|c| c.quantity).collect(),
-            Self::Least { of, except, .. } => of.iter().copied().chain(except.iter().map(|c| c.quantity)).collect(),
-            Self::Greatest(of) => of.clone(),
-            Self::Sum(of) => of.iter().map(|(q, _)| *q).collect(),
+            Self::Count(predicates) => predicates.iter().for_each(|p| p.uses(&mut all)),
+            Self::Least { of, except, .. } => {
+                all.extend(of);
+                except.iter().for_each(|p| p.uses(&mut all));
+            }
+            Self::Greatest(of) => all.extend(of),
+            Self::Sum(of) => all.extend(of.iter().map(|(q, _)| *q)),
+            Self::Magnitude(of) => all.push(*of),
         }
+        all
     }
 
     fn value(&self, values: &[f64]) -> f64 {
@@ -70,6 +83,7 @@ impl Derived {
             }
             Self::Greatest(of) => of.iter().map(|q| values[*q]).fold(f64::NEG_INFINITY, f64::max),
             Self::Sum(of) => of.iter().map(|(q, weight)| weight * values[*q]).sum(),
+            Self::Magnitude(of) => values[*of].abs(),
         }
     }
 }
@@ -84,18 +98,18 @@ pub struct Quantities {
 }
 
 impl Quantities {
-    /// Resolves the quantities of a task file.
+    /// Resolves the quantities of a task file; `terms` are those of the program.
     ///
     /// # Errors
     /// A bad input that names the quantity.
-    pub fn resolve(files: &BTreeMap<String, QuantityFile>, model: &MjModel) -> Result<Self> {
+    pub fn resolve(files: &BTreeMap<String, QuantityFile>, model: &MjModel, terms: &Terms) -> Result<Self> {
         let names: Vec<String> = files.keys().cloned().collect();
         let (mut read, mut waiting) = (Vec::new(), Vec::new());
         for (i, (name, file)) in files.iter().enumerate() {
             let place = |e: InputError| e.in_file(format!("quantities.{name}"));
             match Derived::resolve(file, &names).map_err(place)? {
                 Some(derived) => waiting.push((i, derived)),
-                None => read.push((i, Quantity::resolve(file, model).map_err(place)?)),
+                None => read.push((i, Quantity::resolve(name, file, model, terms).map_err(place)?)),
             }
         }
         let mut derived: Vec<(usize, Derived)> = Vec::new();
@@ -153,49 +167,8 @@ impl Quantities {
     }
 }
 
-fn index(names: &[String], name: &str) -> Result<usize> {
+pub(crate) fn index(names: &[String], name: &str) -> Result<usize> {
     names.iter().position(|n| n == name).ok_or_else(|| InputError::unknown("quantity", name, names))
-}
-
-/// `quantity < bound` or `quantity > bound`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Comparison {
-    quantity: usize,
-    below: bool,
-    bound: f64,
-}
-
-impl Comparison {
-    /// Parses `NAME < NUMBER` or `NAME > NUMBER`.
-    ///
-    /// # Errors
-    /// A bad input.
-    pub fn parse(text: &str, quantities: &Quantities) -> Result<Self> {
-        Self::of_names(text, &quantities.names)
-    }
-
-    fn of_names(text: &str, names: &[String]) -> Result<Self> {
-        let malformed =
-            || InputError::unexpected("comparison", "`QUANTITY < NUMBER` or `QUANTITY > NUMBER`", format!("`{text}`"));
-        let at = text.find(['<', '>']).ok_or_else(malformed)?;
-        let bound: f64 = text[at + 1..].trim().parse().map_err(|_| malformed())?;
-        let quantity = index(names, text[..at].trim())?;
-        Ok(Self { quantity, below: text.as_bytes()[at] == b'<', bound })
-    }
-
-    /// Parses a list.
-    ///
-    /// # Errors
-    /// A bad input.
-    pub fn parse_all(texts: &[String], quantities: &Quantities) -> Result<Vec<Self>> {
-        texts.iter().map(|t| Self::parse(t, quantities)).collect()
-    }
-
-    /// Whether it holds for the evaluated quantities.
-    pub fn holds(self, values: &[f64]) -> bool {
-        let value = values[self.quantity];
-        if self.below { value < self.bound } else { value > self.bound }
-    }
 }
 
 #[cfg(test)]
@@ -213,15 +186,7 @@ pub(crate) mod tests {
 
     fn of_text(text: &str) -> Result<Quantities> {
         let model = MjModel::from_xml_string("<mujoco/>").unwrap();
-        Quantities::resolve(&toml::from_str(text).unwrap(), &model)
-    }
-
-    #[test]
-    fn comparisons_name_what_is_wrong() {
-        let q = of_names(&["reach", "height"]);
-        assert!(Comparison::parse("raech < 0.1", &q).unwrap_err().to_string().contains("`reach`"));
-        assert!(Comparison::parse("reach = 0.1", &q).unwrap_err().to_string().contains("QUANTITY < NUMBER"));
-        assert!(Comparison::parse("reach < ten", &q).is_err());
+        Quantities::resolve(&toml::from_str(text).unwrap(), &model, &Terms::default())
     }
 
     #[test]

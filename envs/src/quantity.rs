@@ -1,81 +1,15 @@
-//! Points and named scalars of a simulated state: what observations, costs and success are made of.
+//! Scalars of a simulated state: what costs and success are made of.
 
+use crate::contacts::{Between, boxes};
 use crate::model::{Kind, find};
 use crate::native::{Needs, Simulation};
 use crate::overlap::{Polygon, shared_area};
+use crate::point::{Point, length, parse_axes, parse_direction, relative, rotation_error};
 use crate::task_file::{PointFile, QuantityFile};
+use crate::term::{Terms, Wrapped};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::mujoco_c::mjtJoint;
 use mujoco_rs::prelude::MjModel;
-use mujoco_rs::wrappers::mj_model::MjtGeomBase;
-
-/// A point in the world, fixed or moving.
-#[derive(Clone, Copy, Debug)]
-pub enum Point {
-    /// Origin of a body.
-    Body(usize),
-    /// Origin of a site.
-    Site(usize),
-    /// Centre of a geom.
-    Geom(usize),
-    /// A fixed point, m.
-    Fixed([f64; 3]),
-}
-
-impl Point {
-    /// Resolves a reference of a task file.
-    ///
-    /// # Errors
-    /// A bad input, if the reference is malformed or names nothing in the model.
-    pub fn resolve(file: &PointFile, model: &MjModel) -> Result<Self> {
-        let text = match file {
-            PointFile::Fixed(p) => return Ok(Self::Fixed(*p)),
-            PointFile::Named(text) => text,
-        };
-        let expected = "body:NAME, site:NAME, geom:NAME or [x, y, z]";
-        let (kind, name) =
-            text.split_once(':').ok_or_else(|| InputError::unexpected("point", expected, format!("`{text}`")))?;
-        match kind {
-            "body" => find(model, Kind::Body, name).map(Self::Body),
-            "site" => find(model, Kind::Site, name).map(Self::Site),
-            "geom" => find(model, Kind::Geom, name).map(Self::Geom),
-            _ => Err(InputError::unexpected("point", expected, format!("`{text}`"))),
-        }
-    }
-
-    /// Position, world frame, m.
-    pub fn position(self, sim: &Simulation) -> [f64; 3] {
-        match self {
-            Self::Body(id) => sim.data().xpos()[id],
-            Self::Site(id) => sim.data().site_xpos()[id],
-            Self::Geom(id) => sim.data().geom_xpos()[id],
-            Self::Fixed(p) => p,
-        }
-    }
-
-    /// Rotation matrix, row-major; the identity for a fixed point.
-    pub fn rotation(self, sim: &Simulation) -> [f64; 9] {
-        match self {
-            Self::Body(id) => sim.data().xmat()[id],
-            Self::Site(id) => sim.data().site_xmat()[id],
-            Self::Geom(id) => sim.data().geom_xmat()[id],
-            Self::Fixed(_) => [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        }
-    }
-
-    /// Rotation about the vertical, rad in (−π, π]: the heading of the x axis, projected to the ground.
-    pub fn yaw(self, sim: &Simulation) -> f64 {
-        let m = self.rotation(sim);
-        m[3].atan2(m[0])
-    }
-}
-
-/// The vector from `origin` to `point`, or the point's world position, m.
-pub fn relative(sim: &Simulation, point: Point, origin: Option<Point>) -> [f64; 3] {
-    let p = point.position(sim);
-    let o = origin.map_or([0.0; 3], |o| o.position(sim));
-    [p[0] - o[0], p[1] - o[1], p[2] - o[2]]
-}
 
 /// Address in qpos of a hinge or slide joint.
 ///
@@ -120,18 +54,40 @@ pub enum Quantity {
     Control(usize),
     /// Distance in the plane to the point so far behind an object (second) as seen from its goal (third).
     DistanceBehind([Point; 3], f64),
-    /// Whether geoms of two sets touch; for each geom of the model, in which of them it is.
-    Contact(Vec<[bool; 2]>),
+    /// Whether geoms of two sets touch.
+    Contact(Between),
+    /// Normal force between two sets of geoms.
+    ContactForce(Between),
+    /// Least distance between two sets of geoms, up to the given one.
+    Gap(Between, f64),
+    /// Error of a pose: the points, the offset in the frame of the second, and metres a radian.
+    PoseError([Point; 2], [f64; 3], f64),
+    /// Angle of the rotation between two frames.
+    RotationError(Point, Point),
+    /// Angle between directions of two frames, and whether both ways count.
+    AxisAngle([(Point, [f64; 3]); 2], bool),
+    /// Distance from a box in a frame.
+    RegionDistance(Point, [[f64; 3]; 2], Point),
+    /// Angular speed of a body.
+    AngularSpeed(usize),
+    /// Force of an actuator, by the address of its output.
+    ActuatorForce(usize),
+    /// Rate of an actuator's control, by index.
+    ControlRate(usize),
+    /// Values of a sensor, by address and count.
+    Sensor(usize, usize),
+    /// What the program computes.
+    Custom(Wrapped),
     /// Share of the outline of one list of box geoms that lies inside another's, and the area of the first, m².
     Overlap(Vec<usize>, Vec<usize>, f64),
 }
 
 impl Quantity {
-    /// Resolves a quantity of a task file.
+    /// Resolves the quantity `name` of a task file; `terms` are those of the program.
     ///
     /// # Errors
     /// A bad input.
-    pub fn resolve(file: &QuantityFile, model: &MjModel) -> Result<Self> {
+    pub fn resolve(name: &str, file: &QuantityFile, model: &MjModel, terms: &Terms) -> Result<Self> {
         let point = |p: &PointFile| Point::resolve(p, model);
         let origin = |p: &Option<PointFile>| p.as_ref().map(point).transpose();
         Ok(match file {
@@ -163,12 +119,50 @@ impl Quantity {
             }
             QuantityFile::Control { actuator } => Self::Control(find(model, Kind::Actuator, actuator)?),
             QuantityFile::DistanceBehind { of, object, goal, offset } => {
-                Self::DistanceBehind([point(of)?, point(object)?, point(goal)?], *offset)
+                let offset = finite("offset", &[*offset; 3])?[0];
+                Self::DistanceBehind([point(of)?, point(object)?, point(goal)?], offset)
             }
-            QuantityFile::Contact { between, and } => {
-                let (a, b) = (geoms(model, between)?, geoms(model, and)?);
-                Self::Contact((0..model.geom_bodyid().len()).map(|g| [a.contains(&g), b.contains(&g)]).collect())
+            QuantityFile::Contact { between, and } => Self::Contact(Between::resolve(between, and, model)?),
+            QuantityFile::ContactForce { between, and } => Self::ContactForce(Between::resolve(between, and, model)?),
+            QuantityFile::Gap { between, and, most } => {
+                Self::Gap(Between::resolve(between, and, model)?, positive("most", *most, "m")?)
             }
+            QuantityFile::PoseError { of, to, metres_per_radian, offset } => Self::PoseError(
+                [point(of)?, point(to)?],
+                finite("offset", offset)?,
+                positive("metres_per_radian", *metres_per_radian, "m/rad")?,
+            ),
+            QuantityFile::RotationError { of, to } => Self::RotationError(point(of)?, point(to)?),
+            QuantityFile::AxisAngle { of, axis, to, to_axis, either_way } => {
+                let to = origin(to)?.unwrap_or(Point::WORLD);
+                let to_axis = parse_direction(to_axis.as_deref().unwrap_or("z"))?;
+                Self::AxisAngle([(point(of)?, parse_direction(axis)?), (to, to_axis)], *either_way)
+            }
+            QuantityFile::RegionDistance { of, low, high, relative_to } => {
+                let (low, high) = (finite("low", low)?, finite("high", high)?);
+                if let Some(i) = (0..3).find(|i| low[*i] > high[*i]) {
+                    let expected = format!("corners with low <= high, axis {i}");
+                    return Err(InputError::unexpected("low, high", expected, format!("{} and {}", low[i], high[i])));
+                }
+                Self::RegionDistance(point(of)?, [low, high], origin(relative_to)?.unwrap_or(Point::WORLD))
+            }
+            QuantityFile::AngularSpeed { body } => Self::AngularSpeed(find(model, Kind::Body, body)?),
+            QuantityFile::ActuatorForce { actuator } => {
+                Self::ActuatorForce(model.actuator_outadr()[find(model, Kind::Actuator, actuator)?] as usize)
+            }
+            QuantityFile::ControlRate { actuator } => Self::ControlRate(find(model, Kind::Actuator, actuator)?),
+            QuantityFile::Sensor { sensor, component } => {
+                let (address, count) = sensor_values(model, sensor)?;
+                match component {
+                    None => Self::Sensor(address, count),
+                    Some(i) if *i < count => Self::Sensor(address + i, 1),
+                    Some(i) => {
+                        let expected = format!("less than {count}, the values of sensor `{sensor}`");
+                        return Err(InputError::unexpected("component", expected, i));
+                    }
+                }
+            }
+            QuantityFile::Custom {} => Self::Custom(terms.find(name)?.prepared(model)?),
             QuantityFile::Overlap { of, with } => {
                 let (a, b) = (boxes(model, of)?, boxes(model, with)?);
                 let area = a.iter().map(|g| model.geom_size()[*g]).map(|s| 4.0 * s[0] * s[1]).sum();
@@ -177,6 +171,7 @@ impl Quantity {
             QuantityFile::Count { .. }
             | QuantityFile::Least { .. }
             | QuantityFile::Greatest { .. }
+            | QuantityFile::Magnitude { .. }
             | QuantityFile::Sum { .. } => {
                 return Err(InputError::unexpected(
                     "kind",
@@ -189,7 +184,13 @@ impl Quantity {
 
     /// What it needs up to date besides positions: velocities of bodies and contacts cost more.
     pub fn needs(&self) -> Needs {
-        Needs { velocities: matches!(self, Self::Speed(_)), contacts: matches!(self, Self::Contact(_)) }
+        match self {
+            Self::Speed(_) | Self::AngularSpeed(_) => Needs { velocities: true, ..Needs::default() },
+            Self::Contact(_) => Needs { contacts: true, ..Needs::default() },
+            Self::ContactForce(_) | Self::ActuatorForce(_) | Self::Sensor(..) => Needs::ALL,
+            Self::Custom(term) => term.needs(),
+            _ => Needs::default(),
+        }
     }
 
     /// The value in the present state of `sim`, in which what it needs is up to date.
@@ -205,7 +206,7 @@ impl Quantity {
             Self::FreeSpeed(address) => {
                 sim.data().qvel()[*address..*address + 3].iter().map(|v| v * v).sum::<f64>().sqrt()
             }
-            Self::Speed(body) => linear_speed(sim, *body),
+            Self::Speed(body) => length(&linear_velocity(sim, *body)),
             Self::Tilt(body) => {
                 // The world's vertical in the body's frame is the third row of its matrix.
                 let m = sim.data().xmat()[*body];
@@ -231,14 +232,31 @@ impl Quantity {
                 let scale = offset / way[0].hypot(way[1]).max(1e-9);
                 (d[0] - scale * way[0]).hypot(d[1] - scale * way[1])
             }
-            Self::Contact(sets) => {
-                let set = |geom: i32| usize::try_from(geom).ok().and_then(|g| sets.get(g)).copied().unwrap_or_default();
-                let touches = sim.data().contact().iter().any(|c| {
-                    let (a, b) = (set(c.geom[0]), set(c.geom[1]));
-                    c.dist <= 0.0 && ((a[0] && b[1]) || (a[1] && b[0]))
-                });
-                f64::from(u8::from(touches))
+            Self::Contact(between) => f64::from(u8::from(between.touch(sim))),
+            Self::ContactForce(between) => between.force(sim),
+            Self::Gap(between, most) => between.gap(sim, *most),
+            Self::PoseError([of, to], offset, metres_per_radian) => {
+                let (d, offset) = (relative(sim, *of, Some(*to)), to.turned(sim, *offset));
+                let error = length(&[d[0] - offset[0], d[1] - offset[1], d[2] - offset[2]]);
+                error.hypot(metres_per_radian * rotation_error(sim, *of, *to))
             }
+            Self::RotationError(a, b) => rotation_error(sim, *a, *b),
+            Self::AxisAngle([(a, u), (b, v)], either_way) => {
+                let (u, v) = (a.turned(sim, *u), b.turned(sim, *v));
+                let dot = u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
+                let cross = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]];
+                length(&cross).atan2(if *either_way { dot.abs() } else { dot })
+            }
+            Self::RegionDistance(of, [low, high], frame) => {
+                let p = frame.unturned(sim, relative(sim, *of, Some(*frame)));
+                length(&std::array::from_fn::<f64, 3, _>(|i| (low[i] - p[i]).max(p[i] - high[i]).max(0.0)))
+            }
+            Self::AngularSpeed(body) => length(&angular_velocity(sim, *body)),
+            Self::ActuatorForce(address) => sim.data().actuator_force()[*address],
+            Self::ControlRate(actuator) => sim.control_rates()[*actuator],
+            Self::Sensor(address, 1) => sim.data().sensordata()[*address],
+            Self::Sensor(address, count) => length(&sim.data().sensordata()[*address..address + count]),
+            Self::Custom(term) => term.value(sim),
             Self::Overlap(of, with, area) => shared_area(of.iter(), with.iter(), |g| outline(sim, *g)) / area,
         }
     }
@@ -252,57 +270,43 @@ fn outline(sim: &Simulation, geom: usize) -> Polygon {
     Polygon::rectangle([p[0], p[1]], [m[0] / length, m[3] / length], [size[0], size[1]])
 }
 
-/// The geoms of a list of `body:NAME` and `geom:NAME`.
-fn geoms(model: &MjModel, list: &[String]) -> Result<Vec<usize>> {
-    let mut all = Vec::new();
-    for text in list {
-        match text.split_once(':') {
-            Some(("geom", name)) => all.push(find(model, Kind::Geom, name)?),
-            Some(("body", name)) => all.extend(geoms_of_body(model, find(model, Kind::Body, name)?)),
-            _ => return Err(InputError::unexpected("contact", "body:NAME or geom:NAME", format!("`{text}`"))),
-        }
-    }
-    if all.is_empty() { Err(InputError::unexpected("contact", "at least one geom", "none")) } else { Ok(all) }
-}
-
-fn geoms_of_body(model: &MjModel, body: usize) -> impl Iterator<Item = usize> {
-    let owners = model.geom_bodyid().iter().enumerate();
-    owners.filter(move |(_, b)| usize::try_from(**b) == Ok(body)).map(|(g, _)| g)
-}
-
-fn boxes(model: &MjModel, body: &str) -> Result<Vec<usize>> {
-    let all = geoms_of_body(model, find(model, Kind::Body, body)?);
-    let boxes: Vec<usize> = all.filter(|g| model.geom_type()[*g] == MjtGeomBase::mjGEOM_BOX).collect();
-    if boxes.is_empty() {
-        return Err(InputError::unexpected(format!("body `{body}`"), "a body with box geoms", "none"));
-    }
-    Ok(boxes)
-}
-
-/// Linear speed of the body's origin, m/s, from MuJoCo's centre-of-mass based spatial velocity.
-fn linear_speed(sim: &Simulation, body: usize) -> f64 {
+/// Velocity of the body's origin in the world frame, m/s, from MuJoCo's centre-of-mass based spatial velocity.
+pub(crate) fn linear_velocity(sim: &Simulation, body: usize) -> [f64; 3] {
     let data = sim.data();
     let v = data.cvel()[body];
     let root = sim.model().body_rootid()[body] as usize;
     let (p, c) = (data.xpos()[body], data.subtree_com()[root]);
     let r = [p[0] - c[0], p[1] - c[1], p[2] - c[2]];
-    let lin = [v[3] + v[1] * r[2] - v[2] * r[1], v[4] + v[2] * r[0] - v[0] * r[2], v[5] + v[0] * r[1] - v[1] * r[0]];
-    lin.iter().map(|x| x * x).sum::<f64>().sqrt()
+    [v[3] + v[1] * r[2] - v[2] * r[1], v[4] + v[2] * r[0] - v[0] * r[2], v[5] + v[0] * r[1] - v[1] * r[0]]
 }
 
-/// Which axes a string of letters of `xyz` names; all if absent.
+/// Angular velocity of a body in the world frame, rad/s.
+pub(crate) fn angular_velocity(sim: &Simulation, body: usize) -> [f64; 3] {
+    let v = sim.data().cvel()[body];
+    [v[0], v[1], v[2]]
+}
+
+/// Address and count of a sensor's values.
 ///
 /// # Errors
-/// A bad input.
-pub(crate) fn parse_axes(axes: Option<&str>) -> Result<[bool; 3]> {
-    let Some(text) = axes else { return Ok([true; 3]) };
-    let mut chosen = [false; 3];
-    for c in text.chars() {
-        let index =
-            "xyz".find(c).ok_or_else(|| InputError::unexpected("axes", "letters of `xyz`", format!("`{text}`")))?;
-        chosen[index] = true;
+/// A bad input with the nearest names.
+pub(crate) fn sensor_values(model: &MjModel, name: &str) -> Result<(usize, usize)> {
+    let id = find(model, Kind::Sensor, name)?;
+    Ok((model.sensor_adr()[id] as usize, model.sensor_dim()[id] as usize))
+}
+
+fn positive(key: &str, value: f64, unit: &str) -> Result<f64> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(value);
     }
-    if text.is_empty() { Err(InputError::unexpected("axes", "letters of `xyz`", "nothing")) } else { Ok(chosen) }
+    Err(InputError::unexpected(key, format!("a positive number of {unit}"), value))
+}
+
+fn finite(key: &str, values: &[f64; 3]) -> Result<[f64; 3]> {
+    if values.iter().all(|v| v.is_finite()) {
+        return Ok(*values);
+    }
+    Err(InputError::unexpected(key, "finite numbers", format!("{values:?}")))
 }
 
 #[cfg(test)]
@@ -317,7 +321,7 @@ mod tests {
         let model = Arc::new(MjModel::from_xml_string(xml).unwrap());
         let mut sim = Simulation::new(model.clone()).unwrap();
         let value = |sim: &Simulation, text: &str| {
-            Quantity::resolve(&toml::from_str(text).unwrap(), &model).unwrap().value(sim)
+            Quantity::resolve("q", &toml::from_str(text).unwrap(), &model, &Terms::default()).unwrap().value(sim)
         };
         let behind = "kind = \"distance_behind\"\nof = [3, 4, 7]\nobject = [0, 2, 0]\ngoal = [0, 0, 0]\noffset = 2.0";
         assert!((value(&sim, behind) - 3.0).abs() < 1e-12);

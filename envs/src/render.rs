@@ -23,9 +23,10 @@ impl Renderer {
         let (width, height) = (settings.width as usize & !1, settings.height as usize & !1);
         let model: &MjModel = world.simulation().model();
         let mut inner = MjRenderer::new(model, width, height, 0).map_err(failed)?;
-        if let Some(name) = &settings.camera {
-            inner.set_camera(MjvCamera::new_fixed(find(model, Kind::Camera, name)?));
-        }
+        inner.set_camera(match &settings.camera {
+            Some(name) => MjvCamera::new_fixed(find(model, Kind::Camera, name)?),
+            None => MjvCamera::new_free(model),
+        });
         Ok(Self { inner, width, height })
     }
 

@@ -4,9 +4,10 @@ use crate::control::{Control, driven_joint};
 use crate::model::{Kind, find};
 use crate::native::{Needs, Simulation};
 use crate::quantity::{free_joint, scalar_joint};
-use crate::task_file::{PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
+use crate::task_file::{HeightFile, KeyframeFile, PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
+use nalgebra::{Quaternion, UnitQuaternion, Vector3};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -27,8 +28,10 @@ struct Place {
     moves: Moves,
     x: [f64; 2],
     y: [f64; 2],
-    z: f64,
+    z: [f64; 2],
     yaw: [f64; 2],
+    /// What the rotation about the vertical turns, (w, x, y, z).
+    base: UnitQuaternion<f64>,
 }
 
 /// A joint set at random.
@@ -85,6 +88,9 @@ pub struct Reset {
     places: Vec<Place>,
     joints: Vec<JointDraw>,
     circles: Vec<CircleDraw>,
+    hold: bool,
+    /// Physics steps before the episode begins.
+    settle_steps: usize,
 }
 
 impl Reset {
@@ -93,7 +99,8 @@ impl Reset {
     /// # Errors
     /// A bad input that names the key.
     pub fn resolve(file: &ResetFile, model: &MjModel) -> Result<Self> {
-        let keyframe = file.keyframe.as_ref().map(|k| find(model, Kind::Keyframe, k)).transpose();
+        let keyframe = file.keyframe.as_ref().map(|k| keyframe(k, model)).transpose();
+        check_range("reset.settle", file.settle, 0.0, 60.0, "s")?;
         check_range("reset.joint_noise", file.joint_noise, 0.0, 0.5, "rad")?;
         check_range("reset.min_distance", file.min_distance, 0.0, 2.0, "m")?;
         let places = file
@@ -107,6 +114,8 @@ impl Reset {
             places: places.collect::<Result<_>>()?,
             joints: file.joint.iter().map(|j| joint_draw(j, model)).collect::<Result<_>>()?,
             circles: file.circle.iter().map(|c| circle_draw(c, model)).collect::<Result<_>>()?,
+            hold: file.hold,
+            settle_steps: (file.settle / model.opt().timestep).round() as usize,
         })
     }
 
@@ -123,8 +132,16 @@ impl Reset {
             check_range(key, low, -most, most, unit)?;
             check_range(key, high, low, most, unit)?;
         }
-        check_range("z", file.z, -10.0, 10.0, "m")?;
-        Ok(Place { moves, x: file.x, y: file.y, z: file.z, yaw: file.yaw })
+        let z = match file.z {
+            HeightFile::At(z) => [z; 2],
+            HeightFile::Between(range) => range,
+        };
+        check_range("z", z[0], -10.0, 10.0, "m")?;
+        check_range("z", z[1], z[0], 10.0, "m")?;
+        let [w, i, j, k] = file.quaternion;
+        let base = UnitQuaternion::try_new(Quaternion::new(w, i, j, k), 1e-6);
+        let base = base.ok_or_else(|| InputError::unexpected("quaternion", "a rotation (w, x, y, z)", "zero"))?;
+        Ok(Place { moves, x: file.x, y: file.y, z, yaw: file.yaw, base })
     }
 
     /// The keyframe that episodes start from.
@@ -152,13 +169,20 @@ impl Reset {
         }
         let mut poses = Vec::new();
         for _ in 0..PLACEMENT_TRIES {
-            poses = self.places.iter().map(|p| [draw(rng, p.x), draw(rng, p.y), draw(rng, p.yaw)]).collect();
+            poses = self.places.iter().map(|p| [p.x, p.y, p.yaw, p.z].map(|range| draw(rng, range))).collect();
             if self.free(&poses) {
                 break;
             }
         }
-        for (place, [x, y, yaw]) in self.places.iter().zip(&poses) {
-            let (position, turn) = ([*x, *y, place.z], [(yaw / 2.0).cos(), 0.0, 0.0, (yaw / 2.0).sin()]);
+        for (place, [x, y, yaw, z]) in self.places.iter().zip(&poses) {
+            let turn = match place.base == UnitQuaternion::identity() {
+                true => [(yaw / 2.0).cos(), 0.0, 0.0, (yaw / 2.0).sin()],
+                false => {
+                    let turned = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), *yaw) * place.base;
+                    [turned.w, turned.i, turned.j, turned.k]
+                }
+            };
+            let position = [*x, *y, *z];
             match place.moves {
                 Moves::Free(qpos) => {
                     sim.data_mut().qpos_mut()[qpos..qpos + 3].copy_from_slice(&position);
@@ -182,12 +206,29 @@ impl Reset {
             circle.joints[0].set(sim, circle.radius * cos);
             circle.joints[1].set(sim, circle.radius * sin);
         }
-        sim.refresh(Needs::ALL)
+        if self.hold {
+            control.stand_still(sim);
+        }
+        for _ in 0..self.settle_steps {
+            sim.step()?;
+        }
+        sim.refresh(Needs::MOTION)
     }
 
-    fn free(&self, poses: &[[f64; 3]]) -> bool {
-        let near = |a: &[f64; 3], b: &[f64; 3]| (a[0] - b[0]).hypot(a[1] - b[1]) < self.min_distance;
+    fn free(&self, poses: &[[f64; 4]]) -> bool {
+        let near = |a: &[f64; 4], b: &[f64; 4]| (a[0] - b[0]).hypot(a[1] - b[1]) < self.min_distance;
         (0..poses.len()).all(|i| (0..i).all(|j| !near(&poses[i], &poses[j])))
+    }
+}
+
+fn keyframe(file: &KeyframeFile, model: &MjModel) -> Result<usize> {
+    let count = usize::try_from(model.ffi().nkey).unwrap_or(0);
+    match file {
+        KeyframeFile::Name(name) => find(model, Kind::Keyframe, name),
+        KeyframeFile::Index(index) if *index < count => Ok(*index),
+        KeyframeFile::Index(index) => {
+            Err(InputError::unexpected("index", format!("less than {count}, the model's keyframes"), index))
+        }
     }
 }
 

@@ -230,10 +230,12 @@ impl RolloutEngine {
             if worker.control.execute(&mut worker.sim, action, substeps).is_err() {
                 return score;
             }
-            // Of a state that is not written the next physics step computes all that is looked at.
+            // Of a state that is not written the next physics step computes all that is looked at, but for forces; where the
+            // next action moves a mocap body, that step cannot begin before it.
             let written =
                 t + 1 == steps || end.as_ref().is_some_and(|(_, history)| steps - 1 - t < history.len() / observation);
-            let begun = if written { Ok(false) } else { worker.sim.begin_step() };
+            let apart = written || self.needs.forces || worker.control.moves_bodies();
+            let begun = if apart { Ok(false) } else { worker.sim.begin_step() };
             let ready = begun.and_then(|begun| if begun { Ok(()) } else { worker.sim.refresh(self.needs) });
             if ready.is_err() {
                 return score;

@@ -1,4 +1,4 @@
-//! A strip of pictures in one PNG file: what a document shows of an episode.
+//! PNG files: a picture, or a strip of them, which is what a document shows of an episode.
 
 use crate::error::{Error, Result};
 use imle_configs::files::write_atomic;
@@ -31,13 +31,21 @@ pub fn write(path: &Path, (width, height): (usize, usize), pictures: &[Vec<u8>])
             }
         }
     }
+    write_one(path, (COLUMNS * w, rows * h), &sheet)
+}
+
+/// Writes one picture, RGB (height, width, 3) rows from top to bottom.
+///
+/// # Errors
+/// [`Error::Video`] if it cannot be encoded; the place cannot be written.
+pub fn write_one(path: &Path, (width, height): (usize, usize), picture: &[u8]) -> Result<()> {
     let failed = |e: png::EncodingError| Error::Video(e.to_string());
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, (COLUMNS * w) as u32, (rows * h) as u32);
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header().map_err(failed)?;
-    writer.write_image_data(&sheet).map_err(failed)?;
+    writer.write_image_data(picture).map_err(failed)?;
     writer.finish().map_err(failed)?;
     Ok(write_atomic(path, |w| w.write_all(&bytes))?)
 }

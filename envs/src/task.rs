@@ -1,5 +1,6 @@
 //! A task: a model and a task file, resolved against each other, shared by all worlds and workers.
 
+use crate::additions::Additions;
 use crate::camera::Camera;
 use crate::control::Control;
 use crate::cost::Cost;
@@ -9,12 +10,17 @@ use crate::mismatch::Mismatch;
 use crate::model::{self, Source};
 use crate::native::{self, Needs, Simulation};
 use crate::observation::Observation;
-use crate::quantities::{Comparison, Quantities};
+use crate::pose::align_welds;
+use crate::predicate::Predicate;
+use crate::quantities::Quantities;
+use crate::randomize::Randomize;
 use crate::reset::Reset;
 use crate::reward::Reward;
-use crate::task_file::{ActionFile, FailureFile, RenderFile, RewardKind, TaskFile};
+use crate::task_file::{ActionFile, FailureFile, GripperFile, RenderFile, RewardKind, TaskFile};
+use crate::task_text;
+use crate::term::Terms;
 use imle_configs::spec::{Horizons, ImageLayout, Spec};
-use imle_configs::{Error as InputError, embedded, error::nearest, files};
+use imle_configs::{Error as InputError, embedded, files};
 use mujoco_rs::prelude::MjModel;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,13 +42,14 @@ pub struct Task {
     reset: Reset,
     quantities: Quantities,
     cost: Cost,
-    success: Vec<Comparison>,
+    success: Vec<Predicate>,
     hold_steps: usize,
     reported: Vec<usize>,
-    failure: Vec<Comparison>,
+    failure: Vec<Predicate>,
     failure_cost: f64,
     reward: Reward,
     mismatch: Option<Mismatch>,
+    randomize: Option<Randomize>,
     expert: Option<ExpertKind>,
     render: RenderFile,
     cameras: Vec<Camera>,
@@ -54,17 +61,26 @@ impl Task {
     /// # Errors
     /// A bad input: an unknown name (with the nearest), or what is wrong in the file.
     pub fn load(name_or_path: &str) -> Result<Self> {
-        Self::load_changed(name_or_path, |_| {})
+        Self::load_with(name_or_path, &Terms::default())
     }
 
-    fn load_changed(name_or_path: &str, change: impl FnOnce(&mut TaskFile)) -> Result<Self> {
+    /// As [`Task::load`]; quantities of kind `custom` are those of `terms`.
+    ///
+    /// # Errors
+    /// As [`Task::load`]; a custom quantity that is not among them.
+    pub fn load_with(name_or_path: &str, terms: &Terms) -> Result<Self> {
+        Self::load_changed(name_or_path, terms, |_| {})
+    }
+
+    fn load_changed(name_or_path: &str, terms: &Terms, change: impl FnOnce(&mut TaskFile)) -> Result<Self> {
         if let Some(text) = embedded::task(name_or_path) {
-            return Self::from_changed_text(text, &format!("{name_or_path}.toml"), Source::Embedded, change);
+            return Self::from_changed_text(text, &format!("{name_or_path}.toml"), Source::Embedded, terms, change);
         }
         let path = Path::new(name_or_path);
         if path.extension().is_some_and(|e| e == "toml") {
             let folder = path.parent().unwrap_or(Path::new("."));
-            return Self::from_changed_text(&files::read_text(path)?, name_or_path, Source::Folder(folder), change);
+            let text = files::read_text(path)?;
+            return Self::from_changed_text(&text, name_or_path, Source::Folder(folder), terms, change);
         }
         Err(InputError::unknown("task", name_or_path, embedded::task_names()).into())
     }
@@ -74,14 +90,20 @@ impl Task {
     /// # Errors
     /// As [`Task::load`].
     pub fn load_with_raw_actions(name_or_path: &str) -> Result<Self> {
-        Self::load_changed(name_or_path, |file| {
-            let actuators = match &file.action {
-                ActionFile::EndEffector { actuators, gripper, .. } => {
-                    actuators.iter().chain(gripper).cloned().collect()
-                }
-                ActionFile::JointTargets { actuators, .. } | ActionFile::Actuators { actuators } => actuators.clone(),
+        Self::load_changed(name_or_path, &Terms::default(), |file| {
+            let fingers = |gripper: &Option<GripperFile>| match gripper {
+                None => Vec::new(),
+                Some(GripperFile::Actuator(name)) => vec![name.clone()],
+                Some(GripperFile::Fingers(fingers)) => fingers.iter().map(|f| f.actuator.clone()).collect(),
             };
-            file.action = ActionFile::Actuators { actuators };
+            let actuators = match &file.action {
+                ActionFile::EndEffector { actuators, gripper, .. } => [actuators.clone(), fingers(gripper)].concat(),
+                ActionFile::Mocap { gripper, .. } => fingers(gripper),
+                ActionFile::JointTargets { actuators, .. } | ActionFile::Actuators { actuators, .. } => {
+                    actuators.clone()
+                }
+            };
+            file.action = ActionFile::Actuators { actuators, ranges: Vec::new() };
         })
     }
 
@@ -90,25 +112,30 @@ impl Task {
     /// # Errors
     /// As [`Task::load`].
     pub fn from_text(text: &str, place: &str, source: Source<'_>) -> Result<Self> {
-        Self::from_changed_text(text, place, source, |_| {})
+        Self::from_changed_text(text, place, source, &Terms::default(), |_| {})
     }
 
     fn from_changed_text(
         text: &str,
         place: &str,
         source: Source<'_>,
+        terms: &Terms,
         change: impl FnOnce(&mut TaskFile),
     ) -> Result<Self> {
-        let mut file = parse(text, place)?;
+        let mut file = task_text::parse(text, place)?;
         change(&mut file);
-        Self::resolve(&file, source).map_err(|e| match e {
-            crate::Error::Input(e) => e.in_file(place).into(),
+        Self::resolve(&file, source, terms).map_err(|e| match e {
+            crate::Error::Input(e) => task_text::located(e, text, place).into(),
             other => other,
         })
     }
 
-    fn resolve(file: &TaskFile, source: Source<'_>) -> Result<Self> {
-        let mut world = model::load(&file.model, source)?;
+    fn resolve(file: &TaskFile, source: Source<'_>, terms: &Terms) -> Result<Self> {
+        let additions = Additions { servos: &file.servo, markers: &file.marker };
+        let mut world = model::load(&file.model, source, &additions)?;
+        if let ActionFile::Mocap { body, aligned: true, .. } = &file.action {
+            align_welds(&mut world, body)?;
+        }
         native::set_sleep(&mut world, false);
         let mut planning = world.clone();
         native::set_sleep(&mut planning, file.planning.sleep);
@@ -137,18 +164,21 @@ impl Task {
         let reset = Reset::resolve(&file.reset, &model)?;
         let mut rest = Simulation::new(model.clone()).map_err(crate::Error::Simulation)?;
         rest.reset(reset.keyframe());
-        rest.refresh(Needs::ALL).map_err(crate::Error::Simulation)?;
+        rest.refresh(Needs::MOTION).map_err(crate::Error::Simulation)?;
         let control = Control::resolve(&file.action, &rest, period)?;
         let observation = Observation::resolve(&file.observation, &model)?;
         observation.layout().part(&file.proprioception).map_err(|e| e.in_file("proprioception"))?;
-        let quantities = Quantities::resolve(&file.quantities, &model)?;
+        let randomize = file.randomize.as_ref().map(|r| Randomize::resolve(r, &model, observation.layout()));
+        let randomize = randomize.transpose().map_err(|e| e.in_file("randomize"))?;
+        let quantities = Quantities::resolve(&file.quantities, &model, terms)?;
         let cost = Cost::resolve(&file.cost, &quantities)?;
+        rest.refresh(quantities.needs().and(Needs::MOTION)).map_err(crate::Error::Simulation)?;
         let mut values = vec![0.0; quantities.len()];
         quantities.evaluate(&rest, &mut values);
         let reward = Reward::resolve(&file.reward, cost.value(&values))?;
-        let success = Comparison::parse_all(&file.success.when, &quantities).map_err(|e| e.in_file("success.when"))?;
+        let success = Predicate::parse_all(&file.success.when, &quantities).map_err(|e| e.in_file("success.when"))?;
         if success.is_empty() {
-            return Err(InputError::unexpected("success.when", "at least one comparison", "none").into());
+            return Err(InputError::unexpected("success.when", "at least one predicate", "none").into());
         }
         if !(0.0..=60.0).contains(&file.success.hold) {
             return Err(InputError::unexpected("success.hold", "0 to 60 s", file.success.hold).into());
@@ -190,6 +220,7 @@ impl Task {
             failure_cost,
             reward,
             mismatch: None,
+            randomize,
             expert: file.expert.as_deref().map(expert::find).transpose()?,
             render: file.render.clone(),
             cameras,
@@ -343,6 +374,16 @@ impl Task {
         &self.quantities
     }
 
+    /// What of a world's state has to be up to date for quantities and observation.
+    pub fn needs(&self) -> Needs {
+        self.quantities.needs().and(self.observation.needs())
+    }
+
+    /// How worlds differ from episode to episode, if they do.
+    pub fn randomize(&self) -> Option<&Randomize> {
+        self.randomize.as_ref()
+    }
+
     /// The cost.
     pub fn cost(&self) -> &Cost {
         &self.cost
@@ -395,11 +436,11 @@ impl Task {
 }
 
 /// When the task is lost, and what that costs.
-fn failure(file: Option<&FailureFile>, quantities: &Quantities) -> Result<(Vec<Comparison>, f64)> {
+fn failure(file: Option<&FailureFile>, quantities: &Quantities) -> Result<(Vec<Predicate>, f64)> {
     let Some(file) = file else { return Ok((Vec::new(), 0.0)) };
-    let when = Comparison::parse_all(&file.when, quantities).map_err(|e| e.in_file("failure.when"))?;
+    let when = Predicate::parse_all(&file.when, quantities).map_err(|e| e.in_file("failure.when"))?;
     if when.is_empty() {
-        return Err(InputError::unexpected("failure.when", "at least one comparison", "none").into());
+        return Err(InputError::unexpected("failure.when", "at least one predicate", "none").into());
     }
     if !(file.cost > 0.0 && file.cost.is_finite()) {
         return Err(InputError::unexpected("failure.cost", "a positive number", file.cost).into());
@@ -418,33 +459,4 @@ fn substeps(period: f64, timestep: f64, what: &str) -> Result<usize> {
 
 fn substeps_of_planning(period: f64, timestep: f64) -> Result<usize> {
     substeps(period, timestep, "planning.timestep (in seconds)")
-}
-
-/// Parses a task file; errors name file, line, key and the nearest valid names.
-fn parse(text: &str, place: &str) -> Result<TaskFile> {
-    let line_of = |span: Option<std::ops::Range<usize>>| {
-        span.map_or(String::new(), |s| format!(":{}", text[..s.start.min(text.len())].matches('\n').count() + 1))
-    };
-    let deserializer = toml::Deserializer::parse(text).map_err(|e: toml::de::Error| {
-        InputError::unexpected(format!("{place}{}", line_of(e.span())), "valid TOML", e.message().replace('\n', " "))
-    })?;
-    serde_path_to_error::deserialize(deserializer).map_err(|error| {
-        let key = error.path().to_string();
-        let inner = error.into_inner();
-        let place = format!("{place}{}: {key}", line_of(inner.span()));
-        let message = inner.message().replace('\n', " ");
-        describe(&place, &message).into()
-    })
-}
-
-/// Serde's message as an error of ours: an unknown key or variant gets the nearest names.
-fn describe(place: &str, message: &str) -> InputError {
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    for (start, what) in [("unknown field", "key"), ("unknown variant", "kind")] {
-        if let (true, Some((name, known))) = (message.starts_with(start), quoted.split_first()) {
-            let near = nearest(name, known);
-            return InputError::Unknown { place: format!("{place}: "), what, name: (*name).to_string(), near };
-        }
-    }
-    InputError::unexpected(place, "a task file as documented in configs/tasks/stack.toml", message)
 }

@@ -2,8 +2,10 @@
 
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::mismatch::Mismatch;
 use crate::native::Simulation;
 use crate::perception::Perception;
+use crate::randomize::Randomize;
 use crate::task::Task;
 use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, stream};
@@ -23,6 +25,8 @@ pub struct World {
     lost: bool,
     /// In a world whose sensors err, what they tell.
     perception: Option<Perception>,
+    /// What this episode drew of the task's `randomize`.
+    drawn: Option<Mismatch>,
     /// Actions on their way, in a world that acts late.
     late: VecDeque<Vec<f32>>,
     /// Seed and index of the episode.
@@ -38,10 +42,12 @@ impl World {
         let sim = Simulation::new(task.model().clone()).map_err(Error::Simulation)?;
         let control = task.control().clone();
         let values = vec![0.0; task.quantities().len()];
-        let noisy = task.mismatch().filter(|m| m.is_noisy());
-        let perception = noisy.map(|m| Perception::new(&task, m)).transpose()?;
+        let noisy =
+            task.mismatch().is_some_and(Mismatch::is_noisy) || task.randomize().is_some_and(Randomize::is_noisy);
+        let perception = noisy.then(|| Perception::new(&task)).transpose()?;
         let (solved_for, steps, failed, lost, late) = (0, 0, None, false, VecDeque::new());
-        Ok(Self { task, sim, control, values, solved_for, steps, failed, lost, perception, late, episode: (0, 0) })
+        let (drawn, episode) = (None, (0, 0));
+        Ok(Self { task, sim, control, values, solved_for, steps, failed, lost, perception, drawn, late, episode })
     }
 
     /// Starts episode `index` of the stream (`seed`, `purpose`): the same start state for the same three.
@@ -54,6 +60,7 @@ impl World {
 
     /// As [`World::reset`], with the `draw`th start state of that episode.
     pub(crate) fn reset_draw(&mut self, seed: u64, purpose: Purpose, index: u64, draw: u64) -> Result<()> {
+        self.vary(seed, index)?;
         let mut rng = stream(seed, purpose, index, draw, 0);
         self.task.reset().apply(&mut self.sim, &self.control, &mut rng).map_err(Error::Simulation)?;
         self.begin(seed, index)
@@ -64,8 +71,18 @@ impl World {
     /// # Errors
     /// If `state` has the wrong size.
     pub fn start_in(&mut self, state: &[f64], seed: u64, index: u64) -> Result<()> {
+        self.vary(seed, index)?;
         self.sim.set_state(state).map_err(Error::Simulation)?;
         self.begin(seed, index)
+    }
+
+    /// Draws how the world differs in this episode, if the task's file says so.
+    fn vary(&mut self, seed: u64, index: u64) -> Result<()> {
+        let Some(randomize) = self.task.randomize() else { return Ok(()) };
+        let (model, drawn) = randomize.draw(self.task.model(), seed, index).map_err(Error::Simulation)?;
+        self.sim = Simulation::new(Arc::new(model)).map_err(Error::Simulation)?;
+        self.drawn = Some(drawn);
+        Ok(())
     }
 
     /// Starts an episode where only positions `qpos` (nq values) and velocities `qvel` (nv values) are known; all else is
@@ -74,6 +91,7 @@ impl World {
     /// # Errors
     /// A bad input that names the argument of the wrong size.
     pub fn start_at(&mut self, qpos: &[f64], qvel: &[f64], ctrl: Option<&[f64]>, seed: u64, index: u64) -> Result<()> {
+        self.vary(seed, index)?;
         self.sim.reset(self.task.reset().keyframe());
         let data = self.sim.data_mut();
         fill("qpos", qpos, data.qpos_mut())?;
@@ -85,16 +103,25 @@ impl World {
         self.begin(seed, index)
     }
 
-    fn begin(&mut self, seed: u64, index: u64) -> Result<()> {
+    pub(crate) fn begin(&mut self, seed: u64, index: u64) -> Result<()> {
         (self.steps, self.solved_for, self.failed, self.lost) = (0, 0, None, false);
         self.episode = (seed, index);
         self.late.clear();
         let mut held = vec![0.0; self.task.spec().action.size()];
         self.control.hold(&self.sim, &mut held);
-        let delay = self.task.mismatch().map_or(0, |m| m.delay);
+        let (named, drawn) = (self.task.mismatch(), self.drawn.as_ref());
+        let both = || named.into_iter().chain(drawn);
+        let delay = both().map(|m| m.delay).sum();
         self.late.extend(std::iter::repeat_n(held, delay));
         if let Some(perception) = &mut self.perception {
-            perception.begin(seed, index);
+            // Independent noises add up in their squares.
+            let position = both().map(|m| m.noise_position).fold(0.0, f64::hypot);
+            let angle = both().map(|m| m.noise_angle).fold(0.0, f64::hypot);
+            perception.begin(
+                Mismatch { noise_position: position, noise_angle: angle, ..Mismatch::default() },
+                seed,
+                index,
+            );
         }
         self.refresh().map_err(Error::Simulation)
     }
@@ -127,7 +154,7 @@ impl World {
     }
 
     fn refresh(&mut self) -> std::result::Result<(), String> {
-        self.sim.refresh(self.task.quantities().needs())?;
+        self.sim.refresh(self.task.needs())?;
         self.task.quantities().evaluate(&self.sim, &mut self.values);
         match &mut self.perception {
             Some(perception) => perception.look(&self.sim, self.steps),
@@ -143,6 +170,9 @@ impl World {
     /// Writes the observation (observation size values).
     pub fn observe(&self, out: &mut [f32]) {
         self.task.observation().write(self.perceived(), out);
+        if let Some(randomize) = self.task.randomize() {
+            randomize.disturb(self.episode.0, self.episode.1, self.steps, out);
+        }
     }
 
     /// Copies the full integration state as it is perceived: what a planner starts from.
@@ -151,6 +181,11 @@ impl World {
     /// If `out` has the wrong size.
     pub fn perceived_state(&self, out: &mut [f64]) -> Result<()> {
         self.perceived().get_state(out).map_err(Error::Simulation)
+    }
+
+    /// Sets the controls of the joints that actions move to where these are.
+    pub(crate) fn stand_still(&mut self) {
+        self.control.stand_still(&mut self.sim);
     }
 
     /// Writes the action that holds the present pose (action size values).

@@ -34,6 +34,10 @@ pub struct ControllerArgs {
     /// Control steps executed of each plan [default: the task's `execute`, or the T_act of the generator]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Controller")]
     pub execute: Option<u32>,
+    /// Control steps that plans look ahead without a generator, which otherwise says it [default: 16]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=1024), help_heading = "Controller")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub horizon: Option<u32>,
     /// Passes of the generator a chunk: denoising steps of diffusion, Euler steps of flow [default: the checkpoint's]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000), help_heading = "Controller")]
     pub passes: Option<u32>,
@@ -117,6 +121,7 @@ impl Default for ControllerArgs {
             budget: "all".into(),
             shortcuts: Vec::new(),
             execute: None,
+            horizon: None,
             passes: None,
             solver: None,
             latents: None,

@@ -43,7 +43,8 @@ pub struct RunArgs {
     /// Built-in task, or the path of a task's TOML file
     #[arg(long)]
     pub task: String,
-    /// Folder of the generator's checkpoint [default: the one shipped for the task]
+    /// Folder of the generator's checkpoint [default: the one shipped for the task; without either the planner searches alone:
+    /// --planner cma-es --proposals noise,warm]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
     /// Episodes
@@ -75,6 +76,10 @@ pub struct RunArgs {
     /// Folder for the resolved settings, summary and episodes; must be empty or new
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// Folder of a dataset of the solved episodes, to be learned from; must not exist. They begin in start states of
+    /// demonstrations then, not in the held-out ones
+    #[arg(long, value_name = "DATASET", conflicts_with_all = ["realtime", "mode"])]
+    pub record: Option<PathBuf>,
     /// Where the generator runs
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceArgument,

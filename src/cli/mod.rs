@@ -2,12 +2,14 @@
 
 mod bench;
 mod controller;
+mod data;
 mod episodes;
 mod learn;
 mod serve;
 
 pub use bench::{BenchArgs, BenchSampleArgs, BenchTasksArgs, BenchTrainArgs, BenchVerb};
 pub use controller::ControllerArgs;
+pub use data::{DataConvertArgs, DataInfoArgs, DataReplayArgs, DataVerb};
 pub use episodes::{DemoArgs, RunArgs};
 pub use learn::{DistillArgs, FinetuneArgs, ImportArgs, LearnArgs, TrainArgs};
 pub use serve::ServeArgs;
@@ -35,11 +37,19 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List what can be run, with the sizes of observation and action
-    #[command(after_help = "Example: planner tasks --json")]
+    #[command(
+        after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/your-own-task.md)"
+    )]
     Tasks(TasksArgs),
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
     #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos")]
     Demo(DemoArgs),
+    /// Look into datasets, bring in those of others, and play them in the simulator
+    #[command(
+        subcommand,
+        after_help = "Example: planner data convert low_dim.hdf5 --task my/task.toml --out runs/demos"
+    )]
+    Data(DataVerb),
     /// Train a generator on demonstrations
     #[command(after_help = "Example: planner train --data runs/demos --out runs/generator\n\
         Settings are set with --set key=value, e.g. --set steps=20000 --set network.width=512; \
@@ -83,7 +93,9 @@ pub enum Verb {
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
     Bench(BenchVerb),
     /// Summarise a task, dataset, checkpoint or run
-    #[command(after_help = "Examples: planner inspect stack; planner inspect runs/demos")]
+    #[command(
+        after_help = "Examples: planner inspect stack; planner inspect my/reach.toml --picture reach.png; planner inspect runs/demos"
+    )]
     Inspect(InspectArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: planner completions bash > /etc/bash_completion.d/planner")]
@@ -157,6 +169,9 @@ pub enum DeviceArgument {
 /// `planner tasks`
 #[derive(Debug, Args)]
 pub struct TasksArgs {
+    /// Write a commented task file NAME.toml and a scene NAME.xml to start from, e.g. my/reach; neither may exist
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<PathBuf>,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,
@@ -167,6 +182,9 @@ pub struct TasksArgs {
 pub struct InspectArgs {
     /// A task's name or TOML file, or the folder of a dataset, checkpoint or run
     pub path: String,
+    /// PNG file for a picture of a task's start state
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
     /// Flags of every verb
     #[command(flatten)]
     pub common: Common,

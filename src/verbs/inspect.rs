@@ -4,9 +4,11 @@ use crate::cli::InspectArgs;
 use crate::failure::{Failure, Result};
 use crate::load;
 use crate::output::{Output, object, percent};
+use crate::place::Place;
 use crate::verbs::demo::counted;
 use imle_configs::spec::Layout;
 use imle_configs::{Error as InputError, embedded, files};
+use imle_envs::render::Renderer;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_policy::checkpoint::Checkpoint;
@@ -18,7 +20,10 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     let output = args.common.output();
     let path = Path::new(&args.path);
     if embedded::task(&args.path).is_some() || path.extension().is_some_and(|e| e == "toml") {
-        return task(output, &args.path);
+        return task(output, &args.path, args.picture.as_deref());
+    }
+    if args.picture.is_some() {
+        return Err(InputError::unexpected("--picture", "a task", format!("`{}`", args.path)).into());
     }
     if path.join("meta/info.json").exists() {
         return dataset(output, path);
@@ -45,7 +50,8 @@ fn layout(output: Output, what: &str, layout: &Layout) {
     }
 }
 
-fn task(output: Output, name: &str) -> Result<()> {
+fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
+    let place = picture.map(Place::file).transpose()?;
     let task: std::sync::Arc<Task> = load::task(name)?;
     let mut world = World::new(task.clone())?;
     world.reset(0, imle_configs::seed::Purpose::Reset, 0)?;
@@ -53,8 +59,19 @@ fn task(output: Output, name: &str) -> Result<()> {
     let model = task.model().ffi();
     output.say(format!("task {}: {}", spec.task, task.description()));
     output.say(format!(
-        "model: {} bodies, {} degrees of freedom, {} actuators, {} geoms",
-        model.nbody, model.nv, model.nu, model.ngeom
+        "model: {} bodies, {} joints, {} degrees of freedom, {} actuators, {} geoms, {} sites, {} sensors, {} constraints, \
+         {} mocap bodies, {} keyframes; physics steps of {} s",
+        model.nbody,
+        model.njnt,
+        model.nv,
+        model.nu,
+        model.ngeom,
+        model.nsite,
+        model.nsensor,
+        model.neq,
+        model.nmocap,
+        model.nkey,
+        task.model().opt().timestep
     ));
     output.say(format!(
         "control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model",
@@ -66,11 +83,7 @@ fn task(output: Output, name: &str) -> Result<()> {
     layout(output, "action", &spec.action);
     let (low, high) = task.control().range();
     output.say(format!("action range: {low:?} to {high:?}"));
-    let rungs = match task.cost().rung_names().join(", ") {
-        names if names.is_empty() => "no ladder".to_string(),
-        names => format!("rungs: {names}"),
-    };
-    output.say(format!("cost at a start state: {:.3}; {rungs}", world.cost()));
+    let terms = cost(output, &task, &world);
     for camera in task.cameras() {
         let [width, height] = camera.size();
         output.say(format!("camera {}: {width}×{height} pixels (planner demo --images)", camera.name));
@@ -84,13 +97,48 @@ fn task(output: Output, name: &str) -> Result<()> {
             names => format!("expert with modes {names}"),
         });
     }
+    if let Some(path) = picture {
+        let mut renderer = Renderer::new(&world)?;
+        let drawn = renderer.draw(&mut world)?;
+        imle_envs::strip::write_one(path, renderer.size(), &drawn)?;
+        output.say(format!("picture of the start state: {}", path.display()));
+    }
+    drop(place);
+    let names = task.quantities().names();
+    let quantities: serde_json::Map<String, Value> =
+        names.iter().zip(world.values()).map(|(n, v)| (n.clone(), json!(v))).collect();
     output.result(&json!({
-        "kind": "task", "spec": spec, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
+        "kind": "task", "spec": spec, "quantities": quantities, "cost_terms": terms, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
         "substeps": task.substeps(), "planning_substeps": task.planning_substeps(), "max_steps": task.max_steps(),
         "action_low": low, "action_high": high, "start_cost": world.cost(), "rungs": task.cost().rung_names(),
         "proprioception": task.proprioception(), "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
         "modes": task.expert().map(|e| e.modes()),
     }))
+}
+
+/// Says what the cost of the world's state is made of; returns the terms.
+fn cost(output: Output, task: &Task, world: &World) -> Vec<Value> {
+    let (values, names) = (world.values(), task.quantities().names());
+    output.say("quantities at a start state:");
+    names.iter().zip(values).for_each(|(name, value)| output.say(format!("  {name:24} {value:12.5}")));
+    let rung = match task.cost().rung(values) {
+        None => "no ladder".to_string(),
+        Some((index, name)) => {
+            let all = task.cost().rung_names();
+            format!("on rung {} of {}, `{name}`, of {}", index + 1, all.len(), all.join(", "))
+        }
+    };
+    output.say(format!("cost at a start state: {:.5}; {rung}", world.cost()));
+    let mut terms = Vec::new();
+    for part in task.cost().parts(values) {
+        let of: Vec<&str> = part.quantities.iter().map(|q| names[*q].as_str()).collect();
+        let kind = part.rung.map_or_else(|| "term".to_string(), |name| format!("residual of `{name}`"));
+        output.say(format!("  {kind} {}: weight {} × {:.5}", of.join(" "), part.weight, part.norm));
+        terms.push(json!({ "rung": part.rung, "quantities": of, "weight": part.weight, "norm": part.norm }));
+    }
+    let solved = if task.solved(values) { "solved" } else { "not solved" };
+    output.say(format!("a start state is {solved}"));
+    terms
 }
 
 fn dataset(output: Output, path: &Path) -> Result<()> {

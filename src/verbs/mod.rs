@@ -2,6 +2,7 @@
 
 pub mod bench;
 mod completions;
+mod data;
 pub mod demo;
 mod distill;
 mod finetune;
@@ -20,6 +21,7 @@ pub fn run(verb: Verb) -> Result<()> {
     match verb {
         Verb::Tasks(args) => tasks::run(&args),
         Verb::Demo(args) => demo::run(&args),
+        Verb::Data(verb) => data::run(&verb),
         Verb::Train(args) => train::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Distill(args) => distill::run(&args),

@@ -6,6 +6,9 @@ use crate::output::{Output, object, percent};
 use crate::place::Place;
 use crate::watch::Watch;
 use crate::{controller, interrupt, load, shortcuts};
+use imle_configs::episode::Episode;
+use imle_configs::seed::Purpose;
+use imle_configs::spec::Spec;
 use imle_configs::{Error as InputError, files};
 use imle_envs::render::Renderer;
 use imle_envs::rollout::RolloutEngine;
@@ -39,20 +42,26 @@ pub fn run(args: &RunArgs) -> Result<()> {
     }
     let task = load::task_in(&args.task, &args.world)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
-    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
-    let checkpoint = controller::sampled(&args.controller, checkpoint)?;
+    let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref(), task)?;
+    let checkpoint = checkpoint.map(|c| controller::sampled(&args.controller, c)).transpose()?;
+    if let Some(path) = args.record.as_ref().filter(|p| p.exists()) {
+        return Err(InputError::Exists { path: path.clone() }.into());
+    }
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
     let _folder = args.out.as_deref().map(Place::folder).transpose()?;
     let _video = args.video.as_deref().map(Place::file).transpose()?;
-    let sampler = Sampler::new(&checkpoint, threads, device)?;
+    drop(args.record.as_deref().map(Place::folder).transpose()?);
+    let sampler = checkpoint.as_ref().map(|c| Sampler::new(c, threads, device)).transpose()?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
-    let (mut decider, horizons) = controller::new(&controller, args.seed, &task, &sampler, &engine)?;
+    let (mut decider, horizons) = controller::new(&controller, args.seed, &task, sampler.as_ref(), &engine)?;
     let settings = evaluate::Settings {
         lockstep: args.lockstep as usize,
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
         mode,
+        keep_actions: args.record.is_some(),
+        purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
         ..evaluate::Settings::held_out(args.episodes as usize, args.seed, horizons)
     };
     let mut watch = Watch::new(output, settings.episodes, "run");
@@ -77,6 +86,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
             Err(other) => return Err(other.into()),
         }
     }
+    if let Some(path) = &args.record {
+        let recorded = record(path, args.seed, &task, &outcome)?;
+        output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));
+    }
     let mut result = object(&report)?;
     result.insert("task".into(), task.spec().task.clone().into());
     result.insert("planner".into(), args.controller.planner.clone().into());
@@ -91,7 +104,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     result.insert("wall_s".into(), begun.elapsed().as_secs_f64().into());
     let result = serde_json::Value::Object(result);
     if let Some(out) = &args.out {
-        keep(out, args, &result, &outcome)?;
+        keep(out, args, checkpoint.is_some(), &result, &outcome)?;
         output.say(format!("summary: {}", out.join("summary.json").display()));
     }
     output.result(&result)
@@ -153,6 +166,26 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     ));
 }
 
+/// Writes the solved episodes as a dataset; returns how many there are.
+fn record(path: &Path, seed: u64, task: &Task, outcome: &Outcome) -> Result<usize> {
+    let episode = |e: &EpisodeResult| Episode {
+        observations: e.observations.clone(),
+        actions: e.actions.clone(),
+        success: true,
+        seed,
+        index: e.episode,
+        mode: e.mode.unwrap_or_default().into(),
+        mismatch: task.mismatch().map_or_else(String::new, |m| m.name.clone()),
+        len: e.steps,
+    };
+    let solved: Vec<Episode> = outcome.episodes.iter().filter(|e| e.success).map(episode).collect();
+    if solved.is_empty() {
+        return Err(Failure::Run("no episode was solved; nothing was recorded".into()));
+    }
+    imle_data::write(path, &Spec { pictures: None, ..task.spec().clone() }, &solved)?;
+    Ok(solved.len())
+}
+
 /// How the clock of `--realtime` was kept.
 fn clock(timing: &Timing) -> String {
     format!(
@@ -205,9 +238,12 @@ fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<u
 }
 
 /// Writes the run's folder: settings, summary, a line an episode, a line a decision.
-fn keep(out: &Path, args: &RunArgs, result: &serde_json::Value, outcome: &Outcome) -> Result<()> {
+fn keep(out: &Path, args: &RunArgs, generator: bool, result: &serde_json::Value, outcome: &Outcome) -> Result<()> {
     let json = |value: &serde_json::Value| serde_json::to_string_pretty(value).map_err(|e| Failure::Run(e.to_string()));
-    let checkpoint = args.checkpoint.as_ref().map_or("shipped".to_string(), |c| c.display().to_string());
+    let checkpoint = args
+        .checkpoint
+        .as_ref()
+        .map_or(if generator { "shipped" } else { "none" }.to_string(), |c| c.display().to_string());
     let mut config = object(&args.controller)?;
     let own = object(&json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,

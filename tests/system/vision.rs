@@ -167,7 +167,7 @@ fn what_is_not_in_the_dataset_or_the_task_is_named() {
     fs::write(&task, bad).unwrap();
     Call::new("inspect")
         .and(task.to_str().unwrap())
-        .refused(&["silent.toml: proprioception: unknown observation term `tip`"]);
+        .refused(&["silent.toml:20: proprioception: unknown observation term `tip`"]);
 }
 
 #[test]

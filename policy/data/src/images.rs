@@ -31,6 +31,8 @@ pub(crate) trait Stored: Sized {
     fn fields(&self) -> Vec<Field>;
     /// The features of `info.json`.
     fn features(&self) -> Vec<(String, Value)>;
+    /// Reads the pictures of episode `number`, of `len` frames, from `file` to `rgb`.
+    fn read_whole(&self, file: &Path, number: usize, len: usize, rgb: &mut [u8]) -> Result<()>;
     /// The columns of some frames of an episode, whose pictures are (len, cameras, H, W, 3).
     fn columns(&self, frames: Range<usize>, rgb: &[u8]) -> Result<Vec<ArrayRef>>;
 }
@@ -105,6 +107,10 @@ impl Stored for ImageLayout {
             (column(c), json!({"dtype": "image", "shape": shape, "names": ["height", "width", "channels"]}))
         };
         self.cameras.iter().map(feature).collect()
+    }
+
+    fn read_whole(&self, file: &Path, number: usize, len: usize, rgb: &mut [u8]) -> Result<()> {
+        read_file(file, self, number, &[len], rgb)
     }
 
     fn columns(&self, frames: Range<usize>, rgb: &[u8]) -> Result<Vec<ArrayRef>> {

@@ -78,17 +78,40 @@ pub(crate) struct Info {
     features: Map<String, Value>,
 }
 
+/// The version of the LeRobot layout that the dataset at `path` says it has.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Unexpected`] if `meta/info.json` is no JSON or does not say.
+pub fn version(path: &Path) -> Result<String> {
+    Ok(Info::version(path)?.0)
+}
+
 impl Info {
-    /// Reads and checks the file.
+    /// Reads and checks the file of the version that this crate writes.
     pub(crate) fn read(root: &Path) -> Result<Self> {
+        Self::read_version(root, CODEBASE_VERSION)
+    }
+
+    /// The file's version, and the file.
+    pub(crate) fn version(root: &Path) -> Result<(String, Value)> {
         let path = root.join(FILE);
         let text = files::read_text(&path)?;
-        let json =
+        let json: Value =
             serde_json::from_str(&text).map_err(|e| Error::unexpected(path.display(), "valid JSON", one_line(e)))?;
+        let version = Keys { path: &path, json: &json }.get("codebase_version", "a string", Value::as_str)?.to_string();
+        Ok((version, json))
+    }
+
+    /// Reads and checks the file, which must be of `supported`.
+    pub(crate) fn read_version(root: &Path, supported: &str) -> Result<Self> {
+        let (version, json) = Self::version(root)?;
+        let path = root.join(FILE);
         let keys = Keys { path: &path, json: &json };
-        let version = keys.get("codebase_version", "a string", Value::as_str)?;
-        if version != CODEBASE_VERSION {
-            let expected = format!("`{CODEBASE_VERSION}`, the only version supported");
+        if version != supported {
+            let expected = match version.as_str() {
+                "v2.0" | "v2.1" => format!("`{supported}`, which `planner data convert` makes of it"),
+                _ => format!("`{supported}`, the only version supported"),
+            };
             return Err(Error::unexpected(keys.place("codebase_version"), expected, format!("`{version}`")));
         }
         let fps = keys.get("fps", "a number", Value::as_f64)?;
@@ -123,6 +146,11 @@ impl Info {
             action: layout(&self.action, "action"),
             pictures: None,
         })
+    }
+
+    /// The template of the data files' names.
+    pub(crate) fn data_path(&self) -> &str {
+        &self.data_path
     }
 
     /// Whether there are pictures in the data files.

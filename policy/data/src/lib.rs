@@ -10,8 +10,8 @@
 //! data/chunk-000/file-000.parquet               one row a control step; a new file when the last one is full
 //! ```
 //!
-//! [`write()`] makes such a folder whole or not at all, [`read()`] checks everything it takes from one, and
-//! [`summarize`] says what is in it. Units are the task's own; `timestamp` is in seconds, rates are in Hz.
+//! [`write()`] makes such a folder whole or not at all, [`read()`] checks everything it takes from one, [`Stream`] does so one
+//! episode after the other, and [`summarize`] says what is in it. Units are the task's own; `timestamp` is in seconds, rates are in Hz.
 //!
 //! [`write_with_images()`] puts pictures beside the state: one column `observation.images.NAME` a camera, PNG in
 //! Parquet as the `datasets` library stores images. [`read()`] leaves them where they are; [`read_images()`] gets
@@ -21,7 +21,8 @@
 //! Datasets of others: `observation.state` and `action` are read, cameras and other columns are left out.
 //! Without a spec of ours the layouts come from the features' names and the task from `meta/tasks.parquet`
 //! (of several tasks the first); mode and mismatch are then empty, the seed 0, the reset index the episode's own, and
-//! `success` the last frame's `next.success`, false where the dataset does not say.
+//! `success` the last frame's `next.success`, false where the dataset does not say. Other formats, older versions of
+//! this one and records of any origin: [`import::convert`].
 //!
 //! ```
 //! use imle_configs::spec::{Layout, Term};
@@ -46,12 +47,13 @@
 //!
 //! One idea a file: `info` (meta/info.json), `features` (the columns of a frame), `images`, `stats`, `tasks`, `episodes`
 //! (the other meta files), `table` (Parquet with one-line errors), `naming` (names of values and of files),
-//! `write`, `read`, `summary`.
+//! `write`, `read`, `summary`, `import` (datasets of others).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod episodes;
 mod features;
 mod images;
+pub mod import;
 mod info;
 mod naming;
 mod read;
@@ -67,9 +69,9 @@ mod tests;
 pub use images::{Images, image_layout, read_all_images, read_images};
 pub use imle_configs::spec::{ImageLayout, Spec};
 pub use imle_configs::{Error, Result, episode::Episode};
-pub use info::CODEBASE_VERSION;
-pub use read::read;
-pub use summary::{Lengths, Summary, ValueRange, summarize};
+pub use info::{CODEBASE_VERSION, version};
+pub use read::{Stream, read};
+pub use summary::{Lengths, Summarizer, Summary, ValueRange, summarize};
 pub use write::{write, write_with_images};
 
 /// A dataset in memory: what its numbers mean, and its episodes.

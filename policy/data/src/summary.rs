@@ -2,7 +2,7 @@
 
 use crate::Dataset;
 use imle_configs::episode::Episode;
-use imle_configs::spec::Layout;
+use imle_configs::spec::{Layout, Spec};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub struct Lengths {
     pub max: usize,
 }
 
-/// One value of an observation or action, and what it ranges over.
+/// One value of an observation or action, and how it is spread over the frames.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ValueRange {
     /// The value's name: its term's, numbered if the term has several values.
@@ -55,34 +55,102 @@ pub struct ValueRange {
     pub min: Option<f32>,
     /// The largest; none without frames.
     pub max: Option<f32>,
+    /// The mean; none without frames.
+    pub mean: Option<f64>,
+    /// The standard deviation of the population; none without frames.
+    pub std: Option<f64>,
 }
 
 /// Summarises a dataset.
 pub fn summarize(dataset: &Dataset) -> Summary {
-    let Dataset { spec, episodes } = dataset;
-    let (mut modes, mut mismatches) = (BTreeMap::new(), BTreeMap::new());
-    for episode in episodes {
-        *modes.entry(episode.mode.clone()).or_insert(0) += 1;
-        *mismatches.entry(episode.mismatch.clone()).or_insert(0) += 1;
+    let mut summarizer = Summarizer::new(&dataset.spec);
+    dataset.episodes.iter().for_each(|e| summarizer.add(e));
+    summarizer.finish()
+}
+
+/// Summarises episodes as they come.
+#[derive(Clone, Debug)]
+pub struct Summarizer {
+    spec: Spec,
+    lengths: Vec<usize>,
+    successes: usize,
+    modes: BTreeMap<String, usize>,
+    mismatches: BTreeMap<String, usize>,
+    observation: Vec<Moments>,
+    action: Vec<Moments>,
+}
+
+impl Summarizer {
+    /// For episodes of `spec`.
+    pub fn new(spec: &Spec) -> Self {
+        let none = |layout: &Layout| vec![Moments::default(); layout.size()];
+        Self {
+            spec: spec.clone(),
+            lengths: Vec::new(),
+            successes: 0,
+            modes: BTreeMap::new(),
+            mismatches: BTreeMap::new(),
+            observation: none(&spec.observation),
+            action: none(&spec.action),
+        }
     }
-    Summary {
-        task: spec.task.clone(),
-        episodes: episodes.len(),
-        frames: episodes.iter().map(|e| e.len).sum(),
-        fps: spec.control_rate,
-        lengths: lengths(episodes),
-        successes: episodes.iter().filter(|e| e.success).count(),
-        modes,
-        mismatches,
-        observation_size: spec.observation.size(),
-        action_size: spec.action.size(),
-        observation: ranges(&spec.observation, episodes.iter().map(|e| e.observations.as_slice())),
-        action: ranges(&spec.action, episodes.iter().map(|e| e.actions.as_slice())),
+
+    /// Takes an episode in.
+    pub fn add(&mut self, episode: &Episode) {
+        self.lengths.push(episode.len);
+        self.successes += usize::from(episode.success);
+        *self.modes.entry(episode.mode.clone()).or_insert(0) += 1;
+        *self.mismatches.entry(episode.mismatch.clone()).or_insert(0) += 1;
+        for (moments, values) in [(&mut self.observation, &episode.observations), (&mut self.action, &episode.actions)]
+        {
+            for row in values.chunks_exact(moments.len().max(1)) {
+                moments.iter_mut().zip(row).for_each(|(m, v)| m.add(*v));
+            }
+        }
+    }
+
+    /// What has been taken in.
+    pub fn finish(self) -> Summary {
+        let Self { spec, lengths, successes, modes, mismatches, observation, action } = self;
+        Summary {
+            episodes: lengths.len(),
+            frames: lengths.iter().sum(),
+            fps: spec.control_rate,
+            lengths: of_lengths(lengths),
+            successes,
+            modes,
+            mismatches,
+            observation_size: spec.observation.size(),
+            action_size: spec.action.size(),
+            observation: ranges(&spec.observation, &observation),
+            action: ranges(&spec.action, &action),
+            task: spec.task,
+        }
     }
 }
 
-fn lengths(episodes: &[Episode]) -> Lengths {
-    let mut sorted: Vec<usize> = episodes.iter().map(|e| e.len).collect();
+/// Spread of a value; mean and sum of squares by Welford's recurrence (1962), which loses nothing to cancellation.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moments {
+    count: u64,
+    min: f32,
+    max: f32,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn add(&mut self, value: f32) {
+        (self.min, self.max) =
+            if self.count == 0 { (value, value) } else { (self.min.min(value), self.max.max(value)) };
+        self.count += 1;
+        let off = f64::from(value) - self.mean;
+        self.mean += off / self.count as f64;
+        self.squares += off * (f64::from(value) - self.mean);
+    }
+}
+
+fn of_lengths(mut sorted: Vec<usize>) -> Lengths {
     sorted.sort_unstable();
     let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else {
         return Lengths { min: 0, median: 0.0, max: 0 };
@@ -91,15 +159,16 @@ fn lengths(episodes: &[Episode]) -> Lengths {
     Lengths { min, median: (low as f64 + high as f64) / 2.0, max }
 }
 
-fn ranges<'a>(layout: &Layout, rows: impl Iterator<Item = &'a [f32]>) -> Vec<ValueRange> {
-    let mut ranges: Vec<ValueRange> =
-        layout.value_names().into_iter().map(|name| ValueRange { name, min: None, max: None }).collect();
-    let size = ranges.len().max(1);
-    for row in rows.flat_map(|values| values.chunks_exact(size)) {
-        for (range, &value) in ranges.iter_mut().zip(row) {
-            range.min = Some(range.min.map_or(value, |m| m.min(value)));
-            range.max = Some(range.max.map_or(value, |m| m.max(value)));
+fn ranges(layout: &Layout, moments: &[Moments]) -> Vec<ValueRange> {
+    let of = |(name, m): (String, &Moments)| {
+        let some = m.count > 0;
+        ValueRange {
+            name,
+            min: some.then_some(m.min),
+            max: some.then_some(m.max),
+            mean: some.then_some(m.mean),
+            std: some.then(|| (m.squares / m.count as f64).sqrt()),
         }
-    }
-    ranges
+    };
+    layout.value_names().into_iter().zip(moments).map(of).collect()
 }

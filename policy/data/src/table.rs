@@ -120,6 +120,17 @@ impl Reader {
         Ok(Self { path: path.to_path_buf(), batches })
     }
 
+    /// Names of the columns of a file that hold one number a row.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub(crate) fn scalar_columns(path: &Path) -> Result<Vec<String>> {
+        let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
+        let scalar = |t: &DataType| t.is_numeric() || *t == DataType::Boolean;
+        Ok(builder.schema().fields().iter().filter(|f| scalar(f.data_type())).map(|f| f.name().clone()).collect())
+    }
+
     /// Names of the columns that are there and wanted, with their types.
     pub(crate) fn schema(&self) -> SchemaRef {
         use arrow::record_batch::RecordBatchReader;
@@ -187,6 +198,13 @@ impl Batch {
     pub(crate) fn integers(&self, name: &str) -> Result<Int64Array> {
         let array = self.converted(name, "whole numbers (int64)", DataType::is_integer, &DataType::Int64)?;
         Ok(array.as_primitive::<Int64Type>().clone())
+    }
+
+    /// A column of one number a row; truth values are 0 and 1.
+    pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>> {
+        let fits = |t: &DataType| t.is_numeric() || *t == DataType::Boolean;
+        let array = self.converted(name, "one number a row", fits, &DataType::Float64)?;
+        Ok(array.as_primitive::<arrow::datatypes::Float64Type>().values().to_vec())
     }
 
     /// A column of truth values.

@@ -114,7 +114,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let socket = Socket::listen(&path)?;
     let sampler = Sampler::new(&checkpoint, threads, device)?;
     let engine = RolloutEngine::new(task.clone(), threads)?;
-    let (mut decider, horizons) = controller::new(&args.controller, args.seed, &task, &sampler, &engine)?;
+    let (mut decider, horizons) = controller::new(&args.controller, args.seed, &task, Some(&sampler), &engine)?;
     let service = Service::new(args, &task, horizons)?;
     output.note(format!("{}: listening at {}; Ctrl-C stops", args.task, socket.path().display()));
     // A client waits for its answer before it asks again, so that the queue never holds more than one request of each.

@@ -1,7 +1,9 @@
-//! Round trips, and datasets as others make them; `bad_input` and `statistics` have their own files.
+//! Round trips, and datasets as others make them; what has a file of its own is named by it.
 
+mod bad_import;
 mod bad_input;
 mod images;
+mod import;
 mod statistics;
 
 use crate::write::{Sizes, write_sized};

@@ -103,11 +103,11 @@ impl<'a> Ready<'a> {
     }
 
     fn decider(&self, flags: &ControllerArgs) -> Result<(Box<dyn Decide + '_>, Horizons)> {
-        controller::new(flags, self.cell.seed, &self.task, &self.sampler, &self.engine)
+        controller::new(flags, self.cell.seed, &self.task, Some(&self.sampler), &self.engine)
     }
 
     fn planner(&self, flags: &ControllerArgs, seed: u64) -> Result<(Planner<'_>, Horizons)> {
-        controller::planner(flags, seed, &self.task, &self.sampler, &self.engine)
+        controller::planner(flags, seed, &self.task, Some(&self.sampler), &self.engine)
     }
 
     fn report(

@@ -1,0 +1,277 @@
+//! Datasets of others, as ours: LeRobot v2 and v3, robomimic's HDF5, Diffusion Policy's zarr, and folders of records.
+//!
+//! A `Source` gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset of
+//! it, whose observation and action are those of a task if one is given. Numbers of all episodes are in memory while it
+//! writes, pictures of one.
+
+#[cfg(any(feature = "hdf5", feature = "zarr"))]
+mod arrays;
+mod lerobot;
+mod records;
+mod resample;
+#[cfg(feature = "hdf5")]
+mod robomimic;
+#[cfg(feature = "zarr")]
+mod zarr;
+
+use crate::Dataset;
+use crate::write::{write, write_with_images};
+use imle_configs::episode::Episode;
+use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
+use imle_configs::{Error, Result};
+use std::path::Path;
+
+/// A dataset of others.
+trait Source {
+    /// What its numbers mean. The rate is 0 where the dataset does not say.
+    fn spec(&self) -> &Spec;
+
+    /// Number of episodes.
+    fn len(&self) -> usize;
+
+    /// The cameras, if there are pictures of one size.
+    fn pictures(&self) -> Option<&ImageLayout>;
+
+    /// Reads an episode.
+    fn episode(&mut self, number: usize) -> Result<Episode>;
+
+    /// Reads the pictures of an episode, (len, cameras, H, W, 3) in RGB, rows from top to bottom.
+    fn images(&mut self, number: usize) -> Result<Vec<u8>>;
+}
+
+/// A format that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// LeRobot's folder, v2.0 to v3.0.
+    Lerobot,
+    /// An HDF5 file of robomimic.
+    Robomimic,
+    /// A zarr folder of Diffusion Policy.
+    Zarr,
+    /// A folder of Parquet or CSV files with `record.toml`.
+    Records,
+}
+
+impl Format {
+    /// The format of what lies at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is nothing; [`Error::Unexpected`] if it is none of them.
+    pub fn of(path: &Path) -> Result<Self> {
+        let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, "read", e))?;
+        if metadata.is_file() {
+            let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+            return match ending.as_deref() {
+                Some("hdf5" | "h5") => Ok(Self::Robomimic),
+                Some("zip") => {
+                    Err(Error::unexpected(path.display(), "an unpacked zarr folder", "a zip file; unpack it first"))
+                }
+                _ => Err(Self::none(path)),
+            };
+        }
+        let kinds = [
+            ("meta/info.json", Self::Lerobot),
+            ("record.toml", Self::Records),
+            ("meta/episode_ends/.zarray", Self::Zarr),
+            ("meta/episode_ends/zarr.json", Self::Zarr),
+        ];
+        kinds.iter().find(|(file, _)| path.join(file).exists()).map(|(_, kind)| *kind).ok_or_else(|| Self::none(path))
+    }
+
+    fn none(path: &Path) -> Error {
+        let expected = "a LeRobot folder (meta/info.json), a robomimic file (.hdf5), a zarr folder of Diffusion Policy \
+                        (meta/episode_ends), or records (record.toml)";
+        Error::unexpected(path.display(), expected, "none of them")
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Lerobot => "LeRobot",
+            Self::Robomimic => "robomimic HDF5",
+            Self::Zarr => "Diffusion Policy zarr",
+            Self::Records => "records",
+        })
+    }
+}
+
+/// How a dataset is converted.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What the dataset is to fit; its own names if absent.
+    pub spec: Option<Spec>,
+    /// Name of the task, where there is no `spec`.
+    pub task: Option<String>,
+    /// Control rate, Hz, where the dataset does not say.
+    pub rate: Option<f64>,
+    /// Interpolate to the rate of `spec`, or to `rate`, where the dataset has another.
+    pub resample: bool,
+    /// Keys of the observation in their order, for robomimic and zarr.
+    pub observation: Vec<String>,
+    /// Whether pictures come along.
+    pub images: bool,
+    /// The first so many episodes; all if absent.
+    pub episodes: Option<usize>,
+}
+
+/// What was converted.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    /// What it was.
+    pub format: Format,
+    /// What it is now.
+    pub spec: Spec,
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Number of frames.
+    pub frames: usize,
+    /// Cameras whose pictures came along.
+    pub cameras: Vec<String>,
+    /// The rate that was interpolated from, Hz.
+    pub resampled_from: Option<f64>,
+}
+
+/// Reads the dataset at `from` as it is, in whatever format; where it does not say its rate, that of `options`, or 0.
+///
+/// # Errors
+/// As [`convert`].
+pub fn load(from: &Path, options: &Options) -> Result<(Format, Dataset, Option<ImageLayout>)> {
+    let format = Format::of(from)?;
+    let mut source = open(format, from, options)?;
+    let count = options.episodes.map_or(source.len(), |n| n.min(source.len()));
+    let episodes = (0..count).map(|n| source.episode(n)).collect::<Result<Vec<_>>>()?;
+    let mut spec = source.spec().clone();
+    if spec.control_rate == 0.0 {
+        spec.control_rate = options.rate.unwrap_or(0.0);
+    }
+    Ok((format, Dataset { spec, episodes }, source.pictures().cloned()))
+}
+
+/// Converts the dataset at `from` into a LeRobot v3 dataset at `out`.
+///
+/// # Errors
+/// What [`crate::write()`] and the reader of the format refuse; [`Error::Unexpected`] if sizes or rate are not those of
+/// `options.spec`. Nothing is left at `out` then.
+pub fn convert(from: &Path, out: &Path, options: &Options) -> Result<Converted> {
+    if out.exists() {
+        return Err(Error::Exists { path: out.to_path_buf() });
+    }
+    let format = Format::of(from)?;
+    let mut source = open(format, from, options)?;
+    let source = source.as_mut();
+    let (spec, from_rate) = target(source, options).map_err(|e| e.in_file(from.display()))?;
+    let count = options.episodes.map_or(source.len(), |n| n.min(source.len()));
+    if count == 0 {
+        return Err(Error::unexpected(from.display(), "at least one episode", "none"));
+    }
+    let resampled_from = from_rate.filter(|rate| *rate != spec.control_rate);
+    let mut episodes = Vec::with_capacity(count);
+    for number in 0..count {
+        let episode = source.episode(number)?;
+        episodes.push(match resampled_from {
+            Some(rate) => resample::uniform(&episode, source.spec(), rate, spec.control_rate),
+            None => episode,
+        });
+    }
+    let pictures = source.pictures().filter(|_| options.images).cloned();
+    match &pictures {
+        None if options.images => {
+            return Err(Error::unexpected(from.display(), "pictures of one size, for --images", "none"));
+        }
+        None => write(out, &spec, &episodes)?,
+        Some(layout) => {
+            if resampled_from.is_some() {
+                return Err(Error::unexpected(from.display(), "no --images beside --resample", "both"));
+            }
+            write_with_images(out, &spec, &episodes, layout, |number| source.images(number))?;
+        }
+    }
+    Ok(Converted {
+        format,
+        spec,
+        episodes: count,
+        frames: episodes.iter().map(|e| e.len).sum(),
+        cameras: pictures.map(|p| p.cameras).unwrap_or_default(),
+        resampled_from,
+    })
+}
+
+fn open(format: Format, from: &Path, options: &Options) -> Result<Box<dyn Source>> {
+    match format {
+        Format::Lerobot => Ok(Box::new(lerobot::Folder::open(from)?)),
+        Format::Records => Ok(Box::new(records::Records::open(from)?)),
+        Format::Robomimic => robomimic_file(from, options),
+        Format::Zarr => zarr_folder(from, options),
+    }
+}
+
+#[cfg(feature = "hdf5")]
+fn robomimic_file(from: &Path, options: &Options) -> Result<Box<dyn Source>> {
+    Ok(Box::new(robomimic::File::open(from, &options.observation)?))
+}
+
+#[cfg(not(feature = "hdf5"))]
+fn robomimic_file(from: &Path, _: &Options) -> Result<Box<dyn Source>> {
+    Err(without(from, "HDF5", "hdf5"))
+}
+
+#[cfg(feature = "zarr")]
+fn zarr_folder(from: &Path, options: &Options) -> Result<Box<dyn Source>> {
+    Ok(Box::new(zarr::Folder::open(from, &options.observation)?))
+}
+
+#[cfg(not(feature = "zarr"))]
+fn zarr_folder(from: &Path, _: &Options) -> Result<Box<dyn Source>> {
+    Err(without(from, "zarr", "zarr"))
+}
+
+/// What a program without a reader says.
+#[cfg(not(all(feature = "hdf5", feature = "zarr")))]
+fn without(from: &Path, what: &str, feature: &str) -> Error {
+    let expected = format!("a program that reads {what}: cargo build --release --features {feature}");
+    Error::unexpected(from.display(), expected, "one built without")
+}
+
+/// The spec of what is written, and the rate of the source if it says one.
+fn target(source: &dyn Source, options: &Options) -> Result<(Spec, Option<f64>)> {
+    let own = source.spec();
+    let stated = (own.control_rate > 0.0).then_some(own.control_rate);
+    let Some(wanted) = &options.spec else {
+        let rate = match (stated, options.rate) {
+            (Some(stated), Some(rate)) if stated != rate && !options.resample => {
+                let expected = format!("{stated} Hz, the dataset's, or --resample");
+                return Err(Error::unexpected("--rate", expected, rate));
+            }
+            (stated, rate) => rate.or(stated),
+        };
+        let rate = rate.filter(|r| *r > 0.0 && r.is_finite());
+        let rate =
+            rate.ok_or_else(|| Error::unexpected("control rate", "--rate HZ, or --task", "none in the dataset"))?;
+        let task = options.task.clone().unwrap_or_else(|| own.task.clone());
+        return Ok((Spec { task, control_rate: rate, ..own.clone() }, stated));
+    };
+    for (what, wanted, own) in
+        [("observation", &wanted.observation, &own.observation), ("action", &wanted.action, &own.action)]
+    {
+        if wanted.size() != own.size() {
+            let expected = format!("{} values, as the task has: {}", wanted.size(), listed(wanted));
+            return Err(Error::unexpected(what, expected, format!("{}: {}", own.size(), listed(own))));
+        }
+    }
+    let rate = options.rate.or(stated);
+    if rate.is_some_and(|r| r != wanted.control_rate) && !options.resample {
+        let expected = format!("{} Hz, the task's, or --resample", wanted.control_rate);
+        return Err(Error::unexpected("control rate", expected, rate.unwrap_or_default()));
+    }
+    Ok((Spec { pictures: None, ..wanted.clone() }, rate))
+}
+
+fn listed(layout: &Layout) -> String {
+    layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect::<Vec<_>>().join(" ")
+}
+
+/// A layout of terms with their sizes.
+fn layout_of(terms: impl IntoIterator<Item = (String, usize)>) -> Layout {
+    Layout { terms: terms.into_iter().map(|(name, size)| Term { name, size }).collect() }
+}

@@ -1,0 +1,478 @@
+//! Records of a real robot or another simulator: a folder of CSV or Parquet files, one an episode, and `record.toml`, which
+//! says what their columns mean. `docs/your-own-data.md` describes it.
+
+use super::resample::{self, Between};
+use super::{Source, layout_of};
+use crate::table::Reader;
+use imle_configs::episode::Episode;
+use imle_configs::spec::{ImageLayout, Spec};
+use imle_configs::{Error, Result, files};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const FILE: &str = "record.toml";
+
+/// `record.toml`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordFile {
+    /// Name of the task.
+    task: String,
+    /// Control steps a second that the records are interpolated to, Hz.
+    control_rate: f64,
+    /// Column of the time.
+    #[serde(default = "time")]
+    time: String,
+    /// Unit of the time: s, ms, us or ns.
+    #[serde(default = "seconds")]
+    time_unit: String,
+    /// Column whose last value says whether the episode was solved; all are taken for solved if absent.
+    #[serde(default)]
+    success: Option<String>,
+    /// Poses of frames in the world's.
+    #[serde(default)]
+    frame: BTreeMap<String, FrameFile>,
+    observation: Vec<TermFile>,
+    action: Vec<TermFile>,
+}
+
+fn time() -> String {
+    "time".into()
+}
+
+fn seconds() -> String {
+    "s".into()
+}
+
+/// One `[frame.NAME]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FrameFile {
+    /// Where its origin is in the world's frame, m.
+    position: [f64; 3],
+    /// How it is turned, (w, x, y, z).
+    #[serde(default = "upright")]
+    quaternion: [f64; 4],
+}
+
+fn upright() -> [f64; 4] {
+    [1.0, 0.0, 0.0, 0.0]
+}
+
+/// One `[[observation]]` or `[[action]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TermFile {
+    /// Name of the term, as the task's file has it.
+    name: String,
+    /// Columns of its values; `name`, or `name_0`, `name_1`…, if absent.
+    #[serde(default)]
+    columns: Vec<String>,
+    /// Unit of the columns; converted to m, rad, s, N.
+    #[serde(default)]
+    unit: Option<String>,
+    /// What the values are.
+    #[serde(default)]
+    kind: TermKind,
+    /// Frame in which they were recorded; the world's if absent.
+    #[serde(default)]
+    frame: Option<String>,
+    /// Order of rotational symmetry, of a yaw.
+    #[serde(default = "one")]
+    symmetry: u32,
+    /// How values between two records are found; observations are interpolated, actions held, if absent.
+    #[serde(default)]
+    between: Option<BetweenFile>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TermKind {
+    /// Numbers that no frame concerns.
+    #[default]
+    Values,
+    /// A point: three values.
+    Position,
+    /// A direction or velocity: three values.
+    Vector,
+    /// An angle about the vertical: one value, which becomes (cos kθ, sin kθ).
+    Yaw,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BetweenFile {
+    Linear,
+    Hold,
+}
+
+/// Factor to the unit that tasks use.
+fn factor(unit: &str) -> Option<f64> {
+    let known = [
+        ("m", 1.0),
+        ("cm", 0.01),
+        ("mm", 0.001),
+        ("in", 0.0254),
+        ("rad", 1.0),
+        ("deg", std::f64::consts::PI / 180.0),
+        ("m/s", 1.0),
+        ("mm/s", 0.001),
+        ("cm/s", 0.01),
+        ("rad/s", 1.0),
+        ("deg/s", std::f64::consts::PI / 180.0),
+        ("N", 1.0),
+        ("Nm", 1.0),
+        ("1", 1.0),
+        ("%", 0.01),
+    ];
+    known.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor)
+}
+
+const UNITS: [&str; 15] =
+    ["m", "cm", "mm", "in", "rad", "deg", "m/s", "mm/s", "cm/s", "rad/s", "deg/s", "N", "Nm", "1", "%"];
+
+/// A term, checked.
+struct Term {
+    name: String,
+    columns: Vec<String>,
+    factor: f64,
+    kind: TermKind,
+    symmetry: f64,
+    /// Position and rotation matrix (row-major) of its frame.
+    frame: Option<([f64; 3], [f64; 9])>,
+    between: Between,
+}
+
+impl Term {
+    fn new(file: &TermFile, frames: &BTreeMap<String, FrameFile>, columns: &[String], hold: bool) -> Result<Self> {
+        let names = if file.columns.is_empty() { own_columns(&file.name, columns) } else { file.columns.clone() };
+        if let Some(unknown) = names.iter().find(|c| !columns.contains(c)) {
+            return Err(Error::unknown("column", unknown, columns));
+        }
+        let wanted = match file.kind {
+            TermKind::Values => None,
+            TermKind::Position | TermKind::Vector => Some(3),
+            TermKind::Yaw => Some(1),
+        };
+        if names.is_empty() || wanted.is_some_and(|n| n != names.len()) {
+            let expected = wanted.map_or("at least one".to_string(), |n| format!("{n}"));
+            return Err(Error::unexpected("columns", expected, names.len()));
+        }
+        let factor = match &file.unit {
+            None => 1.0,
+            Some(unit) => factor(unit).ok_or_else(|| Error::unknown("unit", unit, UNITS))?,
+        };
+        let frame = file.frame.as_ref().filter(|f| *f != "world").map(|name| {
+            if file.kind != TermKind::Position && file.kind != TermKind::Vector {
+                return Err(Error::unexpected("frame", "kind `position` or `vector` beside it", "another"));
+            }
+            let known = || Error::unknown("frame", name, frames.keys().map(String::as_str).chain(["world"]));
+            let frame = frames.get(name).ok_or_else(known)?;
+            Ok((frame.position, matrix(frame.quaternion)))
+        });
+        let between = match file.between {
+            Some(BetweenFile::Linear) => Between::Linear,
+            Some(BetweenFile::Hold) => Between::Hold,
+            None if hold => Between::Hold,
+            None => Between::Linear,
+        };
+        let symmetry = f64::from(file.symmetry.max(1));
+        Ok(Self {
+            name: file.name.clone(),
+            columns: names,
+            factor,
+            kind: file.kind,
+            symmetry,
+            frame: frame.transpose()?,
+            between,
+        })
+    }
+
+    fn size(&self) -> usize {
+        if self.kind == TermKind::Yaw { 2 } else { self.columns.len() }
+    }
+
+    /// Its values (rows, size) from those of its columns.
+    fn values(&self, table: &Table) -> Vec<f64> {
+        let columns: Vec<&[f64]> = self.columns.iter().map(|c| table.column(c)).collect();
+        let mut out = Vec::new();
+        for row in 0..table.rows {
+            let raw = |i: usize| columns[i][row] * self.factor;
+            match (self.kind, &self.frame) {
+                (TermKind::Yaw, _) => {
+                    let (sin, cos) = (self.symmetry * raw(0)).sin_cos();
+                    out.extend([cos, sin]);
+                }
+                (_, None) => out.extend((0..columns.len()).map(raw)),
+                (kind, Some((origin, m))) => out.extend((0..3).map(|i| {
+                    let turned = m[3 * i] * raw(0) + m[3 * i + 1] * raw(1) + m[3 * i + 2] * raw(2);
+                    if kind == TermKind::Position { origin[i] + turned } else { turned }
+                })),
+            }
+        }
+        out
+    }
+}
+
+/// The columns that go by a term's name.
+fn own_columns(name: &str, columns: &[String]) -> Vec<String> {
+    if columns.iter().any(|c| c == name) {
+        return vec![name.to_string()];
+    }
+    let numbered = (0..).map(|i| format!("{name}_{i}")).take_while(|c| columns.contains(c)).collect::<Vec<_>>();
+    if numbered.is_empty() { vec![name.to_string()] } else { numbered }
+}
+
+fn matrix([w, x, y, z]: [f64; 4]) -> [f64; 9] {
+    let s = 2.0 / (w * w + x * x + y * y + z * z);
+    [
+        1.0 - s * (y * y + z * z),
+        s * (x * y - w * z),
+        s * (x * z + w * y),
+        s * (x * y + w * z),
+        1.0 - s * (x * x + z * z),
+        s * (y * z - w * x),
+        s * (x * z - w * y),
+        s * (y * z + w * x),
+        1.0 - s * (x * x + y * y),
+    ]
+}
+
+/// A file of records.
+struct Table {
+    names: Vec<String>,
+    columns: Vec<Vec<f64>>,
+    rows: usize,
+}
+
+impl Table {
+    fn column(&self, name: &str) -> &[f64] {
+        self.names.iter().position(|n| n == name).map_or(&[], |i| &self.columns[i])
+    }
+
+    /// Names of the columns of a file.
+    fn header(path: &Path) -> Result<Vec<String>> {
+        if is_parquet(path) {
+            return Reader::scalar_columns(path);
+        }
+        let mut reader = csv_reader(path)?;
+        let header = reader.headers().map_err(|e| csv_error(path, &e))?;
+        let names: Vec<String> = header.iter().map(|n| n.trim().to_string()).collect();
+        if let Some(twice) = names.iter().enumerate().find(|(i, n)| names[..*i].contains(n)) {
+            return Err(Error::unexpected(path.display(), "columns of distinct names", format!("`{}` twice", twice.1)));
+        }
+        Ok(names)
+    }
+
+    /// Reads columns of these names.
+    fn read(path: &Path, names: &[String]) -> Result<Self> {
+        let header = Self::header(path)?;
+        if let Some(unknown) = names.iter().find(|n| !header.contains(n)) {
+            return Err(Error::unknown("column", unknown, &header).in_file(path.display()));
+        }
+        let mut columns = vec![Vec::new(); names.len()];
+        if is_parquet(path) {
+            let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
+            for batch in Reader::open(path, &wanted, &[])? {
+                let batch = batch?;
+                for (column, name) in columns.iter_mut().zip(names) {
+                    column.extend(batch.numbers(name)?);
+                }
+            }
+        } else {
+            let places: Vec<usize> = names.iter().filter_map(|n| header.iter().position(|h| h == n)).collect();
+            let mut reader = csv_reader(path)?;
+            for record in reader.records() {
+                let record = record.map_err(|e| csv_error(path, &e))?;
+                let line = record.position().map_or(0, csv::Position::line);
+                for ((column, name), at) in columns.iter_mut().zip(names).zip(&places) {
+                    let text = record.get(*at).unwrap_or_default().trim();
+                    let value = text.parse::<f64>().ok().or(match text {
+                        "true" | "True" => Some(1.0),
+                        "false" | "False" => Some(0.0),
+                        _ => None,
+                    });
+                    let place = || format!("{}:{line}: {name}", path.display());
+                    column.push(value.ok_or_else(|| Error::unexpected(place(), "a number", format!("`{text}`")))?);
+                }
+            }
+        }
+        let rows = columns.first().map_or(0, Vec::len);
+        for (column, name) in columns.iter().zip(names) {
+            if let Some(row) = column.iter().position(|v| !v.is_finite()) {
+                let place = format!("{}: {name}, record {row}", path.display());
+                return Err(Error::unexpected(place, "a finite number", column[row]));
+            }
+        }
+        if rows == 0 {
+            return Err(Error::unexpected(path.display(), "at least one record", "none"));
+        }
+        Ok(Self { names: names.to_vec(), columns, rows })
+    }
+}
+
+fn is_parquet(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "parquet")
+}
+
+fn csv_reader(path: &Path) -> Result<csv::Reader<std::fs::File>> {
+    csv::Reader::from_path(path).map_err(|e| csv_error(path, &e))
+}
+
+fn csv_error(path: &Path, error: &csv::Error) -> Error {
+    Error::unexpected(path.display(), "a readable CSV file with a header", crate::table::one_line(error))
+}
+
+/// The folder.
+pub(super) struct Records {
+    spec: Spec,
+    files: Vec<PathBuf>,
+    time: String,
+    /// Seconds in a unit of time.
+    second: f64,
+    success: Option<String>,
+    observation: Vec<Term>,
+    action: Vec<Term>,
+}
+
+impl Records {
+    pub(super) fn open(root: &Path) -> Result<Self> {
+        let path = root.join(FILE);
+        let text = files::read_text(&path)?;
+        let file: RecordFile = toml::from_str(&text).map_err(|e| {
+            let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count()) + 1;
+            let place = format!("{}:{line}", path.display());
+            Error::unexpected(
+                place,
+                "a record file as docs/your-own-data.md describes",
+                crate::table::one_line(e.message()),
+            )
+        })?;
+        let told = |e: Error| e.in_file(path.display());
+        if !(file.control_rate > 0.0 && file.control_rate <= 1e6) {
+            return Err(told(Error::unexpected("control_rate", "a positive number of Hz", file.control_rate)));
+        }
+        let units = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
+        let second = units.iter().find(|(name, _)| *name == file.time_unit).map(|(_, s)| *s);
+        let known = units.map(|(name, _)| name);
+        let second = second.ok_or_else(|| told(Error::unknown("time_unit", &file.time_unit, known)))?;
+        for (name, frame) in &file.frame {
+            let length = frame.quaternion.iter().map(|q| q * q).sum::<f64>();
+            if !(frame.position.iter().all(|p| p.is_finite()) && length > 1e-12 && length.is_finite()) {
+                let place = format!("frame.{name}");
+                return Err(told(Error::unexpected(place, "a finite position and a rotation (w, x, y, z)", "neither")));
+            }
+        }
+        let episodes = episode_files(root)?;
+        let Some(first) = episodes.first() else {
+            return Err(Error::unexpected(
+                root.display(),
+                "at least one .csv or .parquet file, each an episode",
+                "none",
+            ));
+        };
+        let columns = Table::header(first)?;
+        for column in std::iter::once(&file.time).chain(&file.success) {
+            if !columns.contains(column) {
+                return Err(told(Error::unknown("column", column, &columns)));
+            }
+        }
+        let terms = |key: &str, files: &[TermFile], hold: bool| -> Result<Vec<Term>> {
+            let each = files.iter().map(|f| {
+                let term = Term::new(f, &file.frame, &columns, hold);
+                term.map_err(|e| told(e.in_file(format!("{key} `{}`", f.name))))
+            });
+            each.collect()
+        };
+        let (observation, action) =
+            (terms("observation", &file.observation, false)?, terms("action", &file.action, true)?);
+        let layout = |terms: &[Term]| layout_of(terms.iter().map(|t| (t.name.clone(), t.size())));
+        let spec = Spec {
+            task: file.task,
+            control_rate: file.control_rate,
+            observation: layout(&observation),
+            action: layout(&action),
+            pictures: None,
+        };
+        Ok(Self { spec, files: episodes, time: file.time, second, success: file.success, observation, action })
+    }
+}
+
+/// The episodes' files, sorted by name.
+fn episode_files(root: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(root).map_err(|e| Error::io(root, "list", e))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io(root, "list", e))?.path();
+        if path.extension().is_some_and(|e| e == "csv" || e == "parquet") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+impl Source for Records {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    fn pictures(&self) -> Option<&ImageLayout> {
+        None
+    }
+
+    fn episode(&mut self, number: usize) -> Result<Episode> {
+        let path = &self.files[number];
+        let mut names = vec![self.time.clone()];
+        names.extend(self.success.clone());
+        for column in self.observation.iter().chain(&self.action).flat_map(|t| &t.columns) {
+            if !names.contains(column) {
+                names.push(column.clone());
+            }
+        }
+        let table = Table::read(path, &names)?;
+        let times: Vec<f64> = table.column(&self.time).iter().map(|t| t * self.second).collect();
+        if let Some(at) = times.windows(2).position(|t| t[0] >= t[1]) {
+            let place = format!("{}: {}, record {}", path.display(), self.time, at + 1);
+            return Err(Error::unexpected(place, "a later time than the one before", times[at + 1]));
+        }
+        let (first, last) = (times[0], times[times.len() - 1]);
+        let steps = (last - first) * self.spec.control_rate;
+        if steps > 1e7 {
+            let place = format!("{}: {}", path.display(), self.time);
+            let expected = format!("times in `time_unit`, less than {:.0} s in all", 1e7 / self.spec.control_rate);
+            return Err(Error::unexpected(place, expected, format!("{} s", last - first)));
+        }
+        let grid = resample::grid(first, last, self.spec.control_rate);
+        let rows = |terms: &[Term]| -> Vec<f32> {
+            let parts: Vec<(usize, Vec<f64>)> = terms
+                .iter()
+                .map(|t| (t.size(), resample::at(&times, &t.values(&table), t.size(), t.between, &grid)))
+                .collect();
+            let row = |i: usize| parts.iter().flat_map(move |(n, v)| v[i * n..(i + 1) * n].iter().map(|x| *x as f32));
+            (0..grid.len()).flat_map(row).collect()
+        };
+        let solved = self.success.as_ref().is_none_or(|c| table.column(c).last().is_some_and(|v| *v != 0.0));
+        Ok(Episode {
+            observations: rows(&self.observation),
+            actions: rows(&self.action),
+            success: solved,
+            index: number as u64,
+            len: grid.len(),
+            ..Episode::default()
+        })
+    }
+
+    fn images(&mut self, _: usize) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+}

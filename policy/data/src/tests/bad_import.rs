@@ -1,0 +1,194 @@
+//! Datasets of others with something wrong in them: one line, and nothing is left.
+
+use super::import::{RECORD, fixture, make_two, write_records};
+use super::*;
+use crate::import::{Format, Options, convert};
+
+/// Converting `from` fails with one line in which all of `parts` are, and leaves nothing.
+fn refused(from: &Path, options: &Options, parts: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let told = convert(from, &dir.path().join("out"), options).unwrap_err().to_string();
+    assert!(!told.contains('\n'), "{told}");
+    for part in parts {
+        assert!(told.contains(part), "`{part}` is not in: {told}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_is_no_dataset_is_told_with_what_would_be() {
+    let dir = tempfile::tempdir().unwrap();
+    refused(&dir.path().join("none"), &Options::default(), &["none: cannot read"]);
+    refused(dir.path(), &Options::default(), &["meta/info.json", "record.toml", "none of them"]);
+    let file = dir.path().join("a.zarr.zip");
+    fs::write(&file, "PK").unwrap();
+    refused(&file, &Options::default(), &["a.zarr.zip", "unpack it first"]);
+    assert!(Format::of(&file).is_err());
+}
+
+#[test]
+fn records_are_checked() {
+    type Spoil = (&'static str, &'static str, &'static [&'static str]);
+    // In the description: this is replaced by that.
+    let described: [Spoil; 14] = [
+        ("control_rate = 8", "control_rat = 8", &["record.toml:3", "control_rat"]),
+        ("control_rate = 8", "control_rate = 0", &["record.toml", "control_rate", "Hz"]),
+        ("control_rate = 8", "control_rate = \"8\"", &["record.toml:3"]),
+        ("control_rate = 8", "control_rate = ", &["record.toml:3"]),
+        ("time_unit = \"ms\"", "time_unit = \"minutes\"", &["unknown time_unit `minutes`", "`ms`"]),
+        ("time = \"ms\"", "time = \"mss\"", &["unknown column `mss`", "`ms`"]),
+        ("success = \"solved\"", "success = \"solvd\"", &["unknown column `solvd`", "`solved`"]),
+        ("columns = [\"x\", \"y\", \"z\"]", "columns = [\"x\", \"y\"]", &["observation `tip`", "columns", "3", "2"]),
+        ("columns = [\"x\"", "columns = [\"w\"", &["observation `tip`", "unknown column `w`"]),
+        ("unit = \"mm\"", "unit = \"miles\"", &["observation `tip`", "unknown unit `miles`"]),
+        ("frame = \"base\"", "frame = \"bas\"", &["observation `tip`", "unknown frame `bas`", "`base`"]),
+        ("kind = \"yaw\"", "kind = \"yow\"", &["record.toml:23", "yow"]),
+        ("name = \"grip\"", "name = \"griper\"", &["action `griper`", "unknown column `griper`", "`grip`"]),
+        ("quaternion = [0.70710678", "quaternion = [nan", &["frame.base", "rotation"]),
+    ];
+    for (from, to, parts) in described {
+        let dir = tempfile::tempdir().unwrap();
+        write_records(dir.path());
+        assert!(RECORD.contains(from), "{from}");
+        fs::write(dir.path().join("record.toml"), RECORD.replacen(from, to, 1)).unwrap();
+        refused(dir.path(), &Options::default(), parts);
+    }
+    // In the second file.
+    let recorded: [(&str, &[&str]); 7] = [
+        ("ms,x,y,z,turn,grip,solved\n0,1,2,3,4,five,1\n", &["b.csv:2: grip", "a number", "`five`"]),
+        ("ms,x,y,z,turn,grip,solved\n0,1,2,3,4,nan,1\n", &["b.csv: grip, record 0", "finite"]),
+        ("ms,x,y,z,turn,grip,solved\n5,1,2,3,4,5,1\n5,1,2,3,4,5,1\n", &["b.csv: ms, record 1", "later"]),
+        ("ms,x,y,z,turn,solved\n0,1,2,3,4,1\n", &["b.csv: unknown column `grip`"]),
+        ("ms,x,y,z,turn,grip,solved\n", &["b.csv", "at least one record"]),
+        ("ms,x,y,z,turn,grip,solved\n0,1,2\n", &["b.csv", "CSV"]),
+        ("ms,x,y,z,turn,grip,solved\n0,1,2,3,4,5,1\n1e15,1,2,3,4,5,1\n", &["b.csv: ms", "time_unit"]),
+    ];
+    for (text, parts) in recorded {
+        let dir = tempfile::tempdir().unwrap();
+        write_records(dir.path());
+        fs::write(dir.path().join("b.csv"), text).unwrap();
+        refused(dir.path(), &Options::default(), parts);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("record.toml"), RECORD).unwrap();
+    refused(dir.path(), &Options::default(), &["at least one .csv or .parquet file"]);
+}
+
+#[test]
+fn lerobot_of_version_two_is_checked() {
+    type Spoil = fn(&Path);
+    fn edit(path: &Path, change: impl FnOnce(String) -> String) {
+        fs::write(path, change(fs::read_to_string(path).unwrap())).unwrap();
+    }
+    let spoilt: [(Spoil, &[&str]); 9] = [
+        (|p| fs::remove_file(p.join("meta/episodes.jsonl")).unwrap(), &["meta/episodes.jsonl", "cannot read"]),
+        (|p| edit(&p.join("meta/episodes.jsonl"), |t| t + "{broken"), &["episodes.jsonl:5", "JSON"]),
+        (|p| edit(&p.join("meta/episodes.jsonl"), |t| t.replacen("length", "len", 1)), &["episodes.jsonl:1: length"]),
+        (
+            |p| edit(&p.join("meta/episodes.jsonl"), |t| t.replacen("\"length\": 4", "\"length\": 9", 1)),
+            &["length of episode 0"],
+        ),
+        (
+            |p| edit(&p.join("meta/episodes.jsonl"), |t| t.replacen("index\": 0", "index\": 7", 1)),
+            &["episodes.jsonl", "episode 0"],
+        ),
+        (|p| edit(&p.join("meta/tasks.jsonl"), |_| String::new()), &["meta/tasks.jsonl", "`task`"]),
+        (
+            |p| fs::remove_file(p.join("data/chunk-000/episode_000002.parquet")).unwrap(),
+            &["episode_000002.parquet", "cannot read"],
+        ),
+        (
+            |p| edit(&p.join("meta/info.json"), |t| t.replace("episode_{episode_index:06d}", "../{x}")),
+            &["info.json: data_path"],
+        ),
+        (|p| edit(&p.join("meta/info.json"), |t| t.replace("\"fps\"", "\"fsp\"")), &["info.json", "fps"]),
+    ];
+    for (spoil, parts) in spoilt {
+        let (_dir, path) = written();
+        let old = make_two(&path);
+        spoil(&old);
+        refused(&old, &Options::default(), parts);
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_task_is_told() {
+    let (_dir, path) = written();
+    let wide = Spec { action: layout(&[("arm", 7)]), ..spec() };
+    refused(&path, &Options { spec: Some(wide), ..Options::default() }, &["action", "arm[7]", "arm[2]"]);
+    refused(&path, &Options { rate: Some(5.0), ..Options::default() }, &["--rate", "10 Hz", "--resample"]);
+    refused(&path, &Options { images: true, ..Options::default() }, &["pictures"]);
+    refused(&path, &Options { episodes: Some(0), ..Options::default() }, &["at least one episode"]);
+}
+
+#[cfg(feature = "hdf5")]
+#[test]
+fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.hdf5");
+    let whole = fs::read(fixture("robomimic.hdf5")).unwrap();
+    let out = dir.path().join("out");
+    let options = Options { images: true, ..Options::default() };
+    let told = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let result = convert(&path, &out, &options).map_err(|e| e.to_string());
+        if result.is_ok() {
+            fs::remove_dir_all(&out).unwrap();
+        }
+        assert!(!out.exists() && fs::read_dir(dir.path()).unwrap().count() == 1);
+        result.err()
+    };
+    assert!(told(&whole).is_none());
+    for length in [0, 10, 600, whole.len() / 2, whole.len() - 1] {
+        let told = told(&whole[..length]).unwrap();
+        assert!(told.contains("a.hdf5") && !told.contains('\n'), "{told}");
+    }
+    // A byte that is another may do no harm, but never any but this.
+    for at in (0..whole.len()).step_by(151) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        assert!(told(&bytes).is_none_or(|told| !told.contains('\n')));
+    }
+    let keys =
+        |keys: &[&str]| Options { observation: keys.iter().map(|k| k.to_string()).collect(), ..Options::default() };
+    let whole = fixture("robomimic.hdf5");
+    refused(&whole, &keys(&["objct"]), &["unknown observation key `objct`", "`object`"]);
+    refused(&whole, &keys(&["agentview_image"]), &["agentview_image", "vectors"]);
+}
+
+#[cfg(feature = "zarr")]
+#[test]
+fn zarr_that_is_broken_is_told() {
+    let spoilt: [(&str, Option<&str>, &[&str]); 5] = [
+        ("data/action/.zarray", None, &["data/action", "none"]),
+        ("data/state/.zarray", Some("{"), &["data/state", "zarr"]),
+        ("data/state/0.0", Some("garbage"), &["data/state"]),
+        ("meta/episode_ends/0", Some("garbage"), &["meta/episode_ends"]),
+        ("data/img/1.0.0.0", Some(""), &["data/img"]),
+    ];
+    for (file, text, parts) in spoilt {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.zarr");
+        copy(&fixture("diffusion.zarr"), &path);
+        match text {
+            Some(text) => fs::write(path.join(file), text).unwrap(),
+            None => fs::remove_file(path.join(file)).unwrap(),
+        }
+        refused(&path, &Options { rate: Some(10.0), images: true, ..Options::default() }, parts);
+    }
+    refused(&fixture("diffusion.zarr"), &Options::default(), &["control rate", "--rate HZ"]);
+}
+
+#[cfg(feature = "zarr")]
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
