@@ -45,7 +45,7 @@ impl Smoothing<'_> {
     /// Replaces what can be replaced of `episodes`: those that are solved and have kept their states and actions.
     ///
     /// # Errors
-    /// What [`evaluate`] returns.
+    /// What [`evaluate()`] returns.
     pub fn apply(
         &self,
         pool: &rayon::ThreadPool,

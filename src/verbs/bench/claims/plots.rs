@@ -26,7 +26,7 @@ fn colour(name: &str) -> RGBColor {
 /// Plots by their file names; those of a second frame and later are numbered.
 ///
 /// # Errors
-/// [`Failure::Run`] if one cannot be drawn.
+/// [`crate::failure::Failure::Run`] if one cannot be drawn.
 pub fn all(done: &[Done]) -> Result<Vec<(String, String)>> {
     let mut plots = Vec::new();
     for (number, (_, done)) in frames(done).iter().enumerate() {
