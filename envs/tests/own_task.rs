@@ -1,4 +1,6 @@
 //! A user's own task: files of all kinds that MuJoCo loads, every kind of quantity by hand, worlds that are drawn anew.
+
+// A test that cannot go on panics, and the names of tests say what they are for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use imle_configs::score::Score;

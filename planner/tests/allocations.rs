@@ -3,6 +3,7 @@
 //! MuJoCo's own arena is made with the workers; CMA-ES makes its matrices anew every wave, and libtorch its tensors, so both
 //! are left out.
 
+// A test that cannot go on panics, and the names of tests say what they are for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use imle_configs::seed::Purpose;

@@ -15,19 +15,17 @@ use crate::algorithm::{Algorithm, Collecting};
 use crate::error::Result;
 use crate::journal::Record;
 use crate::learner::{Figures, Learner, Mean};
-use crate::settings::Settings;
+use crate::search::Search;
+use crate::settings::{CycleSettings, Settings};
 use crate::worth::Worth;
 use imle_configs::seed::Purpose;
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, Progress, evaluate};
-use imle_planner::optimizer::{self, PredictiveSampling};
 use imle_planner::planner::Planner;
-use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::report::wilson95;
 use imle_planner::simulator::Simulator;
 use imle_planner::simulator::terminal::Valued;
-use imle_planner::space::{self, Range as Actions};
 use std::ops::Range;
 use std::path::Path;
 
@@ -49,9 +47,8 @@ impl Cycle {
         Ok(())
     }
 
-    /// The planner with `candidates`, with a terminal value if the critic is trusted. Where they are too few to search with, the
-    /// best of them is taken.
-    fn planner<'c>(&'c self, c: Collecting<'c>, candidates: usize) -> Result<Planner<'c>> {
+    /// The planner that searches so, with a terminal value if the critic is trusted.
+    fn planner<'c>(&'c self, c: Collecting<'c>, search: &Search<'_>) -> Result<Planner<'c>> {
         let (learner, settings) = (c.learner, &c.learner.settings.cycle);
         let engine = self.engine.as_ref().ok_or(imle_planner::Error::Unsupported("to plan before it was begun"))?;
         let valued = learner.state.trusted && !c.warm && settings.value_weight > 0.0;
@@ -63,24 +60,14 @@ impl Cycle {
             }
             None => Box::new(engine),
         };
-        let sources: Vec<Box<dyn Proposal + 'c>> =
-            vec![Box::new(Generator::new(c.sampler, learner.run.seed)), Box::new(Warm)];
-        let search = optimizer::Settings { noise: settings.noise, ..optimizer::Settings::default() };
-        let mut optimizer = optimizer::by_name(&settings.optimizer, search)?;
-        let mut waves = Vec::new();
-        optimizer.waves(candidates, &mut waves);
-        if waves.first().is_none_or(|first| *first < sources.len()) {
-            optimizer = Box::new(PredictiveSampling);
-        }
-        let planner = Planner::new(simulator, sources, optimizer, learner.horizons, candidates)?;
-        if !planner.searches() {
-            return Ok(planner);
-        }
-        let (low, high) = learner.run.task.control().range();
-        let (steps, knots) = (learner.horizons.prediction, settings.knots);
-        let space = space::by_name(&settings.space, Actions::new(low, high), steps, knots)?;
-        Ok(planner.searching(space, learner.run.seed))
+        search.planner(learner.run, simulator, c.sampler, learner.horizons)
     }
+}
+
+/// How the planner searches with `candidates`.
+fn search(settings: &CycleSettings, candidates: usize) -> Search<'_> {
+    let CycleSettings { optimizer, noise, space, knots, .. } = settings;
+    Search { optimizer, noise: *noise, space, knots: *knots, candidates }
 }
 
 impl Algorithm for Cycle {
@@ -97,7 +84,8 @@ impl Algorithm for Cycle {
     }
 
     fn behaviour<'c>(&'c mut self, c: Collecting<'c>) -> Result<Box<dyn Decide + 'c>> {
-        Ok(Box::new(self.planner(c, c.learner.settings.cycle.candidates)?))
+        let settings = &c.learner.settings.cycle;
+        Ok(Box::new(self.planner(c, &search(settings, settings.candidates))?))
     }
 
     fn learn(&mut self, learner: &mut Learner<'_>, _: Range<usize>, _: &[Record], figures: &mut Figures) -> Result<()> {
@@ -124,7 +112,7 @@ impl Algorithm for Cycle {
         };
         let mut figures = Figures::new();
         for candidates in &settings.ladder {
-            let mut planner = self.planner(c, *candidates)?;
+            let mut planner = self.planner(c, &search(settings, *candidates).or_best_of()?)?;
             let outcome = evaluate(&learner.run.task, &mut planner, &held_out, &learner.pool, progress)?;
             let rate = outcome.solved() as f64 / episodes as f64;
             figures.insert(format!("planned/success_rate_{candidates:03}"), rate);

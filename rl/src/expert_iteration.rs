@@ -20,6 +20,7 @@ use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
 use crate::hindsight::{Smoothing, start_of};
 use crate::run::{Observer, Phase, Round, Run, State};
+use crate::search::Search;
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::{Horizons, Spec};
@@ -27,13 +28,10 @@ use imle_configs::{Error as InputError, files};
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, EpisodeResult, evaluate};
-use imle_planner::optimizer;
 use imle_planner::planner::Planner;
-use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::report::Report;
 use imle_planner::simulator::Simulator;
 use imle_planner::simulator::shifted::with_tolerance;
-use imle_planner::space::{self, Range};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::RunLog;
 use imle_policy::sampler::Sampler;
@@ -238,23 +236,18 @@ impl<'a> ExpertIteration<'a> {
     /// The planner of an attempt: each has twice as many candidates as the one before, drawn twice as widely.
     fn planner<'p>(&'p self, sampler: &'p Sampler, horizons: Horizons, attempt: usize) -> Result<Planner<'p>> {
         let settings = self.settings;
-        let sources: Vec<Box<dyn Proposal + 'p>> =
-            vec![Box::new(Generator::new(sampler, self.run.seed)), Box::new(Warm)];
-        let noise = settings.noise * (1u64 << attempt) as f64;
-        let name = if attempt == 0 { &settings.optimizer } else { &settings.retry };
-        let optimizer = optimizer::by_name(name, optimizer::Settings { noise, ..optimizer::Settings::default() })?;
         let simulator: Box<dyn Simulator + 'p> = match settings.tolerance {
             0.0 => Box::new(&self.engine),
             sigma => Box::new(with_tolerance(&self.engine, sigma, settings.shifts, self.run.seed)?),
         };
-        let candidates = settings.candidates << attempt;
-        let planner = Planner::new(simulator, sources, optimizer, horizons, candidates)?;
-        if !planner.searches() {
-            return Ok(planner);
-        }
-        let (low, high) = self.run.task.control().range();
-        let space = space::by_name(&settings.space, Range::new(low, high), horizons.prediction, settings.knots)?;
-        Ok(planner.searching(space, self.run.seed))
+        let search = Search {
+            optimizer: if attempt == 0 { &settings.optimizer } else { &settings.retry },
+            noise: settings.noise * (1u64 << attempt) as f64,
+            space: &settings.space,
+            knots: settings.knots,
+            candidates: settings.candidates << attempt,
+        };
+        search.planner(self.run, simulator, sampler, horizons)
     }
 
     /// Begins the episodes that were not solved again, with ever more candidates, and puts those that are solved then in their

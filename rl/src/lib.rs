@@ -39,6 +39,7 @@ pub mod online;
 pub mod ppo;
 mod ranks;
 pub mod run;
+mod search;
 pub mod settings;
 pub mod trajectory;
 pub mod worth;

@@ -226,7 +226,7 @@ impl<'a, 'b> Online<'a, 'b> {
             record: if self.algorithm.wants_states() || !widths.is_empty() { settings.episodes } else { 0 },
             ..evaluate::Settings::held_out(settings.episodes, run.seed, horizons)
         };
-        let outcome = {
+        let mut outcome = {
             let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
             let mut decider = self.algorithm.behaviour(collecting)?;
             evaluate(&run.task, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
@@ -244,7 +244,6 @@ impl<'a, 'b> Online<'a, 'b> {
                 .map(|r| r.decision.physics_steps)
                 .sum(),
         };
-        let mut outcome = outcome;
         let smoothing = Smoothing { task: &run.task, horizons, widths, lockstep: settings.lockstep };
         phase.name = "smooth";
         counts.simulation_steps +=
@@ -363,7 +362,7 @@ impl<'a, 'b> Online<'a, 'b> {
         if self.modes.is_none() {
             self.modes = Some(Modes::new(run, &self.learner.pool, self.learner.demonstrations())?);
         }
-        let figures = match &self.modes {
+        let mut figures = match &self.modes {
             Some(modes) => modes.measure(run, &self.learner.pool, &generator, &evaluation)?,
             None => Figures::new(),
         };
@@ -374,7 +373,6 @@ impl<'a, 'b> Online<'a, 'b> {
             solved: totals.solved - last.and_then(|r| r.figures.get("rollout/solved")).copied().unwrap_or(0.0) as u64,
             ..Counts::default()
         };
-        let mut figures = figures;
         let sampler = Sampler::new(&generator, run.threads, run.device)?;
         let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm: index == 0 };
         let mut phase = Phase { observer, round: index, name: "plan" };
