@@ -14,14 +14,12 @@
 //! latent gets one: what the generator would have drawn beside the elites gives way, and sampled mass follows the
 //! weights.
 
-use imle_configs::seed::{Purpose, stream};
 use imle_configs::{Error as InputError, files};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::planner::Planner;
 use imle_planner::simulator::Score;
 use imle_planner::warm;
 use imle_policy::targets::WeightedState;
-use rand::Rng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -63,33 +61,19 @@ pub struct Recorder<'a, 'b> {
     settings: EliteSettings,
     low: Vec<f32>,
     high: Vec<f32>,
-    /// Share of the episodes in which the generator acts, and the seed that chooses them.
-    student: (f64, u64),
     /// What has been recorded so far.
     lessons: Vec<Lesson>,
 }
 
 impl<'a, 'b> Recorder<'a, 'b> {
-    /// Records the decisions of `planner`; `low` and `high` are the ranges of the action. In a share of the episodes, chosen by
-    /// a seed, the planner's first candidate is executed instead, which is the generator's.
-    pub fn new(
-        planner: &'b mut Planner<'a>,
-        settings: EliteSettings,
-        (low, high): (&[f32], &[f32]),
-        student: (f64, u64),
-    ) -> Self {
-        Self { planner, settings, low: low.to_vec(), high: high.to_vec(), student, lessons: Vec::new() }
+    /// Records the decisions of `planner`; `low` and `high` are the ranges of the action.
+    pub fn new(planner: &'b mut Planner<'a>, settings: EliteSettings, (low, high): (&[f32], &[f32])) -> Self {
+        Self { planner, settings, low: low.to_vec(), high: high.to_vec(), lessons: Vec::new() }
     }
 
-    /// Whether the generator acts in an episode.
-    fn is_students(&self, episode: u64) -> bool {
-        let (share, seed) = self.student;
-        share > 0.0 && stream(seed, Purpose::FinetuneBatch, episode, 0, 5).random::<f64>() < share
-    }
-
-    /// The lessons of the episodes that `succeeded`, and of those in which the generator acted.
+    /// The lessons of the episodes that `succeeded`.
     pub fn kept(self, succeeded: &BTreeSet<u64>) -> Vec<WeightedState> {
-        let kept = |l: &Lesson| succeeded.contains(&l.episode) || self.is_students(l.episode);
+        let kept = |l: &Lesson| succeeded.contains(&l.episode);
         self.lessons.iter().filter(|l| kept(l)).map(|l| l.state.clone()).collect()
     }
 
@@ -118,9 +102,6 @@ impl Decide for Recorder<'_, '_> {
         for (b, key) in situation.keys.iter().enumerate() {
             let candidates = &candidates[b * n * chunk..][..n * chunk];
             let chosen = choose(&self.settings, candidates, &scores[b * n..][..n], &self.low, &self.high);
-            if self.is_students(key.episode) {
-                chunks[b * chunk..][..chunk].copy_from_slice(&candidates[..chunk]);
-            }
             if let Some((elites, weights)) = chosen {
                 let probability = weights.iter().sum::<f64>() / weights.len() as f64;
                 let observation = situation.observations[b * history..][..history].to_vec();

@@ -18,6 +18,7 @@ pub use settings::Settings;
 
 use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
+use crate::handover::{HandOver, Turns, hand_over};
 use crate::hindsight::{Smoothing, start_of};
 use crate::run::{Observer, Phase, Round, Run, State};
 use crate::search::Search;
@@ -26,6 +27,7 @@ use imle_configs::seed::Purpose;
 use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, files};
 use imle_envs::rollout::RolloutEngine;
+use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, EpisodeResult, evaluate};
 use imle_planner::planner::Planner;
@@ -95,6 +97,9 @@ struct Collected {
     /// Solved episodes that were replaced by smoother ones.
     #[serde(default)]
     smoothed: usize,
+    /// Episodes that the generator began, and the planner took over.
+    #[serde(default)]
+    handed_over: usize,
 }
 
 /// What later attempts gave.
@@ -178,23 +183,38 @@ impl<'a> ExpertIteration<'a> {
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
         let (low, high) = self.run.task.control().range();
         let mut planner = self.planner(&sampler, horizons, 0)?;
-        let student = (self.settings.student_share, self.run.seed);
-        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high), student);
+        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high));
         let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;
+        let turns = self.turns(horizons);
+        let again = !self.settings.smooth.is_empty() || self.settings.attempts > 1 || turns.share > 0.0;
         let settings = evaluate::Settings {
             purpose: Purpose::FinetuneReset,
             first: (round - 1) * episodes as u64,
             lockstep: self.settings.lockstep,
             keep_actions: true,
-            record: if self.settings.smooth.is_empty() && self.settings.attempts == 1 { 0 } else { episodes },
+            record: if again { episodes } else { 0 },
             ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
         };
-        let decider: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
+        let teacher: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
+        let mut student = GeneratorAlone::new(&sampler, self.run.seed, horizons);
+        let mut decider = HandOver { student: &mut student, teacher, turns };
         let mut phase = Phase { observer, round, name: "collect" };
-        let mut outcome = evaluate(&self.run.task, decider, &settings, &self.pool, &mut phase)?;
+        let mut outcome = evaluate(&self.run.task, &mut decider, &settings, &self.pool, &mut phase)?;
         let report = Report::new(&outcome, self.run.task.spec().control_rate);
-        let retried = self.retry(round, (&sampler, horizons), &mut outcome.episodes, observer)?;
+        let mut starts = Vec::new();
+        outcome.episodes.retain_mut(|episode| {
+            let start = match (turns.students(episode.episode), again) {
+                (0, false) => return true,
+                (0, true) => Some(start_of(&self.run.task, horizons, episode, 0)),
+                (students, _) => hand_over(&self.run.task, horizons, students, episode),
+            };
+            let kept = start.is_some();
+            starts.extend(start);
+            kept
+        });
+        let handed_over = outcome.episodes.iter().filter(|e| turns.students(e.episode) > 0).count();
+        let retried = self.retry(round, (&sampler, horizons), (&mut outcome.episodes, &starts), observer)?;
         let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
         if succeeded.is_empty() {
             return Err(Error::NothingLearned { round, episodes });
@@ -224,6 +244,7 @@ impl<'a> ExpertIteration<'a> {
             simulation_steps: report.physics_steps + retried.simulation_steps + smoothed.physics_steps,
             retried: retried.solved,
             smoothed: smoothed.replaced,
+            handed_over,
             success_rate: report.success_rate,
             lessons,
         };
@@ -231,6 +252,16 @@ impl<'a> ExpertIteration<'a> {
             serde_json::to_string(&collected).map_err(|e| InputError::unexpected("collected.json", "figures", e))?;
         files::write_text(&place, &text)?;
         Ok(collected)
+    }
+
+    /// Which episodes the generator begins.
+    fn turns(&self, horizons: Horizons) -> Turns {
+        let whole = self.run.task.max_steps().div_ceil(horizons.action) as u64;
+        let most = match self.settings.student_decisions {
+            0 => whole,
+            n => n.min(whole),
+        };
+        Turns { share: self.settings.student_share, most, seed: self.run.seed }
     }
 
     /// The planner of an attempt: each has twice as many candidates as the one before, drawn twice as widely.
@@ -256,26 +287,25 @@ impl<'a> ExpertIteration<'a> {
         &self,
         round: u64,
         (sampler, horizons): (&Sampler, Horizons),
-        episodes: &mut [EpisodeResult],
+        (episodes, starts): (&mut [EpisodeResult], &[evaluate::Start]),
         observer: &mut dyn Observer,
     ) -> Result<Retried> {
         let mut done = Retried::default();
         for attempt in 1..self.settings.attempts {
-            let left: Vec<usize> =
-                (0..episodes.len()).filter(|i| !episodes[*i].success && !episodes[*i].states.is_empty()).collect();
+            let left: Vec<usize> = (0..starts.len()).filter(|i| !episodes[*i].success).collect();
             if left.is_empty() {
                 break;
             }
-            let starts: Vec<_> = left.iter().map(|i| start_of(&self.run.task, horizons, &episodes[*i])).collect();
+            let begun: Vec<_> = left.iter().map(|i| starts[*i].clone()).collect();
             let mut planner = self.planner(sampler, horizons, attempt)?;
             let settings = evaluate::Settings {
                 purpose: Purpose::FinetuneReset,
                 // Draws of their own.
-                first: ((attempt as u64) << 40) | ((round - 1) * episodes.len() as u64),
+                first: ((attempt as u64) << 40) | ((round - 1) * self.settings.episodes_per_round as u64),
                 lockstep: self.settings.lockstep,
                 keep_actions: true,
                 record: left.len(),
-                starts: Some(starts.into()),
+                starts: Some(begun.into()),
                 ..evaluate::Settings::held_out(left.len(), self.run.seed, horizons)
             };
             let mut phase = Phase { observer, round, name: "retry" };

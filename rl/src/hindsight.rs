@@ -60,7 +60,8 @@ impl Smoothing<'_> {
             if left.is_empty() {
                 break;
             }
-            let starts: Vec<Start> = left.iter().map(|i| start_of(self.task, self.horizons, &episodes[*i])).collect();
+            let starts: Vec<Start> =
+                left.iter().map(|i| start_of(self.task, self.horizons, &episodes[*i], 0)).collect();
             let actions = left.iter().map(|i| smooth(&episodes[*i].actions, size, *width)).collect();
             let mut player = Player { actions, size, executed: self.horizons.action };
             let settings = evaluate::Settings {
@@ -89,12 +90,13 @@ impl Smoothing<'_> {
     }
 }
 
-/// The start state of an episode that has kept its states.
-pub(crate) fn start_of(task: &Task, horizons: Horizons, episode: &EpisodeResult) -> Start {
-    let first = &episode.observations[..task.spec().observation.size()];
+/// The state before control step `step` of an episode that has kept its states, with what was seen till then.
+pub(crate) fn start_of(task: &Task, horizons: Horizons, episode: &EpisodeResult, step: usize) -> Start {
+    let size = task.spec().observation.size();
+    let seen = (0..horizons.observation).rev().map(|back| step.saturating_sub(back));
     Start {
-        state: episode.states[0].clone(),
-        history: first.repeat(horizons.observation),
+        state: episode.states[step].clone(),
+        history: seen.flat_map(|t| &episode.observations[t * size..][..size]).copied().collect(),
         steps_left: task.max_steps(),
     }
 }

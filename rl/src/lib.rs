@@ -26,6 +26,7 @@ pub mod elites;
 pub mod error;
 pub mod expert_iteration;
 pub mod gradient;
+pub mod handover;
 pub mod hindsight;
 pub mod imagination;
 pub mod journal;

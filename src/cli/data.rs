@@ -15,8 +15,7 @@ pub enum DataVerb {
     #[command(after_help = "Examples:\n  planner data convert low_dim.hdf5 --task my/task.toml --out runs/demos\n  \
         planner data convert pusht.zarr --rate 10 --observation state --name push --out runs/demos\n  \
         planner data convert my/records --out runs/demos          CSV or Parquet files beside record.toml\n\
-        zarr needs a program built with it: cargo build --release --features zarr. docs/your-own-data.md tells how a folder of \
-        records is described, and what of each format is read")]
+        docs/your-own-data.md tells how a folder of records is described, and what of each format is read")]
     Convert(DataConvertArgs),
     /// Play an episode's actions in the simulator and report how far the states drift from the recorded ones
     #[command(after_help = "Example: planner data replay runs/demos --task stack --episode 3")]

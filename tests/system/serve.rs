@@ -8,6 +8,7 @@ use imle_envs::world::World;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,7 +30,8 @@ impl Server {
         let path = dir.path().join("s");
         let few = if words.contains("--candidates") { "" } else { "--candidates 6" };
         let running = serve(&path).and(few).and(words).start();
-        running.wait_until("the socket", || path.exists());
+        // The file is there a moment before anyone listens: only then is its mode the server's.
+        running.wait_until("the socket", || fs::metadata(&path).is_ok_and(|m| m.permissions().mode() & 0o777 == 0o600));
         Self { running, path, _folder: dir }
     }
 

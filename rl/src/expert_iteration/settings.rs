@@ -28,9 +28,11 @@ pub struct Settings {
     pub noise: f64,
     /// Knots of the splines.
     pub knots: usize,
-    /// Share of the episodes in which the generator acts, and the planner only says what it would have done (DAgger): of these
-    /// the elites of every decision are kept, whether the episode was solved or not.
+    /// Share of the episodes that the generator begins, and the planner takes over from where that led (DAgger's states); what
+    /// the planner does from there on is learned from.
     pub student_share: f64,
+    /// Most decisions that the generator makes in these, of which 1 to so many are drawn; 0 for as many as an episode has.
+    pub student_decisions: u64,
     /// Attempts at an episode: one that was not solved is begun again with twice as many candidates, drawn twice as widely.
     pub attempts: usize,
     /// The optimizer of later attempts.
@@ -79,6 +81,7 @@ impl Default for Settings {
             noise: 0.1,
             knots: 4,
             student_share: 0.0,
+            student_decisions: 0,
             attempts: 1,
             retry: "cma-es".into(),
             tolerance: 0.0,
@@ -126,10 +129,6 @@ impl Settings {
         }
         if !(self.noise > 0.0 && self.noise <= 10.0) {
             return Err(InputError::unexpected("settings: noise", "above 0 and at most 10", self.noise));
-        }
-        if self.student_share > 0.0 && self.elite_share == 0.0 {
-            let expected = "0 beside elite_share = 0: what is said of the generator's episodes are elites";
-            return Err(InputError::unexpected("settings: student_share", expected, self.student_share));
         }
         optimizer::by_name(&self.retry, optimizer::Settings::default()).map_err(|e| e.in_file("settings: retry"))?;
         if !(1..=8).contains(&self.attempts) || (self.attempts > 1 && self.elite_share > 0.0) {

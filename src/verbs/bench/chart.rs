@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Result};
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 const SIZE: (u32, u32) = (900, 480);
 /// From here on to the right stands the legend.
@@ -23,9 +24,13 @@ pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// # Errors
 /// What it returns; [`Failure::Run`] if it cannot be drawn.
 pub fn svg(draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
+    svg_of(SIZE, draw)
+}
+
+fn svg_of(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
     let mut text = String::new();
     {
-        let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         area.fill(&WHITE).map_err(failed)?;
         draw(&area)?;
         area.present().map_err(failed)?;
@@ -112,6 +117,25 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(110, 110, 110),
 ];
 
+/// Draws curves with their marks and intervals.
+macro_rules! draw_curves {
+    ($chart:expr, $curves:expr) => {
+        for (curve, colour) in $curves.iter().zip(COLOURS.iter().cycle()) {
+            let at = |(x, [_, rate, _]): &(f64, [f64; 3])| (*x, *rate);
+            let line = LineSeries::new(curve.points.iter().map(at), colour.stroke_width(2));
+            $chart.draw_series(line).map_err(failed)?;
+            let bars = curve.points.iter().map(|(x, rate)| error_bar(*x, *rate, *colour));
+            $chart.draw_series(bars).map_err(failed)?;
+            $chart.draw_series(curve.points.iter().map(|p| mark(at(p), *colour, true))).map_err(failed)?;
+        }
+    };
+}
+
+/// What the legend says of curves.
+fn names(curves: &[Curve]) -> Vec<(String, RGBColor, bool)> {
+    curves.iter().zip(COLOURS.iter().cycle()).map(|(c, colour)| (c.name.clone(), *colour, true)).collect()
+}
+
 /// Curves of success over what `across` says, on a logarithmic axis if `logarithmic`.
 ///
 /// # Errors
@@ -124,14 +148,7 @@ pub fn curves(title: &str, across: &str, logarithmic: bool, curves: &[Curve]) ->
         macro_rules! draw {
             ($x:expr) => {{
                 let mut chart = percent_chart!(&area, title, $x, across, "success, % (95 % Wilson)");
-                for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
-                    let at = |(x, [_, rate, _]): &(f64, [f64; 3])| (*x, *rate);
-                    let line = LineSeries::new(curve.points.iter().map(at), colour.stroke_width(2));
-                    chart.draw_series(line).map_err(failed)?;
-                    let bars = curve.points.iter().map(|(x, rate)| error_bar(*x, *rate, *colour));
-                    chart.draw_series(bars).map_err(failed)?;
-                    chart.draw_series(curve.points.iter().map(|p| mark(at(p), *colour, true))).map_err(failed)?;
-                }
+                draw_curves!(chart, curves);
             }};
         }
         if logarithmic {
@@ -139,7 +156,70 @@ pub fn curves(title: &str, across: &str, logarithmic: bool, curves: &[Curve]) ->
         } else {
             draw!(0.0..most.max(1.0) * 1.05);
         }
-        let told = curves.iter().zip(COLOURS.iter().cycle()).map(|(c, colour)| (c.name.clone(), *colour, true));
-        legend(&side, &told.collect::<Vec<_>>())
+        legend(&side, &names(curves))
+    })
+}
+
+/// A contender's success with its interval, in percent.
+pub struct Row {
+    pub name: String,
+    pub rate: [f64; 3],
+}
+
+/// Contenders under each other, each with its success and its interval.
+///
+/// # Errors
+/// [`Failure::Run`] if it cannot be drawn.
+pub fn rows(title: &str, rows: &[Row]) -> Result<String> {
+    let count = rows.len().max(1);
+    let height = 110 + 26 * count as u32;
+    svg_of((SIZE.0, height), |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption(title, TITLE)
+            .margin(14)
+            .margin_right(24)
+            .x_label_area_size(46)
+            .y_label_area_size(250)
+            .build_cartesian_2d(0.0..102.0, (count as f64 - 0.4)..-0.6)
+            .map_err(failed)?;
+        chart
+            .configure_mesh()
+            .disable_y_mesh()
+            .disable_y_axis()
+            .light_line_style(WHITE)
+            .bold_line_style(RGBColor(225, 225, 225))
+            .x_desc("success, % (95 % Wilson)")
+            .x_label_formatter(&tick)
+            .label_style(FONT)
+            .axis_desc_style(FONT)
+            .draw()
+            .map_err(failed)?;
+        let names = area.strip_coord_spec();
+        for (at, row) in rows.iter().enumerate() {
+            let ([low, rate, high], y) = (row.rate, at as f64);
+            let colour = if at == 0 { COLOURS[0] } else { COLOURS[7] };
+            let whisker = PathElement::new(vec![(low, y), (high, y)], colour.stroke_width(2));
+            chart.draw_series([whisker]).map_err(failed)?;
+            chart.draw_series([mark((rate, y), colour, true)]).map_err(failed)?;
+            let (_, pixel) = chart.backend_coord(&(0.0, y));
+            let style = FONT.into_text_style(&names).pos(Pos::new(HPos::Right, VPos::Center));
+            names.draw(&Text::new(row.name.clone(), (252, pixel), style)).map_err(failed)?;
+        }
+        Ok(())
+    })
+}
+
+/// How often it happened over how often it was told, with the line where both agree.
+///
+/// # Errors
+/// [`Failure::Run`] if it cannot be drawn.
+pub fn calibration(title: &str, curves: &[Curve]) -> Result<String> {
+    svg(|area| {
+        let (area, side) = area.split_horizontally(LEGEND_AT);
+        let mut chart = percent_chart!(&area, title, 0.0..102.0, "told, %", "happened, % (95 % Wilson)");
+        let equal = LineSeries::new([(0.0, 0.0), (100.0, 100.0)], RGBColor(160, 160, 160).stroke_width(1));
+        chart.draw_series(equal).map_err(failed)?;
+        draw_curves!(chart, curves);
+        legend(&side, &names(curves))
     })
 }

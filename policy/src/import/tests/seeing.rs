@@ -183,7 +183,7 @@ fn ways_to_see_that_are_not_supported_are_named() {
         (
             "lerobot_seeing",
             |c| c["input_features"]["observation.images.wrist"]["shape"] = json!([3, 80, 80]),
-            &["observation.images.wrist: expected [3, 75, 80], the size of the other pictures, found [3, 80, 80]"],
+            &["observation.images.base: expected [3, 80, 80], the size of the other pictures, found [3, 75, 80]"],
         ),
         (
             "lerobot_seeing",

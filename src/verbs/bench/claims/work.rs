@@ -309,9 +309,11 @@ pub fn kept(path: &Path, of: &Value, measure: impl FnOnce() -> Result<Value>) ->
     Ok(result)
 }
 
-/// Eight hexadecimal digits (CRC-32) that tell this value from others.
+/// Eight hexadecimal digits (CRC-32) that tell this value from others, whatever the order of its keys.
 pub fn crc(value: &Value) -> String {
-    format!("{:08x}", crc32fast::hash(value.to_string().as_bytes()))
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    format!("{:08x}", crc32fast::hash(sorted.to_string().as_bytes()))
 }
 
 /// The checkpoint in `folder`, if it is of the last step.

@@ -40,6 +40,9 @@ pub struct PlanArgs {
     /// Seed of start states and of all draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// With --report: folder for tables.md and the plots (SVG)
+    #[arg(long, requires = "report")]
+    pub out: Option<PathBuf>,
     /// The world of the episodes
     #[command(flatten)]
     pub world: WorldArgs,

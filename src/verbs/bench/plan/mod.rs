@@ -5,6 +5,7 @@ mod equal_time;
 mod measure;
 mod paired;
 mod parts;
+mod plots;
 mod reference;
 mod table;
 
@@ -15,7 +16,7 @@ use crate::controller;
 use crate::failure::Result;
 use crate::{load, sweep};
 use clap::Parser;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, files};
 use parts::{Contender, Kind, PARTS, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -73,12 +74,20 @@ pub fn run(args: &PlanArgs) -> Result<()> {
         })?;
         (cells, results)
     };
-    for line in table::all(&cells, &results) {
-        output.say(line);
+    let lines = table::all(&cells, &results);
+    lines.iter().for_each(|line| output.say(line));
+    let mut plots = Vec::new();
+    if let Some(out) = &args.out {
+        for (name, svg) in plots::all(&cells, &results)? {
+            files::write_text(&out.join(&name), &svg)?;
+            plots.push(name);
+        }
+        files::write_text(&out.join("tables.md"), &(lines.join("\n") + "\n"))?;
+        output.say(format!("tables.md and {} plots in {}", plots.len(), out.display()));
     }
     let entries: Vec<Value> =
         cells.iter().zip(&results).filter_map(|(c, r)| Some(json!({ "cell": c, "result": r.as_ref()? }))).collect();
-    output.result(&json!({ "cells": entries, "open": cells.len() - entries.len() }))
+    output.result(&json!({ "cells": entries, "open": cells.len() - entries.len(), "plots": plots }))
 }
 
 /// The cells, a task's of a part together.
