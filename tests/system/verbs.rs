@@ -287,6 +287,27 @@ fn finetune_runs_rounds_and_becomes_a_checkpoint() {
 }
 
 #[test]
+fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
+    let dir = folder();
+    let collected = |threads: &str, settings: &str| {
+        let out = dir.path().join(format!("{threads}-{}", settings.len()));
+        let tiny = TINY_FINETUNE.replace("--threads 1", "").replace("--env-steps 50", "--env-steps 1");
+        let call = Call::new("finetune --algorithm expert-iteration --quiet").and(&tiny).and("--set elite_share=0");
+        let call = call.and("--set episodes_per_round=12").and(settings).with("--threads", threads);
+        call.with("--task", easy_task()).with("--checkpoint", checkpoint()).with("--out", &out).ok();
+        let first = out.join("rounds/001");
+        let told: serde_json::Value = serde_json::from_slice(&fs::read(first.join("collected.json")).unwrap()).unwrap();
+        (told, fs::read(first.join("episodes/data/chunk-000/file-000.parquet")).unwrap())
+    };
+    let shared = "--set student_share=0.6 --set student_decisions=1 --set attempts=2 --set smooth=[1.0] --set tolerance=0.01";
+    let (told, lessons) = collected("1", shared);
+    assert!((1..12).contains(&told["handed_over"].as_u64().unwrap()), "{told}");
+    assert_eq!((told, lessons), collected("2", shared));
+    let (alone, _) = collected("2", "--set attempts=2");
+    assert_eq!(alone["handed_over"], 0);
+}
+
+#[test]
 fn finetune_without_a_success_says_what_to_try() {
     let dir = folder();
     let call = Call::new("finetune --task stack --quiet").and(TINY_FINETUNE).with("--checkpoint", checkpoint());
