@@ -264,7 +264,7 @@ impl<'a> ExpertIteration<'a> {
         Turns { share: self.settings.student_share, most, seed: self.run.seed }
     }
 
-    /// The planner of an attempt: each has twice as many candidates as the one before, drawn twice as widely.
+    /// The planner of an attempt: each has twice as many candidates as the one before, later ones drawn twice as widely.
     fn planner<'p>(&'p self, sampler: &'p Sampler, horizons: Horizons, attempt: usize) -> Result<Planner<'p>> {
         let settings = self.settings;
         let simulator: Box<dyn Simulator + 'p> = match settings.tolerance {
@@ -273,7 +273,10 @@ impl<'a> ExpertIteration<'a> {
         };
         let search = Search {
             optimizer: if attempt == 0 { &settings.optimizer } else { &settings.retry },
-            noise: settings.noise * (1u64 << attempt) as f64,
+            noise: match attempt {
+                0 => settings.noise,
+                n => settings.retry_noise * (1u64 << (n - 1)) as f64,
+            },
             space: &settings.space,
             knots: settings.knots,
             candidates: settings.candidates << attempt,

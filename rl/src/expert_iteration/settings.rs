@@ -33,10 +33,13 @@ pub struct Settings {
     pub student_share: f64,
     /// Most decisions that the generator makes in these, of which 1 to so many are drawn; 0 for as many as an episode has.
     pub student_decisions: u64,
-    /// Attempts at an episode: one that was not solved is begun again with twice as many candidates, drawn twice as widely.
+    /// Attempts at an episode: one that was not solved is begun again with twice as many candidates.
     pub attempts: usize,
     /// The optimizer of later attempts.
     pub retry: String,
+    /// Deviation of the second attempt's first draws, in halves of an action's range; every later one's is twice as wide. Where the
+    /// generator does the wrong thing a search near its candidates does not find the right one.
+    pub retry_noise: f64,
     /// Deviation, in halves of an action's range, of the shifts with which every candidate is tried, so that plans are chosen that
     /// succeed though they are not executed exactly ([`imle_planner::simulator::shifted`]); 0 for none.
     pub tolerance: f64,
@@ -84,6 +87,7 @@ impl Default for Settings {
             student_decisions: 0,
             attempts: 1,
             retry: "cma-es".into(),
+            retry_noise: 0.1,
             tolerance: 0.0,
             shifts: 4,
             smooth: Vec::new(),
@@ -127,8 +131,10 @@ impl Settings {
             let known = ["linear", "zero", "cubic", "chunk"];
             return Err(InputError::unknown("space", &self.space, known).in_file("settings: space"));
         }
-        if !(self.noise > 0.0 && self.noise <= 10.0) {
-            return Err(InputError::unexpected("settings: noise", "above 0 and at most 10", self.noise));
+        for (key, noise) in [("noise", self.noise), ("retry_noise", self.retry_noise)] {
+            if !(noise > 0.0 && noise <= 10.0) {
+                return Err(InputError::unexpected(format!("settings: {key}"), "above 0 and at most 10", noise));
+            }
         }
         optimizer::by_name(&self.retry, optimizer::Settings::default()).map_err(|e| e.in_file("settings: retry"))?;
         if !(1..=8).contains(&self.attempts) || (self.attempts > 1 && self.elite_share > 0.0) {
