@@ -74,6 +74,13 @@ pub fn open<C: Serialize + DeserializeOwned>(
     Ok((results, open))
 }
 
+/// Eight hexadecimal digits (CRC-32) that tell this value from others, whatever the order of its keys.
+pub fn crc(value: &Value) -> String {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    format!("{:08x}", crc32fast::hash(sorted.to_string().as_bytes()))
+}
+
 /// Measures the cells that are not in the file yet, and returns the results of all that are, in the cells' order. `measure`
 /// is given a cell and the results that there are till then, in the same order.
 ///

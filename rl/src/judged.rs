@@ -1,13 +1,55 @@
 //! Acting by the best of N: the generator proposes, the critic chooses.
 
+use crate::critic::Critic;
 use crate::learner::{Learner, repeat};
 use crate::mlp::to_host;
 use imle_configs::seed::{Purpose, stream};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::proposal::{latent_keys, observations};
+use imle_policy::normalizer::Normalizers;
 use imle_policy::sampler::Sampler;
 use rand::Rng;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
+
+/// How a critic sees what a sampler draws.
+pub(crate) struct Candidates {
+    normalizers: Normalizers,
+    /// T_obs · O and T_act · A.
+    sizes: (usize, usize),
+    device: Device,
+}
+
+impl Candidates {
+    pub(crate) fn of(learner: &Learner<'_>) -> Self {
+        Self {
+            normalizers: learner.run.checkpoint.config().normalizers.clone(),
+            sizes: (learner.sizes.history(), learner.sizes.chunk()),
+            device: learner.device(),
+        }
+    }
+
+    /// Values (B · n), the mean of the critic's members, of the first T_act actions of n chunks for each of B histories.
+    pub(crate) fn values(
+        &self,
+        critic: &Critic,
+        histories: &[f32],
+        drawn: &[f32],
+        n: usize,
+    ) -> imle_policy::Result<Vec<f32>> {
+        let (history, executed) = self.sizes;
+        let chunk = drawn.len() / (histories.len() / history * n).max(1);
+        let mut seen = histories.to_vec();
+        self.normalizers.observation.normalize(&mut seen);
+        let mut chunks: Vec<f32> = drawn.chunks_exact(chunk).flat_map(|c| &c[..executed]).copied().collect();
+        self.normalizers.action.normalize(&mut chunks);
+        let rows = |values: &[f32], size: usize| -> imle_policy::Result<Tensor> {
+            Ok(Tensor::f_from_slice(values)?.f_view([-1, size as i64])?.f_to_device(self.device)?)
+        };
+        let seen = repeat(&rows(&seen, history)?, n)?;
+        let values = tch::no_grad(|| critic.values(&seen, &rows(&chunks, executed)?))?;
+        to_host(&values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)
+    }
+}
 
 /// a = argmax_n mean_e Q_e(o, G(o, z_n)), N candidates; in a share of the episodes the first candidate.
 pub struct Judged<'c> {
@@ -15,31 +57,21 @@ pub struct Judged<'c> {
     sampler: &'c Sampler,
     candidates: usize,
     alone_share: f64,
+    seen: Candidates,
     drawn: Vec<f32>,
 }
 
 impl<'c> Judged<'c> {
     /// Over `candidates` of `sampler`.
     pub fn new(learner: &'c Learner<'c>, sampler: &'c Sampler, candidates: usize, alone_share: f64) -> Self {
-        Self { learner, sampler, candidates, alone_share, drawn: Vec::new() }
+        Self { learner, sampler, candidates, alone_share, seen: Candidates::of(learner), drawn: Vec::new() }
     }
 
     /// Indices of the best candidate of each decision.
-    fn best(&self, situation: &Situation<'_>, chunk: usize) -> imle_policy::Result<Vec<usize>> {
-        let (learner, n) = (self.learner, self.candidates);
-        let Some(critic) = &learner.critic else { return Ok(vec![0; situation.keys.len()]) };
-        let normalizers = &self.sampler.config().normalizers;
-        let mut histories = situation.observations.to_vec();
-        normalizers.observation.normalize(&mut histories);
-        let executed = learner.sizes.chunk();
-        let mut chunks: Vec<f32> = self.drawn.chunks_exact(chunk).flat_map(|c| &c[..executed]).copied().collect();
-        normalizers.action.normalize(&mut chunks);
-        let rows = |values: &[f32], size: usize| -> imle_policy::Result<Tensor> {
-            Ok(Tensor::f_from_slice(values)?.f_view([-1, size as i64])?.f_to_device(learner.device())?)
-        };
-        let histories = repeat(&rows(&histories, learner.sizes.history())?, n)?;
-        let values = tch::no_grad(|| critic.values(&histories, &rows(&chunks, executed)?))?;
-        let values = to_host(&values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)?;
+    fn best(&self, situation: &Situation<'_>) -> imle_policy::Result<Vec<usize>> {
+        let n = self.candidates;
+        let Some(critic) = &self.learner.critic else { return Ok(vec![0; situation.keys.len()]) };
+        let values = self.seen.values(critic, situation.observations, &self.drawn, n)?;
         let best = |values: &[f32]| (0..n).max_by(|i, j| values[*i].total_cmp(&values[*j]).then(j.cmp(i))).unwrap_or(0);
         Ok(values.chunks_exact(n).map(best).collect())
     }
@@ -62,7 +94,7 @@ impl Decide for Judged<'_> {
         let chunk = chunks.len() / keys.len().max(1);
         self.drawn.resize(chunks.len() * n, 0.0);
         self.sampler.sample(pool, observations(situation), &keys, n, &mut self.drawn)?;
-        let best = if n > 1 { self.best(situation, chunk)? } else { vec![0; keys.len()] };
+        let best = if n > 1 { self.best(situation)? } else { vec![0; keys.len()] };
         for (b, (key, plan)) in situation.keys.iter().zip(chunks.chunks_exact_mut(chunk)).enumerate() {
             let mut rng = stream(self.learner.run.seed, Purpose::FinetuneBatch, key.episode, 0, 2);
             let chosen = if rng.random::<f64>() < self.alone_share { 0 } else { best[b] };

@@ -2,9 +2,10 @@
 //! tell what it costs.
 
 use super::contender;
-use super::work::{Recipe, Work, crc, kept};
+use super::work::{Recipe, Work, kept};
 use crate::cli::ControllerArgs;
 use crate::failure::{Failure, Result};
+use crate::sweep::crc;
 use crate::{held_out, training};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::sampler::{LatentKey, Sampler};

@@ -3,9 +3,10 @@
 
 use super::contender::{Contender, Sampled, of as contender_of};
 use super::measure::equal_time;
-use super::work::{Recipe, Work, crc, kept};
+use super::work::{Recipe, Work, kept};
 use crate::cli::ControllerArgs;
 use crate::failure::{Failure, Result};
+use crate::sweep::crc;
 use serde_json::{Value, json};
 
 /// Seed of the trainings, start states and draws of what is tried; `--seeds` cannot come to it.

@@ -17,6 +17,7 @@ use super::subject::{NEIGHBOURS, Subject, Subjects};
 use crate::cli::ControllerArgs;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, object};
+use crate::sweep::crc;
 use crate::training::Job;
 use crate::verbs::train;
 use crate::view::View;
@@ -307,13 +308,6 @@ pub fn kept(path: &Path, of: &Value, measure: impl FnOnce() -> Result<Value>) ->
     let result = measure()?;
     files::write_text(path, &json!({ "of": of, "result": result }).to_string())?;
     Ok(result)
-}
-
-/// Eight hexadecimal digits (CRC-32) that tell this value from others, whatever the order of its keys.
-pub fn crc(value: &Value) -> String {
-    let mut sorted = value.clone();
-    sorted.sort_all_objects();
-    format!("{:08x}", crc32fast::hash(sorted.to_string().as_bytes()))
 }
 
 /// The checkpoint in `folder`, if it is of the last step.

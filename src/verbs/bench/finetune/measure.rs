@@ -5,10 +5,10 @@ use super::args::FinetuneBenchArgs;
 use super::bases::{self, Base, HELD_OUT};
 use crate::cli::{DeviceArgument, FinetuneArgs, SettingsArgs, WorldArgs};
 use crate::failure::{Failure, Result};
-use crate::load;
 use crate::output::object;
 use crate::verbs::finetune;
 use crate::watch::Watch;
+use crate::{load, sweep};
 use imle_configs::seed::Purpose;
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::evaluate::{self, evaluate};
@@ -36,8 +36,8 @@ const KEPT: [&str; 6] = ["success_rate", "success_ci95", "episodes", "modes", "m
 pub fn measure(args: &FinetuneBenchArgs, cell: &Cell) -> Result<Value> {
     let base = bases::made(args, &cell.task, cell.base)?;
     let begun = Instant::now();
-    let key = crc32fast::hash(json!(cell).to_string().as_bytes());
-    let folder = args.work.join("runs").join(format!("{}-{}-{}-{key:08x}", cell.task, cell.base, cell.algorithm));
+    let key = sweep::crc(&json!(cell));
+    let folder = args.work.join("runs").join(format!("{}-{}-{}-{key}", cell.task, cell.base, cell.algorithm));
     let given = FinetuneArgs {
         task: Some(cell.task.clone()),
         checkpoint: Some(base.folder.clone()),
