@@ -24,6 +24,9 @@ pub enum BenchVerb {
     /// Training: time of a step of RS-IMLE with the paper's U-Net, ours and LeRobot's in PyTorch
     #[command(after_help = "Example: planner bench train --peers --small --repeats 5")]
     Train(BenchTrainArgs),
+    /// Collection: physics steps per second of collecting episodes, with a policy that holds still and with the generator
+    #[command(after_help = "Example: planner bench collect --task square --peers --repeats 5")]
+    Collect(BenchArgs),
     /// Decision: time of one decision of the planner, and the parts of it
     #[command(after_help = "Example: planner bench decision --task stack --threads 2")]
     Decision(BenchArgs),
@@ -77,7 +80,7 @@ pub struct BenchArgs {
     /// Folder of the generator's checkpoint [default: the one shipped for the task]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
-    /// Candidates a decision [default: 32; rollout 64]
+    /// Candidates a decision, episodes of collect [default: 32; rollout and collect 64]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub candidates: Option<u32>,
     /// Repetitions, each peer in turn; episodes for decision and shortcuts
@@ -89,7 +92,7 @@ pub struct BenchArgs {
     /// Seed of states and controls
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// The world of the episodes of decision and shortcuts
+    /// The world of the episodes of collect, decision and shortcuts
     #[command(flatten)]
     pub world: WorldArgs,
     /// Flags of every verb

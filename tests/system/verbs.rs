@@ -322,7 +322,7 @@ fn finetune_without_a_success_says_what_to_try() {
 fn bench_measures_our_side() {
     let call =
         |what: &str| Call::new("bench").and(what).and("--repeats 1 --candidates 4").with("--checkpoint", checkpoint());
-    for what in ["rollout", "sample", "decision"] {
+    for what in ["rollout", "sample", "decision", "collect"] {
         let result = call(what).with("--task", easy_task()).json();
         assert_eq!(result["repeats"], 1);
         let cases = result["cases"].as_array().unwrap();

@@ -2,6 +2,7 @@
 
 mod chart;
 pub mod claims;
+mod collect;
 mod decision;
 pub mod fidelity;
 pub mod finetune;
@@ -27,6 +28,7 @@ pub fn run(verb: &BenchVerb) -> Result<()> {
         BenchVerb::Rollout(args) => rollout::run(args),
         BenchVerb::Sample(args) => sample::run(args),
         BenchVerb::Train(args) => train::run(args),
+        BenchVerb::Collect(args) => collect::run(args),
         BenchVerb::Decision(args) => decision::run(args),
         BenchVerb::Plan(args) => plan::run(args),
         BenchVerb::Shortcuts(args) => shortcuts::run(args),

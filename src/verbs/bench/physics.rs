@@ -14,9 +14,17 @@ pub const MODEL: &str = "model.mjb";
 /// The peer that is a thread pool over `mj_step`.
 pub const POOL: &str = "pool";
 
-/// Writes the planning model for the peers.
-pub fn save_model(task: &Task, folder: &Path) -> Result<()> {
-    let saved = task.planning_model().save_to_file(folder.join(MODEL));
+/// A model of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    World,
+    Planner,
+}
+
+/// Writes a model for the peers.
+pub fn save_model(task: &Task, of: Of, folder: &Path) -> Result<()> {
+    let model = if of == Of::World { task.model() } else { task.planning_model() };
+    let saved = model.save_to_file(folder.join(MODEL));
     saved.map_err(|e| Failure::Run(format!("cannot save the model: {e}")))
 }
 
@@ -51,7 +59,7 @@ impl Bare {
     /// For decisions of `task`.
     pub fn new(task: &Task, threads: usize) -> Result<Self> {
         let folder = Scratch::new()?;
-        save_model(task, &folder.0)?;
+        save_model(task, Of::Planner, &folder.0)?;
         Ok(Self {
             folder,
             sim: Simulation::new(task.planning_model().clone()).map_err(Failure::Run)?,

@@ -5,7 +5,7 @@
 //! same number of threads. Ours also evaluates the task's cost; `mujoco.rollout` also stores every state.
 
 use super::peers::{MUJOCO, Peer, Scratch, python};
-use super::physics::{self, POOL};
+use super::physics::{self, Of, POOL};
 use super::{Case, median_and_noise, report};
 use crate::cli::BenchArgs;
 use crate::failure::{Failure, Result};
@@ -44,7 +44,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let mut peers: Vec<(&'static str, Peer, Vec<f64>)> = Vec::new();
     let mut same = None;
     if args.peers {
-        physics::save_model(&task, &folder.0)?;
+        physics::save_model(&task, Of::Planner, &folder.0)?;
         let held = chunks.chunks_exact(task.spec().action.size()).flat_map(|row| std::iter::repeat_n(row, substeps));
         physics::write_inputs(&folder.0, &state, held.flatten().map(|v| f64::from(*v)))?;
         let steps = STEPS * substeps;
