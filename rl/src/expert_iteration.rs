@@ -355,7 +355,11 @@ impl<'a> ExpertIteration<'a> {
     fn distil(&self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<()> {
         let (mut states, mut solved) = (Vec::new(), Vec::new());
         let mut pictures = Vec::new();
-        for earlier in 1..=round {
+        let first = match self.settings.kept_rounds {
+            0 => 1,
+            kept => (round + 1).saturating_sub(kept).max(1),
+        };
+        for earlier in first..=round {
             if self.settings.elite_share > 0.0 {
                 states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
             }

@@ -50,12 +50,15 @@ pub struct Settings {
     pub smooth: Vec<f64>,
     /// How elites are chosen and weighted.
     pub elites: EliteSettings,
-    /// Share of training states with all elites of a decision as targets, of all rounds. The solved episodes hold the
+    /// Share of training states with all elites of a decision as targets. The solved episodes hold the
     /// best candidate of each decision already; more of them taught `stack` less (docs/results.md).
     pub elite_share: f64,
     /// Share of training states drawn from the demonstrations, if there are any; the rest are from the episodes that
-    /// the planner solved, of all rounds.
+    /// the planner solved.
     pub demonstration_share: f64,
+    /// Rounds whose episodes are learned from, the last so many; 0 for all. What a poor generator's planner did is worth less than
+    /// what a better one's does.
+    pub kept_rounds: u64,
     /// Training steps a round.
     pub train_steps: u64,
     /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
@@ -94,6 +97,7 @@ impl Default for Settings {
             elites: EliteSettings::default(),
             elite_share: 0.0,
             demonstration_share: 0.3,
+            kept_rounds: 0,
             train_steps: 8000,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,
