@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::output::Output;
 use clap::Args;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, files};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
@@ -72,6 +72,20 @@ pub fn open<C: Serialize + DeserializeOwned>(
     let mine = (args.shard.first..cells.len()).step_by(args.shard.every);
     let open = mine.filter(|i| results[*i].is_none()).collect();
     Ok((results, open))
+}
+
+/// What the file at `path` holds of `of`; measured and written if it is not there.
+///
+/// # Errors
+/// What `measure` returns; a file that cannot be written.
+pub fn remembered(path: &Path, of: &Value, measure: impl FnOnce() -> Result<Value>) -> Result<Value> {
+    let held: Option<Value> = fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if let Some(result) = held.filter(|h| h["of"] == *of).and_then(|mut h| h.get_mut("result").map(Value::take)) {
+        return Ok(result);
+    }
+    let result = measure()?;
+    files::write_text(path, &json!({ "of": of, "result": result }).to_string())?;
+    Ok(result)
 }
 
 /// Eight hexadecimal digits (CRC-32) that tell this value from others, whatever the order of its keys.
@@ -196,6 +210,17 @@ mod tests {
 
     fn args(folder: &Path, shard: &str) -> SweepArgs {
         SweepArgs { results: folder.join("r.jsonl"), shard: shard.parse().unwrap(), minutes: None, report: false }
+    }
+
+    #[test]
+    fn what_was_found_is_found_once_and_for_one_thing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/a.json");
+        assert_eq!(remembered(&path, &json!(1), || Ok(json!("a"))).unwrap(), "a");
+        assert_eq!(remembered(&path, &json!(1), || panic!("measured again")).unwrap(), "a");
+        assert_eq!(remembered(&path, &json!(2), || Ok(json!("b"))).unwrap(), "b");
+        fs::write(&path, "cut sho").unwrap();
+        assert_eq!(remembered(&path, &json!(2), || Ok(json!("c"))).unwrap(), "c");
     }
 
     #[test]

@@ -37,7 +37,7 @@ use imle_planner::simulator::shifted::with_tolerance;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::RunLog;
 use imle_policy::sampler::Sampler;
-use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets};
+use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets, progress_weights};
 use imle_policy::train::{self, STATE_FOLDER, Start, TrainMetrics, TrainObserver};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -373,7 +373,11 @@ impl<'a> ExpertIteration<'a> {
         }
         let elites = if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
         let pictures = self.run.task.spec().pictures.is_some().then(|| Arc::new(pictures));
-        let solved = self.run.windows(&solved, pictures)?;
+        let mut solved = self.run.windows(&solved, pictures)?;
+        if self.settings.quality > 0.0 {
+            let weights = progress_weights(&solved, &self.pool, self.settings.quality)?;
+            solved = solved.with_weights(&weights)?;
+        }
         let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
         let rest = 1.0 - share - self.settings.elite_share;
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(rest, &solved)];

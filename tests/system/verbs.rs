@@ -299,8 +299,7 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
         let told: serde_json::Value = serde_json::from_slice(&fs::read(first.join("collected.json")).unwrap()).unwrap();
         (told, fs::read(first.join("episodes/data/chunk-000/file-000.parquet")).unwrap())
     };
-    let shared =
-        "--set student_share=0.6 --set student_decisions=1 --set attempts=2 --set smooth=[1.0] --set tolerance=0.01";
+    let shared = "--set student_share=0.6 --set student_decisions=1 --set attempts=2 --set smooth=[1.0] --set tolerance=0.01 --set quality=1 --set kept_rounds=1";
     let (told, lessons) = collected("1", shared);
     assert!((1..12).contains(&told["handed_over"].as_u64().unwrap()), "{told}");
     assert_eq!((told, lessons), collected("2", shared));

@@ -59,6 +59,9 @@ pub struct Settings {
     /// Rounds whose episodes are learned from, the last so many; 0 for all. What a poor generator's planner did is worth less than
     /// what a better one's does.
     pub kept_rounds: u64,
+    /// How rarely what got on slower than usual is drawn of the solved episodes (β of
+    /// [`imle_policy::targets::progress_weights`]); 0 draws all of them alike.
+    pub quality: f64,
     /// Training steps a round.
     pub train_steps: u64,
     /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
@@ -98,6 +101,7 @@ impl Default for Settings {
             elite_share: 0.0,
             demonstration_share: 0.3,
             kept_rounds: 0,
+            quality: 0.0,
             train_steps: 8000,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,
@@ -151,6 +155,9 @@ impl Settings {
         if !(2..=MOST_MODELS).contains(&self.shifts) || !self.shifts.is_multiple_of(2) {
             let expected = format!("an even number from 2 to {MOST_MODELS}");
             return Err(InputError::unexpected("settings: shifts", expected, self.shifts));
+        }
+        if !(0.0..=100.0).contains(&self.quality) {
+            return Err(InputError::unexpected("settings: quality", "0 to 100", self.quality));
         }
         if let Some(width) = self.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
             return Err(InputError::unexpected("settings: smooth", "0.1 to 100 control steps each", width));

@@ -4,10 +4,10 @@ use super::super::median_and_noise;
 use super::cell::network_words;
 use super::contender::{self, Sampled};
 use super::speed;
-use super::work::{Recipe, Work, kept};
+use super::work::{Recipe, Work};
 use crate::failure::{Failure, Result};
 use crate::interrupt;
-use crate::sweep::crc;
+use crate::sweep::{crc, remembered};
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::{Decide, Decision, Key, Situation};
 use imle_planner::report::percentiles;
@@ -48,7 +48,7 @@ pub fn place(work: &Work<'_>, task: &str, network: &str, candidates: u32) -> Res
 /// As [`measure`].
 pub fn found(work: &Work<'_>, task: &str, network: &str, candidates: u32) -> Result<Value> {
     let (path, of) = place(work, task, network, candidates)?;
-    kept(&path, &of, || measure(work, task, network, device_name(work.device), candidates))
+    remembered(&path, &of, || measure(work, task, network, device_name(work.device), candidates))
 }
 
 /// The name that a device is opened with.

@@ -2,10 +2,10 @@
 //! tell what it costs.
 
 use super::contender;
-use super::work::{Recipe, Work, kept};
+use super::work::{Recipe, Work};
 use crate::cli::ControllerArgs;
 use crate::failure::{Failure, Result};
-use crate::sweep::crc;
+use crate::sweep::{crc, remembered};
 use crate::{held_out, training};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::sampler::{LatentKey, Sampler};
@@ -88,7 +88,7 @@ pub fn of(work: &Work<'_>, task: &str, words: &[String], method: &str) -> Result
     };
     let of = json!(["draws", task, words, methods, work.base_fingerprint()?, work.pool.current_num_threads()]);
     let path = work.args.work.join("speeds").join(format!("{}.json", crc(&of)));
-    let mut speeds = kept(&path, &of, || measure(work, task, words, &methods))?;
+    let mut speeds = remembered(&path, &of, || measure(work, task, words, &methods))?;
     if !words.is_empty() {
         // The task's physics do not depend on the network.
         let Speeds(plain) = self::of(work, task, &[], method)?;

@@ -3,10 +3,10 @@
 
 use super::contender::{Contender, Sampled, of as contender_of};
 use super::measure::equal_time;
-use super::work::{Recipe, Work, kept};
+use super::work::{Recipe, Work};
 use crate::cli::ControllerArgs;
 use crate::failure::{Failure, Result};
-use crate::sweep::crc;
+use crate::sweep::{crc, remembered};
 use serde_json::{Value, json};
 
 /// Seed of the trainings, start states and draws of what is tried; `--seeds` cannot come to it.
@@ -36,7 +36,7 @@ pub fn of(work: &Work<'_>, task: &str, method: &str) -> Result<Value> {
         work.base_fingerprint()?,
         data,
     ]);
-    kept(&args.work.join("tuning").join(format!("{}.json", crc(&of))), &of, || {
+    remembered(&args.work.join("tuning").join(format!("{}.json", crc(&of))), &of, || {
         let mut tried = Vec::new();
         for ((recipe, ways), learning_rate) in tries(work, task, method)?.into_iter().zip(&args.learning_rates) {
             work.output.note(format!("{method} with learning rate {learning_rate}"));

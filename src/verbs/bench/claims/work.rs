@@ -17,7 +17,7 @@ use super::subject::{NEIGHBOURS, Subject, Subjects};
 use crate::cli::ControllerArgs;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, object};
-use crate::sweep::crc;
+use crate::sweep::{crc, remembered};
 use crate::training::Job;
 use crate::verbs::train;
 use crate::view::View;
@@ -234,7 +234,7 @@ impl<'a> Work<'a> {
     ) -> Result<Value> {
         let Some(task) = &self.subject(task)?.task else { return Ok(Value::Null) };
         let of = Self::episodes_key(sampled, flags, (episodes, seed));
-        kept(&found_at(&trained.folder, &of), &of, || {
+        remembered(&found_at(&trained.folder, &of), &of, || {
             let sampler = self.sampler(trained, sampled)?;
             let report = held_out::run(task, &sampler, flags, (episodes, seed), &self.pool, self.output)?;
             let mut report = object(&report)?;
@@ -250,7 +250,7 @@ impl<'a> Work<'a> {
     pub fn fidelity(&self, task: &str, trained: &Trained, sampled: Sampled) -> Result<Value> {
         let judge = &self.subject(task)?.judge;
         let of = self.fidelity_key(task, sampled)?;
-        kept(&found_at(&trained.folder, &of), &of, || {
+        remembered(&found_at(&trained.folder, &of), &of, || {
             let sampler = self.sampler(trained, sampled)?;
             let mut progress = self.output.progress(judge.windows() as u64, "windows");
             let found = judge.measure(&self.pool, &sampler, SAMPLES, self.args.seed, &mut |done| {
@@ -296,20 +296,6 @@ pub fn found_at(folder: &Path, of: &Value) -> PathBuf {
     folder.join("found").join(format!("{}.json", crc(of)))
 }
 
-/// What the file at `path` holds of `of`; measured and written if it is not there.
-///
-/// # Errors
-/// What `measure` returns; a file that cannot be written.
-pub fn kept(path: &Path, of: &Value, measure: impl FnOnce() -> Result<Value>) -> Result<Value> {
-    let held: Option<Value> = fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if let Some(result) = held.filter(|h| h["of"] == *of).and_then(|mut h| h.get_mut("result").map(Value::take)) {
-        return Ok(result);
-    }
-    let result = measure()?;
-    files::write_text(path, &json!({ "of": of, "result": result }).to_string())?;
-    Ok(result)
-}
-
 /// The checkpoint in `folder`, if it is of the last step.
 fn finished(folder: &Path, steps: u64) -> Option<Checkpoint> {
     let checkpoint = Checkpoint::load(folder).ok()?;
@@ -344,16 +330,5 @@ mod tests {
         assert_eq!(steps_per_second(folder.path()).unwrap(), Some(40.0));
         fs::write(folder.path().join(METRICS_FILE), "").unwrap();
         assert_eq!(steps_per_second(folder.path()).unwrap(), None);
-    }
-
-    #[test]
-    fn what_was_found_is_found_once_and_for_one_thing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("deep/a.json");
-        assert_eq!(kept(&path, &json!(1), || Ok(json!("a"))).unwrap(), "a");
-        assert_eq!(kept(&path, &json!(1), || panic!("measured again")).unwrap(), "a");
-        assert_eq!(kept(&path, &json!(2), || Ok(json!("b"))).unwrap(), "b");
-        fs::write(&path, "cut sho").unwrap();
-        assert_eq!(kept(&path, &json!(2), || Ok(json!("c"))).unwrap(), "c");
     }
 }

@@ -59,11 +59,11 @@ pub fn measure(args: &FinetuneBenchArgs, cell: &Cell) -> Result<Value> {
     let given = FinetuneArgs { settings: SettingsArgs { set, ..given.settings }, ..given };
     let learned = finetune::learn(&given)?.ok_or_else(|| Failure::Run("nothing was learned".into()))?;
     let wall_s = begun.elapsed().as_secs_f64();
-    let before = judged(args, cell, &base, &base.folder)?;
+    let before = base_judged(args, cell, &base)?;
     let after = judged(args, cell, &base, &folder)?;
     // The world without mismatch, to tell how much of what it took away is given back.
     let planned = cell.mismatch.is_some().then(|| Cell { mismatch: None, ..cell.clone() });
-    let as_planned = planned.map(|cell| judged(args, &cell, &base, &base.folder)).transpose()?;
+    let as_planned = planned.map(|cell| base_judged(args, &cell, &base)).transpose()?;
     let last = learned.rounds.last().cloned().unwrap_or_default();
     Ok(json!({
         "before": before, "after": after, "as_planned": as_planned, "rounds": learned.rounds, "to_90": to_90(&learned.rounds),
@@ -83,6 +83,13 @@ fn to_90(rounds: &[Round]) -> Option<[f64; 2]> {
     let part = (REACHED - before.success_rate) / (now.success_rate - before.success_rate);
     let along = |a: u64, b: u64| a as f64 + part * (b as f64 - a as f64);
     Some([along(before.env_steps, now.env_steps), along(before.simulation_steps, now.simulation_steps)])
+}
+
+/// The base as [`judged`]; once for all cells that begin with it.
+fn base_judged(args: &FinetuneBenchArgs, cell: &Cell, base: &Base) -> Result<Value> {
+    let of = json!([cell.task, cell.mismatch, base.checkpoint.fingerprint(), args.episodes, SEED]);
+    let path = args.work.join("judged").join(format!("{}.json", sweep::crc(&of)));
+    sweep::remembered(&path, &of, || judged(args, cell, base, &base.folder))
 }
 
 /// Success, modes, success by forced mode, and recall of the generator in `folder`, alone.
