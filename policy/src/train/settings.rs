@@ -38,7 +38,7 @@ pub struct TrainSettings {
     /// Whether the network learns only what is left of a chunk beside its linear prediction ([`crate::residual`]).
     #[serde(default)]
     pub residual: bool,
-    /// How much more likely the good parts of demonstrations are drawn (β of [`crate::targets::progress_weights`]): 0
+    /// How rarely what gets on slower than usual is drawn of the demonstrations (β of [`crate::targets::progress_weights`]): 0
     /// for all alike.
     #[serde(default)]
     pub quality: f64,

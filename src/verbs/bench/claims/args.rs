@@ -19,7 +19,7 @@ pub enum Part {
     Choices,
     /// RS-IMLE's knobs one at a time: success alone and planned, recall, precision, training time
     Ablations,
-    /// Good parts of demonstrations drawn more often, where a poor demonstrator made 30 % of them
+    /// Poor parts of demonstrations drawn more rarely, where a poor demonstrator made 30 % of them
     Quality,
     /// Success against latency and parameters of every network
     Networks,

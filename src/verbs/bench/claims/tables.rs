@@ -357,7 +357,7 @@ fn ablations(done: &[Done]) -> Table {
 
 fn qualities(done: &[Done]) -> Table {
     let mut table = Table::new(
-        "Poor demonstrations: their good parts drawn more often",
+        "Poor demonstrations: their poor parts drawn more rarely",
         &["task", "poor", "`quality`", "success", "recall", "precision"],
     );
     let groups = grouped(done, |cell, _| match cell.what {
