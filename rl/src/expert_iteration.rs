@@ -186,7 +186,7 @@ impl<'a> ExpertIteration<'a> {
         let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high));
         let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;
-        let turns = self.turns(horizons);
+        let turns = self.turns(round, horizons);
         let again = !self.settings.smooth.is_empty() || self.settings.attempts > 1 || turns.share > 0.0;
         let settings = evaluate::Settings {
             purpose: Purpose::FinetuneReset,
@@ -254,14 +254,15 @@ impl<'a> ExpertIteration<'a> {
         Ok(collected)
     }
 
-    /// Which episodes the generator begins.
-    fn turns(&self, horizons: Horizons) -> Turns {
+    /// Which episodes of a round the generator begins.
+    fn turns(&self, round: u64, horizons: Horizons) -> Turns {
         let whole = self.run.task.max_steps().div_ceil(horizons.action) as u64;
         let most = match self.settings.student_decisions {
             0 => whole,
             n => n.min(whole),
         };
-        Turns { share: self.settings.student_share, most, seed: self.run.seed }
+        let share = if round > self.settings.planner_rounds { self.settings.student_share } else { 0.0 };
+        Turns { share, most, seed: self.run.seed }
     }
 
     /// The planner of an attempt: each has twice as many candidates as the one before, later ones drawn twice as widely.

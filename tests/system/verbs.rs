@@ -303,7 +303,7 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
     let (told, lessons) = collected("1", shared);
     assert!((1..12).contains(&told["handed_over"].as_u64().unwrap()), "{told}");
     assert_eq!((told, lessons), collected("2", shared));
-    let (alone, _) = collected("2", "--set attempts=2");
+    let (alone, _) = collected("2", "--set attempts=2 --set student_share=0.6 --set planner_rounds=1");
     assert_eq!(alone["handed_over"], 0);
 }
 

@@ -31,6 +31,8 @@ pub struct Settings {
     /// Share of the episodes that the generator begins, and the planner takes over from where that led (DAgger's states); what
     /// the planner does from there on is learned from.
     pub student_share: f64,
+    /// Rounds at first in which the planner runs all episodes whole: a poor generator's beginnings teach less.
+    pub planner_rounds: u64,
     /// Most decisions that the generator makes in these, of which 1 to so many are drawn; 0 for as many as an episode has.
     pub student_decisions: u64,
     /// Attempts at an episode: one that was not solved is begun again with twice as many candidates.
@@ -90,6 +92,7 @@ impl Default for Settings {
             noise: 0.1,
             knots: 4,
             student_share: 0.0,
+            planner_rounds: 0,
             student_decisions: 0,
             attempts: 1,
             retry: "cma-es".into(),
