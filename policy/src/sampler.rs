@@ -210,7 +210,7 @@ impl Sampler {
         }
         match self.device {
             Device::Cpu => pool.install(|| self.draw_in_micro_batches(observations, n, out, latent)),
-            _ => self.draw_at_once(observations, n, out, latent),
+            _ => self.draw_at_once(pool, observations, n, out, latent),
         }
     }
 
@@ -260,6 +260,7 @@ impl Sampler {
 
     fn draw_at_once(
         &self,
+        pool: &rayon::ThreadPool,
         observations: Observations<'_>,
         n: usize,
         out: &mut [f32],
@@ -267,9 +268,9 @@ impl Sampler {
     ) -> Result<()> {
         let decisions = observations.values.len() / self.shape.observation;
         let mut latents = vec![0.0; decisions * n * self.latent];
-        for (row, z) in latents.chunks_exact_mut(self.latent).enumerate() {
-            latent(row / n, row % n, z);
-        }
+        // Of many candidates their latents would take longer than the network.
+        let rows = latents.par_chunks_exact_mut(self.latent).with_min_len(16).enumerate();
+        pool.install(|| rows.for_each(|(row, z)| latent(row / n, row % n, z)));
         let mut normalized = observations.values.to_vec();
         self.config.normalizers.observation.normalize(&mut normalized);
         let (b, n) = (decisions as i64, n as i64);
@@ -284,11 +285,10 @@ impl Sampler {
             chunks.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(out, out.len())?;
             Ok(())
         })?;
-        for (observation, out) in
-            normalized.chunks_exact(self.shape.observation).zip(out.chunks_exact_mut(n as usize * self.shape.chunk()))
-        {
-            self.finish(&self.base(observation), out);
-        }
+        let chunk = self.shape.chunk();
+        let bases: Vec<Vec<f32>> = normalized.chunks_exact(self.shape.observation).map(|o| self.base(o)).collect();
+        let drawn = out.par_chunks_exact_mut(chunk).with_min_len(64).enumerate();
+        pool.install(|| drawn.for_each(|(row, chunk)| self.finish(&bases[row / n as usize], chunk)));
         Ok(())
     }
 

@@ -16,6 +16,7 @@ mod settings;
 
 pub use settings::Settings;
 
+use crate::disturbed::Disturbed;
 use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
 use crate::handover::{HandOver, Turns, hand_over};
@@ -187,7 +188,8 @@ impl<'a> ExpertIteration<'a> {
         let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;
         let turns = self.turns(round, horizons);
-        let again = !self.settings.smooth.is_empty() || self.settings.attempts > 1 || turns.share > 0.0;
+        let alone = self.settings.student_first;
+        let again = alone || !self.settings.smooth.is_empty() || self.settings.attempts > 1 || turns.share > 0.0;
         let settings = evaluate::Settings {
             purpose: Purpose::FinetuneReset,
             first: (round - 1) * episodes as u64,
@@ -197,23 +199,35 @@ impl<'a> ExpertIteration<'a> {
             ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
         };
         let teacher: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
+        let mut teacher = self.disturbed(teacher, horizons);
         let mut student = GeneratorAlone::new(&sampler, self.run.seed, horizons);
-        let mut decider = HandOver { student: &mut student, teacher, turns };
         let mut phase = Phase { observer, round, name: "collect" };
-        let mut outcome = evaluate(&self.run.task, &mut decider, &settings, &self.pool, &mut phase)?;
+        let mut outcome = if alone {
+            evaluate(&self.run.task, &mut student, &settings, &self.pool, &mut phase)?
+        } else {
+            let mut decider = HandOver { student: &mut student, teacher: &mut teacher, turns };
+            evaluate(&self.run.task, &mut decider, &settings, &self.pool, &mut phase)?
+        };
+        teacher.restore(&mut outcome.episodes);
         let report = Report::new(&outcome, self.run.task.spec().control_rate);
-        let mut starts = Vec::new();
+        let (mut starts, mut handed_over) = (Vec::new(), 0);
         outcome.episodes.retain_mut(|episode| {
-            let start = match (turns.students(episode.episode), again) {
+            let students = match turns.students(episode.episode) {
+                _ if alone && episode.success => 0,
+                // The planner takes over somewhere in what the generator did not solve.
+                drawn if alone => drawn % episode.decisions.len().max(1) as u64,
+                drawn => drawn,
+            };
+            let start = match (students, again) {
                 (0, false) => return true,
                 (0, true) => Some(start_of(&self.run.task, horizons, episode, 0)),
                 (students, _) => hand_over(&self.run.task, horizons, students, episode),
             };
             let kept = start.is_some();
+            handed_over += usize::from(kept && students > 0);
             starts.extend(start);
             kept
         });
-        let handed_over = outcome.episodes.iter().filter(|e| turns.students(e.episode) > 0).count();
         let retried = self.retry(round, (&sampler, horizons), (&mut outcome.episodes, &starts), observer)?;
         let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
         if succeeded.is_empty() {
@@ -281,11 +295,23 @@ impl<'a> ExpertIteration<'a> {
             space: &settings.space,
             knots: settings.knots,
             candidates: settings.candidates << attempt,
+            stay: settings.stay,
         };
         search.planner(self.run, simulator, sampler, horizons)
     }
 
-    /// Begins the episodes that were not solved again, with ever more candidates, and puts those that are solved then in their
+    /// `teacher` as what it does is executed.
+    fn disturbed<'d>(&'d self, teacher: &'d mut dyn Decide, horizons: Horizons) -> Disturbed<'d> {
+        Disturbed::new(
+            teacher,
+            self.settings.disturbance,
+            self.run.seed,
+            self.run.task.control().range(),
+            horizons.action,
+        )
+    }
+
+    /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that are solved then in their
     /// places: start states that are left out would be those that the generator needs most.
     fn retry(
         &self,
@@ -295,7 +321,8 @@ impl<'a> ExpertIteration<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Retried> {
         let mut done = Retried::default();
-        for attempt in 1..self.settings.attempts {
+        let attempts = self.settings.attempts;
+        for attempt in usize::from(!self.settings.student_first)..attempts {
             let left: Vec<usize> = (0..starts.len()).filter(|i| !episodes[*i].success).collect();
             if left.is_empty() {
                 break;
@@ -305,7 +332,8 @@ impl<'a> ExpertIteration<'a> {
             let settings = evaluate::Settings {
                 purpose: Purpose::FinetuneReset,
                 // Draws of their own.
-                first: ((attempt as u64) << 40) | ((round - 1) * self.settings.episodes_per_round as u64),
+                first: ((if attempt == 0 { attempts } else { attempt } as u64) << 40)
+                    | ((round - 1) * self.settings.episodes_per_round as u64),
                 lockstep: self.settings.lockstep,
                 keep_actions: true,
                 record: left.len(),
@@ -313,7 +341,9 @@ impl<'a> ExpertIteration<'a> {
                 ..evaluate::Settings::held_out(left.len(), self.run.seed, horizons)
             };
             let mut phase = Phase { observer, round, name: "retry" };
-            let outcome = evaluate(&self.run.task, &mut planner, &settings, &self.pool, &mut phase)?;
+            let mut teacher = self.disturbed(&mut planner, horizons);
+            let mut outcome = evaluate(&self.run.task, &mut teacher, &settings, &self.pool, &mut phase)?;
+            teacher.restore(&mut outcome.episodes);
             let report = Report::new(&outcome, self.run.task.spec().control_rate);
             done.env_steps += report.env_steps;
             done.simulation_steps += report.physics_steps;

@@ -22,6 +22,7 @@ pub mod best_of_n;
 pub mod branches;
 pub mod critic;
 pub mod cycle;
+pub mod disturbed;
 pub mod elites;
 pub mod error;
 pub mod expert_iteration;

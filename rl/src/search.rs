@@ -22,6 +22,8 @@ pub(crate) struct Search<'s> {
     pub(crate) knots: usize,
     /// Candidates of a decision.
     pub(crate) candidates: usize,
+    /// What a candidate's distance from the generator's own costs.
+    pub(crate) stay: f64,
 }
 
 /// The generator's candidates and the last plan.
@@ -56,7 +58,7 @@ impl Search<'_> {
     ) -> Result<Planner<'p>> {
         let sources: Vec<Box<dyn Proposal + 'p>> = vec![Box::new(Generator::new(sampler, run.seed)), Box::new(Warm)];
         let optimizer = self.optimizer()?;
-        let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?;
+        let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?.staying(self.stay);
         if !planner.searches() {
             return Ok(planner);
         }

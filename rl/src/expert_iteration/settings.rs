@@ -28,6 +28,15 @@ pub struct Settings {
     pub noise: f64,
     /// Knots of the splines.
     pub knots: usize,
+    /// What a candidate's distance from the generator's own of the same decision costs (half the range of every action counts 1):
+    /// more keeps the planner from drifting, round after round, to plans that are quick by a little and bear no error.
+    pub stay: f64,
+    /// Deviation, in halves of an action's range, of what is added to the planner's executed actions; what it meant is learned
+    /// ([`crate::disturbed`]). 0 for none.
+    pub disturbance: f64,
+    /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
+    /// it does not, so that nothing is relearned from a planner that was right already.
+    pub student_first: bool,
     /// Share of the episodes that the generator begins, and the planner takes over from where that led (DAgger's states); what
     /// the planner does from there on is learned from.
     pub student_share: f64,
@@ -91,6 +100,9 @@ impl Default for Settings {
             space: "linear".into(),
             noise: 0.1,
             knots: 4,
+            stay: 0.0,
+            disturbance: 0.0,
+            student_first: false,
             student_share: 0.0,
             planner_rounds: 0,
             student_decisions: 0,
@@ -152,8 +164,21 @@ impl Settings {
             let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";
             return Err(InputError::unexpected("settings: attempts", expected, self.attempts));
         }
-        if !(0.0..=1.0).contains(&self.tolerance) {
-            return Err(InputError::unexpected("settings: tolerance", "0 to 1 half of the range", self.tolerance));
+        if self.student_first && self.elite_share > 0.0 {
+            let expected = "0 beside student_first: elites are a planner's";
+            return Err(InputError::unexpected("settings: elite_share", expected, self.elite_share));
+        }
+        for (key, deviation) in [("tolerance", self.tolerance), ("disturbance", self.disturbance)] {
+            if !(0.0..=1.0).contains(&deviation) {
+                return Err(InputError::unexpected(format!("settings: {key}"), "0 to 1 half of the range", deviation));
+            }
+        }
+        if !(self.stay >= 0.0 && self.stay.is_finite()) {
+            return Err(InputError::unexpected("settings: stay", "a cost of at least 0", self.stay));
+        }
+        if self.disturbance > 0.0 && !self.smooth.is_empty() {
+            let expected = "none beside disturbance: played again, an episode would not be disturbed";
+            return Err(InputError::unexpected("settings: smooth", expected, format!("{:?}", self.smooth)));
         }
         if !(2..=MOST_MODELS).contains(&self.shifts) || !self.shifts.is_multiple_of(2) {
             let expected = format!("an even number from 2 to {MOST_MODELS}");
