@@ -236,3 +236,19 @@ impl Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_go_together_is_refused_by_name() {
+        let good = Settings { disturbance: 0.01, student_first: true, stay: 1.0, ..Settings::default() };
+        assert!(good.check().is_ok());
+        let refused = |settings: Settings| settings.check().unwrap_err().to_string();
+        assert!(refused(Settings { smooth: vec![1.0], ..good.clone() }).contains("settings: smooth"));
+        assert!(refused(Settings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share"));
+        assert!(refused(Settings { disturbance: 1.5, ..good.clone() }).contains("settings: disturbance"));
+        assert!(refused(Settings { stay: f64::NAN, ..good }).contains("settings: stay"));
+    }
+}

@@ -45,12 +45,12 @@ impl fmt::Display for Strength {
 /// Task, strength, demonstrations and training steps.
 const BASES: [(&str, Strength, usize, u64); 7] = [
     ("square", Strength::Strong, 25, 4000),
-    ("pick_place", Strength::Strong, 25, 4000),
-    ("stack", Strength::Strong, 12, 4000),
+    ("pick_place", Strength::Strong, 16, 4000),
+    ("stack", Strength::Strong, 40, 4000),
     ("push_t", Strength::Strong, 100, 6000),
     ("square", Strength::Weak, 12, 4000),
-    ("pick_place", Strength::Weak, 12, 4000),
-    ("stack", Strength::Weak, 5, 4000),
+    ("pick_place", Strength::Weak, 8, 4000),
+    ("stack", Strength::Weak, 20, 4000),
 ];
 
 /// A generator to start from.
