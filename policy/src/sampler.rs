@@ -287,8 +287,11 @@ impl Sampler {
         })?;
         let chunk = self.shape.chunk();
         let bases: Vec<Vec<f32>> = normalized.chunks_exact(self.shape.observation).map(|o| self.base(o)).collect();
-        let drawn = out.par_chunks_exact_mut(chunk).with_min_len(64).enumerate();
-        pool.install(|| drawn.for_each(|(row, chunk)| self.finish(&bases[row / n as usize], chunk)));
+        let drawn = out.par_chunks_exact_mut(n as usize * chunk).zip(&bases);
+        let each = |(out, base): (&mut [f32], &Vec<f32>)| {
+            out.par_chunks_mut(64 * chunk).for_each(|chunks| self.finish(base, chunks));
+        };
+        pool.install(|| drawn.for_each(each));
         Ok(())
     }
 

@@ -13,6 +13,7 @@
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_planner::decide::{Decide, Decision, Key, Situation};
 use imle_planner::evaluate::EpisodeResult;
+use imle_planner::simulator::shifted::shift_action;
 use std::collections::BTreeMap;
 
 /// Draws of other kinds with the same purpose have smaller indices.
@@ -68,16 +69,12 @@ impl<'a> Disturbed<'a> {
     }
 
     fn disturb(&self, key: Key, chunk: &mut [f32]) {
-        let (low, high) = self.range;
         let (from, to) =
             (self.error(key.episode, key.decision.checked_sub(1)), self.error(key.episode, Some(key.decision)));
-        for (t, row) in chunk.chunks_exact_mut(low.len()).take(self.executed).enumerate() {
+        for (t, row) in chunk.chunks_exact_mut(from.len()).take(self.executed).enumerate() {
             let tau = (t + 1) as f32 / self.executed as f32;
-            for (d, a) in row.iter_mut().enumerate() {
-                let half = f64::from(high[d] - low[d]) / 2.0;
-                let error = (1.0 - tau) * from[d] + tau * to[d];
-                *a = (*a + (self.sigma * half) as f32 * error).clamp(low[d], high[d]);
-            }
+            let error: Vec<f32> = from.iter().zip(&to).map(|(from, to)| (1.0 - tau) * from + tau * to).collect();
+            shift_action(row, self.range, self.sigma, &error);
         }
     }
 }

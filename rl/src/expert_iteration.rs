@@ -311,8 +311,8 @@ impl<'a> ExpertIteration<'a> {
         )
     }
 
-    /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that are solved then in their
-    /// places: start states that are left out would be those that the generator needs most.
+    /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that are solved
+    /// then in their places: start states that are left out would be those that the generator needs most.
     fn retry(
         &self,
         round: u64,
@@ -331,7 +331,7 @@ impl<'a> ExpertIteration<'a> {
             let mut planner = self.planner(sampler, horizons, attempt)?;
             let settings = evaluate::Settings {
                 purpose: Purpose::FinetuneReset,
-                // Draws of their own.
+                // Draws of their own; with the index 0 the planner's would be those that failed when the generator tried.
                 first: ((if attempt == 0 { attempts } else { attempt } as u64) << 40)
                     | ((round - 1) * self.settings.episodes_per_round as u64),
                 lockstep: self.settings.lockstep,

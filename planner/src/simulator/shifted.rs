@@ -22,6 +22,14 @@ pub fn with_tolerance<'a>(inner: &'a dyn Simulator, sigma: f64, shifts: usize, s
     Ensemble::new((0..shifts).map(shifted).collect(), Risk::Mean)
 }
 
+/// Adds `sigma` · half-range · `shift` to an action (A,), clamped to its `range`, lowest and highest values.
+pub fn shift_action(action: &mut [f32], (low, high): (&[f32], &[f32]), sigma: f64, shift: &[f32]) {
+    for (d, a) in action.iter_mut().enumerate() {
+        let half = f64::from(high[d] - low[d]) / 2.0;
+        *a = (*a + (sigma * half) as f32 * shift[d]).clamp(low[d], high[d]);
+    }
+}
+
 /// A simulator in which all actions of a decision are shifted alike.
 struct Shifted<'a> {
     inner: &'a dyn Simulator,
@@ -51,10 +59,7 @@ impl Simulator for Shifted<'_> {
             let mut rng = stream(self.seed, Purpose::Perturbation, key.episode, key.decision, self.draw);
             fill_normal(&mut rng, &mut shift);
             for row in own.chunks_exact_mut(low.len()) {
-                for (d, a) in row.iter_mut().enumerate() {
-                    let half = f64::from(high[d] - low[d]) / 2.0;
-                    *a = (*a + (self.sigma * half) as f32 * shift[d]).clamp(low[d], high[d]);
-                }
+                shift_action(row, (low, high), self.sigma, &shift);
             }
         }
         self.inner.rollout(pool, Candidates { chunks: &chunks, ..candidates }, out)
