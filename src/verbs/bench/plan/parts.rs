@@ -61,9 +61,30 @@ const IMLE_16: &str = "--proposals imle,warm --candidates 16";
 const ALL: &[&str] =
     &["push_t", "avoid", "block_push", "cartpole", "cylinder_push", "lift", "pick_place", "square", "stack", "kitchen"];
 
+/// Every planner with `$n` rollouts; those that draw do so with deviation `$noise`, in latents `$latent`.
+macro_rules! planners {
+    ($n:literal, $noise:literal, $latent:literal) => {
+        planners!(@list $n, concat!(" --noise ", $noise, " --candidates ", $n), concat!(" --noise ", $latent, " --candidates ", $n))
+    };
+    (@list $n:literal, $drawn:expr, $latent:expr) => {
+        &[
+            contender(concat!("predictive-sampling, ", $n), "imle", concat!("--candidates ", $n)),
+            contender(concat!("cma-es, ", $n), "imle", concat!("--planner cma-es", $drawn)),
+            contender(concat!("cma-es, chunk, ", $n), "imle", concat!("--planner cma-es --space chunk", $drawn)),
+            contender(concat!("cma-es, latent, ", $n), "imle", concat!("--planner cma-es --space latent", $latent)),
+            contender(concat!("mode-preserving, ", $n), "imle", concat!("--planner mode-preserving", $drawn)),
+            contender(concat!("dial, ", $n), "imle", concat!("--planner dial", $drawn)),
+            contender(concat!("cem, ", $n), "imle", concat!("--planner cem", $drawn)),
+            contender(concat!("mppi, ", $n), "imle", concat!("--planner mppi --candidates ", $n)),
+            contender(concat!("ilqg, ", $n), "imle", concat!("--planner ilqg --candidates ", $n)),
+        ]
+    };
+}
+
 /// All parts, as docs/planning.md lists them. Controls that add noise come at three deviations each, and the best counts:
-/// what they are tuned on is what they are measured on, which is in their favour.
-pub const PARTS: [Part; 8] = [
+/// what they are tuned on is what they are measured on, which is in their favour. Planners come with their default deviations at
+/// N = 32, and with the cheapest of three at 16 and 256 (docs/planning.md).
+pub const PARTS: [Part; 10] = [
     Part {
         name: "sources",
         tasks: FIVE,
@@ -142,21 +163,9 @@ pub const PARTS: [Part; 8] = [
             contender("cma-es, 32", "imle", "--planner cma-es"),
         ],
     },
-    Part {
-        name: "planners",
-        tasks: ALL,
-        kind: Kind::Success,
-        contenders: &[
-            contender("predictive-sampling", "imle", ""),
-            contender("cma-es", "imle", "--planner cma-es"),
-            contender("cma-es, chunk", "imle", "--planner cma-es --space chunk"),
-            contender("cma-es, latent", "imle", "--planner cma-es --space latent --noise 0.5"),
-            contender("mode-preserving", "imle", "--planner mode-preserving"),
-            contender("dial", "imle", "--planner dial"),
-            contender("cem", "imle", "--planner cem"),
-            contender("mppi", "imle", "--planner mppi"),
-        ],
-    },
+    Part { name: "planners", tasks: ALL, kind: Kind::Success, contenders: planners!("32", "0.1", "0.5") },
+    Part { name: "planners-16", tasks: ALL, kind: Kind::Success, contenders: planners!("16", "0.3", "1") },
+    Part { name: "planners-256", tasks: ALL, kind: Kind::Success, contenders: planners!("256", "0.3", "1") },
     Part {
         name: "searched-sources",
         tasks: FIVE,
