@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_refused_by_name() {
-        let good = Settings { disturbance: 0.01, student_first: true, stay: 1.0, ..Settings::default() };
+        let good = Settings { disturbance: 0.01, student_first: true, stay: 1.0, attempts: 1, ..Settings::default() };
         assert!(good.check().is_ok());
         let refused = |settings: Settings| settings.check().unwrap_err().to_string();
         assert!(refused(Settings { smooth: vec![1.0], ..good.clone() }).contains("settings: smooth"));
