@@ -65,7 +65,7 @@ fn a_policy_from_pictures_is_trained_evaluated_and_run() {
     // The planner, which knows the state, makes it better.
     let finetune = |words: &str| {
         let call =
-            Call::new("finetune --env-steps 20 --quiet --threads 1 --set episodes_per_round=2 --set candidates=4");
+            Call::new("finetune --env-steps 20 --quiet --threads 1 --set episodes_per_round=2 --set candidates=8");
         let call =
             call.and("--set train_steps=3 --set batch_size=8 --set samples=2 --set evaluation_episodes=1").and(words);
         call.with("--task", easy_task()).with("--checkpoint", &out).with("--data", &demos)
