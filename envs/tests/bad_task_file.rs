@@ -1,7 +1,12 @@
 //! A task file of a user's own with something wrong in each of its sections: 75 of them, one line each.
 
-// A test that cannot go on panics, and the names of tests say what they are for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on panics, and the names of tests say what they are for"
+)]
 
 use imle_configs::embedded::{TEMPLATE_SCENE, TEMPLATE_TASK};
 use imle_envs::task::Task;

@@ -1,7 +1,12 @@
 //! A user's own task: files of all kinds that MuJoCo loads, every kind of quantity by hand, worlds that are drawn anew.
 
-// A test that cannot go on panics, and the names of tests say what they are for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on panics, and the names of tests say what they are for"
+)]
 
 use imle_configs::score::Score;
 use imle_configs::seed::Purpose;

@@ -3,8 +3,13 @@
 //! MuJoCo's own arena is made with the workers; CMA-ES makes its matrices anew every wave, and libtorch its tensors, so both
 //! are left out.
 
-// A test that cannot go on panics, and the names of tests say what they are for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on panics, and the names of tests say what they are for"
+)]
 
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;

@@ -2,8 +2,13 @@
 //!
 //! One binary, because each would link libtorch and MuJoCo again. One idea a file.
 
-// A test that cannot go on panics, and the names of tests say what they are for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test that cannot go on panics, and the names of tests say what they are for"
+)]
 
 mod bad_checkpoint;
 mod bad_dataset;

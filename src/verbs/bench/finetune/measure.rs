@@ -56,11 +56,10 @@ pub fn measure(args: &FinetuneBenchArgs, cell: &Cell) -> Result<Value> {
     };
     // A run that goes on has its settings.
     let set = if given.resume { Vec::new() } else { cell.settings.clone() };
-    let whole = !given.resume;
     let given = FinetuneArgs { settings: SettingsArgs { set, ..given.settings }, ..given };
     let learned = finetune::learn(&given)?.ok_or_else(|| Failure::Run("nothing was learned".into()))?;
     // How long a run took that was stopped meanwhile is not known.
-    let wall_s = whole.then(|| begun.elapsed().as_secs_f64());
+    let wall_s = (!given.resume).then(|| begun.elapsed().as_secs_f64());
     let before = base_judged(args, cell, &base)?;
     let after = judged(args, cell, &base, &folder)?;
     // The world without mismatch, to tell how much of what it took away is given back.
