@@ -54,8 +54,10 @@ pub fn check(args: &ControllerArgs) -> Result<()> {
     if !(args.margin >= 0.0 && args.margin.is_finite()) {
         return Err(InputError::unexpected("--margin", "a share of at least 0", args.margin).into());
     }
-    if !(args.stay >= 0.0 && args.stay.is_finite()) {
-        return Err(InputError::unexpected("--stay", "a cost of at least 0", args.stay).into());
+    for (flag, cost) in [("--stay", args.stay), ("--slack", args.slack)] {
+        if !(cost >= 0.0 && cost.is_finite()) {
+            return Err(InputError::unexpected(flag, "a cost of at least 0", cost).into());
+        }
     }
     if !(args.elite > 0.0 && args.elite <= 1.0) {
         return Err(InputError::unexpected("--elite", "a share above 0 and at most 1", args.elite).into());
@@ -213,7 +215,8 @@ pub fn planner<'a>(
     if let Some(stages) = shortcuts::stages(args)? {
         simulator = Box::new(Staged::new(simulator, stages));
     }
-    let planner = Planner::new(simulator, sources, optimizer, horizons, args.candidates as usize)?.staying(args.stay);
+    let planner = Planner::new(simulator, sources, optimizer, horizons, args.candidates as usize)?;
+    let planner = planner.staying(args.stay).content(args.slack);
     let planner = match planner.searches() {
         true => planner.searching(search_space(args, seed, task, sampler, horizons)?, seed),
         false => planner,

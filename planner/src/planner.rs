@@ -6,6 +6,7 @@ use crate::optimizer::{Optimizer, Scored, Search, Wave, World};
 use crate::proposal::{Proposal, share_out};
 use crate::quality;
 use crate::simulator::{Candidates, Limits, Score, Simulator};
+use crate::slack::first_within;
 use crate::space::{Decode, Proposals, Space};
 use crate::staying::Cloud;
 use imle_configs::spec::Horizons;
@@ -27,6 +28,8 @@ pub struct Planner<'a> {
     space: Option<(Box<dyn Space + 'a>, u64)>,
     /// What a unit of distance from the generator's own candidates costs; 0 for nothing.
     staying: f64,
+    /// How much dearer than the best a plan may be; 0 for the best.
+    slack: f64,
     horizons: Horizons,
     candidates: usize,
     /// Candidates a wave; their sum is `candidates`.
@@ -102,6 +105,7 @@ impl<'a> Planner<'a> {
             optimizer,
             space: None,
             staying: 0.0,
+            slack: 0.0,
             horizons,
             candidates: waves.iter().sum(),
             waves,
@@ -127,6 +131,14 @@ impl<'a> Planner<'a> {
     #[must_use]
     pub fn staying(mut self, weight: f64) -> Self {
         self.staying = weight;
+        self
+    }
+
+    /// Takes the first candidate that costs at most `slack` more than the chosen one in its place: the generator's own where that
+    /// is good enough, and what a search found where it is not.
+    #[must_use]
+    pub fn content(mut self, slack: f64) -> Self {
+        self.slack = slack;
         self
     }
 
@@ -382,7 +394,8 @@ impl Decide for Planner<'_> {
             let plan = &mut chunks[b * chunk..][..chunk];
             let buffers = &mut self.buffers;
             let (scores, own) = (&buffers.scores[b * n..][..n], &buffers.chunks[b * n * chunk..][..n * chunk]);
-            let chosen = buffers.searches[b].choose(Scored { scores, warm });
+            let best = buffers.searches[b].choose(Scored { scores, warm });
+            let chosen = best.map(|best| if self.slack > 0.0 { first_within(scores, best, self.slack) } else { best });
             match chosen {
                 Some(chosen) => plan.copy_from_slice(&own[chosen * chunk..][..chunk]),
                 None => plan.copy_from_slice(&situation.warm[b * chunk..][..chunk]),

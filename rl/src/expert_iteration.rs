@@ -21,6 +21,7 @@ use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
 use crate::handover::{HandOver, Turns, hand_over};
 use crate::hindsight::{Smoothing, start_of};
+use crate::modes::{Floors, MOST_SHARE, Modes, share_of_demonstrations};
 use crate::run::{Observer, Phase, Round, Run, State};
 use crate::search::Search;
 use imle_configs::episode::Episode;
@@ -41,7 +42,7 @@ use imle_policy::sampler::Sampler;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets, progress_weights};
 use imle_policy::train::{self, STATE_FOLDER, Start, TrainMetrics, TrainObserver};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -81,6 +82,8 @@ struct ExpertIteration<'a> {
     pool: rayon::ThreadPool,
     engine: RolloutEngine,
     demonstrations: Option<DemonstrationChunks>,
+    /// Made at the first evaluation.
+    modes: Option<Modes>,
     state: State<Settings>,
     log: RunLog,
 }
@@ -125,6 +128,7 @@ impl<'a> ExpertIteration<'a> {
             pool: imle_planner::threads::pool(run.threads)?,
             engine: RolloutEngine::new(run.task.clone(), run.threads)?,
             demonstrations,
+            modes: None,
             state,
             log,
         })
@@ -296,6 +300,7 @@ impl<'a> ExpertIteration<'a> {
             knots: settings.knots,
             candidates: settings.candidates << attempt,
             stay: settings.stay,
+            slack: settings.slack,
         };
         search.planner(self.run, simulator, sampler, horizons)
     }
@@ -409,7 +414,7 @@ impl<'a> ExpertIteration<'a> {
             let weights = progress_weights(&solved, &self.pool, self.settings.quality)?;
             solved = solved.with_weights(&weights)?;
         }
-        let share = if self.demonstrations.is_some() { self.settings.demonstration_share } else { 0.0 };
+        let share = self.share_of_demonstrations();
         let rest = 1.0 - share - self.settings.elite_share;
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(rest, &solved)];
         if let Some(elites) = &elites {
@@ -433,12 +438,37 @@ impl<'a> ExpertIteration<'a> {
         if outcome.interrupted { Err(imle_planner::Error::Interrupted.into()) } else { Ok(()) }
     }
 
-    /// Success of the generator alone; the counters of the round are left to the caller.
-    fn evaluate(&self, round: u64, checkpoint: &Checkpoint, observer: &mut dyn Observer) -> Result<Round> {
+    /// Share of training states drawn from the demonstrations: more after rounds that lost modes.
+    fn share_of_demonstrations(&self) -> f64 {
+        let settings = self.settings;
+        let Some(first) = self.state.rounds.first().filter(|_| self.demonstrations.is_some()) else { return 0.0 };
+        let floors = Floors { recall: settings.recall_floor, entropy: settings.entropy_floor };
+        let least = settings.demonstration_share;
+        let most = (MOST_SHARE * (1.0 - settings.elite_share)).max(least);
+        self.state.rounds[1..].iter().fold(least, |share, round| {
+            share_of_demonstrations(share, least, floors.missed(&first.figures, &round.figures)).min(most)
+        })
+    }
+
+    /// Success of the generator alone and what it keeps of its modes; the counters of the round are left to the caller.
+    fn evaluate(&mut self, round: u64, checkpoint: &Checkpoint, observer: &mut dyn Observer) -> Result<Round> {
         let sizes = (self.settings.evaluation_episodes, self.settings.lockstep);
         let mut phase = Phase { observer, round, name: "evaluate" };
-        let report = self.run.evaluate(&self.pool, checkpoint, sizes, &mut phase)?.report;
-        Ok(Round { round, success_rate: report.success_rate, success_ci95: report.success_ci95, ..self.last() })
+        let evaluation = self.run.evaluate(&self.pool, checkpoint, sizes, &mut phase)?;
+        let report = &evaluation.report;
+        let (success_rate, success_ci95) = (report.success_rate, report.success_ci95);
+        let figures = match &mut self.modes {
+            // Modes are measured on observations alone.
+            _ if self.run.task.spec().pictures.is_some() => BTreeMap::new(),
+            Some(modes) => modes.measure(self.run, &self.pool, checkpoint, &evaluation)?,
+            none => none.insert(Modes::new(self.run, &self.pool, self.demonstrations.as_ref())?).measure(
+                self.run,
+                &self.pool,
+                checkpoint,
+                &evaluation,
+            )?,
+        };
+        Ok(Round { round, success_rate, success_ci95, figures, ..self.last() })
     }
 
     fn end_round(&mut self, round: Round, observer: &mut dyn Observer) -> Result<()> {
@@ -451,6 +481,10 @@ impl<'a> ExpertIteration<'a> {
         if let Some(rate) = round.collect_success_rate {
             figures.push(("rollout/success_rate", rate));
         }
+        if round.round > 0 {
+            figures.push(("train/demonstration_share", self.share_of_demonstrations()));
+        }
+        figures.extend(round.figures.iter().map(|(key, value)| (key.as_str(), *value)));
         self.log.log(round.env_steps, &figures)?;
         observer.round(&round);
         self.state.rounds.push(round);

@@ -5,6 +5,7 @@ use crate::critic::{Critic, Judgement};
 use crate::error::Result;
 use crate::memory::{Batch, Memory};
 use crate::mlp::Counters;
+use crate::modes::{Floors, share_of_demonstrations};
 use crate::run::Run;
 use crate::settings::Settings;
 use crate::trajectory::{Sizes, Trajectory};
@@ -29,7 +30,6 @@ const CRITIC_FILE: &str = "critic.safetensors";
 /// How far the anchor rises and falls at an evaluation.
 const ANCHOR_STEP: f64 = 2.0;
 const MOST_ANCHOR: f64 = 16.0;
-const MOST_SHARE: f64 = 0.9;
 
 /// All of them.
 pub struct Learner<'a> {
@@ -290,18 +290,15 @@ impl<'a> Learner<'a> {
     /// Raises the anchor where the generator has fallen below a floor of what it was, and lets it back where it has not.
     pub fn adapt_anchor(&mut self, before: &Figures, now: &Figures) {
         let settings = &self.settings.anchor;
-        let below = |key: &str, floor: f64| match (before.get(key), now.get(key)) {
-            (Some(was), Some(is)) => *was > 0.0 && *is < floor * was,
-            _ => false,
-        };
+        let floors = Floors { recall: settings.recall_floor, entropy: settings.entropy_floor };
+        let missed = floors.missed(before, now);
         let (least, shown) = (settings.weight, settings.demonstration_share);
-        if below("modes/recall", settings.recall_floor) || below("modes/entropy", settings.entropy_floor) {
-            self.state.anchor = (self.state.anchor * ANCHOR_STEP).min(MOST_ANCHOR.max(least));
-            self.state.demonstration_share = (self.state.demonstration_share + 0.2).min(MOST_SHARE).max(shown);
+        self.state.anchor = if missed {
+            (self.state.anchor * ANCHOR_STEP).min(MOST_ANCHOR.max(least))
         } else {
-            self.state.anchor = (self.state.anchor / ANCHOR_STEP).max(least);
-            self.state.demonstration_share = (self.state.demonstration_share - 0.1).max(shown);
-        }
+            (self.state.anchor / ANCHOR_STEP).max(least)
+        };
+        self.state.demonstration_share = share_of_demonstrations(self.state.demonstration_share, shown, missed);
     }
 }
 

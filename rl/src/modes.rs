@@ -35,6 +35,35 @@ const HELD_OUT_SHARE: usize = 5;
 /// Episodes in which states are met where there are no demonstrations.
 const EPISODES: usize = 8;
 
+/// Most of what is learned from that demonstrations are made to be where modes are lost.
+pub(crate) const MOST_SHARE: f64 = 0.9;
+/// By how much that share rises at an evaluation where modes are lost, and falls at one where they are not.
+const RISE: f64 = 0.2;
+const FALL: f64 = 0.1;
+
+/// What is to be kept of the measures of the generator as it came, as shares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Floors {
+    pub(crate) recall: f64,
+    pub(crate) entropy: f64,
+}
+
+impl Floors {
+    /// Whether `now` is below a floor of what was measured `before`.
+    pub(crate) fn missed(self, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
+        let below = |key: &str, floor: f64| match (before.get(key), now.get(key)) {
+            (Some(was), Some(is)) => *was > 0.0 && *is < floor * was,
+            _ => false,
+        };
+        below("modes/recall", self.recall) || below("modes/entropy", self.entropy)
+    }
+}
+
+/// The share of demonstrations in what is learned from, from what it was, at an evaluation; `least` is that of the settings.
+pub(crate) fn share_of_demonstrations(was: f64, least: f64, missed: bool) -> f64 {
+    if missed { (was + RISE).min(MOST_SHARE).max(least) } else { (was - FALL).max(least) }
+}
+
 /// A frozen set of states and what the generator as it came does in them.
 pub struct Modes {
     judge: Option<Judge>,
@@ -183,6 +212,19 @@ fn far(a: &[f32], b: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_floor_is_a_share_of_what_was() {
+        let of = |recall, entropy| BTreeMap::from([("modes/recall".into(), recall), ("modes/entropy".into(), entropy)]);
+        let floors = Floors { recall: 0.95, entropy: 0.9 };
+        assert!(!floors.missed(&of(0.8, 1.0), &of(0.77, 0.91)));
+        assert!(floors.missed(&of(0.8, 1.0), &of(0.75, 1.2)));
+        assert!(floors.missed(&of(0.8, 1.0), &of(0.9, 0.89)));
+        assert!(!floors.missed(&of(0.0, 0.0), &BTreeMap::new()));
+        assert!((share_of_demonstrations(0.3, 0.3, true) - 0.5).abs() < 1e-12);
+        assert!((share_of_demonstrations(0.8, 0.3, true) - MOST_SHARE).abs() < 1e-12);
+        assert!((share_of_demonstrations(0.35, 0.3, false) - 0.3).abs() < 1e-12);
+    }
 
     #[test]
     fn the_energy_distance_is_that_of_the_distributions() {

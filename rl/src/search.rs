@@ -24,6 +24,8 @@ pub(crate) struct Search<'s> {
     pub(crate) candidates: usize,
     /// What a candidate's distance from the generator's own costs.
     pub(crate) stay: f64,
+    /// How much dearer than the best a plan may be.
+    pub(crate) slack: f64,
 }
 
 /// The generator's candidates and the last plan.
@@ -58,7 +60,9 @@ impl Search<'_> {
     ) -> Result<Planner<'p>> {
         let sources: Vec<Box<dyn Proposal + 'p>> = vec![Box::new(Generator::new(sampler, run.seed)), Box::new(Warm)];
         let optimizer = self.optimizer()?;
-        let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?.staying(self.stay);
+        let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?
+            .staying(self.stay)
+            .content(self.slack);
         if !planner.searches() {
             return Ok(planner);
         }

@@ -83,6 +83,10 @@ pub struct ControllerArgs {
     /// counts 1): more keeps a search nearer to what was demonstrated
     #[arg(long, default_value_t = 0.0, help_heading = "Controller")]
     pub stay: f64,
+    /// How much dearer than the best a plan may be, in units of the task's cost: the first candidate that is as good is taken, so
+    /// that the generator's own go before what a search makes a little quicker
+    #[arg(long, default_value_t = 0.0, help_heading = "Controller")]
+    pub slack: f64,
     /// Chunks in a row that candidates are looked ahead of: from where the --beam cheapest end the generator goes on, in
     /// --branches ways each, and so on; 1 for no lookahead
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64), help_heading = "Controller")]
@@ -135,6 +139,7 @@ impl Default for ControllerArgs {
             elite: 0.25,
             margin: 0.05,
             stay: 0.0,
+            slack: 0.0,
             depth: 1,
             beam: 4,
             branches: 4,

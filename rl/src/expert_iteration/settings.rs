@@ -31,6 +31,9 @@ pub struct Settings {
     /// What a candidate's distance from the generator's own of the same decision costs (half the range of every action counts 1):
     /// more keeps the planner from drifting, round after round, to plans that are quick by a little and bear no error.
     pub stay: f64,
+    /// How much dearer than the best a plan may be, in units of the task's cost: the generator's first candidate that is as good
+    /// is executed, so that it learns to leave out what fails and not to be hasty. 0 executes the best.
+    pub slack: f64,
     /// Deviation, in halves of an action's range, of what is added to the planner's executed actions; what it meant is learned
     /// ([`crate::disturbed`]). 0 for none.
     pub disturbance: f64,
@@ -67,6 +70,11 @@ pub struct Settings {
     /// Share of training states drawn from the demonstrations, if there are any; the rest are from the episodes that
     /// the planner solved.
     pub demonstration_share: f64,
+    /// Recall of the generator as it came below which (as a share of what it was) the share of demonstrations rises, by 0.2 a
+    /// round up to 0.9.
+    pub recall_floor: f64,
+    /// Entropy of the modes below which (as a share of what it was) it rises.
+    pub entropy_floor: f64,
     /// Rounds whose episodes are learned from, the last so many; 0 for all. What a poor generator's planner did is worth less than
     /// what a better one's does.
     pub kept_rounds: u64,
@@ -101,6 +109,7 @@ impl Default for Settings {
             noise: 0.03,
             knots: 2,
             stay: 0.0,
+            slack: 0.0,
             disturbance: 0.0,
             student_first: false,
             student_share: 0.0,
@@ -115,6 +124,8 @@ impl Default for Settings {
             elites: EliteSettings::default(),
             elite_share: 0.0,
             demonstration_share: 0.3,
+            recall_floor: 0.95,
+            entropy_floor: 0.9,
             kept_rounds: 0,
             quality: 0.0,
             train_steps: 6000,
@@ -173,8 +184,10 @@ impl Settings {
                 return Err(InputError::unexpected(format!("settings: {key}"), "0 to 1 half of the range", deviation));
             }
         }
-        if !(self.stay >= 0.0 && self.stay.is_finite()) {
-            return Err(InputError::unexpected("settings: stay", "a cost of at least 0", self.stay));
+        for (key, cost) in [("stay", self.stay), ("slack", self.slack)] {
+            if !(cost >= 0.0 && cost.is_finite()) {
+                return Err(InputError::unexpected(format!("settings: {key}"), "a cost of at least 0", cost));
+            }
         }
         if self.disturbance > 0.0 && !self.smooth.is_empty() {
             let expected = "none beside disturbance: played again, an episode would not be disturbed";
@@ -193,6 +206,8 @@ impl Settings {
         for (key, share) in [
             ("elite_share", self.elite_share),
             ("demonstration_share", self.demonstration_share),
+            ("recall_floor", self.recall_floor),
+            ("entropy_floor", self.entropy_floor),
             ("student_share", self.student_share),
         ] {
             if !(0.0..1.0).contains(&share) {
@@ -249,6 +264,7 @@ mod tests {
         assert!(refused(Settings { smooth: vec![1.0], ..good.clone() }).contains("settings: smooth"));
         assert!(refused(Settings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share"));
         assert!(refused(Settings { disturbance: 1.5, ..good.clone() }).contains("settings: disturbance"));
-        assert!(refused(Settings { stay: f64::NAN, ..good }).contains("settings: stay"));
+        assert!(refused(Settings { stay: f64::NAN, ..good.clone() }).contains("settings: stay"));
+        assert!(refused(Settings { slack: -1.0, ..good }).contains("settings: slack"));
     }
 }
