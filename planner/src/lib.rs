@@ -34,7 +34,7 @@ pub mod report;
 pub mod sight;
 pub mod simulator;
 #[cfg(feature = "mujoco")]
-mod slack;
+pub mod slack;
 mod slot;
 pub mod space;
 mod staying;

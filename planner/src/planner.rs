@@ -6,7 +6,7 @@ use crate::optimizer::{Optimizer, Scored, Search, Wave, World};
 use crate::proposal::{Proposal, share_out};
 use crate::quality;
 use crate::simulator::{Candidates, Limits, Score, Simulator};
-use crate::slack::first_within;
+use crate::slack::typical_within;
 use crate::space::{Decode, Proposals, Space};
 use crate::staying::Cloud;
 use imle_configs::spec::Horizons;
@@ -134,8 +134,8 @@ impl<'a> Planner<'a> {
         self
     }
 
-    /// Takes the first candidate that costs at most `slack` more than the chosen one in its place: the generator's own where that
-    /// is good enough, and what a search found where it is not.
+    /// Takes, in place of the best, a typical candidate of those that cost at most `slack` more ([`crate::slack`]): the generator's
+    /// own where they are good enough, and what a search found where they are not. 0 takes the best.
     #[must_use]
     pub fn content(mut self, slack: f64) -> Self {
         self.slack = slack;
@@ -395,7 +395,11 @@ impl Decide for Planner<'_> {
             let buffers = &mut self.buffers;
             let (scores, own) = (&buffers.scores[b * n..][..n], &buffers.chunks[b * n * chunk..][..n * chunk]);
             let best = buffers.searches[b].choose(Scored { scores, warm });
-            let chosen = best.map(|best| if self.slack > 0.0 { first_within(scores, best, self.slack) } else { best });
+            let all = quality::Proposals { chunks: own, scores, warm, range };
+            let chosen = best.map(|best| match self.slack {
+                0.0 => best,
+                slack => typical_within(&all, best, slack),
+            });
             match chosen {
                 Some(chosen) => plan.copy_from_slice(&own[chosen * chunk..][..chunk]),
                 None => plan.copy_from_slice(&situation.warm[b * chunk..][..chunk]),

@@ -1,30 +1,56 @@
 //! Plans that are good enough: what the generator would do anyway rather than what is a little quicker.
+//!
+//! The cheapest of N candidates is the hastiest of them, and carries whatever noise the rollouts happened to like; who learns from
+//! such plans learns the noise without the rollouts that chose it. Among candidates that cost at most `slack` more than the best,
+//! the first is a draw from the generator on the condition that it is good enough, π(a | s) restricted to
+//! J(a) ≤ min J + slack, since the generator's candidates are independent draws and come first: of all improvements that
+//! do without the rest the one with the least divergence from π (compare relative-entropy policy search, Peters et al. 2010).
+//! So modes are taken as often as the generator has them. Within the mode that was drawn, the candidate that is nearest to the
+//! others has the least noise.
 
-use imle_configs::score::Score;
+use crate::quality::{MODE_DISTANCE, Proposals};
+use crate::warm::distance;
 
-/// The first candidate that costs at most `slack` more than `best`, the chosen one's index.
-///
-/// The generator's candidates are independent draws and come first, so that this is a draw from the generator on the condition
-/// that it is good enough: π(a | s) restricted to J(a) ≤ min J + slack, the improvement with the least divergence from π
-/// that does without the rest (compare relative-entropy policy search, Peters et al. 2010). The cheapest of N is log N nats
-/// from π and always the hastiest. What a search found is the plan where no candidate before it comes as near.
-pub(crate) fn first_within(scores: &[Score], best: usize, slack: f64) -> usize {
+/// The candidate nearest to the others (least sum of distances; of equals the first) among those of the mode of the first one,
+/// all of them no dearer than `best`, the chosen one's index, by more than `slack`. What a search found is the plan where no
+/// candidate comes as near.
+pub(crate) fn typical_within(candidates: &Proposals<'_>, best: usize, slack: f64) -> usize {
+    let Proposals { chunks, scores, range: (low, high), .. } = *candidates;
     let most = scores[best].cost + slack;
-    let known = |s: &Score| !(s.failed || s.censored || s.is_skipped());
-    scores.iter().position(|s| known(s) && s.cost <= most).map_or(best, |first| first.min(best))
+    let good = |i: &usize| {
+        let score = &scores[*i];
+        !(score.failed || score.censored || score.is_skipped()) && score.cost <= most
+    };
+    let size = chunks.len() / scores.len().max(1);
+    let chunk = |i: usize| &chunks[i * size..][..size];
+    let far = |i: usize, j: usize| distance(chunk(i), chunk(j), size / low.len().max(1), low, high);
+    let Some(first) = (0..scores.len()).find(|i| good(i)) else { return best };
+    let mode = || (first..scores.len()).filter(good).filter(|i| far(first, *i) <= MODE_DISTANCE);
+    let apart = |i: usize| mode().map(|j| far(i, j)).sum::<f64>();
+    mode().map(|i| (apart(i), i)).min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1))).map_or(first, |(_, i)| i)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulator::Score;
 
     #[test]
-    fn the_first_that_is_good_enough() {
-        let failed = Score::default();
-        let scores =
-            [failed, Score::of(3.0), Score { censored: true, ..Score::of(1.0) }, Score::of(1.2), Score::of(1.0)];
-        assert_eq!(first_within(&scores, 4, 0.0), 4);
-        assert_eq!(first_within(&scores, 4, 0.3), 3);
-        assert_eq!(first_within(&scores, 4, 2.0), 1);
+    fn the_typical_of_the_first_mode_that_is_good_enough() {
+        // One step of one action: a mode around 0 and one around 0.8.
+        let chunks = [0.0, 0.81, 0.05, 0.08, -0.02, 0.79, 0.02];
+        let mut scores = [4.0, 1.3, 1.2, 1.9, 1.25, 1.0, 1.2].map(Score::of);
+        let of = |scores: &[Score], slack| {
+            let range: (&[f32], &[f32]) = (&[-1.0], &[1.0]);
+            typical_within(&Proposals { chunks: &chunks, scores, warm: None, range }, 5, slack)
+        };
+        // The first good one is 1, of the mode that has 5 too: of two the first.
+        assert_eq!(of(&scores, 0.3), 1);
+        // Without it the other mode: 2, 4 and 6, of which 6 is in the middle.
+        scores[1] = Score::default();
+        assert_eq!(of(&scores, 0.3), 6);
+        scores[6].censored = true;
+        assert_eq!(of(&scores, 0.3), 2);
+        assert_eq!(of(&scores, 0.0), 5);
     }
 }

@@ -83,8 +83,8 @@ pub struct ControllerArgs {
     /// counts 1): more keeps a search nearer to what was demonstrated
     #[arg(long, default_value_t = 0.0, help_heading = "Controller")]
     pub stay: f64,
-    /// How much dearer than the best a plan may be, in units of the task's cost: the first candidate that is as good is taken, so
-    /// that the generator's own go before what a search makes a little quicker
+    /// How much dearer than the best a plan may be, in units of the task's cost: a typical candidate of those that are as good
+    /// is taken, so that the generator's own go before what a search makes a little quicker
     #[arg(long, default_value_t = 0.0, help_heading = "Controller")]
     pub slack: f64,
     /// Chunks in a row that candidates are looked ahead of: from where the --beam cheapest end the generator goes on, in

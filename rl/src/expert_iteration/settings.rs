@@ -31,8 +31,8 @@ pub struct Settings {
     /// What a candidate's distance from the generator's own of the same decision costs (half the range of every action counts 1):
     /// more keeps the planner from drifting, round after round, to plans that are quick by a little and bear no error.
     pub stay: f64,
-    /// How much dearer than the best a plan may be, in units of the task's cost: the generator's first candidate that is as good
-    /// is executed, so that it learns to leave out what fails and not to be hasty. 0 executes the best.
+    /// How much dearer than the best a plan may be, in units of the task's cost: a typical candidate of those that are as good is
+    /// executed ([`imle_planner::slack`]), so that what is learned is neither hasty nor noisy. 0 executes the best.
     pub slack: f64,
     /// Deviation, in halves of an action's range, of what is added to the planner's executed actions; what it meant is learned
     /// ([`crate::disturbed`]). 0 for none.
