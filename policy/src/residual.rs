@@ -1,17 +1,18 @@
 //! What a network has to generate of a chunk: what is left of it beside its best linear prediction from the observation.
 //!
-//! Actions are targets in space, and much of one is where the hand is already. With o the normalised observation
+//! Actions are targets in space, and much of one is where the hand is already. With o the last frame of the normalised observation
 //! history and a 1 behind it, y the normalised chunk, both of the demonstrations,
 //!
 //! ```text
-//! W   = argmin Σ ‖y − W o‖² + λ ‖W‖²            ridge regression, λ = 1e-6 of the number of windows
+//! W   = argmin Σ ‖y − W o‖² + λ ‖W‖²            ridge regression, λ = 1e-3 of the number of windows
 //! s_j = max |y_j − (W o)_j|, at least 0.02       one scale for each value of a chunk
 //! r   = (y − W o) / s                            what the network learns, in [-1, 1] on the demonstrations
 //! ```
 //!
 //! and a generated r becomes y = W o + s ⊙ r. The first actions of a chunk, which are executed, vary least about their
 //! prediction, so they are learned most exactly: an error of 2 % of s is a fraction of a millimetre where 2 % of the
-//! range is a centimetre.
+//! range is a centimetre. Earlier frames are left to the network: fitted to them too, W goes on as the demonstrator was going
+//! whatever it sees (the copycat problem, Wen et al. 2020), and away from the demonstrations it is wrong by far.
 
 use crate::normalizer::Normalizers;
 use crate::targets::DemonstrationChunks;
@@ -21,7 +22,7 @@ use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
 /// Regularisation a window.
-const RIDGE: f64 = 1e-6;
+const RIDGE: f64 = 1e-3;
 /// Least scale, normalised units: what varies less is noise that need not be learned exactly.
 const LEAST_SCALE: f32 = 0.02;
 
@@ -60,6 +61,13 @@ impl Residual {
                 (0..d).for_each(|j| xy[(i, j)] += xi * f64::from(y[j]));
             }
         });
+        // Frames before the last one have no weight.
+        let frame = shape.observation / chunks.horizons().observation;
+        for earlier in 0..shape.observation - frame {
+            xx.row_mut(earlier).fill(0.0);
+            xx.column_mut(earlier).fill(0.0);
+            xy.row_mut(earlier).fill(0.0);
+        }
         let ridge = RIDGE * chunks.len() as f64;
         (0..p).for_each(|i| xx[(i, i)] += ridge);
         let solution = xx.cholesky().map(|c| c.solve(&xy)).filter(|w| w.iter().all(|x| x.is_finite()));
