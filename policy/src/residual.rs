@@ -1,35 +1,36 @@
-//! What a network has to generate of a chunk: what is left of it beside its best linear prediction from the observation.
+//! What a network has to generate of a chunk: what is left of it beside a linear prediction from the observation.
 //!
 //! Actions are targets in space, and much of one is where the hand is already. With o the last frame of the normalised observation
-//! history and a 1 behind it, y the normalised chunk, both of the demonstrations,
+//! history, y the normalised chunk, both of the demonstrations, each value of a chunk is predicted from one of an observation,
+//! the one that explains most of its variance:
 //!
 //! ```text
-//! W   = argmin Σ ‖y − W o‖² + λ ‖W‖²            ridge regression, λ = 1e-3 of the number of windows
-//! s_j = max |y_j − (W o)_j|, at least 0.02       one scale for each value of a chunk
-//! r   = (y − W o) / s                            what the network learns, in [-1, 1] on the demonstrations
+//! b_j = w_j · o_{k(j)} + v_j                     least squares; k(j) = argmax cov(o_k, y_j)² / (var(o_k) + λ), λ = 1e-4
+//! s_j = max |y_j − b_j|, at least 0.02           one scale for each value of a chunk
+//! r   = (y − b) / s                              what the network learns, in [-1, 1] on the demonstrations
 //! ```
 //!
-//! and a generated r becomes y = W o + s ⊙ r. The first actions of a chunk, which are executed, vary least about their
+//! and a generated r becomes y = b + s ⊙ r. The first actions of a chunk, which are executed, vary least about their
 //! prediction, so they are learned most exactly: an error of 2 % of s is a fraction of a millimetre where 2 % of the
-//! range is a centimetre. Earlier frames are left to the network: fitted to them too, W goes on as the demonstrator was going
-//! whatever it sees (the copycat problem, Wen et al. 2020), and away from the demonstrations it is wrong by far.
+//! range is a centimetre. With more than one predictor a value, few demonstrations make predictions that are wrong by far
+//! beside them; with earlier frames among them, ones that go on as the demonstrator was going whatever is seen (the
+//! copycat problem, Wen et al. 2020).
 
 use crate::normalizer::Normalizers;
 use crate::targets::DemonstrationChunks;
 use crate::{Error, Result};
 use imle_configs::Error as ConfigError;
-use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
-/// Regularisation a window.
-const RIDGE: f64 = 1e-3;
+/// Regularisation, in normalised units squared: what hardly varies predicts nothing.
+const RIDGE: f64 = 1e-4;
 /// Least scale, normalised units: what varies less is noise that need not be learned exactly.
 const LEAST_SCALE: f32 = 0.02;
 
-/// The linear prediction of a chunk and the scales of the rest. Serialised into `config.json`.
+/// A linear prediction of a chunk and the scales of the rest. Serialised into `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Residual {
-    /// W, row-major (T_pred · A, T_obs · O + 1), normalised units.
+    /// Weights of a history and of a 1 behind it, row-major (T_pred · A, T_obs · O + 1), normalised units.
     pub weights: Vec<f32>,
     /// s (T_pred · A), normalised units.
     pub scale: Vec<f32>,
@@ -39,14 +40,13 @@ impl Residual {
     /// The prediction and scales of `chunks` under `normalizers`.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the demonstrations have no least-squares solution.
+    /// [`Error::Argument`] if there is no window or a value is not finite.
     pub fn fit(chunks: &DemonstrationChunks, normalizers: &Normalizers) -> Result<Self> {
         use crate::targets::TargetSource;
         let shape = chunks.shape();
-        let (p, d) = (shape.observation + 1, shape.chunk);
-        let (mut xx, mut xy) = (DMatrix::<f64>::zeros(p, p), DMatrix::<f64>::zeros(p, d));
+        let (p, d, n) = (shape.observation, shape.chunk, chunks.len() as f64);
         let each = |visit: &mut dyn FnMut(&[f32], &[f32])| {
-            let (mut x, mut y) = (vec![0.0; shape.observation], vec![0.0; d]);
+            let (mut x, mut y) = (vec![0.0; p], vec![0.0; d]);
             for index in 0..chunks.len() {
                 chunks.window(index, &mut x, &mut y);
                 normalizers.observation.normalize(&mut x);
@@ -54,28 +54,36 @@ impl Residual {
                 visit(&x, &y);
             }
         };
+        let (mut mean_x, mut mean_y) = (vec![0.0; p], vec![0.0; d]);
         each(&mut |x, y| {
-            let x: Vec<f64> = x.iter().map(|x| f64::from(*x)).chain([1.0]).collect();
-            for (i, xi) in x.iter().enumerate() {
-                (0..p).for_each(|j| xx[(i, j)] += xi * x[j]);
-                (0..d).for_each(|j| xy[(i, j)] += xi * f64::from(y[j]));
+            mean_x.iter_mut().zip(x).for_each(|(m, x)| *m += f64::from(*x) / n);
+            mean_y.iter_mut().zip(y).for_each(|(m, y)| *m += f64::from(*y) / n);
+        });
+        let (mut variance, mut covariance) = (vec![0.0; p], vec![0.0; d * p]);
+        each(&mut |x, y| {
+            let off: Vec<f64> = x.iter().zip(&mean_x).map(|(x, m)| f64::from(*x) - m).collect();
+            variance.iter_mut().zip(&off).for_each(|(v, x)| *v += x * x / n);
+            for (row, (y, m)) in covariance.chunks_exact_mut(p).zip(y.iter().zip(&mean_y)) {
+                let y = f64::from(*y) - m;
+                row.iter_mut().zip(&off).for_each(|(c, x)| *c += x * y / n);
             }
         });
-        // Frames before the last one have no weight.
-        let frame = shape.observation / chunks.horizons().observation;
-        for earlier in 0..shape.observation - frame {
-            xx.row_mut(earlier).fill(0.0);
-            xx.column_mut(earlier).fill(0.0);
-            xy.row_mut(earlier).fill(0.0);
-        }
-        let ridge = RIDGE * chunks.len() as f64;
-        (0..p).for_each(|i| xx[(i, i)] += ridge);
-        let solution = xx.cholesky().map(|c| c.solve(&xy)).filter(|w| w.iter().all(|x| x.is_finite()));
-        let Some(solution) = solution else {
+        if chunks.is_empty() || !mean_x.iter().chain(&mean_y).chain(&variance).all(|v| v.is_finite()) {
             return Err(Error::argument("Residual::fit", "chunks", "finite observations and actions", "others"));
-        };
-        // Column-major (p, d) is row-major (d, p).
-        let weights = solution.iter().map(|w| *w as f32).collect();
+        }
+        let last = p - p / chunks.horizons().observation;
+        let mut weights = vec![0.0; d * (p + 1)];
+        for ((row, covariance), mean_y) in weights.chunks_exact_mut(p + 1).zip(covariance.chunks_exact(p)).zip(&mean_y)
+        {
+            let explained = |k: &usize| covariance[*k].powi(2) / (variance[*k] + RIDGE);
+            let best = (last..p).max_by(|a, b| explained(a).total_cmp(&explained(b)).then(b.cmp(a)));
+            let weight = |k: usize| covariance[k] / (variance[k] + RIDGE);
+            row[p] = *mean_y as f32;
+            if let Some(best) = best {
+                row[best] = weight(best) as f32;
+                row[p] = (mean_y - weight(best) * mean_x[best]) as f32;
+            }
+        }
         let mut residual = Self { weights, scale: vec![1.0; d] };
         let mut scale = vec![LEAST_SCALE; d];
         each(&mut |x, y| {
@@ -111,7 +119,7 @@ impl Residual {
         }
     }
 
-    /// Writes W o of one normalised `observation` history to `base` (T_pred · A).
+    /// Writes the prediction from one normalised `observation` history to `base` (T_pred · A).
     pub fn predict(&self, observation: &[f32], base: &mut [f32]) {
         for (out, row) in base.iter_mut().zip(self.weights.chunks_exact(observation.len() + 1)) {
             let products = row.iter().zip(observation.iter().chain([&1.0])).map(|(w, x)| w * x);
