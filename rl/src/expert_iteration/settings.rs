@@ -87,7 +87,8 @@ pub struct Settings {
     pub learning_rate: f64,
     /// States a training step.
     pub batch_size: usize,
-    /// Latents a state (m of RS-IMLE).
+    /// Latents a state (m of RS-IMLE): fewer than demonstrations are learned with, since the more there are the more of what the
+    /// planner's episodes are noisy by is learned too.
     pub samples: usize,
     /// Rejection distance (ε of RS-IMLE).
     pub epsilon: f64,
@@ -126,12 +127,12 @@ impl Default for Settings {
             demonstration_share: 0.3,
             recall_floor: 0.95,
             entropy_floor: 0.9,
-            kept_rounds: 0,
+            kept_rounds: 3,
             quality: 0.0,
-            train_steps: 6000,
+            train_steps: 9000,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,
-            samples: train.samples,
+            samples: 3,
             epsilon: train.epsilon,
             evaluation_episodes: 200,
             lockstep: 64,

@@ -42,15 +42,29 @@ impl fmt::Display for Strength {
     }
 }
 
-/// Task, strength, demonstrations and training steps.
-const BASES: [(&str, Strength, usize, u64); 7] = [
-    ("square", Strength::Strong, 25, 4000),
-    ("pick_place", Strength::Strong, 16, 4000),
-    ("stack", Strength::Strong, 40, 4000),
-    ("push_t", Strength::Strong, 100, 6000),
-    ("square", Strength::Weak, 12, 4000),
-    ("pick_place", Strength::Weak, 8, 4000),
-    ("stack", Strength::Weak, 20, 4000),
+/// How a base is made.
+pub struct Recipe {
+    task: &'static str,
+    strength: Strength,
+    /// How many demonstrations it learns from, and for how many steps.
+    pub demonstrations: usize,
+    pub steps: u64,
+    /// Whether it learns what is left beside a linear prediction, which needs fewer demonstrations where it helps (docs/claims.md).
+    pub residual: bool,
+}
+
+const fn recipe(task: &'static str, strength: Strength, demonstrations: usize, steps: u64, residual: bool) -> Recipe {
+    Recipe { task, strength, demonstrations, steps, residual }
+}
+
+const RECIPES: [Recipe; 7] = [
+    recipe("square", Strength::Strong, 25, 4000, false),
+    recipe("pick_place", Strength::Strong, 4, 4000, true),
+    recipe("stack", Strength::Strong, 40, 4000, false),
+    recipe("push_t", Strength::Strong, 100, 6000, false),
+    recipe("square", Strength::Weak, 12, 4000, false),
+    recipe("pick_place", Strength::Weak, 8, 4000, false),
+    recipe("stack", Strength::Weak, 20, 4000, false),
 ];
 
 /// A generator to start from.
@@ -64,16 +78,14 @@ pub struct Base {
     pub demonstrations: usize,
 }
 
-/// Demonstrations and steps of a base.
+/// How the base of `task` is made.
 ///
 /// # Errors
 /// A bad input, if there is none.
-pub fn of(task: &str, strength: Strength) -> Result<(usize, u64)> {
-    let found = BASES.iter().find(|(name, of, ..)| *name == task && *of == strength);
-    let known = BASES.iter().filter(|(_, of, ..)| *of == strength).map(|(name, ..)| *name);
-    Ok(found
-        .map(|(.., demonstrations, steps)| (*demonstrations, *steps))
-        .ok_or_else(|| InputError::unknown("task", task, known))?)
+pub fn of(task: &str, strength: Strength) -> Result<&'static Recipe> {
+    let found = RECIPES.iter().find(|r| r.task == task && r.strength == strength);
+    let known = RECIPES.iter().filter(|r| r.strength == strength).map(|r| r.task);
+    Ok(found.ok_or_else(|| InputError::unknown("task", task, known))?)
 }
 
 /// The base, trained now if it is not yet.
@@ -81,7 +93,7 @@ pub fn of(task: &str, strength: Strength) -> Result<(usize, u64)> {
 /// # Errors
 /// What recording and training return.
 pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<Base> {
-    let (demonstrations, steps) = of(task, strength)?;
+    let &Recipe { demonstrations, steps, residual, .. } = of(task, strength)?;
     let (output, pool) = (args.common.output(), load::pool(&args.common)?);
     let data = args.work.join("demos").join(task);
     if !data.exists() {
@@ -99,7 +111,7 @@ pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<
             // Killed before its first save: nothing in it is of use.
             std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove", e))?;
         }
-        let settings = TrainSettings { steps, evaluate_every: 0, ..TrainSettings::default() };
+        let settings = TrainSettings { steps, residual, evaluate_every: 0, ..TrainSettings::default() };
         let learned = dataset.episodes.iter().take(demonstrations).cloned().collect();
         let learned = Dataset { spec: dataset.spec.clone(), episodes: learned };
         let view = View::new(&data, learned, &settings.vision, &pool, output)?;
