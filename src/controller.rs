@@ -216,7 +216,7 @@ pub fn planner<'a>(
         simulator = Box::new(Staged::new(simulator, stages));
     }
     let planner = Planner::new(simulator, sources, optimizer, horizons, args.candidates as usize)?;
-    let planner = planner.staying(args.stay).content(args.slack);
+    let planner = planner.staying(args.stay).with_slack(args.slack);
     let planner = match planner.searches() {
         true => planner.searching(search_space(args, seed, task, sampler, horizons)?, seed),
         false => planner,

@@ -33,8 +33,8 @@ pub mod report;
 #[cfg(feature = "mujoco")]
 pub mod sight;
 pub mod simulator;
-#[cfg(feature = "mujoco")]
 pub mod slack;
+#[cfg(feature = "mujoco")]
 mod slot;
 pub mod space;
 mod staying;

@@ -137,7 +137,7 @@ impl<'a> Planner<'a> {
     /// Takes, in place of the best, a typical candidate of those that cost at most `slack` more ([`crate::slack`]): the generator's
     /// own where they are good enough, and what a search found where they are not. 0 takes the best.
     #[must_use]
-    pub fn content(mut self, slack: f64) -> Self {
+    pub fn with_slack(mut self, slack: f64) -> Self {
         self.slack = slack;
         self
     }

@@ -62,7 +62,7 @@ impl Search<'_> {
         let optimizer = self.optimizer()?;
         let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?
             .staying(self.stay)
-            .content(self.slack);
+            .with_slack(self.slack);
         if !planner.searches() {
             return Ok(planner);
         }

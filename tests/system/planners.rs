@@ -109,6 +109,7 @@ fn what_planners_cannot_do_is_refused() {
         ("--planner cem --elite 2", &["--elite", "2"]),
         ("--planner mode-preserving --margin=-1", &["--margin", "-1"]),
         ("--stay=nan", &["--stay", "NaN"]),
+        ("--slack=-1", &["--slack", "-1"]),
         ("--depth 0", &["--depth", "'0'"]),
         ("--models heavyy", &["heavyy", "`heavy`"]),
         ("--models none,heavy --depth 2", &["--models", "--depth"]),
