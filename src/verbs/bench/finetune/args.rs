@@ -1,6 +1,6 @@
 //! Flags of `planner bench finetune`.
 
-use crate::cli::Common;
+use crate::cli::{Common, DeviceArgument};
 use crate::sweep::SweepArgs;
 use clap::Args;
 use std::path::PathBuf;
@@ -34,6 +34,9 @@ pub struct FinetuneBenchArgs {
     /// Folder of demonstrations, base generators and runs, which all parts share; a run that was stopped goes on
     #[arg(long, default_value = "runs/finetune")]
     pub work: PathBuf,
+    /// Where base generators and runs learn; all are judged on the processor
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceArgument,
     /// With --report: folder for tables.md and the plots (SVG)
     #[arg(long, requires = "report")]
     pub out: Option<PathBuf>,

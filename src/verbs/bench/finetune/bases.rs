@@ -58,13 +58,13 @@ const fn recipe(task: &'static str, strength: Strength, demonstrations: usize, s
 }
 
 const RECIPES: [Recipe; 7] = [
-    recipe("square", Strength::Strong, 25, 4000, false),
-    recipe("pick_place", Strength::Strong, 4, 4000, true),
-    recipe("stack", Strength::Strong, 40, 4000, false),
-    recipe("push_t", Strength::Strong, 100, 6000, false),
-    recipe("square", Strength::Weak, 12, 4000, false),
-    recipe("pick_place", Strength::Weak, 8, 4000, false),
-    recipe("stack", Strength::Weak, 20, 4000, false),
+    recipe("square", Strength::Strong, 40, 4000, true),
+    recipe("pick_place", Strength::Strong, 6, 4000, true),
+    recipe("stack", Strength::Strong, 40, 4000, true),
+    recipe("push_t", Strength::Strong, 40, 4000, true),
+    recipe("avoid", Strength::Strong, 40, 4000, true),
+    recipe("square", Strength::Weak, 12, 4000, true),
+    recipe("pick_place", Strength::Weak, 3, 4000, true),
 ];
 
 /// A generator to start from.
@@ -115,7 +115,7 @@ pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<
         let learned = dataset.episodes.iter().take(demonstrations).cloned().collect();
         let learned = Dataset { spec: dataset.spec.clone(), episodes: learned };
         let view = View::new(&data, learned, &settings.vision, &pool, output)?;
-        let device = tch::Device::Cpu;
+        let device = load::device(args.device)?;
         Job { output, settings: &settings, view: &view, data: &data, pool: &pool, device, out: &folder, resume }
             .imitate(None, 0)?;
     }

@@ -3,7 +3,7 @@
 use super::Cell;
 use super::args::FinetuneBenchArgs;
 use super::bases::{self, Base, HELD_OUT};
-use crate::cli::{DeviceArgument, FinetuneArgs, SettingsArgs, WorldArgs};
+use crate::cli::{FinetuneArgs, SettingsArgs, WorldArgs};
 use crate::failure::{Failure, Result};
 use crate::output::object;
 use crate::verbs::finetune;
@@ -49,7 +49,7 @@ pub fn measure(args: &FinetuneBenchArgs, cell: &Cell) -> Result<Value> {
         resume: folder.join("state.json").exists(),
         out: Some(folder.clone()),
         seed: cell.seed,
-        device: DeviceArgument::Cpu,
+        device: args.device,
         world: WorldArgs { mismatch: cell.mismatch.clone() },
         settings: SettingsArgs { config: None, set: Vec::new(), settings: false },
         common: args.common.clone(),

@@ -50,13 +50,13 @@ const PARTS: [Part; 4] = [
     Part { name: "screen", tasks: &["square"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
     Part {
         name: "strong",
-        tasks: &["square", "pick_place", "stack", "push_t"],
+        tasks: &["square", "pick_place", "stack", "push_t", "avoid"],
         base: Strength::Strong,
         env_steps: 250_000,
         seeds: 3,
     },
-    Part { name: "weak", tasks: &["square", "stack"], base: Strength::Weak, env_steps: 1_000_000, seeds: 3 },
-    Part { name: "mismatch", tasks: &["square"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
+    Part { name: "weak", tasks: &["square", "pick_place"], base: Strength::Weak, env_steps: 1_000_000, seeds: 3 },
+    Part { name: "mismatch", tasks: &["push_t"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
 ];
 
 /// Measures, and prints the tables.
