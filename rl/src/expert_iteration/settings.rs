@@ -83,8 +83,6 @@ pub struct Settings {
     pub quality: f64,
     /// Training steps a round.
     pub train_steps: u64,
-    /// Whether a round's generator is learned from fresh weights, not from those of the round before.
-    pub anew: bool,
     /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
     pub learning_rate: f64,
     /// States a training step.
@@ -132,7 +130,6 @@ impl Default for Settings {
             kept_rounds: 3,
             quality: 0.0,
             train_steps: 9000,
-            anew: false,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,
             samples: 3,

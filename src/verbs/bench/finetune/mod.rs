@@ -56,7 +56,7 @@ const PARTS: [Part; 4] = [
         seeds: 3,
     },
     Part { name: "weak", tasks: &["square", "pick_place"], base: Strength::Weak, env_steps: 1_000_000, seeds: 3 },
-    Part { name: "mismatch", tasks: &["push_t"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
+    Part { name: "mismatch", tasks: &["cylinder_push"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
 ];
 
 /// Measures, and prints the tables.
