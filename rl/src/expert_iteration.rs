@@ -16,6 +16,7 @@ mod settings;
 
 pub use settings::Settings;
 
+use crate::balance;
 use crate::disturbed::Disturbed;
 use crate::elites::{Recorder, load, save};
 use crate::error::{Error, Result};
@@ -409,11 +410,7 @@ impl<'a> ExpertIteration<'a> {
         }
         let elites = if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
         let pictures = self.run.task.spec().pictures.is_some().then(|| Arc::new(pictures));
-        let mut solved = self.run.windows(&solved, pictures)?;
-        if self.settings.quality > 0.0 {
-            let weights = progress_weights(&solved, &self.pool, self.settings.quality)?;
-            solved = solved.with_weights(&weights)?;
-        }
+        let solved = self.lessons(&solved, pictures)?;
         let share = self.share_of_demonstrations();
         let rest = 1.0 - share - self.settings.elite_share;
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(rest, &solved)];
@@ -436,6 +433,24 @@ impl<'a> ExpertIteration<'a> {
         let mut watch = Distilling { observer, round };
         let outcome = train::train(&settings, &self.pool, self.run.device, start, &targets, &out, &mut watch)?;
         if outcome.interrupted { Err(imle_planner::Error::Interrupted.into()) } else { Ok(()) }
+    }
+
+    /// The windows of solved episodes, drawn by how they get on and by their modes.
+    fn lessons(&self, episodes: &[Episode], pictures: Option<Arc<Vec<u8>>>) -> Result<DemonstrationChunks> {
+        let windows = self.run.windows(episodes, pictures)?;
+        let mut weights = match self.settings.quality {
+            0.0 => vec![1.0; windows.len()],
+            beta => progress_weights(&windows, &self.pool, beta)?,
+        };
+        if let Some(first) = self.state.rounds.first().filter(|_| self.settings.balance) {
+            let modes: Vec<&str> = episodes.iter().map(|e| e.mode.as_str()).collect();
+            let of_mode = balance::weights(&modes, &first.figures);
+            weights.iter_mut().enumerate().for_each(|(t, weight)| *weight *= of_mode[windows.episode(t)]);
+        }
+        if weights.iter().all(|weight| *weight == 1.0) {
+            return Ok(windows);
+        }
+        Ok(windows.with_weights(&weights)?)
     }
 
     /// Share of training states drawn from the demonstrations: more after rounds that lost modes.

@@ -18,6 +18,7 @@
 
 pub mod actor;
 pub mod algorithm;
+mod balance;
 pub mod best_of_n;
 pub mod branches;
 pub mod critic;

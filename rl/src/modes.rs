@@ -6,8 +6,10 @@
 //! - `modes/energy_distance` from the generator as it came, G_0: with x of G_0 and y of G in the same state,
 //!   2 E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖, per element in normalised units, mean over states (Székely and Rizzo 2013). 0 for the
 //!   same distribution.
-//! - `modes/entropy` of the labelled modes of solved held-out episodes, nats; `modes/seen`, how many of them there are.
+//! - `modes/entropy` of the labelled modes of solved held-out episodes, nats; `modes/seen`, how many of them there are;
+//!   `modes/share_…`, which part of them each is.
 
+use crate::balance::note_shares;
 use crate::error::Result;
 use crate::run::{Evaluation, Run};
 use crate::trajectory::{Sizes, Trajectory};
@@ -153,8 +155,8 @@ impl Modes {
         let now = self.draw(pool, &sampler, 1)?;
         found.insert("modes/energy_distance".into(), energy_distance(pool, &self.first, &now, self.chunk));
         let labels = evaluation.outcome.episodes.iter().filter(|e| e.success).filter_map(|e| e.mode);
-        let seen: std::collections::BTreeSet<&str> = labels.collect();
-        found.insert("modes/seen".into(), seen.len() as f64);
+        let seen = note_shares(labels, &mut found);
+        found.insert("modes/seen".into(), seen as f64);
         found.insert("modes/entropy".into(), evaluation.report.mode_entropy);
         Ok(found)
     }

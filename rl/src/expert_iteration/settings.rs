@@ -75,6 +75,8 @@ pub struct Settings {
     pub recall_floor: f64,
     /// Entropy of the modes below which (as a share of what it was) it rises.
     pub entropy_floor: f64,
+    /// Whether lessons are drawn so that their modes are as frequent as they were ([`crate::balance`]).
+    pub balance: bool,
     /// Rounds whose episodes are learned from, the last so many; 0 for all. What a poor generator's planner did is worth less than
     /// what a better one's does.
     pub kept_rounds: u64,
@@ -127,6 +129,7 @@ impl Default for Settings {
             demonstration_share: 0.3,
             recall_floor: 0.95,
             entropy_floor: 0.9,
+            balance: true,
             kept_rounds: 3,
             quality: 0.0,
             train_steps: 9000,
