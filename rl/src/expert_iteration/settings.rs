@@ -75,7 +75,7 @@ pub struct Settings {
     pub recall_floor: f64,
     /// Entropy of the modes below which (as a share of what it was) it rises.
     pub entropy_floor: f64,
-    /// Whether lessons are drawn so that their modes are as frequent as they were ([`crate::balance`]).
+    /// Whether lessons are drawn so that their modes are as frequent as they were (`rl/src/balance.rs`).
     pub balance: bool,
     /// Rounds whose episodes are learned from, the last so many; 0 for all. What a poor generator's planner did is worth less than
     /// what a better one's does.
