@@ -38,12 +38,14 @@ pub struct Settings {
     /// ([`crate::disturbed`]). 0 for none.
     pub disturbance: f64,
     /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
-    /// it does not, so that nothing is relearned from a planner that was right already.
+    /// it does not, so that nothing is relearned from a planner that was right already. The planner begins where the generator
+    /// began, but in a `student_share` of them somewhere on its way.
     pub student_first: bool,
     /// Share of the episodes that the generator begins, and the planner takes over from where that led (DAgger's states); what
     /// the planner does from there on is learned from.
     pub student_share: f64,
-    /// Rounds at first in which the planner runs all episodes whole: a poor generator's beginnings teach less.
+    /// Rounds at first in which the planner runs all episodes whole, whatever `student_first` and `student_share` say: a poor
+    /// generator's beginnings teach less.
     pub planner_rounds: u64,
     /// Most decisions that the generator makes in these, of which 1 to so many are drawn; 0 for as many as an episode has.
     pub student_decisions: u64,

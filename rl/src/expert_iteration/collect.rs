@@ -1,0 +1,278 @@
+//! Collecting: who runs a round's episodes, and what of them is learned from.
+
+use super::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
+use crate::disturbed::Disturbed;
+use crate::elites::{Recorder, save};
+use crate::error::{Error, Result};
+use crate::handover::{HandOver, Turns, hand_over};
+use crate::hindsight::{Smoothing, start_of};
+use crate::run::{Observer, Phase};
+use crate::search::Search;
+use imle_configs::episode::Episode;
+use imle_configs::seed::Purpose;
+use imle_configs::spec::{Horizons, Spec};
+use imle_configs::{Error as InputError, files};
+use imle_planner::alone::GeneratorAlone;
+use imle_planner::decide::Decide;
+use imle_planner::evaluate::{self, EpisodeResult, evaluate};
+use imle_planner::planner::Planner;
+use imle_planner::report::Report;
+use imle_planner::simulator::Simulator;
+use imle_planner::simulator::shifted::with_tolerance;
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::sampler::Sampler;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What collecting a round gave, kept beside its elites.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Collected {
+    pub(super) env_steps: u64,
+    pub(super) simulation_steps: u64,
+    pub(super) success_rate: f64,
+    pub(super) lessons: usize,
+    /// Episodes that were solved in a later attempt.
+    #[serde(default)]
+    retried: usize,
+    /// Solved episodes that were replaced by smoother ones.
+    #[serde(default)]
+    smoothed: usize,
+    /// Episodes that the generator began, and the planner took over.
+    #[serde(default)]
+    handed_over: usize,
+}
+
+/// What later attempts gave.
+#[derive(Clone, Copy, Debug, Default)]
+struct Retried {
+    env_steps: u64,
+    simulation_steps: u64,
+    solved: usize,
+}
+
+impl ExpertIteration<'_> {
+    /// Runs the planner and keeps the elites of the episodes it solved; what an earlier call finished is taken up.
+    pub(super) fn collect(
+        &mut self,
+        round: u64,
+        current: &Checkpoint,
+        observer: &mut dyn Observer,
+    ) -> Result<Collected> {
+        let place = self.folder(round).join("collected.json");
+        if place.exists() {
+            let text = files::read_text(&place)?;
+            return serde_json::from_str(&text)
+                .map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into());
+        }
+        let trained = current.config().horizons;
+        let horizons = match self.settings.execute {
+            0 => self.run.task.horizons(trained),
+            n => Horizons { action: n.min(trained.prediction), ..trained },
+        };
+        let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
+        let (low, high) = self.run.task.control().range();
+        let mut planner = self.planner(&sampler, horizons, 0)?;
+        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high));
+        let with_elites = self.settings.elite_share > 0.0;
+        let episodes = self.settings.episodes_per_round;
+        let turns = self.turns(round, horizons);
+        let alone = self.student_first(round);
+        let again = alone || !self.settings.smooth.is_empty() || self.settings.attempts > 1 || turns.share > 0.0;
+        let settings = evaluate::Settings {
+            purpose: Purpose::FinetuneReset,
+            first: (round - 1) * episodes as u64,
+            lockstep: self.settings.lockstep,
+            keep_actions: true,
+            record: if again { episodes } else { 0 },
+            ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
+        };
+        let teacher: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
+        let mut teacher = self.disturbed(teacher, horizons);
+        let mut student = GeneratorAlone::new(&sampler, self.run.seed, horizons);
+        let mut phase = Phase { observer, round, name: "collect" };
+        let mut outcome = if alone {
+            evaluate(&self.run.task, &mut student, &settings, &self.pool, &mut phase)?
+        } else {
+            let mut decider = HandOver { student: &mut student, teacher: &mut teacher, turns };
+            evaluate(&self.run.task, &mut decider, &settings, &self.pool, &mut phase)?
+        };
+        teacher.restore(&mut outcome.episodes);
+        let report = Report::new(&outcome, self.run.task.spec().control_rate);
+        let (mut starts, mut handed_over) = (Vec::new(), 0);
+        outcome.episodes.retain_mut(|episode| {
+            let students = match turns.students(episode.episode) {
+                _ if alone && episode.success => 0,
+                // The planner takes over somewhere in what the generator did not solve.
+                drawn if alone => drawn % episode.decisions.len().max(1) as u64,
+                drawn => drawn,
+            };
+            let start = match (students, again) {
+                (0, false) => return true,
+                (0, true) => Some(start_of(&self.run.task, horizons, episode, 0)),
+                (students, _) => hand_over(&self.run.task, horizons, students, episode),
+            };
+            let kept = start.is_some();
+            handed_over += usize::from(kept && students > 0);
+            starts.extend(start);
+            kept
+        });
+        let retried = self.retry(round, (&sampler, horizons), (&mut outcome.episodes, &starts), observer)?;
+        let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
+        if succeeded.is_empty() {
+            return Err(Error::NothingLearned { round, episodes });
+        }
+        if with_elites {
+            let states = recorder.kept(&succeeded);
+            if states.is_empty() {
+                return Err(Error::NothingLearned { round, episodes });
+            }
+            save(&self.folder(round).join(ELITES_FILE), &states)?;
+        }
+        let solved = outcome.episodes.iter().filter(|e| e.success);
+        let lessons = solved.map(|e| e.decisions.len()).sum();
+        let mut solved = outcome.episodes;
+        solved.retain(|e| e.success);
+        let smoothing = Smoothing {
+            task: &self.run.task,
+            horizons,
+            widths: &self.settings.smooth,
+            lockstep: self.settings.lockstep,
+        };
+        let mut phase = Phase { observer, round, name: "smooth" };
+        let smoothed = smoothing.apply(&self.pool, &mut solved, &mut phase)?;
+        self.keep_episodes(round, solved)?;
+        let collected = Collected {
+            env_steps: report.env_steps + retried.env_steps,
+            simulation_steps: report.physics_steps + retried.simulation_steps + smoothed.physics_steps,
+            retried: retried.solved,
+            smoothed: smoothed.replaced,
+            handed_over,
+            success_rate: report.success_rate,
+            lessons,
+        };
+        let text =
+            serde_json::to_string(&collected).map_err(|e| InputError::unexpected("collected.json", "figures", e))?;
+        files::write_text(&place, &text)?;
+        Ok(collected)
+    }
+
+    /// Which episodes of a round the generator begins.
+    fn turns(&self, round: u64, horizons: Horizons) -> Turns {
+        let whole = self.run.task.max_steps().div_ceil(horizons.action) as u64;
+        let most = match self.settings.student_decisions {
+            0 => whole,
+            n => n.min(whole),
+        };
+        let share = if round > self.settings.planner_rounds { self.settings.student_share } else { 0.0 };
+        Turns { share, most, seed: self.run.seed }
+    }
+
+    /// Whether the generator tries the episodes of a round by itself first.
+    fn student_first(&self, round: u64) -> bool {
+        self.settings.student_first && round > self.settings.planner_rounds
+    }
+
+    /// The planner of an attempt: each has twice as many candidates as the one before, later ones drawn twice as widely.
+    fn planner<'p>(&'p self, sampler: &'p Sampler, horizons: Horizons, attempt: usize) -> Result<Planner<'p>> {
+        let settings = self.settings;
+        let simulator: Box<dyn Simulator + 'p> = match settings.tolerance {
+            0.0 => Box::new(&self.engine),
+            sigma => Box::new(with_tolerance(&self.engine, sigma, settings.shifts, self.run.seed)?),
+        };
+        let search = Search {
+            optimizer: if attempt == 0 { &settings.optimizer } else { &settings.retry },
+            noise: match attempt {
+                0 => settings.noise,
+                n => settings.retry_noise * (1u64 << (n - 1)) as f64,
+            },
+            space: &settings.space,
+            knots: settings.knots,
+            candidates: settings.candidates << attempt,
+            stay: settings.stay,
+            slack: settings.slack,
+        };
+        search.planner(self.run, simulator, sampler, horizons)
+    }
+
+    /// `teacher` as what it does is executed.
+    fn disturbed<'d>(&'d self, teacher: &'d mut dyn Decide, horizons: Horizons) -> Disturbed<'d> {
+        Disturbed::new(
+            teacher,
+            self.settings.disturbance,
+            self.run.seed,
+            self.run.task.control().range(),
+            horizons.action,
+        )
+    }
+
+    /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that are solved
+    /// then in their places: start states that are left out would be those that the generator needs most.
+    fn retry(
+        &self,
+        round: u64,
+        (sampler, horizons): (&Sampler, Horizons),
+        (episodes, starts): (&mut [EpisodeResult], &[evaluate::Start]),
+        observer: &mut dyn Observer,
+    ) -> Result<Retried> {
+        let mut done = Retried::default();
+        let attempts = self.settings.attempts;
+        for attempt in usize::from(!self.student_first(round))..attempts {
+            let left: Vec<usize> = (0..starts.len()).filter(|i| !episodes[*i].success).collect();
+            if left.is_empty() {
+                break;
+            }
+            let begun: Vec<_> = left.iter().map(|i| starts[*i].clone()).collect();
+            let mut planner = self.planner(sampler, horizons, attempt)?;
+            let settings = evaluate::Settings {
+                purpose: Purpose::FinetuneReset,
+                // Draws of their own; with the index 0 the planner's would be those that failed when the generator tried.
+                first: ((if attempt == 0 { attempts } else { attempt } as u64) << 40)
+                    | ((round - 1) * self.settings.episodes_per_round as u64),
+                lockstep: self.settings.lockstep,
+                keep_actions: true,
+                record: left.len(),
+                starts: Some(begun.into()),
+                ..evaluate::Settings::held_out(left.len(), self.run.seed, horizons)
+            };
+            let mut phase = Phase { observer, round, name: "retry" };
+            let mut teacher = self.disturbed(&mut planner, horizons);
+            let mut outcome = evaluate(&self.run.task, &mut teacher, &settings, &self.pool, &mut phase)?;
+            teacher.restore(&mut outcome.episodes);
+            let report = Report::new(&outcome, self.run.task.spec().control_rate);
+            done.env_steps += report.env_steps;
+            done.simulation_steps += report.physics_steps;
+            for (at, mut episode) in left.into_iter().zip(outcome.episodes).filter(|(_, e)| e.success) {
+                episode.episode = episodes[at].episode;
+                episodes[at] = episode;
+                done.solved += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes the solved episodes as a dataset of the round, with what the generator saw.
+    fn keep_episodes(&self, round: u64, mut episodes: Vec<EpisodeResult>) -> Result<()> {
+        let folder = self.folder(round).join(EPISODES_FOLDER);
+        if folder.exists() {
+            // Killed between this and the end of the phase: the same episodes are written again.
+            std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove the folder", e))?;
+        }
+        let record = |e: EpisodeResult| Episode {
+            observations: e.observations,
+            actions: e.actions,
+            success: true,
+            seed: self.run.seed,
+            index: e.episode,
+            mode: e.mode.unwrap_or_default().into(),
+            mismatch: self.run.task.mismatch().map_or_else(String::new, |m| m.name.clone()),
+            len: e.steps,
+        };
+        let mut pictures: Vec<Vec<u8>> = episodes.iter_mut().map(|e| std::mem::take(&mut e.pictures)).collect();
+        let solved: Vec<Episode> = episodes.into_iter().map(record).collect();
+        let seen = self.run.task.spec();
+        let spec = Spec { pictures: None, ..seen.clone() };
+        let Some(layout) = &seen.pictures else { return Ok(imle_data::write(&folder, &spec, &solved)?) };
+        let draw = |n: usize| Ok::<_, InputError>(std::mem::take(&mut pictures[n]));
+        Ok(imle_data::write_with_images(&folder, &spec, &solved, layout, draw)?)
+    }
+}
