@@ -155,12 +155,13 @@ fn summarise(args: &FinetuneArgs, learned: &Learned, begun: Instant) -> Result<(
 
 struct Watch {
     output: Output,
-    progress: Option<(u64, &'static str, Progress)>,
+    /// Of a round's phase and its number of steps: a phase may come again with fewer.
+    progress: Option<((u64, &'static str, u64), Progress)>,
 }
 
 impl Watch {
     fn end_phase(&mut self) {
-        if let Some((_, _, progress)) = self.progress.take() {
+        if let Some((_, progress)) = self.progress.take() {
             progress.finish();
         }
     }
@@ -168,11 +169,12 @@ impl Watch {
 
 impl Observer for Watch {
     fn phase(&mut self, round: u64, phase: &'static str, done: u64, total: u64, message: &str) {
-        if self.progress.as_ref().is_none_or(|(r, p, _)| (*r, *p) != (round, phase)) {
+        let of = (round, phase, total);
+        if self.progress.as_ref().is_none_or(|(shown, _)| *shown != of) {
             self.end_phase();
-            self.progress = Some((round, phase, self.output.progress(total, phase)));
+            self.progress = Some((of, self.output.progress(total, phase)));
         }
-        if let Some((_, _, progress)) = &mut self.progress {
+        if let Some((_, progress)) = &mut self.progress {
             progress.set(done, &format!("round {round}, {message}"));
         }
     }

@@ -305,7 +305,10 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
     assert_eq!((told, lessons), collected("2", shared));
     let (alone, _) = collected("2", "--set attempts=2 --set student_share=0.6 --set planner_rounds=1");
     assert_eq!(alone["handed_over"], 0);
-    let first = "--set student_first=true --set student_share=0.9 --set attempts=2 --set disturbance=0.02 --set stay=1";
+    let (planned, _) =
+        collected("2", "--set attempts=2 --set student_share=0.6 --set student_first=true --set planner_rounds=1");
+    assert_eq!((&planned["handed_over"], &planned["success_rate"]), (&alone["handed_over"], &alone["success_rate"]));
+    let first = "--set student_first=true --set student_share=0.9 --set attempts=2 --set disturbance=0.02 --set stay=1 --set mended_weight=4";
     let (tried, lessons) = collected("1", first);
     assert!(tried["success_rate"].as_f64() > Some(0.0), "{tried}");
     assert_eq!((tried, lessons), collected("2", first));

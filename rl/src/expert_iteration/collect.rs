@@ -24,6 +24,9 @@ use imle_policy::sampler::Sampler;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+/// Figures of a round's collecting, written when it is over.
+const COLLECTED_FILE: &str = "collected.json";
+
 /// What collecting a round gave, kept beside its elites.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Collected {
@@ -31,9 +34,9 @@ pub(super) struct Collected {
     pub(super) simulation_steps: u64,
     pub(super) success_rate: f64,
     pub(super) lessons: usize,
-    /// Episodes that were solved in a later attempt.
+    /// Which of the solved episodes were so in a later attempt alone, in the order in which they are kept.
     #[serde(default)]
-    retried: usize,
+    pub(super) mended: Vec<usize>,
     /// Solved episodes that were replaced by smoother ones.
     #[serde(default)]
     smoothed: usize,
@@ -43,11 +46,12 @@ pub(super) struct Collected {
 }
 
 /// What later attempts gave.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Retried {
     env_steps: u64,
     simulation_steps: u64,
-    solved: usize,
+    /// Indices of the episodes that were solved.
+    mended: BTreeSet<u64>,
 }
 
 impl ExpertIteration<'_> {
@@ -58,11 +62,9 @@ impl ExpertIteration<'_> {
         current: &Checkpoint,
         observer: &mut dyn Observer,
     ) -> Result<Collected> {
-        let place = self.folder(round).join("collected.json");
+        let place = self.folder(round).join(COLLECTED_FILE);
         if place.exists() {
-            let text = files::read_text(&place)?;
-            return serde_json::from_str(&text)
-                .map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into());
+            return self.collected(round);
         }
         let trained = current.config().horizons;
         let horizons = match self.settings.execute {
@@ -138,22 +140,32 @@ impl ExpertIteration<'_> {
             widths: &self.settings.smooth,
             lockstep: self.settings.lockstep,
         };
+        let later = solved.iter().enumerate().filter(|(_, e)| retried.mended.contains(&e.episode));
+        let mended = later.map(|(at, _)| at).collect();
         let mut phase = Phase { observer, round, name: "smooth" };
         let smoothed = smoothing.apply(&self.pool, &mut solved, &mut phase)?;
         self.keep_episodes(round, solved)?;
         let collected = Collected {
             env_steps: report.env_steps + retried.env_steps,
             simulation_steps: report.physics_steps + retried.simulation_steps + smoothed.physics_steps,
-            retried: retried.solved,
+            mended,
             smoothed: smoothed.replaced,
             handed_over,
             success_rate: report.success_rate,
             lessons,
         };
         let text =
-            serde_json::to_string(&collected).map_err(|e| InputError::unexpected("collected.json", "figures", e))?;
+            serde_json::to_string(&collected).map_err(|e| InputError::unexpected(COLLECTED_FILE, "figures", e))?;
         files::write_text(&place, &text)?;
         Ok(collected)
+    }
+
+    /// What collecting `round` gave.
+    pub(super) fn collected(&self, round: u64) -> Result<Collected> {
+        let place = self.folder(round).join(COLLECTED_FILE);
+        let text = files::read_text(&place)?;
+        serde_json::from_str(&text)
+            .map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into())
     }
 
     /// Which episodes of a round the generator begins.
@@ -244,7 +256,7 @@ impl ExpertIteration<'_> {
             for (at, mut episode) in left.into_iter().zip(outcome.episodes).filter(|(_, e)| e.success) {
                 episode.episode = episodes[at].episode;
                 episodes[at] = episode;
-                done.solved += 1;
+                done.mended.insert(episodes[at].episode);
             }
         }
         Ok(done)

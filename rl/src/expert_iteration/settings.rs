@@ -85,6 +85,9 @@ pub struct Settings {
     /// How rarely what got on slower than usual is drawn of the solved episodes (β of
     /// [`imle_policy::targets::progress_weights`]); 0 draws all of them alike.
     pub quality: f64,
+    /// How many times as often as another a lesson is drawn that only a later attempt solved: they are few, and what they show is
+    /// what the generator fails at.
+    pub mended_weight: f64,
     /// Training steps a round.
     pub train_steps: u64,
     /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
@@ -134,6 +137,7 @@ impl Default for Settings {
             balance: true,
             kept_rounds: 3,
             quality: 0.0,
+            mended_weight: 1.0,
             train_steps: 9000,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,
@@ -206,6 +210,9 @@ impl Settings {
         if !(0.0..=100.0).contains(&self.quality) {
             return Err(InputError::unexpected("settings: quality", "0 to 100", self.quality));
         }
+        if !(0.1..=100.0).contains(&self.mended_weight) {
+            return Err(InputError::unexpected("settings: mended_weight", "0.1 to 100", self.mended_weight));
+        }
         if let Some(width) = self.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
             return Err(InputError::unexpected("settings: smooth", "0.1 to 100 control steps each", width));
         }
@@ -271,6 +278,7 @@ mod tests {
         assert!(refused(Settings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share"));
         assert!(refused(Settings { disturbance: 1.5, ..good.clone() }).contains("settings: disturbance"));
         assert!(refused(Settings { stay: f64::NAN, ..good.clone() }).contains("settings: stay"));
-        assert!(refused(Settings { slack: -1.0, ..good }).contains("settings: slack"));
+        assert!(refused(Settings { slack: -1.0, ..good.clone() }).contains("settings: slack"));
+        assert!(refused(Settings { mended_weight: 0.0, ..good }).contains("settings: mended_weight"));
     }
 }
