@@ -23,6 +23,7 @@ pub mod error;
 pub mod evaluate;
 pub mod ilqg;
 pub mod optimizer;
+pub mod pace;
 pub mod planner;
 pub mod proposal;
 pub mod quality;

@@ -3,6 +3,7 @@
 use crate::decide::{Decide, Decision, Situation};
 use crate::error::{Error, Result};
 use crate::optimizer::{Optimizer, Scored, Search, Wave, World};
+use crate::pace::Pace;
 use crate::proposal::{Proposal, share_out};
 use crate::quality;
 use crate::simulator::{Candidates, Limits, Score, Simulator};
@@ -30,6 +31,8 @@ pub struct Planner<'a> {
     staying: f64,
     /// How much dearer than the best a plan may be; 0 for the best.
     slack: f64,
+    /// How fast what a search draws may be; none for as fast as it likes.
+    pace: Option<Pace>,
     horizons: Horizons,
     candidates: usize,
     /// Candidates a wave; their sum is `candidates`.
@@ -106,6 +109,7 @@ impl<'a> Planner<'a> {
             space: None,
             staying: 0.0,
             slack: 0.0,
+            pace: None,
             horizons,
             candidates: waves.iter().sum(),
             waves,
@@ -139,6 +143,13 @@ impl<'a> Planner<'a> {
     #[must_use]
     pub fn with_slack(mut self, slack: f64) -> Self {
         self.slack = slack;
+        self
+    }
+
+    /// Keeps what a search draws within `pace`; the proposals stay as they are.
+    #[must_use]
+    pub fn paced(mut self, pace: Option<Pace>) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -254,7 +265,17 @@ impl<'a> Planner<'a> {
             })
         })?;
         let what = Decode { situation, parameters: wave_parameters, around, around_parameters };
-        space.decode(pool, what, wave_chunks)
+        space.decode(pool, what, wave_chunks)?;
+        if let Some(pace) = &self.pace {
+            let first = self.waves[0];
+            let keep = |(b, own): (usize, &mut [f32])| {
+                let proposals = chunks[b * n * chunk..][..first * chunk].chunks_exact(chunk);
+                let begun = || proposals.clone().zip(&costs[b * n..]).filter(|(_, cost)| cost.is_finite()).map(|(c, _)| c);
+                own.chunks_exact_mut(chunk).for_each(|plan| pace.keep(begun(), plan));
+            };
+            pool.install(|| wave_chunks.par_chunks_exact_mut(count * chunk).enumerate().for_each(keep));
+        }
+        Ok(())
     }
 
     /// Simulates the wave that was written and adds it to the decision's candidates.

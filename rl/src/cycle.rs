@@ -67,7 +67,7 @@ impl Cycle {
 /// How the planner searches with `candidates`.
 fn search(settings: &CycleSettings, candidates: usize) -> Search<'_> {
     let CycleSettings { optimizer, noise, space, knots, .. } = settings;
-    Search { optimizer, noise: *noise, space, knots: *knots, candidates, stay: 0.0, slack: 0.0 }
+    Search { optimizer, noise: *noise, space, knots: *knots, candidates, stay: 0.0, slack: 0.0, pace: None }
 }
 
 impl Algorithm for Cycle {

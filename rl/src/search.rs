@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::run::Run;
 use imle_configs::spec::Horizons;
 use imle_planner::optimizer::{self, Optimizer};
+use imle_planner::pace::Pace;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::simulator::Simulator;
@@ -26,6 +27,8 @@ pub(crate) struct Search<'s> {
     pub(crate) stay: f64,
     /// How much dearer than the best a plan may be.
     pub(crate) slack: f64,
+    /// How fast its plans may be.
+    pub(crate) pace: Option<Pace>,
 }
 
 /// The generator's candidates and the last plan.
@@ -62,7 +65,8 @@ impl Search<'_> {
         let optimizer = self.optimizer()?;
         let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?
             .staying(self.stay)
-            .with_slack(self.slack);
+            .with_slack(self.slack)
+            .paced(self.pace.clone());
         if !planner.searches() {
             return Ok(planner);
         }

@@ -15,6 +15,7 @@ use imle_configs::{Error as InputError, files};
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, EpisodeResult, evaluate};
+use imle_planner::pace::Pace;
 use imle_planner::planner::Planner;
 use imle_planner::report::Report;
 use imle_planner::simulator::Simulator;
@@ -202,8 +203,15 @@ impl ExpertIteration<'_> {
             candidates: settings.candidates << attempt,
             stay: settings.stay,
             slack: settings.slack,
+            pace: self.pace(),
         };
         search.planner(self.run, simulator, sampler, horizons)
+    }
+
+    /// How fast plans may be.
+    fn pace(&self) -> Option<Pace> {
+        let of = |share| Pace::of(self.run.demonstrations, self.run.task.spec().action.size(), share);
+        Some(self.settings.pace).filter(|share| *share > 0.0).map(of)
     }
 
     /// `teacher` as what it does is executed.

@@ -34,6 +34,9 @@ pub struct Settings {
     /// How much dearer than the best a plan may be, in units of the task's cost: a typical candidate of those that are as good is
     /// executed ([`imle_planner::slack`]), so that what is learned is neither hasty nor noisy. 0 executes the best.
     pub slack: f64,
+    /// How far one action of a plan may be from the next, as a share of the longest step of the demonstrations
+    /// ([`imle_planner::pace`]): a search that is paid for being early finds leaps, which nothing is learned from. 0 for any.
+    pub pace: f64,
     /// Deviation, in halves of an action's range, of what is added to the planner's executed actions; what it meant is learned
     /// ([`crate::disturbed`]). 0 for none.
     pub disturbance: f64,
@@ -88,6 +91,9 @@ pub struct Settings {
     /// How many times as often as another a lesson is drawn that only a later attempt solved: they are few, and what they show is
     /// what the generator fails at.
     pub mended_weight: f64,
+    /// Whether a round's weights are learned anew from all lessons, instead of from those of the round before: what these have made of
+    /// earlier lessons holds them back (Ash and Adams 2020).
+    pub anew: bool,
     /// Training steps a round.
     pub train_steps: u64,
     /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
@@ -118,6 +124,7 @@ impl Default for Settings {
             knots: 2,
             stay: 0.0,
             slack: 0.0,
+            pace: 0.0,
             disturbance: 0.0,
             student_first: false,
             student_share: 0.0,
@@ -138,6 +145,7 @@ impl Default for Settings {
             kept_rounds: 3,
             quality: 0.0,
             mended_weight: 1.0,
+            anew: false,
             train_steps: 9000,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,
@@ -199,6 +207,9 @@ impl Settings {
                 return Err(InputError::unexpected(format!("settings: {key}"), "a cost of at least 0", cost));
             }
         }
+        if !(self.pace == 0.0 || (0.1..=100.0).contains(&self.pace)) {
+            return Err(InputError::unexpected("settings: pace", "0, or 0.1 to 100 of the demonstrations' steps", self.pace));
+        }
         if self.disturbance > 0.0 && !self.smooth.is_empty() {
             let expected = "none beside disturbance: played again, an episode would not be disturbed";
             return Err(InputError::unexpected("settings: smooth", expected, format!("{:?}", self.smooth)));
@@ -250,6 +261,7 @@ impl Settings {
     /// The training of a round from `start`.
     pub(super) fn training(&self, start: &Checkpoint, seed: u64) -> TrainSettings {
         TrainSettings {
+            method: start.config().method.clone(),
             steps: self.train_steps,
             batch_size: self.batch_size,
             samples: self.samples,
@@ -279,6 +291,7 @@ mod tests {
         assert!(refused(Settings { disturbance: 1.5, ..good.clone() }).contains("settings: disturbance"));
         assert!(refused(Settings { stay: f64::NAN, ..good.clone() }).contains("settings: stay"));
         assert!(refused(Settings { slack: -1.0, ..good.clone() }).contains("settings: slack"));
+        assert!(refused(Settings { pace: 0.01, ..good.clone() }).contains("settings: pace"));
         assert!(refused(Settings { mended_weight: 0.0, ..good }).contains("settings: mended_weight"));
     }
 }

@@ -1,0 +1,84 @@
+//! No plan faster than what was demonstrated.
+//!
+//! A search that is paid for being early finds leaps: targets far from the hand, which the world happens to bear. What is learned
+//! from them is as erratic. Here every action of a plan is within a step of the one before, and the first within a step of what
+//! the proposals begin with; the longest step of each value is the longest in demonstrations.
+
+use imle_configs::episode::Episode;
+
+/// How far one action may be from the next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pace {
+    /// Longest step of each value, (A).
+    longest: Vec<f32>,
+}
+
+impl Pace {
+    /// `share` of the longest steps between the actions of `episodes`, whose actions have `size` values each.
+    pub fn of(episodes: &[Episode], size: usize, share: f64) -> Self {
+        let mut longest = vec![0.0_f32; size];
+        for episode in episodes {
+            for two in episode.actions.windows(2 * size).step_by(size.max(1)) {
+                let (now, next) = two.split_at(size);
+                for ((most, a), b) in longest.iter_mut().zip(now).zip(next) {
+                    *most = most.max((b - a).abs());
+                }
+            }
+        }
+        longest.iter_mut().for_each(|most| *most *= share as f32);
+        Self { longest }
+    }
+
+    /// Draws the actions of `plan`, (T, A), within a step of each other, and the first within a step of the first actions of
+    /// `begun`, chunks of (T, A); if there are none it stays where it is.
+    pub fn keep<'c>(&self, begun: impl Iterator<Item = &'c [f32]>, plan: &mut [f32]) {
+        let size = self.longest.len();
+        if size == 0 || plan.len() < size {
+            return;
+        }
+        let (mut low, mut high) = (vec![f32::INFINITY; size], vec![f32::NEG_INFINITY; size]);
+        for chunk in begun {
+            for ((low, high), a) in low.iter_mut().zip(&mut high).zip(chunk) {
+                *low = low.min(*a);
+                *high = high.max(*a);
+            }
+        }
+        for (d, step) in self.longest.iter().enumerate() {
+            if low[d] <= high[d] {
+                plan[d] = plan[d].clamp(low[d] - step, high[d] + step);
+            }
+        }
+        for at in size..plan.len() {
+            let (step, before) = (self.longest[at % size], plan[at - size]);
+            plan[at] = plan[at].clamp(before - step, before + step);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_no_faster_than_the_demonstrations_and_begins_where_the_proposals_do() {
+        let episode = |actions: &[f32]| Episode { actions: actions.to_vec(), len: actions.len() / 2, ..Episode::default() };
+        let shown = [episode(&[0.0, 0.0, 0.1, 0.0, 0.3, 0.5]), episode(&[1.0, 0.0, 0.9, 0.1])];
+        let pace = Pace::of(&shown, 2, 1.0);
+        let mut plan = [5.0, 0.0, 5.0, 1.0, 0.0, 2.0];
+        let proposals = [[0.0, 0.0, 9.0, 9.0, 9.0, 9.0], [1.0, 0.0, 9.0, 9.0, 9.0, 9.0]];
+        pace.keep(proposals.iter().map(<[f32; 6]>::as_slice), &mut plan);
+        let wanted = [1.2, 0.0, 1.4, 0.5, 1.2, 1.0];
+        assert!(plan.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{plan:?}");
+        let slow = plan;
+        pace.keep(proposals.iter().map(<[f32; 6]>::as_slice), &mut plan);
+        assert_eq!(plan, slow);
+    }
+
+    #[test]
+    fn without_proposals_a_plan_may_begin_anywhere() {
+        let pace = Pace { longest: vec![1.0] };
+        let mut plan = [7.0, 9.0];
+        pace.keep(std::iter::empty(), &mut plan);
+        assert_eq!(plan, [7.0, 8.0]);
+    }
+}
