@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn a_plan_is_no_faster_than_the_demonstrations_and_begins_where_the_proposals_do() {
-        let episode = |actions: &[f32]| Episode { actions: actions.to_vec(), len: actions.len() / 2, ..Episode::default() };
+        let episode =
+            |actions: &[f32]| Episode { actions: actions.to_vec(), len: actions.len() / 2, ..Episode::default() };
         let shown = [episode(&[0.0, 0.0, 0.1, 0.0, 0.3, 0.5]), episode(&[1.0, 0.0, 0.9, 0.1])];
         let pace = Pace::of(&shown, 2, 1.0);
         let mut plan = [5.0, 0.0, 5.0, 1.0, 0.0, 2.0];

@@ -51,10 +51,6 @@ pub fn run(settings: &Settings, run: &Run<'_>, observer: &mut dyn Observer) -> R
         let expected = "0 for a generator that sees pictures: elites are kept without them";
         return Err(InputError::unexpected("settings: elite_share", expected, settings.elite_share).into());
     }
-    if settings.pace > 0.0 && run.demonstrations.is_empty() {
-        let expected = "0 without demonstrations (--data), whose steps it is a share of";
-        return Err(InputError::unexpected("settings: pace", expected, settings.pace).into());
-    }
     let mut algorithm = ExpertIteration::begin(settings, run)?;
     if algorithm.state.rounds.is_empty() {
         let before = algorithm.evaluate(0, run.checkpoint, observer)?;

@@ -294,7 +294,8 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
         let tiny = TINY_FINETUNE.replace("--threads 1", "").replace("--env-steps 50", "--env-steps 1");
         let call = Call::new("finetune --algorithm expert-iteration --quiet").and(&tiny).and("--set elite_share=0");
         let call = call.and("--set episodes_per_round=12").and(settings).with("--threads", threads);
-        call.with("--task", easy_task()).with("--checkpoint", checkpoint()).with("--out", &out).ok();
+        let call = call.with("--task", easy_task()).with("--checkpoint", checkpoint()).with("--data", demonstrations());
+        call.with("--out", &out).ok();
         let first = out.join("rounds/001");
         let told: serde_json::Value = serde_json::from_slice(&fs::read(first.join("collected.json")).unwrap()).unwrap();
         (told, fs::read(first.join("episodes/data/chunk-000/file-000.parquet")).unwrap())
@@ -303,6 +304,11 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
     let (told, lessons) = collected("1", shared);
     assert!((1..12).contains(&told["handed_over"].as_u64().unwrap()), "{told}");
     assert_eq!((told, lessons), collected("2", shared));
+    let paced = "--set optimizer=cem --set noise=0.3 --set anew=true --set pace=0.2";
+    let (told, lessons) = collected("1", paced);
+    let (_, leaping) = collected("2", "--set optimizer=cem --set noise=0.3 --set anew=true");
+    assert_ne!(lessons, leaping);
+    assert_eq!((told, lessons), collected("2", paced));
     let (alone, _) = collected("2", "--set attempts=2 --set student_share=0.6 --set planner_rounds=1");
     assert_eq!(alone["handed_over"], 0);
     let (planned, _) =

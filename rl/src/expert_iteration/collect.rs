@@ -211,7 +211,7 @@ impl ExpertIteration<'_> {
     /// How fast plans may be.
     fn pace(&self) -> Option<Pace> {
         let of = |share| Pace::of(self.run.demonstrations, self.run.task.spec().action.size(), share);
-        Some(self.settings.pace).filter(|share| *share > 0.0).map(of)
+        Some(self.settings.pace).filter(|share| *share > 0.0 && !self.run.demonstrations.is_empty()).map(of)
     }
 
     /// `teacher` as what it does is executed.
