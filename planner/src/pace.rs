@@ -2,7 +2,8 @@
 //!
 //! A search that is paid for being early finds leaps: targets far from the hand, which the world happens to bear. What is learned
 //! from them is as erratic. Here every action of a plan is within a step of the one before, and the first within a step of what
-//! the proposals begin with; the longest step of each value is the longest in demonstrations.
+//! the proposals begin with; the longest step of each value, in its own unit (metres, cosines), is the longest in demonstrations.
+//! A search learns from the costs of plans as they were drawn in, and keeps the parameters it drew.
 
 use imle_configs::episode::Episode;
 
@@ -29,28 +30,21 @@ impl Pace {
         Self { longest }
     }
 
-    /// Draws the actions of `plan`, (T, A), within a step of each other, and the first within a step of the first actions of
-    /// `begun`, chunks of (T, A); if there are none it stays where it is.
-    pub fn keep<'c>(&self, begun: impl Iterator<Item = &'c [f32]>, plan: &mut [f32]) {
-        let size = self.longest.len();
-        if size == 0 || plan.len() < size {
-            return;
-        }
-        let (mut low, mut high) = (vec![f32::INFINITY; size], vec![f32::NEG_INFINITY; size]);
-        for chunk in begun {
-            for ((low, high), a) in low.iter_mut().zip(&mut high).zip(chunk) {
-                *low = low.min(*a);
-                *high = high.max(*a);
-            }
-        }
+    /// Draws the actions of each of `plans`, (n, T, A) with `chunk` = T · A values each, within a step of each other, and the first
+    /// within a step of the first actions of `begun`, chunks of (T, A); if there are none it stays where it is.
+    pub fn keep<'c>(&self, begun: impl Iterator<Item = &'c [f32]> + Clone, plans: &mut [f32], chunk: usize) {
         for (d, step) in self.longest.iter().enumerate() {
-            if low[d] <= high[d] {
-                plan[d] = plan[d].clamp(low[d] - step, high[d] + step);
+            let first = begun.clone().map(|chunk| chunk[d]);
+            let (low, high) = first.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), a| (l.min(a), h.max(a)));
+            for plan in plans.chunks_exact_mut(chunk) {
+                if low <= high {
+                    plan[d] = plan[d].clamp(low - step, high + step);
+                }
+                for at in (d + self.longest.len()..chunk).step_by(self.longest.len()) {
+                    let before = plan[at - self.longest.len()];
+                    plan[at] = plan[at].clamp(before - step, before + step);
+                }
             }
-        }
-        for at in size..plan.len() {
-            let (step, before) = (self.longest[at % size], plan[at - size]);
-            plan[at] = plan[at].clamp(before - step, before + step);
         }
     }
 }
@@ -67,11 +61,11 @@ mod tests {
         let pace = Pace::of(&shown, 2, 1.0);
         let mut plan = [5.0, 0.0, 5.0, 1.0, 0.0, 2.0];
         let proposals = [[0.0, 0.0, 9.0, 9.0, 9.0, 9.0], [1.0, 0.0, 9.0, 9.0, 9.0, 9.0]];
-        pace.keep(proposals.iter().map(<[f32; 6]>::as_slice), &mut plan);
+        pace.keep(proposals.iter().map(<[f32; 6]>::as_slice), &mut plan, 6);
         let wanted = [1.2, 0.0, 1.4, 0.5, 1.2, 1.0];
         assert!(plan.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{plan:?}");
         let slow = plan;
-        pace.keep(proposals.iter().map(<[f32; 6]>::as_slice), &mut plan);
+        pace.keep(proposals.iter().map(<[f32; 6]>::as_slice), &mut plan, 6);
         assert_eq!(plan, slow);
     }
 
@@ -79,7 +73,7 @@ mod tests {
     fn without_proposals_a_plan_may_begin_anywhere() {
         let pace = Pace { longest: vec![1.0] };
         let mut plan = [7.0, 9.0];
-        pace.keep(std::iter::empty(), &mut plan);
+        pace.keep(std::iter::empty(), &mut plan, 2);
         assert_eq!(plan, [7.0, 8.0]);
     }
 }

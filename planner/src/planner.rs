@@ -270,9 +270,8 @@ impl<'a> Planner<'a> {
             let first = self.waves[0];
             let keep = |(b, own): (usize, &mut [f32])| {
                 let proposals = chunks[b * n * chunk..][..first * chunk].chunks_exact(chunk);
-                let begun =
-                    || proposals.clone().zip(&costs[b * n..]).filter(|(_, cost)| cost.is_finite()).map(|(c, _)| c);
-                own.chunks_exact_mut(chunk).for_each(|plan| pace.keep(begun(), plan));
+                let begun = proposals.zip(&costs[b * n..]).filter(|(_, cost)| cost.is_finite()).map(|(c, _)| c);
+                pace.keep(begun, own, chunk);
             };
             pool.install(|| wave_chunks.par_chunks_exact_mut(count * chunk).enumerate().for_each(keep));
         }
