@@ -287,6 +287,23 @@ fn finetune_runs_rounds_and_becomes_a_checkpoint() {
 }
 
 #[test]
+fn expert_iteration_keeps_the_method_of_the_generator() {
+    let dir = folder();
+    for method in ["diffusion", "flow", "regression"] {
+        let (base, out) = (dir.path().join(method), dir.path().join(format!("{method}-finetuned")));
+        let train = Call::new("train --set steps=40 --evaluation-episodes 0 --method").and(method).and(TINY);
+        train.with("--data", demonstrations()).with("--out", &base).ok();
+        let call = Call::new("finetune --algorithm expert-iteration").and(&TINY_FINETUNE.replace("=200", "=20"));
+        let call = call.and("--set episodes_per_round=2").with("--task", easy_task()).with("--checkpoint", &base);
+        call.with("--data", demonstrations()).with("--out", &out).ok();
+        let after = imle_policy::checkpoint::Checkpoint::load(&out).unwrap();
+        assert_eq!(after.config().method, method);
+        assert_ne!(imle_policy::checkpoint::Checkpoint::load(&base).unwrap().weights(), after.weights());
+        Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out).ok();
+    }
+}
+
+#[test]
 fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
     let dir = folder();
     let collected = |threads: &str, settings: &str| {

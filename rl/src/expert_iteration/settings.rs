@@ -82,8 +82,7 @@ pub struct Settings {
     pub entropy_floor: f64,
     /// Whether lessons are drawn so that their modes are as frequent as they were (`rl/src/balance.rs`).
     pub balance: bool,
-    /// Rounds whose episodes are learned from, the last so many; 0 for all. What a poor generator's planner did is worth less than
-    /// what a better one's does.
+    /// Rounds whose episodes are learned from, the last so many; 0 for all.
     pub kept_rounds: u64,
     /// How rarely what got on slower than usual is drawn of the solved episodes (β of
     /// [`imle_policy::targets::progress_weights`]); 0 draws all of them alike.
@@ -142,7 +141,7 @@ impl Default for Settings {
             recall_floor: 0.95,
             entropy_floor: 0.9,
             balance: true,
-            kept_rounds: 3,
+            kept_rounds: 0,
             quality: 0.0,
             mended_weight: 1.0,
             anew: false,
