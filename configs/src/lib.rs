@@ -2,6 +2,7 @@
 //!
 //! - [`seed`]: counter-based random streams, one per (seed, purpose, episode, step, candidate);
 //! - [`settings`]: typed TOML settings with overlays (`--config`, `--set`) and errors that name the key;
+//! - [`explained`]: settings as a TOML file that says what each means;
 //! - [`spec`]: the shapes, names and ranges of observations and actions;
 //! - [`episode`]: the record of one episode;
 //! - [`score`]: the score of one rollout;
@@ -15,6 +16,7 @@ pub mod derivatives;
 pub mod embedded;
 pub mod episode;
 pub mod error;
+pub mod explained;
 pub mod files;
 pub mod score;
 pub mod seed;

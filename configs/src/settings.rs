@@ -8,11 +8,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 use toml::{Table, Value};
 
-/// Settings of type `T`: `defaults`, then the file, then the `sets` in order.
+/// Settings of type `T`: `defaults`, then the file, then the `sets` in order. `defaults` has the keys that may be given: all of
+/// `T`'s, or those that matter, the others being `T`'s own defaults.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be read; [`Error::Unexpected`] and [`Error::Unknown`] for what is in it.
-pub fn load<T: Serialize + DeserializeOwned>(defaults: &T, file: Option<&Path>, sets: &[String]) -> Result<T> {
+pub fn load<T: DeserializeOwned>(defaults: &impl Serialize, file: Option<&Path>, sets: &[String]) -> Result<T> {
     let mut table = Table::try_from(defaults).map_err(|e| Error::unexpected("defaults", "a table", e))?;
     if let Some(path) = file {
         let place = path.display().to_string();
@@ -113,23 +114,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("c.toml");
         std::fs::write(&file, "steps = 7\n[network]\nwidth = 9\n").unwrap();
-        let got =
-            load(&defaults(), Some(&file), &["network.width=11".into(), "name=b".into(), "network.rate=1".into()])
-                .unwrap();
+        let sets = ["network.width=11".into(), "name=b".into(), "network.rate=1".into()];
+        let got: Outer = load(&defaults(), Some(&file), &sets).unwrap();
         assert_eq!(got, Outer { steps: 7, name: "b".into(), network: Inner { width: 11, rate: 1.0 } });
     }
 
     #[test]
     fn errors_name_key_and_place() {
-        let unknown = load(&defaults(), None, &["network.widht=3".into()]).unwrap_err().to_string();
+        let load = |set: &str| load::<Outer>(&defaults(), None, &[set.into()]);
+        let unknown = load("network.widht=3").unwrap_err().to_string();
         assert!(
             unknown.contains("--set") && unknown.contains("network.widht") && unknown.contains("`width`"),
             "{unknown}"
         );
-        let kind = load(&defaults(), None, &["steps=\"x\"".into()]).unwrap_err().to_string();
+        let kind = load("steps=\"x\"").unwrap_err().to_string();
         assert!(kind.contains("steps") && kind.contains("integer"), "{kind}");
-        assert!(load(&defaults(), None, &["steps".into()]).unwrap_err().to_string().contains("key=value"));
-        let negative = load(&defaults(), None, &["steps=-3".into()]).unwrap_err().to_string();
+        assert!(load("steps").unwrap_err().to_string().contains("key=value"));
+        let negative = load("steps=-3").unwrap_err().to_string();
         assert_eq!(negative.lines().count(), 1, "{negative}");
     }
 }

@@ -1,6 +1,7 @@
 //! The shapes, names and ranges of observations and actions: what a checkpoint, a dataset and a task agree on.
 
 use crate::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One named part of an observation or action vector.
@@ -140,7 +141,7 @@ impl Spec {
 }
 
 /// Horizons of a chunk policy, in control steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Horizons {
     /// Observations the policy sees (T_obs).
     pub observation: usize,

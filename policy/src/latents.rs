@@ -12,6 +12,7 @@ use crate::sampler::LatentKey;
 use imle_configs::Error as ConfigError;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use rand::RngCore;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -21,7 +22,7 @@ const MOST_DIMENSIONS: usize = sobol_burley::NUM_DIMENSIONS as usize;
 const MOST_POINTS: u64 = 1 << 16;
 
 /// A way to draw the latents of a decision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Latents {
     /// Each from its own stream.

@@ -21,12 +21,13 @@ use imle_planner::simulator::Score;
 use imle_planner::warm;
 use imle_policy::targets::WeightedState;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// How elites are chosen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EliteSettings {
     /// Most elites a decision.
     pub most: usize,

@@ -1,12 +1,15 @@
 //! The settings of the algorithms that learn online; each algorithm reads the shared sections and the one of its name.
 
+use crate::algorithm::NAMES;
 use imle_configs::Error as InputError;
 use imle_planner::optimizer;
 use imle_policy::train::TrainSettings;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Everything that shapes a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Settings {
     /// Episodes an iteration.
     pub episodes: usize,
@@ -28,24 +31,24 @@ pub struct Settings {
     pub critic: CriticSettings,
     /// What keeps the generator's modes.
     pub anchor: AnchorSettings,
-    /// `cycle`.
+    /// What `cycle` alone reads.
     pub cycle: CycleSettings,
-    /// `best-of-n`.
+    /// What `best-of-n` alone reads.
     pub best_of_n: BestOfNSettings,
-    /// `imagination`.
+    /// What `imagination` alone reads.
     pub imagination: ImaginationSettings,
-    /// `branches`.
+    /// What `branches` alone reads.
     pub branches: BranchSettings,
-    /// `gradient`.
+    /// What `gradient` alone reads.
     pub gradient: GradientSettings,
-    /// `ppo`.
+    /// What `ppo` alone reads.
     pub ppo: PpoSettings,
-    /// `latent`.
+    /// What `latent` alone reads.
     pub latent: LatentSettings,
 }
 
 /// `[actor]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActorSettings {
     /// Learning rate, constant after 100 steps of warm-up.
     pub learning_rate: f64,
@@ -60,7 +63,7 @@ pub struct ActorSettings {
 }
 
 /// `[critic]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CriticSettings {
     /// Members of the ensemble, at least 2.
     pub members: usize,
@@ -87,7 +90,7 @@ pub struct CriticSettings {
 }
 
 /// `[anchor]`: RS-IMLE on solved episodes and demonstrations beside what an algorithm maximises.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AnchorSettings {
     /// Weight of its loss.
     pub weight: f64,
@@ -103,11 +106,12 @@ pub struct AnchorSettings {
 }
 
 /// `[cycle]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CycleSettings {
     /// Candidates of a decision while collecting.
     pub candidates: usize,
-    /// Optimizer that the planner searches with from the proposals, a name of [`imle_planner::optimizer::NAMES`].
+    /// Optimizer that the planner searches with from the proposals: predictive-sampling, mppi, cem, cma-es, dial,
+    /// mode-preserving, ilqg or none.
     pub optimizer: String,
     /// Space that it searches in: linear, zero or cubic splines, or chunk.
     pub space: String,
@@ -126,7 +130,7 @@ pub struct CycleSettings {
 }
 
 /// `[best_of_n]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BestOfNSettings {
     /// Candidates of a decision while collecting.
     pub candidates: usize,
@@ -141,7 +145,7 @@ pub struct BestOfNSettings {
 }
 
 /// `[imagination]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ImaginationSettings {
     /// Perturbations of a chunk (m).
     pub perturbations: usize,
@@ -158,7 +162,7 @@ pub struct ImaginationSettings {
 }
 
 /// `[branches]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BranchSettings {
     /// States an iteration from which groups are rolled out.
     pub states: usize,
@@ -175,7 +179,7 @@ pub struct BranchSettings {
 }
 
 /// `[gradient]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GradientSettings {
     /// Weight of the critic's mean value, as a share of its mean magnitude.
     pub weight: f64,
@@ -186,7 +190,7 @@ pub struct GradientSettings {
 }
 
 /// `[ppo]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PpoSettings {
     /// Deviation of the action about the generator's chunk, normalised units.
     pub sigma: f64,
@@ -203,7 +207,7 @@ pub struct PpoSettings {
 }
 
 /// `[latent]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatentSettings {
     /// Largest magnitude of a latent value.
     pub most: f64,
@@ -300,6 +304,20 @@ impl Default for CriticSettings {
 }
 
 impl Settings {
+    /// These settings as `algorithm` reads them: without the sections of the others.
+    ///
+    /// # Errors
+    /// None that is known; they all have a written form.
+    pub fn read_by(&self, algorithm: &str) -> imle_configs::Result<serde_json::Value> {
+        let written = serde_json::to_value(self);
+        let mut written = written.map_err(|e| InputError::unexpected("settings", "values with a written form", e))?;
+        if let Some(sections) = written.as_object_mut() {
+            let others: Vec<_> = NAMES.iter().filter(|n| **n != algorithm).map(|n| n.replace('-', "_")).collect();
+            sections.retain(|key, _| !others.contains(key));
+        }
+        Ok(written)
+    }
+
     /// Checks what does not depend on the task.
     ///
     /// # Errors
@@ -416,6 +434,16 @@ impl Settings {
 mod tests {
     use super::*;
     use imle_configs::settings::load;
+
+    #[test]
+    fn an_algorithm_has_no_settings_of_others() {
+        let read = Settings::default().read_by("best-of-n").unwrap();
+        let settings: Settings = load(&read, None, &["best_of_n.candidates=5".into()]).unwrap();
+        let changed = BestOfNSettings { candidates: 5, ..Settings::default().best_of_n };
+        assert_eq!(settings, Settings { best_of_n: changed, ..Settings::default() });
+        let refused = load::<Settings>(&read, None, &["ppo.sigma=0.2".into()]).unwrap_err().to_string();
+        assert!(refused.contains("unknown key `ppo`"), "{refused}");
+    }
 
     #[test]
     fn bad_values_are_told_by_their_keys() {

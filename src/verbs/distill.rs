@@ -11,6 +11,7 @@ use imle_envs::task::Task;
 use imle_planner::report::percentiles;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::sampler::{LatentKey, Observations, Sampler};
+use imle_policy::train::TrainSettings;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,7 +28,7 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     settings.samples = args.samples as usize;
     settings.evaluate_every = 0;
     if learn.settings.settings {
-        return print_settings(&settings);
+        return print_settings::<TrainSettings>(&settings);
     }
     let (Some(teacher), Some(data), Some(out)) = (&args.teacher, &learn.data, &learn.out) else {
         return Err(Failure::Input("--teacher, --data and --out are needed".into()));

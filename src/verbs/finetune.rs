@@ -54,17 +54,17 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
     let mut watch = Watch { output: args.common.output(), progress: None };
     let (rounds, episodes) = match algorithm::by_name(&name)? {
         Kind::ExpertIteration => {
-            let settings: expert_iteration::Settings = settings(args)?;
+            let settings = settings::<expert_iteration::Settings, _>(args, Ok)?;
             if args.settings.settings {
-                return print_settings(&settings).map(|()| None);
+                return print_settings::<expert_iteration::Settings>(&settings).map(|()| None);
             }
             let rounds = with_run(args, |run| expert_iteration::run(&settings, run, &mut watch))?;
             (rounds, settings.evaluation_episodes)
         }
         Kind::Online(name, mut algorithm) => {
-            let settings: imle_rl::settings::Settings = settings(args)?;
+            let settings = settings(args, |all: imle_rl::settings::Settings| all.read_by(name))?;
             if args.settings.settings {
-                return print_settings(&settings).map(|()| None);
+                return print_settings::<imle_rl::settings::Settings>(&settings.read_by(name)?).map(|()| None);
             }
             let go = |run: &Run<'_>| online::run(name, algorithm.as_mut(), &settings, run, &mut watch);
             (with_run(args, go)?, settings.evaluation_episodes)
@@ -74,13 +74,16 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
     Ok(Some(Learned { algorithm: name, rounds, episodes }))
 }
 
-/// The settings that the flags give, or those of the run that is resumed.
-fn settings<S: Default + Serialize + DeserializeOwned + Clone + PartialEq>(args: &FinetuneArgs) -> Result<S> {
+/// The settings that the flags give, or those of the run that is resumed, of which the ones that `read` keeps may be given.
+fn settings<S: Default + Serialize + DeserializeOwned + Clone + PartialEq, R: Serialize>(
+    args: &FinetuneArgs,
+    read: impl FnOnce(S) -> imle_configs::Result<R>,
+) -> Result<S> {
     let defaults = match (&args.out, args.resume) {
         (Some(out), true) => run::saved_settings(out)?,
         _ => S::default(),
     };
-    Ok(settings::load(&defaults, args.settings.config.as_deref(), &args.settings.set)?)
+    Ok(settings::load(&read(defaults)?, args.settings.config.as_deref(), &args.settings.set)?)
 }
 
 /// Loads what the run is given, and runs it.

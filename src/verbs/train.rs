@@ -6,12 +6,14 @@ use crate::load;
 use crate::training::{self, Job};
 use crate::view::{self, View};
 use imle_configs::Error as InputError;
+use imle_configs::explained::explained;
 use imle_configs::{embedded, settings};
 use imle_data::Dataset;
 use imle_envs::task::Task;
 use imle_planner::sight::Sight;
 use imle_policy::train::{self, TrainSettings};
 use imle_policy::vision::VisionSettings;
+use schemars::JsonSchema;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +25,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let begun = Instant::now();
     let mut settings = resolve(learn, &args.method)?;
     if learn.settings.settings {
-        return print_settings(&settings);
+        return print_settings::<TrainSettings>(&settings);
     }
     let (Some(data), Some(out)) = (&learn.data, &learn.out) else {
         return Err(Failure::Input("--data and --out are needed".into()));
@@ -70,10 +72,9 @@ pub fn resolve(args: &LearnArgs, method: &str) -> Result<TrainSettings> {
     Ok(settings)
 }
 
-/// Prints settings as a file that --config takes.
-pub fn print_settings(settings: &impl serde::Serialize) -> Result<()> {
-    let text = settings::to_toml(settings)?;
-    print!("{text}");
+/// Prints settings, all or some of those of `T`, as a file that --config takes, with what they mean.
+pub fn print_settings<T: JsonSchema>(settings: &impl serde::Serialize) -> Result<()> {
+    print!("{}", explained::<T>(settings)?);
     Ok(())
 }
 

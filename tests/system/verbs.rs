@@ -193,11 +193,20 @@ fn distill_makes_a_generator_of_one_pass_from_any_teacher() {
 fn settings_are_printed_in_the_form_that_config_takes() {
     let dir = folder();
     let file = dir.path().join("settings.toml");
-    for (verb, key, set) in [("train", "steps", "network.width=48"), ("finetune", "train_steps", "elites.most=2")] {
-        let printed = Call::new(verb).and("--settings --set").and(set).ok().out;
+    for (verb, key, set) in [
+        ("train", "steps", "network.width=48"),
+        ("finetune", "train_steps", "elites.most=2"),
+        ("finetune --algorithm best-of-n", "warmup_steps", "best_of_n.elites=2"),
+        ("finetune --algorithm latent", "warmup_steps", "critic.members=2"),
+    ] {
+        let printed = Call::new("").and(verb).and("--settings --set").and(set).ok().out;
         assert!(printed.lines().any(|l| l.starts_with(&format!("{key} = "))), "{printed}");
+        let lines: Vec<&str> = printed.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[1].starts_with(|c: char| c.is_alphabetic())) {
+            assert!(pair[0].starts_with("# "), "not explained: {}", pair[1]);
+        }
         fs::write(&file, &printed).unwrap();
-        let again = Call::new(verb).and("--settings").with("--config", &file).ok().out;
+        let again = Call::new("").and(verb).and("--settings").with("--config", &file).ok().out;
         assert_eq!(again, printed);
     }
 }

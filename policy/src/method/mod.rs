@@ -21,6 +21,7 @@ use crate::{Error, Result};
 use imle_configs::Error as ConfigError;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -43,7 +44,7 @@ pub fn by_name(name: &str) -> std::result::Result<&'static dyn Method, ConfigErr
 }
 
 /// How a checkpoint is sampled. Written into `config.json`; may be changed after training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Sampling {
     /// `diffusion`: `ddim` (deterministic, any number of passes) or `ddpm` (ancestral); empty for `ddim`. Of no other
@@ -63,7 +64,7 @@ pub struct Sampling {
 }
 
 /// What numbers a network computes in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision.

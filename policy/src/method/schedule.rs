@@ -8,10 +8,11 @@
 //! 1 − ᾱ in f32 differs from its exact value by up to 1e-4 of itself.
 
 use imle_configs::Error as ConfigError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How β goes from the first step to the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Betas {
     /// Squared cosine (Nichol and Dhariwal 2021), each at most 0.999; `beta_start` and `beta_end` are not used.
@@ -25,7 +26,7 @@ pub enum Betas {
 }
 
 /// What the network predicts of x_k = √ᾱ a + √(1 − ᾱ) ε.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Prediction {
     /// The noise ε.
@@ -36,7 +37,7 @@ pub enum Prediction {
 }
 
 /// How much noise a pass of DDPM adds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Variance {
     /// The variance of the posterior of x_(k−1) given x_k and a.
@@ -47,7 +48,7 @@ pub enum Variance {
 }
 
 /// The forward process of a diffusion, and what its network predicts: fixed by the training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Schedule {
     /// Steps of the forward process.

@@ -22,6 +22,7 @@ pub use conditioning::Conditioning;
 use imle_configs::{Error as ConfigError, spec::Horizons};
 pub use observed::Observed;
 use parameters::{Builder, ParameterTable};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -98,7 +99,7 @@ impl ChunkShape {
 }
 
 /// Which network, and its sizes. Written into `config.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct NetworkConfig {
     /// `mlp`: residual MLP over the whole flattened chunk, the fast one. `transformer`: attention over its steps.

@@ -6,12 +6,13 @@ use crate::network::NetworkConfig;
 use crate::vision::VisionSettings;
 use crate::{Result, method};
 use imle_configs::{Error as ConfigError, spec::Horizons};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Everything that shapes a training; loaded with `imle_configs::settings::load`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrainSettings {
-    /// How to train, a name of [`method::NAMES`].
+    /// How to train: imle, diffusion, flow, mean-flow or regression.
     pub method: String,
     /// Training steps; the learning rate reaches 0 at the last.
     pub steps: u64,

@@ -28,6 +28,7 @@ use crate::method::Precision;
 use crate::network::parameters::Builder;
 use imle_configs::Error as ConfigError;
 use imle_configs::spec::{CHANNELS, Horizons, ImageLayout};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -55,7 +56,7 @@ fn backbone_of(kind: &str) -> std::result::Result<(&'static str, BuildBackbone, 
 }
 
 /// `[vision]` of a training: what the generator sees, and how.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct VisionSettings {
     /// Cameras of the dataset whose pictures the generator sees; empty for one that sees the whole observation instead.
@@ -68,7 +69,7 @@ pub struct VisionSettings {
 }
 
 /// How pictures become features. Written into `config.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EncoderConfig {
     /// `resnet18`: with group normalisation, from random weights.

@@ -1,9 +1,10 @@
 //! A setting that is one value for all, or a list with one for each.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One value for all, or one for each. Its error names the keys, as serde does not behind a flattened struct.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "neither one value for all nor a list with one for each (`crop`, `mean`, `std`)")]
 pub enum OneOrEach<T> {
     /// One for all.

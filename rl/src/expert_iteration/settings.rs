@@ -6,13 +6,14 @@ use imle_planner::optimizer;
 use imle_planner::simulator::ensemble::MOST_MODELS;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::train::TrainSettings;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most candidates of a decision.
 const MOST_CANDIDATES: usize = 65_536;
 
 /// Everything that shapes a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// Episodes the planner runs a round.
     pub episodes_per_round: usize,
@@ -20,7 +21,8 @@ pub struct Settings {
     pub candidates: usize,
     /// Control steps executed of each plan while collecting; 0 for the task's `execute` or the generator's T_act.
     pub execute: usize,
-    /// Optimizer that the planner searches with from the proposals, a name of [`imle_planner::optimizer::NAMES`].
+    /// Optimizer that the planner searches with from the proposals: predictive-sampling, mppi, cem, cma-es, dial,
+    /// mode-preserving, ilqg or none.
     pub optimizer: String,
     /// Space that it searches in: linear, zero or cubic splines, or chunk.
     pub space: String,

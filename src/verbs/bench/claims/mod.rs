@@ -29,6 +29,7 @@ use args::{ClaimsArgs, Part};
 use cell::{Cell, Frame};
 use imle_configs::{Error as InputError, files};
 use imle_policy::device::DeviceChoice;
+use imle_policy::train::TrainSettings;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use work::Work;
@@ -44,7 +45,7 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     sweep::open::<Cell>(&args.sweep, output, &[])?;
     let mut work = Work::new(args)?;
     if args.settings.settings {
-        return print_settings(&work.base);
+        return print_settings::<TrainSettings>(&work.base);
     }
     let cells = cells(&mut work)?;
     if args.plan {
