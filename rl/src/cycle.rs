@@ -14,16 +14,15 @@
 use crate::algorithm::{Algorithm, Collecting};
 use crate::error::Result;
 use crate::journal::Record;
+use crate::ladder::Ladder;
 use crate::learner::{Figures, Learner, Mean};
 use crate::search::Search;
 use crate::settings::{CycleSettings, Settings};
 use crate::worth::Worth;
-use imle_configs::seed::Purpose;
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{self, Progress, evaluate};
+use imle_planner::evaluate::Progress;
 use imle_planner::planner::Planner;
-use imle_planner::report::wilson95;
 use imle_planner::simulator::Simulator;
 use imle_planner::simulator::terminal::Valued;
 use std::ops::Range;
@@ -31,9 +30,6 @@ use std::path::Path;
 
 /// Name of the algorithm.
 pub const NAME: &str = "cycle";
-
-/// Success that the planner is to reach with as few candidates as it can.
-const WANTED: f64 = 0.95;
 
 /// The algorithm.
 #[derive(Default)]
@@ -104,24 +100,13 @@ impl Algorithm for Cycle {
 
     fn measure(&mut self, c: Collecting<'_>, progress: &mut dyn Progress) -> Result<Figures> {
         let (learner, settings) = (c.learner, &c.learner.settings.cycle);
-        let episodes = settings.ladder_episodes;
-        let held_out = evaluate::Settings {
-            purpose: Purpose::Reset,
+        let ladder = Ladder {
+            candidates: &settings.ladder,
+            episodes: settings.ladder_episodes,
             lockstep: learner.settings.lockstep,
-            ..evaluate::Settings::held_out(episodes, learner.run.seed, learner.horizons)
+            horizons: learner.horizons,
         };
-        let mut figures = Figures::new();
-        for candidates in &settings.ladder {
-            let mut planner = self.planner(c, &search(settings, *candidates).or_best_of()?)?;
-            let outcome = evaluate(&learner.run.task, &mut planner, &held_out, &learner.pool, progress)?;
-            let rate = outcome.solved() as f64 / episodes as f64;
-            figures.insert(format!("planned/success_rate_{candidates:03}"), rate);
-            figures.insert(format!("planned/at_least_{candidates:03}"), wilson95(outcome.solved(), episodes)[0]);
-            if rate >= WANTED {
-                figures.insert("planned/candidates_for_95".into(), *candidates as f64);
-                break;
-            }
-        }
-        Ok(figures)
+        let planner = |candidates| self.planner(c, &search(settings, candidates).or_best_of()?);
+        ladder.climb(learner.run, &learner.pool, planner, progress)
     }
 }

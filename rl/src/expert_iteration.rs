@@ -232,7 +232,7 @@ impl<'a> ExpertIteration<'a> {
         let evaluation = self.run.evaluate(&self.pool, checkpoint, sizes, &mut phase)?;
         let report = &evaluation.report;
         let (success_rate, success_ci95) = (report.success_rate, report.success_ci95);
-        let figures = match &mut self.modes {
+        let mut figures = match &mut self.modes {
             // Modes are measured on observations alone.
             _ if self.run.task.spec().pictures.is_some() => BTreeMap::new(),
             Some(modes) => modes.measure(self.run, &self.pool, checkpoint, &evaluation)?,
@@ -243,6 +243,7 @@ impl<'a> ExpertIteration<'a> {
                 &evaluation,
             )?,
         };
+        figures.extend(self.ladder(checkpoint, &mut Phase { observer, round, name: "plan" })?);
         Ok(Round { round, success_rate, success_ci95, figures, ..self.last() })
     }
 

@@ -33,6 +33,7 @@ pub mod hindsight;
 pub mod imagination;
 pub mod journal;
 mod judged;
+pub mod ladder;
 pub mod latent;
 pub mod learner;
 pub mod memory;

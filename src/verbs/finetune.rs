@@ -10,6 +10,7 @@ use crate::{interrupt, load};
 use imle_configs::settings;
 use imle_envs::task_file::RewardKind;
 use imle_rl::algorithm::{self, Kind};
+use imle_rl::ladder::CANDIDATES_FOR_95;
 use imle_rl::run::{self, Observer, Round, Run};
 use imle_rl::{expert_iteration, online};
 use serde::Serialize;
@@ -185,8 +186,10 @@ impl Observer for Watch {
     fn round(&mut self, r: &Round) {
         self.end_phase();
         let planned = r.collect_success_rate.map_or(String::new(), |s| format!(", {} while collecting", percent(s)));
+        let few = r.figures.get(CANDIDATES_FOR_95);
+        let few = few.map_or(String::new(), |n| format!(", planned 95 % with {n} candidates"));
         self.output.note(format!(
-            "round {}: generator alone {} [{}, {}]{planned}; {} control steps, {} physics steps of rollouts, {} \
+            "round {}: generator alone {} [{}, {}]{planned}{few}; {} control steps, {} physics steps of rollouts, {} \
              decisions of solved episodes",
             r.round,
             percent(r.success_rate),

@@ -278,8 +278,15 @@ fn finetune_runs_rounds_and_becomes_a_checkpoint() {
     let dir = folder();
     let out = dir.path().join("finetuned");
     let call = Call::new("finetune --algorithm expert-iteration").and(TINY_FINETUNE).with("--task", easy_task());
+    let call = call.and("--set ladder=[2,4] --set ladder_episodes=2");
     let call = call.with("--checkpoint", checkpoint()).with("--data", demonstrations()).with("--out", &out);
     let result = call.json();
+    let figures = |round: usize| &result["rounds"][round]["figures"];
+    for round in [0, 2] {
+        has(figures(round), &["planned/success_rate_002", "planned/at_least_002", "modes/recall"]);
+        assert_eq!(figures(round)["planned/candidates_for_95"], 2.0);
+        assert!(figures(round).get("planned/success_rate_004").is_none());
+    }
     has(&result, &["success_ci95", "success_rate_before", "wall_s", "seed", "version"]);
     assert_eq!((result["success_rate"].as_f64(), result["env_steps"].as_u64()), (Some(1.0), Some(80)));
     assert_eq!((result["gradient_steps"].as_u64(), result["episodes"].as_u64()), (Some(400), Some(3)));

@@ -1,11 +1,13 @@
 //! Collecting: who runs a round's episodes, and what of them is learned from.
 
-use super::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
+use super::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration, Settings};
 use crate::disturbed::Disturbed;
 use crate::elites::{Recorder, save};
 use crate::error::{Error, Result};
 use crate::handover::{HandOver, Turns, hand_over};
 use crate::hindsight::{Smoothing, start_of};
+use crate::ladder::Ladder;
+use crate::learner::Figures;
 use crate::run::{Observer, Phase};
 use crate::search::Search;
 use imle_configs::episode::Episode;
@@ -14,7 +16,7 @@ use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, files};
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{self, EpisodeResult, evaluate};
+use imle_planner::evaluate::{self, EpisodeResult, Progress, evaluate};
 use imle_planner::pace::Pace;
 use imle_planner::planner::Planner;
 use imle_planner::report::Report;
@@ -67,11 +69,7 @@ impl ExpertIteration<'_> {
         if place.exists() {
             return self.collected(round);
         }
-        let trained = current.config().horizons;
-        let horizons = match self.settings.execute {
-            0 => self.run.task.horizons(trained),
-            n => Horizons { action: n.min(trained.prediction), ..trained },
-        };
+        let horizons = self.horizons(current);
         let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
         let (low, high) = self.run.task.control().range();
         let mut planner = self.planner(&sampler, horizons, 0)?;
@@ -198,14 +196,49 @@ impl ExpertIteration<'_> {
                 0 => settings.noise,
                 n => settings.retry_noise * (1u64 << (n - 1)) as f64,
             },
-            space: &settings.space,
-            knots: settings.knots,
-            candidates: settings.candidates << attempt,
-            stay: settings.stay,
-            slack: settings.slack,
-            pace: self.pace(),
+            ..self.search(settings.candidates << attempt)
         };
         search.planner(self.run, simulator, sampler, horizons)
+    }
+
+    /// The search of a first attempt with `candidates`.
+    fn search(&self, candidates: usize) -> Search<'_> {
+        let Settings { optimizer, noise, space, knots, stay, slack, .. } = self.settings;
+        Search {
+            optimizer,
+            noise: *noise,
+            space,
+            knots: *knots,
+            candidates,
+            stay: *stay,
+            slack: *slack,
+            pace: self.pace(),
+        }
+    }
+
+    /// How few candidates the planner of `current` needs, each tried once.
+    pub(super) fn ladder(&self, current: &Checkpoint, progress: &mut dyn Progress) -> Result<Figures> {
+        let horizons = self.horizons(current);
+        let ladder = Ladder {
+            candidates: &self.settings.ladder,
+            episodes: self.settings.ladder_episodes,
+            lockstep: self.settings.lockstep,
+            horizons,
+        };
+        let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
+        let planner = |candidates| {
+            self.search(candidates).or_best_of()?.planner(self.run, Box::new(&self.engine), &sampler, horizons)
+        };
+        ladder.climb(self.run, &self.pool, planner, progress)
+    }
+
+    /// How far plans look ahead, and how much of each is executed while collecting.
+    fn horizons(&self, current: &Checkpoint) -> Horizons {
+        let trained = current.config().horizons;
+        match self.settings.execute {
+            0 => self.run.task.horizons(trained),
+            n => Horizons { action: n.min(trained.prediction), ..trained },
+        }
     }
 
     /// How fast plans may be.

@@ -14,6 +14,7 @@ const MOST_CANDIDATES: usize = 65_536;
 
 /// Everything that shapes a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Settings {
     /// Episodes the planner runs a round.
     pub episodes_per_round: usize,
@@ -108,6 +109,11 @@ pub struct Settings {
     pub epsilon: f64,
     /// Held-out episodes an evaluation.
     pub evaluation_episodes: usize,
+    /// Numbers of candidates that the planner is tried with at an evaluation, until one solves 95 % of the episodes
+    /// (`planned/candidates_for_95`); empty to leave it out.
+    pub ladder: Vec<usize>,
+    /// Held-out episodes of each.
+    pub ladder_episodes: usize,
     /// Episodes in lock-step.
     pub lockstep: usize,
 }
@@ -153,6 +159,8 @@ impl Default for Settings {
             samples: 3,
             epsilon: train.epsilon,
             evaluation_episodes: 200,
+            ladder: Vec::new(),
+            ladder_episodes: 100,
             lockstep: 64,
         }
     }
@@ -168,6 +176,7 @@ impl Settings {
             ("episodes_per_round", self.episodes_per_round),
             ("elites.most", self.elites.most),
             ("evaluation_episodes", self.evaluation_episodes),
+            ("ladder_episodes", self.ladder_episodes),
             ("lockstep", self.lockstep),
             ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
@@ -177,6 +186,10 @@ impl Settings {
         if !(2..=MOST_CANDIDATES).contains(&self.candidates) {
             let expected = format!("2 to {MOST_CANDIDATES}");
             return Err(InputError::unexpected("settings: candidates", expected, self.candidates));
+        }
+        if let Some(candidates) = self.ladder.iter().find(|n| !(2..=MOST_CANDIDATES).contains(*n)) {
+            let expected = format!("2 to {MOST_CANDIDATES} each");
+            return Err(InputError::unexpected("settings: ladder", expected, candidates));
         }
         let optimizer = optimizer::Settings { noise: self.noise, ..optimizer::Settings::default() };
         optimizer::by_name(&self.optimizer, optimizer).map_err(|e| e.in_file("settings: optimizer"))?;

@@ -5,6 +5,7 @@ use super::Cell;
 use crate::failure::Result;
 use crate::output::success;
 use imle_planner::report::wilson95;
+use imle_rl::ladder::CANDIDATES_FOR_95;
 use serde_json::Value;
 
 /// Cells of one kind, which differ by their seeds.
@@ -67,6 +68,18 @@ impl Kind<'_> {
         modes.keys().filter_map(change).min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
+    /// How few candidates the planner needs for 95 % before and after, of the first seed; `-` where none sufficed, nothing where none
+    /// were tried.
+    fn candidates(&self) -> Option<String> {
+        let rounds = self.results.first()?["rounds"].as_array()?;
+        let of = |round: &Value| {
+            let figures = round["figures"].as_object()?;
+            let tried = figures.keys().any(|key| key.starts_with("planned/"));
+            tried.then(|| figures.get(CANDIDATES_FOR_95).map_or("-".into(), Value::to_string))
+        };
+        Some(format!("{} to {}", of(rounds.first()?)?, of(rounds.last()?)?))
+    }
+
     /// Of what the mismatch took away, the share that came back.
     fn closed(&self) -> Option<f64> {
         let of = |when: &str| self.mean(|r| number(r, &format!("/{when}/success_rate")));
@@ -99,9 +112,9 @@ pub fn all(done: &[(Cell, Value)]) -> Vec<String> {
             format!("### {part}"),
             String::new(),
             "| task | base | world | algorithm | seeds | before | after | control steps | simulation steps | control steps to 90 % | \
-             minutes | recall kept | entropy kept | worst forced mode | gap closed |"
+             minutes | recall kept | entropy kept | worst forced mode | gap closed | candidates for 95 % |"
                 .into(),
-            format!("|{}", "---|".repeat(15)),
+            format!("|{}", "---|".repeat(16)),
         ]);
         for kind in kinds.iter().filter(|k| k.cell.part == part) {
             let cell = kind.cell;
@@ -116,7 +129,7 @@ pub fn all(done: &[(Cell, Value)]) -> Vec<String> {
             };
             let count = |key: &str| kind.mean(|r| number(r, key)).map_or(String::new(), short);
             lines.push(format!(
-                "| {} | {} | {} | {}{settings} | {} | {} | {} | {} | {} | {to_90} | {} | {} | {} | {} | {} |",
+                "| {} | {} | {} | {}{settings} | {} | {} | {} | {} | {} | {to_90} | {} | {} | {} | {} | {} | {} |",
                 cell.task,
                 cell.base,
                 cell.mismatch.as_deref().unwrap_or("as planned"),
@@ -131,6 +144,7 @@ pub fn all(done: &[(Cell, Value)]) -> Vec<String> {
                 share(kind.kept("mode_entropy")),
                 kind.worst_mode().map_or(String::new(), |(mode, points)| format!("{mode} {points:+.0}")),
                 kind.closed().map_or(String::new(), |x| format!("{:.0} %", 100.0 * x)),
+                kind.candidates().unwrap_or_default(),
             ));
         }
         lines.push(String::new());
