@@ -9,7 +9,6 @@
 //! h'      = h + attention((1 + s_1) ⊙ LN(h) + b_1)            `heads` heads over the T tokens
 //! h       = h' + V_2 SiLU(V_1 ((1 + s_2) ⊙ LN(h') + b_2))     4 W hidden units
 //! chunk   = W_out LN(h)
-//!         = W_out ((1 + s) ⊙ LN(h) + b) + W_through ((1 + s') ⊙ h_0 + b')       with times: two more pairs, as the MLP
 //! ```
 
 use super::film::Film;
@@ -37,8 +36,6 @@ struct Transformer {
     position: Tensor,
     blocks: Vec<Block>,
     output: Linear,
-    /// W_through, of a network with times.
-    through: Option<Linear>,
 }
 
 pub(super) fn check(c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<(), (&'static str, String, String)> {
@@ -57,8 +54,7 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
         0 => None,
         n => Some(Linear::new(b, "latent", n, shape.chunk())?),
     };
-    let timed = shape.times > 0;
-    let film = Film::new(b, shape, w, 2 * c.blocks + if timed { 2 } else { 0 })?;
+    let film = Film::new(b, shape, w, 2 * c.blocks)?;
     let input = Linear::new(b, "input", shape.action, w)?;
     let position = b.next(format_args!("position"), &[shape.prediction, w], Initial::Uniform(0.1))?;
     let mut blocks = Vec::with_capacity(c.blocks);
@@ -71,16 +67,15 @@ pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> R
         });
     }
     let output = Linear::new(b, "output", w, shape.action)?;
-    let through = if timed { Some(Linear::new(b, "through", w, shape.action)?) } else { None };
     let chunk = [shape.prediction as i64, shape.action as i64];
     let (width, heads) = (w as i64, c.heads as i64);
-    Ok(Box::new(Transformer { width, heads, chunk, latent, film, input, position, blocks, output, through }))
+    Ok(Box::new(Transformer { width, heads, chunk, latent, film, input, position, blocks, output }))
 }
 
 pub(super) fn uses(_: &NetworkConfig, shape: &ChunkShape, name: &str) -> usize {
     match name.split('.').next() {
         Some("latent") => 1,
-        Some("input" | "blocks" | "output" | "through") => shape.prediction,
+        Some("input" | "blocks" | "output") => shape.prediction,
         _ => 0,
     }
 }
@@ -90,15 +85,12 @@ impl Transformer {
         Ok(h.f_layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?)
     }
 
-    /// (1 + s) ⊙ h + b for tokens `h` (B · n, T, W) under B rows of (1 + s, b).
-    fn moved(&self, h: &Tensor, (scale, shift): (&Tensor, &Tensor)) -> Result<Tensor> {
-        let rows = h.f_view([scale.size2()?.0, -1, self.width])?;
-        Ok(shift.f_unsqueeze(1)?.f_addcmul(&rows, &scale.f_unsqueeze(1)?)?.f_view_as(h)?)
-    }
-
-    /// (1 + s) ⊙ LN(h) + b.
-    fn modulated(&self, h: &Tensor, pair: (&Tensor, &Tensor)) -> Result<Tensor> {
-        self.moved(&self.layer_norm(h)?, pair)
+    /// (1 + s) ⊙ LN(h) + b for tokens `h` (B · n, T, W) under B rows of (1 + s, b).
+    fn modulated(&self, h: &Tensor, (scale, shift): (&Tensor, &Tensor)) -> Result<Tensor> {
+        let rows = scale.size2()?.0;
+        let normed = self.layer_norm(h)?.f_view([rows, -1, self.width])?;
+        let moved = shift.f_unsqueeze(1)?.f_addcmul(&normed, &scale.f_unsqueeze(1)?)?;
+        Ok(moved.f_view_as(h)?)
     }
 
     fn attention(&self, block: &Block, x: &Tensor) -> Result<Tensor> {
@@ -133,22 +125,13 @@ impl Network for Transformer {
         let (b, n, _) = z.size3()?;
         let [t, a] = self.chunk;
         let z = as_chunks(z, self.latent.as_ref(), self.chunk)?;
-        let input = self.input.forward(&z)?.f_add(&self.position)?;
-        let mut h = input.shallow_clone();
+        let mut h = self.input.forward(&z)?.f_add(&self.position)?;
         for (i, block) in self.blocks.iter().enumerate() {
             let seen = self.attention(block, &self.modulated(&h, conditioning.block(2 * i))?)?;
             h = h.f_add(&seen)?;
             let wide = block.widen.forward(&self.modulated(&h, conditioning.block(2 * i + 1))?)?.f_silu()?;
             h = h.f_add(&block.narrow.forward(&wide)?)?;
         }
-        let chunk = match &self.through {
-            None => self.output.forward(&self.layer_norm(&h)?)?,
-            Some(through) => {
-                let pair = 2 * self.blocks.len();
-                let around = through.forward(&self.moved(&input, conditioning.block(pair + 1))?)?;
-                self.output.forward(&self.modulated(&h, conditioning.block(pair))?)?.f_add(&around)?
-            }
-        };
-        Ok(chunk.f_view([b, n, t, a])?)
+        Ok(self.output.forward(&self.layer_norm(&h)?)?.f_view([b, n, t, a])?)
     }
 }
