@@ -66,25 +66,25 @@ pub fn entropy(counts: &[u64]) -> f64 {
     shares.map(|p| -p * p.ln()).sum::<f64>() + 0.0
 }
 
-/// The rising sequence nearest to `values` in squares (pool adjacent violators; Ayer et al. 1955).
-pub fn isotonic(values: &[f64]) -> Vec<f64> {
-    let mut blocks: Vec<(f64, usize)> = Vec::new();
-    for value in values {
-        blocks.push((*value, 1));
-        while let [.., (before, n), (after, m)] = blocks[..]
+/// The rising sequence nearest to `values`, each with its weight, in squares (pool adjacent violators; Ayer et al. 1955).
+pub fn isotonic(values: &[(f64, f64)]) -> Vec<f64> {
+    let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
+    for (value, weight) in values {
+        blocks.push((*value, *weight, 1));
+        while let [.., (before, v, n), (after, w, m)] = blocks[..]
             && before > after
         {
             blocks.truncate(blocks.len() - 2);
-            blocks.push(((before * n as f64 + after * m as f64) / (n + m) as f64, n + m));
+            blocks.push(((before * v + after * w) / (v + w), v + w, n + m));
         }
     }
-    blocks.into_iter().flat_map(|(mean, n)| std::iter::repeat_n(mean, n)).collect()
+    blocks.into_iter().flat_map(|(mean, _, n)| std::iter::repeat_n(mean, n)).collect()
 }
 
 /// The number of demonstrations at which success, rising between the measured sizes in straight lines, first reaches
 /// `target`: the smallest size if it is reached there already, nothing if it is never reached. The curve is made to
-/// rise by [`isotonic`], so that a lucky cell does not reach for all. `sizes` rise.
-pub fn needed(sizes: &[f64], success: &[f64], target: f64) -> Option<f64> {
+/// rise by [`isotonic`], so that a lucky cell does not reach for all. `sizes` rise; `success` comes with its episodes.
+pub fn needed(sizes: &[f64], success: &[(f64, f64)], target: f64) -> Option<f64> {
     let rising = isotonic(success);
     let first = rising.iter().position(|s| *s >= target - 1e-12)?;
     if first == 0 {
@@ -103,18 +103,23 @@ mod tests {
         counts.iter().map(|(solved, episodes)| Tally { solved: *solved, episodes: *episodes }).collect()
     }
 
+    fn even(values: &[f64]) -> Vec<(f64, f64)> {
+        values.iter().map(|v| (*v, 1.0)).collect()
+    }
+
     #[test]
     fn violators_are_pooled() {
-        assert_eq!(isotonic(&[0.1, 0.5, 0.3, 0.6]), [0.1, 0.4, 0.4, 0.6]);
-        assert_eq!(isotonic(&[3.0, 2.0, 1.0]), [2.0, 2.0, 2.0]);
-        assert_eq!(isotonic(&[1.0, 2.0]), [1.0, 2.0]);
+        assert_eq!(isotonic(&even(&[0.1, 0.5, 0.3, 0.6])), [0.1, 0.4, 0.4, 0.6]);
+        assert_eq!(isotonic(&even(&[3.0, 2.0, 1.0])), [2.0, 2.0, 2.0]);
+        assert_eq!(isotonic(&even(&[1.0, 2.0])), [1.0, 2.0]);
+        assert_eq!(isotonic(&[(0.5, 3.0), (0.1, 1.0)]), [0.4, 0.4]);
         assert_eq!(isotonic(&[]), [0.0; 0]);
     }
 
     #[test]
     fn the_data_needed_are_read_off_the_rising_curve() {
         let sizes = [10.0, 20.0, 40.0, 100.0];
-        let success = [0.2, 0.4, 0.8, 0.9];
+        let success = even(&[0.2, 0.4, 0.8, 0.9]);
         let close = |found: Option<f64>, expected: f64| found.is_some_and(|f| (f - expected).abs() < 1e-9);
         assert!(close(needed(&sizes, &success, 0.5), 25.0));
         assert!(close(needed(&sizes, &success, 0.85), 70.0));
@@ -124,7 +129,7 @@ mod tests {
         assert!(close(needed(&sizes, &success, 0.1), 10.0));
         assert_eq!(needed(&sizes, &success, 0.95), None);
         // A lucky cell at 20 is pooled with the one behind it: 0.5 is reached at 40 by a line from 0.4, not at 20.
-        assert!(close(needed(&sizes, &[0.2, 0.6, 0.2, 0.6], 0.5), 70.0));
+        assert!(close(needed(&sizes, &even(&[0.2, 0.6, 0.2, 0.6]), 0.5), 70.0));
         assert_eq!(needed(&[], &[], 0.5), None);
     }
 

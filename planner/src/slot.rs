@@ -47,10 +47,13 @@ impl Slot {
         let mut world = World::new(task.clone())?;
         let episode = settings.first + offset as u64;
         let begun = settings.starts.as_ref().and_then(|starts| starts.get(offset));
+        let seen = settings.horizons.observation;
+        let mut shown = None;
         match (settings.mode, task.expert()) {
             _ if begun.is_some() => {}
             (Some(mode), Some(expert)) => {
-                reset_in_mode(&mut world, expert, mode, (settings.seed, settings.purpose, episode))?;
+                let start = (settings.seed, settings.purpose, episode);
+                shown = Some(reset_in_mode(&mut world, expert, mode, start, seen)?);
             }
             _ => world.reset(settings.seed, settings.purpose, episode)?,
         }
@@ -60,12 +63,13 @@ impl Slot {
         }
         let skipped = world.steps();
         let (o, a) = (task.spec().observation.size(), task.spec().action.size());
-        let history = match begun {
-            Some(begun) => begun.history.clone(),
-            None => {
+        let history = match (begun, shown) {
+            (Some(begun), _) => begun.history.clone(),
+            (None, Some(shown)) => shown,
+            (None, None) => {
                 let mut first = vec![0.0; o];
                 world.observe(&mut first);
-                first.repeat(settings.horizons.observation)
+                first.repeat(seen)
             }
         };
         let mut hold = vec![0.0; a];

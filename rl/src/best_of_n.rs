@@ -103,5 +103,6 @@ fn elites(learner: &Learner<'_>, iteration: u64) -> Result<WeightedTargets> {
             probability: 1.0,
         });
     }
-    Ok(WeightedTargets::new(&states, 0)?)
+    // As many draws as latents: fewer would leave the latents of the worse modes where they are (`imle_policy::rs_imle`).
+    Ok(WeightedTargets::new(&states, learner.settings.actor.samples)?)
 }

@@ -137,17 +137,17 @@ impl Critic {
     }
 
     /// How well it knows decisions `rows` that it has not learned from: Spearman's rank correlation of its mean value with the
-    /// returns that followed, and by how much it is above them on average. Nothing if all returns are alike.
+    /// returns that followed, and by how much it is above them on average. Returns that are all alike are not ranked: 0.
     ///
     /// # Errors
     /// libtorch's.
-    pub fn judge(&self, memory: &Memory, rows: Vec<usize>, device: Device) -> Result<Option<Judgement>> {
+    pub fn judge(&self, memory: &Memory, rows: Vec<usize>, device: Device) -> Result<Judgement> {
         let returns: Vec<f64> = rows.iter().map(|r| memory.return_from(*r)).collect();
         let batch = memory.batch(rows, device)?;
         let mean = self.values(&batch.before, &batch.chunks)?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;
         let values: Vec<f64> = to_host(&mean)?.into_iter().map(f64::from).collect();
         let above = values.iter().zip(&returns).map(|(v, r)| v - r).sum::<f64>() / returns.len().max(1) as f64;
-        Ok(spearman(&values, &returns).map(|rank_correlation| Judgement { rank_correlation, above }))
+        Ok(Judgement { rank_correlation: spearman(&values, &returns).unwrap_or(0.0), above })
     }
 }
 

@@ -19,7 +19,9 @@ use crate::learner::{Figures, Learner, Mean};
 use crate::search::Search;
 use crate::settings::{CycleSettings, Settings};
 use crate::worth::Worth;
+use imle_configs::Error as InputError;
 use imle_envs::rollout::RolloutEngine;
+use imle_envs::task_file::RewardKind;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::Progress;
 use imle_planner::planner::Planner;
@@ -39,6 +41,12 @@ pub struct Cycle {
 
 impl Cycle {
     fn prepare(&mut self, learner: &Learner<'_>) -> Result<()> {
+        let (kind, weight) = (learner.run.task.reward().kind, learner.settings.cycle.value_weight);
+        if kind == RewardKind::Progress && weight > 0.0 {
+            // The value of an end would be the progress still to come: less, the further a candidate has come.
+            let expected = "0 beside the reward `progress`, whose values do not rank ends";
+            return Err(InputError::unexpected("settings: cycle.value_weight", expected, weight).into());
+        }
         self.engine = Some(RolloutEngine::new(learner.run.task.clone(), learner.run.threads)?);
         Ok(())
     }

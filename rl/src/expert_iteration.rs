@@ -28,7 +28,7 @@ use imle_envs::rollout::RolloutEngine;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::RunLog;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets, progress_weights};
-use imle_policy::train::{self, Fresh, STATE_FOLDER, Start, TrainMetrics, TrainObserver};
+use imle_policy::train::{self, STATE_FOLDER, Start, TrainMetrics, TrainObserver};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -175,14 +175,7 @@ impl<'a> ExpertIteration<'a> {
             std::fs::remove_dir_all(&out).map_err(|e| InputError::io(&out, "remove the unfinished folder", e))?;
         }
         let data = format!("expert iteration, round {round}");
-        let start = match (started, self.settings.anew) {
-            (true, _) => Start::Resume,
-            (false, false) => Start::Checkpoint { checkpoint: current, data },
-            (false, true) => {
-                let (spec, normalizers) = (current.config().spec.clone(), current.config().normalizers.clone());
-                Start::Fresh(Box::new(Fresh { spec, normalizers, data }))
-            }
-        };
+        let start = if started { Start::Resume } else { Start::Checkpoint { checkpoint: current, data } };
         let mut watch = Distilling { observer, round };
         let outcome = train::train(&settings, &self.pool, self.run.device, start, &targets, &out, &mut watch)?;
         if outcome.interrupted { Err(imle_planner::Error::Interrupted.into()) } else { Ok(()) }

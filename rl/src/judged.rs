@@ -90,7 +90,7 @@ impl Decide for Judged<'_> {
         how: &mut [Decision],
     ) -> imle_planner::Result<()> {
         how.fill(Decision::default());
-        let (keys, n) = (latent_keys(situation, self.learner.run.seed), self.candidates);
+        let (keys, n) = (latent_keys(situation, self.learner.acting_seed()), self.candidates);
         let chunk = chunks.len() / keys.len().max(1);
         self.drawn.resize(chunks.len() * n, 0.0);
         self.sampler.sample(pool, observations(situation), &keys, n, &mut self.drawn)?;

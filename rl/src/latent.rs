@@ -3,7 +3,7 @@
 //! ```text
 //! critic   Q(o, a)  towards Σ γⁱ r_i + γⁿ Q̄(o', G(o', z')),  z' ~ π(o')
 //! noise    W(o, z)  towards Q(o, G(o, z)),  z ~ N(0, I)
-//! actor    minimise α ln π(z | o) − W(o, z),  z = b · tanh(μ(o) + s(o) ε)
+//! actor    minimise α ln π(z | o) / Z − W(o, z),  z = b · tanh(μ(o) + s(o) ε)
 //! α        so that the entropy of π is the target's
 //! ```
 //!
@@ -62,7 +62,7 @@ pub struct Latent {
 }
 
 impl Latent {
-    /// z (R, Z) and ln π(z | o) (R,) of histories (R, T_obs · O) and normal values (R, Z).
+    /// z (R, Z) and ln π(z | o) a value of z (R,) of histories (R, T_obs · O) and normal values (R, Z).
     fn act(
         actor: &Mlp,
         histories: &Tensor,
@@ -81,7 +81,7 @@ impl Latent {
         let slope = squashed.f_square()?.f_neg()?.f_add_scalar(1.0 + 1e-6)?.f_mul_scalar(most)?.f_log()?;
         let each = noise.f_square()?.f_mul_scalar(-0.5)?.f_sub(&log)?.f_sub(&slope)?;
         let each = each.f_sub_scalar(0.5 * (2.0 * std::f64::consts::PI).ln())?;
-        Ok((squashed.f_mul_scalar(most)?, each.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Float)?))
+        Ok((squashed.f_mul_scalar(most)?, each.f_mean_dim([1i64].as_slice(), false, Kind::Float)?))
     }
 
     fn parts(&self) -> Option<(&Mlp, &dyn Network)> {
@@ -97,6 +97,7 @@ impl Algorithm for Latent {
         let seed = learner.run.seed.wrapping_add(2);
         self.noise = Some(Critic::new(settings, (history, z), bounds, seed, learner.device())?);
         self.first = Some(tch::no_grad(|| learner.run.checkpoint.network(learner.device()))?);
+        self.state.log_alpha = learner.settings.latent.temperature.ln();
         Ok(())
     }
 
@@ -153,7 +154,7 @@ impl Algorithm for Latent {
             let (alpha, log_density) = (self.state.log_alpha.exp(), log_density.mean(Kind::Float));
             let worth = worth.mean_dim([0i64].as_slice(), false, Kind::Float).mean(Kind::Float);
             actor.step(&(log_density.shallow_clone() * alpha - worth), settings.learning_rate, 0.0)?;
-            let nats = -log_density.double_value(&[]) / z as f64;
+            let nats = -log_density.double_value(&[]);
             self.state.log_alpha += settings.learning_rate * (settings.target_entropy - nats).signum();
             entropy.add(Some(nats));
             actor_loss.add(Some(alpha));
@@ -266,7 +267,7 @@ impl Decide for Steered<'_> {
     ) -> imle_planner::Result<()> {
         how.fill(Decision::default());
         let learner = self.learner;
-        let keys = latent_keys(situation, learner.run.seed);
+        let keys = latent_keys(situation, learner.acting_seed());
         let Some(actor) = self.actor else {
             return Ok(self.sampler.sample(pool, observations(situation), &keys, 1, chunks)?);
         };

@@ -27,6 +27,8 @@ pub type Figures = BTreeMap<String, f64>;
 
 const ACTOR_FOLDER: &str = "actor";
 const CRITIC_FILE: &str = "critic.safetensors";
+/// What the seed of acting differs from that of the run by.
+const ACTING: u64 = 0x5a1d_c0de;
 /// How far the anchor rises and falls at an evaluation.
 const ANCHOR_STEP: f64 = 2.0;
 const MOST_ANCHOR: f64 = 16.0;
@@ -54,6 +56,7 @@ pub struct Learner<'a> {
     demonstrations: Option<DemonstrationChunks>,
     /// The last solved episodes.
     solved: Option<DemonstrationChunks>,
+    warm: bool,
 }
 
 /// Counters and weights that are saved.
@@ -136,6 +139,7 @@ impl<'a> Learner<'a> {
             state,
             demonstrations: run.demonstration_windows()?,
             solved: None,
+            warm: false,
         })
     }
 
@@ -187,17 +191,25 @@ impl<'a> Learner<'a> {
             return Ok(None);
         };
         let judged = critic.judge(&self.memory, new.collect(), self.run.device)?;
-        if let Some(judged) = judged {
-            figures.insert("critic/rank_correlation".into(), judged.rank_correlation);
-            figures.insert("critic/above_return".into(), judged.above);
-            self.state.trusted = judged.rank_correlation >= self.settings.critic.least_rank_correlation;
-        }
-        Ok(judged)
+        figures.insert("critic/rank_correlation".into(), judged.rank_correlation);
+        figures.insert("critic/above_return".into(), judged.above);
+        self.state.trusted = judged.rank_correlation >= self.settings.critic.least_rank_correlation;
+        Ok(Some(judged))
     }
 
-    /// Whether so little was collected that only critics learn.
+    /// Whether the last episodes were collected by the generator as it came, and only critics learn from them.
     pub fn is_warm(&self) -> bool {
-        self.memory.env_steps() < self.settings.warmup_steps
+        self.warm
+    }
+
+    /// Tells whether the episodes that are learned from next are such.
+    pub fn set_warm(&mut self, warm: bool) {
+        self.warm = warm;
+    }
+
+    /// Seed of what acts in the world: the latents of evaluations are others.
+    pub fn acting_seed(&self) -> u64 {
+        self.run.seed ^ ACTING
     }
 
     /// Steps of the critic that are due for what was collected.
@@ -259,6 +271,13 @@ impl<'a> Learner<'a> {
         beside: &mut Beside<'_>,
     ) -> Result<StepReport> {
         let mut sources: Vec<(f64, &dyn TargetSource)> = Vec::new();
+        // What keeps the modes counts more by its share where there is another source, since the step's size is the same with any
+        // weight of both.
+        let raised = match self.settings.anchor.weight {
+            0.0 => 1.0,
+            weight => self.state.anchor / weight,
+        };
+        let more = more.map(|(share, source)| (share / (share + (1.0 - share) * raised), source));
         let (rest, shown) = (1.0 - more.map_or(0.0, |(share, _)| share), self.state.demonstration_share);
         match (&self.solved, &self.demonstrations) {
             (Some(solved), Some(demonstrations)) => {
@@ -273,7 +292,7 @@ impl<'a> Learner<'a> {
         }
         sources.retain(|(share, _)| *share > 0.0);
         self.state.actor_steps += 1;
-        let weight = self.state.anchor;
+        let weight = if more.is_some() { 1.0 } else { self.state.anchor };
         let report = if sources.is_empty() || weight == 0.0 {
             self.actor.trainer.step_beside(None, beside, &self.pool)?
         } else {

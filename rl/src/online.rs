@@ -79,7 +79,7 @@ impl<'a, 'b> Online<'a, 'b> {
             Some(course) => {
                 let folder = run.out.join(&course.folder);
                 // What a kill has left of others.
-                remove_others(run.out, &course.folder);
+                remove_others(run.out, &[course.folder.clone(), course.earlier.clone()]);
                 let saved = serde_json::from_value(course.learner.clone()).map_err(|e| damaged(&folder, e))?;
                 let learner = Learner::new(run, settings, algorithm.has_critic(), Some((&folder, saved)))?;
                 algorithm.load(&learner, &folder)?;
@@ -190,12 +190,14 @@ impl<'a, 'b> Online<'a, 'b> {
                 record
             }
         };
+        self.learner.set_warm(self.totals().env_steps < self.learner.settings.warmup_steps);
         let mut figures = Figures::new();
         let new = self.learner.remember(record.trajectories.clone())?;
         let judged = self.learner.judge(new.clone(), &mut figures)?;
         let most = self.learner.settings.critic.most_above * span(self.learner.run.task.reward().bounds());
         let above = judged.map_or(0.0, |j| j.above);
-        if above > most || !above.is_finite() {
+        let diverged = above > most || !above.is_finite();
+        if diverged {
             self.roll_back(above, observer)?;
         } else {
             self.learner.state.diverged = 0;
@@ -205,7 +207,8 @@ impl<'a, 'b> Online<'a, 'b> {
             self.algorithm.learn(&mut self.learner, new, records, &mut figures)?;
         }
         let Some(course) = self.state.course.clone() else { return Ok(()) };
-        self.save(Course { iterations: index + 1, ..course })?;
+        let earlier = if diverged { course.earlier.clone() } else { course.folder.clone() };
+        self.save(Course { iterations: index + 1, earlier, ..course })?;
         self.log_iteration(&record, figures)?;
         self.look_for_rewards(observer)
     }
@@ -263,7 +266,7 @@ impl<'a, 'b> Online<'a, 'b> {
         Ok(Record { trajectories, groups, counts })
     }
 
-    /// Goes back to the last iteration's weights; gives up after several times in a row.
+    /// Goes back to the weights before the last iteration learned; gives up after several times in a row.
     fn roll_back(&mut self, above: f64, observer: &mut dyn Observer) -> Result<()> {
         let run = self.learner.run;
         let mut state = self.learner.state.clone();
@@ -271,9 +274,9 @@ impl<'a, 'b> Online<'a, 'b> {
         if state.diverged >= PATIENCE {
             return Err(Error::CriticDiverged { times: state.diverged, above, folder: run.out.to_path_buf() });
         }
-        observer.warn(&format!("the critic's values are {above:.2} above the returns; back to the last iteration"));
-        if let Some(course) = self.state.course.as_ref().filter(|c| !c.folder.is_empty()) {
-            let folder = run.out.join(&course.folder);
+        observer.warn(&format!("the critic's values are {above:.2} above the returns; back to those before"));
+        if let Some(course) = self.state.course.as_ref().filter(|c| !c.earlier.is_empty()) {
+            let folder = run.out.join(&course.earlier);
             let fresh = Learner::new(run, self.learner.settings, true, Some((&folder, state.clone())))?;
             (self.learner.actor, self.learner.critic) = (fresh.actor, fresh.critic);
         }
@@ -294,10 +297,10 @@ impl<'a, 'b> Online<'a, 'b> {
         let learner = self.learner.save(&folder)?;
         self.algorithm.save(&folder)?;
         course.learner = serde_json::to_value(learner).map_err(|e| damaged(&folder, e))?;
-        let name = course.folder.clone();
+        let kept = [course.folder.clone(), course.earlier.clone()];
         self.state.course = Some(course);
         self.state.write(out)?;
-        remove_others(out, &name);
+        remove_others(out, &kept);
         Ok(())
     }
 
@@ -405,11 +408,11 @@ impl<'a, 'b> Online<'a, 'b> {
 }
 
 /// Removes the folders of weights of other iterations; one that cannot be removed does no harm.
-fn remove_others(out: &Path, keep: &str) {
+fn remove_others(out: &Path, keep: &[String]) {
     for entry in std::fs::read_dir(out).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(LEARNER_FOLDER) && name != keep {
+        if name.starts_with(LEARNER_FOLDER) && keep.iter().all(|kept| *kept != name) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

@@ -63,7 +63,7 @@ impl Algorithm for Ppo {
         let scales = c.sampler.config().normalizers.action.scales();
         Ok(Box::new(Disturbed {
             sampler: c.sampler,
-            seed: c.learner.run.seed,
+            seed: c.learner.acting_seed(),
             sigma,
             scales,
             executed: c.learner.sizes.chunk(),
@@ -80,7 +80,7 @@ impl Algorithm for Ppo {
             let decisions = trajectory.decisions(c.learner.sizes);
             trajectory.latents.resize(decisions * size, 0.0);
             for (step, latent) in trajectory.latents.chunks_exact_mut(size).enumerate() {
-                let key = LatentKey { seed: c.learner.run.seed, episode: trajectory.episode, step: step as u64 };
+                let key = LatentKey { seed: c.learner.acting_seed(), episode: trajectory.episode, step: step as u64 };
                 c.sampler.latent(key, 0, latent);
             }
         }

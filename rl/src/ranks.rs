@@ -11,6 +11,11 @@ pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     (spreads > 0.0).then(|| covariance / spreads)
 }
 
+/// Not numbers are equal to each other, so that they have ranks too.
+fn equal(a: f64, b: f64) -> bool {
+    a == b || a.total_cmp(&b).is_eq()
+}
+
 /// Rank of each value from 1, equal ones at their mean.
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -18,10 +23,10 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; values.len()];
     let mut first = 0;
     while first < order.len() {
-        let equal = order[first..].iter().take_while(|i| values[**i] == values[order[first]]).count();
-        let rank = first as f64 + (equal as f64 + 1.0) / 2.0;
-        order[first..first + equal].iter().for_each(|i| ranks[*i] = rank);
-        first += equal;
+        let many = order[first..].iter().take_while(|i| equal(values[**i], values[order[first]])).count();
+        let rank = first as f64 + (many as f64 + 1.0) / 2.0;
+        order[first..first + many].iter().for_each(|i| ranks[*i] = rank);
+        first += many;
     }
     ranks
 }
@@ -33,6 +38,7 @@ mod tests {
     #[test]
     fn ranks_not_values_count() {
         assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0]), [3.5, 1.0, 3.5, 2.0]);
+        assert_eq!(ranks(&[f64::NAN, 1.0, f64::NAN]), [2.5, 1.0, 2.5]);
         assert!((spearman(&[1.0, 2.0, 3.0], &[1.0, 10.0, 1000.0]).unwrap() - 1.0).abs() < 1e-12);
         assert!((spearman(&[1.0, 2.0, 3.0, 4.0], &[4.0, 3.0, 2.0, 1.0]).unwrap() + 1.0).abs() < 1e-12);
         // 1 − 6 Σd² / (n (n² − 1)) with d = (1, 1, 0, 0).

@@ -161,6 +161,9 @@ pub(crate) struct Course {
     pub(crate) iterations: u64,
     /// The folder of weights and moments, in the run's.
     pub(crate) folder: String,
+    /// That of the iteration before, to go back to from a critic that diverged.
+    #[serde(default)]
+    pub(crate) earlier: String,
     /// The learner's own counters.
     pub(crate) learner: serde_json::Value,
     /// Control steps at which the next evaluation is due.

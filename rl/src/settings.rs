@@ -211,7 +211,9 @@ pub struct PpoSettings {
 pub struct LatentSettings {
     /// Largest magnitude of a latent value.
     pub most: f64,
-    /// Target of the entropy of the actor, nats a latent value.
+    /// What a nat of entropy a latent value is worth at first (α), as a share of what solving is.
+    pub temperature: f64,
+    /// Target of the entropy of the actor, nats a latent value: evenly between ± `most` = 1.5 it is 1.1, and DSRL's target 0.4.
     pub target_entropy: f64,
     /// Learning rate of actor and temperature.
     pub learning_rate: f64,
@@ -266,7 +268,7 @@ impl Default for Settings {
             imagination: ImaginationSettings {
                 perturbations: 8,
                 sigma: 0.05,
-                clip: 0.1,
+                clip: 0.02,
                 refresh: 10,
                 consensus: true,
                 candidates: 8,
@@ -281,7 +283,13 @@ impl Default for Settings {
             },
             gradient: GradientSettings { weight: 0.05, samples: 4, candidates: 8 },
             ppo: PpoSettings { sigma: 0.05, clip: 0.02, lambda: 0.95, epochs: 5, target_kl: 0.02, anchor: 0.1 },
-            latent: LatentSettings { most: 1.5, target_entropy: -0.5, learning_rate: 3e-4, distil_steps: 2_000 },
+            latent: LatentSettings {
+                most: 1.5,
+                temperature: 0.01,
+                target_entropy: 0.4,
+                learning_rate: 3e-4,
+                distil_steps: 2_000,
+            },
         }
     }
 }
@@ -392,6 +400,7 @@ impl Settings {
             ("ppo.clip", self.ppo.clip),
             ("ppo.target_kl", self.ppo.target_kl),
             ("latent.most", self.latent.most),
+            ("latent.temperature", self.latent.temperature),
             ("latent.learning_rate", self.latent.learning_rate),
         ] {
             if !(value > 0.0 && value.is_finite()) {

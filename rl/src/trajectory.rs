@@ -2,7 +2,7 @@
 
 use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
-use imle_envs::reward::Reward;
+use imle_envs::reward::{End, Reward};
 use imle_planner::evaluate::EpisodeResult;
 
 /// Sizes that all trajectories of a run share.
@@ -144,8 +144,12 @@ impl Trajectory {
 
     fn reward(&self, first: usize, steps: usize, reward: Reward, discount: f64) -> f64 {
         let of = |t: usize| {
-            let solved = self.success && t + 1 == self.len;
-            reward.of(self.costs[t], self.costs[t + 1], solved, discount)
+            let end = match (self.success, self.lost) {
+                _ if t + 1 < self.len => None,
+                (true, _) => Some(End::Solved),
+                (_, lost) => lost.then_some(End::Lost),
+            };
+            reward.of(self.costs[t], self.costs[t + 1], end, discount)
         };
         (first..first + steps).rev().fold(0.0, |after, t| of(t) + discount * after)
     }

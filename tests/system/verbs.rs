@@ -337,9 +337,9 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
     let (told, lessons) = collected("1", shared);
     assert!((1..12).contains(&told["handed_over"].as_u64().unwrap()), "{told}");
     assert_eq!((told, lessons), collected("2", shared));
-    let paced = "--set optimizer=cem --set noise=0.3 --set anew=true --set pace=0.2";
+    let paced = "--set optimizer=cem --set noise=0.3 --set pace=0.2";
     let (told, lessons) = collected("1", paced);
-    let (_, leaping) = collected("2", "--set optimizer=cem --set noise=0.3 --set anew=true");
+    let (_, leaping) = collected("2", "--set optimizer=cem --set noise=0.3");
     assert_ne!(lessons, leaping);
     assert_eq!((told, lessons), collected("2", paced));
     let (alone, _) = collected("2", "--set attempts=2 --set student_share=0.6 --set planner_rounds=1");

@@ -34,8 +34,9 @@ pub fn progress_weights(chunks: &DemonstrationChunks, pool: &rayon::ThreadPool, 
     let horizon = chunks.horizons().prediction;
     Ok((0..chunks.len())
         .map(|t| {
-            let used = chunks.steps_to_go(t).min(horizon);
-            let after = if used < horizon { 0.0 } else { values.get(t + horizon).copied().unwrap_or(0.0) };
+            let left = chunks.steps_to_go(t);
+            let used = left.min(horizon);
+            let after = if left > horizon { values[t + horizon] } else { 0.0 };
             (beta * ((values[t] - after - used as f64) / horizon as f64).min(0.0)).exp()
         })
         .collect())
@@ -90,6 +91,8 @@ mod tests {
         let pausing = &weights[60..];
         let (walking, standing) = (pausing[2], pausing[14]);
         assert!(standing < 0.2 * walking, "{standing} {walking}");
+        // The last whole chunk brings the end, not the next episode's beginning.
+        assert!(weights[16] > 0.9 && weights[15] > 0.9, "{} {}", weights[15], weights[16]);
         assert!((pausing[30] / weights[18] - 1.0).abs() < 0.5, "{} {}", pausing[30], weights[18]);
         assert!(progress_weights(&chunks, &pool, 0.0).unwrap().iter().all(|w| *w == 1.0));
     }

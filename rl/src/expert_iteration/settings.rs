@@ -93,9 +93,6 @@ pub struct Settings {
     /// How many times as often as another a lesson is drawn that only a later attempt solved: they are few, and what they show is
     /// what the generator fails at.
     pub mended_weight: f64,
-    /// Whether a round's weights are learned anew from all lessons, instead of from those of the round before. It keeps less of what
-    /// few demonstrations taught: `stack` 83.0 beside 91.0 % (docs/finetuning.md).
-    pub anew: bool,
     /// Training steps a round.
     pub train_steps: u64,
     /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
@@ -152,7 +149,6 @@ impl Default for Settings {
             kept_rounds: 0,
             quality: 0.0,
             mended_weight: 1.0,
-            anew: false,
             train_steps: 9000,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,

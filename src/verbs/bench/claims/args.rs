@@ -89,7 +89,7 @@ pub struct ClaimsArgs {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub validation_episodes: u32,
     /// Learning rates tried for `best`, comma-separated
-    #[arg(long, value_delimiter = ',', default_value = "5e-4,1e-3,2e-3,4e-3")]
+    #[arg(long, value_delimiter = ',', default_value = "1e-3,2e-3,4e-3,8e-3")]
     pub learning_rates: Vec<f64>,
     /// Networks of the parts latency and networks, comma-separated: mlp, transformer, unet (channels 64, 128, 256)
     #[arg(long, value_delimiter = ',', default_value = "mlp,transformer,unet")]

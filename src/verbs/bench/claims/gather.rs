@@ -179,7 +179,7 @@ pub fn needs(curves: &[Curve]) -> Vec<Need> {
         let target = Some(pooled(baseline.full()?)).filter(|rate| *rate > 0.0)?;
         let demos = f64::from(imle.demos);
         let of = |curve: &Curve, target| {
-            let success: Vec<f64> = curve.points.values().map(|runs| pooled(runs)).collect();
+            let success: Vec<_> = curve.points.values().map(|runs| (pooled(runs), sum(runs).1 as f64)).collect();
             needed(&curve.sizes(), &success, target)
         };
         Some(Need {
@@ -200,7 +200,7 @@ pub fn needs(curves: &[Curve]) -> Vec<Need> {
 
 fn resampled_need(imle: &Curve, baseline: &Curve, rng: &mut rand_chacha::ChaCha8Rng) -> f64 {
     let target = baseline.full().map_or(f64::NAN, |runs| resample(runs, rng));
-    let success: Vec<f64> = imle.points.values().map(|runs| resample(runs, rng)).collect();
+    let success: Vec<_> = imle.points.values().map(|runs| (resample(runs, rng), sum(runs).1 as f64)).collect();
     needed(&imle.sizes(), &success, target).unwrap_or(f64::from(imle.demos))
 }
 

@@ -86,7 +86,8 @@ pub fn of(work: &Work<'_>, task: &str, words: &[String], method: &str) -> Result
             methods
         }
     };
-    let of = json!(["draws", task, words, methods, work.base_fingerprint()?, work.pool.current_num_threads()]);
+    let (threads, device) = (work.pool.current_num_threads(), format!("{:?}", work.device));
+    let of = json!(["draws", task, words, methods, work.base_fingerprint()?, threads, device]);
     let path = work.args.work.join("speeds").join(format!("{}.json", crc(&of)));
     let mut speeds = remembered(&path, &of, || measure(work, task, words, &methods))?;
     if !words.is_empty() {

@@ -50,7 +50,9 @@ pub fn frames(done: &[Done]) -> Vec<(String, Vec<Done>)> {
             "{} steps, {} demonstrations, {} episodes of seed {}, settings {}",
             f.steps, f.demos, f.episodes, f.evaluation_seed, f.settings
         );
-        match frames.iter_mut().find(|(known, _)| *known == told) {
+        // Of one task the same demonstrations.
+        let same = |(c, _): &Done| c.task != cell.task || c.frame.data == f.data;
+        match frames.iter_mut().find(|(known, list)| *known == told && list.iter().all(same)) {
             Some((_, list)) => list.push((cell.clone(), result.clone())),
             None => frames.push((told, vec![(cell.clone(), result.clone())])),
         }

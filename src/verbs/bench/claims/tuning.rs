@@ -32,7 +32,7 @@ pub fn of(work: &Work<'_>, task: &str, method: &str) -> Result<Value> {
         method,
         args.learning_rates,
         args.validation_episodes,
-        work.base.steps,
+        equal_time(work, task, method, work.base.steps)?,
         work.base_fingerprint()?,
         data,
     ]);

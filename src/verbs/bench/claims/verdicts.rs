@@ -62,7 +62,8 @@ pub fn verdicts(done: &[Done], curves: &[Curve]) -> Table {
     for (task, found) in one_step_pairs(done) {
         let [imle, flow] = found.map(|runs| Success::of(&runs));
         let (Some(imle), Some(flow)) = (imle, flow) else { continue };
-        let apart = imle.wilson[0] > flow.wilson[1];
+        // Trainings differ by more than their episodes tell.
+        let apart = imle.bootstrap[0] > flow.bootstrap[1];
         let word = match (imle.rate > flow.rate, apart) {
             (true, true) => "yes, intervals apart",
             (true, false) => "yes, intervals overlap",
