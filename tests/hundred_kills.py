@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 SETTINGS = {
-    "episodes": 2, "evaluation_episodes": 2, "evaluate_every": 400, "warmup_steps": 100, "critic.width": 32,
+    "episodes": 2, "evaluation_episodes": 2, "evaluate_every": 400, "warmup_steps": 300, "critic.width": 32,
     "critic.batch_size": 32, "actor.batch_size": 16, "actor.samples": 4, "actor.steps_per_decision": 1,
     "critic.least_rank_correlation": 0,
 }
