@@ -3,7 +3,6 @@
 use crate::error::Result;
 use crate::learner::Figures;
 use crate::run::Run;
-use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
 use imle_planner::evaluate::{self, Progress, evaluate};
 use imle_planner::planner::Planner;
@@ -39,7 +38,6 @@ impl Ladder<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Figures> {
         let held_out = evaluate::Settings {
-            purpose: Purpose::Reset,
             lockstep: self.lockstep,
             ..evaluate::Settings::held_out(self.episodes, run.seed, self.horizons)
         };

@@ -56,6 +56,7 @@ pub struct Learner<'a> {
     demonstrations: Option<DemonstrationChunks>,
     /// The last solved episodes.
     solved: Option<DemonstrationChunks>,
+    /// See [`is_warm`](Self::is_warm).
     warm: bool,
 }
 

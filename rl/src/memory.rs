@@ -96,11 +96,6 @@ impl Memory {
         self.places.is_empty()
     }
 
-    /// Control steps of all trajectories.
-    pub fn env_steps(&self) -> u64 {
-        self.trajectories.iter().map(|t| t.len as u64).sum()
-    }
-
     /// All trajectories, in the order in which they were added.
     pub fn trajectories(&self) -> &[Trajectory] {
         &self.trajectories

@@ -3,7 +3,7 @@
 //! ```text
 //! repeat until env_steps are spent
 //!     collect   a few episodes with the algorithm's behaviour, and append them to the journal
-//!     judge     the critic on what it has not learned from; one that diverged goes back to the last iteration
+//!     judge     the critic on what it has not learned from; one that diverged goes back to before it last learned
 //!     learn     what the algorithm does
 //!     save      weights, moments and counters, whole or not at all
 //!     evaluate  every so often: the generator alone on held-out start states, and the measures of its modes

@@ -85,7 +85,7 @@ pub struct CriticSettings {
     /// learned from, is below this.
     pub least_rank_correlation: f64,
     /// A critic whose values are on average further above the returns than this share of their range, or not finite, has
-    /// diverged: critic and generator go back to the last iteration's.
+    /// diverged: critic and generator go back to those before the last iteration learned.
     pub most_above: f64,
 }
 

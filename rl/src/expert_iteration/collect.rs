@@ -216,8 +216,11 @@ impl ExpertIteration<'_> {
         }
     }
 
-    /// How few candidates the planner of `current` needs, each tried once.
+    /// How few candidates the planner of `current` needs; nothing if none are to be tried.
     pub(super) fn ladder(&self, current: &Checkpoint, progress: &mut dyn Progress) -> Result<Figures> {
+        if self.settings.ladder.is_empty() {
+            return Ok(Figures::new());
+        }
         let horizons = self.horizons(current);
         let ladder = Ladder {
             candidates: &self.settings.ladder,
