@@ -73,6 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             warm_left: &[0],
             keys: &keys,
             deadline: None,
+            lockstep: false,
         };
         let (mut plan, mut how) = (vec![0.0; warm.len()], [Decision::default()]);
         planner.decide(&pool, &situation, &mut plan, &mut how)?;

@@ -50,6 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             warm_left: &[left],
             keys: &keys,
             deadline: None,
+            lockstep: false,
         };
         planner.decide(&pool, &situation, &mut plan, &mut how)?;
         left = horizons.prediction - EVERY;

@@ -24,6 +24,9 @@ pub struct Situation<'a> {
     /// When the decision is to be made, with what is known then; no rollout begins after it. Nothing for as long as it takes,
     /// which alone gives the same bits every time.
     pub deadline: Option<Instant>,
+    /// Whether these are decisions of episodes in lock-step, however many of them are left: a generator alone then serves
+    /// many in one pass, which differs from deciding for one in the last bits.
+    pub lockstep: bool,
 }
 
 /// Counters that, with the seed, determine every random draw of a decision.

@@ -242,6 +242,7 @@ fn decide_all(
         warm_left: &warm_left,
         keys: &keys,
         deadline: None,
+        lockstep: true,
     };
     let begun = Instant::now();
     decider.decide(pool, &situation, &mut chunks, &mut how)?;

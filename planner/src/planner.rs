@@ -494,6 +494,7 @@ mod tests {
             warm_left: &[4, 4],
             keys: &keys,
             deadline: None,
+            lockstep: false,
         };
         let (mut chunks, mut how) = ([0.0; 8], [Decision::default(); 2]);
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
@@ -519,6 +520,7 @@ mod tests {
             warm_left: &[2, 0],
             keys: &keys,
             deadline: None,
+            lockstep: false,
         };
         let (mut chunks, mut how) = ([0.0; 8], [Decision::default(); 2]);
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
@@ -546,6 +548,7 @@ mod tests {
             warm_left: &[4],
             keys: &keys,
             deadline: None,
+            lockstep: false,
         };
         let (mut chunks, mut how) = ([0.0; 4], [Decision::default()]);
         planner(8).unwrap().decide(&pool, &situation, &mut chunks, &mut how).unwrap();

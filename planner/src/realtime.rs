@@ -270,6 +270,7 @@ impl Pilot<'_> {
             warm_left: &[left],
             keys: &[self.key],
             deadline,
+            lockstep: false,
         };
         self.decider.decide(self.pool, &situation, &mut chunk, &mut how)?;
         self.key.decision += 1;

@@ -86,6 +86,7 @@ fn a_planning_step_allocates_nothing() {
                 warm_left: &[8],
                 keys: &keys,
                 deadline: None,
+                lockstep: false,
             };
             planner.decide(&pool, &situation, &mut plan, &mut how).unwrap();
         };

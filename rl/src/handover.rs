@@ -113,6 +113,7 @@ impl Part {
             warm_left: &self.warm_left,
             keys: &self.keys,
             deadline: whole.deadline,
+            lockstep: whole.lockstep,
         }
     }
 }

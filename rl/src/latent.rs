@@ -269,7 +269,7 @@ impl Decide for Steered<'_> {
         let learner = self.learner;
         let keys = latent_keys(situation, learner.acting_seed());
         let Some(actor) = self.actor else {
-            return Ok(self.sampler.sample(pool, observations(situation), &keys, 1, chunks)?);
+            return Ok(self.sampler.sample_together(pool, observations(situation), &keys, chunks)?);
         };
         let z = learner.actor.latent_size();
         let mut noise = vec![0.0; keys.len() * z];

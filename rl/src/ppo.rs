@@ -278,7 +278,7 @@ impl Decide for Disturbed<'_> {
     ) -> imle_planner::Result<()> {
         how.fill(Decision::default());
         let keys = latent_keys(situation, self.seed);
-        self.sampler.sample(pool, observations(situation), &keys, 1, chunks)?;
+        self.sampler.sample_together(pool, observations(situation), &keys, chunks)?;
         let chunk = chunks.len() / keys.len().max(1);
         let mut noise = vec![0.0; self.executed];
         for (key, chunk) in keys.iter().zip(chunks.chunks_exact_mut(chunk)) {

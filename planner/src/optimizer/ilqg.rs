@@ -201,6 +201,7 @@ mod tests {
             warm_left: &[STEPS, STEPS],
             keys: &[Key { episode: 0, decision: 0 }, Key { episode: 1, decision: 0 }],
             deadline: None,
+            lockstep: false,
         };
         let pool = crate::threads::pool(threads).unwrap();
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
@@ -321,6 +322,7 @@ mod tests {
                 warm_left: &[4],
                 keys: &[Key { episode: 0, decision: 0 }],
                 deadline: None,
+                lockstep: false,
             };
             let pool = crate::threads::pool(1).unwrap();
             let error =

@@ -162,6 +162,7 @@ mod tests {
             warm_left: &[0; 3],
             keys: &keys,
             deadline: None,
+            lockstep: false,
         };
         let pool = crate::threads::pool(1).unwrap();
         let mut out = vec![0.0; 3 * 5 * 4];

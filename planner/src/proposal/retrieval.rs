@@ -119,6 +119,7 @@ mod tests {
             warm_left: &[0; 2],
             keys: &keys,
             deadline: None,
+            lockstep: false,
         };
         let mut out = vec![0.0; 2 * 3 * 2];
         retrieval.propose(&crate::threads::pool(2).unwrap(), &situation, 3, &mut out).unwrap();

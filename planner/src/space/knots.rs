@@ -141,6 +141,7 @@ mod tests {
             warm_left: &[],
             keys: &[],
             deadline: None,
+            lockstep: false,
         };
         let mut from = vec![0.0; space.size()];
         space.encode(proposals(around), &mut from);

@@ -13,7 +13,7 @@ use super::{
     some_passes,
 };
 use crate::Result;
-use crate::network::{Network, Observed};
+use crate::network::Network;
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
@@ -78,10 +78,10 @@ impl Method for Diffusion {
         Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
-    fn prepare(&self, network: &dyn Network, observations: &Observed, sampling: &Sampling) -> Result<Prepared> {
+    fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {
         let steps = sampling.schedule.visited(self.passes(sampling));
         let times: Vec<[f64; 1]> = steps.into_iter().map(|k| [k as f64]).collect();
-        Prepared::of_times(network, observations, &times)
+        Prepared::of_times(network, features, &times)
     }
 
     fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, sampling: &Sampling) -> Result<Tensor> {

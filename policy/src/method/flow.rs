@@ -11,7 +11,7 @@ use super::{
     some_passes,
 };
 use crate::Result;
-use crate::network::{Network, Observed};
+use crate::network::Network;
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
@@ -56,10 +56,10 @@ impl Method for Flow {
         Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
-    fn prepare(&self, network: &dyn Network, observations: &Observed, sampling: &Sampling) -> Result<Prepared> {
+    fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {
         let passes = self.passes(sampling);
         let times: Vec<[f64; 1]> = (0..passes).map(|i| [TIME_SCALE * i as f64 / passes as f64]).collect();
-        Prepared::of_times(network, observations, &times)
+        Prepared::of_times(network, features, &times)
     }
 
     fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, sampling: &Sampling) -> Result<Tensor> {

@@ -21,7 +21,7 @@ use super::{
     some_passes,
 };
 use crate::Result;
-use crate::network::{Network, Observed};
+use crate::network::Network;
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
@@ -86,11 +86,11 @@ impl Method for MeanFlow {
         Ok(Loss::plain(LossValue::Scalar(loss)))
     }
 
-    fn prepare(&self, network: &dyn Network, observations: &Observed, sampling: &Sampling) -> Result<Prepared> {
+    fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {
         let passes = self.passes(sampling) as f64;
         let from = |i: usize| 1.0 - i as f64 / passes;
         let times: Vec<[f64; 2]> = (0..self.passes(sampling)).map(|i| told(from(i + 1), from(i))).collect();
-        Prepared::of_times(network, observations, &times)
+        Prepared::of_times(network, features, &times)
     }
 
     fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, sampling: &Sampling) -> Result<Tensor> {

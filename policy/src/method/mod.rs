@@ -222,13 +222,13 @@ pub trait Method: Send + Sync {
     /// [`crate::Error::Torch`].
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss>;
 
-    /// The conditioning of every pass, in their order, from B observation histories.
+    /// The conditioning of every pass, in their order, from the features (B, F) of observation histories.
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
-    fn prepare(&self, network: &dyn Network, observations: &Observed, sampling: &Sampling) -> Result<Prepared> {
+    fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {
         let _ = sampling;
-        Ok(Prepared { passes: vec![network.condition(&network.encode(observations)?, None)?] })
+        Ok(Prepared { passes: vec![network.condition(features, None)?] })
     }
 
     /// Normalised chunks (B, n, T_pred, A) from latents (B, n, draws · Z) under B rows of what [`prepare`](Self::prepare)
@@ -253,12 +253,11 @@ impl Prepared {
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
-    fn of_times<const K: usize>(network: &dyn Network, observations: &Observed, times: &[[f64; K]]) -> Result<Self> {
-        let features = network.encode(observations)?;
+    fn of_times<const K: usize>(network: &dyn Network, features: &Tensor, times: &[[f64; K]]) -> Result<Self> {
         let rows = features.size2()?.0;
         let pass = |times: &[f64; K]| {
             let times = Tensor::f_from_slice(&times.map(|t| t as f32))?.f_to_device(features.device())?;
-            network.condition(&features, Some(&times.f_view([1, K as i64])?.f_expand([rows, K as i64], false)?))
+            network.condition(features, Some(&times.f_view([1, K as i64])?.f_expand([rows, K as i64], false)?))
         };
         Ok(Self { passes: times.iter().map(pass).collect::<Result<_>>()? })
     }

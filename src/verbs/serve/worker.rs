@@ -73,6 +73,7 @@ fn decide(decider: &mut dyn Decide, pool: &rayon::ThreadPool, job: &Job) -> Resu
         warm_left: &[job.warm_left],
         keys: &[job.key],
         deadline: job.deadline,
+        lockstep: false,
     };
     let begun = Instant::now();
     decider.decide(pool, &situation, &mut chunk, &mut how)?;

@@ -129,6 +129,7 @@ pub fn compare(
                 warm_left: &[0],
                 keys: &keys,
                 deadline: None,
+                lockstep: false,
             };
             let (mut plan, mut how) = (vec![0.0; chunk.len()], [Decision::default()]);
             let begun = Instant::now();

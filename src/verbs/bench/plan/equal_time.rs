@@ -112,6 +112,7 @@ impl Situations {
             warm_left: &met.warm_left,
             keys: &met.keys,
             deadline: None,
+            lockstep: false,
         };
         let (mut chunk, mut how) = (vec![0.0; met.warm.len()], [Decision::default()]);
         let begun = Instant::now();

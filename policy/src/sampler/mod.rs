@@ -6,6 +6,10 @@
 //! [`micro_batch`] rows, the last one padded with zeros. Neither the other observations nor the number of workers can
 //! then be seen in the result, and N only in the last bits: through the rows that it chooses, one for N = 1. On CUDA
 //! everything is one batch, repeatable for the same B and N.
+//!
+//! Many decisions of one chunk each, of episodes in lock-step, share passes: [`Sampler::sample_together`].
+
+mod together;
 
 use crate::checkpoint::{Checkpoint, CheckpointConfig};
 use crate::device::worker_start;
@@ -190,6 +194,18 @@ impl Sampler {
         out: &mut [f32],
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
+        self.check(observations, decisions, n, out)?;
+        if out.is_empty() {
+            return Ok(());
+        }
+        match self.device {
+            Device::Cpu => pool.install(|| self.draw_in_micro_batches(observations, n, out, latent)),
+            _ => self.draw_at_once(pool, observations, n, out, latent),
+        }
+    }
+
+    /// Whether the arguments fit `decisions` of `n` candidates.
+    fn check(&self, observations: Observations<'_>, decisions: usize, n: usize, out: &[f32]) -> Result<()> {
         let (o, p, chunk) = (self.shape.observation, self.picture_bytes(), self.shape.chunk());
         let values = observations.values;
         if values.len() != decisions * o {
@@ -205,13 +221,7 @@ impl Sampler {
             let found = format!("{} at {} of decision {}", values[at], at % o, at / o);
             return Err(Error::argument("Sampler::sample", "observations", "finite values", found));
         }
-        if out.is_empty() {
-            return Ok(());
-        }
-        match self.device {
-            Device::Cpu => pool.install(|| self.draw_in_micro_batches(observations, n, out, latent)),
-            _ => self.draw_at_once(pool, observations, n, out, latent),
-        }
+        Ok(())
     }
 
     /// The calling thread's worker; its lock is contended only if the pool has more threads than there are workers.
@@ -240,7 +250,10 @@ impl Sampler {
             .into_par_iter()
             .with_max_len(1)
             .map(|b| {
-                let (prepared, base) = self.worker().encode(self, observations.decision(b, o, p))?;
+                let mut worker = self.worker();
+                let (features, base) = worker.encode(self, observations.decision(b, o, p))?;
+                let network = worker.network.as_ref();
+                let prepared = tch::no_grad(|| self.method.prepare(network, &features, &self.config.sampling))?;
                 Ok((Mutex::new(prepared), base))
             })
             .collect::<Result<_>>()?;
@@ -252,7 +265,12 @@ impl Sampler {
         tasks.into_par_iter().with_max_len(1).try_for_each(|(b, i, out)| {
             let (prepared, base) = &encoded[b];
             let prepared = prepared.lock().unwrap_or_else(PoisonError::into_inner).shallow_clone();
-            self.worker().generate(self, &prepared, rows, out, &|row, z| latent(b, i * rows + row, z))?;
+            let wanted = out.len() / chunk;
+            let mut worker = self.worker();
+            let drawn = worker.generate(self, &prepared, [1, rows], &|row, z| {
+                if row < wanted { latent(b, i * rows + row, z) } else { z.fill(0.0) }
+            })?;
+            out.copy_from_slice(&drawn[..out.len()]);
             self.finish(base, out);
             Ok(())
         })
@@ -278,8 +296,8 @@ impl Sampler {
         tch::no_grad(|| -> Result<()> {
             let worker = self.worker();
             let network = worker.network.as_ref();
-            let observed = self.observed(&normalized, observations.pictures)?;
-            let prepared = self.method.prepare(network, &observed, sampling)?;
+            let features = network.encode(&self.observed(&normalized, observations.pictures)?)?;
+            let prepared = self.method.prepare(network, &features, sampling)?;
             let z = Tensor::f_from_slice(&latents)?.f_view([b, n, -1])?.f_to_device(self.device)?;
             let chunks = self.cut(&self.method.generate(network, &z, &prepared, sampling)?)?;
             chunks.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(out, out.len())?;
@@ -313,42 +331,34 @@ impl Sampler {
 }
 
 impl Worker {
-    /// One observation history, raw, as one row of the conditioning of every pass, and what is predicted of its chunks.
-    fn encode(&mut self, sampler: &Sampler, observation: Observations<'_>) -> Result<(Prepared, Vec<f32>)> {
+    /// Features (1, F) of one observation history, raw, and what is predicted of its chunks.
+    fn encode(&mut self, sampler: &Sampler, observation: Observations<'_>) -> Result<(Tensor, Vec<f32>)> {
         self.observation.copy_from_slice(observation.values);
         sampler.config.normalizers.observation.normalize(&mut self.observation);
         let base = sampler.base(&self.observation);
-        let prepared = tch::no_grad(|| {
-            let observed = sampler.observed(&self.observation, observation.pictures)?;
-            sampler.method.prepare(self.network.as_ref(), &observed, &sampler.config.sampling)
-        })?;
-        Ok((prepared, base))
+        let observed = sampler.observed(&self.observation, observation.pictures)?;
+        Ok((tch::no_grad(|| self.network.encode(&observed))?, base))
     }
 
-    /// Fills `out` (up to `rows` chunks, as the network makes them) from the latents of its rows.
+    /// Chunks (B, n, T_pred, A) as the network makes them, from the latents of their rows.
     fn generate(
         &mut self,
         sampler: &Sampler,
         prepared: &Prepared,
-        rows: usize,
-        out: &mut [f32],
+        [b, n]: [usize; 2],
         latent: &dyn Fn(usize, &mut [f32]),
-    ) -> Result<()> {
-        let chunk = sampler.shape.chunk();
-        self.latents.resize(rows * sampler.latent, 0.0);
-        self.chunks.resize(rows * chunk, 0.0);
-        for (row, z) in self.latents.chunks_exact_mut(sampler.latent).enumerate() {
-            if row < out.len() / chunk { latent(row, z) } else { z.fill(0.0) }
-        }
+    ) -> Result<&[f32]> {
+        self.latents.resize(b * n * sampler.latent, 0.0);
+        self.chunks.resize(b * n * sampler.shape.chunk(), 0.0);
+        self.latents.chunks_exact_mut(sampler.latent).enumerate().for_each(|(row, z)| latent(row, z));
         tch::no_grad(|| -> Result<()> {
-            let z = Tensor::f_from_slice(&self.latents)?.f_view([1, rows as i64, -1])?;
+            let z = Tensor::f_from_slice(&self.latents)?.f_view([b as i64, n as i64, -1])?;
             let sampling = &sampler.config.sampling;
             let chunks = sampler.method.generate(self.network.as_ref(), &z, prepared, sampling)?;
             let chunks = sampler.cut(&chunks)?.f_contiguous()?;
             Ok(chunks.f_copy_data(&mut self.chunks, chunks.numel())?)
         })?;
-        out.copy_from_slice(&self.chunks[..out.len()]);
-        Ok(())
+        Ok(&self.chunks)
     }
 }
 
@@ -365,11 +375,11 @@ mod tests {
     use crate::toy;
     use imle_configs::seed::{Purpose, fill_normal, stream};
 
-    fn pool(threads: usize) -> rayon::ThreadPool {
+    pub(super) fn pool(threads: usize) -> rayon::ThreadPool {
         rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build().unwrap()
     }
 
-    fn checkpoints() -> Vec<Checkpoint> {
+    pub(super) fn checkpoints() -> Vec<Checkpoint> {
         let mlp = toy::checkpoint(5, 3, 1);
         let with = |network: NetworkConfig, horizons| {
             let mut config = mlp.config().clone();
