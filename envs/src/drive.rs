@@ -7,6 +7,7 @@
 use crate::control::driven_joint;
 use crate::native::Simulation;
 use crate::task::Task;
+use serde::{Deserialize, Serialize};
 
 struct Joint {
     qpos: usize,
@@ -17,7 +18,7 @@ struct Joint {
 }
 
 /// Figures of one episode.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Drive {
     /// Greatest joint speed as a share of that joint's limit; 0 if none has a limit.
     pub peak_velocity: f64,

@@ -2,7 +2,7 @@
 
 use crate::decide::Decide;
 use crate::error::Result;
-use crate::evaluate::{Outcome, Progress, Settings, evaluate};
+use crate::evaluate::{Onwards, Outcome, Progress, Settings, evaluate};
 use imle_envs::task::Task;
 use std::sync::Arc;
 
@@ -26,14 +26,8 @@ pub fn evaluate_in_blocks(
     let mut ends: Vec<usize> = looks.iter().copied().filter(|n| *n > 0 && *n < settings.episodes).collect();
     ends.push(settings.episodes);
     let mut block = |from: usize, to: usize, solved: usize| {
-        let block = Settings {
-            episodes: to - from,
-            first: settings.first + from as u64,
-            record: settings.record.saturating_sub(from),
-            ..settings.clone()
-        };
         let mut progress = Onwards { progress: &mut *progress, done: from, solved, total: settings.episodes };
-        evaluate(task, decider, &block, pool, &mut progress)
+        evaluate(task, decider, &settings.part(from..to), pool, &mut progress)
     };
     let mut all = block(0, ends[0], 0)?;
     for ends in ends.windows(2) {
@@ -44,20 +38,6 @@ pub fn evaluate_in_blocks(
         all.extend(next);
     }
     Ok(all)
-}
-
-/// Progress of a block, told as that of the whole.
-struct Onwards<'a> {
-    progress: &'a mut dyn Progress,
-    done: usize,
-    solved: usize,
-    total: usize,
-}
-
-impl Progress for Onwards<'_> {
-    fn advanced(&mut self, done: usize, _: usize, solved: usize) -> bool {
-        self.progress.advanced(self.done + done, self.total, self.solved + solved)
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::quality::Quality;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// What is known of B episodes at the time of a decision, as contiguous arrays.
@@ -39,7 +40,7 @@ pub struct Key {
 }
 
 /// How a decision came about.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// Index into [`Decide::sources`] of where the plan came from.
     pub source: usize,

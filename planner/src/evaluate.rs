@@ -12,6 +12,8 @@ use imle_configs::spec::Horizons;
 use imle_envs::drive::Drive;
 use imle_envs::task::Task;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -68,10 +70,23 @@ impl Settings {
             starts: None,
         }
     }
+
+    /// Those of its episodes alone, counted from its first.
+    #[must_use]
+    pub fn part(&self, episodes: Range<usize>) -> Self {
+        let starts = self.starts.as_ref().and_then(|starts| starts.get(episodes.clone()));
+        Self {
+            episodes: episodes.len(),
+            first: self.first + episodes.start as u64,
+            record: self.record.saturating_sub(episodes.start),
+            starts: starts.map(Arc::from),
+            ..self.clone()
+        }
+    }
 }
 
 /// One decision and what came of it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// How it came about.
     pub decision: Decision,
@@ -81,8 +96,8 @@ pub struct Record {
     pub switched: bool,
 }
 
-/// What happened in one episode.
-#[derive(Clone, Debug, PartialEq)]
+/// What happened in one episode. Its written form leaves the mode's name to who writes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeResult {
     /// Index of the episode.
     pub episode: u64,
@@ -95,6 +110,7 @@ pub struct EpisodeResult {
     /// Control steps.
     pub steps: usize,
     /// The mode shown, if it shows one.
+    #[serde(skip)]
     pub mode: Option<&'static str>,
     /// Mean cost over the control steps.
     pub mean_cost: f64,
@@ -153,6 +169,24 @@ impl Outcome {
 pub trait Progress {
     /// `done` episodes of `total` are over, `solved` of them solved. Returns whether to go on.
     fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool;
+}
+
+/// Progress of some of a number of episodes, told as that of all.
+pub struct Onwards<'a> {
+    /// Who is told.
+    pub progress: &'a mut dyn Progress,
+    /// Episodes that are over already.
+    pub done: usize,
+    /// Of them, those that are solved.
+    pub solved: usize,
+    /// All of them.
+    pub total: usize,
+}
+
+impl Progress for Onwards<'_> {
+    fn advanced(&mut self, done: usize, _: usize, solved: usize) -> bool {
+        self.progress.advanced(self.done + done, self.total, self.solved + solved)
+    }
 }
 
 /// Says nothing and never stops.

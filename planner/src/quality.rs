@@ -2,7 +2,7 @@
 
 use crate::simulator::Score;
 use crate::warm::distance;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Proposals further apart than this over the whole chunk are of different modes (scaled root mean square; half the
 /// action range counts 1).
@@ -15,7 +15,7 @@ const PRIOR: f64 = 0.1;
 const MOST_SORTED: usize = 128;
 
 /// What can be said of a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Standard deviation of the proposals' costs.
     pub spread: f64,

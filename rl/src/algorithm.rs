@@ -65,6 +65,11 @@ pub struct Collecting<'c> {
 
 /// What differs between the algorithms that learn online.
 pub trait Algorithm {
+    /// Changes what it has other defaults for than the rest.
+    fn defaults(&self, settings: &mut Settings) {
+        let _ = settings;
+    }
+
     /// Whether it needs a chunk critic.
     fn has_critic(&self) -> bool {
         true

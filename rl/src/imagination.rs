@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::journal::Record;
 use crate::judged::Judged;
 use crate::learner::{Figures, Learner, Mean, repeat};
+use crate::settings::Settings;
 use imle_configs::seed::Purpose;
 use imle_planner::decide::Decide;
 use imle_policy::network::Network;
@@ -35,6 +36,10 @@ const LEAST_SPREAD: f64 = 1e-3;
 pub struct Imagination;
 
 impl Algorithm for Imagination {
+    fn defaults(&self, settings: &mut Settings) {
+        settings.actor.learning_rate = 5e-5;
+    }
+
     fn behaviour<'c>(&'c mut self, c: Collecting<'c>) -> Result<Box<dyn Decide + 'c>> {
         let candidates = if c.learner.state.trusted && !c.warm { c.learner.settings.imagination.candidates } else { 1 };
         Ok(Box::new(Judged::new(c.learner, c.sampler, candidates, 0.0)))

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::journal::Record;
 use crate::learner::{Figures, Learner, Mean};
 use crate::mlp::{Counters, to_host};
+use crate::settings::Settings;
 use crate::trajectory::Trajectory;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::{Error as InputError, files};
@@ -46,6 +47,10 @@ pub struct Ppo {
 }
 
 impl Algorithm for Ppo {
+    fn defaults(&self, settings: &mut Settings) {
+        (settings.episodes, settings.actor.learning_rate) = (64, 3e-5);
+    }
+
     fn has_critic(&self) -> bool {
         false
     }

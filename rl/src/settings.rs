@@ -1,6 +1,6 @@
 //! The settings of the algorithms that learn online; each algorithm reads the shared sections and the one of its name.
 
-use crate::algorithm::NAMES;
+use crate::algorithm::{Algorithm, NAMES};
 use imle_configs::Error as InputError;
 use imle_planner::optimizer;
 use imle_policy::train::TrainSettings;
@@ -282,7 +282,7 @@ impl Default for Settings {
                 share: 0.5,
             },
             gradient: GradientSettings { weight: 0.05, samples: 4, candidates: 8 },
-            ppo: PpoSettings { sigma: 0.05, clip: 0.02, lambda: 0.95, epochs: 5, target_kl: 0.02, anchor: 0.1 },
+            ppo: PpoSettings { sigma: 0.05, clip: 0.05, lambda: 0.95, epochs: 5, target_kl: 0.02, anchor: 0.1 },
             latent: LatentSettings {
                 most: 1.5,
                 temperature: 0.01,
@@ -312,6 +312,13 @@ impl Default for CriticSettings {
 }
 
 impl Settings {
+    /// The defaults of `algorithm`.
+    pub fn of(algorithm: &dyn Algorithm) -> Self {
+        let mut settings = Self::default();
+        algorithm.defaults(&mut settings);
+        settings
+    }
+
     /// These settings as `algorithm` reads them: without the sections of the others.
     ///
     /// # Errors

@@ -55,7 +55,7 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
     let mut watch = Watch { output: args.common.output(), progress: None };
     let (rounds, episodes) = match algorithm::by_name(&name)? {
         Kind::ExpertIteration => {
-            let settings = settings::<expert_iteration::Settings, _>(args, Ok)?;
+            let settings = settings(args, expert_iteration::Settings::default(), Ok)?;
             if args.settings.settings {
                 return print_settings::<expert_iteration::Settings>(&settings).map(|()| None);
             }
@@ -63,7 +63,8 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
             (rounds, settings.evaluation_episodes)
         }
         Kind::Online(name, mut algorithm) => {
-            let settings = settings(args, |all: imle_rl::settings::Settings| all.read_by(name))?;
+            let settings =
+                settings(args, imle_rl::settings::Settings::of(algorithm.as_ref()), |all| all.read_by(name))?;
             if args.settings.settings {
                 return print_settings::<imle_rl::settings::Settings>(&settings.read_by(name)?).map(|()| None);
             }
@@ -75,14 +76,15 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
     Ok(Some(Learned { algorithm: name, rounds, episodes }))
 }
 
-/// The settings that the flags give, or those of the run that is resumed, of which the ones that `read` keeps may be given.
-fn settings<S: Default + Serialize + DeserializeOwned + Clone + PartialEq, R: Serialize>(
+/// The settings that the flags give beside `defaults` or those of the run that is resumed; the ones that `read` keeps may be given.
+fn settings<S: Serialize + DeserializeOwned + Clone + PartialEq, R: Serialize>(
     args: &FinetuneArgs,
+    defaults: S,
     read: impl FnOnce(S) -> imle_configs::Result<R>,
 ) -> Result<S> {
     let defaults = match (&args.out, args.resume) {
         (Some(out), true) => run::saved_settings(out)?,
-        _ => S::default(),
+        _ => defaults,
     };
     Ok(settings::load(&read(defaults)?, args.settings.config.as_deref(), &args.settings.set)?)
 }

@@ -169,3 +169,18 @@ fn finetuning_goes_on_after_being_killed_again_and_again() {
     finetuning(&out).and("--resume").ok();
     assert_same(&out, &FINETUNED);
 }
+
+#[test]
+fn collecting_goes_on_where_it_was_killed() {
+    let dir = folder();
+    let call = |out: &Path| finetuning(out).and("--set elite_share=0 --set lockstep=1 --set attempts=2");
+    let (whole, out) = (dir.path().join("whole"), dir.path().join("killed"));
+    call(&whole).ok();
+    for sign in ["rounds/001/collecting/first-00000.msgpack", "rounds/001/collecting/first-00002.msgpack"] {
+        let running = if out.join("state.json").exists() { call(&out).and("--resume") } else { call(&out) }.start();
+        running.wait_for(&out.join(sign));
+        running.kill();
+    }
+    call(&out).and("--resume").ok();
+    assert_same(&out, &whole);
+}

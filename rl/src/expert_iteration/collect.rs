@@ -1,5 +1,6 @@
 //! Collecting: who runs a round's episodes, and what of them is learned from.
 
+use super::kept::Kept;
 use super::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration, Settings};
 use crate::disturbed::Disturbed;
 use crate::elites::{Recorder, save};
@@ -16,7 +17,7 @@ use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, files};
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{self, EpisodeResult, Progress, evaluate};
+use imle_planner::evaluate::{self, EpisodeResult, Outcome, Progress, evaluate};
 use imle_planner::pace::Pace;
 use imle_planner::planner::Planner;
 use imle_planner::report::Report;
@@ -58,7 +59,8 @@ struct Retried {
 }
 
 impl ExpertIteration<'_> {
-    /// Runs the planner and keeps the elites of the episodes it solved; what an earlier call finished is taken up.
+    /// Runs the planner and keeps the elites of the episodes it solved; what an earlier call finished is taken up, if no
+    /// elites are noted.
     pub(super) fn collect(
         &mut self,
         round: u64,
@@ -66,7 +68,9 @@ impl ExpertIteration<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Collected> {
         let place = self.folder(round).join(COLLECTED_FILE);
+        let kept = Kept::new(&self.folder(round), &self.run.task);
         if place.exists() {
+            kept.remove()?;
             return self.collected(round);
         }
         let horizons = self.horizons(current);
@@ -91,13 +95,20 @@ impl ExpertIteration<'_> {
         let mut teacher = self.disturbed(teacher, horizons);
         let mut student = GeneratorAlone::new(&sampler, self.run.seed, horizons);
         let mut phase = Phase { observer, round, name: "collect" };
-        let mut outcome = if alone {
-            evaluate(&self.run.task, &mut student, &settings, &self.pool, &mut phase)?
-        } else {
+        let mut run = |settings: &evaluate::Settings, progress: &mut dyn Progress| -> Result<Outcome> {
+            if alone {
+                return Ok(evaluate(&self.run.task, &mut student, settings, &self.pool, progress)?);
+            }
             let mut decider = HandOver { student: &mut student, teacher: &mut teacher, turns };
-            evaluate(&self.run.task, &mut decider, &settings, &self.pool, &mut phase)?
+            let mut outcome = evaluate(&self.run.task, &mut decider, settings, &self.pool, progress)?;
+            teacher.restore(&mut outcome.episodes);
+            Ok(outcome)
         };
-        teacher.restore(&mut outcome.episodes);
+        // Elites are not kept with the episodes.
+        let mut outcome = match with_elites {
+            true => run(&settings, &mut phase)?,
+            false => kept.evaluate("first", &settings, &mut phase, run)?,
+        };
         let report = Report::new(&outcome, self.run.task.spec().control_rate);
         let (mut starts, mut handed_over) = (Vec::new(), 0);
         outcome.episodes.retain_mut(|episode| {
@@ -117,7 +128,7 @@ impl ExpertIteration<'_> {
             starts.extend(start);
             kept
         });
-        let retried = self.retry(round, (&sampler, horizons), (&mut outcome.episodes, &starts), observer)?;
+        let retried = self.retry((round, &kept), (&sampler, horizons), (&mut outcome.episodes, &starts), observer)?;
         let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
         if succeeded.is_empty() {
             return Err(Error::NothingLearned { round, episodes });
@@ -156,6 +167,7 @@ impl ExpertIteration<'_> {
         let text =
             serde_json::to_string(&collected).map_err(|e| InputError::unexpected(COLLECTED_FILE, "figures", e))?;
         files::write_text(&place, &text)?;
+        kept.remove()?;
         Ok(collected)
     }
 
@@ -265,7 +277,7 @@ impl ExpertIteration<'_> {
     /// then in their places: start states that are left out would be those that the generator needs most.
     fn retry(
         &self,
-        round: u64,
+        (round, kept): (u64, &Kept<'_>),
         (sampler, horizons): (&Sampler, Horizons),
         (episodes, starts): (&mut [EpisodeResult], &[evaluate::Start]),
         observer: &mut dyn Observer,
@@ -292,8 +304,11 @@ impl ExpertIteration<'_> {
             };
             let mut phase = Phase { observer, round, name: "retry" };
             let mut teacher = self.disturbed(&mut planner, horizons);
-            let mut outcome = evaluate(&self.run.task, &mut teacher, &settings, &self.pool, &mut phase)?;
-            teacher.restore(&mut outcome.episodes);
+            let outcome = kept.evaluate(&format!("again-{attempt}"), &settings, &mut phase, |settings, progress| {
+                let mut outcome = evaluate(&self.run.task, &mut teacher, settings, &self.pool, progress)?;
+                teacher.restore(&mut outcome.episodes);
+                Ok(outcome)
+            })?;
             let report = Report::new(&outcome, self.run.task.spec().control_rate);
             done.env_steps += report.env_steps;
             done.simulation_steps += report.physics_steps;
