@@ -29,7 +29,7 @@ const ACTOR_FOLDER: &str = "actor";
 const CRITIC_FILE: &str = "critic.safetensors";
 /// What the seed of acting differs from that of the run by.
 const ACTING: u64 = 0x5a1d_c0de;
-/// How far the anchor rises and falls at an evaluation.
+/// How far the anchor rises and falls after an iteration.
 const ANCHOR_STEP: f64 = 2.0;
 const MOST_ANCHOR: f64 = 16.0;
 

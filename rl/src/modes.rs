@@ -17,7 +17,7 @@ use imle_configs::seed::Purpose;
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::evaluate::{self, evaluate};
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::fidelity::Judge;
+use imle_policy::fidelity::{Fidelity, Judge};
 use imle_policy::normalizer::Normalizer;
 use imle_policy::sampler::{LatentKey, Sampler};
 use imle_policy::targets::DemonstrationChunks;
@@ -39,7 +39,7 @@ const EPISODES: usize = 8;
 
 /// Most of what is learned from that demonstrations are made to be where modes are lost.
 pub(crate) const MOST_SHARE: f64 = 0.9;
-/// By how much that share rises at an evaluation where modes are lost, and falls at one where they are not.
+/// By how much that share rises where modes are lost, and falls where they are not.
 const RISE: f64 = 0.2;
 const FALL: f64 = 0.1;
 
@@ -61,7 +61,7 @@ impl Floors {
     }
 }
 
-/// The share of demonstrations in what is learned from, from what it was, at an evaluation; `least` is that of the settings.
+/// The share of demonstrations in what is learned from, from what it was; `least` is that of the settings.
 pub(crate) fn share_of_demonstrations(was: f64, least: f64, missed: bool) -> f64 {
     if missed { (was + RISE).min(MOST_SHARE).max(least) } else { (was - FALL).max(least) }
 }
@@ -130,6 +130,25 @@ impl Modes {
         Ok(drawn)
     }
 
+    fn fidelity(&self, pool: &rayon::ThreadPool, sampler: &Sampler) -> Result<Option<Fidelity>> {
+        let Some(judge) = &self.judge else { return Ok(None) };
+        Ok(judge.measure(pool, sampler, SAMPLES, self.seed, &mut |_| true)?)
+    }
+
+    /// `modes/recall` of `checkpoint`, for which no episode is needed; nothing without demonstrations.
+    ///
+    /// # Errors
+    /// What sampling returns.
+    pub(crate) fn recall(
+        &self,
+        run: &Run<'_>,
+        pool: &rayon::ThreadPool,
+        checkpoint: &Checkpoint,
+    ) -> Result<Option<f64>> {
+        let sampler = Sampler::new(checkpoint, run.threads, run.device)?;
+        Ok(self.fidelity(pool, &sampler)?.map(|fidelity| fidelity.recall))
+    }
+
     /// The measures of `checkpoint`, whose held-out episodes were `evaluation`.
     ///
     /// # Errors
@@ -143,9 +162,7 @@ impl Modes {
     ) -> Result<BTreeMap<String, f64>> {
         let mut found = BTreeMap::new();
         let sampler = Sampler::new(checkpoint, run.threads, run.device)?;
-        if let Some(judge) = &self.judge
-            && let Some(fidelity) = judge.measure(pool, &sampler, SAMPLES, self.seed, &mut |_| true)?
-        {
+        if let Some(fidelity) = self.fidelity(pool, &sampler)? {
             found.insert("modes/recall".to_string(), fidelity.recall);
             found.insert("modes/precision".into(), fidelity.precision);
             found.insert("modes/nearest".into(), fidelity.to_samples);

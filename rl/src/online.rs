@@ -163,7 +163,7 @@ impl<'a, 'b> Online<'a, 'b> {
                 let round = self.measure(self.state.rounds.len() as u64, observer)?;
                 if scheduled {
                     // The last evaluation of a run may be followed by more: it changes nothing.
-                    self.learner.adapt_anchor(&course.before, &round.figures);
+                    course.last.clone_from(&round.figures);
                     let every = self.learner.settings.evaluate_every;
                     course.evaluate_at = (steps / every + 1) * every;
                 }
@@ -205,6 +205,7 @@ impl<'a, 'b> Online<'a, 'b> {
             observer.phase(self.state.rounds.len() as u64, "learn", total, total, "");
             let records = &self.records[..=index as usize];
             self.algorithm.learn(&mut self.learner, new, records, &mut figures)?;
+            self.hold_modes(&mut figures)?;
         }
         let Some(course) = self.state.course.clone() else { return Ok(()) };
         let earlier = if diverged { course.earlier.clone() } else { course.folder.clone() };
@@ -352,6 +353,20 @@ impl<'a, 'b> Online<'a, 'b> {
         Ok(())
     }
 
+    /// Lets the anchor rise where recall is below its floor now, or entropy was at the last evaluation.
+    fn hold_modes(&mut self, figures: &mut Figures) -> Result<()> {
+        let Some(Course { before, last, .. }) = self.state.course.clone() else { return Ok(()) };
+        let generator = self.algorithm.generator(&self.learner)?;
+        let modes = frozen(&mut self.modes, &self.learner)?;
+        let mut now = last;
+        if let Some(recall) = modes.recall(self.learner.run, &self.learner.pool, &generator)? {
+            figures.insert("modes/recall".into(), recall);
+            now.insert("modes/recall".into(), recall);
+        }
+        self.learner.adapt_anchor(&before, &now);
+        Ok(())
+    }
+
     /// Evaluates the generator alone and measures its modes.
     fn measure(&mut self, index: u64, observer: &mut dyn Observer) -> Result<Round> {
         let (run, settings) = (self.learner.run, self.learner.settings);
@@ -362,13 +377,8 @@ impl<'a, 'b> Online<'a, 'b> {
         let mut phase = Phase { observer, round: index, name: "evaluate" };
         let sizes = (settings.evaluation_episodes, settings.lockstep);
         let evaluation = run.evaluate(&self.learner.pool, &generator, sizes, &mut phase)?;
-        if self.modes.is_none() {
-            self.modes = Some(Modes::new(run, &self.learner.pool, self.learner.demonstrations())?);
-        }
-        let mut figures = match &self.modes {
-            Some(modes) => modes.measure(run, &self.learner.pool, &generator, &evaluation)?,
-            None => Figures::new(),
-        };
+        let mut figures =
+            frozen(&mut self.modes, &self.learner)?.measure(run, &self.learner.pool, &generator, &evaluation)?;
         let (totals, last) = (self.totals(), self.state.rounds.last());
         let since = Counts {
             episodes: totals.episodes
@@ -405,6 +415,14 @@ impl<'a, 'b> Online<'a, 'b> {
         self.state.rounds.push(round);
         Ok(())
     }
+}
+
+/// The states in which modes are measured, which are found when they are first needed.
+fn frozen<'m>(modes: &'m mut Option<Modes>, learner: &Learner<'_>) -> Result<&'m Modes> {
+    Ok(match modes {
+        Some(modes) => modes,
+        none => none.insert(Modes::new(learner.run, &learner.pool, learner.demonstrations())?),
+    })
 }
 
 /// Removes the folders of weights of other iterations; one that cannot be removed does no harm.

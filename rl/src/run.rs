@@ -171,6 +171,9 @@ pub(crate) struct Course {
     /// Measures of the generator as it came.
     #[serde(default)]
     pub(crate) before: BTreeMap<String, f64>,
+    /// Those of the last evaluation that was due.
+    #[serde(default)]
+    pub(crate) last: BTreeMap<String, f64>,
 }
 
 impl<S: Serialize + DeserializeOwned + Clone + PartialEq> State<S> {
