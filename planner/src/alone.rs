@@ -49,10 +49,11 @@ impl Decide for GeneratorAlone<'_> {
         how.fill(Decision::default());
         let (keys, seen) = (latent_keys(situation, self.seed), observations(situation));
         let Some((choice, n)) = &self.choice else {
-            return Ok(match situation.lockstep {
+            match situation.lockstep {
                 true => self.sampler.sample_together(pool, seen, &keys, chunks)?,
                 false => self.sampler.sample(pool, seen, &keys, 1, chunks)?,
-            });
+            }
+            return Ok(());
         };
         self.drawn.resize(chunks.len() * n, 0.0);
         self.sampler.sample(pool, seen, &keys, *n, &mut self.drawn)?;
