@@ -103,6 +103,27 @@ pub fn worker_start(_index: usize) {
     }
 }
 
+/// Binds the calling thread to one libtorch thread until it is dropped.
+pub(crate) struct OneThread {
+    before: i32,
+}
+
+impl OneThread {
+    pub(crate) fn new() -> Self {
+        let before = tch::get_num_threads();
+        worker_start(0);
+        Self { before }
+    }
+}
+
+impl Drop for OneThread {
+    fn drop(&mut self) {
+        if self.before != 1 {
+            tch::set_num_threads(self.before);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

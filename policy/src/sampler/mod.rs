@@ -3,7 +3,7 @@
 //! Latent i of a decision depends on (seed, episode, step, i) alone ([`crate::latents`]). On a processor libtorch's
 //! results depend on its thread count and on the number of rows of a batch; therefore every worker runs one libtorch
 //! thread, each observation is encoded alone (one row), and its candidates are generated in micro-batches of
-//! [`micro_batch`] rows, the last one padded with zeros. Neither the other observations nor the number of workers can
+//! [`micro_batch`] rows, the last one padded with zeros; what one of them does for one decision the calling thread does. Neither the other observations nor the number of workers can
 //! then be seen in the result, and N only in the last bits: through the rows that it chooses, one for N = 1. On CUDA
 //! everything is one batch, repeatable for the same B and N.
 //!
@@ -12,7 +12,7 @@
 mod together;
 
 use crate::checkpoint::{Checkpoint, CheckpointConfig};
-use crate::device::worker_start;
+use crate::device::{OneThread, worker_start};
 use crate::method::{self, Method, Prepared, Sampling};
 use crate::network::{ChunkShape, Network, Observed};
 use crate::vision::Preprocessor;
@@ -199,6 +199,12 @@ impl Sampler {
             return Ok(());
         }
         match self.device {
+            // Waking a worker for what one pass does takes as long as half of the pass.
+            Device::Cpu if decisions == 1 && n <= micro_batch(n) => {
+                let _one = OneThread::new();
+                let (prepared, base) = self.prepare(observations)?;
+                self.draw_rows(&prepared, &base, micro_batch(n), out, &|row, z| latent(0, row, z))
+            }
             Device::Cpu => pool.install(|| self.draw_in_micro_batches(observations, n, out, latent)),
             _ => self.draw_at_once(pool, observations, n, out, latent),
         }
@@ -250,10 +256,7 @@ impl Sampler {
             .into_par_iter()
             .with_max_len(1)
             .map(|b| {
-                let mut worker = self.worker();
-                let (features, base) = worker.encode(self, observations.decision(b, o, p))?;
-                let network = worker.network.as_ref();
-                let prepared = tch::no_grad(|| self.method.prepare(network, &features, &self.config.sampling))?;
+                let (prepared, base) = self.prepare(observations.decision(b, o, p))?;
                 Ok((Mutex::new(prepared), base))
             })
             .collect::<Result<_>>()?;
@@ -265,15 +268,35 @@ impl Sampler {
         tasks.into_par_iter().with_max_len(1).try_for_each(|(b, i, out)| {
             let (prepared, base) = &encoded[b];
             let prepared = prepared.lock().unwrap_or_else(PoisonError::into_inner).shallow_clone();
-            let wanted = out.len() / chunk;
-            let mut worker = self.worker();
-            let drawn = worker.generate(self, &prepared, [1, rows], &|row, z| {
-                if row < wanted { latent(b, i * rows + row, z) } else { z.fill(0.0) }
-            })?;
-            out.copy_from_slice(&drawn[..out.len()]);
-            self.finish(base, out);
-            Ok(())
+            self.draw_rows(&prepared, base, rows, out, &|row, z| latent(b, i * rows + row, z))
         })
+    }
+
+    /// The conditioning of every pass of one decision, and what is predicted of its chunks.
+    fn prepare(&self, observation: Observations<'_>) -> Result<(Prepared, Vec<f32>)> {
+        let mut worker = self.worker();
+        let (features, base) = worker.encode(self, observation)?;
+        let network = worker.network.as_ref();
+        Ok((tch::no_grad(|| self.method.prepare(network, &features, &self.config.sampling))?, base))
+    }
+
+    /// Fills `out`, up to `rows` chunks of one decision, in one pass of so many rows.
+    fn draw_rows(
+        &self,
+        prepared: &Prepared,
+        base: &[f32],
+        rows: usize,
+        out: &mut [f32],
+        latent: &dyn Fn(usize, &mut [f32]),
+    ) -> Result<()> {
+        let wanted = out.len() / self.shape.chunk();
+        let mut worker = self.worker();
+        let drawn = worker.generate(self, prepared, [1, rows], &|row, z| {
+            if row < wanted { latent(row, z) } else { z.fill(0.0) }
+        })?;
+        out.copy_from_slice(&drawn[..out.len()]);
+        self.finish(base, out);
+        Ok(())
     }
 
     fn draw_at_once(

@@ -1,4 +1,7 @@
 //! The part `latency`: one decision of every sampler, in turn in one run, on the same network and device.
+//!
+//! A turn is two decisions: the first finds the weights of another sampler in the processor's cache, as it would be after the
+//! physics of a control step; the second, which is the figure that counts, its own, as in a loop of nothing else.
 
 use super::super::median_and_noise;
 use super::cell::network_words;
@@ -100,15 +103,16 @@ pub fn compare(
         .iter()
         .map(|(_, checkpoint)| Sampler::new(checkpoint, work.pool.current_num_threads(), device))
         .collect::<std::result::Result<_, _>>()?;
-    // The first sampler has two turns a round: their difference is the noise.
-    let mut turns: Vec<(usize, GeneratorAlone<'_>, Vec<f64>)> = Vec::new();
-    for index in (0..samplers.len()).chain(samplers.first().map(|_| 0)) {
+    // The first sampler has two turns a round, apart from each other: their difference is the noise.
+    let again = samplers.len().min(2);
+    let mut turns: Vec<(usize, GeneratorAlone<'_>, [Vec<f64>; 2])> = Vec::new();
+    for index in (0..again).chain(samplers.first().map(|_| 0)).chain(again..samplers.len()) {
         let alone = GeneratorAlone::new(&samplers[index], work.args.seed, work.base.horizons);
         let alone = match choice::by_name("consistent", RESAMPLE_EVERY)? {
             Some(choice) if candidates > 1 => alone.with_choice(choice, candidates as usize),
             _ => alone,
         };
-        turns.push((index, alone, Vec::new()));
+        turns.push((index, alone, Default::default()));
     }
     let begun = Instant::now();
     let mut progress = work.output.progress(u64::from(work.args.repeats), "decisions");
@@ -132,25 +136,30 @@ pub fn compare(
                 lockstep: false,
             };
             let (mut plan, mut how) = (vec![0.0; chunk.len()], [Decision::default()]);
-            let begun = Instant::now();
-            alone.decide(&work.pool, &situation, &mut plan, &mut how)?;
-            if round >= WARM_UP {
-                times.push(begun.elapsed().as_secs_f64() * 1e3);
+            for times in times {
+                let begun = Instant::now();
+                alone.decide(&work.pool, &situation, &mut plan, &mut how)?;
+                if round >= WARM_UP {
+                    times.push(begun.elapsed().as_secs_f64() * 1e3);
+                }
             }
         }
         progress.set(round as u64, "");
     }
     progress.finish();
-    let noise = match (turns.first(), turns.last()) {
-        (Some((_, _, first)), Some((_, _, again))) => median_and_noise(first.clone(), again.clone()).1,
+    let noise = match (turns.first(), turns.get(again)) {
+        (Some((_, _, [_, first])), Some((_, _, [_, again]))) => median_and_noise(first.clone(), again.clone()).1,
         _ => 0.0,
     };
-    let count = turns.first().map_or(0, |(_, _, times)| times.len());
+    let count = turns.first().map_or(0, |(_, _, [_, times])| times.len());
     let mut samplers = Map::new();
-    for (index, _, times) in turns.into_iter().take(rows.len()) {
-        let p = percentiles(times);
+    turns.remove(again);
+    for (index, _, [cold, times]) in turns {
+        let (cold, p) = (percentiles(cold), percentiles(times));
         let (sampled, checkpoint) = &rows[index];
-        let figures = json!({ "p50_ms": p.p50, "p95_ms": p.p95, "parameters": checkpoint.table().count() });
+        let figures = json!({
+            "p50_ms": p.p50, "p95_ms": p.p95, "cold_p50_ms": cold.p50, "parameters": checkpoint.table().count(),
+        });
         samplers.insert(sampled.name.into(), figures);
     }
     Ok(json!({

@@ -229,23 +229,27 @@ fn tried(done: &[Done]) -> Table {
 
 fn latencies(done: &[Done]) -> Table {
     let mut table = Table::new(
-        "One decision, ms: p50 / p95",
-        &["network", "device", "N", "sampler", "p50 / p95", "IMLE takes less by", "noise"],
+        "One decision, ms: p50 / p95; from a cold cache p50",
+        &["network", "device", "N", "sampler", "p50 / p95", "IMLE takes less by", "cold", "less by", "noise"],
     );
     for (cell, result) in done {
         let What::Latency { network, device, candidates } = &cell.what else { continue };
-        let ours = figure(&result["samplers"], "imle.p50_ms");
+        let of = |name: &str, key: &str| figure(&result["samplers"], &format!("{name}.{key}"));
+        let less = |name: &str, key: &str| {
+            let pair = of("imle", key).zip(of(name, key)).filter(|_| name != "imle");
+            pair.map_or(String::new(), |(ours, theirs)| percent(1.0 - ours / theirs))
+        };
         for (sampler, figures) in result["samplers"].as_object().into_iter().flatten() {
-            let theirs = figure(figures, "p50_ms");
-            let less = ours.zip(theirs).filter(|_| sampler != "imle").map(|(ours, theirs)| 1.0 - ours / theirs);
             let threads = if device == "cpu" { format!(", {} threads", result["threads"]) } else { String::new() };
             table.rows.push(vec![
                 network.clone(),
                 format!("{device}{threads}"),
                 candidates.to_string(),
                 sampler.clone(),
-                format!("{} / {}", number(theirs, 2), number(figure(figures, "p95_ms"), 2)),
-                less.map_or(String::new(), percent),
+                format!("{} / {}", number(figure(figures, "p50_ms"), 2), number(figure(figures, "p95_ms"), 2)),
+                less(sampler, "p50_ms"),
+                number(figure(figures, "cold_p50_ms"), 2),
+                less(sampler, "cold_p50_ms"),
                 share(figure(result, "noise")),
             ]);
         }
