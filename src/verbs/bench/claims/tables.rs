@@ -472,11 +472,12 @@ mod tests {
     fn a_latency_is_compared_with_both_baselines() {
         let (mut cell, _) = data("imle", 10, 0, 0);
         cell.what = What::Latency { network: "mlp".into(), device: "cpu".into(), candidates: 1 };
-        let figures = |p50: f64| json!({ "p50_ms": p50, "p95_ms": 2.0 * p50 });
+        let figures = |p50: f64| json!({ "p50_ms": p50, "p95_ms": 2.0 * p50, "cold_p50_ms": 10.0 + p50 });
         let samplers = json!({ "imle": figures(1.0), "ddim-10": figures(5.0), "ddpm-100": figures(50.0) });
         let text = all(&[(cell, json!({ "samplers": samplers, "noise": 0.01, "threads": 2 }))]).join("\n");
         assert!(text.contains("faster than ddpm-100: mlp, cpu, N = 1 | ≥ 97.3 % | 98.0 % | yes"), "{text}");
         assert!(text.contains("faster than ddim-10: mlp, cpu, N = 1 | ≥ 85.0 % | 80.0 % | no"), "{text}");
-        assert!(text.contains("| mlp | cpu, 2 threads | 1 | ddpm-100 | 50.00 / 100.00 | 98.0 % | 1.0 % |"), "{text}");
+        let row = "| mlp | cpu, 2 threads | 1 | ddpm-100 | 50.00 / 100.00 | 98.0 % | 60.00 | 81.7 % | 1.0 % |";
+        assert!(text.contains(row), "{text}");
     }
 }
