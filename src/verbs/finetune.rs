@@ -15,7 +15,7 @@ use imle_rl::run::{self, Observer, Round, Run};
 use imle_rl::{expert_iteration, online};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -74,6 +74,25 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
     };
     watch.end_phase();
     Ok(Some(Learned { algorithm: name, rounds, episodes }))
+}
+
+/// All settings of an algorithm with those of `set` beside its defaults.
+///
+/// # Errors
+/// An unknown algorithm or setting.
+pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
+    Ok(match algorithm::by_name(name)? {
+        Kind::ExpertIteration => {
+            let settings: expert_iteration::Settings =
+                settings::load(&expert_iteration::Settings::default(), None, set)?;
+            json!(settings)
+        }
+        Kind::Online(name, algorithm) => {
+            let defaults = imle_rl::settings::Settings::of(algorithm.as_ref()).read_by(name)?;
+            let settings: imle_rl::settings::Settings = settings::load(&defaults, None, set)?;
+            json!(settings)
+        }
+    })
 }
 
 /// The settings that the flags give beside `defaults` or those of the run that is resumed; the ones that `read` keeps may be given.
@@ -210,5 +229,21 @@ impl Observer for Watch {
 
     fn should_stop(&self) -> bool {
         interrupt::asked()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_stands_beside_the_defaults_of_the_algorithm() {
+        let set = |name: &str, words: &[&str]| resolved(name, &words.iter().map(|w| w.to_string()).collect::<Vec<_>>());
+        let of = set(expert_iteration::NAME, &["attempts=3"]).unwrap();
+        assert_eq!(of["attempts"], 3);
+        assert_eq!(of["train_steps"], json!(expert_iteration::Settings::default().train_steps));
+        let rate = |name: &str| set(name, &[]).unwrap()["actor"]["learning_rate"].as_f64().unwrap();
+        assert!(rate("ppo") < rate("gradient"), "ppo has a rate of its own");
+        assert!(set("ppo", &["attempts=3"]).is_err() && set("no-such", &[]).is_err());
     }
 }

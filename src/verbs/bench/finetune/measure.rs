@@ -36,7 +36,8 @@ const KEPT: [&str; 6] = ["success_rate", "success_ci95", "episodes", "modes", "m
 pub fn measure(args: &FinetuneBenchArgs, cell: &Cell) -> Result<Value> {
     let base = bases::made(args, &cell.task, cell.base)?;
     let begun = Instant::now();
-    let key = sweep::crc(&json!(cell));
+    // By all settings, so that a run with other defaults is another run.
+    let key = sweep::crc(&json!([cell, finetune::resolved(&cell.algorithm, &cell.settings)?]));
     let folder = args.work.join("runs").join(format!("{}-{}-{}-{key}", cell.task, cell.base, cell.algorithm));
     let given = FinetuneArgs {
         task: Some(cell.task.clone()),
