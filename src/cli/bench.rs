@@ -56,7 +56,7 @@ pub enum BenchVerb {
         after_help = "Examples:\n  planner bench claims --results runs/claims.jsonl --plan      what it costs\n  \
         planner bench claims --results runs/claims.jsonl --minutes 60\n  \
         planner bench claims --parts data,modes --tasks push_t --steps 6000 --seeds 1 --results runs/claims.jsonl\n  \
-        planner bench claims --data runs/demos --results runs/mine.jsonl      on demonstrations of your own\n  \
+        planner bench claims --data runs/theirs --results runs/mine.jsonl     on demonstrations of your own\n  \
         planner bench claims --results runs/claims.jsonl --report --out runs/report\n\
         Give the same flags again and it goes on where it was; docs/claims.md tells what is measured and how"
     )]

@@ -42,16 +42,16 @@ pub enum Verb {
     )]
     Tasks(TasksArgs),
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
-    #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos")]
+    #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos/stack")]
     Demo(DemoArgs),
     /// Look into datasets, bring in those of others, and play them in the simulator
     #[command(
         subcommand,
-        after_help = "Example: planner data convert low_dim.hdf5 --task my/task.toml --out runs/demos"
+        after_help = "Example: planner data convert low_dim.hdf5 --task my/task.toml --out runs/theirs"
     )]
     Data(DataVerb),
     /// Train a generator on demonstrations
-    #[command(after_help = "Example: planner train --data runs/demos --out runs/generator\n\
+    #[command(after_help = "Example: planner train --data runs/demos/stack --out runs/generator\n\
         Settings are set with --set key=value, e.g. --set steps=20000 --set network.width=512; \
         all of them: planner train --settings\n\
         From pictures: planner demo --task push_t --images --out runs/pictures; planner train --data runs/pictures \
@@ -68,7 +68,7 @@ pub enum Verb {
     )]
     Import(ImportArgs),
     /// Turn a slow generator (diffusion, flow) into an IMLE generator of one pass
-    #[command(after_help = "Example: planner distill --teacher runs/diffusion --data runs/demos --out runs/fast")]
+    #[command(after_help = "Example: planner distill --teacher runs/diffusion --data runs/demos/stack --out runs/fast")]
     Distill(DistillArgs),
     /// Run episodes of a task with a generator, with or without the planner
     #[command(
@@ -84,17 +84,17 @@ pub enum Verb {
         the protocol")]
     Serve(ServeArgs),
     /// Make a generator better than its demonstrations from what the planner finds
-    #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/generator --data runs/demos \
-        --env-steps 60000 --out runs/finetuned\n\
+    #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/weak --data runs/demos/stack \
+        --episodes 40 --env-steps 12000 --out runs/finetuned\n\
         A round runs whole, so the last one may go past --env-steps. It pays for a generator that fails often; \
-        docs/results.md tells what one round did")]
+        docs/finetuning.md tells what each algorithm made of it")]
     Finetune(FinetuneArgs),
     /// Measure speed, against peers in the same run with --peers; success on all tasks; and the paper's claims
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
     Bench(BenchVerb),
     /// Summarise a task, dataset, checkpoint or run
     #[command(
-        after_help = "Examples: planner inspect stack; planner inspect my/reach.toml --picture reach.png; planner inspect runs/demos"
+        after_help = "Examples: planner inspect stack; planner inspect my/reach.toml --picture reach.png; planner inspect runs/demos/stack"
     )]
     Inspect(InspectArgs),
     /// Print a completion script for a shell

@@ -49,7 +49,7 @@ pub struct Recipe {
     /// How many demonstrations it learns from.
     pub demonstrations: usize,
     /// Whether from the residual (docs/claims.md), which makes more of few demonstrations. On `square` with 40 it does not
-    /// (docs/finetuning.md).
+    /// (docs/claims.md).
     residual: bool,
 }
 
