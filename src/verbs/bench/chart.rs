@@ -71,14 +71,24 @@ macro_rules! percent_chart {
 }
 pub(super) use percent_chart;
 
+/// The legend: its top, the characters of a line, and how far lines and names are apart.
+const LEGEND_TOP: i32 = 60;
+const LEGEND_WIDTH: usize = 26;
+const LINE: i32 = 19;
+const NAME_GAP: i32 = 7;
+
 /// Names with their colours, and whether their mark is a circle, from the top down.
 pub fn legend(side: &Area<'_>, rows: &[(String, RGBColor, bool)]) -> Result<()> {
-    for (row, (name, colour, circle)) in rows.iter().enumerate() {
-        let y = 60 + 26 * row as i32;
+    let mut y = LEGEND_TOP;
+    for (name, colour, circle) in rows {
         let style = colour.stroke_width(2);
         side.draw(&PathElement::new(vec![(6, y), (30, y)], style)).map_err(failed)?;
         side.draw(&mark((18, y), *colour, *circle)).map_err(failed)?;
-        side.draw(&Text::new(name.clone(), (38, y - 8), FONT)).map_err(failed)?;
+        for line in textwrap::wrap(name, LEGEND_WIDTH) {
+            side.draw(&Text::new(line.into_owned(), (38, y - 8), FONT)).map_err(failed)?;
+            y += LINE;
+        }
+        y += NAME_GAP;
     }
     Ok(())
 }
@@ -117,23 +127,28 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(110, 110, 110),
 ];
 
+/// A colour and whether the mark is a circle, for each of many curves.
+fn styles() -> impl Iterator<Item = (RGBColor, bool)> {
+    [true, false].into_iter().flat_map(|circle| COLOURS.map(|colour| (colour, circle))).cycle()
+}
+
 /// Draws curves with their marks and intervals.
 macro_rules! draw_curves {
     ($chart:expr, $curves:expr) => {
-        for (curve, colour) in $curves.iter().zip(COLOURS.iter().cycle()) {
+        for (curve, (colour, circle)) in $curves.iter().zip(styles()) {
             let at = |(x, [_, rate, _]): &(f64, [f64; 3])| (*x, *rate);
             let line = LineSeries::new(curve.points.iter().map(at), colour.stroke_width(2));
             $chart.draw_series(line).map_err(failed)?;
-            let bars = curve.points.iter().map(|(x, rate)| error_bar(*x, *rate, *colour));
+            let bars = curve.points.iter().map(|(x, rate)| error_bar(*x, *rate, colour));
             $chart.draw_series(bars).map_err(failed)?;
-            $chart.draw_series(curve.points.iter().map(|p| mark(at(p), *colour, true))).map_err(failed)?;
+            $chart.draw_series(curve.points.iter().map(|p| mark(at(p), colour, circle))).map_err(failed)?;
         }
     };
 }
 
 /// What the legend says of curves.
 fn names(curves: &[Curve]) -> Vec<(String, RGBColor, bool)> {
-    curves.iter().zip(COLOURS.iter().cycle()).map(|(c, colour)| (c.name.clone(), *colour, true)).collect()
+    curves.iter().zip(styles()).map(|(c, (colour, circle))| (c.name.clone(), colour, circle)).collect()
 }
 
 /// Curves of success over what `across` says, on a logarithmic axis if `logarithmic`.
@@ -143,7 +158,9 @@ fn names(curves: &[Curve]) -> Vec<(String, RGBColor, bool)> {
 pub fn curves(title: &str, across: &str, logarithmic: bool, curves: &[Curve]) -> Result<String> {
     let xs = || curves.iter().flat_map(|c| &c.points).map(|(x, _)| *x);
     let (least, most) = (xs().fold(f64::INFINITY, f64::min), xs().fold(0.0, f64::max));
-    svg(|area| {
+    let lines = |c: &Curve| LINE * textwrap::wrap(&c.name, LEGEND_WIDTH).len() as i32 + NAME_GAP;
+    let named = LEGEND_TOP + curves.iter().map(lines).sum::<i32>();
+    svg_of((SIZE.0, SIZE.1.max(named as u32)), |area| {
         let (area, side) = area.split_horizontally(LEGEND_AT);
         macro_rules! draw {
             ($x:expr) => {{
