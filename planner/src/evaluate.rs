@@ -136,6 +136,7 @@ pub struct EpisodeResult {
     pub planned: Vec<f32>,
     /// Pictures before each control step, (steps, cameras, H, W, 3), if the episode was solved and they are looked at and
     /// kept.
+    #[serde(with = "serde_bytes")]
     pub pictures: Vec<u8>,
 }
 

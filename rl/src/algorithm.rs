@@ -75,6 +75,11 @@ pub trait Algorithm {
         true
     }
 
+    /// Whether its generator learns by [`Learner::actor_step`], and so from an anchor that rises where modes are lost.
+    fn heeds_anchor(&self) -> bool {
+        true
+    }
+
     /// Whether the states of its episodes are to be kept for [`branch`](Self::branch).
     fn wants_states(&self) -> bool {
         false

@@ -90,6 +90,10 @@ impl Latent {
 }
 
 impl Algorithm for Latent {
+    fn heeds_anchor(&self) -> bool {
+        false
+    }
+
     fn begin(&mut self, learner: &Learner<'_>) -> Result<()> {
         let (settings, z) = (&learner.settings.critic, learner.actor.latent_size());
         let (history, bounds) = (learner.sizes.history(), learner.run.task.reward().bounds());

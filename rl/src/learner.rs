@@ -307,11 +307,15 @@ impl<'a> Learner<'a> {
         Ok(report)
     }
 
-    /// Raises the anchor where the generator has fallen below a floor of what it was, and lets it back where it has not.
-    pub fn adapt_anchor(&mut self, before: &Figures, now: &Figures) {
+    /// What is to be kept of the modes that the generator came with.
+    pub(crate) fn floors(&self) -> Floors {
         let settings = &self.settings.anchor;
-        let floors = Floors { recall: settings.recall_floor, entropy: settings.entropy_floor };
-        let missed = floors.missed(before, now);
+        Floors { recall: settings.recall_floor, entropy: settings.entropy_floor }
+    }
+
+    /// Raises the anchor where a floor is `missed`, and lets it back where none is.
+    pub(crate) fn adapt_anchor(&mut self, missed: bool) {
+        let settings = &self.settings.anchor;
         let (least, shown) = (settings.weight, settings.demonstration_share);
         self.state.anchor = if missed {
             (self.state.anchor * ANCHOR_STEP).min(MOST_ANCHOR.max(least))

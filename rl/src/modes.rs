@@ -53,11 +53,24 @@ pub(crate) struct Floors {
 impl Floors {
     /// Whether `now` is below a floor of what was measured `before`.
     pub(crate) fn missed(self, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
-        let below = |key: &str, floor: f64| match (before.get(key), now.get(key)) {
-            (Some(was), Some(is)) => *was > 0.0 && *is < floor * was,
-            _ => false,
-        };
-        below("modes/recall", self.recall) || below("modes/entropy", self.entropy)
+        self.recall_missed(before, now) || self.entropy_missed(before, now)
+    }
+
+    /// Whether recall is below its floor.
+    pub(crate) fn recall_missed(self, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
+        below("modes/recall", self.recall, before, now)
+    }
+
+    /// Whether entropy is below its floor.
+    pub(crate) fn entropy_missed(self, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
+        below("modes/entropy", self.entropy, before, now)
+    }
+}
+
+fn below(key: &str, floor: f64, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
+    match (before.get(key), now.get(key)) {
+        (Some(was), Some(is)) => *was > 0.0 && *is < floor * was,
+        _ => false,
     }
 }
 

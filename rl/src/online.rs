@@ -164,6 +164,7 @@ impl<'a, 'b> Online<'a, 'b> {
                 if scheduled {
                     // The last evaluation of a run may be followed by more: it changes nothing.
                     course.last.clone_from(&round.figures);
+                    course.heeded = false;
                     let every = self.learner.settings.evaluate_every;
                     course.evaluate_at = (steps / every + 1) * every;
                 }
@@ -353,17 +354,24 @@ impl<'a, 'b> Online<'a, 'b> {
         Ok(())
     }
 
-    /// Lets the anchor rise where recall is below its floor now, or entropy was at the last evaluation.
+    /// Lets the anchor rise where recall is below its floor now, or entropy was at the evaluation just before; it comes back once
+    /// neither is.
     fn hold_modes(&mut self, figures: &mut Figures) -> Result<()> {
-        let Some(Course { before, last, .. }) = self.state.course.clone() else { return Ok(()) };
+        let Some(course) = self.state.course.as_mut().filter(|_| self.algorithm.heeds_anchor()) else { return Ok(()) };
+        let first = !std::mem::replace(&mut course.heeded, true);
+        let (before, last) = (course.before.clone(), course.last.clone());
         let generator = self.algorithm.generator(&self.learner)?;
         let modes = frozen(&mut self.modes, &self.learner)?;
-        let mut now = last;
+        let mut now = Figures::new();
         if let Some(recall) = modes.recall(self.learner.run, &self.learner.pool, &generator)? {
             figures.insert("modes/recall".into(), recall);
             now.insert("modes/recall".into(), recall);
         }
-        self.learner.adapt_anchor(&before, &now);
+        let floors = self.learner.floors();
+        let (recall, entropy) = (floors.recall_missed(&before, &now), floors.entropy_missed(&before, &last));
+        if let Some(rise) = rises(recall, entropy, first) {
+            self.learner.adapt_anchor(rise);
+        }
         Ok(())
     }
 
@@ -417,6 +425,16 @@ impl<'a, 'b> Online<'a, 'b> {
     }
 }
 
+/// Whether the anchor rises or falls, or stays: recall and entropy are below their floors or not, and it is the `first` iteration
+/// after entropy was measured, which raises the anchor once.
+fn rises(recall: bool, entropy: bool, first: bool) -> Option<bool> {
+    match (recall || (entropy && first), entropy) {
+        (true, _) => Some(true),
+        (false, true) => None,
+        (false, false) => Some(false),
+    }
+}
+
 /// The states in which modes are measured, which are found when they are first needed.
 fn frozen<'m>(modes: &'m mut Option<Modes>, learner: &Learner<'_>) -> Result<&'m Modes> {
     Ok(match modes {
@@ -438,4 +456,18 @@ fn remove_others(out: &Path, keep: &[String]) {
 
 fn span([low, high]: [f64; 2]) -> f64 {
     high - low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rises;
+
+    #[test]
+    fn one_reading_of_entropy_raises_the_anchor_once_and_keeps_it_up() {
+        let entropy_lost = [true, false, false].map(|first| rises(false, true, first));
+        assert_eq!(entropy_lost, [Some(true), None, None]);
+        assert_eq!(rises(true, true, false), Some(true));
+        assert_eq!(rises(true, false, false), Some(true));
+        assert_eq!([true, false].map(|first| rises(false, false, first)), [Some(false); 2]);
+    }
 }

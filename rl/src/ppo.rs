@@ -47,6 +47,10 @@ pub struct Ppo {
 }
 
 impl Algorithm for Ppo {
+    fn heeds_anchor(&self) -> bool {
+        false
+    }
+
     fn defaults(&self, settings: &mut Settings) {
         (settings.episodes, settings.actor.learning_rate) = (64, 3e-5);
     }

@@ -174,6 +174,9 @@ pub(crate) struct Course {
     /// Those of the last evaluation that was due.
     #[serde(default)]
     pub(crate) last: BTreeMap<String, f64>,
+    /// Whether an iteration has heeded these.
+    #[serde(default)]
+    pub(crate) heeded: bool,
 }
 
 impl<S: Serialize + DeserializeOwned + Clone + PartialEq> State<S> {

@@ -1,4 +1,5 @@
-//! Episodes of a round that is not collected yet, kept as they come: a kill loses no more than those in lock-step.
+//! Episodes of a round that is not collected yet, kept as they come: a kill loses no more than those in lock-step (first
+//! attempts of which elites are wanted are not kept).
 
 use crate::error::Result;
 use imle_configs::{Error as InputError, files};
@@ -74,7 +75,10 @@ impl<'a> Kept<'a> {
     }
 
     fn read(&self, place: &Path, count: usize) -> Result<Vec<EpisodeResult>> {
-        let bad = |found: String| InputError::unexpected(place.display(), format!("{count} episodes"), found);
+        let bad = |found: String| {
+            let expected = format!("{count} episodes of this version (delete the file to run them again)");
+            InputError::unexpected(place.display(), expected, found)
+        };
         let bytes = std::fs::read(place).map_err(|e| InputError::io(place, "read", e))?;
         let written: Vec<Written<String, EpisodeResult>> =
             rmp_serde::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
@@ -93,9 +97,10 @@ impl<'a> Kept<'a> {
 
 fn write(place: &Path, episodes: &[EpisodeResult]) -> Result<()> {
     let written: Vec<_> = episodes.iter().map(|episode| Written { mode: episode.mode, episode }).collect();
-    let bytes = rmp_serde::to_vec(&written)
-        .map_err(|e| InputError::unexpected(place.display(), "episodes with a written form", e))?;
-    Ok(files::write_atomic(place, |w| w.write_all(&bytes))?)
+    let fill = |mut w: &mut dyn std::io::Write| {
+        rmp_serde::encode::write_named(&mut w, &written).map_err(std::io::Error::other)
+    };
+    Ok(files::write_atomic(place, fill)?)
 }
 
 #[cfg(test)]

@@ -120,13 +120,13 @@ impl Sum<'_> {
     }
 
     fn latency(&mut self, network: &str, candidates: u32) -> Result<()> {
-        let mut round = 0.0;
+        let mut each = Vec::new();
         for method in self.work.args.methods.iter().filter(|m| *m != "regression") {
             let speeds = speed::of(self.work, &self.cell.task, &network_words(network)?, method)?;
             let samplers = contender::of(method)?.samplers;
-            round += samplers.iter().map(|s| speeds.draw(s.name, candidates as usize)).sum::<f64>();
+            each.extend(samplers.iter().map(|s| speeds.draw(s.name, candidates as usize)));
         }
-        self.seconds += latency::expected(round, self.work.args.repeats);
+        self.seconds += latency::expected(&each, self.work.args.repeats);
         Ok(())
     }
 }

@@ -32,8 +32,9 @@ const MOST_SECONDS: f64 = 120.0;
 /// As in the paper.
 const RESAMPLE_EVERY: u64 = 10;
 
-/// Seconds that it takes to time decisions of which a round takes `round` seconds.
-pub fn expected(round: f64, repeats: u32) -> f64 {
+/// Seconds that it takes to time decisions of samplers that take `each` seconds.
+pub fn expected(each: &[f64], repeats: u32) -> f64 {
+    let round = 2.0 * each.iter().chain(each.first()).sum::<f64>();
     let counted = (round * f64::from(repeats)).min(MOST_SECONDS.max(round * FEWEST as f64));
     counted + round * WARM_UP as f64
 }
@@ -41,7 +42,7 @@ pub fn expected(round: f64, repeats: u32) -> f64 {
 /// Where [`found`] keeps the times of `network` on the sweep's device, and what tells them from others.
 pub fn place(work: &Work<'_>, task: &str, network: &str, candidates: u32) -> Result<(PathBuf, Value)> {
     let device = device_name(work.device);
-    let of = json!([task, network, device, candidates, work.args.methods, work.base_fingerprint()?]);
+    let of = json!(["straight after", task, network, device, candidates, work.args.methods, work.base_fingerprint()?]);
     Ok((work.args.work.join("latencies").join(format!("{}.json", crc(&of))), of))
 }
 
@@ -153,7 +154,9 @@ pub fn compare(
     };
     let count = turns.first().map_or(0, |(_, _, [_, times])| times.len());
     let mut samplers = Map::new();
-    turns.remove(again);
+    if again < turns.len() {
+        turns.remove(again);
+    }
     for (index, _, [cold, times]) in turns {
         let (cold, p) = (percentiles(cold), percentiles(times));
         let (sampled, checkpoint) = &rows[index];

@@ -41,7 +41,8 @@ impl Speeds {
     /// Seconds of an episode in which so many candidates are drawn a decision by this sampler.
     pub fn episode(&self, sampler: &str, candidates: usize) -> f64 {
         let of = |key: &str| self.0[key].as_f64().unwrap_or(0.0);
-        of("episode_s") + of("decisions") * self.draw(sampler, candidates)
+        let together = self.0["together_s"][sampler].as_f64().filter(|_| candidates == 1);
+        of("episode_s") + of("decisions") * together.unwrap_or_else(|| self.draw(sampler, candidates))
     }
 
     /// Seconds to draw so many candidates for one of many decisions by this sampler.
@@ -132,18 +133,19 @@ fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) ->
         }
     }
     let rates = methods.iter().zip(rates).map(|(m, r)| (m.clone(), Value::from(super::super::median(r))));
-    let (mut one, mut several) = (Map::new(), Map::new());
+    let (mut one, mut several, mut together) = (Map::new(), Map::new(), Map::new());
     for method in methods {
         let contender = contender::of(method)?;
         let checkpoint = untrained(work, &recipe(method))?;
         let tried = if words.is_empty() { contender.tried() } else { Vec::new() };
         for sampled in contender.samplers.iter().copied().chain(tried) {
             let checkpoint = sampled.of(checkpoint.clone())?;
-            one.insert(sampled.name.into(), of_draw(work, &checkpoint, 1)?.into());
-            several.insert(sampled.name.into(), of_draw(work, &checkpoint, SEVERAL)?.into());
+            one.insert(sampled.name.into(), of_draw(work, &checkpoint, Draw::Candidates(1))?.into());
+            several.insert(sampled.name.into(), of_draw(work, &checkpoint, Draw::Candidates(SEVERAL))?.into());
+            together.insert(sampled.name.into(), of_draw(work, &checkpoint, Draw::Together)?.into());
         }
     }
-    let mut speeds = json!({ "steps_per_second": Map::from_iter(rates), "one_s": one, "several_s": several });
+    let mut speeds = json!({ "steps_per_second": Map::from_iter(rates), "one_s": one, "several_s": several, "together_s": together });
     if let (Some(task), true) = (&subject.task, words.is_empty()) {
         let first = &methods[0];
         let sampled = contender::of(first)?.samplers[0];
@@ -154,22 +156,39 @@ fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) ->
         let report = held_out::run(task, &sampler, &alone, (EPISODES, work.args.seed), &work.pool, work.output)?;
         let each = begun.elapsed().as_secs_f64() / f64::from(EPISODES);
         let decisions = report.decisions as f64 / f64::from(EPISODES);
-        let drawing = decisions * speeds["one_s"][sampled.name].as_f64().unwrap_or(0.0);
+        let drawing = decisions * speeds["together_s"][sampled.name].as_f64().unwrap_or(0.0);
         speeds["episode_s"] = (each - drawing).max(0.0).into();
         speeds["decisions"] = decisions.into();
     }
     Ok(speeds)
 }
 
-/// Seconds to draw `candidates` for one of many decisions.
-fn of_draw(work: &Work<'_>, checkpoint: &Checkpoint, candidates: usize) -> Result<f64> {
+/// How one of many decisions is drawn for.
+#[derive(Clone, Copy)]
+enum Draw {
+    /// So many candidates of its own.
+    Candidates(usize),
+    /// One, beside those of other episodes in lock-step.
+    Together,
+}
+
+/// Seconds to draw for one of many decisions.
+fn of_draw(work: &Work<'_>, checkpoint: &Checkpoint, how: Draw) -> Result<f64> {
+    let candidates = match how {
+        Draw::Candidates(count) => count,
+        Draw::Together => 1,
+    };
     let sampler = Sampler::new(checkpoint, work.pool.current_num_threads(), work.device)?;
     let observations = vec![0.0; DECISIONS * sampler.shape().observation];
     let mut out = vec![0.0; DECISIONS * candidates * sampler.shape().chunk()];
-    let keys = [LatentKey::default(); DECISIONS];
+    let keys: [LatentKey; DECISIONS] =
+        std::array::from_fn(|episode| LatentKey { episode: episode as u64, ..LatentKey::default() });
     let mut draw = || -> Result<f64> {
         let begun = Instant::now();
-        sampler.sample(&work.pool, &observations, &keys, candidates, &mut out)?;
+        match how {
+            Draw::Together => sampler.sample_together(&work.pool, &observations, &keys, &mut out)?,
+            Draw::Candidates(_) => sampler.sample(&work.pool, &observations, &keys, candidates, &mut out)?,
+        }
         Ok(begun.elapsed().as_secs_f64() / DECISIONS as f64)
     };
     draw()?;

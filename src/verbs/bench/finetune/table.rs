@@ -168,16 +168,27 @@ pub fn plots(done: &[(Cell, Value)]) -> Result<Vec<(String, String)>> {
     let draw = |(part, task): (&str, &str)| -> Result<(String, String)> {
         let of = kinds.iter().filter(|k| (k.cell.part.as_str(), k.cell.task.as_str()) == (part, task));
         let of: Vec<_> = of.collect();
-        let alike = |kind: &Kind<'_>| of.iter().filter(|k| k.cell.algorithm == kind.cell.algorithm).count() > 1;
-        let curves: Vec<Curve> = of.iter().flat_map(|kind| curves(kind, alike(kind))).collect();
+        let named = |kind: &&Kind<'_>| {
+            let mut name = kind.cell.algorithm.clone();
+            if of.iter().filter(|k| k.cell.algorithm == name).count() > 1 {
+                name = [&[name], kind.cell.settings.as_slice()].concat().join(" ");
+                let twin =
+                    |k: &&&Kind<'_>| k.cell.algorithm == kind.cell.algorithm && k.cell.settings == kind.cell.settings;
+                if of.iter().filter(twin).count() > 1 {
+                    name += &format!(", {}", short(kind.cell.env_steps as f64));
+                }
+            }
+            curves(kind, &name)
+        };
+        let curves: Vec<Curve> = of.iter().flat_map(named).collect();
         let title = format!("{task}, {part}: the generator alone");
         Ok((format!("{part}-{task}.svg"), chart::curves(&title, "thousand control steps", false, &curves)?))
     };
     groups.into_iter().map(draw).collect()
 }
 
-/// A curve a seed, named by the settings too if `told`.
-fn curves(kind: &Kind<'_>, told: bool) -> Vec<Curve> {
+/// A curve a seed of what is called `name`.
+fn curves(kind: &Kind<'_>, name: &str) -> Vec<Curve> {
     let many = kind.results.len() > 1;
     let curve = |(seed, result): (usize, &&Value)| {
         let point = |round: &Value| {
@@ -185,13 +196,7 @@ fn curves(kind: &Kind<'_>, told: bool) -> Vec<Curve> {
                 [number(round, "/success_ci95/0")?, number(round, "/success_rate")?, number(round, "/success_ci95/1")?];
             Some((number(round, "/env_steps")? / 1e3, rate.map(|x| 100.0 * x)))
         };
-        let mut name = kind.cell.algorithm.clone();
-        if told {
-            name = [&[name], kind.cell.settings.as_slice()].concat().join(" ");
-        }
-        if many {
-            name += &format!(", {seed}");
-        }
+        let name = if many { format!("{name}, {seed}") } else { name.to_string() };
         Curve { name, points: result["rounds"].as_array().into_iter().flatten().filter_map(point).collect() }
     };
     kind.results.iter().enumerate().map(curve).collect()
