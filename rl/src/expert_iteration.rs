@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Each phase ends with an atomic write, the episodes that are being collected are kept after every `lockstep` of them (with
-//! `elite_share` only later attempts are), and
-//! every draw is keyed by counters: a run that is killed and resumed gives the bits of one that was not.
+//! `elite_share` only later attempts are), and every draw is keyed by counters: a run that is killed and resumed gives the
+//! bits of one that was not.
 
 mod collect;
 mod kept;

@@ -83,14 +83,12 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
 pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
     Ok(match algorithm::by_name(name)? {
         Kind::ExpertIteration => {
-            let settings: expert_iteration::Settings =
-                settings::load(&expert_iteration::Settings::default(), None, set)?;
-            json!(settings)
+            let defaults = expert_iteration::Settings::default();
+            json!(settings::load::<expert_iteration::Settings>(&defaults, None, set)?)
         }
         Kind::Online(name, algorithm) => {
             let defaults = imle_rl::settings::Settings::of(algorithm.as_ref()).read_by(name)?;
-            let settings: imle_rl::settings::Settings = settings::load(&defaults, None, set)?;
-            json!(settings)
+            json!(settings::load::<imle_rl::settings::Settings>(&defaults, None, set)?)
         }
     })
 }

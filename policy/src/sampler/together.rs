@@ -1,9 +1,9 @@
 //! One chunk for each of many decisions, some of them in one pass of the network: for episodes in lock-step.
 //!
-//! A pass over one row reads all weights for it; over [`ROWS`] a small network takes hardly longer, a U-Net some four times as long. What a row comes to depends on the
-//! number of rows of its pass and, it may be, on its place among them, never on what the others hold. So a pass always has
-//! [`ROWS`] rows, a decision has the place that its episode's index gives it, and places that nothing is decided for hold
-//! zeros: the bits are the same for any company and any number of threads.
+//! A pass over one row reads all weights for it; over [`ROWS`] a small network takes hardly longer, a U-Net some four times
+//! as long. What a row comes to depends on the number of rows of its pass and, it may be, on its place among them, never on
+//! what the others hold. So a pass always has [`ROWS`] rows, a decision has the place that its episode's index gives it, and
+//! places that nothing is decided for hold zeros: the bits are the same for any company and any number of threads.
 
 use super::{LatentKey, Observations, Sampler};
 use crate::Result;

@@ -41,6 +41,7 @@ impl Speeds {
     /// Seconds of an episode in which so many candidates are drawn a decision by this sampler.
     pub fn episode(&self, sampler: &str, candidates: usize) -> f64 {
         let of = |key: &str| self.0[key].as_f64().unwrap_or(0.0);
+        // What was timed before episodes shared passes has none.
         let together = self.0["together_s"][sampler].as_f64().filter(|_| candidates == 1);
         of("episode_s") + of("decisions") * together.unwrap_or_else(|| self.draw(sampler, candidates))
     }
@@ -145,7 +146,9 @@ fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) ->
             together.insert(sampled.name.into(), of_draw(work, &checkpoint, Draw::Together)?.into());
         }
     }
-    let mut speeds = json!({ "steps_per_second": Map::from_iter(rates), "one_s": one, "several_s": several, "together_s": together });
+    let mut speeds = json!({
+        "steps_per_second": Map::from_iter(rates), "one_s": one, "several_s": several, "together_s": together,
+    });
     if let (Some(task), true) = (&subject.task, words.is_empty()) {
         let first = &methods[0];
         let sampled = contender::of(first)?.samplers[0];

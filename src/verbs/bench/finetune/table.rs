@@ -168,23 +168,23 @@ pub fn plots(done: &[(Cell, Value)]) -> Result<Vec<(String, String)>> {
     let draw = |(part, task): (&str, &str)| -> Result<(String, String)> {
         let of = kinds.iter().filter(|k| (k.cell.part.as_str(), k.cell.task.as_str()) == (part, task));
         let of: Vec<_> = of.collect();
-        let named = |kind: &&Kind<'_>| {
-            let mut name = kind.cell.algorithm.clone();
-            if of.iter().filter(|k| k.cell.algorithm == name).count() > 1 {
-                name = [&[name], kind.cell.settings.as_slice()].concat().join(" ");
-                let twin =
-                    |k: &&&Kind<'_>| k.cell.algorithm == kind.cell.algorithm && k.cell.settings == kind.cell.settings;
-                if of.iter().filter(twin).count() > 1 {
-                    name += &format!(", {}", short(kind.cell.env_steps as f64));
-                }
-            }
-            curves(kind, &name)
-        };
-        let curves: Vec<Curve> = of.iter().flat_map(named).collect();
+        let cells: Vec<&Cell> = of.iter().map(|kind| kind.cell).collect();
+        let curves: Vec<Curve> = of.iter().flat_map(|kind| curves(kind, &name_among(&cells, kind.cell))).collect();
         let title = format!("{task}, {part}: the generator alone");
         Ok((format!("{part}-{task}.svg"), chart::curves(&title, "thousand control steps", false, &curves)?))
     };
     groups.into_iter().map(draw).collect()
+}
+
+/// The algorithm of `cell`; with its settings, and its control steps, where others of `cells` are called the same without.
+fn name_among(cells: &[&Cell], cell: &Cell) -> String {
+    let settings = [std::slice::from_ref(&cell.algorithm), &cell.settings].concat().join(" ");
+    let alike: Vec<_> = cells.iter().filter(|other| other.algorithm == cell.algorithm).collect();
+    match (alike.len(), alike.iter().filter(|other| other.settings == cell.settings).count()) {
+        (..=1, _) => cell.algorithm.clone(),
+        (_, ..=1) => settings,
+        _ => format!("{settings}, {}", short(cell.env_steps as f64)),
+    }
 }
 
 /// A curve a seed of what is called `name`.
@@ -241,5 +241,19 @@ mod tests {
         assert!(row.contains("| 1 k (1 of 2) | 2 | 0.90 | 1.00 | left -20 | 50 % |"), "{row}");
         let plots = plots(&done).unwrap();
         assert!(plots.len() == 1 && plots[0].0 == "strong-square.svg" && plots[0].1.contains("ppo, 1"));
+    }
+
+    #[test]
+    fn curves_of_one_algorithm_are_named_apart() {
+        let of = |settings: &[&str], env_steps: u64| Cell {
+            settings: settings.iter().map(ToString::to_string).collect(),
+            env_steps,
+            ..cell(0, None)
+        };
+        let cells = [of(&[], 30_000), of(&[], 60_000), of(&["ppo.sigma=0.2"], 30_000)];
+        let all: Vec<&Cell> = cells.iter().collect();
+        let names: Vec<String> = cells.iter().map(|c| name_among(&all, c)).collect();
+        assert_eq!(names, ["ppo, 30 k", "ppo, 60 k", "ppo ppo.sigma=0.2"]);
+        assert_eq!(name_among(&all[2..], all[2]), "ppo");
     }
 }
