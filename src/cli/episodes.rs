@@ -50,6 +50,9 @@ pub struct RunArgs {
     /// Episodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: u32,
+    /// Number of the first episode: one that was not solved can be run again alone, and is the same then
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..1 << 32))]
+    pub first: u64,
     /// Seed of start states and of all draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

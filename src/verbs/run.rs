@@ -28,6 +28,9 @@ use std::time::{Duration, Instant};
 /// Pictures of a strip.
 const STRIP: usize = 6;
 
+/// Unsolved episodes that are named.
+const NAMED: usize = 12;
+
 /// Runs episodes.
 pub fn run(args: &RunArgs) -> Result<()> {
     let output = args.common.output();
@@ -59,6 +62,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let settings = evaluate::Settings {
         lockstep: args.lockstep as usize,
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
+        first: args.first,
         mode,
         keep_actions: args.record.is_some(),
         purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
@@ -76,6 +80,12 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let (outcome, timing) = outcome?;
     let report = Report::new(&outcome, task.spec().control_rate);
     summarise(output, args, &report);
+    let unsolved: Vec<u64> = outcome.episodes.iter().filter(|e| !e.success).map(|e| e.episode).collect();
+    if let Some(one) = unsolved.first() {
+        let more = if unsolved.len() > NAMED { ", …" } else { "" };
+        let named = unsolved.iter().take(NAMED).map(u64::to_string).collect::<Vec<_>>().join(", ");
+        output.say(format!("not solved: {named}{more} (to look at one: --first {one} --episodes 1 --video FILE)"));
+    }
     if let Some(timing) = &timing {
         output.say(clock(timing));
     }
@@ -98,6 +108,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     if let Some(timing) = &timing {
         result.insert("realtime".into(), serde_json::Value::Object(object(timing)?));
     }
+    result.insert("first".into(), args.first.into());
+    result.insert("unsolved".into(), unsolved.into());
     result.insert("seed".into(), args.seed.into());
     result.insert("mismatch".into(), args.world.mismatch.clone().into());
     result.insert("mode".into(), args.mode.clone().into());
@@ -246,7 +258,7 @@ fn keep(out: &Path, args: &RunArgs, generator: bool, result: &serde_json::Value,
         .map_or(if generator { "shipped" } else { "none" }.to_string(), |c| c.display().to_string());
     let mut config = object(&args.controller)?;
     let own = object(&json!({
-        "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "seed": args.seed,
+        "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,
         "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": result["execute"],
         "space": crate::controller::space(&args.controller)?, "mode": args.mode, "mismatch": args.world.mismatch,
         "threads": args.common.threads(), "version": imle_configs::VERSION,

@@ -255,6 +255,9 @@ fn run_keeps_settings_summary_and_episodes() {
     assert!(episodes.iter().all(|e| e["success"] == true && e["steps"] == 10));
     let inspected = Call::new("inspect").and(out.to_str().unwrap()).json();
     assert_eq!((inspected["kind"].as_str(), inspected["episodes"].as_u64()), (Some("run"), Some(3)));
+    let later = dir.path().join("later");
+    easy_run("--first 2").with("--out", &later).json();
+    assert_eq!(lines(&later.join("episodes.jsonl"))[0], episodes[2], "an episode is the same in any company");
 }
 
 /// A machine without EGL runs all the same, and says why there is no video.

@@ -57,7 +57,7 @@ const fn recipe(task: &'static str, strength: Strength, demonstrations: usize) -
     Recipe { task, strength, demonstrations, residual: true }
 }
 
-const RECIPES: [Recipe; 8] = [
+const RECIPES: [Recipe; 9] = [
     Recipe { residual: false, ..recipe("square", Strength::Strong, 40) },
     recipe("pick_place", Strength::Strong, 6),
     recipe("stack", Strength::Strong, 40),
@@ -66,6 +66,7 @@ const RECIPES: [Recipe; 8] = [
     recipe("cylinder_push", Strength::Strong, 40),
     recipe("square", Strength::Weak, 12),
     recipe("pick_place", Strength::Weak, 3),
+    recipe("stack", Strength::Weak, 12),
 ];
 
 /// Steps that a base learns for.
