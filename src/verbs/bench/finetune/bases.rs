@@ -66,7 +66,7 @@ const RECIPES: [Recipe; 9] = [
     recipe("cylinder_push", Strength::Strong, 40),
     recipe("square", Strength::Weak, 12),
     recipe("pick_place", Strength::Weak, 3),
-    recipe("stack", Strength::Weak, 12),
+    recipe("stack", Strength::Weak, 14),
 ];
 
 /// Steps that a base learns for.
