@@ -55,7 +55,13 @@ const PARTS: [Part; 4] = [
         env_steps: 250_000,
         seeds: 3,
     },
-    Part { name: "weak", tasks: &["square", "pick_place", "stack"], base: Strength::Weak, env_steps: 1_000_000, seeds: 3 },
+    Part {
+        name: "weak",
+        tasks: &["square", "pick_place", "stack"],
+        base: Strength::Weak,
+        env_steps: 1_000_000,
+        seeds: 3,
+    },
     Part { name: "mismatch", tasks: &["cylinder_push"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
 ];
 
