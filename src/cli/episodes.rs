@@ -50,7 +50,7 @@ pub struct RunArgs {
     /// Episodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: u32,
-    /// Number of the first episode: one that was not solved can be run again alone, and is the same then
+    /// Number of the first episode: one that was not solved can be run again alone, and is the same (but with --realtime)
     #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..1 << 32))]
     pub first: u64,
     /// Seed of start states and of all draws
