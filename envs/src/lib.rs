@@ -38,6 +38,7 @@ pub mod reward;
 pub mod rollout;
 pub mod strip;
 pub mod task;
+mod task_base;
 pub mod task_file;
 mod task_text;
 pub mod term;

@@ -16,6 +16,7 @@ use crate::quantities::Quantities;
 use crate::randomize::Randomize;
 use crate::reset::Reset;
 use crate::reward::Reward;
+use crate::task_base;
 use crate::task_file::{ActionFile, FailureFile, GripperFile, RenderFile, RewardKind, TaskFile};
 use crate::task_text;
 use crate::term::Terms;
@@ -122,7 +123,7 @@ impl Task {
         terms: &Terms,
         change: impl FnOnce(&mut TaskFile),
     ) -> Result<Self> {
-        let mut file = task_text::parse(text, place)?;
+        let mut file = task_base::parse(text, place, source)?;
         change(&mut file);
         Self::resolve(&file, source, terms).map_err(|e| match e {
             crate::Error::Input(e) => task_text::located(e, text, place).into(),

@@ -3,26 +3,44 @@
 use crate::error::Result;
 use crate::task_file::TaskFile;
 use imle_configs::{Error as InputError, error::nearest};
+use serde::Deserializer;
 use std::ops::Range;
+use toml::Table;
 use toml::de::{DeArray, DeTable, DeValue};
 
 /// Parses a task file; errors name file, line, key and the nearest valid names.
 pub(crate) fn parse(text: &str, place: &str) -> Result<TaskFile> {
-    let line_of = |span: Option<std::ops::Range<usize>>| {
+    let line = |span: Option<Range<usize>>| {
         span.map_or(String::new(), |s| format!(":{}", text[..s.start.min(text.len())].matches('\n').count() + 1))
     };
     let deserializer = toml::Deserializer::parse(text).map_err(|e: toml::de::Error| {
-        InputError::unexpected(format!("{place}{}", line_of(e.span())), "valid TOML", e.message().replace('\n', " "))
+        InputError::unexpected(format!("{place}{}", line(e.span())), "valid TOML", e.message().replace('\n', " "))
     })?;
+    read(deserializer, |span, key| format!("{place}{}{key}", line(span)))
+}
+
+/// The task file that `table` is: `text`, in the file `place`, joined with its base. Errors name the line of `text` that they are about, if
+/// there is one.
+pub(crate) fn from_table(table: Table, text: &str, place: &str) -> Result<TaskFile> {
+    read(table, |_, key| match line_of(text, key, None) {
+        Some(line) => format!("{place}:{line}{key}"),
+        None => format!("{place}{key}"),
+    })
+}
+
+/// What `deserializer` reads as a task file; `place` tells the place of an error from its span and `: KEY`.
+fn read<'de>(
+    deserializer: impl Deserializer<'de, Error = toml::de::Error>,
+    place: impl Fn(Option<Range<usize>>, &str) -> String,
+) -> Result<TaskFile> {
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let key = match error.path().to_string() {
             whole if whole == "." => String::new(),
             key => format!(": {key}"),
         };
         let inner = error.into_inner();
-        let place = format!("{place}{}{key}", line_of(inner.span()));
         let message = inner.message().replace('\n', " ");
-        describe(&place, &message).into()
+        describe(&place(inner.span(), &key), &message).into()
     })
 }
 
