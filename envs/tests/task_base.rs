@@ -49,15 +49,13 @@ fn felt(task: Task) -> (Vec<f64>, f64, usize) {
 fn it_is_the_task_that_says_all_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), OWN);
-    let whole = [
-        ("max_steps = 100", "max_steps = 70"),
-        ("to = \"body:goal\", axes = \"xy\" }", "to = \"body:goal\" }"),
-    ]
-    .iter()
-    .fold(fs::read_to_string(folder.path().join("push.toml")).unwrap(), |text, (from, to)| {
-        assert!(text.contains(from), "{from}");
-        text.replacen(from, to, 1)
-    });
+    let whole =
+        [("max_steps = 100", "max_steps = 70"), ("to = \"body:goal\", axes = \"xy\" }", "to = \"body:goal\" }")]
+            .iter()
+            .fold(fs::read_to_string(folder.path().join("push.toml")).unwrap(), |text, (from, to)| {
+                assert!(text.contains(from), "{from}");
+                text.replacen(from, to, 1)
+            });
     fs::write(folder.path().join("whole.toml"), whole).unwrap();
     let built = Task::load(&path).unwrap();
     assert_eq!(built.spec(), Task::load(folder.path().join("push.toml").to_str().unwrap()).unwrap().spec());
@@ -73,6 +71,26 @@ fn a_built_in_task_can_be_a_base() {
     let (own, built_in) = (felt(Task::load(&path).unwrap()), felt(Task::load("cartpole").unwrap()));
     assert_eq!((own.0, own.1, own.2), (built_in.0, built_in.1, 9));
     assert!(embedded::task("cartpole").is_some());
+}
+
+/// The generators of the task are those of the example.
+#[test]
+fn the_examples_differ_in_cost_alone() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/tasks");
+    for name in ["stack", "pick_place"] {
+        let own = Task::load(folder.join(format!("{name}_exact.toml")).to_str().unwrap()).unwrap();
+        let built_in = Task::load(name).unwrap();
+        assert_eq!(own.spec(), built_in.spec());
+        assert_eq!(own.cost().rung_names(), built_in.cost().rung_names());
+        let start = |task: Task| {
+            let mut world = World::new(Arc::new(task)).unwrap();
+            world.reset(0, Purpose::Reset, 0).unwrap();
+            let mut state = vec![0.0; world.state_size()];
+            world.get_state(&mut state).unwrap();
+            (state, world.success())
+        };
+        assert_eq!(start(own), start(built_in));
+    }
 }
 
 #[test]
