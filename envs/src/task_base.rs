@@ -17,7 +17,7 @@ use toml::{Table, Value};
 /// As [`task_text::parse`]; a base that is unknown, cannot be read or has one itself.
 pub(crate) fn parse(text: &str, place: &str, source: Source<'_>) -> Result<TaskFile> {
     // What is no TOML is told with its line by the parser below.
-    let Some((mut own, base)) = text.parse::<Table>().ok().and_then(|mut own| {
+    let Some((own, base)) = text.parse::<Table>().ok().and_then(|mut own| {
         let base = own.remove("base")?;
         Some((own, base))
     }) else {
@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str, place: &str, source: Source<'_>) -> Result<TaskF
     if whole.contains_key("base") {
         return Err(told(InputError::unexpected("base", "a task without a base of its own", name)).into());
     }
-    for (key, value) in std::mem::take(&mut own) {
+    for (key, value) in own {
         match (whole.get_mut(&key), value) {
             (Some(Value::Table(theirs)), Value::Table(ours)) if !ours.contains_key("kind") => theirs.extend(ours),
             (_, value) => {
