@@ -28,10 +28,13 @@ pub(crate) fn parse(text: &str, place: &str, source: Source<'_>) -> Result<TaskF
         let expected = "the name of a built-in task, or of a task file in the same folder";
         return Err(told(InputError::unexpected("base", expected, format!("`{base}`"))).into());
     };
-    let mut whole = read(name, source).map_err(told)?;
+    let theirs = read(name, source).map_err(told)?;
+    let mut whole: Table = theirs.parse().map_err(|e| imle_configs::settings::toml_error(name, &e))?;
     if whole.contains_key("base") {
         return Err(told(InputError::unexpected("base", "a task without a base of its own", name)).into());
     }
+    // What is wrong in the base is told of the base.
+    task_text::parse(&theirs, name)?;
     for (key, value) in own {
         match (whole.get_mut(&key), value) {
             (Some(Value::Table(theirs)), Value::Table(ours)) if !ours.contains_key("kind") => theirs.extend(ours),
@@ -43,17 +46,11 @@ pub(crate) fn parse(text: &str, place: &str, source: Source<'_>) -> Result<TaskF
     task_text::from_table(whole, text, place)
 }
 
-/// The base `name`, as it stands in its file.
-fn read(name: &str, source: Source<'_>) -> imle_configs::Result<Table> {
-    let parsed = |text: &str| text.parse().map_err(|e| imle_configs::settings::toml_error(name, &e));
+/// The text of the base `name`.
+fn read(name: &str, source: Source<'_>) -> imle_configs::Result<String> {
     match (embedded::task(name), source) {
-        (Some(text), _) => parsed(text),
-        (None, Source::Folder(folder)) if name.ends_with(".toml") => parsed(&files::read_text(&folder.join(name))?),
-        _ => Err(InputError::Unknown {
-            place: "base: ".into(),
-            what: "task",
-            name: name.into(),
-            near: imle_configs::error::nearest(name, embedded::task_names()),
-        }),
+        (Some(text), _) => Ok(text.to_string()),
+        (None, Source::Folder(folder)) if name.ends_with(".toml") => files::read_text(&folder.join(name)),
+        _ => Err(InputError::unknown("task", name, embedded::task_names()).in_file("base")),
     }
 }

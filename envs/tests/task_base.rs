@@ -8,7 +8,7 @@
     reason = "a test that cannot go on panics, and the names of tests say what they are for"
 )]
 
-use imle_configs::embedded::{self, TEMPLATE_SCENE, TEMPLATE_TASK};
+use imle_configs::embedded::{TEMPLATE_SCENE, TEMPLATE_TASK};
 use imle_configs::seed::Purpose;
 use imle_envs::task::Task;
 use imle_envs::world::World;
@@ -70,7 +70,6 @@ fn a_built_in_task_can_be_a_base() {
     let path = write(folder.path(), "base = \"cartpole\"\nmax_steps = 9\n");
     let (own, built_in) = (felt(Task::load(&path).unwrap()), felt(Task::load("cartpole").unwrap()));
     assert_eq!((own.0, own.1, own.2), (built_in.0, built_in.1, 9));
-    assert!(embedded::task("cartpole").is_some());
 }
 
 /// The generators of the task are those of the example.
@@ -113,4 +112,9 @@ fn what_is_wrong_is_told_in_one_line() {
             assert!(told.contains(part), "`{part}` is not in: {told}");
         }
     }
+    let path = write(folder.path(), OWN);
+    let spoilt = TEMPLATE_TASK.replace("{name}", "push").replacen("max_steps", "max_step", 1);
+    fs::write(folder.path().join("push.toml"), spoilt).unwrap();
+    let told = Task::load(&path).map(|_| ()).unwrap_err().to_string();
+    assert!(told.starts_with("push.toml:") && told.contains("`max_step`"), "{told}");
 }
