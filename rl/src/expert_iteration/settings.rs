@@ -55,7 +55,8 @@ pub struct Settings {
     pub planner_rounds: u64,
     /// Most decisions that the generator makes in these, of which 1 to so many are drawn; 0 for as many as an episode has.
     pub student_decisions: u64,
-    /// Attempts at an episode: one that was not solved is begun again with twice as many candidates.
+    /// Attempts at an episode: one that was not solved is begun again with twice as many candidates. 1 where the planner leaves a third
+    /// unsolved or more: what a wide search gets there is inexact, and is learned.
     pub attempts: usize,
     /// The optimizer of later attempts.
     pub retry: String,
