@@ -1,4 +1,4 @@
-//! The ground of the house: what every other planner crate needs and none of them owns.
+//! Shared by every other planner crate: settings, specs, seeds, errors and atomic files.
 //!
 //! - [`seed`]: counter-based random streams, one per (seed, purpose, episode, step, candidate);
 //! - [`settings`]: typed TOML settings with overlays (`--config`, `--set`) and errors that name the key;
@@ -7,6 +7,7 @@
 //! - [`episode`]: the record of one episode;
 //! - [`score`]: the score of one rollout;
 //! - [`files`]: atomic writes of files and folders;
+//! - [`renames`]: old names of settings and records, still read;
 //! - [`embedded`]: the task files, models and checkpoints inside the program;
 //! - [`error`]: the errors of input that all of these share.
 
@@ -18,6 +19,7 @@ pub mod episode;
 pub mod error;
 pub mod explained;
 pub mod files;
+pub mod renames;
 pub mod score;
 pub mod seed;
 pub mod settings;

@@ -3,7 +3,7 @@
 //! Keys are dotted paths (`network.width`). A key that the defaults do not have, or a value of another type, is
 //! an error that names file, key, what was expected and the nearest keys.
 
-use crate::{Error, Result, error::nearest, files};
+use crate::{Error, Result, error::nearest, files, renames};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 use toml::{Table, Value};
@@ -17,13 +17,17 @@ pub fn load<T: DeserializeOwned>(defaults: &impl Serialize, file: Option<&Path>,
     let mut table = Table::try_from(defaults).map_err(|e| Error::unexpected("defaults", "a table", e))?;
     if let Some(path) = file {
         let place = path.display().to_string();
-        let overlay: Table = files::read_text(path)?.parse().map_err(|e: toml::de::Error| toml_error(&place, &e))?;
+        let mut overlay: Table =
+            files::read_text(path)?.parse().map_err(|e: toml::de::Error| toml_error(&place, &e))?;
+        renames::update(&mut overlay, &table, &place)?;
         merge(&mut table, overlay, "", &place)?;
     }
     for word in sets {
         let (key, text) =
             word.split_once('=').ok_or_else(|| Error::unexpected("--set", "key=value", format!("`{word}`")))?;
-        merge(&mut table, nested(key.trim(), parse_value(text.trim())), "", "--set")?;
+        let mut overlay = nested(key.trim(), parse_value(text.trim()));
+        renames::update(&mut overlay, &table, "--set")?;
+        merge(&mut table, overlay, "", "--set")?;
     }
     table.try_into().map_err(|e: toml::de::Error| toml_error("settings", &e))
 }

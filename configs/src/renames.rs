@@ -1,0 +1,211 @@
+//! Old names of settings, records and cells, still read: the one table of what was renamed or removed, and since when.
+//!
+//! A name counts as old only where today's defaults lack it, so one name may be old in one file and current in another.
+//! Overlays are updated before they are merged: where a file has the old key and `--set` the new one, `--set` wins.
+
+use crate::{Error, Result};
+use serde::Serialize;
+use serde_json::Value as Json;
+use toml::{Table, Value as Toml};
+
+/// Dotted paths of keys: the old one and today's.
+pub const RENAMED: &[(&str, &str)] = &[
+    // The controller of `run` and of sweeps.
+    ("planner", "optimizer"),
+    ("space", "parameterization"),
+    ("stay", "proximal_cost"),
+    ("slack", "near_optimal"),
+    // Expert iteration.
+    ("pace", "action_rate_limit"),
+    ("retry", "retry_optimizer"),
+    ("balance", "reweight_modes"),
+    ("ladder", "candidate_sweep"),
+    ("ladder_episodes", "candidate_sweep_episodes"),
+    // Algorithms that learn online.
+    ("best_of_n.alone_share", "best_of_n.generator_share"),
+    // Records of episodes.
+    ("drive", "actuation"),
+];
+
+/// A key that nothing reads any more.
+struct Removed {
+    /// Dotted path.
+    key: &'static str,
+    /// The value that changed nothing, with which the key is accepted; none for any value.
+    inert: Option<f64>,
+    /// The last version that had it.
+    last: &'static str,
+}
+
+const REMOVED: &[Removed] = &[
+    // Expert iteration.
+    Removed { key: "stay", inert: Some(0.0), last: "0.1.0" },
+    Removed { key: "slack", inert: Some(0.0), last: "0.1.0" },
+    Removed { key: "disturbance", inert: Some(0.0), last: "0.1.0" },
+    Removed { key: "quality", inert: Some(0.0), last: "0.1.0" },
+    Removed { key: "mended_weight", inert: Some(1.0), last: "0.1.0" },
+    // Sections of algorithms that are gone: a run of another algorithm carries them along.
+    Removed { key: "cycle", inert: None, last: "0.1.0" },
+    Removed { key: "imagination", inert: None, last: "0.1.0" },
+    Removed { key: "branches", inert: None, last: "0.1.0" },
+    Removed { key: "gradient", inert: None, last: "0.1.0" },
+    Removed { key: "latent", inert: None, last: "0.1.0" },
+];
+
+/// Brings the keys of `overlay` to today's names. `known` has all keys of today.
+///
+/// # Errors
+/// [`Error::Unexpected`] for a removed key whose value did something, or an old key beside its new name. `place` names the file.
+pub fn update(overlay: &mut Table, known: &Table, place: &str) -> Result<()> {
+    let mut tree = Toml::Table(std::mem::take(overlay));
+    let updated = update_tree(&mut tree, &Toml::Table(known.clone()), place);
+    if let Toml::Table(table) = tree {
+        *overlay = table;
+    }
+    updated
+}
+
+/// As [`update`], of a record in JSON. `known` is a value of today's type.
+///
+/// # Errors
+/// As [`update`]; `known` has no form in JSON.
+pub fn update_json(record: &mut Json, known: &impl Serialize, place: &str) -> Result<()> {
+    let known = serde_json::to_value(known).map_err(|e| Error::unexpected(place, "a record in JSON", e))?;
+    update_tree(record, &known, place)
+}
+
+/// Part of a tree of tables.
+trait Tree: Sized {
+    fn child(&self, key: &str) -> Option<&Self>;
+    fn child_mut(&mut self, key: &str) -> Option<&mut Self>;
+    fn take(&mut self, key: &str) -> Option<Self>;
+    fn put(&mut self, key: &str, value: Self);
+    fn is(&self, number: f64) -> bool;
+    fn text(&self) -> String;
+
+    fn at(&self, path: &str) -> Option<&Self> {
+        path.split('.').try_fold(self, |at, key| at.child(key))
+    }
+
+    /// The table that holds the last key of `path`, and that key.
+    fn parent<'p>(&mut self, path: &'p str) -> Option<(&mut Self, &'p str)> {
+        let (parents, key) = path.rsplit_once('.').map_or((None, path), |(parents, key)| (Some(parents), key));
+        let parents = parents.into_iter().flat_map(|parents| parents.split('.'));
+        Some((parents.into_iter().try_fold(self, |at, key| at.child_mut(key))?, key))
+    }
+}
+
+fn update_tree<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
+    for (old, new) in RENAMED.iter().filter(|(old, new)| known.at(old).is_none() && known.at(new).is_some()) {
+        if tree.at(old).is_none() {
+            continue;
+        }
+        if tree.at(new).is_some() {
+            let found = format!("`{old}`, the old name, too");
+            return Err(Error::unexpected(format!("{place}: {new}"), "one of the two", found));
+        }
+        let value = tree.parent(old).and_then(|(parent, key)| parent.take(key));
+        // Both names lie in the same table.
+        if let (Some(value), Some((parent, key))) = (value, tree.parent(new)) {
+            parent.put(key, value);
+        }
+    }
+    for removed in REMOVED.iter().filter(|removed| known.at(removed.key).is_none()) {
+        let Some(value) = tree.at(removed.key) else { continue };
+        if let Some(inert) = removed.inert.filter(|inert| !value.is(*inert)) {
+            let expected = format!("{inert}: removed, {} was the last version that had it", removed.last);
+            return Err(Error::unexpected(format!("{place}: {}", removed.key), expected, value.text()));
+        }
+        tree.parent(removed.key).and_then(|(parent, key)| parent.take(key));
+    }
+    Ok(())
+}
+
+impl Tree for Toml {
+    fn child(&self, key: &str) -> Option<&Self> {
+        self.get(key)
+    }
+    fn child_mut(&mut self, key: &str) -> Option<&mut Self> {
+        self.get_mut(key)
+    }
+    fn take(&mut self, key: &str) -> Option<Self> {
+        self.as_table_mut()?.remove(key)
+    }
+    fn put(&mut self, key: &str, value: Self) {
+        if let Self::Table(table) = self {
+            table.insert(key.into(), value);
+        }
+    }
+    fn is(&self, number: f64) -> bool {
+        self.as_float().or_else(|| self.as_integer().map(|i| i as f64)) == Some(number)
+    }
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Tree for Json {
+    fn child(&self, key: &str) -> Option<&Self> {
+        self.get(key)
+    }
+    fn child_mut(&mut self, key: &str) -> Option<&mut Self> {
+        self.get_mut(key)
+    }
+    fn take(&mut self, key: &str) -> Option<Self> {
+        self.as_object_mut()?.shift_remove(key)
+    }
+    fn put(&mut self, key: &str, value: Self) {
+        if let Self::Object(object) = self {
+            object.insert(key.into(), value);
+        }
+    }
+    fn is(&self, number: f64) -> bool {
+        self.as_f64() == Some(number)
+    }
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn table(text: &str) -> Table {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn old_keys_get_their_new_names_where_the_defaults_have_those() {
+        let known = table("candidate_sweep = [2]\nquality = 0.0\n[best_of_n]\ngenerator_share = 0.25");
+        let mut overlay = table("ladder = [4, 8]\nquality = 0.5\n[best_of_n]\nalone_share = 0.5");
+        update(&mut overlay, &known, "c.toml").unwrap();
+        assert_eq!(overlay, table("candidate_sweep = [4, 8]\nquality = 0.5\n[best_of_n]\ngenerator_share = 0.5"));
+    }
+
+    #[test]
+    fn a_name_that_is_current_is_left_alone() {
+        let known = table("ladder = [2]");
+        let mut overlay = table("ladder = [4]");
+        update(&mut overlay, &known, "c.toml").unwrap();
+        assert_eq!(overlay, table("ladder = [4]"));
+    }
+
+    #[test]
+    fn both_names_at_once_are_refused() {
+        let known = table("candidate_sweep = [2]");
+        let error = update(&mut table("ladder = [4]\ncandidate_sweep = [8]"), &known, "c.toml").unwrap_err();
+        assert!(error.to_string().starts_with("c.toml: candidate_sweep: expected one of the two"), "{error}");
+    }
+
+    #[test]
+    fn removed_keys_are_accepted_where_they_changed_nothing() {
+        let mut state = json!({ "slack": 0.0, "mended_weight": 1, "cycle": { "candidates": 3 }, "candidates": 32 });
+        update_json(&mut state, &json!({ "candidates": 32 }), "state.json").unwrap();
+        assert_eq!(state, json!({ "candidates": 32 }));
+        let mut state = json!({ "slack": 0.5 });
+        let error = update_json(&mut state, &json!({}), "state.json").unwrap_err().to_string();
+        assert_eq!(error, "state.json: slack: expected 0: removed, 0.1.0 was the last version that had it, found 0.5");
+    }
+}
