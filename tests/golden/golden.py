@@ -204,10 +204,16 @@ def demo_stack(program):
     return {"files": program.dataset(program.path("demos"))}
 
 
-@case("demo/push_t")
-def demo_push_t(program):
-    program.call("demo --task push_t --episodes 4 --poor 0.5 --seed 4 --threads 1 --out demos-push_t")
-    return {"files": program.dataset(program.path("demos-push_t"))}
+@case("demo/lift")
+def demo_lift(program):
+    program.call("demo --task lift --episodes 4 --poor 0.5 --seed 4 --threads 1 --out demos-lift")
+    return {"files": program.dataset(program.path("demos-lift"))}
+
+
+@case("demo/pictures")
+def demo_pictures(program):
+    program.call("demo --task lift --episodes 2 --images --seed 4 --threads 2 --out pictures")
+    return {"files": program.dataset(program.path("pictures"))}
 
 
 @case("convert/records")
@@ -217,17 +223,25 @@ def convert_records(program):
     return {"files": program.dataset(program.path("converted")), "spec": told["spec"]}
 
 
-@case("convert/lerobot", "demo/push_t")
+@case("convert/lerobot", "demo/lift")
 def convert_lerobot(program):
-    told = program.call("data convert demos-push_t --rate 7 --resample --out resampled")
+    told = program.call("data convert demos-lift --rate 7 --resample --out resampled")
     return {"files": program.dataset(program.path("resampled")), "spec": told["spec"]}
+
+
+@case("replay", "demo/lift")
+def replay(program):
+    """Of a dataset that knows no seeds: the start is found from the first observation."""
+    program.call("data convert demos-lift --out copied")
+    told = program.call("data replay copied --episode 1")
+    return {"drift": told["drift"], "outcome": [told["success"], told["start_recalled"]]}
 
 
 SMALL = "--set network.width=64 --set network.blocks=2 --set batch_size=32 --set warmup_steps=20 --threads 2"
 
 
-def train(program, name, words):
-    program.call(f"train --data demos --seed 5 --evaluation-episodes 0 {words}", "--out", name)
+def train(program, name, words, data="demos"):
+    program.call(f"train --data {data} --seed 5 --evaluation-episodes 0 {words}", "--out", name)
     folder = program.path(name)
     return {"weights": program.weights(folder), "loss": program.losses(folder)}
 
@@ -255,6 +269,12 @@ of_method("flow", "--method flow --set steps=60")
 of_method("mean-flow", "--method mean-flow --set steps=60")
 of_method("transformer", "--set network.kind=transformer --set network.width=32 --set samples=4 --set steps=30")
 of_method("unet", "--set network.kind=unet --set network.down_dims=[16,32] --set samples=4 --set steps=20")
+
+
+@case("train/cameras", "demo/pictures")
+def train_cameras(program):
+    words = f"{SMALL} --cameras front --set steps=20 --set batch_size=8 --set samples=4"
+    return train(program, "trained-cameras", words, "pictures")
 
 
 @case("distill", "demo/stack", "train/diffusion")
@@ -287,6 +307,13 @@ def expert_iteration_elites(program):
     return finetune(program, "elites", f"{ITERATION} {words}")
 
 
+@case("finetune/expert-iteration-options", "demo/stack", rounds=ROUND)
+def expert_iteration_options(program):
+    words = ("--env-steps 400 --set planner_rounds=1 --set student_share=0.5 --set smooth=[2.0,1.0] --set ladder=[2,4] "
+             "--set ladder_episodes=2 --set kept_rounds=1 --set optimizer=mppi --set pace=0 --set tolerance=0")
+    return finetune(program, "expert-options", f"{ITERATION} {words}".replace("--env-steps 1 ", ""))
+
+
 @case("finetune/best-of-n", "demo/stack", rounds=ROUND)
 def best_of_n(program):
     return finetune(program, "best", f"--algorithm best-of-n {ONLINE}")
@@ -302,7 +329,7 @@ def ppo(program):
     return finetune(program, "ppo", f"--algorithm ppo {ONLINE} --set ppo.epochs=2")
 
 
-def of_run(name, words):
+def of_run(name, words, *needs):
     """Cases of `run`, at one and at two threads."""
     def run(program, threads):
         folder = f"run-{name.replace('/', '-')}-{threads}"
@@ -310,7 +337,7 @@ def of_run(name, words):
         folder = program.path(folder)
         return {part: program.lines(folder, f"{part}.jsonl") for part in ("episodes", "decisions")}
     for threads in (1, 2):
-        add = case(f"run/{name}/{threads}-threads", episodes=EPISODE, decisions=DECISION)
+        add = case(f"run/{name}/{threads}-threads", *needs, episodes=EPISODE, decisions=DECISION)
         add(lambda program, threads=threads: run(program, threads))
 
 
@@ -323,8 +350,15 @@ for task, search in SEARCHES.items():
     of_run(f"{task}/{search}", f"{common} --planner {search} --candidates 16")
 of_run("stack/dial-slack-stay", "--task stack --episodes 2 --planner dial --candidates 16 --slack 0.02 --stay 0.1 "
        "--space cubic")
-of_run("stack/depth-models", "--task stack --episodes 1 --candidates 4 --depth 2 --beam 2 --branches 2 "
-       "--models none,heavy --risk worst --proposals imle,warm,noise")
+for task in ("kitchen", "square", "pick_place", "cylinder_push"):
+    of_run(f"{task}/predictive-sampling", f"--task {task} --episodes 1 --candidates 8")
+of_run("stack/depth", "--task stack --episodes 1 --candidates 4 --depth 2 --beam 2 --branches 2")
+of_run("stack/models", "--task stack --episodes 1 --candidates 4 --models none,heavy --risk worst --temperature 0.8")
+of_run("stack/abort", "--task stack --episodes 2 --candidates 16 --shortcuts abort --latents antithetic")
+of_run("lift/budget", "--task lift --episodes 2 --candidates 16 --budget auto:0.1 --proposals imle,warm,noise")
+of_run("lift/retrieval", "--task lift --episodes 2 --planner cma-es --candidates 16 --demonstrations demos-lift "
+       "--proposals retrieval+noise,warm", "demo/lift")
+of_run("lift/cameras", "--task lift --episodes 1 --planner none --checkpoint trained-cameras", "train/cameras")
 of_run("push_t/latent", "--task push_t --episodes 1 --planner cem --candidates 16 --space latent "
        "--mismatch slippery")
 of_run("stack/typical", "--task stack --episodes 3 --planner none --choice typical --candidates 8")
