@@ -1,5 +1,5 @@
 # The daily commands. `make run` and `make test` are all a newcomer needs.
-.PHONY: run test setup cuda install env lint checks api lines format doc
+.PHONY: run test golden setup cuda install env lint checks api lines format doc
 
 PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
@@ -10,6 +10,9 @@ run: setup  ## fetch the native libraries once, build, run stack with the shippe
 
 test: setup  ## all tests of the workspace
 	cargo test --workspace
+
+golden:  ## answers of the working tree beside those of a commit: make golden OLD=252fef8 [GOLDEN="--only 'run/*'"]
+	@$(PYTHON) tests/golden/golden.py --old $(or $(OLD),$(error name a commit: make golden OLD=COMMIT)) $(GOLDEN)
 
 setup:  ## libtorch and MuJoCo into the cache folder (590 MB, once), and cargo's settings for them
 	@$(PYTHON) configs/native/fetch.py setup
