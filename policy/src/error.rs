@@ -6,7 +6,7 @@ use tch::TchError;
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong in training, checkpoints and sampling.
+/// The errors of training, checkpoints and sampling.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

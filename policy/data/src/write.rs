@@ -1,12 +1,12 @@
 //! Writing a dataset: all of it, or nothing.
 
-use crate::episodes::{self, Filed};
-use crate::features::{self, Feature, Placed};
 use crate::images::{ImageStats, Stored};
-use crate::info;
-use crate::naming::{self, DATA_PATH};
+use crate::layout::episodes::{self, Filed};
+use crate::layout::features::{self, Feature, Placed};
+use crate::layout::info;
+use crate::layout::naming::{self, DATA_PATH};
+use crate::layout::{stats, tasks};
 use crate::table::{self, Writer};
-use crate::{stats, tasks};
 use arrow::datatypes::Schema;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Layout, Spec};

@@ -4,8 +4,8 @@
 //! depend on the number of workers, and a tile of candidates stays in a core's cache. libtorch's own threads do
 //! neither, and fall far behind when other programs use the cores.
 
-use crate::Result;
-use crate::device::worker_start;
+use crate::device::threads::use_one_thread;
+use crate::error::Result;
 use crate::network::Network;
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
@@ -57,7 +57,7 @@ impl<'a> Workers<'a> {
         }
         self.pool.install(|| {
             tasks.into_par_iter().with_max_len(1).try_for_each(|t| {
-                worker_start(0);
+                use_one_thread();
                 work(rayon::current_thread_index().unwrap_or(0) % self.networks.len(), t)
             })
         })

@@ -4,7 +4,7 @@
 //! per parameter, and hands the gradient back as one tensor. Each parameter starts at a multiple of 16 floats
 //! (64 bytes), so that the arithmetic kernels see the same alignment wherever the vector lies; the gaps are zeros.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use imle_configs::seed::{Purpose, stream};
 use rand::Rng;
 use tch::Tensor;

@@ -1,8 +1,8 @@
 //! States with elite chunks and a probability each: what a planner or a critic found worth imitating.
 
 use super::draw::Draw;
-use super::{Row, TargetShape, TargetSource};
-use crate::{Error, Result};
+use super::source::{TargetRow, TargetShape, TargetSource};
+use crate::error::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 
 /// One state to learn from.
@@ -111,7 +111,7 @@ impl TargetSource for WeightedTargets {
         self.len()
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, Row { observation, targets, mask, .. }: Row<'_>) -> usize {
+    fn draw(&self, rng: &mut ChaCha8Rng, TargetRow { observation, targets, mask, .. }: TargetRow<'_>) -> usize {
         let TargetShape { observation: o, chunk, .. } = self.shape;
         let index = self.draw.index(rng);
         observation.copy_from_slice(&self.observations[index * o..][..o]);
@@ -134,7 +134,7 @@ impl TargetSource for WeightedTargets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::targets::Batch;
+    use crate::targets::TargetBatch;
 
     #[test]
     fn states_carry_their_own_number_of_elites() {
@@ -146,7 +146,7 @@ mod tests {
         };
         let source = WeightedTargets::new(&[state(1.0, 1, 1.0), state(2.0, 3, 1.0), state(3.0, 2, 0.0)], 0).unwrap();
         assert_eq!(source.shape(), TargetShape { observation: 1, pictures: 0, chunk: 2, targets: 3 });
-        let mut batch = Batch::default();
+        let mut batch = TargetBatch::default();
         source.batch(3, 0, 50, &mut batch);
         for ((o, t), m) in batch.observations.iter().zip(batch.targets.chunks(6)).zip(batch.mask.chunks(3)) {
             match o {
@@ -169,7 +169,7 @@ mod tests {
         };
         let source = WeightedTargets::new(std::slice::from_ref(&state), 8).unwrap();
         assert_eq!(source.shape().targets, 8);
-        let mut batch = Batch::default();
+        let mut batch = TargetBatch::default();
         source.batch(3, 0, 500, &mut batch);
         let count = |x: f32| batch.targets.iter().filter(|t| **t == x).count() as f64 / 4000.0;
         assert!(batch.mask.iter().all(|m| *m));

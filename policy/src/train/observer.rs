@@ -1,4 +1,4 @@
-//! What a training tells and asks its caller.
+//! Logs and evaluations of a training, for its caller.
 
 use crate::sampler::Sampler;
 
@@ -43,12 +43,12 @@ impl TrainMetrics {
     }
 }
 
-/// What an evaluation found.
+/// The result of an evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvalPoint {
     /// `eval/success_rate`, 0 to 1; the best one's checkpoint is kept.
     pub success_rate: f64,
-    /// `eval/episodes`: how many it rests on.
+    /// `eval/episodes`.
     pub episodes: u64,
     /// More figures by their full names (`eval/mean_reward`).
     pub figures: Vec<(String, f64)>,

@@ -5,7 +5,7 @@
 //! a_k = softmax over places of (W maps)_k        p_k = Σ a_k(x, y) · (x, y),   x and y from −1 to 1
 //! ```
 
-use crate::Result;
+use crate::error::Result;
 use crate::network::layers::Linear;
 use crate::network::parameters::Builder;
 use tch::{Kind, Tensor};

@@ -2,7 +2,7 @@
 //! says what their columns mean. `docs/your-own-data.md` describes it.
 
 use super::resample::{self, Between};
-use super::{Source, layout_of};
+use super::source::{Source, layout_of};
 use crate::table::Reader;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Spec};

@@ -1,6 +1,6 @@
 //! What a LeRobot policy sees and does, as its configuration tells.
 
-use super::ACTION;
+use super::names::{ACTION, ENVIRONMENT, STATE};
 use crate::checkpoint::CONFIG_FILE;
 use crate::import::options::Options;
 use imle_configs::spec::{CHANNELS, Term};
@@ -9,8 +9,6 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use std::path::Path;
 
-pub(super) const STATE: &str = "observation.state";
-pub(super) const ENVIRONMENT: &str = "observation.environment_state";
 const IMAGE: &str = "observation.image";
 
 /// What the policy sees and does.
