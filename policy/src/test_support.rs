@@ -1,9 +1,10 @@
 //! Small shapes shared by this crate's tests.
 
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
-use crate::method::Sampling;
-use crate::network::NetworkConfig;
+use crate::method::{Sampling, Solver};
+use crate::network::{NetworkConfig, Precision};
 use crate::normalizer::{Normalizer, Normalizers};
+use crate::sampler::Latents;
 use imle_configs::spec::{Horizons, Layout, Spec, Term};
 
 /// A task with `observation` and `action` values.
@@ -36,4 +37,45 @@ pub fn checkpoint(observation: usize, action: usize, seed: u64) -> Checkpoint {
     };
     let table = config.network.parameters(&config.shape()).unwrap();
     Checkpoint::new(config, table.initial(seed)).unwrap()
+}
+
+/// A pool of `threads` threads.
+pub fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+}
+
+/// Untrained checkpoints of every network and method.
+pub fn checkpoints() -> Vec<Checkpoint> {
+    let mlp = checkpoint(5, 3, 1);
+    let with = |network: NetworkConfig, horizons| {
+        let mut config = mlp.config().clone();
+        (config.network, config.horizons) = (network, horizons);
+        let table = config.network.parameters(&config.shape()).unwrap();
+        Checkpoint::new(config, table.initial(4)).unwrap()
+    };
+    let wide = with(NetworkConfig::default(), Default::default());
+    let unet = NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32], ..NetworkConfig::default() };
+    let unet = with(unet, Default::default());
+    let transformer = NetworkConfig { kind: "transformer".into(), width: 16, blocks: 2, ..NetworkConfig::default() };
+    let transformer = with(transformer, Default::default());
+    let low = with(NetworkConfig { latent: 3, ..mlp.config().network.clone() }, mlp.config().horizons);
+    let by = |method: &str, solver: Solver, passes| {
+        let mut config = mlp.config().clone();
+        config.method = method.into();
+        config.sampling = Sampling { solver, passes, ..Sampling::default() };
+        let table = config.network.parameters(&config.shape()).unwrap();
+        Checkpoint::new(config, table.initial(4)).unwrap()
+    };
+    let drawn = |latents, temperature, precision| {
+        mlp.clone().with_sampling(Sampling { latents, temperature, precision, ..Sampling::default() }).unwrap()
+    };
+    let spread =
+        [drawn(Latents::Antithetic, 1.0, Precision::Bf16), drawn(Latents::LowDiscrepancy, 0.5, Precision::F32)];
+    let many = [
+        by("diffusion", Solver::Ddim, 4),
+        by("diffusion", Solver::Ddpm, 4),
+        by("flow", Solver::Default, 2),
+        by("mean-flow", Solver::Default, 1),
+    ];
+    [mlp.clone(), wide, unet, transformer, low].into_iter().chain(many).chain(spread).collect()
 }

@@ -348,53 +348,11 @@ fn wrong_size(what: &'static str, expected: String, found: usize) -> Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::method::Solver;
-    use crate::network::{NetworkConfig, Precision};
-    use crate::sampler::latents::Latents;
-    use crate::test_support;
+    use crate::network::Precision;
+    use crate::test_support::{self, checkpoints, pool};
     use imle_configs::seed::{Purpose, fill_normal, stream};
-
-    pub(crate) fn pool(threads: usize) -> rayon::ThreadPool {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
-    }
-
-    pub(crate) fn checkpoints() -> Vec<Checkpoint> {
-        let mlp = test_support::checkpoint(5, 3, 1);
-        let with = |network: NetworkConfig, horizons| {
-            let mut config = mlp.config().clone();
-            (config.network, config.horizons) = (network, horizons);
-            let table = config.network.parameters(&config.shape()).unwrap();
-            Checkpoint::new(config, table.initial(4)).unwrap()
-        };
-        let wide = with(NetworkConfig::default(), Default::default());
-        let unet = NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32], ..NetworkConfig::default() };
-        let unet = with(unet, Default::default());
-        let transformer =
-            NetworkConfig { kind: "transformer".into(), width: 16, blocks: 2, ..NetworkConfig::default() };
-        let transformer = with(transformer, Default::default());
-        let low = with(NetworkConfig { latent: 3, ..mlp.config().network.clone() }, mlp.config().horizons);
-        let by = |method: &str, solver: Solver, passes| {
-            let mut config = mlp.config().clone();
-            config.method = method.into();
-            config.sampling = Sampling { solver, passes, ..Sampling::default() };
-            let table = config.network.parameters(&config.shape()).unwrap();
-            Checkpoint::new(config, table.initial(4)).unwrap()
-        };
-        let drawn = |latents, temperature, precision| {
-            mlp.clone().with_sampling(Sampling { latents, temperature, precision, ..Sampling::default() }).unwrap()
-        };
-        let spread =
-            [drawn(Latents::Antithetic, 1.0, Precision::Bf16), drawn(Latents::LowDiscrepancy, 0.5, Precision::F32)];
-        let many = [
-            by("diffusion", Solver::Ddim, 4),
-            by("diffusion", Solver::Ddpm, 4),
-            by("flow", Solver::Default, 2),
-            by("mean-flow", Solver::Default, 1),
-        ];
-        [mlp.clone(), wide, unet, transformer, low].into_iter().chain(many).chain(spread).collect()
-    }
 
     fn sample(sampler: &Sampler, pool: &rayon::ThreadPool, which: &[usize], n: usize) -> Vec<f32> {
         let o = sampler.shape().observation;

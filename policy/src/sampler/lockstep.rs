@@ -105,9 +105,9 @@ fn passes(keys: &[LatentKey]) -> Vec<Places> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::draw::tests::{checkpoints, pool};
     use super::*;
     use crate::network::Precision;
+    use crate::test_support::{checkpoints, pool};
 
     fn sample(sampler: &Sampler, threads: usize, episodes: &[u64]) -> Vec<Vec<f32>> {
         let (o, chunk) = (sampler.shape().observation, sampler.shape().chunk());
