@@ -1,4 +1,5 @@
-//! Fidelity of a generator's chunks to demonstrations: recall, its share of theirs, and precision, their share of its own.
+//! Fidelity of a generator's chunks to demonstrations: recall, its share of theirs, and precision, their share of its
+//! own.
 //!
 //! In a held-out state the demonstrations show one way to go on; others are shown near it. So each held-out window, of
 //! history o and chunk y, is given *neighbours*: the chunks of the k demonstrations that come nearest to o, each at its
@@ -54,9 +55,9 @@ pub struct Fidelity {
     pub precision: f64,
     /// The radius r, per element, normalised units.
     pub radius: f64,
-    /// Figures of the neighbours' own chunks in the place of samples, each measured by the window's other chunks: recall,
-    /// about one half by the choice of r, and precision. A scale for the figures above, not a bound: neighbours are at
-    /// other states.
+    /// Figures of the neighbours' own chunks in the place of samples, each measured by the window's other chunks:
+    /// recall, about one half by the choice of r, and precision. A scale for the figures above, not a bound: neighbours
+    /// are at other states.
     pub demonstrations: [f64; 2],
     /// Mean distance from a held-out chunk to the nearest sample.
     pub to_samples: f64,
@@ -162,8 +163,8 @@ impl HeldOutWindows {
         self.radius
     }
 
-    /// Measures `samples` chunks a window, keyed by `seed` and the window. `progress` gets the number of windows done and
-    /// returns whether to go on; nothing is returned if it does not.
+    /// Measures `samples` chunks a window, keyed by `seed` and the window. `progress` gets the number of windows done
+    /// and returns whether to go on; nothing is returned if it does not.
     ///
     /// # Errors
     /// [`Error::Argument`] if the generator is not of the windows' shape; what sampling returns.

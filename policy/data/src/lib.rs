@@ -10,12 +10,14 @@
 //! data/chunk-000/file-000.parquet               one row a control step; a new file when the last one is full
 //! ```
 //!
-//! [`write()`] makes such a folder whole or not at all, [`read()`] checks everything it takes from one, [`Stream`] does so one
-//! episode after the other, and [`summarize`] describes its contents. Units are the task's own; `timestamp` is in seconds, rates are in Hz.
+//! [`write()`] makes such a folder whole or not at all, [`read()`] checks everything it takes from one, [`Stream`] does
+//! so one episode after the other, and [`summarize`] describes its contents. Units are the task's own; `timestamp` is
+//! in seconds, rates are in Hz.
 //!
 //! [`write_with_images()`] adds pictures to the state: one column `observation.images.NAME` a camera, PNG in
 //! Parquet as the `datasets` library stores images. [`read()`] leaves them where they are; [`read_images()`] gets
-//! those of one episode, [`read_all_images()`] those of all. A policy may learn from them; planning and evaluation still use the simulator's state.
+//! those of one episode, [`read_all_images()`] those of all. A policy may learn from them; planning and evaluation
+//! still use the simulator's state.
 //!
 //! Datasets of others: `observation.state` and `action` are read, cameras and other columns are left out.
 //! Without a spec of ours the layouts come from the features' names and the task from `meta/tasks.parquet`

@@ -130,7 +130,7 @@ fn data_files(root: &Path, info: &Info, rows: &[Row]) -> Result<BTreeSet<PathBuf
 /// The episodes as their frames come in.
 struct Frames {
     episodes: Vec<Episode>,
-    /// How many have been given away: the first ones.
+    /// Number of episodes returned: the first ones.
     given: usize,
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Rows of a row group with pictures: some MB.
 const IMAGE_ROW_GROUP: usize = 128;
 
-/// How rows are spread over files.
+/// The spread of rows over files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     /// A data file that would grow past this many bytes is followed by the next.

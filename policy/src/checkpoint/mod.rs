@@ -32,7 +32,7 @@ fn shipped_place(task: &str) -> String {
 pub struct FoundCheckpoint {
     /// The checkpoint.
     pub checkpoint: Checkpoint,
-    /// Its folder, or the name under which it is shipped.
+    /// The folder, or the name under which it is shipped.
     pub place: String,
 }
 

@@ -6,7 +6,7 @@
 //! | `diffusion_policy` | a state dict of the public Diffusion Policy code, converted |
 //! | `imle_policy` | a state dict of the public IMLE Policy code, converted |
 //!
-//! What a reader of a kind makes of a folder is a `SourcePolicy`; here it is fitted to the task it is to serve and its
+//! A reader of a kind makes a `SourcePolicy` of a folder; here it is fitted to the task it is to serve and its
 //! weights are put where our networks have them. Every tensor must be used or known to be of no use. Nothing is ever
 //! unpickled: [`CONVERTER`] is for the user to run.
 

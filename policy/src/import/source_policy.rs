@@ -15,7 +15,7 @@ pub(super) struct SourcePolicy {
     /// Named parts of an observation, in their order.
     pub(super) observation: Vec<Term>,
     pub(super) action: usize,
-    /// How observation and action are normalised, value by value.
+    /// Normalisation of observation and action, value by value.
     pub(super) maps: [Vec<AffineMap>; 2],
     /// T_obs, all the actions that the network predicts, T_act.
     pub(super) horizons: Horizons,

@@ -13,7 +13,7 @@ pub(super) struct VisionInput {
     /// Height and width of its pictures; none if they may be of any size.
     pub(super) size: Option<[usize; 2]>,
     pub(super) encoder: EncoderConfig,
-    /// How many values of an observation stand before what the encoders make of the pictures; the others stand behind.
+    /// Number of values of an observation before the features of the pictures; the others stand behind.
     pub(super) after: usize,
     pub(super) naming: Naming,
 }
@@ -33,7 +33,7 @@ const LAYERS: [(&str, usize); 6] =
 const STRIDE: usize = 32;
 
 impl VisionInput {
-    /// What the encoder `index` is called.
+    /// Name of the encoder `index`.
     fn prefix(&self, index: &str) -> String {
         match self.naming {
             Naming::LeRobot(name) if self.encoder.shared => name.into(),
@@ -53,8 +53,8 @@ impl VisionInput {
         }
     }
 
-    /// Refuses batch normalisation, and takes what our encoders have no tensor for: the places of the feature maps, which
-    /// must be ours.
+    /// Refuses batch normalisation, and takes what our encoders have no tensor for: the places of the feature maps,
+    /// which must be ours.
     pub(super) fn take_buffers(&self, tensors: &mut Tensors, pictures: &ImageLayout) -> Result<()> {
         let start = match self.naming {
             Naming::LeRobot(name) | Naming::Torchvision(name) => name,

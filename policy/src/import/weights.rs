@@ -18,7 +18,7 @@ pub(super) enum Names {
 const LAST: &str = "final_conv.1.weight";
 
 impl Names {
-    /// What the names of the network's tensors in a file begin with.
+    /// The prefix of the network's tensors in a file.
     pub(super) fn prefix(&self, tensors: &Tensors) -> String {
         let usual = match self {
             Self::Public(prefix) | Self::LeRobot(prefix) => *prefix,
@@ -42,11 +42,11 @@ impl Names {
     }
 }
 
-/// How the values that the policy sees of a step lie in what our network sees of it.
+/// Places of the values of a step of the imported policy among those of our network.
 pub(super) struct StepLayout {
     /// Of every value of the policy's, in its order, its index in ours. What it does not see gets weights of 0.
     pub(super) order: Vec<usize>,
-    /// How many ours are.
+    /// Number of our values.
     pub(super) size: usize,
 }
 

@@ -19,7 +19,7 @@ pub struct TensorBatch<'a> {
     pub mask: &'a [bool],
 }
 
-/// What a loss may depend on beside network and batch.
+/// Inputs of a loss beside network and batch.
 pub struct LossContext<'a> {
     /// Workers for what needs no gradient.
     pub workers: &'a Workers<'a>,
@@ -117,8 +117,8 @@ pub trait Method: Send + Sync {
         Ok(Prepared::of_one(network.condition(features, None)?))
     }
 
-    /// Normalised chunks (B, n, T_pred, A) from latents (B, n, draws · Z) under B rows of what [`prepare`](Self::prepare)
-    /// made.
+    /// Normalised chunks (B, n, T_pred, A) from latents (B, n, draws · Z) under B rows of what
+    /// [`prepare`](Self::prepare) made.
     ///
     /// # Errors
     /// [`crate::Error::Torch`].

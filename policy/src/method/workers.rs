@@ -22,7 +22,7 @@ impl<'a> Workers<'a> {
     /// Workers on `pool`, each with a network from `build`.
     ///
     /// # Errors
-    /// What `build` returns.
+    /// The errors of `build`.
     pub fn new(
         pool: &'a rayon::ThreadPool,
         device: Device,
@@ -33,8 +33,8 @@ impl<'a> Workers<'a> {
         Ok(Self { pool, networks, device })
     }
 
-    /// Rows of a batch that one task should have: all of `rows` on a GPU, else at most `most` and such that the tasks are
-    /// alike and as many as a power of two, which most pools share evenly.
+    /// Rows of a batch that one task should have: all of `rows` on a GPU, else at most `most` and such that the tasks
+    /// are alike and as many as a power of two, which most pools share evenly.
     pub fn tile(&self, rows: usize, most: usize) -> usize {
         if self.device != Device::Cpu {
             return rows.max(1);

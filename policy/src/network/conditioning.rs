@@ -1,4 +1,4 @@
-//! What a network keeps of an observation: the FiLM scales and shifts of all its blocks.
+//! Conditioning on an observation: the FiLM scales and shifts of all its blocks.
 
 use crate::error::Result;
 use tch::Tensor;

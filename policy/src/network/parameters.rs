@@ -11,7 +11,7 @@ use tch::Tensor;
 
 const ALIGNMENT: usize = 16;
 
-/// How a parameter starts.
+/// The initial values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Initial {
     /// Uniform in ±bound.
@@ -25,9 +25,9 @@ pub enum Initial {
 pub struct Parameter {
     /// Unique dotted name, as in a PyTorch state dict.
     pub name: String,
-    /// Its shape.
+    /// Sizes of all dimensions.
     pub shape: Vec<i64>,
-    /// How it starts.
+    /// Initial values.
     pub initial: Initial,
 }
 

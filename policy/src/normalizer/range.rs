@@ -38,11 +38,11 @@ pub enum Normalizer {
 /// The map of one dimension: n = (x − center) / scale + offset.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AffineMap {
-    /// What becomes the offset.
+    /// The value that maps to the offset.
     pub center: f32,
-    /// What becomes 1 above the offset; 0 for a constant dimension.
+    /// The difference that maps to 1; 0 for a constant dimension.
     pub scale: f32,
-    /// What the center becomes.
+    /// The normalised value of the center.
     pub offset: f32,
 }
 
@@ -131,7 +131,7 @@ impl Normalizer {
         (0..self.size()).map(|d| self.map(d)).collect()
     }
 
-    /// What one unit of each dimension is in normalised units: 2 / (max − min), 0 for a constant dimension.
+    /// One unit of each dimension in normalised units: 2 / (max − min), 0 for a constant dimension.
     pub fn scales(&self) -> Vec<f32> {
         let inverse = |map: &AffineMap| if map.scale == 0.0 { 0.0 } else { 1.0 / map.scale };
         self.maps().iter().map(inverse).collect()

@@ -1,8 +1,8 @@
 //! Linear prediction of a chunk from the observation; the network generates what is left beside it.
 //!
-//! Actions are targets in space, and much of one is where the hand is already. With o the last frame of the normalised observation
-//! history, y the normalised chunk, both of the demonstrations, each value of a chunk is predicted from one of an observation,
-//! the one that explains most of its variance:
+//! Actions are targets in space, and much of one is where the hand is already. With o the last frame of the normalised
+//! observation history, y the normalised chunk, both of the demonstrations, each value of a chunk is predicted from one
+//! of an observation, the one that explains most of its variance:
 //!
 //! ```text
 //! b_j = w_j · o_{k(j)} + v_j                     least squares; k(j) = argmax cov(o_k, y_j)² / (var(o_k) + λ), λ = 1e-4
@@ -12,8 +12,8 @@
 //!
 //! and a generated r becomes y = b + s ⊙ r. The first actions of a chunk, which are executed, vary least about their
 //! prediction, so they are learned most exactly: an error of 2 % of s is a fraction of a millimetre where 2 % of the
-//! range is a centimetre. With more than one predictor a value, few demonstrations make predictions that are wrong by far
-//! beside them; with earlier frames among them, ones that go on as the demonstrator was going whatever is seen (the
+//! range is a centimetre. With more than one predictor a value, few demonstrations make predictions that are wrong by
+//! far beside them; with earlier frames among them, ones that go on as the demonstrator was going whatever is seen (the
 //! copycat problem, Wen et al. 2020).
 
 use imle_configs::Error as ConfigError;

@@ -121,7 +121,8 @@ impl Sampler {
         latent.iter_mut().for_each(|z| *z *= temperature as f32);
     }
 
-    /// As [`sample`](Self::sample), with the latents given: `latents` (B, n, Z), Z the [`latent_size`](Self::latent_size).
+    /// As [`sample`](Self::sample), with the latents given: `latents` (B, n, Z), Z the
+    /// [`latent_size`](Self::latent_size).
     ///
     /// # Errors
     /// As [`sample`](Self::sample).
@@ -294,7 +295,7 @@ impl Sampler {
         Ok(())
     }
 
-    /// What is predicted of a chunk from a normalised observation history; empty if nothing is.
+    /// The linear prediction of a chunk from a normalised observation history; empty without one.
     fn base(&self, observation: &[f32]) -> Vec<f32> {
         let Some(residual) = &self.config.normalizers.residual else { return Vec::new() };
         let mut base = vec![0.0; self.shape.chunk()];

@@ -1,9 +1,10 @@
 //! One chunk for each of many decisions, some of them in one pass of the network: for episodes in lock-step.
 //!
-//! A pass over one row reads all weights for it; over [`ROWS`] a small network takes hardly longer, a U-Net some four times
-//! as long. What a row comes to depends on the number of rows of its pass and, it may be, on its place among them, never on
-//! what the others hold. So a pass always has [`ROWS`] rows, a decision has the place that its episode's index gives it, and
-//! places that nothing is decided for hold zeros: the bits are the same for any company and any number of threads.
+//! A pass over one row reads all weights for it; over [`ROWS`] a small network takes hardly longer, a U-Net some four
+//! times as long. What a row comes to depends on the number of rows of its pass and, it may be, on its place among
+//! them, never on what the others hold. So a pass always has [`ROWS`] rows, a decision has the place that its episode's
+//! index gives it, and places that nothing is decided for hold zeros: the bits are the same for any company and any
+//! number of threads.
 
 use super::draw::Sampler;
 use super::key::LatentKey;
@@ -19,12 +20,13 @@ const ROWS: usize = 16;
 /// Which decision has each place of a pass.
 type Places = [Option<usize>; ROWS];
 
-/// What is encoded of one decision: features (1, F), and what is predicted of its chunk.
+/// The encoding of one decision: features (1, F), and the linear prediction of its chunk.
 type Encoded = (Mutex<Tensor>, Vec<f32>);
 
 impl Sampler {
     /// Draws one chunk for each of B decisions of episodes that are run side by side, however many of them are left: as
-    /// [`sample`](Self::sample) with one candidate but for the last bits; faster where several are left, slower for one alone.
+    /// [`sample`](Self::sample) with one candidate but for the last bits; faster where several are left, slower for one
+    /// alone.
     ///
     /// `keys` (B); `out` (B, T_pred, A) raw.
     ///

@@ -94,7 +94,8 @@ impl DemonstrationChunks {
     /// The same windows, drawn in proportion to `weights`, one a window: episode by episode, step by step.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the number is not [`len`](Self::len), or a weight is negative or not finite, or all are 0.
+    /// [`Error::Argument`] if the number is not [`len`](Self::len), or a weight is negative or not finite, or all are
+    /// 0.
     pub fn with_weights(mut self, weights: &[f64]) -> Result<Self> {
         if weights.len() != self.len() {
             let expected = format!("one a window, {}", self.len());

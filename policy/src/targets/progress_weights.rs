@@ -9,12 +9,12 @@
 //! w_t    ∝ exp(β · min(A_t, 0))               the probability with which window t is drawn as a target
 //! ```
 //!
-//! What gets on as usual is drawn evenly, however lucky it was: without the bound a few windows whose neighbours dither would be
-//! all that is drawn (β = 3 on `avoid` with a poor third: 104 of 128 targets a step were drawn already, 0 % solved). So hesitation
-//! and detours are rarely imitated wherever they occur, and the good parts of a poor episode still are.
-//! Every mode is judged by its own neighbours. An advantage-weighted choice of targets (Peng et al. 2019, arXiv
-//! 1910.00177) with time-to-go as the value; the weight is a probability of sampling, never a factor in the loss (see
-//! [`crate::rs_imle`]).
+//! What gets on as usual is drawn evenly, however lucky it was: without the bound a few windows whose neighbours dither
+//! would be all that is drawn (β = 3 on `avoid` with a poor third: 104 of 128 targets a step were drawn already, 0 %
+//! solved). So hesitation and detours are rarely imitated wherever they occur, and the good parts of a poor episode
+//! still are. Every mode is judged by its own neighbours. An advantage-weighted choice of targets (Peng et al. 2019,
+//! arXiv 1910.00177) with time-to-go as the value; the weight is a probability of sampling, never a factor in the loss
+//! (see [`crate::rs_imle`]).
 
 use super::demonstrations::DemonstrationChunks;
 use crate::error::Result;

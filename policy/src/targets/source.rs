@@ -34,11 +34,11 @@ pub struct TargetBatch {
 /// The place of one state in a [`Batch`].
 #[derive(Debug)]
 pub struct TargetRow<'a> {
-    /// Its history (T_obs · O).
+    /// Observation history (T_obs · O).
     pub observation: &'a mut [f32],
-    /// Its pictures (T_obs, cameras, H, W, 3).
+    /// Pictures (T_obs, cameras, H, W, 3).
     pub pictures: &'a mut [u8],
-    /// Its chunks (K, T_pred · A).
+    /// Target chunks (K, T_pred · A).
     pub targets: &'a mut [f32],
     /// Which of them count (K).
     pub mask: &'a mut [bool],

@@ -1,4 +1,4 @@
-//! States with elite chunks and a probability each: what a planner or a critic found worth imitating.
+//! States with elite chunks and a probability each, as a planner or a critic finds them.
 
 use super::draw::Draw;
 use super::source::{TargetRow, TargetShape, TargetSource};
@@ -12,9 +12,9 @@ pub struct WeightedState {
     pub observation: Vec<f32>,
     /// Elite chunks, each (T_pred · A), raw.
     pub elites: Vec<Vec<f32>>,
-    /// How likely each elite is drawn, relative to the state's others; empty for all alike.
+    /// Relative probability of each elite within its state; empty for equal ones.
     pub weights: Vec<f64>,
-    /// How likely the state is drawn, relative to the others.
+    /// Relative probability of the state.
     pub probability: f64,
 }
 
@@ -25,7 +25,7 @@ pub struct WeightedTargets {
     elites: Vec<f32>,
     /// Where each state's elites begin, in chunks; one more entry for the end.
     starts: Vec<usize>,
-    /// How to draw from each state's elites; empty if all of them count.
+    /// Draws from each state's elites; empty if all of them count.
     elite_draws: Vec<Draw>,
     shape: TargetShape,
     draw: Draw,

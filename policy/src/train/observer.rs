@@ -62,7 +62,8 @@ pub trait TrainObserver {
     }
 
     /// Evaluates the averaged weights after `step` steps; `None` if there is nothing to evaluate with, or if it was
-    /// stopped (then [`should_stop`](Self::should_stop) says so, and a resume begins with this evaluation). The sampler has as many workers as the training's pool has threads.
+    /// stopped (then [`should_stop`](Self::should_stop) says so, and a resume begins with this evaluation). The sampler
+    /// has as many workers as the training's pool has threads.
     ///
     /// # Errors
     /// Any error ends the training, after a checkpoint.

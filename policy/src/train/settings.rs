@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Everything that shapes a training; loaded with `imle_configs::settings::load`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrainSettings {
-    /// How to train: imle, diffusion, flow, mean-flow or regression.
+    /// Method of training: imle, diffusion, flow, mean-flow or regression.
     pub method: String,
     /// Training steps; the learning rate reaches 0 at the last.
     pub steps: u64,
@@ -40,8 +40,8 @@ pub struct TrainSettings {
     /// Whether the network learns only what is left of a chunk beside its linear prediction ([`crate::residual`]).
     #[serde(default)]
     pub residual: bool,
-    /// How rarely what gets on slower than usual is drawn of the demonstrations (β of [`crate::targets::progress_weights`]): 0
-    /// for all alike.
+    /// Preference for demonstrations that progress as fast as usual (β of [`crate::targets::progress_weights`]): 0
+    /// draws all alike.
     #[serde(default)]
     pub quality: f64,
     /// Highest learning rate; 0 for the network's own ([`TrainSettings::peak_learning_rate`]).
@@ -72,10 +72,10 @@ pub struct TrainSettings {
     pub horizons: Horizons,
     /// The network.
     pub network: NetworkConfig,
-    /// What the generator sees through cameras, and how; nothing by default.
+    /// Cameras of the generator and their encoders; none by default.
     #[serde(default)]
     pub vision: VisionSettings,
-    /// How the checkpoint is to be sampled.
+    /// Sampling of the checkpoint.
     #[serde(default)]
     pub sampling: Sampling,
 }
@@ -188,8 +188,8 @@ impl TrainSettings {
         self.epsilon * (self.epsilon_start + part * (1.0 - self.epsilon_start))
     }
 
-    /// The peak learning rate in force: `learning_rate`, or the network's own if that is 0. An `mlp` without pictures has
-    /// 4e-3, all others 5e-4. The paper's, for a large U-Net, is 1e-4.
+    /// The peak learning rate in force: `learning_rate`, or the network's own if that is 0. An `mlp` without pictures
+    /// has 4e-3, all others 5e-4. The paper's, for a large U-Net, is 1e-4.
     pub fn peak_learning_rate(&self) -> f64 {
         if self.learning_rate > 0.0 {
             return self.learning_rate;

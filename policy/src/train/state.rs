@@ -51,7 +51,7 @@ pub(super) struct Course {
 pub struct BestEvaluation {
     /// Step of the evaluation.
     pub step: u64,
-    /// Its success rate.
+    /// Success rate, 0 to 1.
     pub success_rate: f64,
 }
 

@@ -120,8 +120,8 @@ impl Trainer {
         Self::assemble(settings, config, [&weights, &weights], None, TrainCounters::default(), device)
     }
 
-    /// From a checkpoint's weights, with fresh moments and step 0: fine-tuning. Network, vision, horizons and normalisers
-    /// are the checkpoint's, whatever `settings` says; `data` names what is learned from.
+    /// From a checkpoint's weights, with fresh moments and step 0: fine-tuning. Network, vision, horizons and
+    /// normalisers are the checkpoint's, whatever `settings` says; `data` names what is learned from.
     ///
     /// # Errors
     /// As [`fresh`](Self::fresh).
@@ -209,8 +209,8 @@ impl Trainer {
         self.step_with_auxiliary(Some(WeightedSource { weight: 1.0, source }), &mut |_| Ok(None), pool)
     }
 
-    /// As [`step`](Self::step), with an auxiliary loss of the network, added to the weighted loss of the method on the source; without
-    /// a source it is the whole loss.
+    /// As [`step`](Self::step), with an auxiliary loss of the network, added to the weighted loss of the method on the
+    /// source; without a source it is the whole loss.
     ///
     /// # Errors
     /// As [`step`](Self::step), and what `auxiliary` returns.

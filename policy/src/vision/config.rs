@@ -28,8 +28,8 @@ pub struct VisionSettings {
 pub struct EncoderConfig {
     /// `resnet18`: with group normalisation, from random weights.
     pub kind: String,
-    /// Channels of the first of the backbone's four levels: 64 is the standard, a quarter of it trains nine times as fast
-    /// on a processor.
+    /// Channels of the first of the backbone's four levels: 64 is the standard, a quarter of it trains nine times as
+    /// fast on a processor.
     pub width: usize,
     /// Keypoints of the spatial softmax; 0 for the mean of the feature maps in its place.
     pub keypoints: usize,
@@ -37,14 +37,14 @@ pub struct EncoderConfig {
     pub features: usize,
     /// Whether all cameras share one encoder, rather than each having its own.
     pub shared: bool,
-    /// Share of each side of a picture that is kept, or of height and width: cut out at random in training, from the middle
-    /// otherwise. 0.875 is 84 of 96 pixels; 1 keeps all.
+    /// Share of each side of a picture that is kept, or of height and width: cut out at random in training, from the
+    /// middle otherwise. 0.875 is 84 of 96 pixels; 1 keeps all.
     pub crop: OneOrMany<f64>,
     /// Half-width of the uniform factors of brightness, contrast and saturation in training; 0 for none.
     pub colour_jitter: f64,
-    /// What is subtracted from red, green and blue in [0, 1], of all cameras or of each.
+    /// Mean that is subtracted from red, green and blue in [0, 1], of all cameras or of each.
     pub mean: OneOrMany<[f64; CHANNELS]>,
-    /// What they are then divided by.
+    /// Deviation that they are then divided by.
     pub std: OneOrMany<[f64; CHANNELS]>,
     /// Numbers that the backbone computes in, in training too; its parameters stay single.
     pub precision: Precision,

@@ -35,8 +35,8 @@ impl Encoder {
         Ok(Self { backbone, keypoints, out, half: shape.half })
     }
 
-    /// Features (R, F) of pictures (R, h, w, 3). Seen as (R, 3, h, w) these are in the order in memory that convolutions on
-    /// processors are fastest in.
+    /// Features (R, F) of pictures (R, h, w, 3). Seen as (R, 3, h, w) these are in the order in memory that
+    /// convolutions on processors are fastest in.
     pub(crate) fn encode(&self, pictures: &Tensor) -> Result<Tensor> {
         let pictures = if self.half { pictures.f_to_kind(Kind::BFloat16)? } else { pictures.shallow_clone() };
         let maps = self.backbone.maps(&pictures.f_permute([0, 3, 1, 2])?)?;

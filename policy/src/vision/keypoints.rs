@@ -1,5 +1,5 @@
-//! Spatial softmax (Finn et al. 2016, arXiv 1509.06113, as robomimic and LeRobot have it): where in the picture each of K
-//! learned features is.
+//! Spatial softmax (Finn et al. 2016, arXiv 1509.06113, as robomimic and LeRobot have it): where in the picture each of
+//! K learned features is.
 //!
 //! ```text
 //! a_k = softmax over places of (W maps)_k        p_k = Σ a_k(x, y) · (x, y),   x and y from −1 to 1

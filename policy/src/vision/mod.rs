@@ -6,9 +6,9 @@
 //!            → spatial softmax, keypoints → linear, ReLU → features       `keypoints`
 //! ```
 //!
-//! As in Diffusion Policy (arXiv 2303.04137) and robomimic (arXiv 2108.03298): trained end to end with the generator, group
-//! in place of batch normalisation, nothing pre-trained. The features join the observation of their step, so that any
-//! network and any method goes on from there (`network/vision_network.rs`). A generator with pictures gets only
+//! As in Diffusion Policy (arXiv 2303.04137) and robomimic (arXiv 2108.03298): trained end to end with the generator,
+//! group in place of batch normalisation, nothing pre-trained. The features join the observation of their step, so that
+//! any network and any method goes on from there (`network/vision_network.rs`). A generator with pictures gets only
 //! proprioception of the observation; planner and critic still use the simulator's state.
 
 mod backbone;

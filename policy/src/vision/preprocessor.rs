@@ -59,8 +59,8 @@ impl Preprocessor {
         self.steps * self.cameras * self.size[0] * self.size[1] * CHANNELS
     }
 
-    /// The middles of B histories: (B, T_obs, cameras, h, w, 3), f32, normalised. Where they cannot be in the middle they
-    /// are where torchvision's `CenterCrop` has them: half a pixel is rounded to an even one.
+    /// The middles of B histories: (B, T_obs, cameras, h, w, 3), f32, normalised. Where they cannot be in the middle
+    /// they are where torchvision's `CenterCrop` has them: half a pixel is rounded to an even one.
     ///
     /// # Errors
     /// [`Error::Argument`] for bytes of another number; [`Error::Torch`].
@@ -71,7 +71,8 @@ impl Preprocessor {
         self.normalized(self.unit(&cut, device)?)
     }
 
-    /// Random parts of B histories, recoloured, for training step `step` of `seed`; shaped as [`centred`](Self::centred).
+    /// Random parts of B histories, recoloured, for training step `step` of `seed`; shaped as
+    /// [`centred`](Self::centred).
     ///
     /// # Errors
     /// As [`centred`](Self::centred).

@@ -127,7 +127,8 @@ fn crops_and_colours_are_those_of_their_seed_and_step() {
     assert!(cut(0.0).centred(&rows[1..], Device::Cpu).unwrap_err().to_string().contains("pictures"));
 }
 
-/// The formulas of torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation` on a grey ramp and a red.
+/// The formulas of torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation` on a grey ramp and a
+/// red.
 #[test]
 fn colour_factors_are_torchvisions() {
     let config = EncoderConfig {

@@ -49,8 +49,8 @@ pub fn read_images(path: &Path, number: usize) -> Result<Images> {
     Ok(Images { layout, rgb })
 }
 
-/// Reads the pictures of `cameras` of the first `count` episodes, one episode after the other, decoded by all threads of
-/// the pool that this is called in. They take `layout.bytes()` for each frame.
+/// Reads the pictures of `cameras` of the first `count` episodes, one episode after the other, decoded by all threads
+/// of the pool that this is called in. They take `layout.bytes()` for each frame.
 ///
 /// # Errors
 /// As [`read_images`]; [`Error::Unknown`] for a camera that the dataset does not have.

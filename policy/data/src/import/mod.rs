@@ -1,8 +1,8 @@
 //! Datasets in other formats: LeRobot v2 and v3, robomimic's HDF5, Diffusion Policy's zarr, and folders of records.
 //!
-//! A `Source` gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset of
-//! it, whose observation and action are those of a task if one is given. Numbers of all episodes are in memory while it
-//! writes, pictures of one.
+//! A `Source` gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset
+//! of it, whose observation and action are those of a task if one is given. Numbers of all episodes are in memory while
+//! it writes, pictures of one.
 
 #[cfg(any(feature = "hdf5", feature = "zarr"))]
 mod arrays;
@@ -135,8 +135,8 @@ pub fn load(from: &Path, options: &ImportOptions) -> Result<(DatasetFormat, Data
 /// Converts the dataset at `from` into a LeRobot v3 dataset at `out`.
 ///
 /// # Errors
-/// What [`crate::write()`] and the reader of the format refuse; [`Error::Unexpected`] if sizes or rate are not those of
-/// `options.spec`. Nothing is left at `out` then.
+/// The errors of [`crate::write()`] and of the reader of the format; [`Error::Unexpected`] if sizes or rate are not
+/// those of `options.spec`. Nothing is left at `out` then.
 pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Converted> {
     if out.exists() {
         return Err(Error::Exists { path: out.to_path_buf() });

@@ -1,5 +1,5 @@
-//! Diffusion Policy's zarr folders: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends` with where each
-//! one ends.
+//! Diffusion Policy's zarr folders: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends` with where
+//! each one ends.
 
 use super::arrays::{self, Array};
 use super::source::Source;

@@ -69,12 +69,12 @@ fn rows(episodes: &[Filed<'_>]) -> std::result::Result<RecordBatch, ArrowError> 
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
 
-/// What the table says of an episode.
+/// A row of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     /// Number of frames.
     pub(crate) len: usize,
-    /// Its data file, as chunk and file index.
+    /// Data file, as chunk and file index.
     pub(crate) file: (u64, u64),
     pub(crate) mode: String,
     pub(crate) mismatch: String,

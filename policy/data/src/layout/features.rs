@@ -103,7 +103,7 @@ impl Feature {
 pub(crate) struct Placed<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) episode: &'a Episode,
-    /// Its number in the dataset.
+    /// Number in the dataset.
     pub(crate) number: usize,
     /// Index of its first frame among all frames.
     pub(crate) first: usize,

@@ -64,7 +64,7 @@ pub(crate) struct Vector {
     pub(crate) names: Option<Vec<String>>,
 }
 
-/// What is needed of `info.json`.
+/// The needed part of `info.json`.
 #[derive(Clone, Debug)]
 pub(crate) struct Info {
     path: PathBuf,

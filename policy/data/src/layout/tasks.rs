@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 const FILE: &str = "meta/tasks.parquet";
-/// What pandas calls an index without a name; newer LeRobot names it `task`.
+/// The name that pandas gives to an unnamed index; newer LeRobot names it `task`.
 const INDEX: &str = "__index_level_0__";
 
 /// Writes the only task of a dataset, with index 0.

@@ -233,7 +233,8 @@ fn another_rate_is_refused_or_interpolated() {
     assert_eq!((&b.actions[2..4], &b.actions[4..6]), (&a.actions[0..2], &a.actions[2..4]));
 }
 
-/// One episode after the other, whatever lies in one file: the same as all at once, and what is wrong is told all the same.
+/// One episode after the other, whatever lies in one file: the same as all at once, and what is wrong is told all the
+/// same.
 #[test]
 fn a_stream_gives_what_reading_gives() {
     let dir = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use imle_configs::spec::CHANNELS;
 use imle_configs::{Error, Result};
 use serde_json::json;
 
-/// How the policy sees, if it does; `maps` tell how pictures are normalised, of each camera.
+/// The cameras and encoders of a policy with pictures; `maps` normalise the pictures of each camera.
 pub(super) fn vision(
     config: &Options<'_>,
     features: &Features,

@@ -1,4 +1,4 @@
-//! What a LeRobot policy sees and does, as its configuration tells.
+//! Inputs and outputs of a LeRobot policy, from its configuration.
 
 use super::names::{ACTION, ENVIRONMENT, STATE};
 use crate::checkpoint::CONFIG_FILE;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 const IMAGE: &str = "observation.image";
 
-/// What the policy sees and does.
+/// Inputs and outputs of the policy.
 pub(super) struct Features {
     pub(super) observation: Vec<Term>,
     /// Pictures by their full names, with the number of their colours, in the order of the file, which is the policy's.

@@ -1,8 +1,8 @@
 //! LeRobot's `pretrained_model` folders of type `diffusion`: `config.json` and `model.safetensors`, with the normaliser
 //! in the weights (before LeRobot 0.4) or in the files of the pre- and postprocessor (from 0.4 on).
 //!
-//! An observation is `observation.state`, what encoders make of the pictures, and `observation.environment_state`. Index
-//! T_obs − 1 of a chunk is the current step's action.
+//! An observation is `observation.state`, what encoders make of the pictures, and `observation.environment_state`.
+//! Index T_obs − 1 of a chunk is the current step's action.
 
 mod encoder;
 mod features;

@@ -1,4 +1,4 @@
-//! How LeRobot normalises: by statistics in the weights (before LeRobot 0.4) or in the files of the pre- and
+//! LeRobot's normalisation: by statistics in the weights (before LeRobot 0.4) or in the files of the pre- and
 //! postprocessor (from 0.4 on).
 
 use super::features::Features;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::path::Path;
 
 const POSTPROCESSOR: &str = "policy_postprocessor.json";
-/// What LeRobot adds to a denominator.
+/// Addend of LeRobot's denominators.
 const EPSILON: f32 = 1e-8;
 
 /// The maps of all that a policy sees and does, value by value.

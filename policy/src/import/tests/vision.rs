@@ -60,8 +60,8 @@ fn answers_as_the_original(name: &str) -> Imported {
     imported
 }
 
-/// Pictures of 75×80 of which 68×76 are kept: half of what is cut off is no whole number of rows. Each camera has its own
-/// colours, and the state of the environment stands behind what is seen.
+/// Pictures of 75×80 of which 68×76 are kept: half of what is cut off is no whole number of rows. Each camera has its
+/// own colours, and the state of the environment stands behind what is seen.
 #[test]
 fn two_cameras_of_lerobot_as_the_original() {
     let imported = answers_as_the_original("lerobot_seeing");
