@@ -5,13 +5,13 @@
 //! ```
 
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::weights_file::Precision;
+use imle_policy::checkpoint::weights_file::StoredPrecision;
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folders: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [from, to] = folders.as_slice() else { return Err("expected two folders: FROM TO".into()) };
-    Checkpoint::load(from)?.save_as(to, Precision::Half)?;
+    Checkpoint::load(from)?.save_as(to, StoredPrecision::Half)?;
     println!("{}: weights {}", to.display(), Checkpoint::load(to)?.fingerprint());
     Ok(())
 }

@@ -9,10 +9,9 @@
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
 use imle_configs::{episode::Episode, settings};
-use imle_policy::device::worker_start;
 use imle_policy::sampler::{LatentKey, Observations, Sampler};
 use imle_policy::targets::DemonstrationChunks;
-use imle_policy::train::{Fresh, TrainSettings, Trainer};
+use imle_policy::train::{FreshStart, TrainSettings, Trainer};
 use std::sync::Arc;
 use std::time::Instant;
 use tch::Device;
@@ -52,9 +51,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bytes = source.len() * layout.bytes();
         source = source.with_pictures(Arc::new((0..bytes).map(|i| (i * 31 % 251) as u8).collect()))?;
     }
-    let fresh = Fresh { spec, normalizers: source.normalizers()?, data: "random".into() };
+    let fresh = FreshStart { spec, normalizers: source.normalizers()?, data: "random".into() };
 
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build()?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let mut trainer = Trainer::fresh(&settings, &fresh, Device::Cpu)?;
     for _ in 0..steps.div_ceil(5) {
         trainer.step(&source, &pool)?;

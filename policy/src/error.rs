@@ -6,7 +6,7 @@ use tch::TchError;
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong in training, checkpoints and sampling.
+/// The errors of training, checkpoints and sampling.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -21,7 +21,7 @@ pub enum Error {
     Device {
         /// As given: `cuda`, or a name that is none.
         device: String,
-        /// What is missing, and what to do.
+        /// The missing part, and the remedy.
         reason: String,
     },
     /// An argument of a library call has the wrong size or value.
@@ -31,9 +31,9 @@ pub enum Error {
         operation: &'static str,
         /// The argument.
         what: &'static str,
-        /// What was expected.
+        /// The expected size or value.
         expected: String,
-        /// What was found.
+        /// The size or value found.
         found: String,
     },
     /// Training met non-finite losses or gradients several steps in a row.
@@ -44,7 +44,7 @@ pub enum Error {
     NonFinite {
         /// The step at which training gave up.
         step: u64,
-        /// How many steps in a row were skipped.
+        /// Number of steps skipped in a row.
         count: u64,
         /// The output folder.
         folder: PathBuf,

@@ -1,5 +1,5 @@
-//! How true a generator's chunks are to demonstrations: recall, what it has of them, and precision, how much of what it
-//! draws is theirs.
+//! Fidelity of a generator's chunks to demonstrations: recall, its share of theirs, and precision, their share of its
+//! own.
 //!
 //! In a held-out state the demonstrations show one way to go on; others are shown near it. So each held-out window, of
 //! history o and chunk y, is given *neighbours*: the chunks of the k demonstrations that come nearest to o, each at its
@@ -16,10 +16,10 @@
 //! lowers recall. The pair is that of Kynkäänniemi et al. (arXiv 1904.06991), conditional on the state and with one
 //! radius, so that it has a unit and can be compared between generators.
 
+use crate::error::{Error, Result};
 use crate::normalizer::{Normalizer, Normalizers};
 use crate::sampler::{LatentKey, Sampler};
 use crate::targets::{DemonstrationChunks, TargetSource};
-use crate::{Error, Result};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -30,9 +30,9 @@ const MULTIPLES: [f64; 7] = [0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0];
 /// Smallest radius: demonstrations that are equal to the bit would leave none.
 const LEAST_RADIUS: f64 = 1e-3;
 
-/// Held-out windows with what else is demonstrated near them.
+/// Held-out windows with the demonstrations near them.
 #[derive(Clone, Debug)]
-pub struct Judge {
+pub struct HeldOutWindows {
     /// Histories (W, T_obs · O), raw.
     histories: Vec<f32>,
     /// Chunks (W, 1 + k, T_pred · A), normalised: the window's own, then its neighbours'.
@@ -46,7 +46,7 @@ pub struct Judge {
     action: Normalizer,
 }
 
-/// What was found of one generator.
+/// The fidelity of one generator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fidelity {
     /// Recall at the radius, 0 to 1.
@@ -55,9 +55,9 @@ pub struct Fidelity {
     pub precision: f64,
     /// The radius r, per element, normalised units.
     pub radius: f64,
-    /// What the neighbours' own chunks reach in the place of samples, each judged by the window's other chunks: recall,
-    /// about one half by the choice of r, and precision. A scale for the figures above, not a bound: neighbours are at
-    /// other states.
+    /// Figures of the neighbours' own chunks in the place of samples, each measured by the window's other chunks:
+    /// recall, about one half by the choice of r, and precision. A scale for the figures above, not a bound: neighbours
+    /// are at other states.
     pub demonstrations: [f64; 2],
     /// Mean distance from a held-out chunk to the nearest sample.
     pub to_samples: f64,
@@ -73,7 +73,7 @@ pub struct Fidelity {
     pub neighbours: usize,
 }
 
-impl Judge {
+impl HeldOutWindows {
     /// From all demonstrations: the windows of the episodes from index `held_out` on, at most `most` of them evenly
     /// spread, with up to `neighbours` neighbours each from all other episodes. Units are those of `normalizers`, which
     /// should be the same for all that is compared.
@@ -92,7 +92,7 @@ impl Judge {
         let episodes = windows.episode(windows.len() - 1) + 1;
         if held_out >= episodes || episodes < 2 {
             let expected = format!("an episode among {episodes}, of two or more");
-            return Err(Error::argument("Judge::new", "held_out", expected, held_out));
+            return Err(Error::argument("HeldOutWindows::new", "held_out", expected, held_out));
         }
         let (mut histories, mut chunks) = (Vec::new(), Vec::new());
         let (mut history, mut chunk) = (vec![0.0; shape.observation], vec![0.0; shape.chunk]);
@@ -163,8 +163,8 @@ impl Judge {
         self.radius
     }
 
-    /// Judges `samples` chunks a window, keyed by `seed` and the window. `progress` is told how many windows are done and
-    /// says whether to go on; nothing is returned if it does not.
+    /// Measures `samples` chunks a window, keyed by `seed` and the window. `progress` gets the number of windows done
+    /// and returns whether to go on; nothing is returned if it does not.
     ///
     /// # Errors
     /// [`Error::Argument`] if the generator is not of the windows' shape; what sampling returns.
@@ -180,7 +180,7 @@ impl Judge {
         if (shape.observation, shape.chunk()) != (self.history, self.chunk) {
             let expected = format!("histories of {} and chunks of {} values", self.history, self.chunk);
             let found = format!("{} and {}", shape.observation, shape.chunk());
-            return Err(Error::argument("Judge::measure", "sampler", expected, found));
+            return Err(Error::argument("HeldOutWindows::measure", "sampler", expected, found));
         }
         let mut found = Vec::with_capacity(self.windows());
         for (batch, histories) in self.histories.chunks(BATCH * self.history).enumerate() {
@@ -190,12 +190,12 @@ impl Judge {
             sampler.sample(pool, histories, &keys.collect::<Vec<_>>(), samples, &mut drawn)?;
             self.action.normalize(&mut drawn);
             let chunks = &self.chunks[batch * BATCH * (1 + self.neighbours) * self.chunk..];
-            let judged = pool.install(|| {
+            let measured = pool.install(|| {
                 let drawn = drawn.par_chunks_exact(samples * self.chunk);
                 let chunks = chunks.par_chunks_exact((1 + self.neighbours) * self.chunk);
                 drawn.zip(chunks).map(|(drawn, chunks)| self.distances(drawn, chunks)).collect::<Vec<_>>()
             });
-            found.extend(judged);
+            found.extend(measured);
             if !progress(found.len()) {
                 return Ok(None);
             }
@@ -242,7 +242,7 @@ fn nearest(chunk: &[f32], others: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toy;
+    use crate::test_support;
     use imle_configs::episode::Episode;
     use imle_configs::spec::Horizons;
     use tch::Device;
@@ -257,7 +257,7 @@ mod tests {
             |(o, a): &(f32, f32)| Episode { observations: vec![*o], actions: vec![*a], len: 1, ..Episode::default() };
         let episodes: Vec<Episode> = episodes.iter().map(episode).collect();
         let horizons = Horizons { observation: 1, prediction: 2, action: 1 };
-        DemonstrationChunks::new(&toy::spec(1, 1), horizons, &episodes).unwrap()
+        DemonstrationChunks::new(&test_support::spec(1, 1), horizons, &episodes).unwrap()
     }
 
     /// Units as they are.
@@ -266,8 +266,8 @@ mod tests {
         Normalizers { observation: unit.clone(), action: unit, residual: None }
     }
 
-    fn judge(episodes: &[(f32, f32)], held_out: usize, neighbours: usize) -> Judge {
-        Judge::new(&threads(), &windows(episodes), &identity(), held_out, neighbours, 100).unwrap()
+    fn judge(episodes: &[(f32, f32)], held_out: usize, neighbours: usize) -> HeldOutWindows {
+        HeldOutWindows::new(&threads(), &windows(episodes), &identity(), held_out, neighbours, 100).unwrap()
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn any_generator_of_the_shape_is_judged_again_with_the_same_result() {
-        let teacher = toy::checkpoint(3, 2, 1);
+        let teacher = test_support::checkpoint(3, 2, 1);
         let episode = |from: usize| Episode {
             observations: (from..from + 40 * 3).map(|i| (i as f32).sin()).collect(),
             actions: (from..from + 40 * 2).map(|i| (i as f32).cos()).collect(),
@@ -319,9 +319,9 @@ mod tests {
             ..Episode::default()
         };
         let episodes = [episode(0), episode(3), episode(100)];
-        let chunks = DemonstrationChunks::new(&toy::spec(3, 2), teacher.config().horizons, &episodes).unwrap();
+        let chunks = DemonstrationChunks::new(&test_support::spec(3, 2), teacher.config().horizons, &episodes).unwrap();
         let normalizers = chunks.normalizers().unwrap();
-        let judge = Judge::new(&threads(), &chunks, &normalizers, 1, 10, 70).unwrap();
+        let judge = HeldOutWindows::new(&threads(), &chunks, &normalizers, 1, 10, 70).unwrap();
         assert_eq!((judge.windows(), judge.neighbours), (70, 2));
         let sampler = Sampler::new(&teacher, 2, Device::Cpu).unwrap();
         let measure = || judge.measure(&threads(), &sampler, 4, 3, &mut |_| true).unwrap().unwrap();
@@ -329,9 +329,9 @@ mod tests {
         assert_eq!(found, measure());
         assert!(found.to_samples.is_finite() && found.curve.windows(2).all(|c| c[0][1] <= c[1][1]));
         assert!(judge.measure(&threads(), &sampler, 4, 3, &mut |_| false).unwrap().is_none());
-        let other = Sampler::new(&toy::checkpoint(4, 2, 1), 1, Device::Cpu).unwrap();
+        let other = Sampler::new(&test_support::checkpoint(4, 2, 1), 1, Device::Cpu).unwrap();
         let refused = judge.measure(&threads(), &other, 4, 3, &mut |_| true).unwrap_err().to_string();
         assert!(refused.contains("histories of 6"), "{refused}");
-        assert!(Judge::new(&threads(), &chunks, &normalizers, 3, 10, 70).is_err());
+        assert!(HeldOutWindows::new(&threads(), &chunks, &normalizers, 3, 10, 70).is_err());
     }
 }

@@ -4,7 +4,7 @@
 //! step are cut off, and TensorBoard gets a fresh events file. Figures that are not finite are `null` in the JSON and
 //! left out of the events.
 
-use crate::Result;
+use crate::error::Result;
 use imle_configs::{Error as ConfigError, files};
 use protobuf::Message;
 use serde_json::{Map, Value};

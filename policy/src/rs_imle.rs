@@ -27,7 +27,7 @@
 //! project's notes on advantage-weighted RS-IMLE, where a weight must be the probability of *sampling* a target: as
 //! a factor in the loss it only changes how hard a target pulls, not how many latents it gets.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use tch::{Kind, Tensor};
 
 /// Keeps the gradient of the root finite at distance 0; in squared normalised units per element.
@@ -145,7 +145,7 @@ fn assign(targets: &[usize], alive: &[usize], distance: &impl Fn(usize, usize) -
 /// The Hungarian method by shortest augmenting paths (Kuhn 1955; Jonker, Volgenant 1987), rows ≤ columns,
 /// O(rows² · columns): the column of each row in an assignment of least total cost.
 fn hungarian(rows: usize, columns: usize, cost: impl Fn(usize, usize) -> f64) -> Vec<usize> {
-    // Row and column 0 are sentinels; `row_of[c]` is the row assigned to column c, 0 if none.
+    // TargetRow and column 0 are sentinels; `row_of[c]` is the row assigned to column c, 0 if none.
     let (mut u, mut v) = (vec![0.0; rows + 1], vec![0.0; columns + 1]);
     let (mut row_of, mut way) = (vec![0usize; columns + 1], vec![0usize; columns + 1]);
     for row in 1..=rows {

@@ -1,12 +1,12 @@
-//! How fast a large dataset is read, and in how much memory: made-up episodes of 300 steps, 20 values seen and 7 done.
+//! Speed and memory of reading a large dataset: made-up episodes of 300 steps, 20 values seen and 7 done.
 //!
 //! ```text
 //! cargo run --release -p imle-data --example large -- write 1000 /tmp/large
 //! cargo run --release -p imle-data --example large -- read /tmp/large
 //! ```
 //!
-//! `read` goes through it one episode after the other, as `planner data info` does; throughput counts the numbers (4 bytes each),
-//! peak memory is the process's own.
+//! `read` goes through it one episode after the other, as `planner data info` does; throughput counts the numbers (4
+//! bytes each), peak memory is the process's own.
 
 use imle_configs::spec::{Layout, Term};
 use imle_data::{Episode, Spec, Stream, write};

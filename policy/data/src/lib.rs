@@ -10,13 +10,14 @@
 //! data/chunk-000/file-000.parquet               one row a control step; a new file when the last one is full
 //! ```
 //!
-//! [`write()`] makes such a folder whole or not at all, [`read()`] checks everything it takes from one, [`Stream`] does so one
-//! episode after the other, and [`summarize`] says what is in it. Units are the task's own; `timestamp` is in seconds, rates are in Hz.
+//! [`write()`] makes such a folder whole or not at all, [`read()`] checks everything it takes from one, [`Stream`] does
+//! so one episode after the other, and [`summarize`] describes its contents. Units are the task's own; `timestamp` is
+//! in seconds, rates are in Hz.
 //!
-//! [`write_with_images()`] puts pictures beside the state: one column `observation.images.NAME` a camera, PNG in
+//! [`write_with_images()`] adds pictures to the state: one column `observation.images.NAME` a camera, PNG in
 //! Parquet as the `datasets` library stores images. [`read()`] leaves them where they are; [`read_images()`] gets
-//! those of one episode, [`read_all_images()`] those of all. A policy may learn from them; it is still planned for and
-//! judged in the simulator's state.
+//! those of one episode, [`read_all_images()`] those of all. A policy may learn from them; planning and evaluation
+//! still use the simulator's state.
 //!
 //! Datasets of others: `observation.state` and `action` are read, cameras and other columns are left out.
 //! Without a spec of ours the layouts come from the features' names and the task from `meta/tasks.parquet`
@@ -44,58 +45,25 @@
 //! assert_eq!(summarize(&dataset).frames, 4);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! One idea a file: `info` (meta/info.json), `features` (the columns of a frame), `images`, `stats`, `tasks`, `episodes`
-//! (the other meta files), `table` (Parquet with one-line errors), `naming` (names of values and of files),
-//! `write`, `read`, `summary`, `import` (datasets of others).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-mod episodes;
-mod features;
+mod dataset;
 mod images;
 pub mod import;
-mod info;
-mod naming;
+mod layout;
 mod read;
-mod stats;
 mod summary;
 mod table;
-mod tasks;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
+pub use dataset::Dataset;
 pub use images::{Images, image_layout, read_all_images, read_images};
 pub use imle_configs::spec::{ImageLayout, Spec};
 pub use imle_configs::{Error, Result, episode::Episode};
-pub use info::{CODEBASE_VERSION, version};
+pub use layout::info::{CODEBASE_VERSION, version};
 pub use read::{Stream, read};
 pub use summary::{Lengths, Summarizer, Summary, ValueRange, summarize};
 pub use write::{write, write_with_images};
-
-/// A dataset in memory: what its numbers mean, and its episodes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dataset {
-    /// Task, control rate, and the layouts of observation and action.
-    pub spec: Spec,
-    /// The episodes in their order; rows are `spec.observation.size()` and `spec.action.size()` values wide.
-    pub episodes: Vec<Episode>,
-}
-
-impl Dataset {
-    /// The dataset with these terms of the observation only, in their order.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] with the nearest names.
-    pub fn with_observation(mut self, terms: &[String]) -> Result<Self> {
-        let (part, places) = self.spec.observation.part(terms)?;
-        let size = self.spec.observation.size();
-        for episode in &mut self.episodes {
-            let rows = episode.observations.chunks_exact(size);
-            episode.observations = rows.flat_map(|row| places.iter().map(|at| row[*at])).collect();
-        }
-        self.spec.observation = part;
-        Ok(self)
-    }
-}

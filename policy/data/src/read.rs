@@ -1,11 +1,12 @@
 //! Reading a dataset: batch by batch, with every length, index and number checked.
 
-use crate::episodes::{self, Row};
-use crate::features;
-use crate::info::Info;
-use crate::naming;
+use crate::dataset::Dataset;
+use crate::layout::episodes::{self, Row};
+use crate::layout::features;
+use crate::layout::info::Info;
+use crate::layout::naming;
+use crate::layout::tasks;
 use crate::table::{self, Batch, Reader};
-use crate::{Dataset, tasks};
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
 use imle_configs::{Error, Result};
@@ -129,7 +130,7 @@ fn data_files(root: &Path, info: &Info, rows: &[Row]) -> Result<BTreeSet<PathBuf
 /// The episodes as their frames come in.
 struct Frames {
     episodes: Vec<Episode>,
-    /// How many have been given away: the first ones.
+    /// Number of episodes returned: the first ones.
     given: usize,
 }
 

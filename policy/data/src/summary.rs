@@ -1,6 +1,6 @@
-//! What is in a dataset, at a glance.
+//! Summary of a dataset.
 
-use crate::Dataset;
+use crate::dataset::Dataset;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{Layout, Spec};
 use serde::Serialize;
@@ -95,7 +95,7 @@ impl Summarizer {
         }
     }
 
-    /// Takes an episode in.
+    /// Adds an episode.
     pub fn add(&mut self, episode: &Episode) {
         self.lengths.push(episode.len);
         self.successes += usize::from(episode.success);
@@ -109,7 +109,7 @@ impl Summarizer {
         }
     }
 
-    /// What has been taken in.
+    /// The summary of all episodes added.
     pub fn finish(self) -> Summary {
         let Self { spec, lengths, successes, modes, mismatches, observation, action } = self;
         Summary {

@@ -1,12 +1,12 @@
 //! Writing a dataset: all of it, or nothing.
 
-use crate::episodes::{self, Filed};
-use crate::features::{self, Feature, Placed};
 use crate::images::{ImageStats, Stored};
-use crate::info;
-use crate::naming::{self, DATA_PATH};
+use crate::layout::episodes::{self, Filed};
+use crate::layout::features::{self, Feature, Placed};
+use crate::layout::info;
+use crate::layout::naming::{self, DATA_PATH};
+use crate::layout::{stats, tasks};
 use crate::table::{self, Writer};
-use crate::{stats, tasks};
 use arrow::datatypes::Schema;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Layout, Spec};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Rows of a row group with pictures: some MB.
 const IMAGE_ROW_GROUP: usize = 128;
 
-/// How rows are spread over files.
+/// The spread of rows over files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     /// A data file that would grow past this many bytes is followed by the next.

@@ -15,49 +15,43 @@
 //! When the mode has died out, the nearest chunks are far from the tail, all lie within twice the least distance, and
 //! the densest is taken: so the old plan is left only when nothing continues it.
 
-use super::{Choice, Cloud, Replan};
-use crate::Result;
+use super::chunk_set::{ChunkSet, DecisionKey};
 use imle_configs::seed::{Purpose, stream};
 use rand::Rng;
 
-/// The choice `typical`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Typical;
-
-impl Choice for Typical {
-    fn choose(&self, cloud: Cloud<'_>, replan: Replan) -> Result<usize> {
-        cloud.check()?;
-        let n = cloud.count();
-        let k = n.div_ceil(8);
-        // Mean distance to the k nearest others, and the distance to the k-th.
-        let near = |i: usize| {
-            let mut others: Vec<f64> =
-                (0..n).filter(|j| *j != i).map(|j| cloud.distance(cloud.chunk(i), cloud.chunk(j))).collect();
-            others.sort_by(f64::total_cmp);
-            others.truncate(k);
-            (others.iter().sum::<f64>() / k as f64, others.last().copied().unwrap_or(0.0))
-        };
-        let near: Vec<(f64, f64)> = (0..n).map(near).collect();
-        let mut reach: Vec<f64> = near.iter().map(|(_, kth)| *kth).collect();
-        reach.sort_by(f64::total_cmp);
-        let spread = reach[n / 2];
-        let (away, least): (Vec<f64>, f64) = if cloud.tail.is_empty() {
-            let mut rng = stream(replan.seed, Purpose::Consistency, replan.episode, replan.index, 0);
-            let picked = cloud.chunk(rng.random_range(0..n));
-            ((0..n).map(|i| cloud.distance(cloud.chunk(i), picked)).collect(), 0.0)
-        } else {
-            let away: Vec<f64> = (0..n).map(|i| cloud.distance(cloud.chunk(i), cloud.tail)).collect();
-            let least = away.iter().copied().fold(f64::INFINITY, f64::min);
-            (away, least)
-        };
-        let goes_on = (0..n).filter(|i| away[*i] <= 2.0 * least + spread);
-        Ok(goes_on.min_by(|a, b| near[*a].0.total_cmp(&near[*b].0)).unwrap_or(0))
-    }
+/// The densest chunk of those that go on with the mode.
+pub(super) fn choose(chunks: ChunkSet<'_>, decision: DecisionKey) -> usize {
+    let n = chunks.count();
+    let k = n.div_ceil(8);
+    // Mean distance to the k nearest others, and the distance to the k-th.
+    let near = |i: usize| {
+        let mut others: Vec<f64> =
+            (0..n).filter(|j| *j != i).map(|j| chunks.distance(chunks.chunk(i), chunks.chunk(j))).collect();
+        others.sort_by(f64::total_cmp);
+        others.truncate(k);
+        (others.iter().sum::<f64>() / k as f64, others.last().copied().unwrap_or(0.0))
+    };
+    let near: Vec<(f64, f64)> = (0..n).map(near).collect();
+    let mut reach: Vec<f64> = near.iter().map(|(_, kth)| *kth).collect();
+    reach.sort_by(f64::total_cmp);
+    let spread = reach[n / 2];
+    let (away, least): (Vec<f64>, f64) = if chunks.tail.is_empty() {
+        let mut rng = stream(decision.seed, Purpose::Consistency, decision.episode, decision.index, 0);
+        let picked = chunks.chunk(rng.random_range(0..n));
+        ((0..n).map(|i| chunks.distance(chunks.chunk(i), picked)).collect(), 0.0)
+    } else {
+        let away: Vec<f64> = (0..n).map(|i| chunks.distance(chunks.chunk(i), chunks.tail)).collect();
+        let least = away.iter().copied().fold(f64::INFINITY, f64::min);
+        (away, least)
+    };
+    let goes_on = (0..n).filter(|i| away[*i] <= 2.0 * least + spread);
+    goes_on.min_by(|a, b| near[*a].0.total_cmp(&near[*b].0)).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choice::Choice;
 
     /// Ten chunks near +1, five near −1, one stray at 0.3; two actions of one value.
     fn chunks() -> Vec<f32> {
@@ -68,8 +62,8 @@ mod tests {
 
     fn choose(tail: &[f32], episode: u64) -> f32 {
         let chunks = chunks();
-        let cloud = Cloud { chunks: &chunks, prediction: 2, tail, scales: &[1.0] };
-        chunks[2 * Typical.choose(cloud, Replan { seed: 1, episode, index: 0 }).unwrap()]
+        let cloud = ChunkSet { chunks: &chunks, prediction: 2, tail, scales: &[1.0] };
+        chunks[2 * Choice::Typical.choose(cloud, DecisionKey { seed: 1, episode, index: 0 }).unwrap()]
     }
 
     #[test]
@@ -78,9 +72,13 @@ mod tests {
         assert!((choose(&[-1.1], 0) + 1.0).abs() < 0.06);
         // The stray is nearest, but what is typical lies within twice its distance.
         assert!((choose(&[0.7], 0) - 1.0).abs() < 0.06);
-        let cloud = Cloud { chunks: &[1.0], prediction: 1, tail: &[], scales: &[1.0] };
-        assert_eq!(Typical.choose(cloud, Replan { seed: 1, episode: 0, index: 0 }).unwrap(), 0);
-        assert!(Typical.choose(Cloud { chunks: &[], ..cloud }, Replan { seed: 1, episode: 0, index: 0 }).is_err());
+        let cloud = ChunkSet { chunks: &[1.0], prediction: 1, tail: &[], scales: &[1.0] };
+        assert_eq!(Choice::Typical.choose(cloud, DecisionKey { seed: 1, episode: 0, index: 0 }).unwrap(), 0);
+        assert!(
+            Choice::Typical
+                .choose(ChunkSet { chunks: &[], ..cloud }, DecisionKey { seed: 1, episode: 0, index: 0 })
+                .is_err()
+        );
     }
 
     #[test]

@@ -4,15 +4,15 @@
 //! `config.json` is `{"type": "diffusion_policy", "policy": …}` with the code's own configuration of the policy. The
 //! normaliser is in the state dict: n = x · scale + offset.
 
-use super::Foreign;
 use super::options::Options;
 use super::scheduler::schedule;
+use super::source_policy::SourcePolicy;
 use super::tensors::Tensors;
 use super::weights::{Names, same};
 use crate::checkpoint::MODEL_FILE;
-use crate::method::Sampling;
+use crate::method::{Sampling, Schedule, Solver};
 use crate::network::NetworkConfig;
-use crate::normalizer::Map;
+use crate::normalizer::AffineMap;
 use imle_configs::spec::{Horizons, Term};
 use imle_configs::{Error, Result};
 use serde_json::json;
@@ -21,7 +21,7 @@ use std::path::Path;
 const POLICY: &str = "DiffusionUnetLowdimPolicy";
 const NETWORK: &str = "ConditionalUnet1D";
 
-pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
+pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> {
     let policy = config.object("policy")?;
     let mut tensors = Tensors::read(&folder.join(MODEL_FILE))?;
     let mut pictures = tensors.names().filter(|name| name.starts_with("obs_encoder."));
@@ -62,11 +62,11 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
     let network = network(&policy, seen * observation, action)?;
     let (schedule, solver) = scheduler(&policy)?;
     let passes = policy.size_if_any("num_inference_steps")?.unwrap_or(schedule.steps);
-    let sampling = Sampling { solver: solver.into(), passes, schedule, ..Sampling::default() };
+    let sampling = Sampling { solver, passes, schedule, ..Sampling::default() };
     let maps = [maps(&mut tensors, "obs", observation)?, maps(&mut tensors, "action", action)?];
     let unused =
         tensors.drop_where(|name| name.ends_with("_dummy_variable") || name.starts_with("normalizer.params_dict."));
-    Ok(Foreign {
+    Ok(SourcePolicy {
         kind: "Diffusion Policy",
         method: "diffusion",
         observation: vec![Term { name: "obs".into(), size: observation }],
@@ -77,7 +77,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         network,
         sampling,
         names: Names::Public("model."),
-        eyes: None,
+        vision: None,
         tensors,
         unused,
     })
@@ -125,11 +125,11 @@ fn network(policy: &Options<'_>, condition: usize, action: usize) -> Result<Netw
     })
 }
 
-fn scheduler(policy: &Options<'_>) -> Result<(crate::method::Schedule, &'static str)> {
+fn scheduler(policy: &Options<'_>) -> Result<(Schedule, Solver)> {
     let options = policy.object("noise_scheduler")?;
     let solver = match class(&options, &["DDPMScheduler", "DDIMScheduler"])?.as_str() {
-        "DDIMScheduler" => "ddim",
-        _ => "ddpm",
+        "DDIMScheduler" => Solver::Ddim,
+        _ => Solver::Ddpm,
     };
     options.only_known(&[
         "_target_",
@@ -163,7 +163,7 @@ fn scheduler(policy: &Options<'_>) -> Result<(crate::method::Schedule, &'static 
     Ok((schedule(&options)?, solver))
 }
 
-fn maps(tensors: &mut Tensors, what: &str, size: usize) -> Result<Vec<Map>> {
+fn maps(tensors: &mut Tensors, what: &str, size: usize) -> Result<Vec<AffineMap>> {
     let name = |part: &str| format!("normalizer.params_dict.{what}.{part}");
     let scale = tensors.take(&name("scale"), &[size])?;
     let offset = tensors.take(&name("offset"), &[size])?;
@@ -172,7 +172,7 @@ fn maps(tensors: &mut Tensors, what: &str, size: usize) -> Result<Vec<Map>> {
         if scale <= 0.0 || !(1.0 / scale).is_finite() {
             return Err(Error::unexpected(format!("{}: {}", tensors.place(), name("scale")), "numbers above 0", scale));
         }
-        maps.push(Map { center: 0.0, scale: 1.0 / scale, offset });
+        maps.push(AffineMap { center: 0.0, scale: 1.0 / scale, offset });
     }
     Ok(maps)
 }

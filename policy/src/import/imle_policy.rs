@@ -2,44 +2,45 @@
 //!
 //! `config.json` is the task's configuration of that code with `"type": "imle_policy"` and the `method` it was trained
 //! with; the normaliser is in the tensors `stats.obs.min`, `stats.obs.max` (`stats.agent_pos` in its push task),
-//! `stats.action.min`, `stats.action.max`. The code has its network's sizes as defaults; here `down_dims`, `kernel_size`,
-//! `n_groups` and `diffusion_step_embed_dim` may be told. Index T_obs − 1 of a chunk is the current step's action.
+//! `stats.action.min`, `stats.action.max`. The code has its network's sizes as defaults; here `down_dims`,
+//! `kernel_size`, `n_groups` and `diffusion_step_embed_dim` may be told. Index T_obs − 1 of a chunk is the current
+//! step's action.
 //!
-//! With pictures an observation is what a ResNet18 a camera makes of them, the mean of its last maps, and then the state.
-//! Pictures are in [0, 1] and whole; nothing tells their size, but `image_shape`, [height, width], may.
+//! With pictures an observation is what a ResNet18 a camera makes of them, the mean of its last maps, and then the
+//! state. Pictures are in [0, 1] and whole; nothing tells their size, but `image_shape`, [height, width], may.
 
-use super::eyes::{Eyes, Naming};
 use super::options::Options;
+use super::source_policy::{SourcePolicy, of_range};
 use super::tensors::Tensors;
+use super::vision_input::{Naming, VisionInput};
 use super::weights::Names;
-use super::{Foreign, of_range};
 use crate::checkpoint::MODEL_FILE;
-use crate::method::{Sampling, Schedule};
+use crate::method::{Sampling, Schedule, Solver};
 use crate::network::NetworkConfig;
-use crate::normalizer::Map;
-use crate::vision::{EncoderConfig, OneOrEach};
+use crate::normalizer::AffineMap;
+use crate::vision::{EncoderConfig, OneOrMany};
 use imle_configs::spec::{CHANNELS, Horizons, Term};
 use imle_configs::{Error, Result};
 use std::path::Path;
 
-/// What the code's flow matching multiplies a time with, and ours too.
+/// Factor of a time in the code's flow matching, and in ours.
 const TIME_SCALE: usize = 100;
 /// Features of a picture: the channels of ResNet18's last maps.
 const FEATURES: usize = 512;
 const ENCODERS: &str = "vision_encoder_";
 
-pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
+pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> {
     let action = config.size("action_dim")?;
     let mut tensors = Tensors::read(&folder.join(MODEL_FILE))?;
-    let (observation, eyes) = eyes(config)?;
+    let (observation, vision) = vision(config)?;
     // The code makes a vision network for tasks without pictures too, and does not use it.
-    let unused = if eyes.is_none() { tensors.drop_where(|name| name.starts_with("vision_encoder")) } else { 0 };
+    let unused = if vision.is_none() { tensors.drop_where(|name| name.starts_with("vision_encoder")) } else { 0 };
     let (method, sampling) = match config.text("method")?.as_str() {
         "rs_imle" => ("imle", Sampling::default()),
         "diffusion" => {
             let steps = config.size("num_diffusion_iters")?;
             let schedule = Schedule { steps, ..Schedule::default() };
-            ("diffusion", Sampling { solver: "ddpm".into(), passes: steps, schedule, ..Sampling::default() })
+            ("diffusion", Sampling { solver: Solver::Ddpm, passes: steps, schedule, ..Sampling::default() })
         }
         "flow_matching" => ("flow", flow(config)?),
         other => {
@@ -58,7 +59,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
     };
     let pusher = tensors.names().any(|name| name.starts_with("stats.agent_pos."));
     let seen = if pusher { "agent_pos" } else { "obs" };
-    let mut range = |what: &str, size: usize| -> Result<Vec<Map>> {
+    let mut range = |what: &str, size: usize| -> Result<Vec<AffineMap>> {
         let low = tensors.take(&format!("stats.{what}.min"), &[size])?;
         let high = tensors.take(&format!("stats.{what}.max"), &[size])?;
         let mut maps = Vec::new();
@@ -77,7 +78,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         prediction: config.size("pred_horizon")?,
         action: config.size("action_horizon")?,
     };
-    Ok(Foreign {
+    Ok(SourcePolicy {
         kind: "IMLE Policy",
         method,
         observation: vec![Term { name: seen.into(), size: observation }],
@@ -88,14 +89,14 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<Foreign> {
         network,
         sampling,
         names: Names::Public("policy_net."),
-        eyes,
+        vision,
         tensors,
         unused,
     })
 }
 
 /// The size of the state that the policy sees, and how it sees pictures, if it does.
-fn eyes(config: &Options<'_>) -> Result<(usize, Option<Eyes>)> {
+fn vision(config: &Options<'_>) -> Result<(usize, Option<VisionInput>)> {
     let all = config.size("obs_dim")?;
     let state = config.size_if_any("lowdim_obs_dim")?.unwrap_or(all);
     if state == all {
@@ -126,14 +127,14 @@ fn eyes(config: &Options<'_>) -> Result<(usize, Option<Eyes>)> {
         keypoints: 0,
         features: 0,
         shared: false,
-        crop: OneOrEach::One(1.0),
+        crop: OneOrMany::One(1.0),
         colour_jitter: 0.0,
-        mean: OneOrEach::One([0.0; CHANNELS]),
-        std: OneOrEach::One([1.0; CHANNELS]),
+        mean: OneOrMany::One([0.0; CHANNELS]),
+        std: OneOrMany::One([1.0; CHANNELS]),
         ..EncoderConfig::default()
     };
     let cameras = (0..cameras).map(|i| format!("camera_{i}")).collect();
-    Ok((state, Some(Eyes { cameras, size, encoder, after: 0, naming: Naming::Torchvision(ENCODERS) })))
+    Ok((state, Some(VisionInput { cameras, size, encoder, after: 0, naming: Naming::Torchvision(ENCODERS) })))
 }
 
 /// The code cuts the times of its passes down to whole numbers, ours does not.

@@ -6,56 +6,40 @@
 //! | `diffusion_policy` | a state dict of the public Diffusion Policy code, converted |
 //! | `imle_policy` | a state dict of the public IMLE Policy code, converted |
 //!
-//! What a reader of a kind makes of a folder is a `Foreign`; here it is fitted to the task it is to serve and its
+//! A reader of a kind makes a `SourcePolicy` of a folder; here it is fitted to the task it is to serve and its
 //! weights are put where our networks have them. Every tensor must be used or known to be of no use. Nothing is ever
 //! unpickled: [`CONVERTER`] is for the user to run.
 
 mod diffusion_policy;
-mod eyes;
 mod imle_policy;
 mod lerobot;
 mod options;
 mod scheduler;
+mod source_policy;
+mod target;
 mod tensors;
+mod vision_input;
 mod weights;
 
-use crate::Result;
 use crate::checkpoint::{CONFIG_FILE, Checkpoint, CheckpointConfig, FORMAT, MODEL_FILE, Provenance};
-use crate::method::Sampling;
-use crate::network::NetworkConfig;
-use crate::normalizer::{Map, Normalizer, Normalizers};
-use eyes::Eyes;
-use imle_configs::spec::{Horizons, ImageLayout, Layout, Spec, Term};
+use crate::error::Result;
+use crate::normalizer::{AffineMap, Normalizer, Normalizers};
+use imle_configs::spec::{Horizons, Layout, Spec, Term};
 use imle_configs::{Error as ConfigError, files};
 use options::Options;
 use serde_json::Value;
+use source_policy::SourcePolicy;
 use std::path::{Path, PathBuf};
-use tensors::Tensors;
-use weights::{Names, Step};
+use vision_input::VisionInput;
+use weights::StepLayout;
+
+pub use target::ImportTarget;
 
 /// A Python script that turns a pickle (`.pt`, `.pth`, `.ckpt`) into a folder that can be imported.
 pub const CONVERTER: &str = include_str!("convert.py");
 
 /// The kinds by their `type`.
 const TYPES: [&str; 3] = ["diffusion", "diffusion_policy", "imle_policy"];
-
-/// What an imported policy is to serve.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    /// The task's observation and action; none for a spec made from the policy, with a task named after its folder.
-    pub spec: Option<Spec>,
-    /// The terms of the spec's observation in the order in which the policy sees them; empty for all in their own
-    /// order, or for `beside` where the policy sees pictures. Terms that are not named are not seen.
-    pub observation: Vec<String>,
-    /// The terms that are seen beside pictures; empty for all.
-    pub beside: Vec<String>,
-    /// The pictures that the task or dataset has.
-    pub pictures: Option<ImageLayout>,
-    /// The cameras of these in the order in which the policy sees them; empty for all in their own order.
-    pub cameras: Vec<String>,
-    /// Control rate of a spec made from the policy, in Hz.
-    pub control_rate: f64,
-}
 
 /// A checkpoint made of a policy.
 #[derive(Clone, Debug)]
@@ -68,35 +52,12 @@ pub struct Imported {
     pub unused: usize,
 }
 
-/// What a reader finds in a folder.
-struct Foreign {
-    kind: &'static str,
-    method: &'static str,
-    /// Named parts of an observation, in their order.
-    observation: Vec<Term>,
-    action: usize,
-    /// How observation and action are normalised, value by value.
-    maps: [Vec<Map>; 2],
-    /// T_obs, all the actions that the network predicts, T_act.
-    horizons: Horizons,
-    /// Index of the current step's action among those predicted.
-    lead: usize,
-    network: NetworkConfig,
-    sampling: Sampling,
-    names: Names,
-    /// There if it sees pictures.
-    eyes: Option<Eyes>,
-    /// The network's tensors; of others only those that should not be there.
-    tensors: Tensors,
-    unused: usize,
-}
-
 /// Brings in the policy in the folder `from`, or of the weights file `from` beside its configuration.
 ///
 /// # Errors
 /// [`crate::Error::Config`] naming file and key or tensor: a kind or an option that is not supported, a tensor that is
 /// missing, extra, of another shape or not finite, sizes, terms or cameras that do not fit what is wanted, a pickle.
-pub fn import(from: &Path, wanted: &Wanted) -> Result<Imported> {
+pub fn import(from: &Path, wanted: &ImportTarget) -> Result<Imported> {
     let folder = folder_of(from)?;
     let place = folder.join(CONFIG_FILE);
     let text = files::read_text(&place)?;
@@ -113,13 +74,13 @@ pub fn import(from: &Path, wanted: &Wanted) -> Result<Imported> {
         }
         _ => config.text("type")?,
     };
-    let foreign = match kind.as_str() {
+    let source = match kind.as_str() {
         "diffusion" => lerobot::read(&folder, &config)?,
         "diffusion_policy" => diffusion_policy::read(&folder, &config)?,
         "imle_policy" => imle_policy::read(&folder, &config)?,
         other => return Err(ConfigError::unknown("policy type", other, TYPES).in_file(&place).into()),
     };
-    finish(foreign, &folder, wanted)
+    finish(source, &folder, wanted)
 }
 
 /// The folder with the policy's configuration.
@@ -142,10 +103,10 @@ fn folder_of(from: &Path) -> std::result::Result<PathBuf, ConfigError> {
     Ok(folder)
 }
 
-fn finish(mut foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Imported> {
+fn finish(mut source: SourcePolicy, folder: &Path, wanted: &ImportTarget) -> Result<Imported> {
     let name = folder.file_name().map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into_owned());
-    let layout = Layout { terms: foreign.observation.clone() };
-    let action = Layout { terms: vec![Term { name: "action".into(), size: foreign.action }] };
+    let layout = Layout { terms: source.observation.clone() };
+    let action = Layout { terms: vec![Term { name: "action".into(), size: source.action }] };
     let spec = wanted.spec.clone().unwrap_or_else(|| Spec {
         task: name.clone(),
         control_rate: wanted.control_rate,
@@ -154,49 +115,49 @@ fn finish(mut foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Import
         pictures: None,
     });
     let place = folder.display();
-    if spec.action.size() != foreign.action {
+    if spec.action.size() != source.action {
         let expected =
             format!("{} values, the action of task {}: {}", spec.action.size(), spec.task, shown(&spec.action));
-        return Err(ConfigError::unexpected(format!("{place}: action"), expected, foreign.action).into());
+        return Err(ConfigError::unexpected(format!("{place}: action"), expected, source.action).into());
     }
-    let eyes = foreign.eyes.as_ref();
-    let (spec, seen) = served(spec, &layout, eyes, wanted).map_err(|e| e.in_file(&place))?;
-    let Horizons { observation, prediction, action } = foreign.horizons;
-    let Some(prediction) = prediction.checked_sub(foreign.lead).filter(|n| *n > 0) else {
-        let expected = format!("more than the {} predicted before the current step", foreign.lead);
+    let input = source.vision.as_ref();
+    let (spec, seen) = served(spec, &layout, input, wanted).map_err(|e| e.in_file(&place))?;
+    let Horizons { observation, prediction, action } = source.horizons;
+    let Some(prediction) = prediction.checked_sub(source.lead).filter(|n| *n > 0) else {
+        let expected = format!("more than the {} predicted before the current step", source.lead);
         return Err(ConfigError::unexpected(format!("{place}: predicted actions"), expected, prediction).into());
     };
     let size = spec.observation.size();
-    let [of_observation, of_action] = foreign.maps;
+    let [of_observation, of_action] = source.maps;
     let config = CheckpointConfig {
         format: FORMAT,
         version: imle_configs::VERSION.into(),
-        method: foreign.method.into(),
+        method: source.method.into(),
         horizons: Horizons { observation, prediction, action },
-        network: foreign.network,
-        lead: foreign.lead,
+        network: source.network,
+        lead: source.lead,
         normalizers: Normalizers {
             observation: spread(&of_observation, &seen, size),
             action: Normalizer::Affine { maps: of_action },
             residual: None,
         },
         spec,
-        sampling: foreign.sampling,
-        vision: eyes.map(|eyes| eyes.encoder.clone()),
-        provenance: Provenance { data: format!("imported: {} {name}", foreign.kind), steps: 0, seed: 0 },
+        sampling: source.sampling,
+        vision: input.map(|input| input.encoder.clone()),
+        provenance: Provenance { data: format!("imported: {} {name}", source.kind), steps: 0, seed: 0 },
     };
     config.check(&place.to_string())?;
-    let mut step = Step { order: seen, size };
-    if let (Some(eyes), Some(pictures), Some(vision)) = (eyes, &config.spec.pictures, config.shape().vision) {
-        eyes.take_buffers(&mut foreign.tensors, pictures)?;
+    let mut step = StepLayout { order: seen, size };
+    if let (Some(input), Some(pictures), Some(vision)) = (input, &config.spec.pictures, config.shape().vision) {
+        input.take_buffers(&mut source.tensors, pictures)?;
         // Ours stand behind all values.
         let features = size..size + vision.cameras * vision.features;
         step.size = features.end;
-        step.order.splice(eyes.after..eyes.after, features);
+        step.order.splice(input.after..input.after, features);
     }
-    let weights = weights::weights(&config, &foreign.names, eyes, foreign.tensors, &step)?;
+    let weights = weights::weights(&config, &source.names, input, source.tensors, &step)?;
     let checkpoint = Checkpoint::new(config, weights)?;
-    Ok(Imported { checkpoint, kind: foreign.kind, unused: foreign.unused })
+    Ok(Imported { checkpoint, kind: source.kind, unused: source.unused })
 }
 
 /// The spec as the policy sees it, and of every value that it sees the index in the spec's observation. Beside pictures
@@ -204,10 +165,10 @@ fn finish(mut foreign: Foreign, folder: &Path, wanted: &Wanted) -> Result<Import
 fn served(
     mut spec: Spec,
     policy: &Layout,
-    eyes: Option<&Eyes>,
-    wanted: &Wanted,
+    input: Option<&VisionInput>,
+    wanted: &ImportTarget,
 ) -> std::result::Result<(Spec, Vec<usize>), ConfigError> {
-    let Some(eyes) = eyes else {
+    let Some(input) = input else {
         if let Some(camera) = wanted.cameras.first() {
             let found = format!("`{camera}`");
             return Err(ConfigError::unexpected("--cameras", "none, as the policy sees no pictures", found));
@@ -221,7 +182,7 @@ fn served(
     if !beside.is_empty() {
         spec.observation = spec.observation.part(beside)?.0;
     }
-    spec.pictures = Some(eyes.pictures(wanted)?);
+    spec.pictures = Some(input.pictures(wanted)?);
     Ok((spec, (0..indices.len()).collect()))
 }
 
@@ -265,16 +226,10 @@ fn seen(spec: &Spec, policy: &Layout, order: &[String]) -> std::result::Result<V
 }
 
 /// A normaliser of the seen values as one of all `size`; those that are not seen stay as they are.
-fn spread(maps: &[Map], seen: &[usize], size: usize) -> Normalizer {
-    let mut all = vec![Map { center: 0.0, scale: 1.0, offset: 0.0 }; size];
+fn spread(maps: &[AffineMap], seen: &[usize], size: usize) -> Normalizer {
+    let mut all = vec![AffineMap { center: 0.0, scale: 1.0, offset: 0.0 }; size];
     seen.iter().zip(maps).for_each(|(i, map)| all[*i] = *map);
     Normalizer::Affine { maps: all }
-}
-
-/// [low, high] to [-1, 1]; `epsilon` is added to the range. A constant value becomes -1, as in public code.
-fn of_range(low: f32, high: f32, epsilon: f32) -> Map {
-    let range = high - low;
-    Map { center: low, scale: if range == 0.0 { 0.0 } else { (range + epsilon) / 2.0 }, offset: -1.0 }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ struct Values {
     values: Vec<f32>,
 }
 
-/// What of a file has not been taken yet.
+/// The tensors of a file that have not been taken yet.
 pub(super) struct Tensors {
     place: String,
     left: BTreeMap<String, Values>,

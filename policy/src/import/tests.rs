@@ -1,6 +1,6 @@
 //! The policies in `policy/fixtures`, which `benches/peers/import.py` makes with the code that people train them with.
 
-mod seeing;
+mod vision;
 
 use super::*;
 use crate::sampler::Sampler;
@@ -15,8 +15,8 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
-fn wanted() -> Wanted {
-    Wanted { control_rate: 10.0, ..Wanted::default() }
+fn wanted() -> ImportTarget {
+    ImportTarget { control_rate: 10.0, ..ImportTarget::default() }
 }
 
 /// Tensors by their names, in no order.
@@ -71,7 +71,7 @@ fn chunks_from_the_same_noise_are_those_of_the_original() {
             let (solver, passes) = chain.split_once('-').unwrap();
             let mut sampling = imported.checkpoint.config().sampling.clone();
             if solver.starts_with("dd") {
-                (sampling.solver, sampling.passes) = (solver.into(), passes.parse().unwrap());
+                (sampling.solver, sampling.passes) = (solver.parse().unwrap(), passes.parse().unwrap());
             }
             let checkpoint = imported.checkpoint.clone().with_sampling(sampling).unwrap();
             let sampler = Sampler::new(&checkpoint, 1, Device::Cpu).unwrap();
@@ -95,7 +95,7 @@ fn copy(name: &str) -> tempfile::TempDir {
     copy
 }
 
-fn fails(folder: &Path, wanted: &Wanted, parts: &[&str]) {
+fn fails(folder: &Path, wanted: &ImportTarget, parts: &[&str]) {
     let error = import(folder, wanted).map(|_| "nothing is refused").unwrap_err();
     let text = error.to_string();
     assert!(error.is_input() && text.lines().count() == 1, "{text}");
@@ -280,14 +280,14 @@ fn a_task_gives_names_and_may_be_seen_in_another_order() {
     };
     let folder = fixture("lerobot");
     let plain = import(&folder, &wanted()).unwrap().checkpoint;
-    let named = Wanted { spec: Some(spec(vec![term("tip", 2), term("block", 3)])), ..wanted() };
+    let named = ImportTarget { spec: Some(spec(vec![term("tip", 2), term("block", 3)])), ..wanted() };
     let served = import(&folder, &named).unwrap().checkpoint;
     assert_eq!(served.weights(), plain.weights());
     assert_eq!(served.config().spec, named.spec.clone().unwrap());
 
     // The task tells more, and otherwise: what the policy does not see must not matter.
     let wide = Some(spec(vec![term("block", 3), term("speed", 4), term("tip", 2)]));
-    let wide = Wanted { spec: wide, observation: vec!["tip".into(), "block".into()], ..wanted() };
+    let wide = ImportTarget { spec: wide, observation: vec!["tip".into(), "block".into()], ..wanted() };
     let served = import(&folder, &wide).unwrap().checkpoint;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let sample = |checkpoint: &Checkpoint, observation: &[f32]| {
@@ -303,12 +303,12 @@ fn a_task_gives_names_and_may_be_seen_in_another_order() {
 
     fails(
         &folder,
-        &Wanted { observation: vec!["tpi".into()], ..wide.clone() },
+        &ImportTarget { observation: vec!["tpi".into()], ..wide.clone() },
         &["unknown term", "did you mean `tip`"],
     );
-    let twice = Wanted { observation: vec!["tip".into(), "tip".into()], ..wide.clone() };
+    let twice = ImportTarget { observation: vec!["tip".into(), "tip".into()], ..wide.clone() };
     fails(&folder, &twice, &["each term once", "`tip` twice"]);
-    let all = Wanted { observation: Vec::new(), ..wide };
+    let all = ImportTarget { observation: Vec::new(), ..wide };
     let parts = ["expected 9 values, those of task push: block[3] speed[4] tip[2]", "5: observation.state[2]"];
     fails(&folder, &all, &parts);
     let mut narrow = named;
@@ -321,7 +321,7 @@ fn a_checkpoint_that_begins_early_is_cut_and_not_trained_on() {
     let imported = import(&fixture("diffusion_policy"), &wanted()).unwrap();
     let config = imported.checkpoint.config();
     assert_eq!((config.lead, config.horizons.prediction, config.shape().prediction), (1, 15, 15));
-    assert_eq!((config.sampling.solver.as_str(), config.sampling.passes), ("ddpm", 100));
+    assert_eq!((config.sampling.solver.to_string().as_str(), config.sampling.passes), ("ddpm", 100));
     assert_eq!(imported.unused, 10);
     let folder = tempfile::tempdir().unwrap();
     imported.checkpoint.save(folder.path()).unwrap();

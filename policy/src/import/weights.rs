@@ -1,12 +1,12 @@
 //! The weights of a public policy, put where ours have them: of its conditional U-Net, and of its encoders of pictures.
 
-use super::eyes::Eyes;
 use super::tensors::Tensors;
-use crate::Result;
+use super::vision_input::VisionInput;
 use crate::checkpoint::CheckpointConfig;
+use crate::error::Result;
 use imle_configs::Error as ConfigError;
 
-/// How a kind of policy names the network's parameters.
+/// Names that a kind of policy has for the network's parameters.
 pub(super) enum Names {
     /// As the public `ConditionalUnet1D`, and we: after this prefix, unless the file has another.
     Public(&'static str),
@@ -18,7 +18,7 @@ pub(super) enum Names {
 const LAST: &str = "final_conv.1.weight";
 
 impl Names {
-    /// What the names of the network's tensors in a file begin with.
+    /// The prefix of the network's tensors in a file.
     pub(super) fn prefix(&self, tensors: &Tensors) -> String {
         let usual = match self {
             Self::Public(prefix) | Self::LeRobot(prefix) => *prefix,
@@ -42,11 +42,11 @@ impl Names {
     }
 }
 
-/// How the values that the policy sees of a step lie in what our network sees of it.
-pub(super) struct Step {
+/// Places of the values of a step of the imported policy among those of our network.
+pub(super) struct StepLayout {
     /// Of every value of the policy's, in its order, its index in ours. What it does not see gets weights of 0.
     pub(super) order: Vec<usize>,
-    /// How many ours are.
+    /// Number of our values.
     pub(super) size: usize,
 }
 
@@ -54,17 +54,17 @@ pub(super) struct Step {
 pub(super) fn weights(
     config: &CheckpointConfig,
     names: &Names,
-    eyes: Option<&Eyes>,
+    input: Option<&VisionInput>,
     mut tensors: Tensors,
-    step: &Step,
+    step: &StepLayout,
 ) -> Result<Vec<f32>> {
     let table = config.network.parameters(&config.network_shape())?;
     let prefix = names.prefix(&tensors);
     let observations = config.horizons.observation;
     let mut flat = vec![0.0; table.len()];
     for (parameter, range) in table.ranges() {
-        let name = match (parameter.name.strip_prefix("vision."), eyes) {
-            (Some(name), Some(eyes)) => eyes.name_of(name),
+        let name = match (parameter.name.strip_prefix("vision."), input) {
+            (Some(name), Some(input)) => input.name_of(name),
             _ => format!("{prefix}{}", names.of(&parameter.name)),
         };
         let mut shape: Vec<usize> = parameter.shape.iter().map(|n| *n as usize).collect();

@@ -8,18 +8,18 @@
 //! Sampling goes from k = 99 down in equal strides: DDPM (arXiv 2006.11239, variance of the posterior) or DDIM with
 //! η = 0 (arXiv 2010.02502). With 100 passes DDPM is what the authors run, with 10 DDIM is the honest latency.
 
-use super::{
-    Loss, LossContext, LossValue, Method, Prediction, Prepared, Rows, Sampling, TensorBatch, Variance, latent_is_chunk,
-    some_passes,
-};
-use crate::Result;
+use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
+use super::prepared::Prepared;
+use super::rows::Rows;
+use super::sampling::{Sampling, Solver, latent_is_chunk};
+use super::schedule::{Prediction, Variance};
+use crate::error::Result;
 use crate::network::Network;
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
-/// Passes of a sample unless told.
+/// Default passes of a sample.
 const PASSES: usize = 10;
-const SOLVERS: [&str; 2] = ["ddim", "ddpm"];
 
 /// The method `diffusion`.
 pub struct Diffusion;
@@ -38,21 +38,18 @@ impl Method for Diffusion {
     }
 
     fn draws(&self, sampling: &Sampling) -> usize {
-        if sampling.solver == "ddpm" { self.passes(sampling) } else { 1 }
+        if sampling.solver == Solver::Ddpm { self.passes(sampling) } else { 1 }
     }
 
     fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
         latent_is_chunk(latent)?;
-        some_passes(sampling)?;
+        sampling.some_passes()?;
         sampling.schedule.check()?;
         let steps = sampling.schedule.steps;
         if sampling.passes > steps {
             return Err(ConfigError::unexpected("sampling.passes", format!("at most {steps}"), sampling.passes));
         }
-        match sampling.solver.as_str() {
-            "" | "ddim" | "ddpm" => Ok(()),
-            other => Err(ConfigError::unknown("solver", other, SOLVERS)),
-        }
+        Ok(())
     }
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {

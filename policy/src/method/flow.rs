@@ -6,18 +6,18 @@
 //! x_(t + h) = x_t + h V(x_t, o, t),   h = 1 / passes, from x_0 = z
 //! ```
 
-use super::{
-    Loss, LossContext, LossValue, Method, Prepared, Rows, Sampling, TensorBatch, follow, latent_is_chunk, no_solver,
-    some_passes,
-};
-use crate::Result;
+use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
+use super::prepared::{Prepared, follow};
+use super::rows::Rows;
+use super::sampling::{Sampling, latent_is_chunk};
+use crate::error::Result;
 use crate::network::Network;
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
-/// Passes of a sample unless told.
+/// Default passes of a sample.
 const PASSES: usize = 8;
-/// What the network is told of a time: the range of the embedding is that of diffusion's steps.
+/// Factor of a time before its embedding, whose range is that of diffusion's steps.
 pub(super) const TIME_SCALE: f64 = 100.0;
 
 /// The method `flow`.
@@ -38,8 +38,8 @@ impl Method for Flow {
 
     fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
         latent_is_chunk(latent)?;
-        no_solver(sampling)?;
-        some_passes(sampling)
+        sampling.without_solver()?;
+        sampling.some_passes()
     }
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {

@@ -4,8 +4,8 @@
 //! [`rs_imle::select`] rejects and assigns; generate the assigned latents again with gradient; the loss is their
 //! mean distance per element. One pass of the network gives a chunk.
 
-use super::{Loss, LossContext, LossValue, Method, TensorBatch};
-use crate::Result;
+use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
+use crate::error::Result;
 use crate::network::{Conditioning, Network};
 use crate::rs_imle::{self, Selection};
 use imle_configs::seed::{Purpose, fill_normal, stream};

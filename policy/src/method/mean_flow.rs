@@ -16,11 +16,11 @@
 //! forward mode, and the target needs no gradient.
 
 use super::flow::TIME_SCALE;
-use super::{
-    Loss, LossContext, LossValue, Method, Prepared, Rows, Sampling, TensorBatch, follow, latent_is_chunk, no_solver,
-    some_passes,
-};
-use crate::Result;
+use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
+use super::prepared::{Prepared, follow};
+use super::rows::Rows;
+use super::sampling::{Sampling, latent_is_chunk};
+use crate::error::Result;
 use crate::network::Network;
 use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
@@ -33,8 +33,8 @@ const STEP: f64 = 1e-3;
 /// The method `mean-flow`.
 pub struct MeanFlow;
 
-/// What the network is told: t and t − r.
-fn told(r: f64, t: f64) -> [f64; 2] {
+/// The inputs of the time embedding: t and t − r.
+fn times(r: f64, t: f64) -> [f64; 2] {
     [TIME_SCALE * t, TIME_SCALE * (t - r)]
 }
 
@@ -53,8 +53,8 @@ impl Method for MeanFlow {
 
     fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
         latent_is_chunk(latent)?;
-        no_solver(sampling)?;
-        some_passes(sampling)
+        sampling.without_solver()?;
+        sampling.some_passes()
     }
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
@@ -73,8 +73,8 @@ impl Method for MeanFlow {
         let x = rows.targets.f_add(&velocity.f_mul(&column(&|s| s[1])?)?)?;
         let features = rows.features(network, batch)?;
         let average = |shift: f64| -> Result<Tensor> {
-            let times: Vec<f64> = spans.iter().flat_map(|[r, t]| told(*r, t + shift)).collect();
-            let conditioning = network.condition(&features, Some(&rows.column(&times)?))?;
+            let columns: Vec<f64> = spans.iter().flat_map(|[r, t]| times(*r, t + shift)).collect();
+            let conditioning = network.condition(&features, Some(&rows.column(&columns)?))?;
             let moved = x.f_add(&velocity.f_mul_scalar(shift)?)?;
             Ok(network.generate(&moved, &conditioning)?.f_view_as(&velocity)?)
         };
@@ -89,8 +89,8 @@ impl Method for MeanFlow {
     fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {
         let passes = self.passes(sampling) as f64;
         let from = |i: usize| 1.0 - i as f64 / passes;
-        let times: Vec<[f64; 2]> = (0..self.passes(sampling)).map(|i| told(from(i + 1), from(i))).collect();
-        Prepared::of_times(network, features, &times)
+        let all: Vec<[f64; 2]> = (0..self.passes(sampling)).map(|i| times(from(i + 1), from(i))).collect();
+        Prepared::of_times(network, features, &all)
     }
 
     fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, sampling: &Sampling) -> Result<Tensor> {

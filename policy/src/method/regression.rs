@@ -2,8 +2,11 @@
 //!
 //! loss = mean (G(o) − a)² over elements; one pass, the latent is not used.
 
-use super::{Loss, LossContext, LossValue, Method, Prepared, Rows, Sampling, TensorBatch};
-use crate::Result;
+use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
+use super::prepared::Prepared;
+use super::rows::Rows;
+use super::sampling::Sampling;
+use crate::error::Result;
 use crate::network::Network;
 use tch::{Kind, Tensor};
 

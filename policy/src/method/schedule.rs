@@ -11,7 +11,7 @@ use imle_configs::Error as ConfigError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How β goes from the first step to the last.
+/// The course of β from the first step to the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Betas {
@@ -25,7 +25,7 @@ pub enum Betas {
     ScaledLinear,
 }
 
-/// What the network predicts of x_k = √ᾱ a + √(1 − ᾱ) ε.
+/// The network's prediction from x_k = √ᾱ a + √(1 − ᾱ) ε.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Prediction {
@@ -36,7 +36,7 @@ pub enum Prediction {
     Sample,
 }
 
-/// How much noise a pass of DDPM adds.
+/// The noise that a pass of DDPM adds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Variance {
@@ -53,13 +53,13 @@ pub enum Variance {
 pub struct Schedule {
     /// Steps of the forward process.
     pub steps: usize,
-    /// How β goes: `squaredcos_cap_v2`, `linear`, `scaled_linear`.
+    /// Course of β: `squaredcos_cap_v2`, `linear`, `scaled_linear`.
     pub betas: Betas,
     /// First β of `linear` and `scaled_linear`.
     pub beta_start: f64,
     /// Last β of `linear` and `scaled_linear`.
     pub beta_end: f64,
-    /// What the network predicts: `epsilon`, `sample`.
+    /// Prediction of the network: `epsilon`, `sample`.
     pub prediction: Prediction,
     /// Predicted chunks are clipped to ± this, in normalised units; 0 for never.
     pub clip: f64,

@@ -4,8 +4,8 @@
 //! depend on the number of workers, and a tile of candidates stays in a core's cache. libtorch's own threads do
 //! neither, and fall far behind when other programs use the cores.
 
-use crate::Result;
-use crate::device::worker_start;
+use crate::device::threads::use_one_thread;
+use crate::error::Result;
 use crate::network::Network;
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +22,7 @@ impl<'a> Workers<'a> {
     /// Workers on `pool`, each with a network from `build`.
     ///
     /// # Errors
-    /// What `build` returns.
+    /// The errors of `build`.
     pub fn new(
         pool: &'a rayon::ThreadPool,
         device: Device,
@@ -33,8 +33,8 @@ impl<'a> Workers<'a> {
         Ok(Self { pool, networks, device })
     }
 
-    /// Rows of a batch that one task should have: all of `rows` on a GPU, else at most `most` and such that the tasks are
-    /// alike and as many as a power of two, which most pools share evenly.
+    /// Rows of a batch that one task should have: all of `rows` on a GPU, else at most `most` and such that the tasks
+    /// are alike and as many as a power of two, which most pools share evenly.
     pub fn tile(&self, rows: usize, most: usize) -> usize {
         if self.device != Device::Cpu {
             return rows.max(1);
@@ -57,7 +57,7 @@ impl<'a> Workers<'a> {
         }
         self.pool.install(|| {
             tasks.into_par_iter().with_max_len(1).try_for_each(|t| {
-                worker_start(0);
+                use_one_thread();
                 work(rayon::current_thread_index().unwrap_or(0) % self.networks.len(), t)
             })
         })

@@ -1,6 +1,6 @@
-//! What a network keeps of an observation: the FiLM scales and shifts of all its blocks.
+//! Conditioning on an observation: the FiLM scales and shifts of all its blocks.
 
-use crate::Result;
+use crate::error::Result;
 use tch::Tensor;
 
 /// FiLM (Perez et al. 2018) parameters of B observations: per block a scale and a shift, each (B, channels).

@@ -6,11 +6,12 @@
 //! s_i,b_i = rows of W_film c                          `pairs` of W values each
 //! ```
 
+use super::conditioning::Conditioning;
 use super::layers::Linear;
 use super::parameters::Builder;
+use super::shape::ChunkShape;
 use super::time::sinusoidal;
-use super::{ChunkShape, Conditioning};
-use crate::Result;
+use crate::error::Result;
 use tch::Tensor;
 
 /// Sinusoids of a time.

@@ -3,7 +3,7 @@
 //! Weights and biases start uniform in ±1/√(fan in), PyTorch's default for linear and convolution layers.
 
 use super::parameters::{Builder, Initial};
-use crate::Result;
+use crate::error::Result;
 use tch::Tensor;
 
 fn uniform(fan_in: usize) -> Initial {

@@ -4,14 +4,14 @@
 //! per parameter, and hands the gradient back as one tensor. Each parameter starts at a multiple of 16 floats
 //! (64 bytes), so that the arithmetic kernels see the same alignment wherever the vector lies; the gaps are zeros.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use imle_configs::seed::{Purpose, stream};
 use rand::Rng;
 use tch::Tensor;
 
 const ALIGNMENT: usize = 16;
 
-/// How a parameter starts.
+/// The initial values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Initial {
     /// Uniform in ±bound.
@@ -25,9 +25,9 @@ pub enum Initial {
 pub struct Parameter {
     /// Unique dotted name, as in a PyTorch state dict.
     pub name: String,
-    /// Its shape.
+    /// Sizes of all dimensions.
     pub shape: Vec<i64>,
-    /// How it starts.
+    /// Initial values.
     pub initial: Initial,
 }
 

@@ -1,6 +1,6 @@
 //! Times as features: what a diffusion or flow network is told of the pass it is in.
 
-use crate::Result;
+use crate::error::Result;
 use tch::{Kind, Tensor};
 
 /// Sinusoidal features (Vaswani et al. 2017, as `SinusoidalPosEmb` of Diffusion Policy has them) of times (B, k):

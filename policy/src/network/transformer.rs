@@ -11,12 +11,63 @@
 //! chunk   = W_out LN(h)
 //! ```
 
+use super::architecture::{Architecture, Misfit, in_range};
+use super::conditioning::Conditioning;
+use super::config::NetworkConfig;
 use super::film::Film;
+use super::interface::{Network, ObservationTensors};
 use super::layers::{Linear, as_chunks};
 use super::parameters::{Builder, Initial};
-use super::{ChunkShape, Conditioning, Network, NetworkConfig, Observed, in_range};
-use crate::Result;
+use super::shape::ChunkShape;
+use crate::error::Result;
 use tch::Tensor;
+
+/// The architecture `transformer`.
+pub(super) struct TransformerArchitecture;
+
+impl Architecture for TransformerArchitecture {
+    fn check(&self, c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<(), Misfit> {
+        in_range("width", c.width, 1..=8192)?;
+        in_range("blocks", c.blocks, 1..=64)?;
+        in_range("heads", c.heads, 1..=64)?;
+        if !c.width.is_multiple_of(c.heads) {
+            return Err(Misfit::new("heads", format!("a divisor of the width, {}", c.width), c.heads.to_string()));
+        }
+        Ok(())
+    }
+
+    fn build(&self, c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
+        let w = c.width;
+        let latent = match c.latent {
+            0 => None,
+            n => Some(Linear::new(b, "latent", n, shape.chunk())?),
+        };
+        let film = Film::new(b, shape, w, 2 * c.blocks)?;
+        let input = Linear::new(b, "input", shape.action, w)?;
+        let position = b.next(format_args!("position"), &[shape.prediction, w], Initial::Uniform(0.1))?;
+        let mut blocks = Vec::with_capacity(c.blocks);
+        for i in 0..c.blocks {
+            blocks.push(Block {
+                project: Linear::new(b, &format!("blocks.{i}.project"), w, 3 * w)?,
+                join: Linear::new(b, &format!("blocks.{i}.join"), w, w)?,
+                widen: Linear::new(b, &format!("blocks.{i}.widen"), w, 4 * w)?,
+                narrow: Linear::new(b, &format!("blocks.{i}.narrow"), 4 * w, w)?,
+            });
+        }
+        let output = Linear::new(b, "output", w, shape.action)?;
+        let chunk = [shape.prediction as i64, shape.action as i64];
+        let (width, heads) = (w as i64, c.heads as i64);
+        Ok(Box::new(Transformer { width, heads, chunk, latent, film, input, position, blocks, output }))
+    }
+
+    fn uses(&self, _: &NetworkConfig, shape: &ChunkShape, name: &str) -> usize {
+        match name.split('.').next() {
+            Some("latent") => 1,
+            Some("input" | "blocks" | "output") => shape.prediction,
+            _ => 0,
+        }
+    }
+}
 
 struct Block {
     project: Linear,
@@ -36,48 +87,6 @@ struct Transformer {
     position: Tensor,
     blocks: Vec<Block>,
     output: Linear,
-}
-
-pub(super) fn check(c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<(), (&'static str, String, String)> {
-    in_range("width", c.width, 1..=8192)?;
-    in_range("blocks", c.blocks, 1..=64)?;
-    in_range("heads", c.heads, 1..=64)?;
-    if !c.width.is_multiple_of(c.heads) {
-        return Err(("heads", format!("a divisor of the width, {}", c.width), c.heads.to_string()));
-    }
-    Ok(())
-}
-
-pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
-    let w = c.width;
-    let latent = match c.latent {
-        0 => None,
-        n => Some(Linear::new(b, "latent", n, shape.chunk())?),
-    };
-    let film = Film::new(b, shape, w, 2 * c.blocks)?;
-    let input = Linear::new(b, "input", shape.action, w)?;
-    let position = b.next(format_args!("position"), &[shape.prediction, w], Initial::Uniform(0.1))?;
-    let mut blocks = Vec::with_capacity(c.blocks);
-    for i in 0..c.blocks {
-        blocks.push(Block {
-            project: Linear::new(b, &format!("blocks.{i}.project"), w, 3 * w)?,
-            join: Linear::new(b, &format!("blocks.{i}.join"), w, w)?,
-            widen: Linear::new(b, &format!("blocks.{i}.widen"), w, 4 * w)?,
-            narrow: Linear::new(b, &format!("blocks.{i}.narrow"), 4 * w, w)?,
-        });
-    }
-    let output = Linear::new(b, "output", w, shape.action)?;
-    let chunk = [shape.prediction as i64, shape.action as i64];
-    let (width, heads) = (w as i64, c.heads as i64);
-    Ok(Box::new(Transformer { width, heads, chunk, latent, film, input, position, blocks, output }))
-}
-
-pub(super) fn uses(_: &NetworkConfig, shape: &ChunkShape, name: &str) -> usize {
-    match name.split('.').next() {
-        Some("latent") => 1,
-        Some("input" | "blocks" | "output") => shape.prediction,
-        _ => 0,
-    }
 }
 
 impl Transformer {
@@ -113,8 +122,8 @@ impl Transformer {
 }
 
 impl Network for Transformer {
-    fn encode(&self, observed: &Observed) -> Result<Tensor> {
-        self.film.encode(&observed.values)
+    fn encode(&self, observations: &ObservationTensors) -> Result<Tensor> {
+        self.film.encode(&observations.values)
     }
 
     fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {

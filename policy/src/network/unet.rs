@@ -7,44 +7,119 @@
 //! itself is the condition, after the embedded times if there are any. T_pred must be divisible by 2^(levels − 1). A
 //! latent that is not shaped like the chunk is mapped to one linearly (`latent.weight`, not in the public networks).
 
+use super::architecture::{Architecture, Misfit, in_range};
+use super::conditioning::Conditioning;
+use super::config::NetworkConfig;
+use super::interface::{Network, ObservationTensors};
 use super::layers::{Conv1d, GroupNorm, Linear, Upsample, as_chunks};
 use super::parameters::Builder;
+use super::shape::ChunkShape;
 use super::time::sinusoidal;
-use super::{ChunkShape, Conditioning, Network, NetworkConfig, Observed, in_range};
-use crate::Result;
+use crate::error::Result;
 use tch::Tensor;
 
-pub(super) fn check(c: &NetworkConfig, shape: &ChunkShape) -> std::result::Result<(), (&'static str, String, String)> {
-    in_range("kernel_size", c.kernel_size, 1..=31)?;
-    if c.kernel_size.is_multiple_of(2) {
-        return Err(("kernel_size", "an odd number".into(), c.kernel_size.to_string()));
+/// The architecture `unet`.
+pub(super) struct UnetArchitecture;
+
+impl Architecture for UnetArchitecture {
+    fn check(&self, c: &NetworkConfig, shape: &ChunkShape) -> std::result::Result<(), Misfit> {
+        in_range("kernel_size", c.kernel_size, 1..=31)?;
+        if c.kernel_size.is_multiple_of(2) {
+            return Err(Misfit::new("kernel_size", "an odd number", c.kernel_size.to_string()));
+        }
+        in_range("n_groups", c.n_groups, 1..=1024)?;
+        let levels = c.down_dims.len();
+        if !(1..=8).contains(&levels) || c.down_dims.iter().any(|d| !(1..=8192).contains(d)) {
+            let expected = "1 to 8 numbers of channels, each 1 to 8192";
+            return Err(Misfit::new("down_dims", expected, format!("{:?}", c.down_dims)));
+        }
+        if let Some(d) = c.down_dims.iter().find(|d| !d.is_multiple_of(c.n_groups)) {
+            return Err(Misfit::new(
+                "n_groups",
+                format!("a divisor of every down_dims, {:?}", c.down_dims),
+                format!("{} for {d}", c.n_groups),
+            ));
+        }
+        if !c.down_dims[0].is_multiple_of(LAST_GROUPS) {
+            let expected = format!("a first number of channels that is a multiple of {LAST_GROUPS}");
+            return Err(Misfit::new("down_dims", expected, c.down_dims[0].to_string()));
+        }
+        if !(4..=8192).contains(&c.time_embedding) || !c.time_embedding.is_multiple_of(2) {
+            return Err(Misfit::new("time_embedding", "an even number, 4 to 8192", c.time_embedding.to_string()));
+        }
+        let divisor = 1usize << (levels - 1);
+        if !shape.prediction.is_multiple_of(divisor) {
+            let found = format!("{levels} levels for T_pred {}, which is no multiple of {divisor}", shape.prediction);
+            return Err(Misfit::new("down_dims", "levels that halve T_pred evenly", found));
+        }
+        Ok(())
     }
-    in_range("n_groups", c.n_groups, 1..=1024)?;
-    let levels = c.down_dims.len();
-    if !(1..=8).contains(&levels) || c.down_dims.iter().any(|d| !(1..=8192).contains(d)) {
-        let expected = "1 to 8 numbers of channels, each 1 to 8192";
-        return Err(("down_dims", expected.into(), format!("{:?}", c.down_dims)));
+
+    fn build(&self, c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
+        let latent = match c.latent {
+            0 => None,
+            n => Some(Linear::new(b, "latent", n, shape.chunk())?),
+        };
+        let size = c.time_embedding;
+        let time = match shape.times {
+            0 => None,
+            n => {
+                let embedding = [
+                    Linear::new(b, "diffusion_step_encoder.1", n * size, 4 * size)?,
+                    Linear::new(b, "diffusion_step_encoder.3", 4 * size, size)?,
+                ];
+                Some((size as i64, embedding))
+            }
+        };
+        let o = shape.observation + if time.is_some() { size } else { 0 };
+        let dims = &c.down_dims;
+        let top = dims.len() - 1;
+        let pair = |b: &mut Builder, name: String, inputs: usize, outputs: usize| -> Result<[ResidualBlock; 2]> {
+            Ok([
+                ResidualBlock::new(b, &format!("{name}.0"), (inputs, outputs), c, o)?,
+                ResidualBlock::new(b, &format!("{name}.1"), (outputs, outputs), c, o)?,
+            ])
+        };
+        let mut down = Vec::new();
+        for (i, dim) in dims.iter().enumerate() {
+            let inputs = if i == 0 { shape.action } else { dims[i - 1] };
+            let blocks = pair(b, format!("down_modules.{i}"), inputs, *dim)?;
+            let resample = match i < top {
+                true => Some(Conv1d::new(b, &format!("down_modules.{i}.2.conv"), (*dim, *dim), (3, 2, 1))?),
+                false => None,
+            };
+            down.push(Level { blocks, resample });
+        }
+        let mid = pair(b, "mid_modules".into(), dims[top], dims[top])?;
+        let mut up = Vec::new();
+        for i in 0..top {
+            let (inputs, outputs) = (dims[top - i], dims[top - i - 1]);
+            let blocks = pair(b, format!("up_modules.{i}"), 2 * inputs, outputs)?;
+            let resample = Some(Upsample::new(b, &format!("up_modules.{i}.2.conv"), outputs)?);
+            up.push(Level { blocks, resample });
+        }
+        let last = ConvBlock::new(b, "final_conv.0", (dims[0], dims[0]), (c.kernel_size, LAST_GROUPS))?;
+        let output = Conv1d::new(b, "final_conv.1", (dims[0], shape.action), (1, 1, 0))?;
+        let chunk = [shape.prediction as i64, shape.action as i64];
+        Ok(Box::new(Unet { chunk, latent, time, down, mid, up, last, output }))
     }
-    if let Some(d) = c.down_dims.iter().find(|d| !d.is_multiple_of(c.n_groups)) {
-        return Err((
-            "n_groups",
-            format!("a divisor of every down_dims, {:?}", c.down_dims),
-            format!("{} for {d}", c.n_groups),
-        ));
+
+    fn uses(&self, c: &NetworkConfig, shape: &ChunkShape, name: &str) -> usize {
+        let top = c.down_dims.len() - 1;
+        let parts: Vec<&str> = name.split('.').collect();
+        let level = |i: usize| parts.get(i).and_then(|p| p.parse::<usize>().ok()).unwrap_or(0);
+        let halvings = match parts[0] {
+            "latent" => return 1,
+            _ if name.contains("cond_encoder") => return 0,
+            // A kernel is used once for every step that it makes; going up, for every one that it is made from.
+            "down_modules" => level(1) + usize::from(parts[2] == "2"),
+            "mid_modules" => top,
+            "up_modules" => top - level(1),
+            "final_conv" => 0,
+            _ => return 0,
+        };
+        shape.prediction >> halvings
     }
-    if !c.down_dims[0].is_multiple_of(LAST_GROUPS) {
-        let expected = format!("a first number of channels that is a multiple of {LAST_GROUPS}");
-        return Err(("down_dims", expected, c.down_dims[0].to_string()));
-    }
-    if !(4..=8192).contains(&c.time_embedding) || !c.time_embedding.is_multiple_of(2) {
-        return Err(("time_embedding", "an even number, 4 to 8192".into(), c.time_embedding.to_string()));
-    }
-    let divisor = 1usize << (levels - 1);
-    if !shape.prediction.is_multiple_of(divisor) {
-        let found = format!("{levels} levels for T_pred {}, which is no multiple of {divisor}", shape.prediction);
-        return Err(("down_dims", "levels that halve T_pred evenly".into(), found));
-    }
-    Ok(())
 }
 
 /// Conv → GroupNorm → Mish.
@@ -142,72 +217,6 @@ struct Unet {
     output: Conv1d,
 }
 
-pub(super) fn build(c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
-    let latent = match c.latent {
-        0 => None,
-        n => Some(Linear::new(b, "latent", n, shape.chunk())?),
-    };
-    let size = c.time_embedding;
-    let time = match shape.times {
-        0 => None,
-        n => {
-            let embedding = [
-                Linear::new(b, "diffusion_step_encoder.1", n * size, 4 * size)?,
-                Linear::new(b, "diffusion_step_encoder.3", 4 * size, size)?,
-            ];
-            Some((size as i64, embedding))
-        }
-    };
-    let o = shape.observation + if time.is_some() { size } else { 0 };
-    let dims = &c.down_dims;
-    let top = dims.len() - 1;
-    let pair = |b: &mut Builder, name: String, inputs: usize, outputs: usize| -> Result<[ResidualBlock; 2]> {
-        Ok([
-            ResidualBlock::new(b, &format!("{name}.0"), (inputs, outputs), c, o)?,
-            ResidualBlock::new(b, &format!("{name}.1"), (outputs, outputs), c, o)?,
-        ])
-    };
-    let mut down = Vec::new();
-    for (i, dim) in dims.iter().enumerate() {
-        let inputs = if i == 0 { shape.action } else { dims[i - 1] };
-        let blocks = pair(b, format!("down_modules.{i}"), inputs, *dim)?;
-        let resample = match i < top {
-            true => Some(Conv1d::new(b, &format!("down_modules.{i}.2.conv"), (*dim, *dim), (3, 2, 1))?),
-            false => None,
-        };
-        down.push(Level { blocks, resample });
-    }
-    let mid = pair(b, "mid_modules".into(), dims[top], dims[top])?;
-    let mut up = Vec::new();
-    for i in 0..top {
-        let (inputs, outputs) = (dims[top - i], dims[top - i - 1]);
-        let blocks = pair(b, format!("up_modules.{i}"), 2 * inputs, outputs)?;
-        let resample = Some(Upsample::new(b, &format!("up_modules.{i}.2.conv"), outputs)?);
-        up.push(Level { blocks, resample });
-    }
-    let last = ConvBlock::new(b, "final_conv.0", (dims[0], dims[0]), (c.kernel_size, LAST_GROUPS))?;
-    let output = Conv1d::new(b, "final_conv.1", (dims[0], shape.action), (1, 1, 0))?;
-    let chunk = [shape.prediction as i64, shape.action as i64];
-    Ok(Box::new(Unet { chunk, latent, time, down, mid, up, last, output }))
-}
-
-pub(super) fn uses(c: &NetworkConfig, shape: &ChunkShape, name: &str) -> usize {
-    let top = c.down_dims.len() - 1;
-    let parts: Vec<&str> = name.split('.').collect();
-    let level = |i: usize| parts.get(i).and_then(|p| p.parse::<usize>().ok()).unwrap_or(0);
-    let halvings = match parts[0] {
-        "latent" => return 1,
-        _ if name.contains("cond_encoder") => return 0,
-        // A kernel is used once for every step that it makes; going up, for every one that it is made from.
-        "down_modules" => level(1) + usize::from(parts[2] == "2"),
-        "mid_modules" => top,
-        "up_modules" => top - level(1),
-        "final_conv" => 0,
-        _ => return 0,
-    };
-    shape.prediction >> halvings
-}
-
 impl Unet {
     /// All residual blocks in the order of the forward pass, which is the order of the conditioning.
     fn residual_blocks(&self) -> impl Iterator<Item = &ResidualBlock> {
@@ -217,8 +226,8 @@ impl Unet {
 }
 
 impl Network for Unet {
-    fn encode(&self, observed: &Observed) -> Result<Tensor> {
-        Ok(observed.values.shallow_clone())
+    fn encode(&self, observations: &ObservationTensors) -> Result<Tensor> {
+        Ok(observations.values.shallow_clone())
     }
 
     fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {

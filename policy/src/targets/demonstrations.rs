@@ -5,9 +5,9 @@
 //! is the action at the current step t. Each window has one target.
 
 use super::draw::Draw;
-use super::{Row, TargetShape, TargetSource};
+use super::source::{TargetRow, TargetShape, TargetSource};
+use crate::error::{Error, Result};
 use crate::normalizer::{Normalizer, Normalizers};
-use crate::{Error, Result};
 use imle_configs::{episode::Episode, spec::Horizons, spec::Spec};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
@@ -94,7 +94,8 @@ impl DemonstrationChunks {
     /// The same windows, drawn in proportion to `weights`, one a window: episode by episode, step by step.
     ///
     /// # Errors
-    /// [`Error::Argument`] if the number is not [`len`](Self::len), or a weight is negative or not finite, or all are 0.
+    /// [`Error::Argument`] if the number is not [`len`](Self::len), or a weight is negative or not finite, or all are
+    /// 0.
     pub fn with_weights(mut self, weights: &[f64]) -> Result<Self> {
         if weights.len() != self.len() {
             let expected = format!("one a window, {}", self.len());
@@ -192,7 +193,7 @@ impl TargetSource for DemonstrationChunks {
         self.len()
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, row: Row<'_>) -> usize {
+    fn draw(&self, rng: &mut ChaCha8Rng, row: TargetRow<'_>) -> usize {
         let (chunk, index) = (self.shape().chunk, self.draw.index(rng));
         self.window(index, row.observation, &mut row.targets[..chunk]);
         self.window_pictures(index, row.pictures);
@@ -204,8 +205,8 @@ impl TargetSource for DemonstrationChunks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::targets::Batch;
-    use crate::toy::spec;
+    use crate::targets::TargetBatch;
+    use crate::test_support::spec;
 
     fn episodes() -> Vec<Episode> {
         let episode = |from: i32, len: usize| Episode {
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn batches_depend_only_on_seed_and_step_and_follow_the_weights() {
         let chunks = DemonstrationChunks::new(&spec(1, 1), Horizons::default(), &episodes()).unwrap();
-        let (mut a, mut b) = (Batch::default(), Batch::default());
+        let (mut a, mut b) = (TargetBatch::default(), TargetBatch::default());
         chunks.batch(1, 5, 64, &mut a);
         chunks.batch(1, 4, 32, &mut b);
         assert_ne!(a.observations[..64], b.observations);
@@ -258,7 +259,7 @@ mod tests {
         let pictures: Vec<u8> = [0, 1, 2, 10, 11, 12, 13, 14].iter().flat_map(|t| [*t, 100 + t]).collect();
         let chunks = chunks.with_pictures(Arc::new(pictures)).unwrap();
         assert_eq!(chunks.shape().pictures, 4);
-        let mut batch = Batch::default();
+        let mut batch = TargetBatch::default();
         chunks.batch(1, 0, 32, &mut batch);
         for (observation, pictures) in batch.observations.chunks(2).zip(batch.pictures.chunks(4)) {
             let expected: Vec<u8> = observation.iter().flat_map(|o| [*o as u8, 100 + *o as u8]).collect();

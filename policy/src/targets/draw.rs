@@ -1,6 +1,6 @@
 //! Drawing an index with given probabilities.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 

@@ -1,8 +1,8 @@
 //! A mixture of sources: each row of a batch comes from one of them, drawn by probability.
 
 use super::draw::Draw;
-use super::{Row, TargetShape, TargetSource};
-use crate::{Error, Result};
+use super::source::{TargetRow, TargetShape, TargetSource};
+use crate::error::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 
 /// Several sources with a probability each, e.g. demonstrations and elites.
@@ -50,7 +50,7 @@ impl TargetSource for MixedTargets<'_> {
         self.sources.iter().map(|s| s.states()).sum()
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, row: Row<'_>) -> usize {
+    fn draw(&self, rng: &mut ChaCha8Rng, row: TargetRow<'_>) -> usize {
         let index = self.draw.index(rng);
         let before: usize = self.sources[..index].iter().map(|s| s.states()).sum();
         before + self.sources[index].draw(rng, row)
@@ -60,7 +60,7 @@ impl TargetSource for MixedTargets<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::targets::{Batch, WeightedState, WeightedTargets};
+    use crate::targets::{TargetBatch, WeightedState, WeightedTargets};
 
     #[test]
     fn rows_come_from_each_source_by_its_share() {
@@ -76,7 +76,7 @@ mod tests {
         let (a, b) = (source(1.0, 1), source(2.0, 2));
         let mixed = MixedTargets::new(&[(3.0, &a), (1.0, &b)]).unwrap();
         assert_eq!(mixed.shape().targets, 2);
-        let mut batch = Batch::default();
+        let mut batch = TargetBatch::default();
         mixed.batch(1, 0, 2000, &mut batch);
         let share = batch.observations.iter().filter(|x| **x == 2.0).count() as f64 / 2000.0;
         assert!((share - 0.25).abs() < 0.03, "{share}");

@@ -1,8 +1,8 @@
-//! States with elite chunks and a probability each: what a planner or a critic found worth imitating.
+//! States with elite chunks and a probability each, as a planner or a critic finds them.
 
 use super::draw::Draw;
-use super::{Row, TargetShape, TargetSource};
-use crate::{Error, Result};
+use super::source::{TargetRow, TargetShape, TargetSource};
+use crate::error::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 
 /// One state to learn from.
@@ -12,9 +12,9 @@ pub struct WeightedState {
     pub observation: Vec<f32>,
     /// Elite chunks, each (T_pred · A), raw.
     pub elites: Vec<Vec<f32>>,
-    /// How likely each elite is drawn, relative to the state's others; empty for all alike.
+    /// Relative probability of each elite within its state; empty for equal ones.
     pub weights: Vec<f64>,
-    /// How likely the state is drawn, relative to the others.
+    /// Relative probability of the state.
     pub probability: f64,
 }
 
@@ -25,7 +25,7 @@ pub struct WeightedTargets {
     elites: Vec<f32>,
     /// Where each state's elites begin, in chunks; one more entry for the end.
     starts: Vec<usize>,
-    /// How to draw from each state's elites; empty if all of them count.
+    /// Draws from each state's elites; empty if all of them count.
     elite_draws: Vec<Draw>,
     shape: TargetShape,
     draw: Draw,
@@ -111,7 +111,7 @@ impl TargetSource for WeightedTargets {
         self.len()
     }
 
-    fn draw(&self, rng: &mut ChaCha8Rng, Row { observation, targets, mask, .. }: Row<'_>) -> usize {
+    fn draw(&self, rng: &mut ChaCha8Rng, TargetRow { observation, targets, mask, .. }: TargetRow<'_>) -> usize {
         let TargetShape { observation: o, chunk, .. } = self.shape;
         let index = self.draw.index(rng);
         observation.copy_from_slice(&self.observations[index * o..][..o]);
@@ -134,7 +134,7 @@ impl TargetSource for WeightedTargets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::targets::Batch;
+    use crate::targets::TargetBatch;
 
     #[test]
     fn states_carry_their_own_number_of_elites() {
@@ -146,7 +146,7 @@ mod tests {
         };
         let source = WeightedTargets::new(&[state(1.0, 1, 1.0), state(2.0, 3, 1.0), state(3.0, 2, 0.0)], 0).unwrap();
         assert_eq!(source.shape(), TargetShape { observation: 1, pictures: 0, chunk: 2, targets: 3 });
-        let mut batch = Batch::default();
+        let mut batch = TargetBatch::default();
         source.batch(3, 0, 50, &mut batch);
         for ((o, t), m) in batch.observations.iter().zip(batch.targets.chunks(6)).zip(batch.mask.chunks(3)) {
             match o {
@@ -169,7 +169,7 @@ mod tests {
         };
         let source = WeightedTargets::new(std::slice::from_ref(&state), 8).unwrap();
         assert_eq!(source.shape().targets, 8);
-        let mut batch = Batch::default();
+        let mut batch = TargetBatch::default();
         source.batch(3, 0, 500, &mut batch);
         let count = |x: f32| batch.targets.iter().filter(|t| **t == x).count() as f64 / 4000.0;
         assert!(batch.mask.iter().all(|m| *m));

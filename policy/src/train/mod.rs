@@ -23,7 +23,7 @@ mod thresholds;
 mod trainer;
 
 pub use observer::{EvalPoint, TrainMetrics, TrainObserver};
-pub use run::{BEST_FOLDER, Best, Outcome, Start, train};
+pub use run::{BEST_FOLDER, TrainOutcome, TrainStart, train};
 pub use settings::TrainSettings;
-pub use state::{STATE_FOLDER, saved_data, saved_settings};
-pub use trainer::{Beside, Counters, Fresh, StepReport, Trainer};
+pub use state::{BestEvaluation, STATE_FOLDER, saved_data, saved_settings};
+pub use trainer::{AuxiliaryLoss, FreshStart, StepReport, TrainCounters, Trainer, WeightedSource};

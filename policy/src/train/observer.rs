@@ -1,4 +1,4 @@
-//! What a training tells and asks its caller.
+//! Logs and evaluations of a training, for its caller.
 
 use crate::sampler::Sampler;
 
@@ -43,12 +43,12 @@ impl TrainMetrics {
     }
 }
 
-/// What an evaluation found.
+/// The result of an evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvalPoint {
     /// `eval/success_rate`, 0 to 1; the best one's checkpoint is kept.
     pub success_rate: f64,
-    /// `eval/episodes`: how many it rests on.
+    /// `eval/episodes`.
     pub episodes: u64,
     /// More figures by their full names (`eval/mean_reward`).
     pub figures: Vec<(String, f64)>,
@@ -62,7 +62,8 @@ pub trait TrainObserver {
     }
 
     /// Evaluates the averaged weights after `step` steps; `None` if there is nothing to evaluate with, or if it was
-    /// stopped (then [`should_stop`](Self::should_stop) says so, and a resume begins with this evaluation). The sampler has as many workers as the training's pool has threads.
+    /// stopped (then [`should_stop`](Self::should_stop) says so, and a resume begins with this evaluation). The sampler
+    /// has as many workers as the training's pool has threads.
     ///
     /// # Errors
     /// Any error ends the training, after a checkpoint.

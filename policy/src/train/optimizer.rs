@@ -1,6 +1,6 @@
 //! AdamW and the moving average of the weights, in place on flat vectors, so that all their state can be saved.
 
-use crate::Result;
+use crate::error::Result;
 use tch::Tensor;
 
 const BETA1: f64 = 0.9;

@@ -2,15 +2,14 @@
 
 use super::observer::{EvalPoint, TrainMetrics, TrainObserver};
 use super::settings::TrainSettings;
-use super::state::{self, Course};
-use super::trainer::{Fresh, StepReport, Trainer};
+use super::state::{self, BestEvaluation, Course};
+use super::trainer::{FreshStart, StepReport, Trainer};
 use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
 use crate::metrics::RunLog;
 use crate::sampler::Sampler;
 use crate::targets::TargetSource;
-use crate::{Error, Result};
 use imle_configs::files;
-use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tch::Device;
@@ -21,34 +20,42 @@ pub const BEST_FOLDER: &str = "best";
 /// Steps in a row with a loss or gradient that is not finite after which training gives up.
 const PATIENCE: u64 = 5;
 
-/// Where a training starts.
+/// The start of a training.
 #[derive(Debug)]
-pub enum Start<'a> {
+#[non_exhaustive]
+pub enum TrainStart<'a> {
     /// From fresh weights; the output folder must be empty or not there.
-    Fresh(Box<Fresh>),
+    Fresh(Box<FreshStart>),
     /// From a checkpoint's weights; the output folder must be empty or not there.
     Checkpoint {
         /// The weights, network, horizons and normalisers to start from.
         checkpoint: &'a Checkpoint,
-        /// What is learned from, for the provenance.
+        /// The training data, for the provenance.
         data: String,
     },
     /// From the state in the output folder.
     Resume,
 }
 
-/// The best evaluation so far.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// Step of the evaluation.
-    pub step: u64,
-    /// Its success rate.
-    pub success_rate: f64,
+impl TrainStart<'_> {
+    /// The state in `folder`, which must have been begun with the training data `data`, wherever they lie: the end of
+    /// its provenance.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if there is no training state, or it was begun with other data.
+    pub fn resume(folder: &Path, data: &str) -> Result<Self> {
+        let begun = state::saved_data(folder)?;
+        if !begun.ends_with(data) {
+            let expected = format!("what {} was begun with, {begun}", folder.display());
+            return Err(imle_configs::Error::unexpected("--data", expected, data).into());
+        }
+        Ok(Self::Resume)
+    }
 }
 
-/// How a training ended.
+/// The result of a training.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outcome {
+pub struct TrainOutcome {
     /// Steps done in all.
     pub step: u64,
     /// Whether it was stopped before the last step; a checkpoint has been written.
@@ -58,7 +65,7 @@ pub struct Outcome {
     /// The last evaluation of this call.
     pub evaluation: Option<EvalPoint>,
     /// The best evaluation, earlier calls included; its checkpoint is in `best/`.
-    pub best: Option<Best>,
+    pub best: Option<BestEvaluation>,
 }
 
 /// Trains to the last step or until the observer says stop; `out` becomes the checkpoint's folder.
@@ -71,16 +78,16 @@ pub fn train(
     settings: &TrainSettings,
     pool: &rayon::ThreadPool,
     device: Device,
-    start: Start<'_>,
+    start: TrainStart<'_>,
     source: &dyn TargetSource,
     out: &Path,
     observer: &mut dyn TrainObserver,
-) -> Result<Outcome> {
+) -> Result<TrainOutcome> {
     settings.check()?;
     let trainer = match start {
-        Start::Fresh(fresh) => Trainer::fresh(settings, &fresh, device)?,
-        Start::Checkpoint { checkpoint, data } => Trainer::from_checkpoint(settings, checkpoint, &data, device)?,
-        Start::Resume => {
+        TrainStart::Fresh(fresh) => Trainer::fresh(settings, &fresh, device)?,
+        TrainStart::Checkpoint { checkpoint, data } => Trainer::from_checkpoint(settings, checkpoint, &data, device)?,
+        TrainStart::Resume => {
             let (trainer, course) = state::load(out, settings, device)?;
             files::remove_unfinished(out)?;
             let log = RunLog::resume(out, trainer.counters().step)?;
@@ -98,19 +105,19 @@ struct Run<'a> {
     out: &'a Path,
     observer: &'a mut dyn TrainObserver,
     window: Window,
-    outcome: Outcome,
+    outcome: TrainOutcome,
     evaluation_due: bool,
     saved_at: Option<u64>,
 }
 
 impl<'a> Run<'a> {
     fn new(trainer: Trainer, log: RunLog, course: Course, out: &'a Path, observer: &'a mut dyn TrainObserver) -> Self {
-        let outcome = Outcome { step: trainer.counters().step, best: course.best, ..Outcome::default() };
+        let outcome = TrainOutcome { step: trainer.counters().step, best: course.best, ..TrainOutcome::default() };
         let evaluation_due = course.evaluation_due;
         Self { trainer, log, out, observer, window: Window::default(), outcome, evaluation_due, saved_at: None }
     }
 
-    fn go(mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<Outcome> {
+    fn go(mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<TrainOutcome> {
         let settings = self.trainer.settings().clone();
         if self.evaluation_due {
             self.evaluate(pool)?;
@@ -189,7 +196,7 @@ impl<'a> Run<'a> {
         self.log.log(step, &figures)?;
         if self.outcome.best.is_none_or(|best| point.success_rate > best.success_rate) {
             checkpoint.save(&self.out.join(BEST_FOLDER))?;
-            self.outcome.best = Some(Best { step, success_rate: point.success_rate });
+            self.outcome.best = Some(BestEvaluation { step, success_rate: point.success_rate });
         }
         self.outcome.evaluation = Some(point);
         self.evaluation_due = false;
@@ -207,7 +214,7 @@ impl<'a> Run<'a> {
     }
 
     /// Skipped steps change nothing, so what is in memory is the last good state: it is saved if nothing was yet.
-    fn give_up(mut self) -> Result<Outcome> {
+    fn give_up(mut self) -> Result<TrainOutcome> {
         if !self.out.join(crate::checkpoint::CONFIG_FILE).exists() {
             self.save()?;
         }

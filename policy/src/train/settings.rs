@@ -1,10 +1,11 @@
 //! The settings of a training.
 
 use crate::checkpoint::check_horizons;
+use crate::error::Result;
+use crate::method;
 use crate::method::Sampling;
-use crate::network::NetworkConfig;
+use crate::network::{NetworkConfig, registry};
 use crate::vision::VisionSettings;
-use crate::{Result, method};
 use imle_configs::{Error as ConfigError, spec::Horizons};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Everything that shapes a training; loaded with `imle_configs::settings::load`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrainSettings {
-    /// How to train: imle, diffusion, flow, mean-flow or regression.
+    /// Method of training: imle, diffusion, flow, mean-flow or regression.
     pub method: String,
     /// Training steps; the learning rate reaches 0 at the last.
     pub steps: u64,
@@ -39,11 +40,11 @@ pub struct TrainSettings {
     /// Whether the network learns only what is left of a chunk beside its linear prediction ([`crate::residual`]).
     #[serde(default)]
     pub residual: bool,
-    /// How rarely what gets on slower than usual is drawn of the demonstrations (β of [`crate::targets::progress_weights`]): 0
-    /// for all alike.
+    /// Preference for demonstrations that progress as fast as usual (β of [`crate::targets::progress_weights`]): 0
+    /// draws all alike.
     #[serde(default)]
     pub quality: f64,
-    /// Highest learning rate; 0 for the network's own ([`TrainSettings::highest_rate`]).
+    /// Highest learning rate; 0 for the network's own ([`TrainSettings::peak_learning_rate`]).
     pub learning_rate: f64,
     /// AdamW's decoupled weight decay.
     pub weight_decay: f64,
@@ -71,10 +72,10 @@ pub struct TrainSettings {
     pub horizons: Horizons,
     /// The network.
     pub network: NetworkConfig,
-    /// What the generator sees through cameras, and how; nothing by default.
+    /// Cameras of the generator and their encoders; none by default.
     #[serde(default)]
     pub vision: VisionSettings,
-    /// How the checkpoint is to be sampled.
+    /// Sampling of the checkpoint.
     #[serde(default)]
     pub sampling: Sampling,
 }
@@ -187,26 +188,25 @@ impl TrainSettings {
         self.epsilon * (self.epsilon_start + part * (1.0 - self.epsilon_start))
     }
 
-    /// The highest learning rate in force. A network's own is 4e-3 of an `mlp` without pictures, with which it learns in
-    /// 6000 steps what 5e-4 does not in 20 000 (docs/claims.md), and 5e-4 of all others. The paper's, for a large U-Net,
-    /// is 1e-4.
-    pub fn highest_rate(&self) -> f64 {
-        match self.network.kind.as_str() {
-            _ if self.learning_rate > 0.0 => self.learning_rate,
-            "mlp" if self.vision.cameras.is_empty() => 4e-3,
-            _ => 5e-4,
+    /// The peak learning rate in force: `learning_rate`, or the network's own if that is 0. An `mlp` without pictures
+    /// has 4e-3, all others 5e-4. The paper's, for a large U-Net, is 1e-4.
+    pub fn peak_learning_rate(&self) -> f64 {
+        if self.learning_rate > 0.0 {
+            return self.learning_rate;
         }
+        let vision = !self.vision.cameras.is_empty();
+        registry::by_name(&self.network.kind).map_or(5e-4, |architecture| architecture.learning_rate(vision))
     }
 
     /// The learning rate of 0-based `step`: a linear rise over `warmup_steps`, then a cosine down to 0 at `steps`.
     pub(super) fn rate_at(&self, step: u64) -> f64 {
-        let highest = self.highest_rate();
+        let peak = self.peak_learning_rate();
         if step < self.warmup_steps {
-            return highest * (step + 1) as f64 / self.warmup_steps as f64;
+            return peak * (step + 1) as f64 / self.warmup_steps as f64;
         }
         let span = self.steps.saturating_sub(self.warmup_steps).max(1) as f64;
         let part = ((step - self.warmup_steps) as f64 / span).min(1.0);
-        highest * 0.5 * (1.0 + (std::f64::consts::PI * part).cos())
+        peak * 0.5 * (1.0 + (std::f64::consts::PI * part).cos())
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
             let network = NetworkConfig { kind: kind.into(), ..Default::default() };
             let vision =
                 VisionSettings { cameras: cameras.iter().map(ToString::to_string).collect(), ..Default::default() };
-            TrainSettings { learning_rate, network, vision, ..Default::default() }.highest_rate()
+            TrainSettings { learning_rate, network, vision, ..Default::default() }.peak_learning_rate()
         };
         assert_eq!([of("mlp", &[], 0.0), of("mlp", &["top"], 0.0), of("unet", &[], 0.0)], [4e-3, 5e-4, 5e-4]);
         assert_eq!(of("mlp", &[], 0.02), 0.02);

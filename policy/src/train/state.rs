@@ -4,13 +4,12 @@
 //! safetensors file beside it with weights, their average and both moments. The tensors are written first under a
 //! new name, then `state.json` is renamed over the old one: at every moment it names a whole file of its own step.
 
-use super::run::Best;
 use super::settings::TrainSettings;
 use super::thresholds::Thresholds;
-use super::trainer::{Counters, Trainer, to_host};
-use crate::Result;
+use super::trainer::{TrainCounters, Trainer, to_host};
 use crate::checkpoint::CheckpointConfig;
-use crate::weights_file::{self, Precision};
+use crate::checkpoint::weights_file::{self, StoredPrecision};
+use crate::error::Result;
 use imle_configs::{Error as ConfigError, files};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -27,10 +26,10 @@ struct State {
     format: u32,
     /// File with the tensors, in the same folder.
     tensors: String,
-    counters: Counters,
+    counters: TrainCounters,
     settings: TrainSettings,
     config: CheckpointConfig,
-    best: Option<Best>,
+    best: Option<BestEvaluation>,
     #[serde(default)]
     evaluation_due: bool,
     /// Rejection distances of the states, if each has its own.
@@ -38,13 +37,42 @@ struct State {
     thresholds: Vec<f32>,
 }
 
-/// What of a training is not in its trainer.
+/// The part of a training that its trainer does not hold.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Course {
     /// The best evaluation so far.
-    pub(super) best: Option<Best>,
+    pub(super) best: Option<BestEvaluation>,
     /// Whether the evaluation of the present step was stopped in its course.
     pub(super) evaluation_due: bool,
+}
+
+/// The best evaluation so far.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestEvaluation {
+    /// Step of the evaluation.
+    pub step: u64,
+    /// Success rate, 0 to 1.
+    pub success_rate: f64,
+}
+
+impl Trainer {
+    /// The training saved in `folder`, as if it had never stopped; `settings` are [`saved_settings`], in which
+    /// only how often to log, evaluate and save and the number of threads may be changed.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] naming what is missing or differs.
+    pub fn resume(settings: &TrainSettings, folder: &Path, device: Device) -> Result<Self> {
+        Ok(load(folder, settings, device)?.0)
+    }
+
+    /// Writes the checkpoint into `folder` and all that [`resume`](Self::resume) needs beside it. Whenever it is
+    /// interrupted, what lies there can be resumed from.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if it cannot be written; [`crate::Error::Argument`] if the weights are not finite.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        save(self, folder, Course::default())
+    }
 }
 
 /// Writes the checkpoint into `folder` and the state beside it.
@@ -58,7 +86,7 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<(
     let parts = parts.map(to_host).into_iter().collect::<Result<Vec<_>>>()?;
     let named: Vec<(&str, &[f32])> = PARTS.iter().copied().zip(parts.iter().map(Vec::as_slice)).collect();
     let other = |e: String| ConfigError::io(&path, "write", std::io::Error::other(e));
-    let bytes = weights_file::to_bytes(&trainer.table, &named, Precision::Single).map_err(other)?;
+    let bytes = weights_file::to_bytes(&trainer.table, &named, StoredPrecision::Single).map_err(other)?;
     files::write_atomic(&path, |w| w.write_all(&bytes))?;
     let state = State {
         format: FORMAT,
@@ -96,7 +124,7 @@ pub fn saved_settings(folder: &Path) -> Result<TrainSettings> {
     Ok(read(folder)?.0.settings)
 }
 
-/// What the training in `folder` learns from, as its provenance says.
+/// The training data of the training in `folder`, as its provenance has them.
 ///
 /// # Errors
 /// As [`saved_settings`].

@@ -2,14 +2,13 @@
 
 use super::*;
 use crate::checkpoint::Checkpoint;
-use crate::device::worker_start;
 use crate::method::Sampling;
 use crate::metrics::METRICS_FILE;
 use crate::network::NetworkConfig;
 use crate::normalizer::{Normalizer, Normalizers};
 use crate::sampler::{LatentKey, Sampler};
-use crate::targets::{Row, TargetShape, TargetSource, WeightedState, WeightedTargets};
-use crate::{Error, toy};
+use crate::targets::{TargetRow, TargetShape, TargetSource, WeightedState, WeightedTargets};
+use crate::{Error, test_support};
 use imle_configs::spec::Horizons;
 use rand_chacha::ChaCha8Rng;
 use std::cell::Cell;
@@ -17,7 +16,7 @@ use std::path::Path;
 use tch::Device;
 
 fn pool(threads: usize) -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(worker_start).build().unwrap()
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
 }
 
 fn settings(steps: u64) -> TrainSettings {
@@ -37,10 +36,10 @@ fn settings(steps: u64) -> TrainSettings {
     }
 }
 
-fn fresh() -> Box<Fresh> {
+fn fresh() -> Box<FreshStart> {
     let range = Normalizer::Range { min: vec![-1.0], max: vec![1.0] };
     let normalizers = Normalizers { observation: range.clone(), action: range, residual: None };
-    Box::new(Fresh { spec: toy::spec(1, 1), normalizers, data: "toy".into() })
+    Box::new(FreshStart { spec: test_support::spec(1, 1), normalizers, data: "toy".into() })
 }
 
 /// One observation with the chunk (+1, +1) of probability `p` and (−1, −1) otherwise, `draws` chunks a row.
@@ -64,7 +63,7 @@ impl TrainObserver for StopAfter {
     }
 }
 
-/// Chunks of the two-mode toy: shares near +1 and near −1.
+/// Chunks of the two-mode test_support: shares near +1 and near −1.
 fn shares(checkpoint: &Checkpoint) -> (f64, f64) {
     let sampler = Sampler::new(checkpoint, 1, Device::Cpu).unwrap();
     let pool = pool(1);
@@ -77,17 +76,17 @@ fn shares(checkpoint: &Checkpoint) -> (f64, f64) {
 #[test]
 fn sampled_mass_follows_the_probability_of_sampling_a_target() {
     let dir = tempfile::tempdir().unwrap();
-    let learn = |p: f64, name: &str, start: Start<'_>| {
+    let learn = |p: f64, name: &str, start: TrainStart<'_>| {
         let settings = settings(500);
         let out = dir.path().join(name);
         train(&settings, &pool(1), Device::Cpu, start, &modes(p, settings.samples), &out, &mut ()).unwrap();
         let checkpoint = Checkpoint::load(&out).unwrap();
         (shares(&checkpoint), checkpoint)
     };
-    let (even, trained) = learn(0.5, "even", Start::Fresh(fresh()));
-    let (uneven, _) = learn(0.9, "uneven", Start::Fresh(fresh()));
+    let (even, trained) = learn(0.5, "even", TrainStart::Fresh(fresh()));
+    let (uneven, _) = learn(0.9, "uneven", TrainStart::Fresh(fresh()));
     // Mass also moves in a generator that has already converged on other shares.
-    let (moved, _) = learn(0.9, "moved", Start::Checkpoint { checkpoint: &trained, data: "toy".into() });
+    let (moved, _) = learn(0.9, "moved", TrainStart::Checkpoint { checkpoint: &trained, data: "toy".into() });
     println!("{even:?} {uneven:?} {moved:?}");
     for (found, p) in [(even, 0.5), (uneven, 0.9), (moved, 0.9)] {
         assert!((found.0 - p).abs() < 0.07 && (found.1 - (1.0 - p)).abs() < 0.07, "{found:?} for {p}");
@@ -104,14 +103,14 @@ fn each_method_learns_what_it_is_said_to() {
         let steps = if method == "mean-flow" { 5000 } else { 1500 };
         let settings = TrainSettings { method: method.into(), batch_size: 128, ..settings(steps) };
         let out = dir.path().join(method);
-        train(&settings, &pool(1), Device::Cpu, Start::Fresh(fresh()), &modes(0.7, 1), &out, &mut ()).unwrap();
+        train(&settings, &pool(1), Device::Cpu, TrainStart::Fresh(fresh()), &modes(0.7, 1), &out, &mut ()).unwrap();
         Checkpoint::load(&out).unwrap()
     };
     let sampled = |checkpoint: &Checkpoint, solver: &str, passes: usize| {
         shares(
             &checkpoint
                 .clone()
-                .with_sampling(Sampling { solver: solver.into(), passes, ..Sampling::default() })
+                .with_sampling(Sampling { solver: solver.parse().unwrap(), passes, ..Sampling::default() })
                 .unwrap(),
         )
     };
@@ -146,7 +145,7 @@ fn what_a_method_cannot_do_is_named() {
     let text = |s: TrainSettings| s.check().unwrap_err().to_string();
     let of = |method: &str, solver: &str, passes, latent| TrainSettings {
         method: method.into(),
-        sampling: Sampling { solver: solver.into(), passes, ..Sampling::default() },
+        sampling: Sampling { solver: solver.parse().unwrap(), passes, ..Sampling::default() },
         network: NetworkConfig { latent, ..NetworkConfig::default() },
         ..settings(1)
     };
@@ -166,7 +165,7 @@ fn one_target_a_row_covers_without_rejection_and_takes_all_with_it() {
     let learn = |p: f64, epsilon: f64| {
         let settings = TrainSettings { epsilon, ..settings(500) };
         let out = dir.path().join(format!("{p}-{epsilon}"));
-        train(&settings, &pool(1), Device::Cpu, Start::Fresh(fresh()), &modes(p, 1), &out, &mut ()).unwrap();
+        train(&settings, &pool(1), Device::Cpu, TrainStart::Fresh(fresh()), &modes(p, 1), &out, &mut ()).unwrap();
         shares(&Checkpoint::load(&out).unwrap())
     };
     let (covered, taken) = (learn(0.9, 0.0), learn(0.9, 0.05));
@@ -174,7 +173,7 @@ fn one_target_a_row_covers_without_rejection_and_takes_all_with_it() {
     assert!(taken.1 < 0.01, "{taken:?}");
 }
 
-fn run(settings: &TrainSettings, out: &Path, start: Start<'_>, observer: &mut dyn TrainObserver) -> Outcome {
+fn run(settings: &TrainSettings, out: &Path, start: TrainStart<'_>, observer: &mut dyn TrainObserver) -> TrainOutcome {
     train(settings, &pool(1), Device::Cpu, start, &two_modes(0.5), out, observer).unwrap()
 }
 
@@ -182,13 +181,13 @@ fn run(settings: &TrainSettings, out: &Path, start: Start<'_>, observer: &mut dy
 fn n_and_n_steps_are_two_n_steps_to_the_bit() {
     let dir = tempfile::tempdir().unwrap();
     let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
-    run(&settings(40), &whole, Start::Fresh(fresh()), &mut ());
-    let stopped = run(&settings(40), &parts, Start::Fresh(fresh()), &mut StopAfter(Cell::new(17)));
+    run(&settings(40), &whole, TrainStart::Fresh(fresh()), &mut ());
+    let stopped = run(&settings(40), &parts, TrainStart::Fresh(fresh()), &mut StopAfter(Cell::new(17)));
     assert!(stopped.interrupted && stopped.step == 17);
     assert_ne!(Checkpoint::load(&whole).unwrap(), Checkpoint::load(&parts).unwrap());
     let saved = saved_settings(&parts).unwrap();
     assert_eq!(saved, settings(40));
-    let finished = run(&saved, &parts, Start::Resume, &mut ());
+    let finished = run(&saved, &parts, TrainStart::Resume, &mut ());
     assert!(!finished.interrupted && finished.step == 40);
     for file in ["config.json", "model.safetensors", "training_state/state.json"] {
         assert_eq!(std::fs::read(whole.join(file)).unwrap(), std::fs::read(parts.join(file)).unwrap(), "{file}");
@@ -202,7 +201,7 @@ fn n_and_n_steps_are_two_n_steps_to_the_bit() {
     };
     assert_eq!(steps(&whole), steps(&parts));
     // Nothing is left to do: the same again, and no step more.
-    assert_eq!(run(&saved, &parts, Start::Resume, &mut ()).step, 40);
+    assert_eq!(run(&saved, &parts, TrainStart::Resume, &mut ()).step, 40);
 }
 
 #[test]
@@ -214,7 +213,7 @@ fn the_pool_does_not_show_in_the_result() {
         let settings = TrainSettings { batch_size: 33, network, ..settings(8) };
         let weights = [1, 2].map(|threads| {
             let out = dir.path().join(format!("{kind}-{threads}"));
-            let start = Start::Fresh(fresh());
+            let start = TrainStart::Fresh(fresh());
             train(&settings, &pool(threads), Device::Cpu, start, &two_modes(0.5), &out, &mut ()).unwrap();
             Checkpoint::load(&out).unwrap().weights().to_vec()
         });
@@ -226,17 +225,24 @@ fn the_pool_does_not_show_in_the_result() {
 fn other_settings_and_used_folders_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
-    run(&settings(5), &out, Start::Fresh(fresh()), &mut ());
+    run(&settings(5), &out, TrainStart::Fresh(fresh()), &mut ());
     let again = |settings: &TrainSettings, start| {
         train(settings, &pool(1), Device::Cpu, start, &two_modes(0.5), &out, &mut ()).unwrap_err().to_string()
     };
-    assert!(again(&settings(5), Start::Fresh(fresh())).contains("exists already"));
-    let text = again(&TrainSettings { samples: 11, ..settings(5) }, Start::Resume);
+    assert!(again(&settings(5), TrainStart::Fresh(fresh())).contains("exists already"));
+    let text = again(&TrainSettings { samples: 11, ..settings(5) }, TrainStart::Resume);
     assert!(text.contains("settings: samples: expected 10") && text.contains("found 11"), "{text}");
     std::fs::write(out.join(STATE_FOLDER).join("state.json"), "{}").unwrap();
-    assert!(again(&settings(5), Start::Resume).contains("state.json: format"));
-    let nowhere =
-        train(&settings(5), &pool(1), Device::Cpu, Start::Resume, &two_modes(0.5), &dir.path().join("no"), &mut ());
+    assert!(again(&settings(5), TrainStart::Resume).contains("state.json: format"));
+    let nowhere = train(
+        &settings(5),
+        &pool(1),
+        Device::Cpu,
+        TrainStart::Resume,
+        &two_modes(0.5),
+        &dir.path().join("no"),
+        &mut (),
+    );
     assert!(nowhere.unwrap_err().to_string().contains("state.json: cannot read"));
 }
 
@@ -253,10 +259,10 @@ impl TargetSource for Poisoned {
     fn states(&self) -> usize {
         self.good.states()
     }
-    fn draw(&self, rng: &mut ChaCha8Rng, row: Row<'_>) -> usize {
+    fn draw(&self, rng: &mut ChaCha8Rng, row: TargetRow<'_>) -> usize {
         self.good.draw(rng, row)
     }
-    fn batch(&self, seed: u64, step: u64, size: usize, batch: &mut crate::targets::Batch) {
+    fn batch(&self, seed: u64, step: u64, size: usize, batch: &mut crate::targets::TargetBatch) {
         self.good.batch(seed, step, size, batch);
         if step >= self.from {
             batch.observations.fill(f32::NAN);
@@ -271,7 +277,8 @@ fn poison_stops_training_and_keeps_the_last_good_checkpoint() {
     let out = dir.path().join("run");
     let source = Poisoned { from: 12, good: two_modes(0.5) };
     let settings = TrainSettings { checkpoint_every: 10, ..settings(100) };
-    let error = train(&settings, &pool(1), Device::Cpu, Start::Fresh(fresh()), &source, &out, &mut ()).unwrap_err();
+    let error =
+        train(&settings, &pool(1), Device::Cpu, TrainStart::Fresh(fresh()), &source, &out, &mut ()).unwrap_err();
     assert!(error.to_string().lines().count() == 1 && !error.is_input());
     match error {
         Error::NonFinite { step, count, .. } => assert_eq!((step, count), (17, 5)),
@@ -299,8 +306,8 @@ fn the_best_evaluation_is_kept_and_a_failed_one_leaves_a_checkpoint() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("run");
     let settings = TrainSettings { evaluate_every: 10, ..settings(30) };
-    let outcome = run(&settings, &out, Start::Fresh(fresh()), &mut Graded(vec![0.3, 0.9, 0.5]));
-    assert_eq!(outcome.best, Some(Best { step: 20, success_rate: 0.9 }));
+    let outcome = run(&settings, &out, TrainStart::Fresh(fresh()), &mut Graded(vec![0.3, 0.9, 0.5]));
+    assert_eq!(outcome.best, Some(BestEvaluation { step: 20, success_rate: 0.9 }));
     assert_eq!(outcome.evaluation.unwrap().success_rate, 0.3);
     assert_eq!(Checkpoint::load(&out.join(BEST_FOLDER)).unwrap().config().provenance.steps, 20);
     assert!(std::fs::read_to_string(out.join(METRICS_FILE)).unwrap().contains("\"eval/mean_reward\":1.0"));
@@ -310,7 +317,7 @@ fn the_best_evaluation_is_kept_and_a_failed_one_leaves_a_checkpoint() {
         &settings,
         &pool(1),
         Device::Cpu,
-        Start::Fresh(fresh()),
+        TrainStart::Fresh(fresh()),
         &two_modes(0.5),
         &failed,
         &mut Graded(vec![0.1]),
@@ -323,15 +330,15 @@ fn the_best_evaluation_is_kept_and_a_failed_one_leaves_a_checkpoint() {
 fn fine_tuning_starts_from_the_checkpoint_and_resumes() {
     let dir = tempfile::tempdir().unwrap();
     let (base, tuned) = (dir.path().join("base"), dir.path().join("tuned"));
-    run(&settings(20), &base, Start::Fresh(fresh()), &mut ());
+    run(&settings(20), &base, TrainStart::Fresh(fresh()), &mut ());
     let checkpoint = Checkpoint::load(&base).unwrap();
-    let start = || Start::Checkpoint { checkpoint: &checkpoint, data: "elites".into() };
+    let start = || TrainStart::Checkpoint { checkpoint: &checkpoint, data: "elites".into() };
     // The network in the settings is another one: the checkpoint's counts. No weight moves at that rate.
     let settings = TrainSettings { network: NetworkConfig::default(), learning_rate: 1e-30, ..settings(10) };
     run(&settings, &tuned, start(), &mut StopAfter(Cell::new(4)));
     let saved = saved_settings(&tuned).unwrap();
     assert_eq!(saved.network, checkpoint.config().network);
-    run(&saved, &tuned, Start::Resume, &mut ());
+    run(&saved, &tuned, TrainStart::Resume, &mut ());
     let after = Checkpoint::load(&tuned).unwrap();
     assert_eq!((after.config().provenance.data.as_str(), after.config().provenance.steps), ("elites", 10));
     assert_eq!(after.weights(), checkpoint.weights());

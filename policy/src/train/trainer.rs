@@ -2,23 +2,21 @@
 
 use super::optimizer::{Moments, average_decay, move_average};
 use super::settings::TrainSettings;
-use super::state;
 use super::thresholds::Thresholds;
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
+use crate::error::{Error, Result};
 use crate::method::{self, Loss, LossContext, LossValue, Method, TensorBatch, Workers};
-use crate::network::{ChunkShape, Network, Observed, parameters::ParameterTable};
+use crate::network::{ChunkShape, Network, ObservationTensors, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
-use crate::targets::{Batch, TargetSource};
+use crate::targets::{TargetBatch, TargetSource};
 use crate::vision::Preprocessor;
-use crate::{Error, Result};
 use imle_configs::{Error as ConfigError, spec::Spec};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
-/// What a training from scratch needs beside its settings and targets.
+/// The start of a training from scratch, beside its settings and targets.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fresh {
+pub struct FreshStart {
     /// The task's observation and action.
     pub spec: Spec,
     /// Ranges of the data.
@@ -27,9 +25,9 @@ pub struct Fresh {
     pub data: String,
 }
 
-/// What has been counted so far.
+/// Counts of a training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
+pub struct TrainCounters {
     /// Steps taken, skipped ones included.
     pub step: u64,
     /// Steps that changed the weights.
@@ -42,7 +40,7 @@ pub struct Counters {
     pub empty: u64,
 }
 
-/// What one step did.
+/// The result of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
     /// The loss, if there was one. May be not finite: then the step was skipped.
@@ -57,8 +55,17 @@ pub struct StepReport {
     pub parts: Vec<(&'static str, f64)>,
 }
 
-/// A loss of a caller's own, a scalar with gradient; nothing where there is none this time.
-pub type Beside<'a> = dyn FnMut(&dyn Network) -> Result<Option<Tensor>> + 'a;
+/// An auxiliary loss of the caller: a scalar with gradient, or nothing at this step.
+pub type AuxiliaryLoss<'a> = dyn FnMut(&dyn Network) -> Result<Option<Tensor>> + 'a;
+
+/// A source of targets and the weight of its loss beside an auxiliary one.
+#[derive(Clone, Copy)]
+pub struct WeightedSource<'a> {
+    /// Factor of the method's loss.
+    pub weight: f64,
+    /// The targets.
+    pub source: &'a dyn TargetSource,
+}
 
 /// A training: settings, weights, their moving average, optimiser moments and counters.
 pub struct Trainer {
@@ -68,15 +75,15 @@ pub struct Trainer {
     method: &'static dyn Method,
     shape: ChunkShape,
     pub(super) table: ParameterTable,
-    /// What prepares pictures, for a generator that sees them.
+    /// Preprocessor of pictures, for a generator with vision.
     preprocessor: Option<Preprocessor>,
     device: Device,
     pub(super) weights: Tensor,
     pub(super) average: Tensor,
     pub(super) moments: Moments,
-    pub(super) counters: Counters,
+    pub(super) counters: TrainCounters,
     pub(super) thresholds: Thresholds,
-    batch: Batch,
+    batch: TargetBatch,
 }
 
 impl Trainer {
@@ -84,7 +91,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Config`] naming the setting that does not fit; [`Error::Torch`] if memory runs out.
-    pub fn fresh(settings: &TrainSettings, fresh: &Fresh, device: Device) -> Result<Self> {
+    pub fn fresh(settings: &TrainSettings, fresh: &FreshStart, device: Device) -> Result<Self> {
         let config = CheckpointConfig {
             format: FORMAT,
             version: imle_configs::VERSION.into(),
@@ -110,11 +117,11 @@ impl Trainer {
         }
         config.check("settings")?;
         let weights = config.network.parameters(&config.shape())?.initial(settings.seed);
-        Self::assemble(settings, config, [&weights, &weights], None, Counters::default(), device)
+        Self::assemble(settings, config, [&weights, &weights], None, TrainCounters::default(), device)
     }
 
-    /// From a checkpoint's weights, with fresh moments and step 0: fine-tuning. Network, vision, horizons and normalisers
-    /// are the checkpoint's, whatever `settings` says; `data` names what is learned from.
+    /// From a checkpoint's weights, with fresh moments and step 0: fine-tuning. Network, vision, horizons and
+    /// normalisers are the checkpoint's, whatever `settings` says; `data` names what is learned from.
     ///
     /// # Errors
     /// As [`fresh`](Self::fresh).
@@ -133,7 +140,7 @@ impl Trainer {
             return Err(ConfigError::unexpected("checkpoint: lead", expected, config.lead).into());
         }
         config.provenance = Provenance { data: data.into(), steps: 0, seed: settings.seed };
-        Self::assemble(&settings, config, [start.weights(), start.weights()], None, Counters::default(), device)
+        Self::assemble(&settings, config, [start.weights(), start.weights()], None, TrainCounters::default(), device)
     }
 
     /// From all its parts: [weights, average] and [first, second] moments, flat; no moments are zeros.
@@ -142,7 +149,7 @@ impl Trainer {
         config: CheckpointConfig,
         [weights, average]: [&[f32]; 2],
         moments: Option<[&[f32]; 2]>,
-        counters: Counters,
+        counters: TrainCounters,
         device: Device,
     ) -> Result<Self> {
         settings.check()?;
@@ -171,7 +178,7 @@ impl Trainer {
             moments,
             counters,
             thresholds: Thresholds::default(),
-            batch: Batch::default(),
+            batch: TargetBatch::default(),
         })
     }
 
@@ -185,8 +192,8 @@ impl Trainer {
         &self.settings
     }
 
-    /// What has been counted so far.
-    pub fn counters(&self) -> Counters {
+    /// Counts of a training.
+    pub fn counters(&self) -> TrainCounters {
         self.counters
     }
 
@@ -199,42 +206,42 @@ impl Trainer {
     /// # Errors
     /// [`Error::Argument`] if the source's sizes do not fit; [`Error::Torch`].
     pub fn step(&mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<StepReport> {
-        self.step_beside(Some((1.0, source)), &mut |_| Ok(None), pool)
+        self.step_with_auxiliary(Some(WeightedSource { weight: 1.0, source }), &mut |_| Ok(None), pool)
     }
 
-    /// As [`step`](Self::step), with `beside`, a loss of the network of the caller's own, added to so many times the method's
-    /// loss on the source; without a source it is the whole.
+    /// As [`step`](Self::step), with an auxiliary loss of the network, added to the weighted loss of the method on the
+    /// source; without a source it is the whole loss.
     ///
     /// # Errors
-    /// As [`step`](Self::step), and what `beside` returns.
-    pub fn step_beside(
+    /// As [`step`](Self::step), and what `auxiliary` returns.
+    pub fn step_with_auxiliary(
         &mut self,
-        source: Option<(f64, &dyn TargetSource)>,
-        beside: &mut Beside<'_>,
+        source: Option<WeightedSource<'_>>,
+        auxiliary: &mut AuxiliaryLoss<'_>,
         pool: &rayon::ThreadPool,
     ) -> Result<StepReport> {
-        with_threads(self.settings.gradient_threads, || self.step_on_this_thread(source, beside, pool))
+        with_threads(self.settings.gradient_threads, || self.step_on_this_thread(source, auxiliary, pool))
     }
 
     fn step_on_this_thread(
         &mut self,
-        source: Option<(f64, &dyn TargetSource)>,
-        beside: &mut Beside<'_>,
+        source: Option<WeightedSource<'_>>,
+        auxiliary: &mut AuxiliaryLoss<'_>,
         pool: &rayon::ThreadPool,
     ) -> Result<StepReport> {
         let network = self.config.network.build(&self.shape, &self.table, &self.weights)?;
         let nothing = Loss { value: LossValue::Empty, parts: Vec::new(), within: Vec::new() };
         let (weight, found) = match source {
-            Some((weight, source)) => (weight, self.method_loss(network.as_ref(), source, pool)?),
+            Some(WeightedSource { weight, source }) => (weight, self.method_loss(network.as_ref(), source, pool)?),
             None => (0.0, nothing),
         };
-        let beside = beside(network.as_ref())?;
+        let auxiliary = auxiliary(network.as_ref())?;
 
         let step = self.counters.step;
         self.counters.step += 1;
         let learning_rate = self.settings.rate_at(step);
         let mut report = StepReport { loss: None, grad_norm: 0.0, learning_rate, updated: false, parts: found.parts };
-        let loss = match (found.value, beside) {
+        let loss = match (found.value, auxiliary) {
             (LossValue::NotFinite, _) => {
                 self.skip();
                 return Ok(report);
@@ -243,9 +250,9 @@ impl Trainer {
                 self.counters.empty += 1;
                 return Ok(report);
             }
-            (LossValue::Empty, Some(beside)) => beside,
+            (LossValue::Empty, Some(auxiliary)) => auxiliary,
             (LossValue::Scalar(loss), None) => loss,
-            (LossValue::Scalar(loss), Some(beside)) => beside.f_add(&loss.f_mul_scalar(weight)?)?,
+            (LossValue::Scalar(loss), Some(auxiliary)) => auxiliary.f_add(&loss.f_mul_scalar(weight)?)?,
         };
         let value = loss.f_double_value(&[])?;
         report.loss = Some(value);
@@ -295,7 +302,7 @@ impl Trainer {
         let pictures = pictures.map(|p| p.augmented(&self.batch.pictures, seed, step, self.device)).transpose()?;
         let values = Tensor::f_from_slice(&self.batch.observations)?.f_view([b, -1])?.f_to_device(self.device)?;
         let batch = TensorBatch {
-            observations: Observed { values, pictures },
+            observations: ObservationTensors { values, pictures },
             targets: Tensor::f_from_slice(&self.batch.targets)?
                 .f_view([b, sizes.targets as i64, sizes.chunk as i64])?
                 .f_to_device(self.device)?,
@@ -353,24 +360,6 @@ impl Trainer {
         move_average(&mut self.average, &self.weights, decay)
     }
 
-    /// The training saved in `folder`, as if it had never stopped; `settings` are [`super::saved_settings`], in which
-    /// only how often to log, evaluate and save and the number of threads may be changed.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming what is missing or differs.
-    pub fn resume(settings: &TrainSettings, folder: &Path, device: Device) -> Result<Self> {
-        Ok(state::load(folder, settings, device)?.0)
-    }
-
-    /// Writes the checkpoint into `folder` and all that [`resume`](Self::resume) needs beside it. Whenever it is
-    /// interrupted, what lies there can be resumed from.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if it cannot be written; [`Error::Argument`] if the weights are not finite.
-    pub fn save(&self, folder: &Path) -> Result<()> {
-        state::save(self, folder, state::Course::default())
-    }
-
     /// A checkpoint of the averaged weights as they are now.
     ///
     /// # Errors
@@ -383,7 +372,7 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`checkpoint`](Self::checkpoint).
-    pub fn present(&self) -> Result<Checkpoint> {
+    pub fn current_checkpoint(&self) -> Result<Checkpoint> {
         self.checkpoint_of(&self.weights)
     }
 

@@ -1,9 +1,11 @@
 //! An encoder: backbone, pooling, and a linear layer, with the names of LeRobot's `DiffusionRgbEncoder` behind the
 //! backbone's own.
 
+use super::backbone::Backbone;
 use super::keypoints::SpatialSoftmax;
-use super::{Backbone, VisionShape, backbone_of};
-use crate::Result;
+use super::registry;
+use super::shape::VisionShape;
+use crate::error::Result;
 use crate::network::layers::Linear;
 use crate::network::parameters::Builder;
 use tch::{Kind, Tensor};
@@ -20,8 +22,7 @@ pub(crate) struct Encoder {
 impl Encoder {
     /// Takes its parameters, named `name.…`, from the builder.
     pub(crate) fn new(shape: &VisionShape, name: &str, b: &mut Builder) -> Result<Self> {
-        let (_, build, _) = backbone_of(shape.kind)?;
-        let backbone = build(shape, name, b)?;
+        let backbone = registry::by_name(shape.kind)?.build(shape, name, b)?;
         let keypoints = match shape.keypoints {
             0 => None,
             n => Some(SpatialSoftmax::new(b, &format!("{name}.pool"), shape.channels, n)?),
@@ -34,8 +35,8 @@ impl Encoder {
         Ok(Self { backbone, keypoints, out, half: shape.half })
     }
 
-    /// Features (R, F) of pictures (R, h, w, 3). Seen as (R, 3, h, w) these are in the order in memory that convolutions on
-    /// processors are fastest in.
+    /// Features (R, F) of pictures (R, h, w, 3). Seen as (R, 3, h, w) these are in the order in memory that
+    /// convolutions on processors are fastest in.
     pub(crate) fn encode(&self, pictures: &Tensor) -> Result<Tensor> {
         let pictures = if self.half { pictures.f_to_kind(Kind::BFloat16)? } else { pictures.shallow_clone() };
         let maps = self.backbone.maps(&pictures.f_permute([0, 3, 1, 2])?)?;

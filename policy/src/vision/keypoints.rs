@@ -1,11 +1,11 @@
-//! Spatial softmax (Finn et al. 2016, arXiv 1509.06113, as robomimic and LeRobot have it): where in the picture each of K
-//! learned features is.
+//! Spatial softmax (Finn et al. 2016, arXiv 1509.06113, as robomimic and LeRobot have it): where in the picture each of
+//! K learned features is.
 //!
 //! ```text
 //! a_k = softmax over places of (W maps)_k        p_k = Σ a_k(x, y) · (x, y),   x and y from −1 to 1
 //! ```
 
-use crate::Result;
+use crate::error::Result;
 use crate::network::layers::Linear;
 use crate::network::parameters::Builder;
 use tch::{Kind, Tensor};

@@ -1,4 +1,4 @@
-//! Policies that see: which pictures a generator gets, and how they become features.
+//! Vision: the pictures that a generator gets, and the encoders that make features of them.
 //!
 //! ```text
 //! u8 picture → crop → colour jitter (training) → (x − mean) / std        `pixels`
@@ -6,234 +6,25 @@
 //!            → spatial softmax, keypoints → linear, ReLU → features       `keypoints`
 //! ```
 //!
-//! As in Diffusion Policy (arXiv 2303.04137) and robomimic (arXiv 2108.03298): trained end to end with the generator, group
-//! in place of batch normalisation, nothing pre-trained. The features join the observation of their step, so that any
-//! network and any method goes on from there (`network/sighted.rs`). A generator that sees pictures gets of the
-//! observation only what a robot knows of itself; planner and critic still use the simulator's state.
+//! As in Diffusion Policy (arXiv 2303.04137) and robomimic (arXiv 2108.03298): trained end to end with the generator,
+//! group in place of batch normalisation, nothing pre-trained. The features join the observation of their step, so that
+//! any network and any method goes on from there (`network/vision_network.rs`). A generator with pictures gets only
+//! proprioception of the observation; planner and critic still use the simulator's state.
 
-mod encoder;
+mod backbone;
+mod config;
+pub(crate) mod encoder;
 mod keypoints;
-mod one_or_each;
-mod pixels;
+mod one_or_many;
+mod preprocessor;
+pub(crate) mod registry;
 mod resnet;
+pub(crate) mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use encoder::Encoder;
-pub use one_or_each::OneOrEach;
-pub use pixels::Preprocessor;
-
-use crate::Result;
-use crate::method::Precision;
-use crate::network::parameters::Builder;
-use imle_configs::Error as ConfigError;
-use imle_configs::spec::{CHANNELS, Horizons, ImageLayout};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use tch::Tensor;
-
-/// Names of all backbones.
-pub const KINDS: [&str; 1] = ["resnet18"];
-
-/// What makes feature maps of pictures.
-pub(crate) trait Backbone: Send {
-    /// Maps (R, channels, h', w') of pictures (R, 3, h, w).
-    ///
-    /// # Errors
-    /// [`crate::Error::Torch`].
-    fn maps(&self, pictures: &Tensor) -> Result<Tensor>;
-}
-
-type BuildBackbone = fn(&VisionShape, &str, &mut Builder) -> Result<Box<dyn Backbone>>;
-/// Channels of the feature maps of a backbone of that width.
-type Channels = fn(usize) -> usize;
-
-fn backbone_of(kind: &str) -> std::result::Result<(&'static str, BuildBackbone, Channels), ConfigError> {
-    match kind {
-        "resnet18" => Ok(("resnet18", resnet::build, resnet::channels)),
-        _ => Err(ConfigError::unknown("vision encoder", kind, KINDS)),
-    }
-}
-
-/// `[vision]` of a training: what the generator sees, and how.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct VisionSettings {
-    /// Cameras of the dataset whose pictures the generator sees; empty for one that sees the whole observation instead.
-    pub cameras: Vec<String>,
-    /// With cameras: the observation terms seen beside the pictures; empty for the task's `proprioception`.
-    pub state: Vec<String>,
-    /// How pictures become features.
-    #[serde(flatten)]
-    pub encoder: EncoderConfig,
-}
-
-/// How pictures become features. Written into `config.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct EncoderConfig {
-    /// `resnet18`: with group normalisation, from random weights.
-    pub kind: String,
-    /// Channels of the first of the backbone's four levels: 64 is the standard, a quarter of it trains nine times as fast
-    /// on a processor.
-    pub width: usize,
-    /// Keypoints of the spatial softmax; 0 for the mean of the feature maps in its place.
-    pub keypoints: usize,
-    /// Features of a picture, linear in the keypoints with a ReLU behind; 0 for the keypoints as they are.
-    pub features: usize,
-    /// Whether all cameras share one encoder, rather than each having its own.
-    pub shared: bool,
-    /// Share of each side of a picture that is kept, or of height and width: cut out at random in training, from the middle
-    /// otherwise. 0.875 is 84 of 96 pixels; 1 keeps all.
-    pub crop: OneOrEach<f64>,
-    /// Half-width of the uniform factors of brightness, contrast and saturation in training; 0 for none.
-    pub colour_jitter: f64,
-    /// What is subtracted from red, green and blue in [0, 1], of all cameras or of each.
-    pub mean: OneOrEach<[f64; CHANNELS]>,
-    /// What they are then divided by.
-    pub std: OneOrEach<[f64; CHANNELS]>,
-    /// What the backbone computes in, in training too; its parameters stay single.
-    pub precision: Precision,
-}
-
-impl Default for EncoderConfig {
-    /// Diffusion Policy's, with pictures in [-1, 1] and a quarter of the width, for processors.
-    fn default() -> Self {
-        Self {
-            kind: "resnet18".into(),
-            width: 16,
-            keypoints: 32,
-            features: 64,
-            shared: false,
-            crop: OneOrEach::One(0.875),
-            colour_jitter: 0.2,
-            mean: OneOrEach::One([0.5; CHANNELS]),
-            std: OneOrEach::One([0.5; CHANNELS]),
-            precision: Precision::F32,
-        }
-    }
-}
-
-impl std::fmt::Display for EncoderConfig {
-    /// One line for people.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let one = if self.shared { "one encoder for all cameras" } else { "one encoder a camera" };
-        write!(f, "{one}: {} of width {}, ", self.kind, self.width)?;
-        match self.keypoints {
-            0 => f.write_str("mean of the maps")?,
-            n => write!(f, "{n} keypoints")?,
-        }
-        match self.features {
-            0 => {}
-            n => write!(f, ", {n} features")?,
-        }
-        let arithmetic = if self.precision == Precision::Bf16 { "bf16" } else { "f32" };
-        match self.crop_shares().map(|share| 100.0 * share) {
-            [h, w] if h == w => write!(f, ", {h:.1} % of each side kept, {arithmetic}"),
-            [h, w] => write!(f, ", {h:.1} % of the height and {w:.1} % of the width kept, {arithmetic}"),
-        }
-    }
-}
-
-/// Least side of a picture after the crop, pixels: smaller ones leave a single place in the last feature map.
-const LEAST_SIDE: usize = 33;
-
-impl EncoderConfig {
-    /// Checks all values, for pictures of `pictures` if they are known; `place` names the file in errors.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming the key.
-    pub fn check(&self, pictures: Option<&ImageLayout>, place: &str) -> std::result::Result<(), ConfigError> {
-        let bad = |key: &str, expected: &str, found: String| {
-            Err(ConfigError::unexpected(format!("{place}: vision.{key}"), expected, found))
-        };
-        backbone_of(&self.kind).map_err(|e| e.in_file(place))?;
-        if !(matches!(self.width, 4 | 8) || self.width.is_multiple_of(16) && (16..=512).contains(&self.width)) {
-            return bad("width", "4, 8 or a multiple of 16 up to 512", self.width.to_string());
-        }
-        for (key, value) in [("keypoints", self.keypoints), ("features", self.features)] {
-            if value > 4096 {
-                return bad(key, "at most 4096", value.to_string());
-            }
-        }
-        if !self.crop.fits(2) || self.crop.values().iter().any(|share| !(*share > 0.0 && *share <= 1.0)) {
-            let expected = "a share above 0 and at most 1, or one of the height and one of the width";
-            return bad("crop", expected, format!("{:?}", self.crop.values()));
-        }
-        if !(0.0..1.0).contains(&self.colour_jitter) {
-            return bad("colour_jitter", "at least 0 and below 1", self.colour_jitter.to_string());
-        }
-        if self.mean.values().iter().flatten().any(|x| !x.is_finite()) {
-            return bad("mean", "finite numbers", format!("{:?}", self.mean.values()));
-        }
-        if self.std.values().iter().flatten().any(|x| !(x.is_finite() && *x > 0.0)) {
-            return bad("std", "numbers above 0", format!("{:?}", self.std.values()));
-        }
-        let Some(pictures) = pictures else { return Ok(()) };
-        for (key, colours) in [("mean", &self.mean), ("std", &self.std)] {
-            let cameras = pictures.cameras.len();
-            if !colours.fits(cameras) {
-                let expected = format!("three numbers, or three for each of {cameras} cameras");
-                return bad(key, &expected, format!("{:?}", colours.values()));
-            }
-        }
-        let [height, width] = self.kept(pictures);
-        if height.min(width) < LEAST_SIDE {
-            let found = format!("{width}×{height} pixels kept of {pictures}");
-            return bad("crop", &format!("at least {LEAST_SIDE} pixels of each side"), found);
-        }
-        Ok(())
-    }
-
-    /// Shares of height and width that are kept.
-    fn crop_shares(&self) -> [f64; 2] {
-        [0, 1].map(|i| self.crop.at(i).copied().unwrap_or(1.0))
-    }
-
-    /// Height and width of what is kept of a picture, pixels.
-    pub(crate) fn kept(&self, pictures: &ImageLayout) -> [usize; 2] {
-        let ([h, w], sides) = (self.crop_shares(), [pictures.height, pictures.width]);
-        let kept = |share: f64, side: usize| ((side as f64 * share).round() as usize).clamp(1, side);
-        [kept(h, sides[0]), kept(w, sides[1])]
-    }
-
-    /// The sizes a network is built for, with `pictures` of each of the T_obs steps of `horizons`.
-    pub(crate) fn shape(&self, horizons: Horizons, pictures: &ImageLayout) -> VisionShape {
-        let (kind, channels) = backbone_of(&self.kind).map_or((KINDS[0], 0), |(kind, _, of)| (kind, of(self.width)));
-        let pooled = if self.keypoints == 0 { channels } else { 2 * self.keypoints };
-        VisionShape {
-            kind,
-            steps: horizons.observation,
-            cameras: pictures.cameras.len(),
-            bytes: horizons.observation * pictures.bytes(),
-            width: self.width,
-            channels,
-            keypoints: self.keypoints,
-            linear: self.features > 0,
-            features: if self.features > 0 { self.features } else { pooled },
-            shared: self.shared,
-            half: self.precision == Precision::Bf16,
-        }
-    }
-}
-
-/// The sizes a network with encoders is built for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VisionShape {
-    kind: &'static str,
-    /// Pictures of a camera in a history, T_obs.
-    pub steps: usize,
-    /// Cameras.
-    pub cameras: usize,
-    /// Bytes of a history of pictures, (T_obs, cameras, H, W, 3).
-    pub bytes: usize,
-    width: usize,
-    channels: usize,
-    keypoints: usize,
-    linear: bool,
-    /// Features of a picture.
-    pub features: usize,
-    /// Whether all cameras share one encoder.
-    pub shared: bool,
-    half: bool,
-}
+pub use config::{EncoderConfig, VisionSettings};
+pub use one_or_many::OneOrMany;
+pub use preprocessor::Preprocessor;
+pub use registry::NAMES;
+pub use shape::VisionShape;

@@ -2,8 +2,9 @@
 //! place of batch normalisation (16 channels a group), as Diffusion Policy has it: a moving average of the weights and
 //! statistics of a batch do not go together.
 
-use super::{Backbone, VisionShape};
-use crate::Result;
+use super::backbone::{Backbone, BackboneFamily};
+use super::shape::VisionShape;
+use crate::error::Result;
 use crate::network::layers::{Conv2d, GroupNorm};
 use crate::network::parameters::Builder;
 use tch::Tensor;
@@ -15,11 +16,6 @@ const GROUP: usize = 16;
 
 fn norm(b: &mut Builder, name: &str, channels: usize) -> Result<GroupNorm> {
     GroupNorm::new(b, name, (channels / GROUP).max(1), channels)
-}
-
-/// Channels of the last level.
-pub(super) fn channels(width: usize) -> usize {
-    width << (LEVELS - 1)
 }
 
 /// Two 3×3 convolutions with a residual around them.
@@ -56,26 +52,40 @@ impl Block {
     }
 }
 
+/// The backbone `resnet18`.
+pub(super) struct ResNet18;
+
+impl BackboneFamily for ResNet18 {
+    fn name(&self) -> &'static str {
+        "resnet18"
+    }
+
+    /// Those of the last level.
+    fn channels(&self, width: usize) -> usize {
+        width << (LEVELS - 1)
+    }
+
+    fn build(&self, shape: &VisionShape, name: &str, b: &mut Builder) -> Result<Box<dyn Backbone>> {
+        let width = shape.width;
+        let conv1 = Conv2d::new(b, &format!("{name}.conv1"), (3, width), (7, 2))?;
+        let bn1 = norm(b, &format!("{name}.bn1"), width)?;
+        let mut blocks = Vec::with_capacity(LEVELS * BLOCKS);
+        for level in 0..LEVELS {
+            let outputs = width << level;
+            for block in 0..BLOCKS {
+                let first = level > 0 && block == 0;
+                let (inputs, stride) = if first { (outputs / 2, 2) } else { (outputs, 1) };
+                blocks.push(Block::new(b, &format!("{name}.layer{}.{block}", level + 1), (inputs, outputs), stride)?);
+            }
+        }
+        Ok(Box::new(ResNet { conv1, bn1, blocks }))
+    }
+}
+
 struct ResNet {
     conv1: Conv2d,
     bn1: GroupNorm,
     blocks: Vec<Block>,
-}
-
-pub(super) fn build(shape: &VisionShape, name: &str, b: &mut Builder) -> Result<Box<dyn Backbone>> {
-    let width = shape.width;
-    let conv1 = Conv2d::new(b, &format!("{name}.conv1"), (3, width), (7, 2))?;
-    let bn1 = norm(b, &format!("{name}.bn1"), width)?;
-    let mut blocks = Vec::with_capacity(LEVELS * BLOCKS);
-    for level in 0..LEVELS {
-        let outputs = width << level;
-        for block in 0..BLOCKS {
-            let first = level > 0 && block == 0;
-            let (inputs, stride) = if first { (outputs / 2, 2) } else { (outputs, 1) };
-            blocks.push(Block::new(b, &format!("{name}.layer{}.{block}", level + 1), (inputs, outputs), stride)?);
-        }
-    }
-    Ok(Box::new(ResNet { conv1, bn1, blocks }))
 }
 
 impl Backbone for ResNet {

@@ -1,24 +1,27 @@
 //! Encoders against PyTorch's, and pictures on their way into them.
 
+use super::encoder::Encoder;
 use super::*;
-use crate::device::worker_start;
 use crate::method::{self, Sampling};
-use crate::network::{ChunkShape, NetworkConfig, Observed};
+use crate::network::Precision;
+use crate::network::parameters::Builder;
+use crate::network::{ChunkShape, NetworkConfig, ObservationTensors};
 use crate::sampler::{LatentKey, Observations, Sampler};
 use crate::targets::{DemonstrationChunks, TargetSource};
-use crate::toy;
-use crate::train::{Fresh, TrainSettings, Trainer};
+use crate::test_support;
+use crate::train::{FreshStart, TrainSettings, Trainer};
 use imle_configs::episode::Episode;
 use imle_configs::settings::load;
+use imle_configs::spec::{Horizons, ImageLayout};
 use std::sync::Arc;
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 fn pictures(cameras: usize, height: usize, width: usize) -> ImageLayout {
     ImageLayout { cameras: (0..cameras).map(|i| format!("camera{i}")).collect(), height, width }
 }
 
 fn small() -> EncoderConfig {
-    EncoderConfig { width: 4, keypoints: 3, features: 6, crop: OneOrEach::One(1.0), ..EncoderConfig::default() }
+    EncoderConfig { width: 4, keypoints: 3, features: 6, crop: OneOrMany::One(1.0), ..EncoderConfig::default() }
 }
 
 const HORIZONS: Horizons = Horizons { observation: 2, prediction: 4, action: 2 };
@@ -86,9 +89,9 @@ fn the_standard_size_has_resnets_parameters() {
 #[test]
 fn crops_and_colours_are_those_of_their_seed_and_step() {
     let config = EncoderConfig {
-        crop: OneOrEach::One(0.9),
-        mean: OneOrEach::One([0.0; 3]),
-        std: OneOrEach::One([1.0; 3]),
+        crop: OneOrMany::One(0.9),
+        mean: OneOrMany::One([0.0; 3]),
+        std: OneOrMany::One([1.0; 3]),
         ..small()
     };
     let layout = pictures(2, 40, 50);
@@ -124,14 +127,15 @@ fn crops_and_colours_are_those_of_their_seed_and_step() {
     assert!(cut(0.0).centred(&rows[1..], Device::Cpu).unwrap_err().to_string().contains("pictures"));
 }
 
-/// The formulas of torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation` on a grey ramp and a red.
+/// The formulas of torchvision's `adjust_brightness`, `adjust_contrast` and `adjust_saturation` on a grey ramp and a
+/// red.
 #[test]
 fn colour_factors_are_torchvisions() {
     let config = EncoderConfig {
-        crop: OneOrEach::One(1.0),
+        crop: OneOrMany::One(1.0),
         colour_jitter: 0.4,
-        mean: OneOrEach::One([0.0; 3]),
-        std: OneOrEach::One([1.0; 3]),
+        mean: OneOrMany::One([0.0; 3]),
+        std: OneOrMany::One([1.0; 3]),
         ..small()
     };
     let layout = pictures(1, 33, 33);
@@ -180,7 +184,7 @@ fn every_network_and_method_goes_on_from_the_features() {
                 .centred(&bytes(3 * HORIZONS.observation * layout.bytes()), Device::Cpu)
                 .unwrap();
             let values = Tensor::ones([3, 6], (Kind::Float, Device::Cpu));
-            let seen = Observed { values: values.shallow_clone(), pictures: Some(x) };
+            let seen = ObservationTensors { values: values.shallow_clone(), pictures: Some(x) };
             let conditioning = built.condition(&built.encode(&seen).unwrap(), None).unwrap();
             let z = Tensor::ones([3, 5, 8], (Kind::Float, Device::Cpu));
             let chunks = built.generate(&z, &conditioning).unwrap();
@@ -202,9 +206,9 @@ fn every_network_and_method_goes_on_from_the_features() {
 fn sides_are_cut_and_cameras_normalised_each_in_its_own_way() {
     let layout = pictures(2, 47, 50);
     let config = EncoderConfig {
-        crop: OneOrEach::Each(vec![40.0 / 47.0, 36.0 / 50.0]),
-        mean: OneOrEach::Each(vec![[0.0, 0.1, 0.2], [0.5; 3]]),
-        std: OneOrEach::Each(vec![[1.0, 2.0, 4.0], [0.25; 3]]),
+        crop: OneOrMany::Many(vec![40.0 / 47.0, 36.0 / 50.0]),
+        mean: OneOrMany::Many(vec![[0.0, 0.1, 0.2], [0.5; 3]]),
+        std: OneOrMany::Many(vec![[1.0, 2.0, 4.0], [0.25; 3]]),
         ..small()
     };
     let one = bytes(layout.bytes() * HORIZONS.observation);
@@ -220,8 +224,8 @@ fn sides_are_cut_and_cameras_normalised_each_in_its_own_way() {
 }
 
 /// Two states that only their pictures tell apart: bright ones ask for +1, dark ones for −1.
-fn bright_and_dark(layout: &ImageLayout) -> (Fresh, DemonstrationChunks) {
-    let spec = imle_configs::spec::Spec { pictures: Some(layout.clone()), ..toy::spec(1, 1) };
+fn bright_and_dark(layout: &ImageLayout) -> (FreshStart, DemonstrationChunks) {
+    let spec = imle_configs::spec::Spec { pictures: Some(layout.clone()), ..test_support::spec(1, 1) };
     let episode = |action: f32| Episode {
         observations: vec![0.5, -0.5, 0.5, -0.5],
         actions: vec![action; 4],
@@ -234,7 +238,7 @@ fn bright_and_dark(layout: &ImageLayout) -> (Fresh, DemonstrationChunks) {
     frames[..4 * layout.bytes()].iter_mut().for_each(|v| *v = 128 + *v / 2);
     frames[4 * layout.bytes()..].iter_mut().for_each(|v| *v /= 2);
     let windows = windows.with_pictures(Arc::new(frames)).unwrap();
-    (Fresh { spec, normalizers: windows.normalizers().unwrap(), data: "toy".into() }, windows)
+    (FreshStart { spec, normalizers: windows.normalizers().unwrap(), data: "toy".into() }, windows)
 }
 
 fn settings(layout: &ImageLayout) -> TrainSettings {
@@ -249,7 +253,7 @@ fn settings(layout: &ImageLayout) -> TrainSettings {
         network: NetworkConfig { width: 16, blocks: 1, ..NetworkConfig::default() },
         vision: VisionSettings {
             cameras: layout.cameras.clone(),
-            encoder: EncoderConfig { colour_jitter: 0.1, crop: OneOrEach::One(0.95), ..small() },
+            encoder: EncoderConfig { colour_jitter: 0.1, crop: OneOrMany::One(0.95), ..small() },
             ..VisionSettings::default()
         },
         ..TrainSettings::default()
@@ -260,7 +264,7 @@ fn settings(layout: &ImageLayout) -> TrainSettings {
 fn what_only_pictures_tell_is_learned_and_sampled_the_same_at_any_thread_count() {
     let layout = pictures(1, 36, 36);
     let (fresh, windows) = bright_and_dark(&layout);
-    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).start_handler(worker_start).build().unwrap();
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     let mut trainer = Trainer::fresh(&settings(&layout), &fresh, Device::Cpu).unwrap();
     for _ in 0..60 {
         trainer.step(&windows, &pool(1)).unwrap();
@@ -268,7 +272,7 @@ fn what_only_pictures_tell_is_learned_and_sampled_the_same_at_any_thread_count()
     let checkpoint = trainer.checkpoint().unwrap();
     let sampler = Sampler::new(&checkpoint, 2, Device::Cpu).unwrap();
     assert_eq!(sampler.picture_bytes(), layout.bytes());
-    let mut batch = crate::targets::Batch::default();
+    let mut batch = crate::targets::TargetBatch::default();
     windows.batch(9, 0, 12, &mut batch);
     let seen = Observations { values: &batch.observations, pictures: &batch.pictures };
     let keys: Vec<_> = (0..12).map(|episode| LatentKey { seed: 1, episode, step: 0 }).collect();
@@ -298,7 +302,7 @@ fn a_training_with_pictures_resumes_to_the_bit_and_its_checkpoint_comes_back() {
     let (fresh, windows) = bright_and_dark(&layout);
     let vision = VisionSettings { encoder: EncoderConfig { shared: true, ..small() }, ..settings(&layout).vision };
     let settings = TrainSettings { method: "imle".into(), samples: 4, vision, ..settings(&layout) };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).start_handler(worker_start).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let run = |trainer: &mut Trainer, steps| (0..steps).for_each(|_| drop(trainer.step(&windows, &pool).unwrap()));
     let dir = tempfile::tempdir().unwrap();
     let mut whole = Trainer::fresh(&settings, &fresh, Device::Cpu).unwrap();
@@ -321,7 +325,7 @@ fn a_training_with_pictures_resumes_to_the_bit_and_its_checkpoint_comes_back() {
     assert!(Trainer::fresh(&others, &fresh, Device::Cpu).err().unwrap().to_string().contains("vision.cameras"));
     let mut blind = Trainer::fresh(&settings, &fresh, Device::Cpu).unwrap();
     let windows = DemonstrationChunks::new(
-        &toy::spec(1, 1),
+        &test_support::spec(1, 1),
         settings.horizons,
         &[Episode { observations: vec![0.0; 2], actions: vec![0.0; 2], len: 2, ..Episode::default() }],
     );
@@ -353,7 +357,7 @@ fn bad_settings_name_the_key() {
     for word in ["vision.width=16", "vision.crop=[0.9, 0.8]", "vision.mean=[[0, 0, 0], [0.5, 0.5, 0.5]]"] {
         assert_eq!(check(word), Ok(()), "{word}");
     }
-    let two = EncoderConfig { std: OneOrEach::Each(vec![[0.5; 3]; 2]), ..EncoderConfig::default() };
+    let two = EncoderConfig { std: OneOrMany::Many(vec![[0.5; 3]; 2]), ..EncoderConfig::default() };
     two.check(Some(&pictures(2, 96, 96)), "c").unwrap();
     let told = two.check(Some(&pictures(3, 96, 96)), "c").unwrap_err().to_string();
     assert!(told.contains("c: vision.std: expected three numbers, or three for each of 3 cameras"), "{told}");

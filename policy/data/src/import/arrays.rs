@@ -1,6 +1,6 @@
 //! Named arrays whose rows are frames, as HDF5 and zarr hold them: which are the observation, and which are pictures.
 
-use super::layout_of;
+use super::source::layout_of;
 use imle_configs::spec::{CHANNELS, ImageLayout, Layout};
 use imle_configs::{Error, Result};
 

@@ -1,10 +1,11 @@
 //! LeRobot's folders: v3.0 as it is read anyway, v2.0 and v2.1 with one file an episode.
 
-use super::Source;
-use crate::images::{Stored, read_images};
-use crate::info::Info;
+use super::source::Source;
+use crate::images::{image_layout, read_file, read_images};
+use crate::layout::info::Info;
+use crate::layout::{features, naming};
+use crate::read::read;
 use crate::table::{self, Reader};
-use crate::{features, naming, read};
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Spec};
 use imle_configs::{Error, Result, files};
@@ -32,7 +33,7 @@ impl Folder {
         let (version, json) = Info::version(root)?;
         if version != "v2.0" && version != "v2.1" {
             let dataset = read(root)?;
-            let pictures = crate::image_layout(root).ok().flatten();
+            let pictures = image_layout(root).ok().flatten();
             return Ok(Self {
                 root: root.to_path_buf(),
                 spec: dataset.spec,
@@ -142,7 +143,7 @@ impl Source for Folder {
             Kind::Three(_) => Ok(read_images(&self.root, number)?.rgb),
             Kind::Two { lengths, .. } => {
                 let mut rgb = vec![0; lengths[number] * layout.bytes()];
-                layout.read_whole(&self.file(number)?, number, lengths[number], &mut rgb)?;
+                read_file(&self.file(number)?, layout, number, &[lengths[number]], &mut rgb)?;
                 Ok(rgb)
             }
         }

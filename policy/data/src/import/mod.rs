@@ -1,8 +1,8 @@
-//! Datasets of others, as ours: LeRobot v2 and v3, robomimic's HDF5, Diffusion Policy's zarr, and folders of records.
+//! Datasets in other formats: LeRobot v2 and v3, robomimic's HDF5, Diffusion Policy's zarr, and folders of records.
 //!
-//! A `Source` gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset of
-//! it, whose observation and action are those of a task if one is given. Numbers of all episodes are in memory while it
-//! writes, pictures of one.
+//! A `Source` gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset
+//! of it, whose observation and action are those of a task if one is given. Numbers of all episodes are in memory while
+//! it writes, pictures of one.
 
 #[cfg(any(feature = "hdf5", feature = "zarr"))]
 mod arrays;
@@ -11,37 +11,21 @@ mod records;
 mod resample;
 #[cfg(feature = "hdf5")]
 mod robomimic;
+mod source;
 #[cfg(feature = "zarr")]
 mod zarr;
 
-use crate::Dataset;
+use crate::dataset::Dataset;
 use crate::write::{write, write_with_images};
-use imle_configs::episode::Episode;
-use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
+use imle_configs::spec::{ImageLayout, Layout, Spec};
 use imle_configs::{Error, Result};
+use source::Source;
 use std::path::Path;
-
-/// A dataset of others.
-trait Source {
-    /// What its numbers mean. The rate is 0 where the dataset does not say.
-    fn spec(&self) -> &Spec;
-
-    /// Number of episodes.
-    fn len(&self) -> usize;
-
-    /// The cameras, if there are pictures of one size.
-    fn pictures(&self) -> Option<&ImageLayout>;
-
-    /// Reads an episode.
-    fn episode(&mut self, number: usize) -> Result<Episode>;
-
-    /// Reads the pictures of an episode, (len, cameras, H, W, 3) in RGB, rows from top to bottom.
-    fn images(&mut self, number: usize) -> Result<Vec<u8>>;
-}
 
 /// A format that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+#[non_exhaustive]
+pub enum DatasetFormat {
     /// LeRobot's folder, v2.0 to v3.0.
     Lerobot,
     /// An HDF5 file of robomimic.
@@ -52,7 +36,7 @@ pub enum Format {
     Records,
 }
 
-impl Format {
+impl DatasetFormat {
     /// The format of what lies at `path`.
     ///
     /// # Errors
@@ -85,7 +69,7 @@ impl Format {
     }
 }
 
-impl std::fmt::Display for Format {
+impl std::fmt::Display for DatasetFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Lerobot => "LeRobot",
@@ -96,10 +80,10 @@ impl std::fmt::Display for Format {
     }
 }
 
-/// How a dataset is converted.
+/// Options of a conversion.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// What the dataset is to fit; its own names if absent.
+pub struct ImportOptions {
+    /// The spec that the dataset must fit; its own names if absent.
     pub spec: Option<Spec>,
     /// Name of the task, where there is no `spec`.
     pub task: Option<String>,
@@ -115,12 +99,12 @@ pub struct Options {
     pub episodes: Option<usize>,
 }
 
-/// What was converted.
+/// The result of a conversion.
 #[derive(Clone, Debug)]
 pub struct Converted {
-    /// What it was.
-    pub format: Format,
-    /// What it is now.
+    /// Format of the source.
+    pub format: DatasetFormat,
+    /// Spec of the dataset written.
     pub spec: Spec,
     /// Number of episodes.
     pub episodes: usize,
@@ -136,8 +120,8 @@ pub struct Converted {
 ///
 /// # Errors
 /// As [`convert`].
-pub fn load(from: &Path, options: &Options) -> Result<(Format, Dataset, Option<ImageLayout>)> {
-    let format = Format::of(from)?;
+pub fn load(from: &Path, options: &ImportOptions) -> Result<(DatasetFormat, Dataset, Option<ImageLayout>)> {
+    let format = DatasetFormat::of(from)?;
     let mut source = open(format, from, options)?;
     let count = options.episodes.map_or(source.len(), |n| n.min(source.len()));
     let episodes = (0..count).map(|n| source.episode(n)).collect::<Result<Vec<_>>>()?;
@@ -151,13 +135,13 @@ pub fn load(from: &Path, options: &Options) -> Result<(Format, Dataset, Option<I
 /// Converts the dataset at `from` into a LeRobot v3 dataset at `out`.
 ///
 /// # Errors
-/// What [`crate::write()`] and the reader of the format refuse; [`Error::Unexpected`] if sizes or rate are not those of
-/// `options.spec`. Nothing is left at `out` then.
-pub fn convert(from: &Path, out: &Path, options: &Options) -> Result<Converted> {
+/// The errors of [`crate::write()`] and of the reader of the format; [`Error::Unexpected`] if sizes or rate are not
+/// those of `options.spec`. Nothing is left at `out` then.
+pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Converted> {
     if out.exists() {
         return Err(Error::Exists { path: out.to_path_buf() });
     }
-    let format = Format::of(from)?;
+    let format = DatasetFormat::of(from)?;
     let mut source = open(format, from, options)?;
     let source = source.as_mut();
     let (spec, from_rate) = target(source, options).map_err(|e| e.in_file(from.display()))?;
@@ -197,36 +181,36 @@ pub fn convert(from: &Path, out: &Path, options: &Options) -> Result<Converted> 
     })
 }
 
-fn open(format: Format, from: &Path, options: &Options) -> Result<Box<dyn Source>> {
+fn open(format: DatasetFormat, from: &Path, options: &ImportOptions) -> Result<Box<dyn Source>> {
     match format {
-        Format::Lerobot => Ok(Box::new(lerobot::Folder::open(from)?)),
-        Format::Records => Ok(Box::new(records::Records::open(from)?)),
-        Format::Robomimic => robomimic_file(from, options),
-        Format::Zarr => zarr_folder(from, options),
+        DatasetFormat::Lerobot => Ok(Box::new(lerobot::Folder::open(from)?)),
+        DatasetFormat::Records => Ok(Box::new(records::Records::open(from)?)),
+        DatasetFormat::Robomimic => robomimic_file(from, options),
+        DatasetFormat::Zarr => zarr_folder(from, options),
     }
 }
 
 #[cfg(feature = "hdf5")]
-fn robomimic_file(from: &Path, options: &Options) -> Result<Box<dyn Source>> {
+fn robomimic_file(from: &Path, options: &ImportOptions) -> Result<Box<dyn Source>> {
     Ok(Box::new(robomimic::File::open(from, &options.observation)?))
 }
 
 #[cfg(not(feature = "hdf5"))]
-fn robomimic_file(from: &Path, _: &Options) -> Result<Box<dyn Source>> {
+fn robomimic_file(from: &Path, _: &ImportOptions) -> Result<Box<dyn Source>> {
     Err(without(from, "HDF5", "hdf5"))
 }
 
 #[cfg(feature = "zarr")]
-fn zarr_folder(from: &Path, options: &Options) -> Result<Box<dyn Source>> {
+fn zarr_folder(from: &Path, options: &ImportOptions) -> Result<Box<dyn Source>> {
     Ok(Box::new(zarr::Folder::open(from, &options.observation)?))
 }
 
 #[cfg(not(feature = "zarr"))]
-fn zarr_folder(from: &Path, _: &Options) -> Result<Box<dyn Source>> {
+fn zarr_folder(from: &Path, _: &ImportOptions) -> Result<Box<dyn Source>> {
     Err(without(from, "zarr", "zarr"))
 }
 
-/// What a program without a reader says.
+/// The error of a program without the reader.
 #[cfg(not(all(feature = "hdf5", feature = "zarr")))]
 fn without(from: &Path, what: &str, feature: &str) -> Error {
     let expected = format!("a program that reads {what}: cargo build --release --features {feature}");
@@ -234,7 +218,7 @@ fn without(from: &Path, what: &str, feature: &str) -> Error {
 }
 
 /// The spec of what is written, and the rate of the source if it says one.
-fn target(source: &dyn Source, options: &Options) -> Result<(Spec, Option<f64>)> {
+fn target(source: &dyn Source, options: &ImportOptions) -> Result<(Spec, Option<f64>)> {
     let own = source.spec();
     let stated = (own.control_rate > 0.0).then_some(own.control_rate);
     let Some(wanted) = &options.spec else {
@@ -269,9 +253,4 @@ fn target(source: &dyn Source, options: &Options) -> Result<(Spec, Option<f64>)>
 
 fn listed(layout: &Layout) -> String {
     layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect::<Vec<_>>().join(" ")
-}
-
-/// A layout of terms with their sizes.
-fn layout_of(terms: impl IntoIterator<Item = (String, usize)>) -> Layout {
-    Layout { terms: terms.into_iter().map(|(name, size)| Term { name, size }).collect() }
 }

@@ -1,8 +1,8 @@
-//! Records of a real robot or another simulator: a folder of CSV or Parquet files, one an episode, and `record.toml`, which
-//! says what their columns mean. `docs/your-own-data.md` describes it.
+//! Records of a real robot or another simulator: a folder of CSV or Parquet files, one an episode, and `record.toml`,
+//! which says what their columns mean. `docs/your-own-data.md` describes it.
 
 use super::resample::{self, Between};
-use super::{Source, layout_of};
+use super::source::{Source, layout_of};
 use crate::table::Reader;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Spec};
@@ -51,7 +51,7 @@ fn seconds() -> String {
 struct FrameFile {
     /// Where its origin is in the world's frame, m.
     position: [f64; 3],
-    /// How it is turned, (w, x, y, z).
+    /// Orientation, (w, x, y, z).
     #[serde(default = "upright")]
     quaternion: [f64; 4],
 }
@@ -72,7 +72,7 @@ struct TermFile {
     /// Unit of the columns; converted to m, rad, s, N.
     #[serde(default)]
     unit: Option<String>,
-    /// What the values are.
+    /// Kind of the values.
     #[serde(default)]
     kind: TermKind,
     /// Frame in which they were recorded; the world's if absent.
@@ -81,7 +81,7 @@ struct TermFile {
     /// Order of rotational symmetry, of a yaw.
     #[serde(default = "one")]
     symmetry: u32,
-    /// How values between two records are found; observations are interpolated, actions held, if absent.
+    /// Rule for values between two records; observations are interpolated, actions held, if absent.
     #[serde(default)]
     between: Option<BetweenFile>,
 }
@@ -197,7 +197,7 @@ impl Term {
         if self.kind == TermKind::Yaw { 2 } else { self.columns.len() }
     }
 
-    /// Its values (rows, size) from those of its columns.
+    /// Values (rows, size) from those of its columns.
     fn values(&self, table: &Table) -> Vec<f64> {
         let columns: Vec<&[f64]> = self.columns.iter().map(|c| table.column(c)).collect();
         let mut out = Vec::new();

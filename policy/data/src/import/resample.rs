@@ -3,7 +3,7 @@
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
 
-/// How values between two records are found.
+/// The rule for values between two records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Between {
     /// On the straight line between them.
@@ -12,10 +12,11 @@ pub(super) enum Between {
     Hold,
 }
 
-/// Values at the times `at` (ascending), each of the rows (times, size), at `times` (strictly ascending); before the first and
-/// after the last record it is that record.
+/// Values at the times `at` (ascending), each of the rows (times, size), at `times` (strictly ascending); before the
+/// first and after the last record it is that record.
 pub(super) fn at(times: &[f64], rows: &[f64], size: usize, between: Between, at: &[f64]) -> Vec<f64> {
-    // A record at the very time that is asked for may come out a rounding later than it: it is not to be held off for a step.
+    // A record at the very time that is asked for may come out a rounding later than it: it is not to be held off for a
+    // step.
     let slack = 1e-6 * at.windows(2).map(|t| t[1] - t[0]).fold(f64::INFINITY, f64::min).min(1.0);
     let mut next = 0;
     let mut out = Vec::with_capacity(at.len() * size);

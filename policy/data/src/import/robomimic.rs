@@ -1,7 +1,7 @@
 //! robomimic's HDF5 files: `data/demo_N` with `actions` and `obs/KEY`, and what made them in the attribute `env_args`.
 
-use super::Source;
 use super::arrays::{self, Array};
+use super::source::Source;
 use crate::table::one_line;
 use hdf5_reader::error::Error as ReadError;
 use hdf5_reader::group::Group;

@@ -1,8 +1,8 @@
-//! Diffusion Policy's zarr folders: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends` with where each
-//! one ends.
+//! Diffusion Policy's zarr folders: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends` with where
+//! each one ends.
 
-use super::Source;
 use super::arrays::{self, Array};
+use super::source::Source;
 use crate::table::one_line;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
@@ -171,6 +171,6 @@ impl Source for Folder {
             let pixels = self.rows(camera, self.frames(number))?;
             cameras.push(pixels.into_iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect());
         }
-        super::arrays::interleaved(&cameras, layout).map_err(|e| e.in_file(place(&self.path, "data")))
+        arrays::interleaved(&cameras, layout).map_err(|e| e.in_file(place(&self.path, "data")))
     }
 }

@@ -2,10 +2,10 @@
 
 use super::import::{RECORD, fixture, make_two, write_records};
 use super::*;
-use crate::import::{Format, Options, convert};
+use crate::import::{DatasetFormat, ImportOptions, convert};
 
 /// Converting `from` fails with one line in which all of `parts` are, and leaves nothing.
-fn refused(from: &Path, options: &Options, parts: &[&str]) {
+fn refused(from: &Path, options: &ImportOptions, parts: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let told = convert(from, &dir.path().join("out"), options).unwrap_err().to_string();
     assert!(!told.contains('\n'), "{told}");
@@ -18,12 +18,12 @@ fn refused(from: &Path, options: &Options, parts: &[&str]) {
 #[test]
 fn what_is_no_dataset_is_told_with_what_would_be() {
     let dir = tempfile::tempdir().unwrap();
-    refused(&dir.path().join("none"), &Options::default(), &["none: cannot read"]);
-    refused(dir.path(), &Options::default(), &["meta/info.json", "record.toml", "none of them"]);
+    refused(&dir.path().join("none"), &ImportOptions::default(), &["none: cannot read"]);
+    refused(dir.path(), &ImportOptions::default(), &["meta/info.json", "record.toml", "none of them"]);
     let file = dir.path().join("a.zarr.zip");
     fs::write(&file, "PK").unwrap();
-    refused(&file, &Options::default(), &["a.zarr.zip", "unpack it first"]);
-    assert!(Format::of(&file).is_err());
+    refused(&file, &ImportOptions::default(), &["a.zarr.zip", "unpack it first"]);
+    assert!(DatasetFormat::of(&file).is_err());
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn records_are_checked() {
         write_records(dir.path());
         assert!(RECORD.contains(from), "{from}");
         fs::write(dir.path().join("record.toml"), RECORD.replacen(from, to, 1)).unwrap();
-        refused(dir.path(), &Options::default(), parts);
+        refused(dir.path(), &ImportOptions::default(), parts);
     }
     // In the second file.
     let recorded: [(&str, &[&str]); 7] = [
@@ -67,11 +67,11 @@ fn records_are_checked() {
         let dir = tempfile::tempdir().unwrap();
         write_records(dir.path());
         fs::write(dir.path().join("b.csv"), text).unwrap();
-        refused(dir.path(), &Options::default(), parts);
+        refused(dir.path(), &ImportOptions::default(), parts);
     }
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("record.toml"), RECORD).unwrap();
-    refused(dir.path(), &Options::default(), &["at least one .csv or .parquet file"]);
+    refused(dir.path(), &ImportOptions::default(), &["at least one .csv or .parquet file"]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn lerobot_of_version_two_is_checked() {
         let (_dir, path) = written();
         let old = make_two(&path);
         spoil(&old);
-        refused(&old, &Options::default(), parts);
+        refused(&old, &ImportOptions::default(), parts);
     }
 }
 
@@ -115,10 +115,10 @@ fn lerobot_of_version_two_is_checked() {
 fn what_does_not_fit_the_task_is_told() {
     let (_dir, path) = written();
     let wide = Spec { action: layout(&[("arm", 7)]), ..spec() };
-    refused(&path, &Options { spec: Some(wide), ..Options::default() }, &["action", "arm[7]", "arm[2]"]);
-    refused(&path, &Options { rate: Some(5.0), ..Options::default() }, &["--rate", "10 Hz", "--resample"]);
-    refused(&path, &Options { images: true, ..Options::default() }, &["pictures"]);
-    refused(&path, &Options { episodes: Some(0), ..Options::default() }, &["at least one episode"]);
+    refused(&path, &ImportOptions { spec: Some(wide), ..ImportOptions::default() }, &["action", "arm[7]", "arm[2]"]);
+    refused(&path, &ImportOptions { rate: Some(5.0), ..ImportOptions::default() }, &["--rate", "10 Hz", "--resample"]);
+    refused(&path, &ImportOptions { images: true, ..ImportOptions::default() }, &["pictures"]);
+    refused(&path, &ImportOptions { episodes: Some(0), ..ImportOptions::default() }, &["at least one episode"]);
 }
 
 #[cfg(feature = "hdf5")]
@@ -128,7 +128,7 @@ fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
     let path = dir.path().join("a.hdf5");
     let whole = fs::read(fixture("robomimic.hdf5")).unwrap();
     let out = dir.path().join("out");
-    let options = Options { images: true, ..Options::default() };
+    let options = ImportOptions { images: true, ..ImportOptions::default() };
     let told = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
         let result = convert(&path, &out, &options).map_err(|e| e.to_string());
@@ -149,8 +149,10 @@ fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
         bytes[at] ^= 0xff;
         assert!(told(&bytes).is_none_or(|told| !told.contains('\n')));
     }
-    let keys =
-        |keys: &[&str]| Options { observation: keys.iter().map(|k| k.to_string()).collect(), ..Options::default() };
+    let keys = |keys: &[&str]| ImportOptions {
+        observation: keys.iter().map(|k| k.to_string()).collect(),
+        ..ImportOptions::default()
+    };
     let whole = fixture("robomimic.hdf5");
     refused(&whole, &keys(&["objct"]), &["unknown observation key `objct`", "`object`"]);
     refused(&whole, &keys(&["agentview_image"]), &["agentview_image", "vectors"]);
@@ -174,9 +176,9 @@ fn zarr_that_is_broken_is_told() {
             Some(text) => fs::write(path.join(file), text).unwrap(),
             None => fs::remove_file(path.join(file)).unwrap(),
         }
-        refused(&path, &Options { rate: Some(10.0), images: true, ..Options::default() }, parts);
+        refused(&path, &ImportOptions { rate: Some(10.0), images: true, ..ImportOptions::default() }, parts);
     }
-    refused(&fixture("diffusion.zarr"), &Options::default(), &["control rate", "--rate HZ"]);
+    refused(&fixture("diffusion.zarr"), &ImportOptions::default(), &["control rate", "--rate HZ"]);
 }
 
 #[cfg(feature = "zarr")]

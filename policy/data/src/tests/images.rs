@@ -104,8 +104,8 @@ fn statistics_of_counts_are_those_of_the_values() {
     let values = [3u8, 200, 7, 7, 90];
     stats.add(&values.iter().flat_map(|v| [*v, 0, 255]).collect::<Vec<u8>>());
     let (_, json) = stats.to_json().remove(0);
-    let expected = crate::stats::of_values(&mut values.map(f64::from));
-    for (name, value) in crate::stats::NAMES.iter().zip(expected) {
+    let expected = crate::layout::stats::of_values(&mut values.map(f64::from));
+    for (name, value) in crate::layout::stats::NAMES.iter().zip(expected) {
         let got = json[*name][0][0][0].as_f64().unwrap();
         assert!((got - value / 255.0).abs() < 1e-12, "{name}: {got}");
     }

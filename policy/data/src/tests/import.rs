@@ -1,15 +1,16 @@
 //! Datasets of others, converted: every number is where it belongs.
 
 use super::*;
-use crate::import::{Converted, Format, Options, convert};
-use crate::{read_images, stats};
+use crate::import::{Converted, DatasetFormat, ImportOptions, convert};
+use crate::layout::stats;
+use crate::read_images;
 use std::path::PathBuf;
 
 pub(super) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/fixtures").join(name)
 }
 
-pub(super) fn converted(from: &Path, options: &Options) -> (Converted, Dataset) {
+pub(super) fn converted(from: &Path, options: &ImportOptions) -> (Converted, Dataset) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let told = convert(from, &out, options).unwrap();
@@ -36,8 +37,8 @@ fn made_pictures(episode: usize, length: usize) -> Vec<u8> {
 #[cfg(feature = "hdf5")]
 #[test]
 fn robomimic_keeps_numbers_order_pictures_and_rate() {
-    let (told, dataset) = converted(&fixture("robomimic.hdf5"), &Options::default());
-    assert_eq!((told.format, told.episodes, told.frames), (Format::Robomimic, 2, 8));
+    let (told, dataset) = converted(&fixture("robomimic.hdf5"), &ImportOptions::default());
+    assert_eq!((told.format, told.episodes, told.frames), (DatasetFormat::Robomimic, 2, 8));
     assert_eq!((dataset.spec.task.as_str(), dataset.spec.control_rate), ("Lift", 20.0));
     assert_eq!(dataset.spec.observation, layout(&[("object", 1), ("robot0_eef_pos", 3)]));
     for (e, (episode, length)) in dataset.episodes.iter().zip([3, 5]).enumerate() {
@@ -50,7 +51,8 @@ fn robomimic_keeps_numbers_order_pictures_and_rate() {
     // A choice of the observation, and the pictures.
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let options = Options { observation: vec!["robot0_eef_pos".into()], images: true, ..Options::default() };
+    let options =
+        ImportOptions { observation: vec!["robot0_eef_pos".into()], images: true, ..ImportOptions::default() };
     let told = convert(&fixture("robomimic.hdf5"), &out, &options).unwrap();
     assert_eq!((told.spec.observation.size(), told.cameras), (3, vec!["agentview_image".to_string()]));
     for (e, length) in [3, 5].into_iter().enumerate() {
@@ -65,9 +67,9 @@ fn robomimic_keeps_numbers_order_pictures_and_rate() {
 fn diffusion_policy_keeps_numbers_and_pictures() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let options = Options { rate: Some(10.0), images: true, ..Options::default() };
+    let options = ImportOptions { rate: Some(10.0), images: true, ..ImportOptions::default() };
     let told = convert(&fixture("diffusion.zarr"), &out, &options).unwrap();
-    assert_eq!((told.format, told.spec.control_rate, told.episodes), (Format::Zarr, 10.0, 2));
+    assert_eq!((told.format, told.spec.control_rate, told.episodes), (DatasetFormat::Zarr, 10.0, 2));
     let dataset = read(&out).unwrap();
     for (e, (episode, length)) in dataset.episodes.iter().zip([3, 5]).enumerate() {
         assert_eq!(episode.observations, made_rows(e, length, 3));
@@ -80,8 +82,9 @@ fn diffusion_policy_keeps_numbers_and_pictures() {
 #[test]
 fn a_program_without_a_reader_says_how_to_build_it() {
     let dir = tempfile::tempdir().unwrap();
-    let told =
-        convert(&fixture("diffusion.zarr"), &dir.path().join("out"), &Options::default()).unwrap_err().to_string();
+    let told = convert(&fixture("diffusion.zarr"), &dir.path().join("out"), &ImportOptions::default())
+        .unwrap_err()
+        .to_string();
     assert!(told.contains("cargo build --release --features zarr") && !told.contains('\n'), "{told}");
 }
 
@@ -111,16 +114,16 @@ pub(super) fn make_two(path: &Path) -> PathBuf {
 #[test]
 fn lerobot_of_both_versions_keeps_numbers() {
     let (_dir, path) = written();
-    let (told, dataset) = converted(&path, &Options::default());
-    assert_eq!((told.format, &dataset), (Format::Lerobot, &read(&path).unwrap()));
-    let (told, old) = converted(&make_two(&path), &Options::default());
+    let (told, dataset) = converted(&path, &ImportOptions::default());
+    assert_eq!((told.format, &dataset), (DatasetFormat::Lerobot, &read(&path).unwrap()));
+    let (told, old) = converted(&make_two(&path), &ImportOptions::default());
     assert_eq!((told.episodes, told.frames), (4, 15));
     assert_eq!((old.spec.task.as_str(), old.spec.control_rate), ("stack", 10.0));
     for (a, b) in old.episodes.iter().zip(&dataset.episodes) {
         assert_eq!((&a.observations, &a.actions, a.success, a.len), (&b.observations, &b.actions, b.success, b.len));
     }
     // With a task's spec the values get its names.
-    let (told, _) = converted(&make_two(&path), &Options { spec: Some(spec()), ..Options::default() });
+    let (told, _) = converted(&make_two(&path), &ImportOptions { spec: Some(spec()), ..ImportOptions::default() });
     assert_eq!(told.spec, spec());
 }
 
@@ -174,8 +177,8 @@ fn records_come_in_metres_and_radians_at_the_control_rate() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("records");
     write_records(&root);
-    let (told, dataset) = converted(&root, &Options::default());
-    assert_eq!((told.format, told.episodes), (Format::Records, 2));
+    let (told, dataset) = converted(&root, &ImportOptions::default());
+    assert_eq!((told.format, told.episodes), (DatasetFormat::Records, 2));
     assert_eq!(dataset.spec.observation, layout(&[("tip", 3), ("heading", 2)]));
     let [a, b] = dataset.episodes.as_slice() else { panic!("two") };
     assert_eq!((a.len, a.success, b.len, b.success), (9, true, 9, false));
@@ -208,7 +211,7 @@ fn parquet_records_are_as_csv_ones() {
         vec![column(&[0.0, 0.6, 1.0]), column(&[0.0, 6.0, 10.0]), column(&[1.0, 1.0, 1.0]), column(&[5.0, 7.0, 9.0])];
     let rows = RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns).unwrap();
     write_rows(&root.join("one.parquet"), &rows);
-    let (_, dataset) = converted(&root, &Options::default());
+    let (_, dataset) = converted(&root, &ImportOptions::default());
     let episode = &dataset.episodes[0];
     assert_eq!((episode.len, &episode.actions), (3, &vec![5.0, 5.0, 9.0]));
     assert!(episode.observations.iter().zip([0.0, 1.0, 5.0, 1.0, 10.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6));
@@ -218,11 +221,11 @@ fn parquet_records_are_as_csv_ones() {
 fn another_rate_is_refused_or_interpolated() {
     let (_dir, path) = written();
     let twice = Spec { control_rate: 20.0, ..spec() };
-    let options = Options { spec: Some(twice), ..Options::default() };
+    let options = ImportOptions { spec: Some(twice), ..ImportOptions::default() };
     let out = path.parent().unwrap().join("out");
     let told = convert(&path, &out, &options).unwrap_err().to_string();
     assert!(told.contains("20 Hz") && told.contains("--resample") && !out.exists(), "{told}");
-    let (told, dataset) = converted(&path, &Options { resample: true, ..options });
+    let (told, dataset) = converted(&path, &ImportOptions { resample: true, ..options });
     assert_eq!((told.resampled_from, dataset.spec.control_rate), (Some(10.0), 20.0));
     let (a, b) = (&read(&path).unwrap().episodes[0], &dataset.episodes[0]);
     assert_eq!((a.len, b.len), (4, 7));
@@ -230,7 +233,8 @@ fn another_rate_is_refused_or_interpolated() {
     assert_eq!((&b.actions[2..4], &b.actions[4..6]), (&a.actions[0..2], &a.actions[2..4]));
 }
 
-/// One episode after the other, whatever lies in one file: the same as all at once, and what is wrong is told all the same.
+/// One episode after the other, whatever lies in one file: the same as all at once, and what is wrong is told all the
+/// same.
 #[test]
 fn a_stream_gives_what_reading_gives() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Statistics against numbers worked by hand.
 
 use super::*;
-use crate::stats::of_values;
+use crate::layout::stats::of_values;
 use arrow::array::AsArray;
 use arrow::datatypes::{Float64Type, Int64Type};
 

@@ -2,16 +2,20 @@
 //! normalisation, spatial softmax, a linear layer with ReLU.
 
 use super::features::Features;
-use crate::import::eyes::{Eyes, Naming};
 use crate::import::options::Options;
-use crate::normalizer::Map;
-use crate::vision::{EncoderConfig, OneOrEach};
+use crate::import::vision_input::{Naming, VisionInput};
+use crate::normalizer::AffineMap;
+use crate::vision::{EncoderConfig, OneOrMany};
 use imle_configs::spec::CHANNELS;
 use imle_configs::{Error, Result};
 use serde_json::json;
 
-/// How the policy sees, if it does; `maps` tell how pictures are normalised, of each camera.
-pub(super) fn eyes(config: &Options<'_>, features: &Features, maps: &[[Map; CHANNELS]]) -> Result<Option<Eyes>> {
+/// The cameras and encoders of a policy with pictures; `maps` normalise the pictures of each camera.
+pub(super) fn vision(
+    config: &Options<'_>,
+    features: &Features,
+    maps: &[[AffineMap; CHANNELS]],
+) -> Result<Option<VisionInput>> {
     if features.pictures.is_empty() {
         return Ok(None);
     }
@@ -22,9 +26,9 @@ pub(super) fn eyes(config: &Options<'_>, features: &Features, maps: &[[Map; CHAN
     }
     let [height, width] = features.size;
     let crop = match config.sizes("crop_shape")?.as_deref() {
-        None => OneOrEach::One(1.0),
+        None => OneOrMany::One(1.0),
         Some([h, w]) if *h <= height && *w <= width => {
-            OneOrEach::of(vec![*h as f64 / height as f64, *w as f64 / width as f64])
+            OneOrMany::of(vec![*h as f64 / height as f64, *w as f64 / width as f64])
         }
         Some(found) => {
             let expected = format!("height and width of at most [{height}, {width}], those of the pictures");
@@ -39,8 +43,11 @@ pub(super) fn eyes(config: &Options<'_>, features: &Features, maps: &[[Map; CHAN
             return Err(Error::unexpected(place, "deviations or ranges above 0", map.scale));
         }
         // (x − center) / scale + offset, in one subtraction and one division.
-        let [center, scale, offset] =
-            [|m: &Map| f64::from(m.center), |m: &Map| f64::from(m.scale), |m: &Map| f64::from(m.offset)];
+        let [center, scale, offset] = [
+            |m: &AffineMap| f64::from(m.center),
+            |m: &AffineMap| f64::from(m.scale),
+            |m: &AffineMap| f64::from(m.offset),
+        ];
         mean.push([0, 1, 2].map(|i| center(&maps[i]) - offset(&maps[i]) * scale(&maps[i])));
         std.push([0, 1, 2].map(|i| scale(&maps[i])));
     }
@@ -51,11 +58,11 @@ pub(super) fn eyes(config: &Options<'_>, features: &Features, maps: &[[Map; CHAN
         shared: !config.flag("use_separate_rgb_encoder_per_camera", false)?,
         crop,
         colour_jitter: 0.0,
-        mean: OneOrEach::of(mean),
-        std: OneOrEach::of(std),
+        mean: OneOrMany::of(mean),
+        std: OneOrMany::of(std),
         ..EncoderConfig::default()
     };
-    Ok(Some(Eyes {
+    Ok(Some(VisionInput {
         cameras: features.cameras(),
         size: Some(features.size),
         encoder,

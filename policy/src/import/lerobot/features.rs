@@ -1,6 +1,6 @@
-//! What a LeRobot policy sees and does, as its configuration tells.
+//! Inputs and outputs of a LeRobot policy, from its configuration.
 
-use super::ACTION;
+use super::names::{ACTION, ENVIRONMENT, STATE};
 use crate::checkpoint::CONFIG_FILE;
 use crate::import::options::Options;
 use imle_configs::spec::{CHANNELS, Term};
@@ -9,11 +9,9 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use std::path::Path;
 
-pub(super) const STATE: &str = "observation.state";
-pub(super) const ENVIRONMENT: &str = "observation.environment_state";
 const IMAGE: &str = "observation.image";
 
-/// What the policy sees and does.
+/// Inputs and outputs of the policy.
 pub(super) struct Features {
     pub(super) observation: Vec<Term>,
     /// Pictures by their full names, with the number of their colours, in the order of the file, which is the policy's.

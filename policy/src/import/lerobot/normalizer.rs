@@ -1,27 +1,27 @@
-//! How LeRobot normalises: by statistics in the weights (before LeRobot 0.4) or in the files of the pre- and
+//! LeRobot's normalisation: by statistics in the weights (before LeRobot 0.4) or in the files of the pre- and
 //! postprocessor (from 0.4 on).
 
-use super::features::{ENVIRONMENT, Features, STATE};
-use super::{ACTION, PREPROCESSOR};
-use crate::import::of_range;
+use super::features::Features;
+use super::names::{ACTION, ENVIRONMENT, PREPROCESSOR, STATE};
 use crate::import::options::Options;
+use crate::import::source_policy::of_range;
 use crate::import::tensors::Tensors;
-use crate::normalizer::Map;
+use crate::normalizer::AffineMap;
 use imle_configs::spec::{CHANNELS, Term};
 use imle_configs::{Error, Result, files};
 use serde_json::Value;
 use std::path::Path;
 
 const POSTPROCESSOR: &str = "policy_postprocessor.json";
-/// What LeRobot adds to a denominator.
+/// Addend of LeRobot's denominators.
 const EPSILON: f32 = 1e-8;
 
 /// The maps of all that a policy sees and does, value by value.
 pub(super) struct Maps {
-    pub(super) observation: Vec<Map>,
+    pub(super) observation: Vec<AffineMap>,
     /// Red, green and blue of each camera.
-    pub(super) pictures: Vec<[Map; CHANNELS]>,
-    pub(super) action: Vec<Map>,
+    pub(super) pictures: Vec<[AffineMap; CHANNELS]>,
+    pub(super) action: Vec<AffineMap>,
 }
 
 impl Maps {
@@ -39,7 +39,7 @@ impl Maps {
     }
 
     /// From all the maps of what is seen, in order, and those of the action.
-    fn of(features: &Features, mut seen: Vec<Map>, action: Vec<Map>) -> Self {
+    fn of(features: &Features, mut seen: Vec<AffineMap>, action: Vec<AffineMap>) -> Self {
         let values: usize = features.observation.iter().map(|term| term.size).sum();
         let colours = seen.split_off(values);
         Self { observation: seen, pictures: colours.as_chunks().0.to_vec(), action }
@@ -80,18 +80,18 @@ impl Mode {
     /// Adds the maps of `term`; `take` gives a statistic of it. `added` is what is added to the denominators.
     fn add(
         &self,
-        maps: &mut Vec<Map>,
+        maps: &mut Vec<AffineMap>,
         term: &Term,
         added: [f32; 2],
         mut take: impl FnMut(&str) -> Result<Vec<f32>>,
     ) -> Result<()> {
         let [to_range, to_deviation] = added;
         match self {
-            Self::Identity => maps.extend(vec![Map { center: 0.0, scale: 1.0, offset: 0.0 }; term.size]),
+            Self::Identity => maps.extend(vec![AffineMap { center: 0.0, scale: 1.0, offset: 0.0 }; term.size]),
             Self::MeanStd => {
                 for (mean, deviation) in take("mean")?.into_iter().zip(take("std")?) {
                     let scale = if deviation == 0.0 { 0.0 } else { deviation + to_deviation };
-                    maps.push(Map { center: mean, scale, offset: 0.0 });
+                    maps.push(AffineMap { center: mean, scale, offset: 0.0 });
                 }
             }
             Self::Range(low, high) => {
@@ -192,7 +192,7 @@ impl Step {
     }
 
     /// `forward`, or back: then nothing is added to the denominators.
-    fn maps<'a>(mut self, terms: impl IntoIterator<Item = &'a Term>, forward: bool) -> Result<Vec<Map>> {
+    fn maps<'a>(mut self, terms: impl IntoIterator<Item = &'a Term>, forward: bool) -> Result<Vec<AffineMap>> {
         let config = Options::new(&self.place, &self.config)?;
         let to_deviation = if forward { config.number("eps", f64::from(EPSILON))? as f32 } else { 0.0 };
         let modes = config.object("norm_map")?;

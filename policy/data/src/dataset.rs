@@ -1,0 +1,31 @@
+//! A dataset in memory.
+
+use imle_configs::Result;
+use imle_configs::episode::Episode;
+use imle_configs::spec::Spec;
+
+/// A dataset in memory: what its numbers mean, and its episodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Task, control rate, and the layouts of observation and action.
+    pub spec: Spec,
+    /// The episodes in their order; rows are `spec.observation.size()` and `spec.action.size()` values wide.
+    pub episodes: Vec<Episode>,
+}
+
+impl Dataset {
+    /// The dataset with these terms of the observation only, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] with the nearest names.
+    pub fn with_observation(mut self, terms: &[String]) -> Result<Self> {
+        let (part, places) = self.spec.observation.part(terms)?;
+        let size = self.spec.observation.size();
+        for episode in &mut self.episodes {
+            let rows = episode.observations.chunks_exact(size);
+            episode.observations = rows.flat_map(|row| places.iter().map(|at| row[*at])).collect();
+        }
+        self.spec.observation = part;
+        Ok(self)
+    }
+}

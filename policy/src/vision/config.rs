@@ -1,0 +1,173 @@
+//! The settings of vision.
+
+use super::one_or_many::OneOrMany;
+use super::registry::{self, NAMES};
+use super::shape::VisionShape;
+use crate::network::precision::Precision;
+use imle_configs::Error as ConfigError;
+use imle_configs::spec::{CHANNELS, Horizons, ImageLayout};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[vision]` of a training: the generator's cameras and their encoders.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct VisionSettings {
+    /// Cameras of the dataset whose pictures the generator sees; empty for one that sees the whole observation instead.
+    pub cameras: Vec<String>,
+    /// With cameras: the observation terms seen beside the pictures; empty for the task's `proprioception`.
+    pub state: Vec<String>,
+    /// Encoders of the pictures.
+    #[serde(flatten)]
+    pub encoder: EncoderConfig,
+}
+
+/// The encoders of pictures. Written into `config.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct EncoderConfig {
+    /// `resnet18`: with group normalisation, from random weights.
+    pub kind: String,
+    /// Channels of the first of the backbone's four levels: 64 is the standard, a quarter of it trains nine times as
+    /// fast on a processor.
+    pub width: usize,
+    /// Keypoints of the spatial softmax; 0 for the mean of the feature maps in its place.
+    pub keypoints: usize,
+    /// Features of a picture, linear in the keypoints with a ReLU behind; 0 for the keypoints as they are.
+    pub features: usize,
+    /// Whether all cameras share one encoder, rather than each having its own.
+    pub shared: bool,
+    /// Share of each side of a picture that is kept, or of height and width: cut out at random in training, from the
+    /// middle otherwise. 0.875 is 84 of 96 pixels; 1 keeps all.
+    pub crop: OneOrMany<f64>,
+    /// Half-width of the uniform factors of brightness, contrast and saturation in training; 0 for none.
+    pub colour_jitter: f64,
+    /// Mean that is subtracted from red, green and blue in [0, 1], of all cameras or of each.
+    pub mean: OneOrMany<[f64; CHANNELS]>,
+    /// Deviation that they are then divided by.
+    pub std: OneOrMany<[f64; CHANNELS]>,
+    /// Numbers that the backbone computes in, in training too; its parameters stay single.
+    pub precision: Precision,
+}
+
+impl Default for EncoderConfig {
+    /// Diffusion Policy's, with pictures in [-1, 1] and a quarter of the width, for processors.
+    fn default() -> Self {
+        Self {
+            kind: "resnet18".into(),
+            width: 16,
+            keypoints: 32,
+            features: 64,
+            shared: false,
+            crop: OneOrMany::One(0.875),
+            colour_jitter: 0.2,
+            mean: OneOrMany::One([0.5; CHANNELS]),
+            std: OneOrMany::One([0.5; CHANNELS]),
+            precision: Precision::F32,
+        }
+    }
+}
+
+impl std::fmt::Display for EncoderConfig {
+    /// One line for people.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let one = if self.shared { "one encoder for all cameras" } else { "one encoder a camera" };
+        write!(f, "{one}: {} of width {}, ", self.kind, self.width)?;
+        match self.keypoints {
+            0 => f.write_str("mean of the maps")?,
+            n => write!(f, "{n} keypoints")?,
+        }
+        match self.features {
+            0 => {}
+            n => write!(f, ", {n} features")?,
+        }
+        let arithmetic = if self.precision == Precision::Bf16 { "bf16" } else { "f32" };
+        match self.crop_shares().map(|share| 100.0 * share) {
+            [h, w] if h == w => write!(f, ", {h:.1} % of each side kept, {arithmetic}"),
+            [h, w] => write!(f, ", {h:.1} % of the height and {w:.1} % of the width kept, {arithmetic}"),
+        }
+    }
+}
+
+/// Least side of a picture after the crop, pixels: smaller ones leave a single place in the last feature map.
+const LEAST_SIDE: usize = 33;
+
+impl EncoderConfig {
+    /// Checks all values, for pictures of `pictures` if they are known; `place` names the file in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn check(&self, pictures: Option<&ImageLayout>, place: &str) -> std::result::Result<(), ConfigError> {
+        let bad = |key: &str, expected: &str, found: String| {
+            Err(ConfigError::unexpected(format!("{place}: vision.{key}"), expected, found))
+        };
+        registry::by_name(&self.kind).map_err(|e| e.in_file(place))?;
+        if !(matches!(self.width, 4 | 8) || self.width.is_multiple_of(16) && (16..=512).contains(&self.width)) {
+            return bad("width", "4, 8 or a multiple of 16 up to 512", self.width.to_string());
+        }
+        for (key, value) in [("keypoints", self.keypoints), ("features", self.features)] {
+            if value > 4096 {
+                return bad(key, "at most 4096", value.to_string());
+            }
+        }
+        if !self.crop.fits(2) || self.crop.values().iter().any(|share| !(*share > 0.0 && *share <= 1.0)) {
+            let expected = "a share above 0 and at most 1, or one of the height and one of the width";
+            return bad("crop", expected, format!("{:?}", self.crop.values()));
+        }
+        if !(0.0..1.0).contains(&self.colour_jitter) {
+            return bad("colour_jitter", "at least 0 and below 1", self.colour_jitter.to_string());
+        }
+        if self.mean.values().iter().flatten().any(|x| !x.is_finite()) {
+            return bad("mean", "finite numbers", format!("{:?}", self.mean.values()));
+        }
+        if self.std.values().iter().flatten().any(|x| !(x.is_finite() && *x > 0.0)) {
+            return bad("std", "numbers above 0", format!("{:?}", self.std.values()));
+        }
+        let Some(pictures) = pictures else { return Ok(()) };
+        for (key, colours) in [("mean", &self.mean), ("std", &self.std)] {
+            let cameras = pictures.cameras.len();
+            if !colours.fits(cameras) {
+                let expected = format!("three numbers, or three for each of {cameras} cameras");
+                return bad(key, &expected, format!("{:?}", colours.values()));
+            }
+        }
+        let [height, width] = self.kept(pictures);
+        if height.min(width) < LEAST_SIDE {
+            let found = format!("{width}×{height} pixels kept of {pictures}");
+            return bad("crop", &format!("at least {LEAST_SIDE} pixels of each side"), found);
+        }
+        Ok(())
+    }
+
+    /// Shares of height and width that are kept.
+    fn crop_shares(&self) -> [f64; 2] {
+        [0, 1].map(|i| self.crop.at(i).copied().unwrap_or(1.0))
+    }
+
+    /// Height and width of what is kept of a picture, pixels.
+    pub(crate) fn kept(&self, pictures: &ImageLayout) -> [usize; 2] {
+        let ([h, w], sides) = (self.crop_shares(), [pictures.height, pictures.width]);
+        let kept = |share: f64, side: usize| ((side as f64 * share).round() as usize).clamp(1, side);
+        [kept(h, sides[0]), kept(w, sides[1])]
+    }
+
+    /// The sizes a network is built for, with `pictures` of each of the T_obs steps of `horizons`.
+    pub(crate) fn shape(&self, horizons: Horizons, pictures: &ImageLayout) -> VisionShape {
+        let (kind, channels) =
+            registry::by_name(&self.kind).map_or((NAMES[0], 0), |b| (b.name(), b.channels(self.width)));
+        let pooled = if self.keypoints == 0 { channels } else { 2 * self.keypoints };
+        VisionShape {
+            kind,
+            steps: horizons.observation,
+            cameras: pictures.cameras.len(),
+            bytes: horizons.observation * pictures.bytes(),
+            width: self.width,
+            channels,
+            keypoints: self.keypoints,
+            linear: self.features > 0,
+            features: if self.features > 0 { self.features } else { pooled },
+            shared: self.shared,
+            half: self.precision == Precision::Bf16,
+        }
+    }
+}
