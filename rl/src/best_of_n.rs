@@ -11,15 +11,13 @@
 //! After the behaviour policy of IDQL (Hansen-Estruch et al., arXiv 2304.10573) and Q-chunking (arXiv 2507.07969); what is new is
 //! that elites are matched as RS-IMLE matches demonstrations, so that several ways to do well stay several.
 
-use crate::algorithm::{Algorithm, Collecting};
+use crate::algorithm::{Algorithm, Collecting, Iteration};
 use crate::error::Result;
-use crate::journal::Record;
 use crate::judged::Judged;
 use crate::learner::{Figures, Learner, Mean, repeat};
 use crate::mlp::to_host;
 use imle_planner::decide::Decide;
 use imle_policy::targets::{TargetSource, WeightedState, WeightedTargets};
-use std::ops::Range;
 
 /// Name of the algorithm.
 pub const NAME: &str = "best-of-n";
@@ -38,23 +36,17 @@ impl Algorithm for BestOfN {
         Ok(Box::new(Judged::new(c.learner, c.sampler, candidates, settings.alone_share)))
     }
 
-    fn learn(
-        &mut self,
-        learner: &mut Learner<'_>,
-        _: Range<usize>,
-        records: &[Record],
-        figures: &mut Figures,
-    ) -> Result<()> {
+    fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
         let (mut critic_loss, mut actor_loss) = (Mean::default(), Mean::default());
         let network = learner.actor.trainer.network(true)?;
         for _ in 0..learner.critic_steps_due() {
-            learner.critic_step(network.as_ref(), true, &mut critic_loss)?;
+            learner.critic_step(network.as_ref(), &mut critic_loss)?;
         }
-        let elites = if learner.state.trusted { Some(elites(learner, records.len() as u64)?) } else { None };
+        let elites = if learner.state.trusted { Some(elites(learner, iteration.index + 1)?) } else { None };
         let share = learner.settings.best_of_n.elite_share;
         for _ in 0..learner.actor_steps_due() {
             let source = elites.as_ref().map(|e| (share, e as &dyn TargetSource));
-            actor_loss.add(learner.actor_step(source, &mut |_| Ok(None))?.loss);
+            actor_loss.add(learner.actor_step(source)?.loss);
         }
         critic_loss.write("critic/loss", figures);
         actor_loss.write("train/loss", figures);
@@ -62,12 +54,12 @@ impl Algorithm for BestOfN {
     }
 }
 
-/// The best candidates of states drawn for iteration `iteration`.
-fn elites(learner: &Learner<'_>, iteration: u64) -> Result<WeightedTargets> {
+/// The best candidates of states drawn anew, by the stream of `draws`.
+fn elites(learner: &Learner<'_>, draws: u64) -> Result<WeightedTargets> {
     let settings = &learner.settings.best_of_n;
     let (n, device) = (settings.elite_candidates, learner.device());
     // Draws of their own: the critic's count from 0.
-    let draw = u64::MAX - iteration;
+    let draw = u64::MAX - draws;
     let batch = learner.draw(draw, STATES)?;
     let network = learner.actor.trainer.network(true)?;
     let z = learner.actor.latents((learner.run.seed, draw), STATES, n, device)?;

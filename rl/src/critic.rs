@@ -3,7 +3,7 @@
 //! ```text
 //! Q_e(o, a) = lo + (hi − lo) · σ(f_e(o, a))                      o a history, a the T_act actions executed of a chunk
 //! y         = Σ_{i<n} γⁱ r_i + γⁿ V̄(o')                          γⁿ V̄ 0 where the task ended the episode, not where it was cut off
-//! V̄(o')     = best or mean over candidates a' of the generator of  min(Q̄_i, Q̄_j)(o', a'),  i, j drawn anew each step
+//! V̄(o')     = best over candidates a' of the generator of  min(Q̄_i, Q̄_j)(o', a'),  i, j drawn anew each step
 //! ```
 //!
 //! Returns lie in \[lo, hi\] ([`imle_envs::reward`]), so that a value cannot run away, and the loss is the cross-entropy of the
@@ -54,19 +54,6 @@ impl Critic {
     ) -> Result<Self> {
         let mlp = Mlp::load(shape(settings, history + beside), path, counters, device)?;
         Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
-    }
-
-    /// The same critic, to be asked while this one learns on.
-    ///
-    /// # Errors
-    /// libtorch's, if memory runs out.
-    pub fn copied(&self) -> Result<Self> {
-        Ok(Self { mlp: self.mlp.copied()?, low: self.low, span: self.span })
-    }
-
-    /// The most that anything can be worth.
-    pub fn most(&self) -> f64 {
-        self.low + self.span
     }
 
     /// The network.
@@ -124,15 +111,12 @@ impl Critic {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn targets(&self, batch: &Batch, candidates: &Tensor, pair: [i64; 2], best: bool) -> Result<Tensor> {
+    pub fn targets(&self, batch: &Batch, candidates: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
         let (b, n, chunk) = candidates.size3()?;
         let histories = batch.after.f_unsqueeze(1)?.f_expand([b, n, -1], false)?.f_reshape([b * n, -1])?;
         let both = self.slow_values(&histories, &candidates.f_reshape([b * n, chunk])?, pair)?;
         let lower = both.f_amin([0i64].as_slice(), false)?.f_view([b, n])?;
-        let value = match best {
-            true => lower.f_amax([1i64].as_slice(), false)?,
-            false => lower.f_mean_dim([1i64].as_slice(), false, Kind::Float)?,
-        };
+        let value = lower.f_amax([1i64].as_slice(), false)?;
         Ok(batch.rewards.f_add(&batch.discounts.f_mul(&value)?)?)
     }
 
@@ -185,7 +169,7 @@ mod tests {
         };
         let candidates = Tensor::ones([4, 1, 1], (Kind::Float, Device::Cpu));
         for step in 0..1500 {
-            let targets = critic.targets(&batch, &candidates, [step % 3, (step + 1) % 3], true).unwrap();
+            let targets = critic.targets(&batch, &candidates, [step % 3, (step + 1) % 3]).unwrap();
             critic.learn(&settings, &batch.before, &batch.chunks, &targets).unwrap().unwrap();
         }
         let found =

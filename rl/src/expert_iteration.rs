@@ -29,9 +29,9 @@ use imle_configs::episode::Episode;
 use imle_envs::rollout::RolloutEngine;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::RunLog;
-use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets, progress_weights};
+use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets};
 use imle_policy::train::{self, STATE_FOLDER, Start, TrainMetrics, TrainObserver};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ impl<'a> ExpertIteration<'a> {
 
     /// Trains from the present weights on elites, solved episodes and demonstrations.
     fn distil(&self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<()> {
-        let (mut states, mut solved, mut mended) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut states, mut solved) = (Vec::new(), Vec::new());
         let mut pictures = Vec::new();
         let first = match self.settings.kept_rounds {
             0 => 1,
@@ -153,12 +153,11 @@ impl<'a> ExpertIteration<'a> {
                 let read = || imle_data::read_all_images(&folder, &layout.cameras, episodes.len());
                 pictures.extend(self.pool.install(read)?.rgb);
             }
-            mended.extend(self.collected(earlier)?.mended.into_iter().map(|at| solved.len() + at));
             solved.extend(episodes);
         }
         let elites = if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
         let pictures = self.run.task.spec().pictures.is_some().then(|| Arc::new(pictures));
-        let solved = self.lessons(&solved, &mended, pictures)?;
+        let solved = self.lessons(&solved, pictures)?;
         let share = self.share_of_demonstrations();
         let rest = 1.0 - share - self.settings.elite_share;
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(rest, &solved)];
@@ -183,25 +182,13 @@ impl<'a> ExpertIteration<'a> {
         if outcome.interrupted { Err(imle_planner::Error::Interrupted.into()) } else { Ok(()) }
     }
 
-    /// The windows of solved episodes, drawn by how they get on, by their modes and by whether they were `mended`.
-    fn lessons(
-        &self,
-        episodes: &[Episode],
-        mended: &BTreeSet<usize>,
-        pictures: Option<Arc<Vec<u8>>>,
-    ) -> Result<DemonstrationChunks> {
+    /// The windows of solved episodes, drawn by their modes.
+    fn lessons(&self, episodes: &[Episode], pictures: Option<Arc<Vec<u8>>>) -> Result<DemonstrationChunks> {
         let windows = self.run.windows(episodes, pictures)?;
-        let mut weights = match self.settings.quality {
-            0.0 => vec![1.0; windows.len()],
-            beta => progress_weights(&windows, &self.pool, beta)?,
-        };
-        if let Some(first) = self.state.rounds.first().filter(|_| self.settings.balance) {
-            let modes: Vec<&str> = episodes.iter().map(|e| e.mode.as_str()).collect();
-            let of_mode = balance::weights(&modes, &first.figures);
-            weights.iter_mut().enumerate().for_each(|(t, weight)| *weight *= of_mode[windows.episode(t)]);
-        }
-        let more = |t: usize| if mended.contains(&windows.episode(t)) { self.settings.mended_weight } else { 1.0 };
-        weights.iter_mut().enumerate().for_each(|(t, weight)| *weight *= more(t));
+        let Some(first) = self.state.rounds.first().filter(|_| self.settings.balance) else { return Ok(windows) };
+        let modes: Vec<&str> = episodes.iter().map(|e| e.mode.as_str()).collect();
+        let of_mode = balance::weights(&modes, &first.figures);
+        let weights: Vec<f64> = (0..windows.len()).map(|t| of_mode[windows.episode(t)]).collect();
         if weights.iter().all(|weight| *weight == 1.0) {
             return Ok(windows);
         }

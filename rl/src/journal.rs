@@ -25,21 +25,8 @@ const ABOUT: &str = "about";
 pub struct Record {
     /// Its trajectories.
     pub trajectories: Vec<Trajectory>,
-    /// Groups of candidates that were rolled out from states of theirs.
-    pub groups: Vec<Group>,
     /// Its counters.
     pub counts: Counts,
-}
-
-/// Candidates of one state, each with the return that followed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Group {
-    /// The observation history (T_obs · O), raw.
-    pub history: Vec<f32>,
-    /// Chunks (m, T_pred · A), raw.
-    pub chunks: Vec<f32>,
-    /// Discounted returns (m,).
-    pub returns: Vec<f64>,
 }
 
 /// Counters of one iteration.
@@ -55,7 +42,7 @@ pub struct Counts {
     pub failed: u64,
     /// Control steps in the world.
     pub env_steps: u64,
-    /// Physics steps of rollouts from its states (a planner's, or branches).
+    /// Physics steps of rollouts from its states.
     pub simulation_steps: u64,
 }
 
@@ -65,7 +52,8 @@ struct About {
     counts: Counts,
     /// Episode, length, success, lost, mode, of each trajectory.
     trajectories: Vec<(u64, usize, bool, bool, String)>,
-    /// Groups, and the values of a history and of all chunks of each.
+    /// Groups of candidates, which an algorithm up to version 0.1.0 kept here, and two of their sizes.
+    #[serde(default, skip_serializing)]
     groups: (usize, usize, usize),
 }
 
@@ -149,26 +137,17 @@ fn write(record: &Record) -> std::result::Result<Vec<u8>, String> {
         all.iter().flat_map(of).flat_map(|x| x.to_le_bytes()).collect()
     };
     let costs: Vec<u8> = all.iter().flat_map(|t| &t.costs).flat_map(|x| x.to_le_bytes()).collect();
-    let of_groups = |of: fn(&Group) -> &Vec<f32>| -> Vec<u8> {
-        record.groups.iter().flat_map(of).flat_map(|x| x.to_le_bytes()).collect()
-    };
-    let returns: Vec<u8> = record.groups.iter().flat_map(|g| &g.returns).flat_map(|x| x.to_le_bytes()).collect();
     let parts = [
         ("observations", Dtype::F32, floats(|t| &t.observations)),
         ("actions", Dtype::F32, floats(|t| &t.actions)),
         ("planned", Dtype::F32, floats(|t| &t.planned)),
         ("latents", Dtype::F32, floats(|t| &t.latents)),
         ("costs", Dtype::F64, costs),
-        ("group_histories", Dtype::F32, of_groups(|g| &g.history)),
-        ("group_chunks", Dtype::F32, of_groups(|g| &g.chunks)),
-        ("group_returns", Dtype::F64, returns),
     ];
-    let first = record.groups.first();
-
     let about = About {
         counts: record.counts,
         trajectories: all.iter().map(|t| (t.episode, t.len, t.success, t.lost, t.mode.clone())).collect(),
-        groups: (record.groups.len(), first.map_or(0, |g| g.history.len()), first.map_or(0, |g| g.chunks.len())),
+        groups: Default::default(),
     };
     let about = serde_json::to_string(&about).map_err(|e| e.to_string())?;
     let mut views = Vec::with_capacity(parts.len());
@@ -187,6 +166,11 @@ fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<Record> {
     let about = metadata.metadata().as_ref().and_then(|m| m.get(ABOUT));
     let about: About = serde_json::from_str(about.map_or("", String::as_str))
         .map_err(|e| bad("the counters of an iteration", e.to_string()))?;
+    if about.groups.0 > 0 {
+        return Err(
+            bad("a log without groups of candidates: 0.1.0 was the last version that had them", "some".into()).into()
+        );
+    }
     let tensor = |name: &str| file.tensor(name).map_err(|e| bad("the trajectories of an iteration", e.to_string()));
     let floats = |name: &str| -> Result<std::vec::IntoIter<f32>> {
         let values: Vec<f32> =
@@ -221,17 +205,6 @@ fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<Record> {
         trajectory.check(sizes).map_err(|e| e.in_file(place))?;
         record.trajectories.push(trajectory);
     }
-    let (count, history, chunks) = about.groups;
-    let (mut histories, mut candidates) = (floats("group_histories")?, floats("group_chunks")?);
-    let mut returns = doubles("group_returns")?;
-    let group = returns.len() / count.max(1);
-    for _ in 0..count {
-        record.groups.push(Group {
-            history: histories.by_ref().take(history).collect(),
-            chunks: candidates.by_ref().take(chunks).collect(),
-            returns: returns.by_ref().take(group).collect(),
-        });
-    }
     Ok(record)
 }
 
@@ -246,8 +219,7 @@ mod tests {
         let mut first = straight(2 * iteration, 4, true);
         first.latents = vec![0.25; 4];
         let counts = Counts { iteration, episodes: 2, solved: 1, env_steps: 9, ..Counts::default() };
-        let group = Group { history: vec![1.0; 6], chunks: vec![2.0; 4], returns: vec![0.0, 1.0] };
-        Record { trajectories: vec![first, second], groups: vec![group; iteration as usize], counts }
+        Record { trajectories: vec![first, second], counts }
     }
 
     #[test]
@@ -267,6 +239,26 @@ mod tests {
             assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), both);
         }
         assert_eq!(Journal::open(dir.path(), SIZES).unwrap().1, [record(0), record(1)]);
+    }
+
+    #[test]
+    fn groups_of_candidates_of_an_older_version_are_refused_and_none_of_them_read() {
+        let body = |groups: &str| {
+            let about = format!(r#"{{"counts":{},"trajectories":[],"groups":{groups}}}"#, counts());
+            let parts = ["observations", "actions", "planned", "latents", "costs"];
+            let views = parts.map(|name| {
+                let kind = if name == "costs" { Dtype::F64 } else { Dtype::F32 };
+                (name, TensorView::new(kind, vec![0], &[]).unwrap())
+            });
+            safetensors::serialize(views, Some(HashMap::from([(ABOUT.to_string(), about)]))).unwrap()
+        };
+        assert_eq!(read(&body("[0,0,0]"), "log", SIZES).unwrap(), Record::default());
+        let refused = read(&body("[2,6,4]"), "log", SIZES).unwrap_err().to_string();
+        assert!(refused.contains("0.1.0 was the last version that had them"), "{refused}");
+    }
+
+    fn counts() -> String {
+        serde_json::to_string(&Counts::default()).unwrap()
     }
 
     #[test]

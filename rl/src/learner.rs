@@ -14,7 +14,7 @@ use imle_configs::seed::{Purpose, stream};
 use imle_configs::spec::Horizons;
 use imle_policy::network::Network;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource};
-use imle_policy::train::{Beside, StepReport};
+use imle_policy::train::StepReport;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -233,15 +233,15 @@ impl<'a> Learner<'a> {
     /// # Errors
     /// libtorch's.
     pub fn draw(&self, step: u64, count: usize) -> Result<Batch> {
-        let rows = self.memory.draw(self.run.seed, step, count, usize::MAX);
+        let rows = self.memory.draw(self.run.seed, step, count);
         Ok(self.memory.batch(rows, self.run.device)?)
     }
 
-    /// One step of the critic, with the candidates of `network` in the states after; `best` of them or their mean counts.
+    /// One step of the critic, with the candidates of `network` in the states after; the best of them counts.
     ///
     /// # Errors
     /// libtorch's.
-    pub fn critic_step(&mut self, network: &dyn Network, best: bool, losses: &mut Mean) -> Result<()> {
+    pub fn critic_step(&mut self, network: &dyn Network, losses: &mut Mean) -> Result<()> {
         let step = self.state.critic_steps;
         self.state.critic_steps += 1;
         let settings = &self.settings.critic;
@@ -255,22 +255,17 @@ impl<'a> Learner<'a> {
         let Some(critic) = self.critic.as_mut() else { return Ok(()) };
         let targets = tch::no_grad(|| {
             let candidates = self.actor.maps().executed(network, &batch.after, &z)?;
-            critic.targets(&batch, &candidates, [first, second], best)
+            critic.targets(&batch, &candidates, [first, second])
         })?;
         losses.add(critic.learn(settings, &batch.before, &batch.chunks, &targets)?);
         Ok(())
     }
 
-    /// One step of the generator: RS-IMLE on the anchor's states and those of `more` (with its share of them), beside a loss
-    /// of the algorithm's own.
+    /// One step of the generator: RS-IMLE on the anchor's states and those of `more`, with its share of them.
     ///
     /// # Errors
     /// libtorch's; [`crate::Error::ActorDiverged`] after several steps in a row that were not finite.
-    pub fn actor_step(
-        &mut self,
-        more: Option<(f64, &dyn TargetSource)>,
-        beside: &mut Beside<'_>,
-    ) -> Result<StepReport> {
+    pub fn actor_step(&mut self, more: Option<(f64, &dyn TargetSource)>) -> Result<StepReport> {
         let mut sources: Vec<(f64, &dyn TargetSource)> = Vec::new();
         // What keeps the modes counts more by its share where there is another source, since the step's size is the same with any
         // weight of both.
@@ -294,12 +289,12 @@ impl<'a> Learner<'a> {
         sources.retain(|(share, _)| *share > 0.0);
         self.state.actor_steps += 1;
         let weight = if more.is_some() { 1.0 } else { self.state.anchor };
-        let report = if sources.is_empty() || weight == 0.0 {
-            self.actor.trainer.step_beside(None, beside, &self.pool)?
-        } else {
-            let mixed = MixedTargets::new(&sources)?;
-            self.actor.trainer.step_beside(Some((weight, &mixed)), beside, &self.pool)?
+        let mixed = match sources.is_empty() || weight == 0.0 {
+            true => None,
+            false => Some(MixedTargets::new(&sources)?),
         };
+        let weighted = mixed.as_ref().map(|mixed| (weight, mixed as &dyn TargetSource));
+        let report = self.actor.trainer.step_beside(weighted, &mut |_| Ok(None), &self.pool)?;
         let skipped = self.actor.trainer.counters().skipped_in_a_row;
         if skipped >= crate::error::PATIENCE {
             return Err(crate::Error::ActorDiverged { steps: skipped, folder: self.run.out.to_path_buf() });

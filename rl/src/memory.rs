@@ -113,11 +113,10 @@ impl Memory {
         trajectory.return_from(index, self.sizes, self.reward, self.discount)
     }
 
-    /// Indices of `count` decisions of the last `recent`, drawn from the stream of (seed, step).
-    pub fn draw(&self, seed: u64, step: u64, count: usize, recent: usize) -> Vec<usize> {
+    /// Indices of `count` decisions, drawn from the stream of (seed, step).
+    pub fn draw(&self, seed: u64, step: u64, count: usize) -> Vec<usize> {
         let mut rng = stream(seed, Purpose::FinetuneBatch, 0, step, 0);
-        let first = self.len().saturating_sub(recent.max(1));
-        (0..count).map(|_| rng.random_range(first..self.len())).collect()
+        (0..count).map(|_| rng.random_range(0..self.len())).collect()
     }
 
     /// The decisions `rows` as tensors.
@@ -163,7 +162,7 @@ mod tests {
         assert_eq!(host(&batch.before)[6..], [-1.0, -1.0, 0.0, 9.0, 1.0, 19.0]);
         assert_eq!((host(&batch.chunks), host(&batch.rewards)), (vec![1.0, 2.0, 1.0, 2.0], vec![0.5, 0.0]));
         assert_eq!(host(&batch.discounts), [0.0, 0.25]);
-        assert!(memory.draw(3, 4, 50, 2).iter().all(|row| (3..5).contains(row)));
-        assert_eq!(memory.draw(3, 4, 50, 9), memory.draw(3, 4, 50, 9));
+        assert!(memory.draw(3, 4, 50).iter().all(|row| (0..5).contains(row)));
+        assert_eq!(memory.draw(3, 4, 50), memory.draw(3, 4, 50));
     }
 }

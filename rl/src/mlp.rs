@@ -1,4 +1,4 @@
-//! An ensemble of multilayer perceptrons, and what is learned of them: critics and latent actors.
+//! An ensemble of multilayer perceptrons, and what is learned of them: critics.
 //!
 //! Each of E members is, with layer norms without parameters of their own,
 //!
@@ -86,28 +86,6 @@ impl Mlp {
             table,
             counters,
         })
-    }
-
-    /// The same weights, which go on by themselves; without moments.
-    ///
-    /// # Errors
-    /// libtorch's, if memory runs out.
-    pub fn copied(&self) -> Result<Self> {
-        let copy = |t: &Tensor| -> Result<Tensor> { Ok(t.f_detach()?.f_mul_scalar(1.0)?) };
-        let zeros = || -> Result<Tensor> { Ok(self.slow.f_zeros_like()?) };
-        Ok(Self {
-            shape: self.shape,
-            table: table(self.shape),
-            weights: copy(&self.weights)?,
-            slow: copy(&self.slow)?,
-            moments: Moments::new(zeros()?, zeros()?)?,
-            counters: self.counters,
-        })
-    }
-
-    /// Its sizes.
-    pub fn shape(&self) -> Shape {
-        self.shape
     }
 
     /// Steps so far.

@@ -12,9 +12,8 @@
 //! Every draw is keyed by counters and an iteration begins from what is on disk: a run that was killed goes on with the bits of
 //! one that was not. What was appended to the journal before a kill is not collected again.
 
-use crate::algorithm::{Algorithm, Collecting};
+use crate::algorithm::{Algorithm, Collecting, Iteration};
 use crate::error::{Error, PATIENCE, Result};
-use crate::hindsight::Smoothing;
 use crate::journal::{Counts, Journal, Record};
 use crate::learner::{Figures, Learner, damaged};
 use crate::modes::Modes;
@@ -82,7 +81,7 @@ impl<'a, 'b> Online<'a, 'b> {
                 remove_others(run.out, &[course.folder.clone(), course.earlier.clone()]);
                 let saved = serde_json::from_value(course.learner.clone()).map_err(|e| damaged(&folder, e))?;
                 let learner = Learner::new(run, settings, algorithm.has_critic(), Some((&folder, saved)))?;
-                algorithm.load(&learner, &folder)?;
+                algorithm.begin(&learner, Some(&folder))?;
                 let (journal, records) = Journal::open(run.out, learner.sizes)?;
                 let done = course.iterations as usize;
                 if records.len() < done {
@@ -94,7 +93,7 @@ impl<'a, 'b> Online<'a, 'b> {
                 (learner, journal, records, RunLog::resume(run.out, steps)?)
             }
             None => {
-                algorithm.begin(&fresh)?;
+                algorithm.begin(&fresh, None)?;
                 (fresh, Journal::create(run.out)?, Vec::new(), RunLog::create(run.out)?)
             }
         };
@@ -168,7 +167,7 @@ impl<'a, 'b> Online<'a, 'b> {
                     let every = self.learner.settings.evaluate_every;
                     course.evaluate_at = (steps / every + 1) * every;
                 }
-                self.algorithm.generator(&self.learner)?.save(self.learner.run.out)?;
+                self.algorithm.acting(&self.learner)?.save(self.learner.run.out)?;
                 self.end_round(round, observer)?;
                 self.save(course)?;
             } else if over {
@@ -204,8 +203,7 @@ impl<'a, 'b> Online<'a, 'b> {
             self.learner.state.diverged = 0;
             let total = self.learner.memory.len() as u64;
             observer.phase(self.state.rounds.len() as u64, "learn", total, total, "");
-            let records = &self.records[..=index as usize];
-            self.algorithm.learn(&mut self.learner, new, records, &mut figures)?;
+            self.algorithm.learn(&mut self.learner, &Iteration { index, new }, &mut figures)?;
             self.hold_modes(&mut figures)?;
         }
         let Some(course) = self.state.course.clone() else { return Ok(()) };
@@ -221,22 +219,20 @@ impl<'a, 'b> Online<'a, 'b> {
         let checkpoint = self.algorithm.acting(&self.learner)?;
         let sampler = Sampler::new(&checkpoint, run.threads, run.device)?;
         let warm = self.totals().env_steps < settings.warmup_steps;
-        let widths = self.algorithm.smoothing(settings);
         let mut phase = Phase { observer, round: self.state.rounds.len() as u64, name: "collect" };
         let episodes = evaluate::Settings {
             purpose: Purpose::FinetuneReset,
             first: index * settings.episodes as u64,
             lockstep: settings.lockstep,
             keep_actions: true,
-            record: if self.algorithm.wants_states() || !widths.is_empty() { settings.episodes } else { 0 },
             ..evaluate::Settings::held_out(settings.episodes, run.seed, horizons)
         };
-        let mut outcome = {
-            let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+        let outcome = {
             let mut decider = self.algorithm.behaviour(collecting)?;
             evaluate(&run.task, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
         };
-        let mut counts = Counts {
+        let counts = Counts {
             iteration: index,
             episodes: outcome.episodes.len() as u64,
             solved: outcome.solved() as u64,
@@ -249,23 +245,9 @@ impl<'a, 'b> Online<'a, 'b> {
                 .map(|r| r.decision.physics_steps)
                 .sum(),
         };
-        let smoothing = Smoothing { task: &run.task, horizons, widths, lockstep: settings.lockstep };
-        phase.name = "smooth";
-        counts.simulation_steps +=
-            smoothing.apply(&self.learner.pool, &mut outcome.episodes, &mut phase)?.physics_steps;
-        let (mut trajectories, mut states) = (Vec::new(), Vec::new());
-        for mut episode in outcome.episodes {
-            let of_episode = std::mem::take(&mut episode.states);
-            if let Some(trajectory) = Trajectory::of(episode) {
-                trajectories.push(trajectory);
-                states.push(of_episode);
-            }
-        }
-        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+        let mut trajectories = outcome.episodes.into_iter().filter_map(Trajectory::of).collect::<Vec<_>>();
         self.algorithm.note(collecting, &mut trajectories)?;
-        let (groups, steps) = self.algorithm.branch(collecting, index, &trajectories, &states)?;
-        counts.simulation_steps += steps;
-        Ok(Record { trajectories, groups, counts })
+        Ok(Record { trajectories, counts })
     }
 
     /// Goes back to the weights before the last iteration learned; gives up after several times in a row.
@@ -360,7 +342,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let Some(course) = self.state.course.as_mut().filter(|_| self.algorithm.heeds_anchor()) else { return Ok(()) };
         let first = !std::mem::replace(&mut course.heeded, true);
         let (before, last) = (course.before.clone(), course.last.clone());
-        let generator = self.algorithm.generator(&self.learner)?;
+        let generator = self.algorithm.acting(&self.learner)?;
         let modes = frozen(&mut self.modes, &self.learner)?;
         let mut now = Figures::new();
         if let Some(recall) = modes.recall(self.learner.run, &self.learner.pool, &generator)? {
@@ -380,7 +362,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let (run, settings) = (self.learner.run, self.learner.settings);
         let generator = match index {
             0 => run.checkpoint.clone(),
-            _ => self.algorithm.generator(&self.learner)?,
+            _ => self.algorithm.acting(&self.learner)?,
         };
         let mut phase = Phase { observer, round: index, name: "evaluate" };
         let sizes = (settings.evaluation_episodes, settings.lockstep);
@@ -394,10 +376,6 @@ impl<'a, 'b> Online<'a, 'b> {
             solved: totals.solved - last.and_then(|r| r.figures.get("rollout/solved")).copied().unwrap_or(0.0) as u64,
             ..Counts::default()
         };
-        let sampler = Sampler::new(&generator, run.threads, run.device)?;
-        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm: index == 0 };
-        let mut phase = Phase { observer, round: index, name: "plan" };
-        figures.extend(self.algorithm.measure(collecting, &mut phase)?);
         figures.insert("rollout/episodes".into(), totals.episodes as f64);
         figures.insert("rollout/solved".into(), totals.solved as f64);
         let solved = self.learner.memory.trajectories().iter().filter(|t| t.success);

@@ -11,10 +11,9 @@
 //! off goes on by V, one that the task ended does not. The weights that act are the present ones, not their average.
 
 use crate::actor::{clipped, normal};
-use crate::algorithm::{Algorithm, Collecting};
+use crate::algorithm::{Algorithm, Collecting, Iteration};
 use crate::critic::Critic;
 use crate::error::Result;
-use crate::journal::Record;
 use crate::learner::{Figures, Learner, Mean};
 use crate::mlp::{Counters, to_host};
 use crate::settings::Settings;
@@ -27,7 +26,6 @@ use imle_policy::checkpoint::Checkpoint;
 use imle_policy::network::Network;
 use imle_policy::sampler::{LatentKey, Sampler};
 use rand::seq::SliceRandom;
-use std::ops::Range;
 use std::path::Path;
 use tch::{Kind, Tensor};
 
@@ -51,18 +49,28 @@ impl Algorithm for Ppo {
         false
     }
 
-    fn defaults(&self, settings: &mut Settings) {
-        (settings.episodes, settings.actor.learning_rate) = (64, 3e-5);
+    fn defaults(&self) -> Settings {
+        let mut settings = Settings { episodes: 64, ..Settings::default() };
+        settings.actor.learning_rate = 3e-5;
+        settings
     }
 
     fn has_critic(&self) -> bool {
         false
     }
 
-    fn begin(&mut self, learner: &Learner<'_>) -> Result<()> {
+    fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
         let (settings, sizes) = (&learner.settings.critic, shape(learner));
-        let bounds = learner.run.task.reward().bounds();
-        self.value = Some(Critic::new(settings, sizes, bounds, learner.run.seed, learner.device())?);
+        let (bounds, device) = (learner.run.task.reward().bounds(), learner.device());
+        self.value = Some(match saved {
+            None => Critic::new(settings, sizes, bounds, learner.run.seed, device)?,
+            Some(folder) => {
+                let path = folder.join(COUNTERS_FILE);
+                let counters: Counters = serde_json::from_str(&files::read_text(&path)?)
+                    .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
+                Critic::load(settings, sizes, bounds, (&folder.join(VALUE_FILE), counters), device)?
+            }
+        });
         self.first = Some(tch::no_grad(|| learner.run.checkpoint.network(learner.device()))?);
         Ok(())
     }
@@ -96,16 +104,10 @@ impl Algorithm for Ppo {
         Ok(())
     }
 
-    fn learn(
-        &mut self,
-        learner: &mut Learner<'_>,
-        new: Range<usize>,
-        _: &[Record],
-        figures: &mut Figures,
-    ) -> Result<()> {
+    fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
         let (Some(value), Some(first)) = (self.value.as_mut(), self.first.as_ref()) else { return Ok(()) };
         let (settings, device) = (learner.settings.ppo.clone(), learner.device());
-        let rows: Vec<usize> = new.collect();
+        let rows: Vec<usize> = iteration.new.clone().collect();
         if rows.is_empty() {
             return Ok(());
         }
@@ -177,17 +179,6 @@ impl Algorithm for Ppo {
         let text = serde_json::to_string(&value.mlp().counters())
             .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
         Ok(files::write_text(&path, &text)?)
-    }
-
-    fn load(&mut self, learner: &Learner<'_>, folder: &Path) -> Result<()> {
-        self.begin(learner)?;
-        let path = folder.join(COUNTERS_FILE);
-        let counters: Counters = serde_json::from_str(&files::read_text(&path)?)
-            .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
-        let (file, bounds) = (folder.join(VALUE_FILE), learner.run.task.reward().bounds());
-        let place = (file.as_path(), counters);
-        self.value = Some(Critic::load(&learner.settings.critic, shape(learner), bounds, place, learner.device())?);
-        Ok(())
     }
 }
 

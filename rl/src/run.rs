@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
-use imle_configs::{Error as InputError, files};
+use imle_configs::{Error as InputError, files, renames};
 use imle_envs::task::Task;
 use imle_envs::task_file::RewardKind;
 use imle_planner::alone::GeneratorAlone;
@@ -93,7 +93,7 @@ pub struct Round {
     pub round: u64,
     /// Control steps in the world so far.
     pub env_steps: u64,
-    /// Physics steps of rollouts so far, a planner's or branches'.
+    /// Physics steps of rollouts so far, a planner's.
     pub simulation_steps: u64,
     /// Training steps of the generator so far.
     pub gradient_steps: u64,
@@ -179,7 +179,7 @@ pub(crate) struct Course {
     pub(crate) heeded: bool,
 }
 
-impl<S: Serialize + DeserializeOwned + Clone + PartialEq> State<S> {
+impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
     /// A fresh one in the run's new folder, or the one that is there, which must be of the same inputs.
     pub(crate) fn begin(algorithm: &str, settings: &S, run: &Run<'_>) -> Result<Self> {
         if !run.resume {
@@ -215,7 +215,10 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq> State<S> {
     }
 
     pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let (place, value) = read_value(folder)?;
+        let (place, mut value) = read_value(folder)?;
+        if let Some(settings) = value.get_mut("settings") {
+            renames::update_json(settings, &S::default(), &place.display().to_string())?;
+        }
         let told = |e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e);
         Ok(serde_json::from_value(value).map_err(told)?)
     }
@@ -254,7 +257,7 @@ pub fn saved_algorithm(folder: &Path) -> Result<String> {
 ///
 /// # Errors
 /// A bad input, if there is no run, or one of another algorithm.
-pub fn saved_settings<S: Serialize + DeserializeOwned + Clone + PartialEq>(folder: &Path) -> Result<S> {
+pub fn saved_settings<S: Serialize + DeserializeOwned + Clone + PartialEq + Default>(folder: &Path) -> Result<S> {
     Ok(State::<S>::read(folder)?.settings)
 }
 

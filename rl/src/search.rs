@@ -23,10 +23,6 @@ pub(crate) struct Search<'s> {
     pub(crate) knots: usize,
     /// Candidates of a decision.
     pub(crate) candidates: usize,
-    /// What a candidate's distance from the generator's own costs.
-    pub(crate) stay: f64,
-    /// How much dearer than the best a plan may be.
-    pub(crate) slack: f64,
     /// How fast its plans may be.
     pub(crate) pace: Option<Pace>,
 }
@@ -63,10 +59,7 @@ impl Search<'_> {
     ) -> Result<Planner<'p>> {
         let sources: Vec<Box<dyn Proposal + 'p>> = vec![Box::new(Generator::new(sampler, run.seed)), Box::new(Warm)];
         let optimizer = self.optimizer()?;
-        let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?
-            .staying(self.stay)
-            .with_slack(self.slack)
-            .paced(self.pace.clone());
+        let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?.paced(self.pace.clone());
         if !planner.searches() {
             return Ok(planner);
         }

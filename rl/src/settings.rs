@@ -1,13 +1,14 @@
 //! The settings of the algorithms that learn online; each algorithm reads the shared sections and the one of its name.
 
-use crate::algorithm::{Algorithm, NAMES};
 use imle_configs::Error as InputError;
-use imle_planner::optimizer;
 use imle_policy::train::TrainSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Everything that shapes a run.
+/// Sections that one algorithm alone reads, each bearing its name.
+const OWN_SECTIONS: [&str; 2] = ["best_of_n", "ppo"];
+
+/// Settings of the algorithms that learn online.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Settings {
@@ -31,20 +32,10 @@ pub struct Settings {
     pub critic: CriticSettings,
     /// What keeps the generator's modes.
     pub anchor: AnchorSettings,
-    /// What `cycle` alone reads.
-    pub cycle: CycleSettings,
     /// What `best-of-n` alone reads.
     pub best_of_n: BestOfNSettings,
-    /// What `imagination` alone reads.
-    pub imagination: ImaginationSettings,
-    /// What `branches` alone reads.
-    pub branches: BranchSettings,
-    /// What `gradient` alone reads.
-    pub gradient: GradientSettings,
     /// What `ppo` alone reads.
     pub ppo: PpoSettings,
-    /// What `latent` alone reads.
-    pub latent: LatentSettings,
 }
 
 /// `[actor]`
@@ -105,30 +96,6 @@ pub struct AnchorSettings {
     pub entropy_floor: f64,
 }
 
-/// `[cycle]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CycleSettings {
-    /// Candidates of a decision while collecting.
-    pub candidates: usize,
-    /// Optimizer that the planner searches with from the proposals: predictive-sampling, mppi, cem, cma-es, dial,
-    /// mode-preserving, ilqg or none.
-    pub optimizer: String,
-    /// Space that it searches in: linear, zero or cubic splines, or chunk.
-    pub space: String,
-    /// Knots of the splines.
-    pub knots: usize,
-    /// Deviation of its first draws, in halves of an action's range.
-    pub noise: f64,
-    /// Deviations, in control steps, of the Gaussians with which the actions of solved episodes are smoothed, tried in turn.
-    pub smooth: Vec<f64>,
-    /// What the whole range of returns counts in the planner's cost at the end of a candidate; 0 for no terminal value.
-    pub value_weight: f64,
-    /// Numbers of candidates that the planner is tried with at an evaluation, until one solves 95 %.
-    pub ladder: Vec<usize>,
-    /// Held-out episodes of each.
-    pub ladder_episodes: usize,
-}
-
 /// `[best_of_n]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BestOfNSettings {
@@ -142,51 +109,6 @@ pub struct BestOfNSettings {
     pub elites: usize,
     /// Share of the generator's states that have elites as targets.
     pub elite_share: f64,
-}
-
-/// `[imagination]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ImaginationSettings {
-    /// Perturbations of a chunk (m).
-    pub perturbations: usize,
-    /// Their deviation, normalised units.
-    pub sigma: f64,
-    /// PPO's clip of the ratio.
-    pub clip: f64,
-    /// Steps of the generator after which G_old is what it is then.
-    pub refresh: usize,
-    /// Whether a perturbation counts only where all members of the critic agree on the sign of its advantage.
-    pub consensus: bool,
-    /// Candidates of a decision while collecting, the best by the critic; 1 for the generator alone.
-    pub candidates: usize,
-}
-
-/// `[branches]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct BranchSettings {
-    /// States an iteration from which groups are rolled out.
-    pub states: usize,
-    /// Candidates of a state, each rolled out to the end of the episode by the generator alone.
-    pub group: usize,
-    /// Deviation of a perturbation that every second candidate gets, normalised units.
-    pub sigma: f64,
-    /// Temperature of the weights e^(advantage / temperature), in units of return.
-    pub temperature: f64,
-    /// Groups that are learned from, the last ones.
-    pub most_groups: usize,
-    /// Share of the generator's states that are groups; the rest is the anchor's.
-    pub share: f64,
-}
-
-/// `[gradient]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct GradientSettings {
-    /// Weight of the critic's mean value, as a share of its mean magnitude.
-    pub weight: f64,
-    /// Latents a state.
-    pub samples: usize,
-    /// Candidates of a decision while collecting, the best by the critic; 1 for the generator alone.
-    pub candidates: usize,
 }
 
 /// `[ppo]`
@@ -204,21 +126,6 @@ pub struct PpoSettings {
     pub target_kl: f64,
     /// λ of ‖G(s, z) − G_0(s, z)‖², a value, with the same z.
     pub anchor: f64,
-}
-
-/// `[latent]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LatentSettings {
-    /// Largest magnitude of a latent value.
-    pub most: f64,
-    /// What a nat of entropy a latent value is worth at first (α), as a share of what solving is.
-    pub temperature: f64,
-    /// Target of the entropy of the actor, nats a latent value: evenly between ± `most` = 1.5 it is 1.1, and DSRL's target 0.4.
-    pub target_entropy: f64,
-    /// Learning rate of actor and temperature.
-    pub learning_rate: f64,
-    /// Training steps in which the generator is taught what actor and generator do together, at each evaluation.
-    pub distil_steps: u64,
 }
 
 impl Default for Settings {
@@ -247,17 +154,6 @@ impl Default for Settings {
                 recall_floor: 0.95,
                 entropy_floor: 0.9,
             },
-            cycle: CycleSettings {
-                candidates: 32,
-                optimizer: "cem".into(),
-                space: "linear".into(),
-                knots: 2,
-                noise: 0.03,
-                smooth: vec![3.0, 2.0, 1.0],
-                value_weight: 1.0,
-                ladder: vec![2, 4, 8, 16, 32, 64],
-                ladder_episodes: 100,
-            },
             best_of_n: BestOfNSettings {
                 candidates: 32,
                 alone_share: 0.25,
@@ -265,31 +161,7 @@ impl Default for Settings {
                 elites: 4,
                 elite_share: 0.5,
             },
-            imagination: ImaginationSettings {
-                perturbations: 8,
-                sigma: 0.05,
-                clip: 0.02,
-                refresh: 10,
-                consensus: true,
-                candidates: 8,
-            },
-            branches: BranchSettings {
-                states: 32,
-                group: 8,
-                sigma: 0.03,
-                temperature: 0.1,
-                most_groups: 2_000,
-                share: 0.5,
-            },
-            gradient: GradientSettings { weight: 0.05, samples: 4, candidates: 8 },
             ppo: PpoSettings { sigma: 0.05, clip: 0.05, lambda: 0.95, epochs: 5, target_kl: 0.02, anchor: 0.1 },
-            latent: LatentSettings {
-                most: 1.5,
-                temperature: 0.01,
-                target_entropy: 0.4,
-                learning_rate: 3e-4,
-                distil_steps: 2_000,
-            },
         }
     }
 }
@@ -312,13 +184,6 @@ impl Default for CriticSettings {
 }
 
 impl Settings {
-    /// The defaults of `algorithm`.
-    pub fn of(algorithm: &dyn Algorithm) -> Self {
-        let mut settings = Self::default();
-        algorithm.defaults(&mut settings);
-        settings
-    }
-
     /// These settings as `algorithm` reads them: without the sections of the others.
     ///
     /// # Errors
@@ -327,8 +192,8 @@ impl Settings {
         let written = serde_json::to_value(self);
         let mut written = written.map_err(|e| InputError::unexpected("settings", "values with a written form", e))?;
         if let Some(sections) = written.as_object_mut() {
-            let others: Vec<_> = NAMES.iter().filter(|n| **n != algorithm).map(|n| n.replace('-', "_")).collect();
-            sections.retain(|key, _| !others.contains(key));
+            let own = algorithm.replace('-', "_");
+            sections.retain(|key, _| *key == own || !OWN_SECTIONS.contains(&key.as_str()));
         }
         Ok(written)
     }
@@ -352,39 +217,18 @@ impl Settings {
             ("critic.batch_size", self.critic.batch_size),
             ("critic.target_candidates", self.critic.target_candidates),
             ("anchor.most_episodes", self.anchor.most_episodes),
-            ("cycle.ladder_episodes", self.cycle.ladder_episodes),
             ("best_of_n.candidates", self.best_of_n.candidates),
             ("best_of_n.elites", self.best_of_n.elites),
-            ("imagination.candidates", self.imagination.candidates),
-            ("imagination.refresh", self.imagination.refresh),
-            ("branches.states", self.branches.states),
-            ("branches.most_groups", self.branches.most_groups),
-            ("gradient.samples", self.gradient.samples),
-            ("gradient.candidates", self.gradient.candidates),
             ("ppo.epochs", self.ppo.epochs),
         ] {
             if !(1..=1 << 20).contains(&count) {
                 return bad(key, "1 to 1048576", count.to_string());
             }
         }
-        for (key, count) in [
-            ("critic.members", self.critic.members),
-            ("imagination.perturbations", self.imagination.perturbations),
-            ("branches.group", self.branches.group),
-        ] {
+        for (key, count) in [("critic.members", self.critic.members)] {
             if !(2..=1 << 10).contains(&count) {
                 return bad(key, "2 to 1024", count.to_string());
             }
-        }
-        let search = optimizer::Settings { noise: self.cycle.noise, ..optimizer::Settings::default() };
-        optimizer::by_name(&self.cycle.optimizer, search).map_err(|e| e.in_file("settings: cycle.optimizer"))?;
-        for count in self.cycle.ladder.iter().chain([&self.cycle.candidates]) {
-            if !(2..=1 << 16).contains(count) {
-                return bad("cycle.candidates and cycle.ladder", "2 to 65536 each", count.to_string());
-            }
-        }
-        if let Some(width) = self.cycle.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
-            return bad("cycle.smooth", "0.1 to 100 control steps each", width.to_string());
         }
         if self.best_of_n.elite_candidates < self.best_of_n.elites {
             let found = self.best_of_n.elite_candidates.to_string();
@@ -399,16 +243,9 @@ impl Settings {
             ("critic.learning_rate", self.critic.learning_rate),
             ("critic.steps_per_decision", self.critic.steps_per_decision),
             ("critic.most_above", self.critic.most_above),
-            ("imagination.sigma", self.imagination.sigma),
-            ("imagination.clip", self.imagination.clip),
-            ("cycle.noise", self.cycle.noise),
-            ("branches.temperature", self.branches.temperature),
             ("ppo.sigma", self.ppo.sigma),
             ("ppo.clip", self.ppo.clip),
             ("ppo.target_kl", self.ppo.target_kl),
-            ("latent.most", self.latent.most),
-            ("latent.temperature", self.latent.temperature),
-            ("latent.learning_rate", self.latent.learning_rate),
         ] {
             if !(value > 0.0 && value.is_finite()) {
                 return bad(key, "a number above 0", value.to_string());
@@ -418,9 +255,6 @@ impl Settings {
             ("actor.epsilon", self.actor.epsilon),
             ("critic.weight_decay", self.critic.weight_decay),
             ("anchor.weight", self.anchor.weight),
-            ("cycle.value_weight", self.cycle.value_weight),
-            ("branches.sigma", self.branches.sigma),
-            ("gradient.weight", self.gradient.weight),
             ("ppo.anchor", self.ppo.anchor),
         ] {
             if !(value >= 0.0 && value.is_finite()) {
@@ -435,7 +269,6 @@ impl Settings {
             ("anchor.entropy_floor", self.anchor.entropy_floor),
             ("best_of_n.alone_share", self.best_of_n.alone_share),
             ("best_of_n.elite_share", self.best_of_n.elite_share),
-            ("branches.share", self.branches.share),
             ("ppo.lambda", self.ppo.lambda),
         ] {
             if !(0.0..=1.0).contains(&value) {

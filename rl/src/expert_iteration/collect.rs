@@ -2,7 +2,6 @@
 
 use super::kept::Kept;
 use super::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration, Settings};
-use crate::disturbed::Disturbed;
 use crate::elites::{Recorder, save};
 use crate::error::{Error, Result};
 use crate::handover::{HandOver, Turns, hand_over};
@@ -38,9 +37,6 @@ pub(super) struct Collected {
     pub(super) simulation_steps: u64,
     pub(super) success_rate: f64,
     pub(super) lessons: usize,
-    /// Which of the solved episodes were so in a later attempt alone, in the order in which they are kept.
-    #[serde(default)]
-    pub(super) mended: Vec<usize>,
     /// Solved episodes that were replaced by smoother ones.
     #[serde(default)]
     smoothed: usize,
@@ -54,8 +50,6 @@ pub(super) struct Collected {
 struct Retried {
     env_steps: u64,
     simulation_steps: u64,
-    /// Indices of the episodes that were solved.
-    mended: BTreeSet<u64>,
 }
 
 impl ExpertIteration<'_> {
@@ -92,17 +86,14 @@ impl ExpertIteration<'_> {
             ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
         };
         let teacher: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
-        let mut teacher = self.disturbed(teacher, horizons);
         let mut student = GeneratorAlone::new(&sampler, self.run.seed, horizons);
         let mut phase = Phase { observer, round, name: "collect" };
         let mut run = |settings: &evaluate::Settings, progress: &mut dyn Progress| -> Result<Outcome> {
             if alone {
                 return Ok(evaluate(&self.run.task, &mut student, settings, &self.pool, progress)?);
             }
-            let mut decider = HandOver { student: &mut student, teacher: &mut teacher, turns };
-            let mut outcome = evaluate(&self.run.task, &mut decider, settings, &self.pool, progress)?;
-            teacher.restore(&mut outcome.episodes);
-            Ok(outcome)
+            let mut decider = HandOver { student: &mut student, teacher, turns };
+            Ok(evaluate(&self.run.task, &mut decider, settings, &self.pool, progress)?)
         };
         // Elites are not kept with the episodes.
         let mut outcome = match with_elites {
@@ -150,15 +141,12 @@ impl ExpertIteration<'_> {
             widths: &self.settings.smooth,
             lockstep: self.settings.lockstep,
         };
-        let later = solved.iter().enumerate().filter(|(_, e)| retried.mended.contains(&e.episode));
-        let mended = later.map(|(at, _)| at).collect();
         let mut phase = Phase { observer, round, name: "smooth" };
         let smoothed = smoothing.apply(&self.pool, &mut solved, &mut phase)?;
         self.keep_episodes(round, solved)?;
         let collected = Collected {
             env_steps: report.env_steps + retried.env_steps,
             simulation_steps: report.physics_steps + retried.simulation_steps + smoothed.physics_steps,
-            mended,
             smoothed: smoothed.replaced,
             handed_over,
             success_rate: report.success_rate,
@@ -215,17 +203,8 @@ impl ExpertIteration<'_> {
 
     /// The search of a first attempt with `candidates`.
     fn search(&self, candidates: usize) -> Search<'_> {
-        let Settings { optimizer, noise, space, knots, stay, slack, .. } = self.settings;
-        Search {
-            optimizer,
-            noise: *noise,
-            space,
-            knots: *knots,
-            candidates,
-            stay: *stay,
-            slack: *slack,
-            pace: self.pace(),
-        }
+        let Settings { optimizer, noise, space, knots, .. } = self.settings;
+        Search { optimizer, noise: *noise, space, knots: *knots, candidates, pace: self.pace() }
     }
 
     /// How few candidates the planner of `current` needs; nothing if none are to be tried.
@@ -262,17 +241,6 @@ impl ExpertIteration<'_> {
         Some(self.settings.pace).filter(|share| *share > 0.0 && !self.run.demonstrations.is_empty()).map(of)
     }
 
-    /// `teacher` as what it does is executed.
-    fn disturbed<'d>(&'d self, teacher: &'d mut dyn Decide, horizons: Horizons) -> Disturbed<'d> {
-        Disturbed::new(
-            teacher,
-            self.settings.disturbance,
-            self.run.seed,
-            self.run.task.control().range(),
-            horizons.action,
-        )
-    }
-
     /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that are solved
     /// then in their places: start states that are left out would be those that the generator needs most.
     fn retry(
@@ -303,11 +271,8 @@ impl ExpertIteration<'_> {
                 ..evaluate::Settings::held_out(left.len(), self.run.seed, horizons)
             };
             let mut phase = Phase { observer, round, name: "retry" };
-            let mut teacher = self.disturbed(&mut planner, horizons);
             let outcome = kept.evaluate(&format!("again-{attempt}"), &settings, &mut phase, |settings, progress| {
-                let mut outcome = evaluate(&self.run.task, &mut teacher, settings, &self.pool, progress)?;
-                teacher.restore(&mut outcome.episodes);
-                Ok(outcome)
+                Ok(evaluate(&self.run.task, &mut planner, settings, &self.pool, progress)?)
             })?;
             let report = Report::new(&outcome, self.run.task.spec().control_rate);
             done.env_steps += report.env_steps;
@@ -315,7 +280,6 @@ impl ExpertIteration<'_> {
             for (at, mut episode) in left.into_iter().zip(outcome.episodes).filter(|(_, e)| e.success) {
                 episode.episode = episodes[at].episode;
                 episodes[at] = episode;
-                done.mended.insert(episodes[at].episode);
             }
         }
         Ok(done)

@@ -31,18 +31,9 @@ pub struct Settings {
     pub noise: f64,
     /// Knots of the splines.
     pub knots: usize,
-    /// What a candidate's distance from the generator's own of the same decision costs (half the range of every action counts 1):
-    /// more keeps the planner from drifting, round after round, to plans that are quick by a little and bear no error.
-    pub stay: f64,
-    /// How much dearer than the best a plan may be, in units of the task's cost: a typical candidate of those that are as good is
-    /// executed ([`imle_planner::slack`]), so that what is learned is neither hasty nor noisy. 0 executes the best.
-    pub slack: f64,
     /// How far one action of a plan may be from the next, as a share of the longest step of the demonstrations
     /// ([`imle_planner::pace`]): a search that is paid for being early finds leaps, which nothing is learned from. 0, or no demonstrations, for any.
     pub pace: f64,
-    /// Deviation, in halves of an action's range, of what is added to the planner's executed actions; what it meant is learned
-    /// ([`crate::disturbed`]). 0 for none.
-    pub disturbance: f64,
     /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
     /// it does not, so that nothing is relearned from a planner that was right already. The planner begins where the generator
     /// began, but in a `student_share` of them somewhere on its way.
@@ -88,12 +79,6 @@ pub struct Settings {
     pub balance: bool,
     /// Rounds whose episodes are learned from, the last so many; 0 for all.
     pub kept_rounds: u64,
-    /// How rarely what got on slower than usual is drawn of the solved episodes (β of
-    /// [`imle_policy::targets::progress_weights`]); 0 draws all of them alike.
-    pub quality: f64,
-    /// How many times as often as another a lesson is drawn that only a later attempt solved: they are few, and what they show is
-    /// what the generator fails at.
-    pub mended_weight: f64,
     /// Training steps a round.
     pub train_steps: u64,
     /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
@@ -127,10 +112,7 @@ impl Default for Settings {
             space: "linear".into(),
             noise: 0.03,
             knots: 2,
-            stay: 0.0,
-            slack: 0.0,
             pace: 1.2,
-            disturbance: 0.0,
             student_first: false,
             student_share: 0.0,
             planner_rounds: 0,
@@ -148,8 +130,6 @@ impl Default for Settings {
             entropy_floor: 0.9,
             balance: true,
             kept_rounds: 0,
-            quality: 0.0,
-            mended_weight: 1.0,
             train_steps: 9000,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,
@@ -208,15 +188,8 @@ impl Settings {
             let expected = "0 beside student_first: elites are a planner's";
             return Err(InputError::unexpected("settings: elite_share", expected, self.elite_share));
         }
-        for (key, deviation) in [("tolerance", self.tolerance), ("disturbance", self.disturbance)] {
-            if !(0.0..=1.0).contains(&deviation) {
-                return Err(InputError::unexpected(format!("settings: {key}"), "0 to 1 half of the range", deviation));
-            }
-        }
-        for (key, cost) in [("stay", self.stay), ("slack", self.slack)] {
-            if !(cost >= 0.0 && cost.is_finite()) {
-                return Err(InputError::unexpected(format!("settings: {key}"), "a cost of at least 0", cost));
-            }
+        if !(0.0..=1.0).contains(&self.tolerance) {
+            return Err(InputError::unexpected("settings: tolerance", "0 to 1 half of the range", self.tolerance));
         }
         if !(self.pace == 0.0 || (0.1..=100.0).contains(&self.pace)) {
             return Err(InputError::unexpected(
@@ -225,19 +198,9 @@ impl Settings {
                 self.pace,
             ));
         }
-        if self.disturbance > 0.0 && !self.smooth.is_empty() {
-            let expected = "none beside disturbance: played again, an episode would not be disturbed";
-            return Err(InputError::unexpected("settings: smooth", expected, format!("{:?}", self.smooth)));
-        }
         if !(2..=MOST_MODELS).contains(&self.shifts) || !self.shifts.is_multiple_of(2) {
             let expected = format!("an even number from 2 to {MOST_MODELS}");
             return Err(InputError::unexpected("settings: shifts", expected, self.shifts));
-        }
-        if !(0.0..=100.0).contains(&self.quality) {
-            return Err(InputError::unexpected("settings: quality", "0 to 100", self.quality));
-        }
-        if !(0.1..=100.0).contains(&self.mended_weight) {
-            return Err(InputError::unexpected("settings: mended_weight", "0.1 to 100", self.mended_weight));
         }
         if let Some(width) = self.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
             return Err(InputError::unexpected("settings: smooth", "0.1 to 100 control steps each", width));
@@ -298,15 +261,12 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_refused_by_name() {
-        let good = Settings { disturbance: 0.01, student_first: true, stay: 1.0, attempts: 1, ..Settings::default() };
+        let good = Settings { student_first: true, attempts: 1, ..Settings::default() };
         assert!(good.check().is_ok());
         let refused = |settings: Settings| settings.check().unwrap_err().to_string();
-        assert!(refused(Settings { smooth: vec![1.0], ..good.clone() }).contains("settings: smooth"));
         assert!(refused(Settings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share"));
-        assert!(refused(Settings { disturbance: 1.5, ..good.clone() }).contains("settings: disturbance"));
-        assert!(refused(Settings { stay: f64::NAN, ..good.clone() }).contains("settings: stay"));
-        assert!(refused(Settings { slack: -1.0, ..good.clone() }).contains("settings: slack"));
-        assert!(refused(Settings { pace: 0.01, ..good.clone() }).contains("settings: pace"));
-        assert!(refused(Settings { mended_weight: 0.0, ..good }).contains("settings: mended_weight"));
+        assert!(refused(Settings { smooth: vec![0.0], ..good.clone() }).contains("settings: smooth"));
+        assert!(refused(Settings { tolerance: 1.5, ..good.clone() }).contains("settings: tolerance"));
+        assert!(refused(Settings { pace: 0.01, ..good }).contains("settings: pace"));
     }
 }
