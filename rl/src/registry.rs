@@ -1,7 +1,8 @@
 //! The registry of algorithms by name.
 
-use crate::algorithm::Algorithm;
-use crate::{best_of_n, expert_iteration, ppo};
+use crate::expert_iteration;
+use crate::online::algorithm::Algorithm;
+use crate::online::{best_of_n, ppo};
 use imle_configs::Error as InputError;
 
 /// Names of the algorithms.

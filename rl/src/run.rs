@@ -1,4 +1,4 @@
-//! What every algorithm shares of a run: what it is given, its state on disk, its evaluations, and who watches it.
+//! A fine-tuning run as all algorithms share it: inputs, state on disk, evaluations and observer.
 
 use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tch::Device;
 
-/// What a run is given.
+/// Inputs of a run.
 pub struct Run<'a> {
     /// The task.
     pub task: Arc<Task>,
@@ -86,6 +86,9 @@ pub(crate) struct Evaluation {
     pub(crate) outcome: Outcome,
 }
 
+/// Figures of an iteration or evaluation, by name.
+pub type Figures = BTreeMap<String, f64>;
+
 /// Figures at an evaluation, as kept in `state.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Round {
@@ -110,13 +113,13 @@ pub struct Round {
     pub figures: BTreeMap<String, f64>,
 }
 
-/// Told what happens, and asked whether to stop.
+/// Follows a run, and may stop it.
 pub trait Observer {
     /// A phase of a round goes on: its name, what is done, of how much.
     fn phase(&mut self, round: u64, phase: &'static str, done: u64, total: u64, message: &str);
     /// A round is over.
     fn round(&mut self, round: &Round);
-    /// Something that the user should know.
+    /// A warning for the user.
     fn warn(&mut self, message: &str);
     /// Whether to stop now; the run can be resumed.
     fn should_stop(&self) -> bool;

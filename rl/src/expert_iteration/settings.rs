@@ -1,6 +1,6 @@
 //! The settings of expert iteration.
 
-use crate::elites::EliteSettings;
+use super::elites::EliteSettings;
 use imle_configs::Error as InputError;
 use imle_planner::optimizer;
 use imle_planner::simulator::ensemble::MOST_MODELS;
@@ -15,7 +15,7 @@ const MOST_CANDIDATES: usize = 65_536;
 /// Everything that shapes a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Settings {
+pub struct ExpertIterationSettings {
     /// Episodes the planner runs a round.
     pub episodes_per_round: usize,
     /// Candidates of a decision while collecting.
@@ -26,14 +26,16 @@ pub struct Settings {
     /// mode-preserving, ilqg or none.
     pub optimizer: String,
     /// Space that it searches in: linear, zero or cubic splines, or chunk.
-    pub space: String,
+    #[serde(rename = "space")]
+    pub parameterization: String,
     /// Deviation of its first draws, in halves of an action's range.
     pub noise: f64,
     /// Knots of the splines.
     pub knots: usize,
     /// How far one action of a plan may be from the next, as a share of the longest step of the demonstrations
     /// ([`imle_planner::pace`]): a search that is paid for being early finds leaps, which nothing is learned from. 0, or no demonstrations, for any.
-    pub pace: f64,
+    #[serde(rename = "pace")]
+    pub action_rate_limit: f64,
     /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
     /// it does not, so that nothing is relearned from a planner that was right already. The planner begins where the generator
     /// began, but in a `student_share` of them somewhere on its way.
@@ -50,7 +52,8 @@ pub struct Settings {
     /// unsolved or more: what a wide search gets there is inexact, and is learned.
     pub attempts: usize,
     /// The optimizer of later attempts.
-    pub retry: String,
+    #[serde(rename = "retry")]
+    pub retry_optimizer: String,
     /// Deviation of the second attempt's first draws, in halves of an action's range; every later one's is twice as wide. Where the
     /// generator does the wrong thing a search near its candidates does not find the right one.
     pub retry_noise: f64,
@@ -76,7 +79,8 @@ pub struct Settings {
     /// Entropy of the modes below which (as a share of what it was) it rises.
     pub entropy_floor: f64,
     /// Whether lessons are drawn so that their modes are as frequent as they were (`rl/src/balance.rs`).
-    pub balance: bool,
+    #[serde(rename = "balance")]
+    pub reweight_modes: bool,
     /// Rounds whose episodes are learned from, the last so many; 0 for all.
     pub kept_rounds: u64,
     /// Training steps a round.
@@ -94,14 +98,16 @@ pub struct Settings {
     pub evaluation_episodes: usize,
     /// Numbers of candidates that the planner is tried with at an evaluation, until one solves 95 % of the episodes
     /// (`planned/candidates_for_95`); empty to leave it out.
-    pub ladder: Vec<usize>,
+    #[serde(rename = "ladder")]
+    pub candidate_sweep: Vec<usize>,
     /// Held-out episodes of each.
-    pub ladder_episodes: usize,
+    #[serde(rename = "ladder_episodes")]
+    pub candidate_sweep_episodes: usize,
     /// Episodes in lock-step.
     pub lockstep: usize,
 }
 
-impl Default for Settings {
+impl Default for ExpertIterationSettings {
     fn default() -> Self {
         let train = TrainSettings::default();
         Self {
@@ -109,16 +115,16 @@ impl Default for Settings {
             candidates: 32,
             execute: 0,
             optimizer: "cem".into(),
-            space: "linear".into(),
+            parameterization: "linear".into(),
             noise: 0.03,
             knots: 2,
-            pace: 1.2,
+            action_rate_limit: 1.2,
             student_first: false,
             student_share: 0.0,
             planner_rounds: 0,
             student_decisions: 0,
             attempts: 2,
-            retry: "cma-es".into(),
+            retry_optimizer: "cma-es".into(),
             retry_noise: 0.3,
             tolerance: 0.02,
             shifts: 2,
@@ -128,7 +134,7 @@ impl Default for Settings {
             demonstration_share: 0.3,
             recall_floor: 0.95,
             entropy_floor: 0.9,
-            balance: true,
+            reweight_modes: true,
             kept_rounds: 0,
             train_steps: 9000,
             learning_rate: train.learning_rate,
@@ -136,14 +142,14 @@ impl Default for Settings {
             samples: 3,
             epsilon: train.epsilon,
             evaluation_episodes: 200,
-            ladder: Vec::new(),
-            ladder_episodes: 100,
+            candidate_sweep: Vec::new(),
+            candidate_sweep_episodes: 100,
             lockstep: 64,
         }
     }
 }
 
-impl Settings {
+impl ExpertIterationSettings {
     /// Checks what does not depend on the task.
     ///
     /// # Errors
@@ -153,7 +159,7 @@ impl Settings {
             ("episodes_per_round", self.episodes_per_round),
             ("elites.most", self.elites.most),
             ("evaluation_episodes", self.evaluation_episodes),
-            ("ladder_episodes", self.ladder_episodes),
+            ("ladder_episodes", self.candidate_sweep_episodes),
             ("lockstep", self.lockstep),
             ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
@@ -164,22 +170,23 @@ impl Settings {
             let expected = format!("2 to {MOST_CANDIDATES}");
             return Err(InputError::unexpected("settings: candidates", expected, self.candidates));
         }
-        if let Some(candidates) = self.ladder.iter().find(|n| !(2..=MOST_CANDIDATES).contains(*n)) {
+        if let Some(candidates) = self.candidate_sweep.iter().find(|n| !(2..=MOST_CANDIDATES).contains(*n)) {
             let expected = format!("2 to {MOST_CANDIDATES} each");
             return Err(InputError::unexpected("settings: ladder", expected, candidates));
         }
         let optimizer = optimizer::Settings { noise: self.noise, ..optimizer::Settings::default() };
         optimizer::by_name(&self.optimizer, optimizer).map_err(|e| e.in_file("settings: optimizer"))?;
-        if !["linear", "zero", "cubic", "chunk"].contains(&self.space.as_str()) {
+        if !["linear", "zero", "cubic", "chunk"].contains(&self.parameterization.as_str()) {
             let known = ["linear", "zero", "cubic", "chunk"];
-            return Err(InputError::unknown("space", &self.space, known).in_file("settings: space"));
+            return Err(InputError::unknown("space", &self.parameterization, known).in_file("settings: space"));
         }
         for (key, noise) in [("noise", self.noise), ("retry_noise", self.retry_noise)] {
             if !(noise > 0.0 && noise <= 10.0) {
                 return Err(InputError::unexpected(format!("settings: {key}"), "above 0 and at most 10", noise));
             }
         }
-        optimizer::by_name(&self.retry, optimizer::Settings::default()).map_err(|e| e.in_file("settings: retry"))?;
+        optimizer::by_name(&self.retry_optimizer, optimizer::Settings::default())
+            .map_err(|e| e.in_file("settings: retry"))?;
         if !(1..=8).contains(&self.attempts) || (self.attempts > 1 && self.elite_share > 0.0) {
             let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";
             return Err(InputError::unexpected("settings: attempts", expected, self.attempts));
@@ -191,11 +198,11 @@ impl Settings {
         if !(0.0..=1.0).contains(&self.tolerance) {
             return Err(InputError::unexpected("settings: tolerance", "0 to 1 half of the range", self.tolerance));
         }
-        if !(self.pace == 0.0 || (0.1..=100.0).contains(&self.pace)) {
+        if !(self.action_rate_limit == 0.0 || (0.1..=100.0).contains(&self.action_rate_limit)) {
             return Err(InputError::unexpected(
                 "settings: pace",
                 "0, or 0.1 to 100 of the demonstrations' steps",
-                self.pace,
+                self.action_rate_limit,
             ));
         }
         if !(2..=MOST_MODELS).contains(&self.shifts) || !self.shifts.is_multiple_of(2) {
@@ -235,7 +242,7 @@ impl Settings {
     }
 }
 
-impl Settings {
+impl ExpertIterationSettings {
     /// The training of a round from `start`.
     pub(super) fn training(&self, start: &Checkpoint, seed: u64) -> TrainSettings {
         TrainSettings {
@@ -261,12 +268,14 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_refused_by_name() {
-        let good = Settings { student_first: true, attempts: 1, ..Settings::default() };
+        let good = ExpertIterationSettings { student_first: true, attempts: 1, ..ExpertIterationSettings::default() };
         assert!(good.check().is_ok());
-        let refused = |settings: Settings| settings.check().unwrap_err().to_string();
-        assert!(refused(Settings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share"));
-        assert!(refused(Settings { smooth: vec![0.0], ..good.clone() }).contains("settings: smooth"));
-        assert!(refused(Settings { tolerance: 1.5, ..good.clone() }).contains("settings: tolerance"));
-        assert!(refused(Settings { pace: 0.01, ..good }).contains("settings: pace"));
+        let refused = |settings: ExpertIterationSettings| settings.check().unwrap_err().to_string();
+        assert!(
+            refused(ExpertIterationSettings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share")
+        );
+        assert!(refused(ExpertIterationSettings { smooth: vec![0.0], ..good.clone() }).contains("settings: smooth"));
+        assert!(refused(ExpertIterationSettings { tolerance: 1.5, ..good.clone() }).contains("settings: tolerance"));
+        assert!(refused(ExpertIterationSettings { action_rate_limit: 0.01, ..good }).contains("settings: pace"));
     }
 }

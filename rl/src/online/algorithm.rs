@@ -1,9 +1,10 @@
 //! The trait of the algorithms that learn online.
 
+use super::learner::Learner;
+use super::settings::OnlineSettings;
 use crate::error::Result;
-use crate::learner::{Figures, Learner};
-use crate::settings::Settings;
-use crate::trajectory::Trajectory;
+use crate::replay::trajectory::Trajectory;
+use crate::run::Figures;
 use imle_planner::decide::Decide;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::sampler::Sampler;
@@ -33,8 +34,8 @@ pub struct Iteration {
 /// What differs between the algorithms that learn online.
 pub trait Algorithm {
     /// Its default settings.
-    fn defaults(&self) -> Settings {
-        Settings::default()
+    fn defaults(&self) -> OnlineSettings {
+        OnlineSettings::default()
     }
 
     /// Whether it needs a chunk critic.

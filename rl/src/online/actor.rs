@@ -1,6 +1,6 @@
 //! The generator as a learner sees it: chunks as functions of histories and latents, with gradient, normalised.
 
-use crate::settings::ActorSettings;
+use super::settings::ActorSettings;
 use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_policy::Result;

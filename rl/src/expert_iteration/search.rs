@@ -11,20 +11,20 @@ use imle_planner::simulator::Simulator;
 use imle_planner::space::{self, Range};
 use imle_policy::sampler::Sampler;
 
-/// How it searches.
+/// Settings of the search.
 pub(crate) struct Search<'s> {
     /// A name of [`optimizer::NAMES`].
     pub(crate) optimizer: &'s str,
     /// Deviation of the first draws, in halves of an action's range.
     pub(crate) noise: f64,
     /// linear, zero or cubic splines, or chunk.
-    pub(crate) space: &'s str,
+    pub(crate) parameterization: &'s str,
     /// Knots of the splines.
     pub(crate) knots: usize,
     /// Candidates of a decision.
     pub(crate) candidates: usize,
-    /// How fast its plans may be.
-    pub(crate) pace: Option<Pace>,
+    /// Action-rate limit of its plans.
+    pub(crate) action_rate_limit: Option<Pace>,
 }
 
 /// The generator's candidates and the last plan.
@@ -59,12 +59,13 @@ impl Search<'_> {
     ) -> Result<Planner<'p>> {
         let sources: Vec<Box<dyn Proposal + 'p>> = vec![Box::new(Generator::new(sampler, run.seed)), Box::new(Warm)];
         let optimizer = self.optimizer()?;
-        let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?.paced(self.pace.clone());
+        let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?
+            .paced(self.action_rate_limit.clone());
         if !planner.searches() {
             return Ok(planner);
         }
         let (low, high) = run.task.control().range();
-        let space = space::by_name(self.space, Range::new(low, high), horizons.prediction, self.knots)?;
+        let space = space::by_name(self.parameterization, Range::new(low, high), horizons.prediction, self.knots)?;
         Ok(planner.searching(space, run.seed))
     }
 }

@@ -10,14 +10,15 @@
 //! small clips freeze learning. It keeps the assignment of latents to modes and cannot weigh modes anew. An episode that was cut
 //! off goes on by V, one that the task ended does not. The weights that act are the present ones, not their average.
 
-use crate::actor::{clipped, normal};
-use crate::algorithm::{Algorithm, Collecting, Iteration};
-use crate::critic::Critic;
+use super::actor::{clipped, normal};
+use super::algorithm::{Algorithm, Collecting, Iteration};
+use super::learner::{Learner, Mean};
+use super::settings::OnlineSettings;
+use crate::critic::chunk_critic::Critic;
+use crate::critic::ensemble::{StepCounters, to_host};
 use crate::error::Result;
-use crate::learner::{Figures, Learner, Mean};
-use crate::mlp::{Counters, to_host};
-use crate::settings::Settings;
-use crate::trajectory::Trajectory;
+use crate::replay::trajectory::Trajectory;
+use crate::run::Figures;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::{Error as InputError, files};
 use imle_planner::decide::{Decide, Decision, Situation};
@@ -49,8 +50,8 @@ impl Algorithm for Ppo {
         false
     }
 
-    fn defaults(&self) -> Settings {
-        let mut settings = Settings { episodes: 64, ..Settings::default() };
+    fn defaults(&self) -> OnlineSettings {
+        let mut settings = OnlineSettings { episodes: 64, ..OnlineSettings::default() };
         settings.actor.learning_rate = 3e-5;
         settings
     }
@@ -66,7 +67,7 @@ impl Algorithm for Ppo {
             None => Critic::new(settings, sizes, bounds, learner.run.seed, device)?,
             Some(folder) => {
                 let path = folder.join(COUNTERS_FILE);
-                let counters: Counters = serde_json::from_str(&files::read_text(&path)?)
+                let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
                     .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
                 Critic::load(settings, sizes, bounds, (&folder.join(VALUE_FILE), counters), device)?
             }
@@ -128,7 +129,7 @@ impl Algorithm for Ppo {
             for part in order.chunks_exact(size) {
                 let here: Vec<usize> = part.iter().map(|i| rows[*i]).collect();
                 let z = latents_of(learner, &here, device)?;
-                let batch = learner.memory.batch(here, device)?;
+                let batch = learner.replay.batch(here, device)?;
                 let column = |all: &[f64]| -> imle_policy::Result<Tensor> {
                     let values: Vec<f32> = part.iter().map(|i| all[*i] as f32).collect();
                     Ok(Tensor::f_from_slice(&values)?.f_to_device(device)?)
@@ -190,7 +191,7 @@ fn shape(learner: &Learner<'_>) -> (usize, usize) {
 fn latents_of(learner: &Learner<'_>, rows: &[usize], device: tch::Device) -> imle_policy::Result<Tensor> {
     let size = learner.actor.latent_size();
     let of = |row: &usize| {
-        let (trajectory, index) = learner.memory.place(*row);
+        let (trajectory, index) = learner.replay.place(*row);
         trajectory.latents[index * size..][..size].to_vec()
     };
     let values: Vec<f32> = rows.iter().flat_map(of).collect();
@@ -211,14 +212,14 @@ struct Estimates {
 
 fn estimate(learner: &Learner<'_>, value: &Critic, rows: &[usize], latents: &Tensor) -> imle_policy::Result<Estimates> {
     let device = learner.device();
-    let batch = learner.memory.batch(rows.to_vec(), device)?;
+    let batch = learner.replay.batch(rows.to_vec(), device)?;
     let mean = |values: Tensor| -> imle_policy::Result<Vec<f64>> {
         let mean = values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;
         Ok(to_host(&mean)?.into_iter().map(f64::from).collect())
     };
     let drawn = (learner.run.seed, Purpose::TrainLatent, u64::MAX / 2 + rows[0] as u64);
     let z = normal(drawn, &[rows.len(), learner.actor.latent_size()], device)?;
-    let place = |row: usize| learner.memory.place(row);
+    let place = |row: usize| learner.replay.place(row);
     Ok(Estimates {
         values: mean(value.values(&batch.before, latents)?)?,
         after: mean(value.values(&batch.after, &z)?)?,

@@ -1,5 +1,6 @@
 //! The settings of the algorithms that learn online; each algorithm reads the shared sections and the one of its name.
 
+use crate::critic::settings::CriticSettings;
 use imle_configs::Error as InputError;
 use imle_policy::train::TrainSettings;
 use schemars::JsonSchema;
@@ -8,10 +9,10 @@ use serde::{Deserialize, Serialize};
 /// Sections that one algorithm alone reads, each bearing its name.
 const OWN_SECTIONS: [&str; 2] = ["best_of_n", "ppo"];
 
-/// Settings of the algorithms that learn online.
+/// OnlineSettings of the algorithms that learn online.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Settings {
+pub struct OnlineSettings {
     /// Episodes an iteration.
     pub episodes: usize,
     /// Episodes in lock-step.
@@ -53,33 +54,6 @@ pub struct ActorSettings {
     pub steps_per_decision: f64,
 }
 
-/// `[critic]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CriticSettings {
-    /// Members of the ensemble, at least 2.
-    pub members: usize,
-    /// Units of a layer.
-    pub width: usize,
-    /// Learning rate of AdamW.
-    pub learning_rate: f64,
-    /// AdamW's decoupled weight decay.
-    pub weight_decay: f64,
-    /// Decisions a step.
-    pub batch_size: usize,
-    /// Share of the way that the slow copy goes to the critic each step.
-    pub follow: f64,
-    /// Candidates of the generator for the value of the next state.
-    pub target_candidates: usize,
-    /// Steps for every decision collected.
-    pub steps_per_decision: f64,
-    /// The generator is not changed by a critic whose rank correlation with the returns of the last decisions, which it had not
-    /// learned from, is below this.
-    pub least_rank_correlation: f64,
-    /// A critic whose values are on average further above the returns than this share of their range, or not finite, has
-    /// diverged: critic and generator go back to those before the last iteration learned.
-    pub most_above: f64,
-}
-
 /// `[anchor]`: RS-IMLE on solved episodes and demonstrations beside what an algorithm maximises.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AnchorSettings {
@@ -102,7 +76,8 @@ pub struct BestOfNSettings {
     /// Candidates of a decision while collecting.
     pub candidates: usize,
     /// Share of the episodes in which the generator acts alone.
-    pub alone_share: f64,
+    #[serde(rename = "alone_share")]
+    pub generator_share: f64,
     /// Candidates of a state that the generator learns from.
     pub elite_candidates: usize,
     /// Of them, those that it learns from: the best by the critic.
@@ -128,7 +103,7 @@ pub struct PpoSettings {
     pub anchor: f64,
 }
 
-impl Default for Settings {
+impl Default for OnlineSettings {
     fn default() -> Self {
         let train = TrainSettings::default();
         Self {
@@ -156,7 +131,7 @@ impl Default for Settings {
             },
             best_of_n: BestOfNSettings {
                 candidates: 32,
-                alone_share: 0.25,
+                generator_share: 0.25,
                 elite_candidates: 32,
                 elites: 4,
                 elite_share: 0.5,
@@ -166,24 +141,7 @@ impl Default for Settings {
     }
 }
 
-impl Default for CriticSettings {
-    fn default() -> Self {
-        Self {
-            members: 4,
-            width: 256,
-            learning_rate: 5e-4,
-            weight_decay: 1e-2,
-            batch_size: 128,
-            follow: 0.005,
-            target_candidates: 4,
-            steps_per_decision: 1.0,
-            least_rank_correlation: 0.1,
-            most_above: 0.5,
-        }
-    }
-}
-
-impl Settings {
+impl OnlineSettings {
     /// These settings as `algorithm` reads them: without the sections of the others.
     ///
     /// # Errors
@@ -267,7 +225,7 @@ impl Settings {
             ("anchor.demonstration_share", self.anchor.demonstration_share),
             ("anchor.recall_floor", self.anchor.recall_floor),
             ("anchor.entropy_floor", self.anchor.entropy_floor),
-            ("best_of_n.alone_share", self.best_of_n.alone_share),
+            ("best_of_n.alone_share", self.best_of_n.generator_share),
             ("best_of_n.elite_share", self.best_of_n.elite_share),
             ("ppo.lambda", self.ppo.lambda),
         ] {
@@ -286,21 +244,21 @@ mod tests {
 
     #[test]
     fn an_algorithm_has_no_settings_of_others() {
-        let read = Settings::default().read_by("best-of-n").unwrap();
-        let settings: Settings = load(&read, None, &["best_of_n.candidates=5".into()]).unwrap();
-        let changed = BestOfNSettings { candidates: 5, ..Settings::default().best_of_n };
-        assert_eq!(settings, Settings { best_of_n: changed, ..Settings::default() });
-        let refused = load::<Settings>(&read, None, &["ppo.sigma=0.2".into()]).unwrap_err().to_string();
+        let read = OnlineSettings::default().read_by("best-of-n").unwrap();
+        let settings: OnlineSettings = load(&read, None, &["best_of_n.candidates=5".into()]).unwrap();
+        let changed = BestOfNSettings { candidates: 5, ..OnlineSettings::default().best_of_n };
+        assert_eq!(settings, OnlineSettings { best_of_n: changed, ..OnlineSettings::default() });
+        let refused = load::<OnlineSettings>(&read, None, &["ppo.sigma=0.2".into()]).unwrap_err().to_string();
         assert!(refused.contains("unknown key `ppo`"), "{refused}");
     }
 
     #[test]
     fn bad_values_are_told_by_their_keys() {
         let told = |word: &str| {
-            let settings: Settings = load(&Settings::default(), None, &[word.into()]).unwrap();
+            let settings: OnlineSettings = load(&OnlineSettings::default(), None, &[word.into()]).unwrap();
             settings.check().unwrap_err().to_string()
         };
-        Settings::default().check().unwrap();
+        OnlineSettings::default().check().unwrap();
         for word in ["episodes=0", "critic.members=1", "discount=1.5", "ppo.sigma=0.0", "actor.epsilon=-1.0"] {
             let key = word.split('=').next().unwrap();
             assert!(told(word).starts_with(&format!("settings: {key}: expected")), "{}", told(word));

@@ -11,11 +11,12 @@
 //! After the behaviour policy of IDQL (Hansen-Estruch et al., arXiv 2304.10573) and Q-chunking (arXiv 2507.07969); what is new is
 //! that elites are matched as RS-IMLE matches demonstrations, so that several ways to do well stay several.
 
-use crate::algorithm::{Algorithm, Collecting, Iteration};
+use super::algorithm::{Algorithm, Collecting, Iteration};
+use super::best_of_n_policy::BestOfNPolicy;
+use super::learner::{Learner, Mean, repeat};
+use crate::critic::ensemble::to_host;
 use crate::error::Result;
-use crate::judged::Judged;
-use crate::learner::{Figures, Learner, Mean, repeat};
-use crate::mlp::to_host;
+use crate::run::Figures;
 use imle_planner::decide::Decide;
 use imle_policy::targets::{TargetSource, WeightedState, WeightedTargets};
 
@@ -33,7 +34,7 @@ impl Algorithm for BestOfN {
         let settings = &c.learner.settings.best_of_n;
         let trusted = c.learner.state.trusted && !c.warm;
         let candidates = if trusted { settings.candidates } else { 1 };
-        Ok(Box::new(Judged::new(c.learner, c.sampler, candidates, settings.alone_share)))
+        Ok(Box::new(BestOfNPolicy::new(c.learner, c.sampler, candidates, settings.generator_share)))
     }
 
     fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
@@ -78,7 +79,7 @@ fn elites(learner: &Learner<'_>, draws: u64) -> Result<WeightedTargets> {
     let mut states = Vec::with_capacity(STATES);
     let mut history = vec![0.0; learner.sizes.history()];
     for (state, row) in batch.rows.iter().enumerate() {
-        let (trajectory, index) = learner.memory.place(*row);
+        let (trajectory, index) = learner.replay.place(*row);
         trajectory.history(index * learner.sizes.executed, learner.sizes, &mut history);
         let values = &values[state * n..][..n];
         let mut order: Vec<usize> = (0..n).collect();
