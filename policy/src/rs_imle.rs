@@ -9,7 +9,8 @@
 //! 1. a candidate with d(x_j, y_k) ≤ ε for *any* kept target y_k of the state is rejected;
 //! 2. the targets are assigned to distinct survivors with the least total distance (exact, Hungarian method); for
 //!    K = 1 this is the nearest survivor; targets left over when there are fewer survivors are dropped;
-//! 3. the loss is the mean of d over the assigned pairs.
+//! 3. the loss is the mean over states of the mean of d over each one's assigned pairs: a state counts once, however
+//!    many targets it has, so that shares of states are shares of the loss. A state without a pair does not count.
 //!
 //! A state with as many targets as candidates (K ≥ m) rejects none: every candidate is assigned, which is optimal
 //! transport between a sample of the generator and a sample of the targets, and then the mass of a mode follows the
@@ -189,14 +190,33 @@ fn hungarian(rows: usize, columns: usize, cost: impl Fn(usize, usize) -> f64) ->
     result
 }
 
-/// Mean distance of `chunks` (B, K, D) to `targets` (B, K, D) where `kept` (B, K) is 1; `assigned` is its sum.
+impl Selection {
+    /// Weight of each pair in the loss (B, K), and the sum by which it is divided: L / K_b and S · L, with K_b pairs of
+    /// state b, L the most that a state has, and S states with any. States with equally many weigh 1 exactly.
+    fn weights(&self, targets: usize) -> (Vec<f32>, f64) {
+        let states = || self.kept.chunks_exact(targets.max(1));
+        let pairs = |kept: &[f32]| kept.iter().sum::<f32>();
+        let most = states().map(pairs).fold(0.0, f32::max);
+        let weight = |kept: &[f32]| {
+            let each = most / pairs(kept).max(1.0);
+            kept.iter().map(|kept| kept * each).collect::<Vec<_>>()
+        };
+        let some = states().filter(|kept| pairs(kept) > 0.0).count();
+        (states().flat_map(weight).collect(), (some as f64 * f64::from(most)).max(1.0))
+    }
+}
+
+/// Mean over the states of `selection` of the mean distance of their assigned `chunks` (B, K, D) to `targets` (B, K, D).
 ///
 /// # Errors
 /// [`Error::Torch`] if the shapes do not fit.
-pub fn loss(chunks: &Tensor, targets: &Tensor, kept: &Tensor, assigned: usize) -> Result<Tensor> {
+pub fn loss(chunks: &Tensor, targets: &Tensor, selection: &Selection) -> Result<Tensor> {
+    let (states, count, _) = targets.size3()?;
+    let (weights, total) = selection.weights(count as usize);
+    let weights = Tensor::f_from_slice(&weights)?.f_view([states, count])?.f_to_device(targets.device())?;
     let squared = (chunks.f_sub(targets)?).f_square()?.f_mean_dim([2i64].as_slice(), false, Kind::Float)?;
     let distances = squared.f_add_scalar(ROOT_GUARD)?.f_sqrt()?;
-    Ok(distances.f_mul(kept)?.f_sum(Kind::Float)?.f_div_scalar(assigned.max(1) as f64)?)
+    Ok(distances.f_mul(&weights)?.f_sum(Kind::Float)?.f_div_scalar(total)?)
 }
 
 #[cfg(test)]
@@ -246,8 +266,37 @@ mod tests {
         let x = Tensor::from_slice(&[0.0f32, 0.0, 0.0, 0.0]).view([1, 1, 4]);
         let y = Tensor::from_slice(&[1.0f32, 1.0, 1.0, 1.0]).view([1, 1, 4]);
         assert!((distances(&x, &y).unwrap().double_value(&[0, 0, 0]) - 1.0).abs() < 1e-6);
-        let kept = Tensor::from_slice(&[1.0f32]).view([1, 1]);
-        assert!((loss(&x, &y, &kept, 1).unwrap().double_value(&[]) - 1.0).abs() < 1e-6);
+        let one = Selection { kept: vec![1.0], ..Selection::default() };
+        assert!((loss(&x, &y, &one).unwrap().double_value(&[]) - 1.0).abs() < 1e-6);
+    }
+
+    /// A state with one target and one with ten: half of the loss and of the gradient is of each.
+    #[test]
+    fn a_state_counts_once_however_many_targets_it_has() {
+        // Chunks of one value at distance 0.5 from the target of state 0, and at 0.1, 0.2 … 1.0 from those of state 1.
+        let mut x = vec![0.0f32; 20];
+        x[0] = 0.5;
+        (0..10).for_each(|k| x[10 + k] = 0.1 * (k + 1) as f32);
+        let mut kept = vec![1.0; 20];
+        kept[1..10].fill(0.0);
+        let selection = Selection { kept, ..Selection::default() };
+        let chunks = Tensor::from_slice(&x).view([2, 10, 1]).set_requires_grad(true);
+        let targets = Tensor::zeros([2, 10, 1], (Kind::Float, tch::Device::Cpu));
+        let value = loss(&chunks, &targets, &selection).unwrap();
+        assert!((value.double_value(&[]) - (0.5 + 0.55) / 2.0).abs() < 1e-6, "{value}");
+        let gradient = Tensor::run_backward(&[&value], &[&chunks], false, false).swap_remove(0);
+        let of = |b: i64| gradient.select(0, b).abs().sum(Kind::Float).double_value(&[]);
+        assert!((of(0) - 0.5).abs() < 1e-6 && (of(1) - 0.5).abs() < 1e-6, "{gradient}");
+    }
+
+    #[test]
+    fn equally_many_targets_are_a_plain_mean() {
+        let weights =
+            |kept: &[f32], targets| Selection { kept: kept.to_vec(), ..Selection::default() }.weights(targets);
+        assert_eq!(weights(&[1.0, 0.0, 1.0], 1), (vec![1.0, 0.0, 1.0], 2.0));
+        assert_eq!(weights(&[1.0; 6], 3), (vec![1.0; 6], 6.0));
+        assert_eq!(weights(&[1.0, 1.0, 0.0, 1.0, 0.0, 0.0], 2), (vec![1.0, 1.0, 0.0, 2.0, 0.0, 0.0], 4.0));
+        assert_eq!(weights(&[0.0; 2], 1), (vec![0.0; 2], 1.0));
     }
 
     proptest! {

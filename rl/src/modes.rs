@@ -9,10 +9,10 @@
 //! - `modes/entropy` of the labelled modes of solved held-out episodes, nats; `modes/seen`, how many of them there are;
 //!   `modes/share_…`, which part of them each is.
 
-use crate::balance::note_shares;
 use crate::error::Result;
+use crate::mode_reweighting::note_shares;
+use crate::replay::trajectory::{Sizes, Trajectory};
 use crate::run::{Evaluation, Run};
-use crate::trajectory::{Sizes, Trajectory};
 use imle_configs::seed::Purpose;
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::evaluate::{self, evaluate};

@@ -1,8 +1,8 @@
-//! What every algorithm shares of a run: what it is given, its state on disk, its evaluations, and who watches it.
+//! A fine-tuning run as all algorithms share it: inputs, state on disk, evaluations and observer.
 
 use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
-use imle_configs::{Error as InputError, files};
+use imle_configs::{Error as InputError, files, renames};
 use imle_envs::task::Task;
 use imle_envs::task_file::RewardKind;
 use imle_planner::alone::GeneratorAlone;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tch::Device;
 
-/// What a run is given.
+/// Inputs of a run.
 pub struct Run<'a> {
     /// The task.
     pub task: Arc<Task>,
@@ -86,6 +86,9 @@ pub(crate) struct Evaluation {
     pub(crate) outcome: Outcome,
 }
 
+/// Figures of an iteration or evaluation, by name.
+pub type Figures = BTreeMap<String, f64>;
+
 /// Figures at an evaluation, as kept in `state.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Round {
@@ -93,7 +96,7 @@ pub struct Round {
     pub round: u64,
     /// Control steps in the world so far.
     pub env_steps: u64,
-    /// Physics steps of rollouts so far, a planner's or branches'.
+    /// Physics steps of rollouts so far, a planner's.
     pub simulation_steps: u64,
     /// Training steps of the generator so far.
     pub gradient_steps: u64,
@@ -110,13 +113,13 @@ pub struct Round {
     pub figures: BTreeMap<String, f64>,
 }
 
-/// Told what happens, and asked whether to stop.
+/// Follows a run, and may stop it.
 pub trait Observer {
     /// A phase of a round goes on: its name, what is done, of how much.
     fn phase(&mut self, round: u64, phase: &'static str, done: u64, total: u64, message: &str);
     /// A round is over.
     fn round(&mut self, round: &Round);
-    /// Something that the user should know.
+    /// A warning for the user.
     fn warn(&mut self, message: &str);
     /// Whether to stop now; the run can be resumed.
     fn should_stop(&self) -> bool;
@@ -179,7 +182,7 @@ pub(crate) struct Course {
     pub(crate) heeded: bool,
 }
 
-impl<S: Serialize + DeserializeOwned + Clone + PartialEq> State<S> {
+impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
     /// A fresh one in the run's new folder, or the one that is there, which must be of the same inputs.
     pub(crate) fn begin(algorithm: &str, settings: &S, run: &Run<'_>) -> Result<Self> {
         if !run.resume {
@@ -215,7 +218,10 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq> State<S> {
     }
 
     pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let (place, value) = read_value(folder)?;
+        let (place, mut value) = read_value(folder)?;
+        if let Some(settings) = value.get_mut("settings") {
+            renames::update_json(settings, &S::default(), &place.display().to_string())?;
+        }
         let told = |e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e);
         Ok(serde_json::from_value(value).map_err(told)?)
     }
@@ -254,7 +260,7 @@ pub fn saved_algorithm(folder: &Path) -> Result<String> {
 ///
 /// # Errors
 /// A bad input, if there is no run, or one of another algorithm.
-pub fn saved_settings<S: Serialize + DeserializeOwned + Clone + PartialEq>(folder: &Path) -> Result<S> {
+pub fn saved_settings<S: Serialize + DeserializeOwned + Clone + PartialEq + Default>(folder: &Path) -> Result<S> {
     Ok(State::<S>::read(folder)?.settings)
 }
 

@@ -9,8 +9,8 @@ use crate::view::View;
 use crate::{interrupt, load};
 use imle_configs::settings;
 use imle_envs::task_file::RewardKind;
-use imle_rl::algorithm::{self, Kind};
 use imle_rl::ladder::CANDIDATES_FOR_95;
+use imle_rl::registry::{self, FineTuning};
 use imle_rl::run::{self, Observer, Round, Run};
 use imle_rl::{expert_iteration, online};
 use serde::Serialize;
@@ -53,8 +53,8 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
     };
     let name = args.algorithm.clone().or(saved).unwrap_or_else(|| DEFAULT.into());
     let mut watch = Watch { output: args.common.output(), progress: None };
-    let (rounds, episodes) = match algorithm::by_name(&name)? {
-        Kind::ExpertIteration => {
+    let (rounds, episodes) = match registry::by_name(&name)? {
+        FineTuning::ExpertIteration => {
             let settings = settings(args, expert_iteration::Settings::default(), Ok)?;
             if args.settings.settings {
                 return print_settings::<expert_iteration::Settings>(&settings).map(|()| None);
@@ -62,9 +62,8 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
             let rounds = with_run(args, |run| expert_iteration::run(&settings, run, &mut watch))?;
             (rounds, settings.evaluation_episodes)
         }
-        Kind::Online(name, mut algorithm) => {
-            let settings =
-                settings(args, imle_rl::settings::Settings::of(algorithm.as_ref()), |all| all.read_by(name))?;
+        FineTuning::Online(name, mut algorithm) => {
+            let settings = settings(args, algorithm.defaults(), |all| all.read_by(name))?;
             if args.settings.settings {
                 return print_settings::<imle_rl::settings::Settings>(&settings.read_by(name)?).map(|()| None);
             }
@@ -81,20 +80,20 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
 /// # Errors
 /// An unknown algorithm or setting.
 pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
-    Ok(match algorithm::by_name(name)? {
-        Kind::ExpertIteration => {
+    Ok(match registry::by_name(name)? {
+        FineTuning::ExpertIteration => {
             let defaults = expert_iteration::Settings::default();
             json!(settings::load::<expert_iteration::Settings>(&defaults, None, set)?)
         }
-        Kind::Online(name, algorithm) => {
-            let defaults = imle_rl::settings::Settings::of(algorithm.as_ref()).read_by(name)?;
+        FineTuning::Online(name, algorithm) => {
+            let defaults = algorithm.defaults().read_by(name)?;
             json!(settings::load::<imle_rl::settings::Settings>(&defaults, None, set)?)
         }
     })
 }
 
 /// The settings that the flags give beside `defaults` or those of the run that is resumed; the ones that `read` keeps may be given.
-fn settings<S: Serialize + DeserializeOwned + Clone + PartialEq, R: Serialize>(
+fn settings<S: Serialize + DeserializeOwned + Clone + PartialEq + Default, R: Serialize>(
     args: &FinetuneArgs,
     defaults: S,
     read: impl FnOnce(S) -> imle_configs::Result<R>,
@@ -241,7 +240,7 @@ mod tests {
         assert_eq!(of["attempts"], 3);
         assert_eq!(of["train_steps"], json!(expert_iteration::Settings::default().train_steps));
         let rate = |name: &str| set(name, &[]).unwrap()["actor"]["learning_rate"].as_f64().unwrap();
-        assert!(rate("ppo") < rate("gradient"), "ppo has a rate of its own");
+        assert!(rate("ppo") < rate("best-of-n"), "ppo has a rate of its own");
         assert!(set("ppo", &["attempts=3"]).is_err() && set("no-such", &[]).is_err());
     }
 }

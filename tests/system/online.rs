@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const ALGORITHMS: [&str; 7] = ["cycle", "best-of-n", "imagination", "branches", "gradient", "ppo", "latent"];
+const ALGORITHMS: [&str; 2] = ["best-of-n", "ppo"];
 
 /// A fine-tuning of a second: some six iterations of the easy task, two episodes each.
 const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set evaluation_episodes=2 \
@@ -16,10 +16,7 @@ const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set e
 /// What makes an algorithm's own part tiny.
 fn tiny_part(algorithm: &str) -> &'static str {
     match algorithm {
-        "branches" => "--set branches.states=3 --set branches.group=3",
-        "latent" => "--set latent.distil_steps=5",
         "ppo" => "--set ppo.epochs=2",
-        "cycle" => "--set cycle.candidates=8 --set cycle.ladder=[2,8] --set cycle.ladder_episodes=2",
         _ => "",
     }
 }
@@ -59,15 +56,12 @@ fn every_algorithm_learns_and_becomes_a_checkpoint() {
         let result = finetuning(algorithm, &out).json();
         assert_eq!((result["algorithm"].as_str(), result["success_rate"].as_f64()), (Some(algorithm), Some(1.0)));
         assert!(result["env_steps"].as_u64() >= Some(120) && result["gradient_steps"].as_u64() > Some(0), "{result}");
-        let simulates = ["branches", "cycle"].contains(&algorithm);
-        assert_eq!(result["physics_steps"].as_u64() > Some(0), simulates, "{result}");
+        assert_eq!(result["physics_steps"].as_u64(), Some(0), "{result}");
         let rounds = result["rounds"].as_array().unwrap();
         assert!(rounds.len() >= 3, "{result}");
         for key in ["modes/recall", "modes/energy_distance", "modes/entropy"] {
             assert!(rounds[1]["figures"][key].is_number(), "{algorithm}: {result}");
         }
-        let planned = rounds[1]["figures"]["planned/candidates_for_95"].as_f64();
-        assert_eq!(planned, (algorithm == "cycle").then_some(2.0), "{result}");
         let alone = Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
         assert_eq!(alone.json()["success_rate"], 1.0);
         let before = imle_policy::checkpoint::Checkpoint::load(checkpoint()).unwrap();
@@ -79,7 +73,7 @@ fn every_algorithm_learns_and_becomes_a_checkpoint() {
 #[test]
 fn a_run_that_is_killed_again_and_again_gives_the_bits_of_one_that_was_not() {
     let dir = folder();
-    for algorithm in ["gradient", "latent"] {
+    for algorithm in ALGORITHMS {
         let (whole, killed) = (dir.path().join(format!("{algorithm}-whole")), dir.path().join(algorithm));
         finetuning(algorithm, &whole).ok();
         for (i, sign) in ["state.json", "journal.bin", "learner-000001-1", "learner-000003-1"].iter().enumerate() {
@@ -106,7 +100,7 @@ fn whole_run_is_over(folder: &Path) -> bool {
 fn two_halves_are_a_whole() {
     let dir = folder();
     let seldom = "--set evaluate_every=100000";
-    for algorithm in ["imagination", "ppo"] {
+    for algorithm in ALGORITHMS {
         let (whole, halves) = (dir.path().join(format!("{algorithm}-whole")), dir.path().join(algorithm));
         finetuning(algorithm, &whole).and(seldom).ok();
         // The last value of a flag given twice would be refused, so that the first half has its own words.
@@ -135,7 +129,7 @@ fn a_critic_that_diverged_goes_back_to_before_it_learned() {
     let words = TINY.replace("--env-steps 120", "--env-steps 1000").replace("warmup_steps=20", "warmup_steps=100000");
     let words =
         words.replace("evaluate_every=50", "evaluate_every=100000").replace("--set episodes=2", "--set episodes=4");
-    let call = Call::new("finetune --task stack --algorithm gradient --set critic.most_above=1e-9").and(&words);
+    let call = Call::new("finetune --task stack --algorithm best-of-n --set critic.most_above=1e-9").and(&words);
     call.with("--checkpoint", checkpoint()).with("--data", demonstrations()).with("--out", &out).ok();
     let metrics = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     let diverged = |line: &str| serde_json::from_str::<Value>(line).unwrap()["critic/diverged"].as_f64();
@@ -148,9 +142,12 @@ fn a_critic_that_diverged_goes_back_to_before_it_learned() {
 fn what_cannot_be_finetuned_so_is_refused() {
     let dir = folder();
     let out = dir.path().join("out");
-    let call = |words: &str| Call::new("finetune --task stack --quiet --algorithm gradient").and(words);
+    let call = |words: &str| Call::new("finetune --task stack --quiet --algorithm best-of-n").and(words);
     call("--reward sparce").refused_without_trace(dir.path(), &["unknown reward `sparce`", "`sparse`"]);
     call("--set critic.members=1").refused_without_trace(dir.path(), &["settings: critic.members"]);
+    let removed = |words: &str| Call::new("finetune --task stack --quiet").and(words);
+    removed("--algorithm cycle").refused_without_trace(dir.path(), &["unknown algorithm `cycle`", "0.1.0"]);
+    removed("--set disturbance=0.1").refused_without_trace(dir.path(), &["--set: disturbance", "0.1.0"]);
     let regression = dir.path().join("regression");
     let train = Call::new("train --method regression --set steps=2 --evaluation-episodes 0");
     train.and(crate::fixtures::TINY).with("--data", demonstrations()).with("--out", &regression).ok();
@@ -163,19 +160,19 @@ fn what_cannot_be_finetuned_so_is_refused() {
 fn a_damaged_or_older_run_is_not_resumed() {
     let dir = folder();
     let out = dir.path().join("run");
-    finetuning("gradient", &out).ok();
+    finetuning("best-of-n", &out).ok();
     let journal = out.join("journal.bin");
     let whole = std::fs::read(&journal).unwrap();
     let mut damaged = whole.clone();
     damaged[40] ^= 1;
     std::fs::write(&journal, damaged).unwrap();
-    let resume = || finetuning("gradient", &out).and("--resume");
+    let resume = || finetuning("best-of-n", &out).and("--resume");
     resume().refused(&["journal.bin: record 1", "the bytes that were written"]);
     std::fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
     resume().refused(&["journal.bin", "records of its iterations"]);
     std::fs::write(&journal, &whole).unwrap();
     resume().ok();
-    finetuning("ppo", &out).and("--resume").refused(&["--algorithm", "gradient", "ppo"]);
+    finetuning("ppo", &out).and("--resume").refused(&["--algorithm", "best-of-n", "ppo"]);
     resume().and("--reward progress").refused(&["--reward", "sparse", "progress"]);
     crate::fixtures::edit_json(&out.join("state.json"), |state| state["format"] = 1.into());
     resume().refused(&["state.json: format: expected 2, found 1"]);

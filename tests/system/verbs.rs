@@ -197,7 +197,7 @@ fn settings_are_printed_in_the_form_that_config_takes() {
         ("train", "steps", "network.width=48"),
         ("finetune", "train_steps", "elites.most=2"),
         ("finetune --algorithm best-of-n", "warmup_steps", "best_of_n.elites=2"),
-        ("finetune --algorithm latent", "warmup_steps", "critic.members=2"),
+        ("finetune --algorithm ppo", "warmup_steps", "critic.members=2"),
     ] {
         let printed = Call::new("").and(verb).and("--settings --set").and(set).ok().out;
         assert!(printed.lines().any(|l| l.starts_with(&format!("{key} = "))), "{printed}");
@@ -336,7 +336,7 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
         let told: serde_json::Value = serde_json::from_slice(&fs::read(first.join("collected.json")).unwrap()).unwrap();
         (told, fs::read(first.join("episodes/data/chunk-000/file-000.parquet")).unwrap())
     };
-    let shared = "--set student_share=0.6 --set student_decisions=1 --set attempts=2 --set smooth=[1.0] --set tolerance=0.01 --set quality=1 --set kept_rounds=1";
+    let shared = "--set student_share=0.6 --set student_decisions=1 --set attempts=2 --set smooth=[1.0] --set tolerance=0.01 --set kept_rounds=1";
     let (told, lessons) = collected("1", shared);
     assert!((1..12).contains(&told["handed_over"].as_u64().unwrap()), "{told}");
     assert_eq!((told, lessons), collected("2", shared));
@@ -350,7 +350,7 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
     let (planned, _) =
         collected("2", "--set attempts=2 --set student_share=0.6 --set student_first=true --set planner_rounds=1");
     assert_eq!((&planned["handed_over"], &planned["success_rate"]), (&alone["handed_over"], &alone["success_rate"]));
-    let first = "--set student_first=true --set student_share=0.9 --set attempts=2 --set disturbance=0.02 --set stay=1 --set mended_weight=4";
+    let first = "--set student_first=true --set student_share=0.9 --set attempts=2 --set disturbance=0 --set stay=0 --set mended_weight=1";
     let (tried, lessons) = collected("1", first);
     assert!(tried["success_rate"].as_f64() > Some(0.0), "{tried}");
     assert_eq!((tried, lessons), collected("2", first));

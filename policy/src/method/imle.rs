@@ -1,8 +1,8 @@
 //! Conditional RS-IMLE (arXiv 2502.12371): every target pulls its nearest surviving candidate.
 //!
 //! Per batch: encode each observation once; draw m latents a state and generate their chunks without gradient;
-//! [`rs_imle::select`] rejects and assigns; generate the assigned latents again with gradient; the loss is their
-//! mean distance per element. One pass of the network gives a chunk.
+//! [`rs_imle::select`] rejects and assigns; generate the assigned latents again with gradient; the loss is the mean
+//! over states of their mean distance per element. One pass of the network gives a chunk.
 
 use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
 use crate::error::Result;
@@ -44,9 +44,8 @@ impl Method for Imle {
         }
         let chosen = chosen(&z, &selection, m, context.latent);
         let chosen = Tensor::f_from_slice(&chosen)?.f_view([states, targets, -1])?.f_to_device(device)?;
-        let kept = Tensor::f_from_slice(&selection.kept)?.f_view([states, targets])?.f_to_device(device)?;
         let chunks = network.generate(&chosen, &conditioning)?.f_view([states, targets, chunk])?;
-        let loss = rs_imle::loss(&chunks, &batch.targets, &kept, d.assigned)?;
+        let loss = rs_imle::loss(&chunks, &batch.targets, &selection)?;
         Ok(Loss { value: LossValue::Scalar(loss), parts, within })
     }
 }
@@ -134,8 +133,7 @@ mod tests {
         let s = rs_imle::select(&host, &mask, 6, 2, &[0.7; 5]).unwrap();
         assert!(s.diagnostics.survivor_share < 1.0 && s.diagnostics.assigned > 4);
         let index = Tensor::from_slice(&s.candidates).view([5, 2, 1]).expand([5, 2, 8], false);
-        let kept = Tensor::from_slice(&s.kept).view([5, 2]);
-        let slow = rs_imle::loss(&all.gather(1, &index, false), &batch.targets, &kept, s.diagnostics.assigned).unwrap();
+        let slow = rs_imle::loss(&all.gather(1, &index, false), &batch.targets, &s).unwrap();
         let slow_gradient = Tensor::run_backward(&[&slow], &[&flat], false, false);
 
         assert!((fast.double_value(&[]) - slow.double_value(&[])).abs() < 1e-6);

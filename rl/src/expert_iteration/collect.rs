@@ -1,16 +1,12 @@
 //! Collecting: who runs a round's episodes, and what of them is learned from.
 
+use super::dagger::{DaggerMixing, StudentTurns, take_over};
+use super::elites::{Recorder, save};
 use super::kept::Kept;
-use super::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration, Settings};
-use crate::disturbed::Disturbed;
-use crate::elites::{Recorder, save};
+use super::smoothing::{Smoothing, start_of};
+use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
 use crate::error::{Error, Result};
-use crate::handover::{HandOver, Turns, hand_over};
-use crate::hindsight::{Smoothing, start_of};
-use crate::ladder::Ladder;
-use crate::learner::Figures;
 use crate::run::{Observer, Phase};
-use crate::search::Search;
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::{Horizons, Spec};
@@ -18,11 +14,7 @@ use imle_configs::{Error as InputError, files};
 use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
 use imle_planner::evaluate::{self, EpisodeResult, Outcome, Progress, evaluate};
-use imle_planner::pace::Pace;
-use imle_planner::planner::Planner;
 use imle_planner::report::Report;
-use imle_planner::simulator::Simulator;
-use imle_planner::simulator::shifted::with_tolerance;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::sampler::Sampler;
 use serde::{Deserialize, Serialize};
@@ -38,9 +30,6 @@ pub(super) struct Collected {
     pub(super) simulation_steps: u64,
     pub(super) success_rate: f64,
     pub(super) lessons: usize,
-    /// Which of the solved episodes were so in a later attempt alone, in the order in which they are kept.
-    #[serde(default)]
-    pub(super) mended: Vec<usize>,
     /// Solved episodes that were replaced by smoother ones.
     #[serde(default)]
     smoothed: usize,
@@ -54,8 +43,6 @@ pub(super) struct Collected {
 struct Retried {
     env_steps: u64,
     simulation_steps: u64,
-    /// Indices of the episodes that were solved.
-    mended: BTreeSet<u64>,
 }
 
 impl ExpertIteration<'_> {
@@ -92,17 +79,14 @@ impl ExpertIteration<'_> {
             ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
         };
         let teacher: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
-        let mut teacher = self.disturbed(teacher, horizons);
         let mut student = GeneratorAlone::new(&sampler, self.run.seed, horizons);
         let mut phase = Phase { observer, round, name: "collect" };
         let mut run = |settings: &evaluate::Settings, progress: &mut dyn Progress| -> Result<Outcome> {
             if alone {
                 return Ok(evaluate(&self.run.task, &mut student, settings, &self.pool, progress)?);
             }
-            let mut decider = HandOver { student: &mut student, teacher: &mut teacher, turns };
-            let mut outcome = evaluate(&self.run.task, &mut decider, settings, &self.pool, progress)?;
-            teacher.restore(&mut outcome.episodes);
-            Ok(outcome)
+            let mut decider = DaggerMixing { student: &mut student, teacher, turns };
+            Ok(evaluate(&self.run.task, &mut decider, settings, &self.pool, progress)?)
         };
         // Elites are not kept with the episodes.
         let mut outcome = match with_elites {
@@ -121,7 +105,7 @@ impl ExpertIteration<'_> {
             let start = match (students, again) {
                 (0, false) => return true,
                 (0, true) => Some(start_of(&self.run.task, horizons, episode, 0)),
-                (students, _) => hand_over(&self.run.task, horizons, students, episode),
+                (students, _) => take_over(&self.run.task, horizons, students, episode),
             };
             let kept = start.is_some();
             handed_over += usize::from(kept && students > 0);
@@ -150,15 +134,12 @@ impl ExpertIteration<'_> {
             widths: &self.settings.smooth,
             lockstep: self.settings.lockstep,
         };
-        let later = solved.iter().enumerate().filter(|(_, e)| retried.mended.contains(&e.episode));
-        let mended = later.map(|(at, _)| at).collect();
         let mut phase = Phase { observer, round, name: "smooth" };
         let smoothed = smoothing.apply(&self.pool, &mut solved, &mut phase)?;
         self.keep_episodes(round, solved)?;
         let collected = Collected {
             env_steps: report.env_steps + retried.env_steps,
             simulation_steps: report.physics_steps + retried.simulation_steps + smoothed.physics_steps,
-            mended,
             smoothed: smoothed.replaced,
             handed_over,
             success_rate: report.success_rate,
@@ -180,97 +161,19 @@ impl ExpertIteration<'_> {
     }
 
     /// Which episodes of a round the generator begins.
-    fn turns(&self, round: u64, horizons: Horizons) -> Turns {
+    fn turns(&self, round: u64, horizons: Horizons) -> StudentTurns {
         let whole = self.run.task.max_steps().div_ceil(horizons.action) as u64;
         let most = match self.settings.student_decisions {
             0 => whole,
             n => n.min(whole),
         };
         let share = if round > self.settings.planner_rounds { self.settings.student_share } else { 0.0 };
-        Turns { share, most, seed: self.run.seed }
+        StudentTurns { share, most, seed: self.run.seed }
     }
 
     /// Whether the generator tries the episodes of a round by itself first.
     fn student_first(&self, round: u64) -> bool {
         self.settings.student_first && round > self.settings.planner_rounds
-    }
-
-    /// The planner of an attempt: each has twice as many candidates as the one before, later ones drawn twice as widely.
-    fn planner<'p>(&'p self, sampler: &'p Sampler, horizons: Horizons, attempt: usize) -> Result<Planner<'p>> {
-        let settings = self.settings;
-        let simulator: Box<dyn Simulator + 'p> = match settings.tolerance {
-            0.0 => Box::new(&self.engine),
-            sigma => Box::new(with_tolerance(&self.engine, sigma, settings.shifts, self.run.seed)?),
-        };
-        let search = Search {
-            optimizer: if attempt == 0 { &settings.optimizer } else { &settings.retry },
-            noise: match attempt {
-                0 => settings.noise,
-                n => settings.retry_noise * (1u64 << (n - 1)) as f64,
-            },
-            ..self.search(settings.candidates << attempt)
-        };
-        search.planner(self.run, simulator, sampler, horizons)
-    }
-
-    /// The search of a first attempt with `candidates`.
-    fn search(&self, candidates: usize) -> Search<'_> {
-        let Settings { optimizer, noise, space, knots, stay, slack, .. } = self.settings;
-        Search {
-            optimizer,
-            noise: *noise,
-            space,
-            knots: *knots,
-            candidates,
-            stay: *stay,
-            slack: *slack,
-            pace: self.pace(),
-        }
-    }
-
-    /// How few candidates the planner of `current` needs; nothing if none are to be tried.
-    pub(super) fn ladder(&self, current: &Checkpoint, progress: &mut dyn Progress) -> Result<Figures> {
-        if self.settings.ladder.is_empty() {
-            return Ok(Figures::new());
-        }
-        let horizons = self.horizons(current);
-        let ladder = Ladder {
-            candidates: &self.settings.ladder,
-            episodes: self.settings.ladder_episodes,
-            lockstep: self.settings.lockstep,
-            horizons,
-        };
-        let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
-        let planner = |candidates| {
-            self.search(candidates).or_best_of()?.planner(self.run, Box::new(&self.engine), &sampler, horizons)
-        };
-        ladder.climb(self.run, &self.pool, planner, progress)
-    }
-
-    /// How far plans look ahead, and how much of each is executed while collecting.
-    fn horizons(&self, current: &Checkpoint) -> Horizons {
-        let trained = current.config().horizons;
-        match self.settings.execute {
-            0 => self.run.task.horizons(trained),
-            n => Horizons { action: n.min(trained.prediction), ..trained },
-        }
-    }
-
-    /// How fast plans may be.
-    fn pace(&self) -> Option<Pace> {
-        let of = |share| Pace::of(self.run.demonstrations, self.run.task.spec().action.size(), share);
-        Some(self.settings.pace).filter(|share| *share > 0.0 && !self.run.demonstrations.is_empty()).map(of)
-    }
-
-    /// `teacher` as what it does is executed.
-    fn disturbed<'d>(&'d self, teacher: &'d mut dyn Decide, horizons: Horizons) -> Disturbed<'d> {
-        Disturbed::new(
-            teacher,
-            self.settings.disturbance,
-            self.run.seed,
-            self.run.task.control().range(),
-            horizons.action,
-        )
     }
 
     /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that are solved
@@ -303,11 +206,8 @@ impl ExpertIteration<'_> {
                 ..evaluate::Settings::held_out(left.len(), self.run.seed, horizons)
             };
             let mut phase = Phase { observer, round, name: "retry" };
-            let mut teacher = self.disturbed(&mut planner, horizons);
             let outcome = kept.evaluate(&format!("again-{attempt}"), &settings, &mut phase, |settings, progress| {
-                let mut outcome = evaluate(&self.run.task, &mut teacher, settings, &self.pool, progress)?;
-                teacher.restore(&mut outcome.episodes);
-                Ok(outcome)
+                Ok(evaluate(&self.run.task, &mut planner, settings, &self.pool, progress)?)
             })?;
             let report = Report::new(&outcome, self.run.task.spec().control_rate);
             done.env_steps += report.env_steps;
@@ -315,7 +215,6 @@ impl ExpertIteration<'_> {
             for (at, mut episode) in left.into_iter().zip(outcome.episodes).filter(|(_, e)| e.success) {
                 episode.episode = episodes[at].episode;
                 episodes[at] = episode;
-                done.mended.insert(episodes[at].episode);
             }
         }
         Ok(done)

@@ -1,6 +1,6 @@
 //! The settings of expert iteration.
 
-use crate::elites::EliteSettings;
+use super::elites::EliteSettings;
 use imle_configs::Error as InputError;
 use imle_planner::optimizer;
 use imle_planner::simulator::ensemble::MOST_MODELS;
@@ -15,7 +15,7 @@ const MOST_CANDIDATES: usize = 65_536;
 /// Everything that shapes a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Settings {
+pub struct ExpertIterationSettings {
     /// Episodes the planner runs a round.
     pub episodes_per_round: usize,
     /// Candidates of a decision while collecting.
@@ -26,23 +26,16 @@ pub struct Settings {
     /// mode-preserving, ilqg or none.
     pub optimizer: String,
     /// Space that it searches in: linear, zero or cubic splines, or chunk.
-    pub space: String,
+    #[serde(rename = "space")]
+    pub parameterization: String,
     /// Deviation of its first draws, in halves of an action's range.
     pub noise: f64,
     /// Knots of the splines.
     pub knots: usize,
-    /// What a candidate's distance from the generator's own of the same decision costs (half the range of every action counts 1):
-    /// more keeps the planner from drifting, round after round, to plans that are quick by a little and bear no error.
-    pub stay: f64,
-    /// How much dearer than the best a plan may be, in units of the task's cost: a typical candidate of those that are as good is
-    /// executed ([`imle_planner::slack`]), so that what is learned is neither hasty nor noisy. 0 executes the best.
-    pub slack: f64,
     /// How far one action of a plan may be from the next, as a share of the longest step of the demonstrations
     /// ([`imle_planner::pace`]): a search that is paid for being early finds leaps, which nothing is learned from. 0, or no demonstrations, for any.
-    pub pace: f64,
-    /// Deviation, in halves of an action's range, of what is added to the planner's executed actions; what it meant is learned
-    /// ([`crate::disturbed`]). 0 for none.
-    pub disturbance: f64,
+    #[serde(rename = "pace")]
+    pub action_rate_limit: f64,
     /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
     /// it does not, so that nothing is relearned from a planner that was right already. The planner begins where the generator
     /// began, but in a `student_share` of them somewhere on its way.
@@ -59,7 +52,8 @@ pub struct Settings {
     /// unsolved or more: what a wide search gets there is inexact, and is learned.
     pub attempts: usize,
     /// The optimizer of later attempts.
-    pub retry: String,
+    #[serde(rename = "retry")]
+    pub retry_optimizer: String,
     /// Deviation of the second attempt's first draws, in halves of an action's range; every later one's is twice as wide. Where the
     /// generator does the wrong thing a search near its candidates does not find the right one.
     pub retry_noise: f64,
@@ -85,15 +79,10 @@ pub struct Settings {
     /// Entropy of the modes below which (as a share of what it was) it rises.
     pub entropy_floor: f64,
     /// Whether lessons are drawn so that their modes are as frequent as they were (`rl/src/balance.rs`).
-    pub balance: bool,
+    #[serde(rename = "balance")]
+    pub reweight_modes: bool,
     /// Rounds whose episodes are learned from, the last so many; 0 for all.
     pub kept_rounds: u64,
-    /// How rarely what got on slower than usual is drawn of the solved episodes (β of
-    /// [`imle_policy::targets::progress_weights`]); 0 draws all of them alike.
-    pub quality: f64,
-    /// How many times as often as another a lesson is drawn that only a later attempt solved: they are few, and what they show is
-    /// what the generator fails at.
-    pub mended_weight: f64,
     /// Training steps a round.
     pub train_steps: u64,
     /// Highest learning rate of a round; falls to 0 by a cosine. 0 for the network's own.
@@ -109,14 +98,16 @@ pub struct Settings {
     pub evaluation_episodes: usize,
     /// Numbers of candidates that the planner is tried with at an evaluation, until one solves 95 % of the episodes
     /// (`planned/candidates_for_95`); empty to leave it out.
-    pub ladder: Vec<usize>,
+    #[serde(rename = "ladder")]
+    pub candidate_sweep: Vec<usize>,
     /// Held-out episodes of each.
-    pub ladder_episodes: usize,
+    #[serde(rename = "ladder_episodes")]
+    pub candidate_sweep_episodes: usize,
     /// Episodes in lock-step.
     pub lockstep: usize,
 }
 
-impl Default for Settings {
+impl Default for ExpertIterationSettings {
     fn default() -> Self {
         let train = TrainSettings::default();
         Self {
@@ -124,19 +115,16 @@ impl Default for Settings {
             candidates: 32,
             execute: 0,
             optimizer: "cem".into(),
-            space: "linear".into(),
+            parameterization: "linear".into(),
             noise: 0.03,
             knots: 2,
-            stay: 0.0,
-            slack: 0.0,
-            pace: 1.2,
-            disturbance: 0.0,
+            action_rate_limit: 1.2,
             student_first: false,
             student_share: 0.0,
             planner_rounds: 0,
             student_decisions: 0,
             attempts: 2,
-            retry: "cma-es".into(),
+            retry_optimizer: "cma-es".into(),
             retry_noise: 0.3,
             tolerance: 0.02,
             shifts: 2,
@@ -146,24 +134,22 @@ impl Default for Settings {
             demonstration_share: 0.3,
             recall_floor: 0.95,
             entropy_floor: 0.9,
-            balance: true,
+            reweight_modes: true,
             kept_rounds: 0,
-            quality: 0.0,
-            mended_weight: 1.0,
             train_steps: 9000,
             learning_rate: train.learning_rate,
             batch_size: train.batch_size,
             samples: 3,
             epsilon: train.epsilon,
             evaluation_episodes: 200,
-            ladder: Vec::new(),
-            ladder_episodes: 100,
+            candidate_sweep: Vec::new(),
+            candidate_sweep_episodes: 100,
             lockstep: 64,
         }
     }
 }
 
-impl Settings {
+impl ExpertIterationSettings {
     /// Checks what does not depend on the task.
     ///
     /// # Errors
@@ -173,7 +159,7 @@ impl Settings {
             ("episodes_per_round", self.episodes_per_round),
             ("elites.most", self.elites.most),
             ("evaluation_episodes", self.evaluation_episodes),
-            ("ladder_episodes", self.ladder_episodes),
+            ("ladder_episodes", self.candidate_sweep_episodes),
             ("lockstep", self.lockstep),
             ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
@@ -184,22 +170,23 @@ impl Settings {
             let expected = format!("2 to {MOST_CANDIDATES}");
             return Err(InputError::unexpected("settings: candidates", expected, self.candidates));
         }
-        if let Some(candidates) = self.ladder.iter().find(|n| !(2..=MOST_CANDIDATES).contains(*n)) {
+        if let Some(candidates) = self.candidate_sweep.iter().find(|n| !(2..=MOST_CANDIDATES).contains(*n)) {
             let expected = format!("2 to {MOST_CANDIDATES} each");
             return Err(InputError::unexpected("settings: ladder", expected, candidates));
         }
         let optimizer = optimizer::Settings { noise: self.noise, ..optimizer::Settings::default() };
         optimizer::by_name(&self.optimizer, optimizer).map_err(|e| e.in_file("settings: optimizer"))?;
-        if !["linear", "zero", "cubic", "chunk"].contains(&self.space.as_str()) {
+        if !["linear", "zero", "cubic", "chunk"].contains(&self.parameterization.as_str()) {
             let known = ["linear", "zero", "cubic", "chunk"];
-            return Err(InputError::unknown("space", &self.space, known).in_file("settings: space"));
+            return Err(InputError::unknown("space", &self.parameterization, known).in_file("settings: space"));
         }
         for (key, noise) in [("noise", self.noise), ("retry_noise", self.retry_noise)] {
             if !(noise > 0.0 && noise <= 10.0) {
                 return Err(InputError::unexpected(format!("settings: {key}"), "above 0 and at most 10", noise));
             }
         }
-        optimizer::by_name(&self.retry, optimizer::Settings::default()).map_err(|e| e.in_file("settings: retry"))?;
+        optimizer::by_name(&self.retry_optimizer, optimizer::Settings::default())
+            .map_err(|e| e.in_file("settings: retry"))?;
         if !(1..=8).contains(&self.attempts) || (self.attempts > 1 && self.elite_share > 0.0) {
             let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";
             return Err(InputError::unexpected("settings: attempts", expected, self.attempts));
@@ -208,36 +195,19 @@ impl Settings {
             let expected = "0 beside student_first: elites are a planner's";
             return Err(InputError::unexpected("settings: elite_share", expected, self.elite_share));
         }
-        for (key, deviation) in [("tolerance", self.tolerance), ("disturbance", self.disturbance)] {
-            if !(0.0..=1.0).contains(&deviation) {
-                return Err(InputError::unexpected(format!("settings: {key}"), "0 to 1 half of the range", deviation));
-            }
+        if !(0.0..=1.0).contains(&self.tolerance) {
+            return Err(InputError::unexpected("settings: tolerance", "0 to 1 half of the range", self.tolerance));
         }
-        for (key, cost) in [("stay", self.stay), ("slack", self.slack)] {
-            if !(cost >= 0.0 && cost.is_finite()) {
-                return Err(InputError::unexpected(format!("settings: {key}"), "a cost of at least 0", cost));
-            }
-        }
-        if !(self.pace == 0.0 || (0.1..=100.0).contains(&self.pace)) {
+        if !(self.action_rate_limit == 0.0 || (0.1..=100.0).contains(&self.action_rate_limit)) {
             return Err(InputError::unexpected(
                 "settings: pace",
                 "0, or 0.1 to 100 of the demonstrations' steps",
-                self.pace,
+                self.action_rate_limit,
             ));
-        }
-        if self.disturbance > 0.0 && !self.smooth.is_empty() {
-            let expected = "none beside disturbance: played again, an episode would not be disturbed";
-            return Err(InputError::unexpected("settings: smooth", expected, format!("{:?}", self.smooth)));
         }
         if !(2..=MOST_MODELS).contains(&self.shifts) || !self.shifts.is_multiple_of(2) {
             let expected = format!("an even number from 2 to {MOST_MODELS}");
             return Err(InputError::unexpected("settings: shifts", expected, self.shifts));
-        }
-        if !(0.0..=100.0).contains(&self.quality) {
-            return Err(InputError::unexpected("settings: quality", "0 to 100", self.quality));
-        }
-        if !(0.1..=100.0).contains(&self.mended_weight) {
-            return Err(InputError::unexpected("settings: mended_weight", "0.1 to 100", self.mended_weight));
         }
         if let Some(width) = self.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
             return Err(InputError::unexpected("settings: smooth", "0.1 to 100 control steps each", width));
@@ -272,7 +242,7 @@ impl Settings {
     }
 }
 
-impl Settings {
+impl ExpertIterationSettings {
     /// The training of a round from `start`.
     pub(super) fn training(&self, start: &Checkpoint, seed: u64) -> TrainSettings {
         TrainSettings {
@@ -298,15 +268,14 @@ mod tests {
 
     #[test]
     fn what_does_not_go_together_is_refused_by_name() {
-        let good = Settings { disturbance: 0.01, student_first: true, stay: 1.0, attempts: 1, ..Settings::default() };
+        let good = ExpertIterationSettings { student_first: true, attempts: 1, ..ExpertIterationSettings::default() };
         assert!(good.check().is_ok());
-        let refused = |settings: Settings| settings.check().unwrap_err().to_string();
-        assert!(refused(Settings { smooth: vec![1.0], ..good.clone() }).contains("settings: smooth"));
-        assert!(refused(Settings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share"));
-        assert!(refused(Settings { disturbance: 1.5, ..good.clone() }).contains("settings: disturbance"));
-        assert!(refused(Settings { stay: f64::NAN, ..good.clone() }).contains("settings: stay"));
-        assert!(refused(Settings { slack: -1.0, ..good.clone() }).contains("settings: slack"));
-        assert!(refused(Settings { pace: 0.01, ..good.clone() }).contains("settings: pace"));
-        assert!(refused(Settings { mended_weight: 0.0, ..good }).contains("settings: mended_weight"));
+        let refused = |settings: ExpertIterationSettings| settings.check().unwrap_err().to_string();
+        assert!(
+            refused(ExpertIterationSettings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share")
+        );
+        assert!(refused(ExpertIterationSettings { smooth: vec![0.0], ..good.clone() }).contains("settings: smooth"));
+        assert!(refused(ExpertIterationSettings { tolerance: 1.5, ..good.clone() }).contains("settings: tolerance"));
+        assert!(refused(ExpertIterationSettings { action_rate_limit: 0.01, ..good }).contains("settings: pace"));
     }
 }

@@ -16,7 +16,7 @@ use crate::verbs::finetune;
 use bases::Strength;
 use imle_configs::{Error as InputError, files};
 use imle_envs::mismatch::Mismatch;
-use imle_rl::algorithm;
+use imle_rl::registry;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -100,7 +100,7 @@ fn cells(args: &FinetuneBenchArgs) -> Result<Vec<Cell>> {
         let part = PARTS.iter().find(|p| p.name == name);
         let part = part.ok_or_else(|| InputError::unknown("part", name, PARTS.iter().map(|p| p.name)))?;
         let own: Vec<String> = part.tasks.iter().map(ToString::to_string).collect();
-        let default = if part.name == "screen" { algorithm::NAMES.to_vec() } else { vec![finetune::DEFAULT] };
+        let default = if part.name == "screen" { registry::NAMES.to_vec() } else { vec![finetune::DEFAULT] };
         let default: Vec<String> = default.into_iter().map(str::to_string).collect();
         let worlds: Vec<Option<String>> = match part.name {
             "mismatch" => Mismatch::all()?.into_iter().map(|m| Some(m.name)).collect(),
@@ -109,7 +109,7 @@ fn cells(args: &FinetuneBenchArgs) -> Result<Vec<Cell>> {
         for task in args.tasks.as_ref().unwrap_or(&own) {
             bases::of(task, part.base)?;
             for algorithm in args.algorithms.as_ref().unwrap_or(&default) {
-                algorithm::by_name(algorithm)?;
+                registry::by_name(algorithm)?;
                 let words = args.set.iter().filter_map(|word| settings_of(word).ok());
                 let settings: Vec<String> =
                     words.filter(|(name, _)| name == algorithm).map(|(_, setting)| setting.to_string()).collect();
@@ -134,6 +134,6 @@ fn cells(args: &FinetuneBenchArgs) -> Result<Vec<Cell>> {
 
 /// Algorithm and setting of a word of `--set`.
 fn settings_of(word: &str) -> Result<(&str, &str)> {
-    let parts = word.split_once(':').filter(|(name, setting)| algorithm::NAMES.contains(name) && setting.contains('='));
+    let parts = word.split_once(':').filter(|(name, setting)| registry::NAMES.contains(name) && setting.contains('='));
     Ok(parts.ok_or_else(|| InputError::unexpected("--set", "ALGORITHM:KEY=VALUE", word))?)
 }

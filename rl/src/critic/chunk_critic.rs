@@ -3,24 +3,24 @@
 //! ```text
 //! Q_e(o, a) = lo + (hi − lo) · σ(f_e(o, a))                      o a history, a the T_act actions executed of a chunk
 //! y         = Σ_{i<n} γⁱ r_i + γⁿ V̄(o')                          γⁿ V̄ 0 where the task ended the episode, not where it was cut off
-//! V̄(o')     = best or mean over candidates a' of the generator of  min(Q̄_i, Q̄_j)(o', a'),  i, j drawn anew each step
+//! V̄(o')     = best over candidates a' of the generator of  min(Q̄_i, Q̄_j)(o', a'),  i, j drawn anew each step
 //! ```
 //!
 //! Returns lie in \[lo, hi\] ([`imle_envs::reward`]), so that a value cannot run away, and the loss is the cross-entropy of the
 //! target's place in it (Farebrother et al., arXiv 2403.03950, for two atoms). Chunks as actions after Q-chunking
 //! (arXiv 2507.07969), two random members of several after REDQ (arXiv 2101.05982). Q̄ is a slow copy.
 
-use crate::memory::{Batch, Memory};
-use crate::mlp::{Counters, Mlp, Shape, to_host};
-use crate::ranks::spearman;
-use crate::settings::CriticSettings;
+use super::ensemble::{Ensemble, EnsembleShape, StepCounters, to_host};
+use super::rank_correlation::spearman;
+use super::settings::CriticSettings;
+use crate::replay::buffer::{DecisionBatch, ReplayBuffer};
 use imle_policy::Result;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// A critic of chunks, or of anything else beside a history.
 pub struct Critic {
-    mlp: Mlp,
+    mlp: Ensemble,
     low: f64,
     span: f64,
 }
@@ -37,7 +37,7 @@ impl Critic {
         seed: u64,
         device: Device,
     ) -> Result<Self> {
-        let mlp = Mlp::new(shape(settings, history + beside), seed, device)?;
+        let mlp = Ensemble::new(shape(settings, history + beside), seed, device)?;
         Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
     }
 
@@ -49,28 +49,15 @@ impl Critic {
         settings: &CriticSettings,
         (history, beside): (usize, usize),
         bounds: [f64; 2],
-        (path, counters): (&Path, Counters),
+        (path, counters): (&Path, StepCounters),
         device: Device,
     ) -> Result<Self> {
-        let mlp = Mlp::load(shape(settings, history + beside), path, counters, device)?;
+        let mlp = Ensemble::load(shape(settings, history + beside), path, counters, device)?;
         Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
     }
 
-    /// The same critic, to be asked while this one learns on.
-    ///
-    /// # Errors
-    /// libtorch's, if memory runs out.
-    pub fn copied(&self) -> Result<Self> {
-        Ok(Self { mlp: self.mlp.copied()?, low: self.low, span: self.span })
-    }
-
-    /// The most that anything can be worth.
-    pub fn most(&self) -> f64 {
-        self.low + self.span
-    }
-
     /// The network.
-    pub fn mlp(&self) -> &Mlp {
+    pub fn mlp(&self) -> &Ensemble {
         &self.mlp
     }
 
@@ -124,15 +111,12 @@ impl Critic {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn targets(&self, batch: &Batch, candidates: &Tensor, pair: [i64; 2], best: bool) -> Result<Tensor> {
+    pub fn targets(&self, batch: &DecisionBatch, candidates: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
         let (b, n, chunk) = candidates.size3()?;
         let histories = batch.after.f_unsqueeze(1)?.f_expand([b, n, -1], false)?.f_reshape([b * n, -1])?;
         let both = self.slow_values(&histories, &candidates.f_reshape([b * n, chunk])?, pair)?;
         let lower = both.f_amin([0i64].as_slice(), false)?.f_view([b, n])?;
-        let value = match best {
-            true => lower.f_amax([1i64].as_slice(), false)?,
-            false => lower.f_mean_dim([1i64].as_slice(), false, Kind::Float)?,
-        };
+        let value = lower.f_amax([1i64].as_slice(), false)?;
         Ok(batch.rewards.f_add(&batch.discounts.f_mul(&value)?)?)
     }
 
@@ -141,9 +125,9 @@ impl Critic {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn judge(&self, memory: &Memory, rows: Vec<usize>, device: Device) -> Result<Judgement> {
-        let returns: Vec<f64> = rows.iter().map(|r| memory.return_from(*r)).collect();
-        let batch = memory.batch(rows, device)?;
+    pub fn judge(&self, replay: &ReplayBuffer, rows: Vec<usize>, device: Device) -> Result<Judgement> {
+        let returns: Vec<f64> = rows.iter().map(|r| replay.return_from(*r)).collect();
+        let batch = replay.batch(rows, device)?;
         let mean = self.values(&batch.before, &batch.chunks)?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;
         let values: Vec<f64> = to_host(&mean)?.into_iter().map(f64::from).collect();
         let above = values.iter().zip(&returns).map(|(v, r)| v - r).sum::<f64>() / returns.len().max(1) as f64;
@@ -160,8 +144,8 @@ pub struct Judgement {
     pub above: f64,
 }
 
-fn shape(settings: &CriticSettings, inputs: usize) -> Shape {
-    Shape { members: settings.members, inputs, width: settings.width, outputs: 1 }
+fn shape(settings: &CriticSettings, inputs: usize) -> EnsembleShape {
+    EnsembleShape { members: settings.members, inputs, width: settings.width, outputs: 1 }
 }
 
 #[cfg(test)]
@@ -175,7 +159,7 @@ mod tests {
             CriticSettings { members: 3, width: 32, learning_rate: 3e-3, follow: 0.05, ..Default::default() };
         let mut critic = Critic::new(&settings, (1, 1), [0.0, 1.0], 0, Device::Cpu).unwrap();
         let column = |values: &[f32]| Tensor::from_slice(values).view([-1, 1]);
-        let batch = Batch {
+        let batch = DecisionBatch {
             before: column(&[0.0, 0.25, 0.5, 0.75]),
             chunks: column(&[1.0; 4]),
             rewards: Tensor::from_slice(&[0.0f32, 0.0, 0.0, 1.0]),
@@ -185,7 +169,7 @@ mod tests {
         };
         let candidates = Tensor::ones([4, 1, 1], (Kind::Float, Device::Cpu));
         for step in 0..1500 {
-            let targets = critic.targets(&batch, &candidates, [step % 3, (step + 1) % 3], true).unwrap();
+            let targets = critic.targets(&batch, &candidates, [step % 3, (step + 1) % 3]).unwrap();
             critic.learn(&settings, &batch.before, &batch.chunks, &targets).unwrap().unwrap();
         }
         let found =

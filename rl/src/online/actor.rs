@@ -1,6 +1,6 @@
 //! The generator as a learner sees it: chunks as functions of histories and latents, with gradient, normalised.
 
-use crate::settings::ActorSettings;
+use super::settings::ActorSettings;
 use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_policy::Result;
@@ -134,14 +134,6 @@ pub fn normal((seed, purpose, draw): (u64, Purpose, u64), shape: &[usize], devic
     Ok(Tensor::f_from_slice(&values)?.f_view(shape.as_slice())?.f_to_device(device)?)
 }
 
-/// `chunks` with `sigma` times `noise` added.
-///
-/// # Errors
-/// libtorch's, if the sizes do not fit.
-pub fn disturbed(chunks: &Tensor, noise: &Tensor, sigma: f64) -> Result<Tensor> {
-    Ok(chunks.f_add(&noise.f_mul_scalar(sigma)?)?)
-}
-
 /// PPO's clipped objective (Schulman et al. 2017) as a loss: −mean min(ρ A, clip(ρ, 1 ± `clip`) A), with the ratio ρ of the mean
 /// log-probability over the last dimension of actions `taken` under normal distributions of deviation `sigma` about `now` and
 /// `then` (DPPO, arXiv 2409.00588), which must be broadcast to the shape of `taken`; `advantages` have it without the last.
@@ -164,7 +156,7 @@ pub fn clipped(
 ///
 /// # Errors
 /// libtorch's, if the sizes do not fit.
-pub fn ratio((now, then, taken): (&Tensor, &Tensor, &Tensor), sigma: f64) -> Result<Tensor> {
+fn ratio((now, then, taken): (&Tensor, &Tensor, &Tensor), sigma: f64) -> Result<Tensor> {
     let far = |mean: &Tensor| taken.f_sub(mean)?.f_square();
     let difference = far(then)?.f_sub(&far(now)?)?;
     let mean = difference.f_mean_dim([-1i64].as_slice(), false, Kind::Float)?;

@@ -1,6 +1,6 @@
 //! What a learner draws its batches from: the decisions of all trajectories, normalised once.
 
-use crate::trajectory::{Sizes, Trajectory};
+use super::trajectory::{Sizes, Trajectory};
 use imle_configs::seed::{Purpose, stream};
 use imle_envs::reward::Reward;
 use imle_policy::Result;
@@ -9,7 +9,7 @@ use rand::Rng;
 use tch::{Device, Tensor};
 
 /// The decisions collected so far, M of them.
-pub struct Memory {
+pub struct ReplayBuffer {
     sizes: Sizes,
     reward: Reward,
     discount: f64,
@@ -28,7 +28,7 @@ pub struct Memory {
 
 /// B decisions on the learner's device, normalised.
 #[derive(Debug)]
-pub struct Batch {
+pub struct DecisionBatch {
     /// Observation histories before, (B, T_obs · O).
     pub before: Tensor,
     /// What was executed, (B, T_act · A).
@@ -43,7 +43,7 @@ pub struct Batch {
     pub rows: Vec<usize>,
 }
 
-impl Memory {
+impl ReplayBuffer {
     /// Empty, for trajectories of `sizes`; `discount` is γ of a control step.
     pub fn new(sizes: Sizes, reward: Reward, discount: f64, normalizers: Normalizers) -> Self {
         Self {
@@ -113,24 +113,23 @@ impl Memory {
         trajectory.return_from(index, self.sizes, self.reward, self.discount)
     }
 
-    /// Indices of `count` decisions of the last `recent`, drawn from the stream of (seed, step).
-    pub fn draw(&self, seed: u64, step: u64, count: usize, recent: usize) -> Vec<usize> {
+    /// Indices of `count` decisions, drawn from the stream of (seed, step).
+    pub fn draw(&self, seed: u64, step: u64, count: usize) -> Vec<usize> {
         let mut rng = stream(seed, Purpose::FinetuneBatch, 0, step, 0);
-        let first = self.len().saturating_sub(recent.max(1));
-        (0..count).map(|_| rng.random_range(first..self.len())).collect()
+        (0..count).map(|_| rng.random_range(0..self.len())).collect()
     }
 
     /// The decisions `rows` as tensors.
     ///
     /// # Errors
     /// libtorch's, if memory runs out.
-    pub fn batch(&self, rows: Vec<usize>, device: Device) -> Result<Batch> {
+    pub fn batch(&self, rows: Vec<usize>, device: Device) -> Result<DecisionBatch> {
         let (o, c) = (self.sizes.history(), self.sizes.chunk());
         let gather = |all: &[f32], size: usize| -> Result<Tensor> {
             let values: Vec<f32> = rows.iter().flat_map(|r| &all[r * size..][..size]).copied().collect();
             Ok(Tensor::f_from_slice(&values)?.f_view([-1, size as i64])?.f_to_device(device)?)
         };
-        Ok(Batch {
+        Ok(DecisionBatch {
             before: gather(&self.before, o)?,
             chunks: gather(&self.chunks, c)?,
             rewards: gather(&self.rewards, 1)?.f_squeeze_dim(1)?,
@@ -144,7 +143,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trajectory::tests::{SIZES, straight};
+    use crate::replay::trajectory::tests::{SIZES, straight};
     use imle_envs::task_file::RewardKind;
     use imle_policy::normalizer::Normalizer;
 
@@ -153,17 +152,17 @@ mod tests {
         let range = |n: usize| Normalizer::Range { min: vec![0.0; n], max: vec![2.0; n] };
         let normalizers = Normalizers { observation: range(2), action: range(1), residual: None };
         let reward = Reward { kind: RewardKind::Sparse, scale: 1.0 };
-        let mut memory = Memory::new(SIZES, reward, 0.5, normalizers);
-        memory.extend(vec![straight(0, 4, true)]);
-        memory.extend(vec![straight(1, 5, false)]);
-        assert_eq!((memory.len(), memory.place(3).0.episode, memory.place(3).1), (5, 1, 1));
-        assert_eq!((memory.return_from(0), memory.return_from(4)), (0.125, 0.0));
-        let batch = memory.batch(vec![1, 3], Device::Cpu).unwrap();
-        let host = |t: &Tensor| crate::mlp::to_host(t).unwrap();
+        let mut replay = ReplayBuffer::new(SIZES, reward, 0.5, normalizers);
+        replay.extend(vec![straight(0, 4, true)]);
+        replay.extend(vec![straight(1, 5, false)]);
+        assert_eq!((replay.len(), replay.place(3).0.episode, replay.place(3).1), (5, 1, 1));
+        assert_eq!((replay.return_from(0), replay.return_from(4)), (0.125, 0.0));
+        let batch = replay.batch(vec![1, 3], Device::Cpu).unwrap();
+        let host = |t: &Tensor| crate::critic::ensemble::to_host(t).unwrap();
         assert_eq!(host(&batch.before)[6..], [-1.0, -1.0, 0.0, 9.0, 1.0, 19.0]);
         assert_eq!((host(&batch.chunks), host(&batch.rewards)), (vec![1.0, 2.0, 1.0, 2.0], vec![0.5, 0.0]));
         assert_eq!(host(&batch.discounts), [0.0, 0.25]);
-        assert!(memory.draw(3, 4, 50, 2).iter().all(|row| (3..5).contains(row)));
-        assert_eq!(memory.draw(3, 4, 50, 9), memory.draw(3, 4, 50, 9));
+        assert!(replay.draw(3, 4, 50).iter().all(|row| (0..5).contains(row)));
+        assert_eq!(replay.draw(3, 4, 50), replay.draw(3, 4, 50));
     }
 }

@@ -4,7 +4,7 @@
 //! learns from it alone never sees the way out of them (Ross et al. 2011, DAgger). Here the student acts in the first
 //! k ∈ {1 … K} decisions, k uniform, and the teacher in all that follow; what the teacher does from there on is the lesson.
 
-use crate::hindsight::start_of;
+use super::smoothing::start_of;
 use imle_configs::seed::{Purpose, stream};
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
@@ -14,7 +14,7 @@ use rand::Rng;
 
 /// In which episodes the student begins, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub struct Turns {
+pub struct StudentTurns {
     /// Share of the episodes that the student begins.
     pub share: f64,
     /// K, most decisions that it makes.
@@ -23,7 +23,7 @@ pub struct Turns {
     pub seed: u64,
 }
 
-impl Turns {
+impl StudentTurns {
     /// Decisions of `episode` that are the student's.
     pub fn students(self, episode: u64) -> u64 {
         let mut rng = stream(self.seed, Purpose::FinetuneBatch, episode, 0, 5);
@@ -32,16 +32,16 @@ impl Turns {
 }
 
 /// Lets the student decide first, then the teacher.
-pub struct HandOver<'a> {
+pub struct DaggerMixing<'a> {
     /// Who begins.
     pub student: &'a mut dyn Decide,
     /// Who takes over.
     pub teacher: &'a mut dyn Decide,
     /// When.
-    pub turns: Turns,
+    pub turns: StudentTurns,
 }
 
-impl Decide for HandOver<'_> {
+impl Decide for DaggerMixing<'_> {
     fn sources(&self) -> Vec<&'static str> {
         let mut sources = self.teacher.sources();
         sources.push("student");
@@ -126,7 +126,7 @@ fn gathered<T: Copy>(values: &[T], batch: usize, rows: &[usize]) -> Vec<T> {
 
 /// Leaves of an episode what came after the student's first `decisions`, with as many steps before that as a decision looks
 /// back on. Returns the state of the hand-over, from where the rest can be tried again; nothing if the episode was over before.
-pub(crate) fn hand_over(task: &Task, horizons: Horizons, decisions: u64, episode: &mut EpisodeResult) -> Option<Start> {
+pub(crate) fn take_over(task: &Task, horizons: Horizons, decisions: u64, episode: &mut EpisodeResult) -> Option<Start> {
     let begun = usize::try_from(decisions).ok()?.saturating_mul(horizons.action);
     if begun >= episode.steps {
         return None;
@@ -179,14 +179,14 @@ mod tests {
 
     #[test]
     fn the_student_decides_first_and_the_teacher_after_it() {
-        let turns = Turns { share: 0.5, most: 4, seed: 3 };
+        let turns = StudentTurns { share: 0.5, most: 4, seed: 3 };
         let drawn: Vec<u64> = (0..400).map(|e| turns.students(e)).collect();
         let begun = drawn.iter().filter(|k| **k > 0).count();
         assert!((160..240).contains(&begun) && (1..=4).all(|k| drawn.contains(&k)) && drawn.iter().all(|k| *k <= 4));
-        assert!((0..50).all(|e| Turns { share: 0.0, ..turns }.students(e) == 0));
+        assert!((0..50).all(|e| StudentTurns { share: 0.0, ..turns }.students(e) == 0));
 
         let (mut student, mut teacher) = (Constant(1.0, Vec::new()), Constant(2.0, Vec::new()));
-        let mut both = HandOver { student: &mut student, teacher: &mut teacher, turns };
+        let mut both = DaggerMixing { student: &mut student, teacher: &mut teacher, turns };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         for decision in 0..5 {
             let keys: Vec<Key> = (0..50).map(|episode| Key { episode, decision }).collect();

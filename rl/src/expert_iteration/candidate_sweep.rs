@@ -1,7 +1,7 @@
 //! How few candidates generator and planner need: the planner is tried with ever more of them until it solves 95 % of the episodes.
 
 use crate::error::Result;
-use crate::learner::Figures;
+use crate::run::Figures;
 use crate::run::Run;
 use imle_configs::spec::Horizons;
 use imle_planner::evaluate::{self, Progress, evaluate};
@@ -14,7 +14,7 @@ const WANTED: f64 = 0.95;
 pub const CANDIDATES_FOR_95: &str = "planned/candidates_for_95";
 
 /// What is tried.
-pub(crate) struct Ladder<'l> {
+pub(crate) struct CandidateSweep<'l> {
     /// Numbers of candidates, in the order in which they are tried.
     pub(crate) candidates: &'l [usize],
     /// Held-out episodes of each.
@@ -24,13 +24,13 @@ pub(crate) struct Ladder<'l> {
     pub(crate) horizons: Horizons,
 }
 
-impl Ladder<'_> {
+impl CandidateSweep<'_> {
     /// Tries the planners of `planner` for each number: `planned/success_rate_NNN` with its Wilson bound `planned/at_least_NNN`, and
     /// [`CANDIDATES_FOR_95`] where that is reached.
     ///
     /// # Errors
     /// What planners and episodes return.
-    pub(crate) fn climb<'p>(
+    pub(crate) fn run<'p>(
         &self,
         run: &Run<'_>,
         pool: &rayon::ThreadPool,

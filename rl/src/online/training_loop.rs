@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! repeat until env_steps are spent
-//!     collect   a few episodes with the algorithm's behaviour, and append them to the journal
+//!     collect   a few episodes with the algorithm's behaviour, and append them to the episode log
 //!     judge     the critic on what it has not learned from; one that diverged goes back to before it last learned
 //!     learn     what the algorithm does
 //!     save      weights, moments and counters, whole or not at all
@@ -10,17 +10,17 @@
 //! ```
 //!
 //! Every draw is keyed by counters and an iteration begins from what is on disk: a run that was killed goes on with the bits of
-//! one that was not. What was appended to the journal before a kill is not collected again.
+//! one that was not. What was appended to the episode log before a kill is not collected again.
 
-use crate::algorithm::{Algorithm, Collecting};
+use super::algorithm::{Algorithm, Collecting, Iteration};
+use super::learner::{Learner, damaged};
+use super::settings::OnlineSettings;
 use crate::error::{Error, PATIENCE, Result};
-use crate::hindsight::Smoothing;
-use crate::journal::{Counts, Journal, Record};
-use crate::learner::{Figures, Learner, damaged};
 use crate::modes::Modes;
+use crate::replay::episode_log::{EpisodeLog, IterationCounts, IterationRecord};
+use crate::replay::trajectory::Trajectory;
+use crate::run::Figures;
 use crate::run::{Course, Observer, Phase, Round, Run, State};
-use crate::settings::Settings;
-use crate::trajectory::Trajectory;
 use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
 use imle_planner::evaluate::{self, evaluate};
@@ -40,7 +40,7 @@ const LEARNER_FOLDER: &str = "learner";
 pub fn run(
     name: &'static str,
     algorithm: &mut dyn Algorithm,
-    settings: &Settings,
+    settings: &OnlineSettings,
     run: &Run<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Vec<Round>> {
@@ -55,9 +55,9 @@ pub fn run(
 struct Online<'a, 'b> {
     algorithm: &'b mut dyn Algorithm,
     learner: Learner<'a>,
-    state: State<Settings>,
-    journal: Journal,
-    records: Vec<Record>,
+    state: State<OnlineSettings>,
+    episodes: EpisodeLog,
+    records: Vec<IterationRecord>,
     modes: Option<Modes>,
     log: RunLog,
     begun: Instant,
@@ -69,40 +69,40 @@ impl<'a, 'b> Online<'a, 'b> {
     fn begin(
         name: &'static str,
         algorithm: &'b mut dyn Algorithm,
-        settings: &'a Settings,
+        settings: &'a OnlineSettings,
         run: &'a Run<'a>,
     ) -> Result<Self> {
         // Refused before anything is written.
         let fresh = Learner::new(run, settings, algorithm.has_critic(), None)?;
         let state = State::begin(name, settings, run)?;
-        let (learner, journal, records, log) = match &state.course {
+        let (learner, episodes, records, log) = match &state.course {
             Some(course) => {
                 let folder = run.out.join(&course.folder);
                 // What a kill has left of others.
                 remove_others(run.out, &[course.folder.clone(), course.earlier.clone()]);
                 let saved = serde_json::from_value(course.learner.clone()).map_err(|e| damaged(&folder, e))?;
                 let learner = Learner::new(run, settings, algorithm.has_critic(), Some((&folder, saved)))?;
-                algorithm.load(&learner, &folder)?;
-                let (journal, records) = Journal::open(run.out, learner.sizes)?;
+                algorithm.begin(&learner, Some(&folder))?;
+                let (episodes, records) = EpisodeLog::open(run.out, learner.sizes)?;
                 let done = course.iterations as usize;
                 if records.len() < done {
                     let expected = format!("at least the {done} records of its iterations");
-                    let place = run.out.join(crate::journal::FILE);
+                    let place = run.out.join(crate::replay::episode_log::FILE);
                     return Err(InputError::unexpected(place.display(), expected, records.len()).into());
                 }
                 let steps = records[..done].iter().map(|r| r.counts.env_steps).sum();
-                (learner, journal, records, RunLog::resume(run.out, steps)?)
+                (learner, episodes, records, RunLog::resume(run.out, steps)?)
             }
             None => {
-                algorithm.begin(&fresh)?;
-                (fresh, Journal::create(run.out)?, Vec::new(), RunLog::create(run.out)?)
+                algorithm.begin(&fresh, None)?;
+                (fresh, EpisodeLog::create(run.out)?, Vec::new(), RunLog::create(run.out)?)
             }
         };
         let mut online = Self {
             algorithm,
             learner,
             state,
-            journal,
+            episodes,
             records,
             modes: None,
             log,
@@ -122,16 +122,16 @@ impl<'a, 'b> Online<'a, 'b> {
     }
 
     /// Sums over the iterations that are done.
-    fn totals(&self) -> Counts {
+    fn totals(&self) -> IterationCounts {
         self.sum(0)
     }
 
     /// Sums over the iterations that are done, from `first` on.
-    fn sum(&self, first: u64) -> Counts {
+    fn sum(&self, first: u64) -> IterationCounts {
         let done = self.records.iter().take(self.iterations() as usize).skip(first as usize);
-        done.fold(Counts::default(), |sum, record| {
+        done.fold(IterationCounts::default(), |sum, record| {
             let c = record.counts;
-            Counts {
+            IterationCounts {
                 iteration: c.iteration,
                 episodes: sum.episodes + c.episodes,
                 solved: sum.solved + c.solved,
@@ -168,7 +168,7 @@ impl<'a, 'b> Online<'a, 'b> {
                     let every = self.learner.settings.evaluate_every;
                     course.evaluate_at = (steps / every + 1) * every;
                 }
-                self.algorithm.generator(&self.learner)?.save(self.learner.run.out)?;
+                self.algorithm.acting(&self.learner)?.save(self.learner.run.out)?;
                 self.end_round(round, observer)?;
                 self.save(course)?;
             } else if over {
@@ -186,7 +186,7 @@ impl<'a, 'b> Online<'a, 'b> {
             Some(record) => record.clone(),
             None => {
                 let record = self.collect(index, observer)?;
-                self.journal.append(&record)?;
+                self.episodes.append(&record)?;
                 self.records.push(record.clone());
                 record
             }
@@ -202,10 +202,9 @@ impl<'a, 'b> Online<'a, 'b> {
             self.roll_back(above, observer)?;
         } else {
             self.learner.state.diverged = 0;
-            let total = self.learner.memory.len() as u64;
+            let total = self.learner.replay.len() as u64;
             observer.phase(self.state.rounds.len() as u64, "learn", total, total, "");
-            let records = &self.records[..=index as usize];
-            self.algorithm.learn(&mut self.learner, new, records, &mut figures)?;
+            self.algorithm.learn(&mut self.learner, &Iteration { index, new }, &mut figures)?;
             self.hold_modes(&mut figures)?;
         }
         let Some(course) = self.state.course.clone() else { return Ok(()) };
@@ -216,27 +215,25 @@ impl<'a, 'b> Online<'a, 'b> {
     }
 
     /// Runs the episodes of iteration `index`.
-    fn collect(&mut self, index: u64, observer: &mut dyn Observer) -> Result<Record> {
+    fn collect(&mut self, index: u64, observer: &mut dyn Observer) -> Result<IterationRecord> {
         let (run, settings, horizons) = (self.learner.run, self.learner.settings, self.learner.horizons);
         let checkpoint = self.algorithm.acting(&self.learner)?;
         let sampler = Sampler::new(&checkpoint, run.threads, run.device)?;
         let warm = self.totals().env_steps < settings.warmup_steps;
-        let widths = self.algorithm.smoothing(settings);
         let mut phase = Phase { observer, round: self.state.rounds.len() as u64, name: "collect" };
         let episodes = evaluate::Settings {
             purpose: Purpose::FinetuneReset,
             first: index * settings.episodes as u64,
             lockstep: settings.lockstep,
             keep_actions: true,
-            record: if self.algorithm.wants_states() || !widths.is_empty() { settings.episodes } else { 0 },
             ..evaluate::Settings::held_out(settings.episodes, run.seed, horizons)
         };
-        let mut outcome = {
-            let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+        let outcome = {
             let mut decider = self.algorithm.behaviour(collecting)?;
             evaluate(&run.task, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
         };
-        let mut counts = Counts {
+        let counts = IterationCounts {
             iteration: index,
             episodes: outcome.episodes.len() as u64,
             solved: outcome.solved() as u64,
@@ -249,23 +246,9 @@ impl<'a, 'b> Online<'a, 'b> {
                 .map(|r| r.decision.physics_steps)
                 .sum(),
         };
-        let smoothing = Smoothing { task: &run.task, horizons, widths, lockstep: settings.lockstep };
-        phase.name = "smooth";
-        counts.simulation_steps +=
-            smoothing.apply(&self.learner.pool, &mut outcome.episodes, &mut phase)?.physics_steps;
-        let (mut trajectories, mut states) = (Vec::new(), Vec::new());
-        for mut episode in outcome.episodes {
-            let of_episode = std::mem::take(&mut episode.states);
-            if let Some(trajectory) = Trajectory::of(episode) {
-                trajectories.push(trajectory);
-                states.push(of_episode);
-            }
-        }
-        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+        let mut trajectories = outcome.episodes.into_iter().filter_map(Trajectory::of).collect::<Vec<_>>();
         self.algorithm.note(collecting, &mut trajectories)?;
-        let (groups, steps) = self.algorithm.branch(collecting, index, &trajectories, &states)?;
-        counts.simulation_steps += steps;
-        Ok(Record { trajectories, groups, counts })
+        Ok(IterationRecord { trajectories, counts })
     }
 
     /// Goes back to the weights before the last iteration learned; gives up after several times in a row.
@@ -306,7 +289,7 @@ impl<'a, 'b> Online<'a, 'b> {
         Ok(())
     }
 
-    fn log_iteration(&mut self, record: &Record, mut figures: Figures) -> Result<()> {
+    fn log_iteration(&mut self, record: &IterationRecord, mut figures: Figures) -> Result<()> {
         let (counts, totals) = (record.counts, self.totals());
         let learned = record.trajectories.len().max(1) as f64;
         let gamma = self.learner.settings.discount;
@@ -336,7 +319,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let reward = self.learner.run.task.reward();
         let any = self
             .learner
-            .memory
+            .replay
             .trajectories()
             .iter()
             .any(|t| t.success || (t.return_from(0, self.learner.sizes, reward, settings.discount) > 0.0));
@@ -360,7 +343,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let Some(course) = self.state.course.as_mut().filter(|_| self.algorithm.heeds_anchor()) else { return Ok(()) };
         let first = !std::mem::replace(&mut course.heeded, true);
         let (before, last) = (course.before.clone(), course.last.clone());
-        let generator = self.algorithm.generator(&self.learner)?;
+        let generator = self.algorithm.acting(&self.learner)?;
         let modes = frozen(&mut self.modes, &self.learner)?;
         let mut now = Figures::new();
         if let Some(recall) = modes.recall(self.learner.run, &self.learner.pool, &generator)? {
@@ -380,7 +363,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let (run, settings) = (self.learner.run, self.learner.settings);
         let generator = match index {
             0 => run.checkpoint.clone(),
-            _ => self.algorithm.generator(&self.learner)?,
+            _ => self.algorithm.acting(&self.learner)?,
         };
         let mut phase = Phase { observer, round: index, name: "evaluate" };
         let sizes = (settings.evaluation_episodes, settings.lockstep);
@@ -388,19 +371,15 @@ impl<'a, 'b> Online<'a, 'b> {
         let mut figures =
             frozen(&mut self.modes, &self.learner)?.measure(run, &self.learner.pool, &generator, &evaluation)?;
         let (totals, last) = (self.totals(), self.state.rounds.last());
-        let since = Counts {
+        let since = IterationCounts {
             episodes: totals.episodes
                 - last.and_then(|r| r.figures.get("rollout/episodes")).copied().unwrap_or(0.0) as u64,
             solved: totals.solved - last.and_then(|r| r.figures.get("rollout/solved")).copied().unwrap_or(0.0) as u64,
-            ..Counts::default()
+            ..IterationCounts::default()
         };
-        let sampler = Sampler::new(&generator, run.threads, run.device)?;
-        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm: index == 0 };
-        let mut phase = Phase { observer, round: index, name: "plan" };
-        figures.extend(self.algorithm.measure(collecting, &mut phase)?);
         figures.insert("rollout/episodes".into(), totals.episodes as f64);
         figures.insert("rollout/solved".into(), totals.solved as f64);
-        let solved = self.learner.memory.trajectories().iter().filter(|t| t.success);
+        let solved = self.learner.replay.trajectories().iter().filter(|t| t.success);
         Ok(Round {
             round: index,
             env_steps: totals.env_steps,

@@ -11,24 +11,20 @@ use imle_planner::simulator::Simulator;
 use imle_planner::space::{self, Range};
 use imle_policy::sampler::Sampler;
 
-/// How it searches.
+/// Settings of the search.
 pub(crate) struct Search<'s> {
     /// A name of [`optimizer::NAMES`].
     pub(crate) optimizer: &'s str,
     /// Deviation of the first draws, in halves of an action's range.
     pub(crate) noise: f64,
     /// linear, zero or cubic splines, or chunk.
-    pub(crate) space: &'s str,
+    pub(crate) parameterization: &'s str,
     /// Knots of the splines.
     pub(crate) knots: usize,
     /// Candidates of a decision.
     pub(crate) candidates: usize,
-    /// What a candidate's distance from the generator's own costs.
-    pub(crate) stay: f64,
-    /// How much dearer than the best a plan may be.
-    pub(crate) slack: f64,
-    /// How fast its plans may be.
-    pub(crate) pace: Option<Pace>,
+    /// Action-rate limit of its plans.
+    pub(crate) action_rate_limit: Option<Pace>,
 }
 
 /// The generator's candidates and the last plan.
@@ -64,14 +60,12 @@ impl Search<'_> {
         let sources: Vec<Box<dyn Proposal + 'p>> = vec![Box::new(Generator::new(sampler, run.seed)), Box::new(Warm)];
         let optimizer = self.optimizer()?;
         let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?
-            .staying(self.stay)
-            .with_slack(self.slack)
-            .paced(self.pace.clone());
+            .paced(self.action_rate_limit.clone());
         if !planner.searches() {
             return Ok(planner);
         }
         let (low, high) = run.task.control().range();
-        let space = space::by_name(self.space, Range::new(low, high), horizons.prediction, self.knots)?;
+        let space = space::by_name(self.parameterization, Range::new(low, high), horizons.prediction, self.knots)?;
         Ok(planner.searching(space, run.seed))
     }
 }

@@ -1,29 +1,26 @@
-//! What the online algorithms share: the generator that learns, a chunk critic, the memory, and the anchor.
+//! What the online algorithms share: the generator that learns, a chunk critic, the replay buffer, and the anchor.
 
-use crate::actor::Actor;
-use crate::critic::{Critic, Judgement};
+use super::actor::Actor;
+use super::settings::OnlineSettings;
+use crate::critic::chunk_critic::{Critic, Judgement};
+use crate::critic::ensemble::StepCounters;
 use crate::error::Result;
-use crate::memory::{Batch, Memory};
-use crate::mlp::Counters;
 use crate::modes::{Floors, share_of_demonstrations};
-use crate::run::Run;
-use crate::settings::Settings;
-use crate::trajectory::{Sizes, Trajectory};
+use crate::replay::buffer::{DecisionBatch, ReplayBuffer};
+use crate::replay::trajectory::{Sizes, Trajectory};
+use crate::run::{Figures, Run};
 use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, stream};
 use imle_configs::spec::Horizons;
 use imle_policy::network::Network;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource};
-use imle_policy::train::{Beside, StepReport};
+use imle_policy::train::StepReport;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::Path;
 use tch::{Device, Tensor};
-
-/// Figures of an iteration, by name.
-pub type Figures = BTreeMap<String, f64>;
 
 const ACTOR_FOLDER: &str = "actor";
 const CRITIC_FILE: &str = "critic.safetensors";
@@ -33,23 +30,23 @@ const ACTING: u64 = 0x5a1d_c0de;
 const ANCHOR_STEP: f64 = 2.0;
 const MOST_ANCHOR: f64 = 16.0;
 
-/// All of them.
+/// Generator, critic, replay buffer and anchor of a run.
 pub struct Learner<'a> {
-    /// What the run was given.
+    /// Inputs of the run.
     pub run: &'a Run<'a>,
     /// Its settings.
-    pub settings: &'a Settings,
+    pub settings: &'a OnlineSettings,
     /// Threads for what needs no gradient.
     pub pool: rayon::ThreadPool,
     /// T_obs, T_pred, T_act.
     pub horizons: Horizons,
     /// Sizes of what is collected.
     pub sizes: Sizes,
-    /// What was collected.
-    pub memory: Memory,
+    /// Decisions collected so far.
+    pub replay: ReplayBuffer,
     /// The generator.
     pub actor: Actor,
-    /// What chunks are worth; none for an algorithm that does not ask.
+    /// Values of chunks; none for an algorithm without a critic.
     pub critic: Option<Critic>,
     /// Its counters.
     pub state: LearnerState,
@@ -60,7 +57,7 @@ pub struct Learner<'a> {
     warm: bool,
 }
 
-/// Counters and weights that are saved.
+/// StepCounters and weights that are saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LearnerState {
     /// Steps of the critic so far, each with a batch of its own.
@@ -68,7 +65,7 @@ pub struct LearnerState {
     /// Steps of the generator so far.
     pub actor_steps: u64,
     /// Of the critic's network.
-    pub critic: Counters,
+    pub critic: StepCounters,
     /// Weight of the anchor's loss now.
     pub anchor: f64,
     /// Share of the demonstrations among its states now.
@@ -88,7 +85,7 @@ impl<'a> Learner<'a> {
     /// A bad input: a generator that cannot be fine-tuned so; a folder that does not fit.
     pub fn new(
         run: &'a Run<'a>,
-        settings: &'a Settings,
+        settings: &'a OnlineSettings,
         with_critic: bool,
         saved: Option<(&Path, LearnerState)>,
     ) -> Result<Self> {
@@ -110,7 +107,7 @@ impl<'a> Learner<'a> {
                 let state = LearnerState {
                     critic_steps: 0,
                     actor_steps: 0,
-                    critic: Counters::default(),
+                    critic: StepCounters::default(),
                     anchor: settings.anchor.weight,
                     demonstration_share: settings.anchor.demonstration_share,
                     trusted: false,
@@ -134,7 +131,7 @@ impl<'a> Learner<'a> {
             pool: imle_planner::threads::pool(run.threads)?,
             horizons,
             sizes,
-            memory: Memory::new(sizes, reward, settings.discount, config.normalizers.clone()),
+            replay: ReplayBuffer::new(sizes, reward, settings.discount, config.normalizers.clone()),
             actor,
             critic,
             state,
@@ -167,20 +164,20 @@ impl<'a> Learner<'a> {
         self.demonstrations.as_ref()
     }
 
-    /// Adds trajectories to the memory; returns the decisions that came.
+    /// Adds trajectories to the replay buffer; returns the decisions that came.
     ///
     /// # Errors
     /// If they do not fit.
     pub fn remember(&mut self, trajectories: Vec<Trajectory>) -> Result<Range<usize>> {
-        let before = self.memory.len();
-        self.memory.extend(trajectories);
+        let before = self.replay.len();
+        self.replay.extend(trajectories);
         let most = self.settings.anchor.most_episodes;
         let mut last: VecDeque<&Trajectory> =
-            self.memory.trajectories().iter().rev().filter(|t| t.success).take(most).collect();
+            self.replay.trajectories().iter().rev().filter(|t| t.success).take(most).collect();
         last.make_contiguous().reverse();
         let episodes: Vec<_> = last.iter().map(|t| t.episode(self.sizes, self.run.seed)).collect();
         self.solved = if episodes.is_empty() { None } else { Some(self.run.windows(&episodes, None)?) };
-        Ok(before..self.memory.len())
+        Ok(before..self.replay.len())
     }
 
     /// How well the critic knows the decisions `new`, which it has not learned from.
@@ -191,7 +188,7 @@ impl<'a> Learner<'a> {
         let Some(critic) = self.critic.as_ref().filter(|_| self.state.critic_steps > 0 && !new.is_empty()) else {
             return Ok(None);
         };
-        let judged = critic.judge(&self.memory, new.collect(), self.run.device)?;
+        let judged = critic.judge(&self.replay, new.collect(), self.run.device)?;
         figures.insert("critic/rank_correlation".into(), judged.rank_correlation);
         figures.insert("critic/above_return".into(), judged.above);
         self.state.trusted = judged.rank_correlation >= self.settings.critic.least_rank_correlation;
@@ -215,7 +212,7 @@ impl<'a> Learner<'a> {
 
     /// Steps of the critic that are due for what was collected.
     pub fn critic_steps_due(&self) -> u64 {
-        let wanted = self.memory.len() as f64 * self.settings.critic.steps_per_decision;
+        let wanted = self.replay.len() as f64 * self.settings.critic.steps_per_decision;
         (wanted as u64).saturating_sub(self.state.critic_steps)
     }
 
@@ -224,7 +221,7 @@ impl<'a> Learner<'a> {
         if self.is_warm() {
             return 0;
         }
-        let wanted = self.memory.len() as f64 * self.settings.actor.steps_per_decision;
+        let wanted = self.replay.len() as f64 * self.settings.actor.steps_per_decision;
         (wanted as u64).saturating_sub(self.state.actor_steps)
     }
 
@@ -232,16 +229,16 @@ impl<'a> Learner<'a> {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn draw(&self, step: u64, count: usize) -> Result<Batch> {
-        let rows = self.memory.draw(self.run.seed, step, count, usize::MAX);
-        Ok(self.memory.batch(rows, self.run.device)?)
+    pub fn draw(&self, step: u64, count: usize) -> Result<DecisionBatch> {
+        let rows = self.replay.draw(self.run.seed, step, count);
+        Ok(self.replay.batch(rows, self.run.device)?)
     }
 
-    /// One step of the critic, with the candidates of `network` in the states after; `best` of them or their mean counts.
+    /// One step of the critic, with the candidates of `network` in the states after; the best of them counts.
     ///
     /// # Errors
     /// libtorch's.
-    pub fn critic_step(&mut self, network: &dyn Network, best: bool, losses: &mut Mean) -> Result<()> {
+    pub fn critic_step(&mut self, network: &dyn Network, losses: &mut Mean) -> Result<()> {
         let step = self.state.critic_steps;
         self.state.critic_steps += 1;
         let settings = &self.settings.critic;
@@ -255,22 +252,17 @@ impl<'a> Learner<'a> {
         let Some(critic) = self.critic.as_mut() else { return Ok(()) };
         let targets = tch::no_grad(|| {
             let candidates = self.actor.maps().executed(network, &batch.after, &z)?;
-            critic.targets(&batch, &candidates, [first, second], best)
+            critic.targets(&batch, &candidates, [first, second])
         })?;
         losses.add(critic.learn(settings, &batch.before, &batch.chunks, &targets)?);
         Ok(())
     }
 
-    /// One step of the generator: RS-IMLE on the anchor's states and those of `more` (with its share of them), beside a loss
-    /// of the algorithm's own.
+    /// One step of the generator: RS-IMLE on the anchor's states and those of `more`, with its share of them.
     ///
     /// # Errors
-    /// libtorch's; [`crate::Error::ActorDiverged`] after several steps in a row that were not finite.
-    pub fn actor_step(
-        &mut self,
-        more: Option<(f64, &dyn TargetSource)>,
-        beside: &mut Beside<'_>,
-    ) -> Result<StepReport> {
+    /// libtorch's; [`crate::error::Error::ActorDiverged`] after several steps in a row that were not finite.
+    pub fn actor_step(&mut self, more: Option<(f64, &dyn TargetSource)>) -> Result<StepReport> {
         let mut sources: Vec<(f64, &dyn TargetSource)> = Vec::new();
         // What keeps the modes counts more by its share where there is another source, since the step's size is the same with any
         // weight of both.
@@ -294,15 +286,15 @@ impl<'a> Learner<'a> {
         sources.retain(|(share, _)| *share > 0.0);
         self.state.actor_steps += 1;
         let weight = if more.is_some() { 1.0 } else { self.state.anchor };
-        let report = if sources.is_empty() || weight == 0.0 {
-            self.actor.trainer.step_beside(None, beside, &self.pool)?
-        } else {
-            let mixed = MixedTargets::new(&sources)?;
-            self.actor.trainer.step_beside(Some((weight, &mixed)), beside, &self.pool)?
+        let mixed = match sources.is_empty() || weight == 0.0 {
+            true => None,
+            false => Some(MixedTargets::new(&sources)?),
         };
+        let weighted = mixed.as_ref().map(|mixed| (weight, mixed as &dyn TargetSource));
+        let report = self.actor.trainer.step_beside(weighted, &mut |_| Ok(None), &self.pool)?;
         let skipped = self.actor.trainer.counters().skipped_in_a_row;
         if skipped >= crate::error::PATIENCE {
-            return Err(crate::Error::ActorDiverged { steps: skipped, folder: self.run.out.to_path_buf() });
+            return Err(crate::error::Error::ActorDiverged { steps: skipped, folder: self.run.out.to_path_buf() });
         }
         Ok(report)
     }

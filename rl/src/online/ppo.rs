@@ -10,15 +10,15 @@
 //! small clips freeze learning. It keeps the assignment of latents to modes and cannot weigh modes anew. An episode that was cut
 //! off goes on by V, one that the task ended does not. The weights that act are the present ones, not their average.
 
-use crate::actor::{clipped, normal};
-use crate::algorithm::{Algorithm, Collecting};
-use crate::critic::Critic;
+use super::actor::{clipped, normal};
+use super::algorithm::{Algorithm, Collecting, Iteration};
+use super::learner::{Learner, Mean};
+use super::settings::OnlineSettings;
+use crate::critic::chunk_critic::Critic;
+use crate::critic::ensemble::{StepCounters, to_host};
 use crate::error::Result;
-use crate::journal::Record;
-use crate::learner::{Figures, Learner, Mean};
-use crate::mlp::{Counters, to_host};
-use crate::settings::Settings;
-use crate::trajectory::Trajectory;
+use crate::replay::trajectory::Trajectory;
+use crate::run::Figures;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::{Error as InputError, files};
 use imle_planner::decide::{Decide, Decision, Situation};
@@ -27,7 +27,6 @@ use imle_policy::checkpoint::Checkpoint;
 use imle_policy::network::Network;
 use imle_policy::sampler::{LatentKey, Sampler};
 use rand::seq::SliceRandom;
-use std::ops::Range;
 use std::path::Path;
 use tch::{Kind, Tensor};
 
@@ -51,18 +50,28 @@ impl Algorithm for Ppo {
         false
     }
 
-    fn defaults(&self, settings: &mut Settings) {
-        (settings.episodes, settings.actor.learning_rate) = (64, 3e-5);
+    fn defaults(&self) -> OnlineSettings {
+        let mut settings = OnlineSettings { episodes: 64, ..OnlineSettings::default() };
+        settings.actor.learning_rate = 3e-5;
+        settings
     }
 
     fn has_critic(&self) -> bool {
         false
     }
 
-    fn begin(&mut self, learner: &Learner<'_>) -> Result<()> {
+    fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
         let (settings, sizes) = (&learner.settings.critic, shape(learner));
-        let bounds = learner.run.task.reward().bounds();
-        self.value = Some(Critic::new(settings, sizes, bounds, learner.run.seed, learner.device())?);
+        let (bounds, device) = (learner.run.task.reward().bounds(), learner.device());
+        self.value = Some(match saved {
+            None => Critic::new(settings, sizes, bounds, learner.run.seed, device)?,
+            Some(folder) => {
+                let path = folder.join(COUNTERS_FILE);
+                let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
+                    .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
+                Critic::load(settings, sizes, bounds, (&folder.join(VALUE_FILE), counters), device)?
+            }
+        });
         self.first = Some(tch::no_grad(|| learner.run.checkpoint.network(learner.device()))?);
         Ok(())
     }
@@ -96,16 +105,10 @@ impl Algorithm for Ppo {
         Ok(())
     }
 
-    fn learn(
-        &mut self,
-        learner: &mut Learner<'_>,
-        new: Range<usize>,
-        _: &[Record],
-        figures: &mut Figures,
-    ) -> Result<()> {
+    fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
         let (Some(value), Some(first)) = (self.value.as_mut(), self.first.as_ref()) else { return Ok(()) };
         let (settings, device) = (learner.settings.ppo.clone(), learner.device());
-        let rows: Vec<usize> = new.collect();
+        let rows: Vec<usize> = iteration.new.clone().collect();
         if rows.is_empty() {
             return Ok(());
         }
@@ -126,7 +129,7 @@ impl Algorithm for Ppo {
             for part in order.chunks_exact(size) {
                 let here: Vec<usize> = part.iter().map(|i| rows[*i]).collect();
                 let z = latents_of(learner, &here, device)?;
-                let batch = learner.memory.batch(here, device)?;
+                let batch = learner.replay.batch(here, device)?;
                 let column = |all: &[f64]| -> imle_policy::Result<Tensor> {
                     let values: Vec<f32> = part.iter().map(|i| all[*i] as f32).collect();
                     Ok(Tensor::f_from_slice(&values)?.f_to_device(device)?)
@@ -178,17 +181,6 @@ impl Algorithm for Ppo {
             .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
         Ok(files::write_text(&path, &text)?)
     }
-
-    fn load(&mut self, learner: &Learner<'_>, folder: &Path) -> Result<()> {
-        self.begin(learner)?;
-        let path = folder.join(COUNTERS_FILE);
-        let counters: Counters = serde_json::from_str(&files::read_text(&path)?)
-            .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
-        let (file, bounds) = (folder.join(VALUE_FILE), learner.run.task.reward().bounds());
-        let place = (file.as_path(), counters);
-        self.value = Some(Critic::load(&learner.settings.critic, shape(learner), bounds, place, learner.device())?);
-        Ok(())
-    }
 }
 
 /// V's inputs: a history and a latent.
@@ -199,7 +191,7 @@ fn shape(learner: &Learner<'_>) -> (usize, usize) {
 fn latents_of(learner: &Learner<'_>, rows: &[usize], device: tch::Device) -> imle_policy::Result<Tensor> {
     let size = learner.actor.latent_size();
     let of = |row: &usize| {
-        let (trajectory, index) = learner.memory.place(*row);
+        let (trajectory, index) = learner.replay.place(*row);
         trajectory.latents[index * size..][..size].to_vec()
     };
     let values: Vec<f32> = rows.iter().flat_map(of).collect();
@@ -220,14 +212,14 @@ struct Estimates {
 
 fn estimate(learner: &Learner<'_>, value: &Critic, rows: &[usize], latents: &Tensor) -> imle_policy::Result<Estimates> {
     let device = learner.device();
-    let batch = learner.memory.batch(rows.to_vec(), device)?;
+    let batch = learner.replay.batch(rows.to_vec(), device)?;
     let mean = |values: Tensor| -> imle_policy::Result<Vec<f64>> {
         let mean = values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;
         Ok(to_host(&mean)?.into_iter().map(f64::from).collect())
     };
     let drawn = (learner.run.seed, Purpose::TrainLatent, u64::MAX / 2 + rows[0] as u64);
     let z = normal(drawn, &[rows.len(), learner.actor.latent_size()], device)?;
-    let place = |row: usize| learner.memory.place(row);
+    let place = |row: usize| learner.replay.place(row);
     Ok(Estimates {
         values: mean(value.values(&batch.before, latents)?)?,
         after: mean(value.values(&batch.after, &z)?)?,

@@ -1,8 +1,8 @@
 //! Acting by the best of N: the generator proposes, the critic chooses.
 
-use crate::critic::Critic;
-use crate::learner::{Learner, repeat};
-use crate::mlp::to_host;
+use super::learner::{Learner, repeat};
+use crate::critic::chunk_critic::Critic;
+use crate::critic::ensemble::to_host;
 use imle_configs::seed::{Purpose, stream};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::proposal::{latent_keys, observations};
@@ -52,19 +52,19 @@ impl Candidates {
 }
 
 /// a = argmax_n mean_e Q_e(o, G(o, z_n)), N candidates; in a share of the episodes the first candidate.
-pub struct Judged<'c> {
+pub struct BestOfNPolicy<'c> {
     learner: &'c Learner<'c>,
     sampler: &'c Sampler,
     candidates: usize,
-    alone_share: f64,
+    generator_share: f64,
     seen: Candidates,
     drawn: Vec<f32>,
 }
 
-impl<'c> Judged<'c> {
+impl<'c> BestOfNPolicy<'c> {
     /// Over `candidates` of `sampler`.
-    pub fn new(learner: &'c Learner<'c>, sampler: &'c Sampler, candidates: usize, alone_share: f64) -> Self {
-        Self { learner, sampler, candidates, alone_share, seen: Candidates::of(learner), drawn: Vec::new() }
+    pub fn new(learner: &'c Learner<'c>, sampler: &'c Sampler, candidates: usize, generator_share: f64) -> Self {
+        Self { learner, sampler, candidates, generator_share, seen: Candidates::of(learner), drawn: Vec::new() }
     }
 
     /// Indices of the best candidate of each decision.
@@ -77,7 +77,7 @@ impl<'c> Judged<'c> {
     }
 }
 
-impl Decide for Judged<'_> {
+impl Decide for BestOfNPolicy<'_> {
     fn sources(&self) -> Vec<&'static str> {
         vec!["imle"]
     }
@@ -97,7 +97,7 @@ impl Decide for Judged<'_> {
         let best = if n > 1 { self.best(situation)? } else { vec![0; keys.len()] };
         for (b, (key, plan)) in situation.keys.iter().zip(chunks.chunks_exact_mut(chunk)).enumerate() {
             let mut rng = stream(self.learner.run.seed, Purpose::FinetuneBatch, key.episode, 0, 2);
-            let chosen = if rng.random::<f64>() < self.alone_share { 0 } else { best[b] };
+            let chosen = if rng.random::<f64>() < self.generator_share { 0 } else { best[b] };
             plan.copy_from_slice(&self.drawn[(b * n + chosen) * chunk..][..chunk]);
         }
         Ok(())

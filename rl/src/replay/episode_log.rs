@@ -4,8 +4,8 @@
 //! bytes of safetensors with the iteration's trajectories one after the other and its counters as metadata. A record that was
 //! cut short at the end of the file, by a kill or a full disk, is not there; one that is damaged is an error.
 
+use super::trajectory::{Sizes, Trajectory};
 use crate::error::Result;
-use crate::trajectory::{Sizes, Trajectory};
 use imle_configs::Error as InputError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
@@ -22,29 +22,16 @@ const ABOUT: &str = "about";
 
 /// What one iteration collected.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record {
+pub struct IterationRecord {
     /// Its trajectories.
     pub trajectories: Vec<Trajectory>,
-    /// Groups of candidates that were rolled out from states of theirs.
-    pub groups: Vec<Group>,
     /// Its counters.
-    pub counts: Counts,
+    pub counts: IterationCounts,
 }
 
-/// Candidates of one state, each with the return that followed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Group {
-    /// The observation history (T_obs · O), raw.
-    pub history: Vec<f32>,
-    /// Chunks (m, T_pred · A), raw.
-    pub chunks: Vec<f32>,
-    /// Discounted returns (m,).
-    pub returns: Vec<f64>,
-}
-
-/// Counters of one iteration.
+/// StepCounters of one iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct IterationCounts {
     /// Index of the iteration.
     pub iteration: u64,
     /// Episodes begun.
@@ -55,27 +42,28 @@ pub struct Counts {
     pub failed: u64,
     /// Control steps in the world.
     pub env_steps: u64,
-    /// Physics steps of rollouts from its states (a planner's, or branches).
+    /// Physics steps of rollouts from its states.
     pub simulation_steps: u64,
 }
 
 /// The part of a record that is text.
 #[derive(Serialize, Deserialize)]
 struct About {
-    counts: Counts,
+    counts: IterationCounts,
     /// Episode, length, success, lost, mode, of each trajectory.
     trajectories: Vec<(u64, usize, bool, bool, String)>,
-    /// Groups, and the values of a history and of all chunks of each.
+    /// Groups of candidates, which an algorithm up to version 0.1.0 kept here, and two of their sizes.
+    #[serde(default, skip_serializing)]
     groups: (usize, usize, usize),
 }
 
 /// An open journal.
-pub struct Journal {
+pub struct EpisodeLog {
     file: File,
     path: PathBuf,
 }
 
-impl Journal {
+impl EpisodeLog {
     /// A new one in `folder`.
     ///
     /// # Errors
@@ -90,7 +78,7 @@ impl Journal {
     ///
     /// # Errors
     /// A bad input: no journal, or a record that is damaged, by its number.
-    pub fn open(folder: &Path, sizes: Sizes) -> Result<(Self, Vec<Record>)> {
+    pub fn open(folder: &Path, sizes: Sizes) -> Result<(Self, Vec<IterationRecord>)> {
         let path = folder.join(FILE);
         let failed = |action: &'static str| {
             let path = path.clone();
@@ -118,7 +106,7 @@ impl Journal {
     ///
     /// # Errors
     /// If the disk refuses: what was written of it is taken back.
-    pub fn append(&mut self, record: &Record) -> Result<()> {
+    pub fn append(&mut self, record: &IterationRecord) -> Result<()> {
         let failed = |e| InputError::io(&self.path, "write", e);
         let body = write(record).map_err(|e| failed(std::io::Error::other(e)))?;
         let mut bytes = Vec::with_capacity(HEAD + body.len());
@@ -143,32 +131,23 @@ fn head(bytes: &[u8]) -> Option<(usize, u32)> {
     Some((usize::try_from(u64::from_le_bytes(length)).ok()?, u32::from_le_bytes(sum)))
 }
 
-fn write(record: &Record) -> std::result::Result<Vec<u8>, String> {
+fn write(record: &IterationRecord) -> std::result::Result<Vec<u8>, String> {
     let all = &record.trajectories;
     let floats = |of: fn(&Trajectory) -> &Vec<f32>| -> Vec<u8> {
         all.iter().flat_map(of).flat_map(|x| x.to_le_bytes()).collect()
     };
     let costs: Vec<u8> = all.iter().flat_map(|t| &t.costs).flat_map(|x| x.to_le_bytes()).collect();
-    let of_groups = |of: fn(&Group) -> &Vec<f32>| -> Vec<u8> {
-        record.groups.iter().flat_map(of).flat_map(|x| x.to_le_bytes()).collect()
-    };
-    let returns: Vec<u8> = record.groups.iter().flat_map(|g| &g.returns).flat_map(|x| x.to_le_bytes()).collect();
     let parts = [
         ("observations", Dtype::F32, floats(|t| &t.observations)),
         ("actions", Dtype::F32, floats(|t| &t.actions)),
         ("planned", Dtype::F32, floats(|t| &t.planned)),
         ("latents", Dtype::F32, floats(|t| &t.latents)),
         ("costs", Dtype::F64, costs),
-        ("group_histories", Dtype::F32, of_groups(|g| &g.history)),
-        ("group_chunks", Dtype::F32, of_groups(|g| &g.chunks)),
-        ("group_returns", Dtype::F64, returns),
     ];
-    let first = record.groups.first();
-
     let about = About {
         counts: record.counts,
         trajectories: all.iter().map(|t| (t.episode, t.len, t.success, t.lost, t.mode.clone())).collect(),
-        groups: (record.groups.len(), first.map_or(0, |g| g.history.len()), first.map_or(0, |g| g.chunks.len())),
+        groups: Default::default(),
     };
     let about = serde_json::to_string(&about).map_err(|e| e.to_string())?;
     let mut views = Vec::with_capacity(parts.len());
@@ -180,13 +159,18 @@ fn write(record: &Record) -> std::result::Result<Vec<u8>, String> {
     safetensors::serialize(views, Some(about)).map_err(|e| e.to_string())
 }
 
-fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<Record> {
+fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<IterationRecord> {
     let bad = |expected: &str, found: String| InputError::unexpected(place, expected, found);
     let (_, metadata) = SafeTensors::read_metadata(body).map_err(|e| bad("safetensors", e.to_string()))?;
     let file = SafeTensors::deserialize(body).map_err(|e| bad("safetensors", e.to_string()))?;
     let about = metadata.metadata().as_ref().and_then(|m| m.get(ABOUT));
     let about: About = serde_json::from_str(about.map_or("", String::as_str))
         .map_err(|e| bad("the counters of an iteration", e.to_string()))?;
+    if about.groups.0 > 0 {
+        return Err(
+            bad("a log without groups of candidates: 0.1.0 was the last version that had them", "some".into()).into()
+        );
+    }
     let tensor = |name: &str| file.tensor(name).map_err(|e| bad("the trajectories of an iteration", e.to_string()));
     let floats = |name: &str| -> Result<std::vec::IntoIter<f32>> {
         let values: Vec<f32> =
@@ -203,7 +187,7 @@ fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<Record> {
     let (mut planned, mut latents, mut costs) = (floats("planned")?, floats("latents")?, doubles("costs")?);
     let total: usize = about.trajectories.iter().map(|t| t.1.div_ceil(sizes.executed)).sum();
     let latent = latents.len() / total.max(1);
-    let mut record = Record { counts: about.counts, ..Record::default() };
+    let mut record = IterationRecord { counts: about.counts, ..IterationRecord::default() };
     for (episode, len, success, lost, mode) in about.trajectories {
         let k = len.div_ceil(sizes.executed);
         let trajectory = Trajectory {
@@ -221,39 +205,27 @@ fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<Record> {
         trajectory.check(sizes).map_err(|e| e.in_file(place))?;
         record.trajectories.push(trajectory);
     }
-    let (count, history, chunks) = about.groups;
-    let (mut histories, mut candidates) = (floats("group_histories")?, floats("group_chunks")?);
-    let mut returns = doubles("group_returns")?;
-    let group = returns.len() / count.max(1);
-    for _ in 0..count {
-        record.groups.push(Group {
-            history: histories.by_ref().take(history).collect(),
-            chunks: candidates.by_ref().take(chunks).collect(),
-            returns: returns.by_ref().take(group).collect(),
-        });
-    }
     Ok(record)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trajectory::tests::{SIZES, straight};
+    use crate::replay::trajectory::tests::{SIZES, straight};
 
-    fn record(iteration: u64) -> Record {
+    fn record(iteration: u64) -> IterationRecord {
         let mut second = straight(2 * iteration + 1, 5, false);
         second.latents = vec![0.5; 6];
         let mut first = straight(2 * iteration, 4, true);
         first.latents = vec![0.25; 4];
-        let counts = Counts { iteration, episodes: 2, solved: 1, env_steps: 9, ..Counts::default() };
-        let group = Group { history: vec![1.0; 6], chunks: vec![2.0; 4], returns: vec![0.0, 1.0] };
-        Record { trajectories: vec![first, second], groups: vec![group; iteration as usize], counts }
+        let counts = IterationCounts { iteration, episodes: 2, solved: 1, env_steps: 9, ..IterationCounts::default() };
+        IterationRecord { trajectories: vec![first, second], counts }
     }
 
     #[test]
     fn what_was_appended_is_there_whatever_was_cut_off_after_it() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(dir.path()).unwrap();
+        let mut journal = EpisodeLog::create(dir.path()).unwrap();
         journal.append(&record(0)).unwrap();
         let whole = std::fs::read(dir.path().join(FILE)).unwrap();
         journal.append(&record(1)).unwrap();
@@ -261,25 +233,45 @@ mod tests {
         drop(journal);
         for cut in [whole.len(), whole.len() + 5, whole.len() + HEAD, both.len() - 1] {
             std::fs::write(dir.path().join(FILE), &both[..cut]).unwrap();
-            let (mut journal, records) = Journal::open(dir.path(), SIZES).unwrap();
+            let (mut journal, records) = EpisodeLog::open(dir.path(), SIZES).unwrap();
             assert_eq!(records, [record(0)]);
             journal.append(&record(1)).unwrap();
             assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), both);
         }
-        assert_eq!(Journal::open(dir.path(), SIZES).unwrap().1, [record(0), record(1)]);
+        assert_eq!(EpisodeLog::open(dir.path(), SIZES).unwrap().1, [record(0), record(1)]);
+    }
+
+    #[test]
+    fn groups_of_candidates_of_an_older_version_are_refused_and_none_of_them_read() {
+        let body = |groups: &str| {
+            let about = format!(r#"{{"counts":{},"trajectories":[],"groups":{groups}}}"#, counts());
+            let parts = ["observations", "actions", "planned", "latents", "costs"];
+            let views = parts.map(|name| {
+                let kind = if name == "costs" { Dtype::F64 } else { Dtype::F32 };
+                (name, TensorView::new(kind, vec![0], &[]).unwrap())
+            });
+            safetensors::serialize(views, Some(HashMap::from([(ABOUT.to_string(), about)]))).unwrap()
+        };
+        assert_eq!(read(&body("[0,0,0]"), "log", SIZES).unwrap(), IterationRecord::default());
+        let refused = read(&body("[2,6,4]"), "log", SIZES).unwrap_err().to_string();
+        assert!(refused.contains("0.1.0 was the last version that had them"), "{refused}");
+    }
+
+    fn counts() -> String {
+        serde_json::to_string(&IterationCounts::default()).unwrap()
     }
 
     #[test]
     fn a_damaged_record_is_told_by_its_number() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(dir.path()).unwrap();
+        let mut journal = EpisodeLog::create(dir.path()).unwrap();
         (0..2).for_each(|i| journal.append(&record(i)).unwrap());
         let path = dir.path().join(FILE);
         let mut bytes = std::fs::read(&path).unwrap();
         let at = bytes.len() - 20;
         bytes[at] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        let told = Journal::open(dir.path(), SIZES).err().unwrap().to_string();
+        let told = EpisodeLog::open(dir.path(), SIZES).err().unwrap().to_string();
         assert!(told.contains("journal.bin: record 2: expected the bytes that were written"), "{told}");
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "a damaged journal is left as it is");
     }

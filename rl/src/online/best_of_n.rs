@@ -11,15 +11,14 @@
 //! After the behaviour policy of IDQL (Hansen-Estruch et al., arXiv 2304.10573) and Q-chunking (arXiv 2507.07969); what is new is
 //! that elites are matched as RS-IMLE matches demonstrations, so that several ways to do well stay several.
 
-use crate::algorithm::{Algorithm, Collecting};
+use super::algorithm::{Algorithm, Collecting, Iteration};
+use super::best_of_n_policy::BestOfNPolicy;
+use super::learner::{Learner, Mean, repeat};
+use crate::critic::ensemble::to_host;
 use crate::error::Result;
-use crate::journal::Record;
-use crate::judged::Judged;
-use crate::learner::{Figures, Learner, Mean, repeat};
-use crate::mlp::to_host;
+use crate::run::Figures;
 use imle_planner::decide::Decide;
 use imle_policy::targets::{TargetSource, WeightedState, WeightedTargets};
-use std::ops::Range;
 
 /// Name of the algorithm.
 pub const NAME: &str = "best-of-n";
@@ -35,26 +34,20 @@ impl Algorithm for BestOfN {
         let settings = &c.learner.settings.best_of_n;
         let trusted = c.learner.state.trusted && !c.warm;
         let candidates = if trusted { settings.candidates } else { 1 };
-        Ok(Box::new(Judged::new(c.learner, c.sampler, candidates, settings.alone_share)))
+        Ok(Box::new(BestOfNPolicy::new(c.learner, c.sampler, candidates, settings.generator_share)))
     }
 
-    fn learn(
-        &mut self,
-        learner: &mut Learner<'_>,
-        _: Range<usize>,
-        records: &[Record],
-        figures: &mut Figures,
-    ) -> Result<()> {
+    fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
         let (mut critic_loss, mut actor_loss) = (Mean::default(), Mean::default());
         let network = learner.actor.trainer.network(true)?;
         for _ in 0..learner.critic_steps_due() {
-            learner.critic_step(network.as_ref(), true, &mut critic_loss)?;
+            learner.critic_step(network.as_ref(), &mut critic_loss)?;
         }
-        let elites = if learner.state.trusted { Some(elites(learner, records.len() as u64)?) } else { None };
+        let elites = if learner.state.trusted { Some(elites(learner, iteration.index + 1)?) } else { None };
         let share = learner.settings.best_of_n.elite_share;
         for _ in 0..learner.actor_steps_due() {
             let source = elites.as_ref().map(|e| (share, e as &dyn TargetSource));
-            actor_loss.add(learner.actor_step(source, &mut |_| Ok(None))?.loss);
+            actor_loss.add(learner.actor_step(source)?.loss);
         }
         critic_loss.write("critic/loss", figures);
         actor_loss.write("train/loss", figures);
@@ -62,12 +55,12 @@ impl Algorithm for BestOfN {
     }
 }
 
-/// The best candidates of states drawn for iteration `iteration`.
-fn elites(learner: &Learner<'_>, iteration: u64) -> Result<WeightedTargets> {
+/// The best candidates of states drawn anew, by the stream of `draws`.
+fn elites(learner: &Learner<'_>, draws: u64) -> Result<WeightedTargets> {
     let settings = &learner.settings.best_of_n;
     let (n, device) = (settings.elite_candidates, learner.device());
     // Draws of their own: the critic's count from 0.
-    let draw = u64::MAX - iteration;
+    let draw = u64::MAX - draws;
     let batch = learner.draw(draw, STATES)?;
     let network = learner.actor.trainer.network(true)?;
     let z = learner.actor.latents((learner.run.seed, draw), STATES, n, device)?;
@@ -86,7 +79,7 @@ fn elites(learner: &Learner<'_>, iteration: u64) -> Result<WeightedTargets> {
     let mut states = Vec::with_capacity(STATES);
     let mut history = vec![0.0; learner.sizes.history()];
     for (state, row) in batch.rows.iter().enumerate() {
-        let (trajectory, index) = learner.memory.place(*row);
+        let (trajectory, index) = learner.replay.place(*row);
         trajectory.history(index * learner.sizes.executed, learner.sizes, &mut history);
         let values = &values[state * n..][..n];
         let mut order: Vec<usize> = (0..n).collect();

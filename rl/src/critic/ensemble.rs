@@ -1,4 +1,4 @@
-//! An ensemble of multilayer perceptrons, and what is learned of them: critics and latent actors.
+//! An ensemble of multilayer perceptrons, and what is learned of them: critics.
 //!
 //! Each of E members is, with layer norms without parameters of their own,
 //!
@@ -23,7 +23,7 @@ const CLIP: f64 = 10.0;
 
 /// Sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct EnsembleShape {
     /// E.
     pub members: usize,
     /// Values of x.
@@ -35,18 +35,18 @@ pub struct Shape {
 }
 
 /// Weights, their moments, and a slow copy of them.
-pub struct Mlp {
-    shape: Shape,
+pub struct Ensemble {
+    shape: EnsembleShape,
     table: ParameterTable,
     weights: Tensor,
     slow: Tensor,
     moments: Moments,
-    counters: Counters,
+    counters: StepCounters,
 }
 
 /// Steps so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
+pub struct StepCounters {
     /// Steps that changed the weights.
     pub updates: u64,
     /// Steps whose loss or gradient was not finite, and which changed nothing.
@@ -56,23 +56,23 @@ pub struct Counters {
 /// Names of the parts of a file.
 const PARTS: [&str; 4] = ["weights.", "slow.", "first_moment.", "second_moment."];
 
-impl Mlp {
+impl Ensemble {
     /// Fresh weights from the `Weights` streams of `seed`.
     ///
     /// # Errors
     /// libtorch's, if memory runs out.
-    pub fn new(shape: Shape, seed: u64, device: Device) -> Result<Self> {
+    pub fn new(shape: EnsembleShape, seed: u64, device: Device) -> Result<Self> {
         let table = table(shape);
         let initial = table.initial(seed);
-        Self::assemble(shape, table, [&initial, &initial], None, Counters::default(), device)
+        Self::assemble(shape, table, [&initial, &initial], None, StepCounters::default(), device)
     }
 
     fn assemble(
-        shape: Shape,
+        shape: EnsembleShape,
         table: ParameterTable,
         [weights, slow]: [&[f32]; 2],
         moments: Option<[&[f32]; 2]>,
-        counters: Counters,
+        counters: StepCounters,
         device: Device,
     ) -> Result<Self> {
         let tensor = |flat: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(flat)?.f_to_device(device)?) };
@@ -88,30 +88,8 @@ impl Mlp {
         })
     }
 
-    /// The same weights, which go on by themselves; without moments.
-    ///
-    /// # Errors
-    /// libtorch's, if memory runs out.
-    pub fn copied(&self) -> Result<Self> {
-        let copy = |t: &Tensor| -> Result<Tensor> { Ok(t.f_detach()?.f_mul_scalar(1.0)?) };
-        let zeros = || -> Result<Tensor> { Ok(self.slow.f_zeros_like()?) };
-        Ok(Self {
-            shape: self.shape,
-            table: table(self.shape),
-            weights: copy(&self.weights)?,
-            slow: copy(&self.slow)?,
-            moments: Moments::new(zeros()?, zeros()?)?,
-            counters: self.counters,
-        })
-    }
-
-    /// Its sizes.
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-
     /// Steps so far.
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> StepCounters {
         self.counters
     }
 
@@ -206,7 +184,7 @@ impl Mlp {
     ///
     /// # Errors
     /// A bad input that names the file and the tensor.
-    pub fn load(shape: Shape, path: &Path, counters: Counters, device: Device) -> Result<Self> {
+    pub fn load(shape: EnsembleShape, path: &Path, counters: StepCounters, device: Device) -> Result<Self> {
         let table = table(shape);
         let bytes = std::fs::read(path).map_err(|e| InputError::io(path, "read", e))?;
         let place = path.display().to_string();
@@ -218,7 +196,7 @@ impl Mlp {
     }
 }
 
-fn table(Shape { members, inputs, width, outputs }: Shape) -> ParameterTable {
+fn table(EnsembleShape { members, inputs, width, outputs }: EnsembleShape) -> ParameterTable {
     let sizes = [(inputs, width), (width, width), (width, outputs)];
     let layer = |(i, (from, to)): (usize, &(usize, usize))| {
         let initial = Initial::Uniform(1.0 / (*from as f32).sqrt());
@@ -246,8 +224,8 @@ mod tests {
 
     #[test]
     fn members_differ_learn_and_come_back_from_disk() {
-        let shape = Shape { members: 3, inputs: 2, width: 16, outputs: 1 };
-        let mut mlp = Mlp::new(shape, 1, Device::Cpu).unwrap();
+        let shape = EnsembleShape { members: 3, inputs: 2, width: 16, outputs: 1 };
+        let mut mlp = Ensemble::new(shape, 1, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&[0.0f32, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]).view([4, 2]);
         let y = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([1, 4, 1]);
         let first = mlp.forward(&x).unwrap();
@@ -263,16 +241,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("critic.safetensors");
         mlp.save(&path).unwrap();
-        let back = Mlp::load(shape, &path, mlp.counters(), Device::Cpu).unwrap();
+        let back = Ensemble::load(shape, &path, mlp.counters(), Device::Cpu).unwrap();
         assert_eq!(back.forward(&x).unwrap(), mlp.forward(&x).unwrap());
-        let wrong = Mlp::load(Shape { width: 8, ..shape }, &path, mlp.counters(), Device::Cpu);
+        let wrong = Ensemble::load(EnsembleShape { width: 8, ..shape }, &path, mlp.counters(), Device::Cpu);
         assert!(wrong.err().unwrap().to_string().contains("critic.safetensors"));
     }
 
     #[test]
     fn a_step_that_is_not_finite_changes_nothing() {
-        let shape = Shape { members: 1, inputs: 1, width: 4, outputs: 1 };
-        let mut mlp = Mlp::new(shape, 1, Device::Cpu).unwrap();
+        let shape = EnsembleShape { members: 1, inputs: 1, width: 4, outputs: 1 };
+        let mut mlp = Ensemble::new(shape, 1, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&[1.0f32]).view([1, 1]);
         let before = mlp.forward(&x).unwrap();
         let loss = mlp.forward(&x).unwrap().mean(Kind::Float) * f64::NAN;

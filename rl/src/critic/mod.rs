@@ -1,0 +1,6 @@
+//! Critics: an [`ensemble`] of networks and the values of chunks ([`chunk_critic`]).
+
+pub mod chunk_critic;
+pub mod ensemble;
+mod rank_correlation;
+pub mod settings;

@@ -1,0 +1,34 @@
+//! Expert iteration: the planner is the expert, the generator its apprentice (Anthony et al. 2017, with RS-IMLE as the
+//! distillation).
+//!
+//! ```text
+//! repeat until env_steps are spent
+//!     collect   episodes with the planner on the generator's candidates; note each decision's elites
+//!     keep      the decisions of episodes that succeeded, and those episodes themselves
+//!     distil    elites, solved episodes and demonstrations into the generator with RS-IMLE, from its present weights
+//!     evaluate  the generator alone on held-out start states
+//! ```
+//!
+//! Each phase ends with an atomic write, the episodes that are being collected are kept after every `lockstep` of them (with
+//! `elite_share` only later attempts are), and every draw is keyed by counters: a run that is killed and resumed gives the
+//! bits of one that was not.
+
+mod candidate_sweep;
+mod collect;
+mod dagger;
+mod distill;
+mod elites;
+mod evaluate;
+mod kept;
+mod planner;
+mod rounds;
+mod search;
+mod settings;
+mod smoothing;
+mod state;
+
+pub use candidate_sweep::CANDIDATES_FOR_95;
+pub use elites::EliteSettings;
+pub use rounds::run;
+pub use settings::ExpertIterationSettings;
+pub use state::NAME;

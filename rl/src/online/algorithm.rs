@@ -1,0 +1,97 @@
+//! The trait of the algorithms that learn online.
+
+use super::learner::Learner;
+use super::settings::OnlineSettings;
+use crate::error::Result;
+use crate::replay::trajectory::Trajectory;
+use crate::run::Figures;
+use imle_planner::decide::Decide;
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::sampler::Sampler;
+use std::ops::Range;
+use std::path::Path;
+
+/// What an algorithm collects with.
+#[derive(Clone, Copy)]
+pub struct Collecting<'c> {
+    /// The shared part.
+    pub learner: &'c Learner<'c>,
+    /// Draws from the acting generator.
+    pub sampler: &'c Sampler,
+    /// Whether the generator is to act as it came, and only critics learn.
+    pub warm: bool,
+}
+
+/// One iteration of the loop.
+#[derive(Clone, Debug)]
+pub struct Iteration {
+    /// Index, from 0.
+    pub index: u64,
+    /// Rows of the replay buffer that it added.
+    pub new: Range<usize>,
+}
+
+/// What differs between the algorithms that learn online.
+pub trait Algorithm {
+    /// Its default settings.
+    fn defaults(&self) -> OnlineSettings {
+        OnlineSettings::default()
+    }
+
+    /// Whether it needs a chunk critic.
+    fn has_critic(&self) -> bool {
+        true
+    }
+
+    /// Whether its generator learns by [`Learner::actor_step`], and so from an anchor that rises where modes are lost.
+    fn heeds_anchor(&self) -> bool {
+        true
+    }
+
+    /// Makes what it has of its own for a new run, or reads what [`save`](Self::save) wrote to the folder `saved`.
+    ///
+    /// # Errors
+    /// If memory runs out; a bad input that names the file.
+    fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
+        let _ = (learner, saved);
+        Ok(())
+    }
+
+    /// Who acts in the world.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    fn behaviour<'c>(&'c mut self, collecting: Collecting<'c>) -> Result<Box<dyn Decide + 'c>>;
+
+    /// The generator that acts: by default the moving average of what is learned.
+    ///
+    /// # Errors
+    /// If its weights are not finite.
+    fn acting(&self, learner: &Learner<'_>) -> Result<Checkpoint> {
+        Ok(learner.actor.trainer.checkpoint()?)
+    }
+
+    /// Adds what the behaviour noted to what was collected.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    fn note(&mut self, collecting: Collecting<'_>, trajectories: &mut [Trajectory]) -> Result<()> {
+        let _ = (collecting, trajectories);
+        Ok(())
+    }
+
+    /// Learns from what `iteration` added to the replay buffer.
+    ///
+    /// # Errors
+    /// What the learner returns.
+    fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()>;
+
+    /// Writes what it has of its own beside the learner.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    fn save(&self, folder: &Path) -> Result<()> {
+        let _ = folder;
+        Ok(())
+    }
+}
