@@ -13,8 +13,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod bounds;
 pub mod derivatives;
 pub mod embedded;
+pub mod ends;
 pub mod episode;
 pub mod error;
 pub mod explained;

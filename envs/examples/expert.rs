@@ -5,10 +5,10 @@
 use clap::Parser;
 use imle_configs::episode::Episode;
 use imle_configs::seed::{Purpose, fill_normal, stream};
-use imle_envs::demonstrate::{demonstrate, replay};
-use imle_envs::mismatch::Mismatch;
+use imle_envs::experts::demonstrate::{demonstrate, replay};
 use imle_envs::render::Renderer;
 use imle_envs::task::Task;
+use imle_envs::task::mismatch::Mismatch;
 use imle_envs::world::World;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 pictures.push(renderer.draw(&mut world)?);
             }
         }
-        imle_envs::strip::write(path, renderer.size(), &pictures)?;
+        imle_envs::render::strip::write(path, renderer.size(), &pictures)?;
         println!("episode {}: solved {}, mode `{}`, {} steps", args.watch, episode.success, episode.mode, episode.len);
     }
     Ok(())
@@ -105,7 +105,7 @@ fn shaken(task: &Arc<Task>, seed: u64, index: u64, shake: f64) -> imle_envs::Res
     let Some(expert) = task.expert() else { return Ok(false) };
     let mut actor = expert.start(&world, None, stream(seed, Purpose::Expert, index, 0, 0));
     let mut rng = stream(seed, Purpose::Bench, index, 0, 0);
-    let (low, high) = task.control().range();
+    let (low, high) = task.action_bounds().range();
     let (mut action, mut noise) = (vec![0.0; low.len()], vec![0.0; low.len()]);
     while !world.done() {
         actor.act(&world, &mut action);

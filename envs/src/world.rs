@@ -1,13 +1,12 @@
 //! A world: one simulation of a task in which actions are executed.
 
-use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::mismatch::Mismatch;
-use crate::native::Simulation;
-use crate::perception::Perception;
-use crate::randomize::Randomize;
+use crate::mujoco::simulation::Simulation;
 use crate::task::Task;
-use imle_configs::Error as InputError;
+use crate::task::control::Control;
+use crate::task::mismatch::Mismatch;
+use crate::task::perception::Perception;
+use crate::task::randomize::Randomize;
 use imle_configs::seed::{Purpose, stream};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -39,7 +38,7 @@ impl World {
     /// # Errors
     /// If MuJoCo cannot make its data.
     pub fn new(task: Arc<Task>) -> Result<Self> {
-        let sim = Simulation::new(task.model().clone()).map_err(Error::Simulation)?;
+        let sim = Simulation::new(task.compiled_model().clone()).map_err(Error::Simulation)?;
         let control = task.control().clone();
         let values = vec![0.0; task.quantities().len()];
         let noisy =
@@ -79,7 +78,7 @@ impl World {
     /// Draws how the world differs in this episode, if the task's file says so.
     fn vary(&mut self, seed: u64, index: u64) -> Result<()> {
         let Some(randomize) = self.task.randomize() else { return Ok(()) };
-        let (model, drawn) = randomize.draw(self.task.model(), seed, index).map_err(Error::Simulation)?;
+        let (model, drawn) = randomize.draw(self.task.compiled_model(), seed, index).map_err(Error::Simulation)?;
         self.sim = Simulation::new(Arc::new(model)).map_err(Error::Simulation)?;
         self.drawn = Some(drawn);
         Ok(())
@@ -92,14 +91,7 @@ impl World {
     /// A bad input that names the argument of the wrong size.
     pub fn start_at(&mut self, qpos: &[f64], qvel: &[f64], ctrl: Option<&[f64]>, seed: u64, index: u64) -> Result<()> {
         self.vary(seed, index)?;
-        self.sim.reset(self.task.reset().keyframe());
-        let data = self.sim.data_mut();
-        fill("qpos", qpos, data.qpos_mut())?;
-        fill("qvel", qvel, data.qvel_mut())?;
-        match ctrl {
-            Some(ctrl) => fill("ctrl", ctrl, data.ctrl_mut())?,
-            None => self.control.stand_still(&mut self.sim),
-        }
+        self.task.reset().place(&mut self.sim, &self.control, qpos, qvel, ctrl)?;
         self.begin(seed, index)
     }
 
@@ -275,15 +267,6 @@ impl World {
     pub fn state_size(&self) -> usize {
         self.sim.state_size()
     }
-}
-
-/// Copies `values`, the argument `name`, to where they belong.
-fn fill(name: &str, values: &[f64], to: &mut [f64]) -> Result<()> {
-    if values.len() != to.len() {
-        return Err(InputError::unexpected(name, format!("{} values", to.len()), values.len()).into());
-    }
-    to.copy_from_slice(values);
-    Ok(())
 }
 
 #[cfg(test)]

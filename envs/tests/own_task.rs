@@ -12,7 +12,7 @@ use imle_configs::score::Score;
 use imle_configs::seed::Purpose;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
-use imle_envs::task_file::TaskFile;
+use imle_envs::task::file::TaskFile;
 use imle_envs::world::World;
 use std::fs;
 use std::path::Path;
@@ -290,14 +290,14 @@ observation = { tip = 0.01 }
 [quantities]"#;
     let plain = task(folder.path(), &[]);
     let task = Arc::new(task(folder.path(), &[("\n[quantities]", randomize)]));
-    let body = plain.model().name_to_id(mujoco_rs::wrappers::mj_model::MjtObjBase::mjOBJ_BODY, "box").unwrap();
+    let body = plain.compiled_model().name_to_id(mujoco_rs::wrappers::mj_model::MjtObjBase::mjOBJ_BODY, "box").unwrap();
     let mut world = World::new(task.clone()).unwrap();
     let mut masses = Vec::new();
     for index in 0..20 {
         world.reset(0, Purpose::Reset, index).unwrap();
         let model = world.simulation().model();
         masses.push(model.body_mass()[body]);
-        assert_eq!(model.body_mass()[1], plain.model().body_mass()[1], "the hand is not among the bodies");
+        assert_eq!(model.body_mass()[1], plain.compiled_model().body_mass()[1], "the hand is not among the bodies");
     }
     assert!(masses.iter().all(|m| (0.5..=2.0).contains(m)));
     assert!(masses.windows(2).all(|m| m[0] != m[1]), "{masses:?}");
@@ -375,7 +375,7 @@ when = ["q > 0.4"]
     let path = folder.path().join("urdf.toml");
     fs::write(&path, text).unwrap();
     let task = Arc::new(Task::load(path.to_str().unwrap()).unwrap());
-    assert_eq!(task.control().range().1, [1.0]);
+    assert_eq!(task.action_bounds().range().1, [1.0]);
     let mut world = World::new(task).unwrap();
     world.reset(0, Purpose::Reset, 0).unwrap();
     (0..20).for_each(|_| world.step(&[0.5]));

@@ -1,0 +1,114 @@
+//! Poses as actions command them, and mocap bodies that take them.
+
+use crate::mujoco::lookup::{ObjectKind, find};
+use crate::mujoco::simulation::Simulation;
+use crate::task::file::OrientationFile;
+use imle_configs::{Error as InputError, Result};
+use mujoco_rs::prelude::MjModel;
+use mujoco_rs::wrappers::mj_model::MjtEq;
+use nalgebra::{Isometry3, Matrix3, Quaternion, Rotation3, Translation3, UnitQuaternion, Vector3};
+
+/// The pose that an action commands, and how many of its values say so.
+pub(crate) fn commanded_pose(
+    value: impl Fn(usize) -> f64,
+    orientation: OrientationFile,
+    base: &UnitQuaternion<f64>,
+    height: Option<f64>,
+) -> (Isometry3<f64>, usize) {
+    let position = Vector3::new(value(0), value(1), height.unwrap_or_else(|| value(2)));
+    let at = if height.is_some() { 2 } else { 3 };
+    let (turn, used) = match orientation {
+        OrientationFile::Fixed => (UnitQuaternion::identity(), at),
+        OrientationFile::Yaw => {
+            let yaw = value(at + 1).atan2(value(at));
+            (UnitQuaternion::from_axis_angle(&Vector3::z_axis(), yaw), at + 2)
+        }
+        OrientationFile::Full => (rotation_from_columns(|i| value(at + i)), at + 6),
+    };
+    // A full rotation is absolute; a yaw turns the rest orientation.
+    let rotation = if orientation == OrientationFile::Full { turn } else { turn * *base };
+    (Isometry3::from_parts(Translation3::from(position), rotation), used)
+}
+
+/// The values that command a pose.
+pub(crate) fn commanded(
+    pose: &Isometry3<f64>,
+    orientation: OrientationFile,
+    base: &UnitQuaternion<f64>,
+    height: Option<f64>,
+) -> Vec<f64> {
+    let axes = if height.is_some() { 2 } else { 3 };
+    let mut values = pose.translation.vector.iter().copied().take(axes).collect::<Vec<_>>();
+    match orientation {
+        OrientationFile::Fixed => {}
+        OrientationFile::Yaw => {
+            let heading = (pose.rotation * base.inverse()) * Vector3::x();
+            let yaw = heading.y.atan2(heading.x);
+            values.extend([yaw.cos(), yaw.sin()]);
+        }
+        OrientationFile::Full => values.extend(pose.rotation.to_rotation_matrix().matrix().iter().take(6)),
+    }
+    values
+}
+
+/// The pose a share of the way from one to another.
+pub(crate) fn between(start: &Isometry3<f64>, goal: &Isometry3<f64>, part: f64) -> Isometry3<f64> {
+    let position = start.translation.vector.lerp(&goal.translation.vector, part);
+    let rotation = start.rotation.try_slerp(&goal.rotation, part, 1e-9).unwrap_or(goal.rotation);
+    Isometry3::from_parts(Translation3::from(position), rotation)
+}
+
+/// The pose of a mocap body.
+pub(crate) fn mocap_pose(sim: &Simulation, index: usize) -> Isometry3<f64> {
+    let [w, x, y, z] = sim.data().mocap_quat()[index];
+    let rotation = UnitQuaternion::from_quaternion(Quaternion::new(w, x, y, z));
+    Isometry3::from_parts(Translation3::from(Vector3::from(sim.data().mocap_pos()[index])), rotation)
+}
+
+/// Sets the pose of a mocap body.
+pub(crate) fn set_mocap_pose(sim: &mut Simulation, index: usize, pose: &Isometry3<f64>) {
+    let (p, q) = (pose.translation.vector, pose.rotation);
+    sim.data_mut().mocap_pos_mut()[index] = [p.x, p.y, p.z];
+    sim.data_mut().mocap_quat_mut()[index] = [q.w, q.i, q.j, q.k];
+}
+
+/// Index of a mocap body among those of the model.
+pub(crate) fn mocap_index(model: &MjModel, body: &str) -> Result<usize> {
+    let id = find(model, ObjectKind::Body, body).map_err(|e| e.in_file("action.body"))?;
+    usize::try_from(model.body_mocapid()[id])
+        .map_err(|_| InputError::unexpected("action.body", "a mocap body", format!("`{body}`, which is none")))
+}
+
+/// Makes the bodies that are welded to a mocap body take its very pose.
+///
+/// # Errors
+/// A bad input, if nothing is welded to it.
+pub(crate) fn align_welds(model: &mut MjModel, body: &str) -> Result<()> {
+    let id = find(model, ObjectKind::Body, body).map_err(|e| e.in_file("action.body"))? as i32;
+    let ends = model.eq_obj1id().iter().zip(model.eq_obj2id());
+    let of_body = |(kind, (a, b)): (&MjtEq, (&i32, &i32))| *kind == MjtEq::mjEQ_WELD && (*a == id || *b == id);
+    let welds: Vec<usize> =
+        model.eq_type().iter().zip(ends).enumerate().filter(|(_, e)| of_body(*e)).map(|(i, _)| i).collect();
+    if welds.is_empty() {
+        let found = format!("`{body}`, which has none");
+        return Err(InputError::unexpected("action.aligned", "a mocap body with a weld", found));
+    }
+    // SAFETY: these are plain numbers: anchor (3), relative position (3) and rotation (4) of a weld.
+    let data = unsafe { model.eq_data_mut() };
+    for weld in welds {
+        data[weld][..10].copy_from_slice(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+    }
+    Ok(())
+}
+
+/// The rotation whose first two columns are given (Gram–Schmidt; Zhou et al. 2019).
+fn rotation_from_columns(value: impl Fn(usize) -> f64) -> UnitQuaternion<f64> {
+    let a = Vector3::new(value(0), value(1), value(2));
+    let b = Vector3::new(value(3), value(4), value(5));
+    let x = a.try_normalize(1e-9).unwrap_or_else(Vector3::x);
+    let y = (b - x * x.dot(&b))
+        .try_normalize(1e-9)
+        .unwrap_or_else(|| x.cross(&Vector3::z()).try_normalize(1e-9).unwrap_or_else(Vector3::y));
+    let matrix = Matrix3::from_columns(&[x, y, x.cross(&y)]);
+    UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(matrix))
+}

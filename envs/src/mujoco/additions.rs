@@ -1,0 +1,114 @@
+//! What a task file adds to a model that lacks it: position servos, and markers for goals.
+
+use super::lookup::scalar_joint;
+use crate::task::file::{MarkerFile, ServoFile};
+use imle_configs::Error as InputError;
+use mujoco_rs::error::MjEditError;
+use mujoco_rs::prelude::MjModel;
+use mujoco_rs::wrappers::mj_editing::{MjSpec, MjtLimited, PositionConfig, SpecItem};
+use mujoco_rs::wrappers::mj_model::{MjtGeomBase, MjtObjBase, MjtTrn};
+
+/// What a task file adds.
+#[derive(Clone, Copy, Debug)]
+pub struct Additions<'a> {
+    /// Its `[[servo]]` entries.
+    pub servos: &'a [ServoFile],
+    /// Its `[[marker]]` entries.
+    pub markers: &'a [MarkerFile],
+}
+
+impl<'a> Additions<'a> {
+    /// Whether nothing is added.
+    pub fn is_empty(&self) -> bool {
+        self.servos.is_empty() && self.markers.is_empty()
+    }
+
+    /// Whether it can be added to `model`.
+    pub(crate) fn check(&self, model: &MjModel) -> Result<Checked<'a>, InputError> {
+        self.markers.iter().try_for_each(|m| check_marker(m, model))?;
+        let servos = self.servos.iter().map(|s| servo(s, model)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Checked { servos, markers: self.markers })
+    }
+}
+
+/// Additions that fit a model; servos with the range of their targets.
+pub(crate) struct Checked<'a> {
+    servos: Vec<(&'a ServoFile, [f64; 2])>,
+    markers: &'a [MarkerFile],
+}
+
+impl Checked<'_> {
+    pub(crate) fn apply(&self, spec: &mut MjSpec) -> Result<(), MjEditError> {
+        for (file, range) in &self.servos {
+            let actuator = spec.add_actuator();
+            actuator.set_name(&file.joint)?;
+            actuator.set_trntype(MjtTrn::mjTRN_JOINT);
+            actuator.set_target(&file.joint);
+            let position = PositionConfig { kp: file.gain, kv: Some(file.damping), ..PositionConfig::default() };
+            actuator.set_to_position(position)?;
+            *actuator.ctrlrange_mut() = *range;
+            actuator.set_ctrllimited(MjtLimited::mjLIMITED_TRUE);
+            if let Some(force) = file.force {
+                *actuator.forcerange_mut() = [-force, force];
+                actuator.set_forcelimited(MjtLimited::mjLIMITED_TRUE);
+            }
+        }
+        for file in self.markers {
+            let body = spec.world_body_mut().add_body();
+            body.set_name(&file.name)?;
+            body.set_mocap(true);
+            *body.pos_mut() = file.position;
+            let geom = body.add_geom();
+            geom.set_type(MjtGeomBase::mjGEOM_SPHERE);
+            *geom.size_mut() = [file.radius, 0.0, 0.0];
+            *geom.rgba_mut() = file.rgba;
+            geom.set_contype(0);
+            geom.set_conaffinity(0);
+        }
+        Ok(())
+    }
+}
+
+fn check_marker(file: &MarkerFile, model: &MjModel) -> Result<(), InputError> {
+    let place = |e: InputError| e.in_file(format!("marker `{}`", file.name));
+    if file.name.is_empty() || file.name.contains('\0') {
+        return Err(place(InputError::unexpected("name", "a name", "none")));
+    }
+    if model.name_to_id(MjtObjBase::mjOBJ_BODY, &file.name).is_some() {
+        return Err(place(InputError::unexpected("name", "one that no body of the model has", "one that has")));
+    }
+    if !file.position.iter().all(|p| p.is_finite()) {
+        return Err(place(InputError::unexpected("position", "finite numbers", format!("{:?}", file.position))));
+    }
+    if !(file.radius > 0.0 && file.radius <= 10.0) {
+        return Err(place(InputError::unexpected("radius", "above 0 and at most 10 m", file.radius)));
+    }
+    Ok(())
+}
+
+/// A servo that can be added, with the range of its targets.
+fn servo<'a>(file: &'a ServoFile, model: &MjModel) -> std::result::Result<(&'a ServoFile, [f64; 2]), InputError> {
+    let place = |e: InputError| e.in_file(format!("servo `{}`", file.joint));
+    let joint = scalar_joint(model, &file.joint).map_err(place)?;
+    if model.name_to_id(MjtObjBase::mjOBJ_ACTUATOR, &file.joint).is_some() {
+        return Err(place(InputError::unexpected("joint", "one without an actuator of its name", "one with")));
+    }
+    for (key, value) in [("gain", file.gain), ("damping", file.damping), ("force", file.force.unwrap_or(1.0))] {
+        if !(value >= 0.0 && value.is_finite()) || (key != "damping" && value == 0.0) {
+            return Err(place(InputError::unexpected(key, "a positive number", value)));
+        }
+    }
+    let range = match (file.range, model.jnt_limited()[joint]) {
+        (Some(range), _) => range,
+        (None, true) => model.jnt_range()[joint],
+        (None, false) => {
+            return Err(place(InputError::unexpected("range", "one, since the joint has no limits", "none")));
+        }
+    };
+    let good = range[0] < range[1] && range.iter().all(|r| r.is_finite());
+    if good {
+        Ok((file, range))
+    } else {
+        Err(place(InputError::unexpected("range", "low < high", format!("{range:?}"))))
+    }
+}

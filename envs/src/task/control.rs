@@ -1,0 +1,473 @@
+//! Mapping of actions to actuator controls: end-effector poses by inverse kinematics or by a mocap body, joint targets, raw
+//! controls.
+//!
+//! Raw controls are held over the control step. Targets move: the commanded joint targets live in MuJoCo's `ctrl`,
+//! which is part of the state: a restored state continues from the targets it had. Within a control step the targets
+//! move linearly from the old to the new, as a robot's own interpolator does, no faster than the joint speeds allow. The
+//! pose of a mocap body is part of the state likewise.
+
+use super::file::{ActionFile, GripperFile, OrientationFile};
+use crate::kinematics::chain::Chain;
+use crate::kinematics::ik::InverseKinematics;
+use crate::kinematics::pose::{between, commanded, commanded_pose, mocap_index, mocap_pose, set_mocap_pose};
+use crate::mujoco::lookup::{ObjectKind, driven_joint, find};
+use crate::mujoco::simulation::Simulation;
+use imle_configs::bounds::ActionBounds;
+use imle_configs::spec::{Layout, Term};
+use imle_configs::{Error as InputError, Result};
+use mujoco_rs::prelude::MjModel;
+use nalgebra::{Isometry3, Quaternion, UnitQuaternion};
+
+/// One actuator of the mapping.
+#[derive(Clone, Copy, Debug)]
+struct Actuator {
+    id: usize,
+    /// Ends of its range; of a finger its controls closed and open.
+    low: f64,
+    high: f64,
+    /// Largest change in one control step.
+    most: f64,
+}
+
+impl Actuator {
+    /// The control of a finger that is open by this share.
+    fn at(&self, open: f64) -> f64 {
+        self.low + open * (self.high - self.low)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Mapping {
+    EndEffector {
+        ik: Box<InverseKinematics>,
+        orientation: OrientationFile,
+        base: UnitQuaternion<f64>,
+        /// Height that is held, if only x and y are commanded, m.
+        height: Option<f64>,
+    },
+    Mocap {
+        /// Index among the mocap bodies.
+        index: usize,
+        orientation: OrientationFile,
+        base: UnitQuaternion<f64>,
+        height: Option<f64>,
+        /// Largest change of the position in one control step, m.
+        most: f64,
+        /// Poses at the start and end of the control step.
+        start: Isometry3<f64>,
+        goal: Isometry3<f64>,
+    },
+    /// Position targets, reached smoothly.
+    JointTargets,
+    /// Raw controls, held over the control step.
+    Raw,
+}
+
+/// The action mapping of a task: its layout and ranges, and how an action sets `ctrl`.
+#[derive(Clone, Debug)]
+pub struct Control {
+    layout: Layout,
+    bounds: ActionBounds,
+    /// Arm joints first; those of the gripper, if any, last.
+    actuators: Vec<Actuator>,
+    /// How many the gripper has.
+    fingers: usize,
+    /// Control steps a second.
+    rate: f64,
+    mapping: Mapping,
+    /// Targets of the actuators at the start and end of the control step.
+    start: Vec<f64>,
+    goal: Vec<f64>,
+}
+
+impl Control {
+    /// Resolves the action mapping of a task file; `rest` is a simulation in the reset pose, `period` the control
+    /// step in s.
+    ///
+    /// # Errors
+    /// A bad input that names the key.
+    pub fn resolve(file: &ActionFile, rest: &Simulation, period: f64) -> Result<Self> {
+        let model = rest.model();
+        let none = Vec::new();
+        let ranges = match file {
+            ActionFile::JointTargets { ranges, .. } | ActionFile::Actuators { ranges, .. } => ranges.as_slice(),
+            _ => &[],
+        };
+        let (names, speeds) = match file {
+            ActionFile::EndEffector { actuators, max_joint_speed, .. }
+            | ActionFile::JointTargets { actuators, max_joint_speed, .. } => {
+                if max_joint_speed.len() != actuators.len() {
+                    let expected = format!("{} speeds, one an actuator", actuators.len());
+                    return Err(InputError::unexpected("action.max_joint_speed", expected, max_joint_speed.len()));
+                }
+                if let Some(bad) = max_joint_speed.iter().find(|s| !(**s > 0.0 && s.is_finite())) {
+                    return Err(InputError::unexpected(
+                        "action.max_joint_speed",
+                        "positive speeds in rad/s or m/s",
+                        bad,
+                    ));
+                }
+                (actuators, max_joint_speed)
+            }
+            ActionFile::Actuators { actuators, .. } => (actuators, &none),
+            ActionFile::Mocap { .. } => return Self::mocap(file, rest, period),
+        };
+        if names.is_empty() {
+            return Err(InputError::unexpected("action.actuators", "at least one actuator", "none"));
+        }
+        if !ranges.is_empty() && ranges.len() != names.len() {
+            let expected = format!("{} ranges, one an actuator, or none", names.len());
+            return Err(InputError::unexpected("action.ranges", expected, ranges.len()));
+        }
+        let mut list = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            let most = speeds.get(i).map_or(f64::INFINITY, |s| s * period);
+            list.push(actuator(model, name, "action.actuators", ranges.get(i), most)?);
+        }
+        let ActionFile::EndEffector { site, gripper, orientation, low, high, height, .. } = file else {
+            let mapping =
+                if matches!(file, ActionFile::Actuators { .. }) { Mapping::Raw } else { Mapping::JointTargets };
+            return Ok(Self::direct(names, list, mapping, period));
+        };
+        check_box(low, high, *height)?;
+        let joints = list.iter().zip(names).map(|(a, name)| joint_of(model, a.id, name)).collect::<Result<Vec<_>>>()?;
+        let site = find(model, ObjectKind::Site, site).map_err(|e| e.in_file("action.site"))?;
+        let chain = Chain::new(model, site, &joints);
+        let rest_pose: Vec<f64> = joints.iter().map(|j| rest.data().qpos()[model.jnt_qposadr()[*j] as usize]).collect();
+        let base = chain.pose(&rest_pose).rotation;
+        let ik = InverseKinematics::new(
+            chain,
+            list.iter().map(|a| a.low).collect(),
+            list.iter().map(|a| a.high).collect(),
+            rest_pose,
+        );
+        let mapping = Mapping::EndEffector { ik: Box::new(ik), orientation: *orientation, base, height: *height };
+        Self::pose(mapping, (low, high), *orientation, list, period).with_gripper(gripper.as_ref(), model)
+    }
+
+    /// The mapping to the pose of a mocap body.
+    fn mocap(file: &ActionFile, rest: &Simulation, period: f64) -> Result<Self> {
+        let ActionFile::Mocap { body, gripper, orientation, quaternion, low, high, height, max_speed, .. } = file
+        else {
+            return Err(InputError::unexpected("action.kind", "`mocap`", "another"));
+        };
+        let model = rest.model();
+        let index = mocap_index(model, body)?;
+        check_box(low, high, *height)?;
+        if !(*max_speed > 0.0 && max_speed.is_finite()) {
+            return Err(InputError::unexpected("action.max_speed", "a positive speed in m/s", max_speed));
+        }
+        let [w, x, y, z] = quaternion.unwrap_or(rest.data().mocap_quat()[index]);
+        let base = UnitQuaternion::try_new(Quaternion::new(w, x, y, z), 1e-6);
+        let base =
+            base.ok_or_else(|| InputError::unexpected("action.quaternion", "a rotation (w, x, y, z)", "zero"))?;
+        let mapping = Mapping::Mocap {
+            index,
+            orientation: *orientation,
+            base,
+            height: *height,
+            most: max_speed * period,
+            start: Isometry3::identity(),
+            goal: Isometry3::identity(),
+        };
+        Self::pose(mapping, (low, high), *orientation, Vec::new(), period).with_gripper(gripper.as_ref(), model)
+    }
+
+    /// The mapping to a pose of which position and `orientation` are commanded.
+    fn pose(
+        mapping: Mapping,
+        (low, high): (&[f64], &[f64]),
+        orientation: OrientationFile,
+        actuators: Vec<Actuator>,
+        period: f64,
+    ) -> Self {
+        let mut control = Self {
+            layout: Layout { terms: vec![Term { name: "position".into(), size: low.len() }] },
+            bounds: ActionBounds::new(
+                low.iter().map(|v| *v as f32).collect::<Vec<_>>(),
+                high.iter().map(|v| *v as f32).collect::<Vec<_>>(),
+            ),
+            actuators,
+            fingers: 0,
+            rate: 1.0 / period,
+            mapping,
+            start: Vec::new(),
+            goal: Vec::new(),
+        };
+        match orientation {
+            OrientationFile::Fixed => {}
+            OrientationFile::Yaw => control.push_term("yaw", 2, -1.0, 1.0),
+            OrientationFile::Full => control.push_term("rotation", 6, -1.0, 1.0),
+        }
+        control
+    }
+
+    fn with_gripper(mut self, gripper: Option<&GripperFile>, model: &MjModel) -> Result<Self> {
+        match gripper {
+            None => {}
+            Some(GripperFile::Actuator(name)) => {
+                self.actuators.push(actuator(model, name, "action.gripper", None, f64::INFINITY)?);
+                self.fingers = 1;
+            }
+            Some(GripperFile::Fingers(fingers)) => {
+                if fingers.is_empty() {
+                    return Err(InputError::unexpected("action.gripper", "at least one actuator", "none"));
+                }
+                for finger in fingers {
+                    let known = actuator(model, &finger.actuator, "action.gripper", None, f64::INFINITY)?;
+                    let inside = |v: f64| (known.low..=known.high).contains(&v);
+                    if !(inside(finger.closed) && inside(finger.open)) || finger.closed == finger.open {
+                        let place = format!("action.gripper `{}`: closed, open", finger.actuator);
+                        let expected = format!("two controls of {} to {}", known.low, known.high);
+                        let found = format!("{} and {}", finger.closed, finger.open);
+                        return Err(InputError::unexpected(place, expected, found));
+                    }
+                    self.actuators.push(Actuator { low: finger.closed, high: finger.open, ..known });
+                }
+                self.fingers = fingers.len();
+            }
+        }
+        if self.fingers > 0 {
+            self.push_term("gripper", 1, 0.0, 1.0);
+        }
+        Ok(self.with_buffers())
+    }
+
+    fn direct(names: &[String], actuators: Vec<Actuator>, mapping: Mapping, period: f64) -> Self {
+        Self {
+            layout: Layout { terms: names.iter().map(|n| Term { name: n.clone(), size: 1 }).collect() },
+            bounds: ActionBounds::new(
+                actuators.iter().map(|a| a.low as f32).collect::<Vec<_>>(),
+                actuators.iter().map(|a| a.high as f32).collect::<Vec<_>>(),
+            ),
+            actuators,
+            fingers: 0,
+            rate: 1.0 / period,
+            mapping,
+            start: Vec::new(),
+            goal: Vec::new(),
+        }
+        .with_buffers()
+    }
+
+    fn push_term(&mut self, name: &str, size: usize, low: f32, high: f32) {
+        self.layout.terms.push(Term { name: name.into(), size });
+        self.bounds.low.extend(std::iter::repeat_n(low, size));
+        self.bounds.high.extend(std::iter::repeat_n(high, size));
+    }
+
+    fn with_buffers(mut self) -> Self {
+        self.start = vec![0.0; self.actuators.len()];
+        self.goal = vec![0.0; self.actuators.len()];
+        self
+    }
+
+    /// Names and sizes of the action's terms.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Bounds of the action, (A,); actions are clipped to them.
+    pub fn bounds(&self) -> &ActionBounds {
+        &self.bounds
+    }
+
+    /// The actuators that are commanded: index, and fastest commanded motion, rad/s or m/s (infinite if unlimited).
+    pub fn limits(&self, period: f64) -> Vec<(usize, f64)> {
+        self.actuators.iter().map(|a| (a.id, a.most / period)).collect()
+    }
+
+    /// Whether what an action does depends on the targets that were commanded before it.
+    pub fn moves_targets(&self) -> bool {
+        !matches!(self.mapping, Mapping::Raw)
+    }
+
+    /// Whether an action sets poses of bodies, not controls alone.
+    pub(crate) fn moves_bodies(&self) -> bool {
+        matches!(self.mapping, Mapping::Mocap { .. })
+    }
+
+    /// The arm joints that the noise of a reset moves: address in qpos and actuator of each.
+    pub(crate) fn noisy_joints(&self, model: &MjModel) -> Vec<(usize, usize)> {
+        let arm = self.actuators.len() - self.fingers;
+        let joints = self.actuators[..arm].iter().filter_map(|a| {
+            let joint = driven_joint(model, a.id)?;
+            Some((model.jnt_qposadr()[joint] as usize, a.id))
+        });
+        joints.collect()
+    }
+
+    /// Sets the targets of the arm joints to where the joints are; raw controls and the gripper stay as they are.
+    pub(crate) fn stand_still(&self, sim: &mut Simulation) {
+        if matches!(self.mapping, Mapping::Raw) {
+            return;
+        }
+        let joints = self.noisy_joints(sim.model());
+        for (address, actuator) in joints {
+            let position = sim.data().qpos()[address];
+            sim.data_mut().ctrl_mut()[actuator] = position;
+        }
+    }
+
+    /// Writes the action that holds the present targets: what a controller does that has no plan yet.
+    pub fn hold(&self, sim: &Simulation, out: &mut [f32]) {
+        let ctrl = |a: &Actuator| sim.data().ctrl()[a.id];
+        let mut values: Vec<f64> = match &self.mapping {
+            Mapping::JointTargets | Mapping::Raw => self.actuators.iter().map(ctrl).collect(),
+            Mapping::EndEffector { ik, orientation, base, height } => {
+                let arm = self.actuators.len() - self.fingers;
+                let q: Vec<f64> = self.actuators[..arm].iter().map(ctrl).collect();
+                commanded(&ik.chain().pose(&q), *orientation, base, *height)
+            }
+            Mapping::Mocap { index, orientation, base, height, .. } => {
+                commanded(&mocap_pose(sim, *index), *orientation, base, *height)
+            }
+        };
+        if self.fingers > 0
+            && let Some(gripper) = self.actuators.last()
+        {
+            values.push((ctrl(gripper) - gripper.low) / (gripper.high - gripper.low));
+        }
+        for (i, (slot, value)) in out.iter_mut().zip(values).enumerate() {
+            *slot = self.bounds.clamp(i, value as f32);
+        }
+    }
+
+    /// Executes `action` for one control step of `substeps` physics steps.
+    ///
+    /// # Errors
+    /// Why the simulation failed; a non-finite action fails too.
+    pub fn execute(
+        &mut self,
+        sim: &mut Simulation,
+        action: &[f32],
+        substeps: usize,
+    ) -> std::result::Result<(), String> {
+        if action.iter().any(|v| !v.is_finite()) {
+            return Err("the action is not finite".into());
+        }
+        self.set_goal(sim, action);
+        let held = matches!(self.mapping, Mapping::Raw);
+        for (actuator, (start, goal)) in self.actuators.iter().zip(self.start.iter().zip(&self.goal)) {
+            sim.set_control_rate(actuator.id, (goal - start) * self.rate);
+        }
+        for step in 1..=substeps {
+            let part = if held { 1.0 } else { step as f64 / substeps as f64 };
+            let ctrl = sim.data_mut().ctrl_mut();
+            for (i, actuator) in self.actuators.iter().enumerate() {
+                ctrl[actuator.id] = self.start[i] + part * (self.goal[i] - self.start[i]);
+            }
+            if step == substeps {
+                // Exactly the goal, whatever the rounding above: it is where the next control step starts.
+                self.actuators.iter().zip(&self.goal).for_each(|(a, g)| ctrl[a.id] = *g);
+            }
+            if let Mapping::Mocap { index, start, goal, .. } = &self.mapping {
+                let pose = if step == substeps { *goal } else { between(start, goal, part) };
+                set_mocap_pose(sim, *index, &pose);
+            }
+            sim.step()?;
+        }
+        Ok(())
+    }
+
+    /// Controls (nu,) in which one control step of `action` ends, from the present state of `sim`.
+    pub(super) fn controls(&mut self, sim: &Simulation, action: &[f32]) -> Vec<f64> {
+        self.set_goal(sim, action);
+        let mut all = sim.data().ctrl().to_vec();
+        self.actuators.iter().zip(&self.goal).for_each(|(a, g)| all[a.id] = *g);
+        all
+    }
+
+    fn set_goal(&mut self, sim: &Simulation, action: &[f32]) {
+        let value = |i: usize| f64::from(self.bounds.clamp(i, action[i]));
+        for (i, actuator) in self.actuators.iter().enumerate() {
+            self.start[i] = sim.data().ctrl()[actuator.id];
+        }
+        self.goal.copy_from_slice(&self.start);
+        match &mut self.mapping {
+            Mapping::JointTargets | Mapping::Raw => (0..self.goal.len()).for_each(|i| self.goal[i] = value(i)),
+            Mapping::EndEffector { ik, orientation, base, height } => {
+                let (pose, used) = commanded_pose(value, *orientation, base, *height);
+                let arm = self.actuators.len() - self.fingers;
+                ik.solve(&pose, &mut self.goal[..arm]);
+                self.actuators[arm..].iter().zip(&mut self.goal[arm..]).for_each(|(a, g)| *g = a.at(value(used)));
+            }
+            Mapping::Mocap { index, orientation, base, height, most, start, goal } => {
+                let (pose, used) = commanded_pose(value, *orientation, base, *height);
+                (*start, *goal) = (mocap_pose(sim, *index), pose);
+                let way = goal.translation.vector - start.translation.vector;
+                if way.norm() > *most {
+                    *goal = between(start, goal, *most / way.norm());
+                }
+                self.actuators.iter().zip(&mut self.goal).for_each(|(a, g)| *g = a.at(value(used)));
+            }
+        }
+        self.limit_speed();
+    }
+
+    /// Shortens the move of all joints together, so that the fastest keeps its limit and the path its direction.
+    fn limit_speed(&mut self) {
+        let over = |i: usize| (self.goal[i] - self.start[i]).abs() / self.actuators[i].most;
+        let worst = (0..self.goal.len()).map(over).fold(1.0, f64::max);
+        if worst > 1.0 {
+            for i in 0..self.goal.len() {
+                if self.actuators[i].most.is_finite() {
+                    self.goal[i] = self.start[i] + (self.goal[i] - self.start[i]) / worst;
+                }
+            }
+        }
+    }
+}
+
+/// Checks the corners of where positions may be commanded.
+fn check_box(low: &[f64], high: &[f64], height: Option<f64>) -> Result<()> {
+    let axes = if height.is_some() { 2 } else { 3 };
+    if low.len() != axes || high.len() != axes {
+        let expected = format!("{axes} values each{}", if axes == 2 { ", since `height` is given" } else { "" });
+        let found = format!("{} and {}", low.len(), high.len());
+        return Err(InputError::unexpected("action.low, action.high", expected, found));
+    }
+    if let Some(i) = (0..axes).find(|i| !ascending(low[*i], high[*i])) {
+        let place = format!("action.low, action.high: axis {i}");
+        return Err(InputError::unexpected(place, "low < high, in metres", format!("{} and {}", low[i], high[i])));
+    }
+    if height.is_some_and(|h| !h.is_finite()) {
+        return Err(InputError::unexpected("action.height", "a finite number of m", height.unwrap_or_default()));
+    }
+    Ok(())
+}
+
+/// Whether `low` lies below `high`; a NaN lies nowhere.
+fn ascending(low: f64, high: f64) -> bool {
+    low < high
+}
+
+fn actuator(model: &MjModel, name: &str, key: &str, range: Option<&[f64; 2]>, most: f64) -> Result<Actuator> {
+    let id = find(model, ObjectKind::Actuator, name).map_err(|e| e.in_file(key))?;
+    let own = model.actuator_ctrlrange()[id];
+    let limited = ascending(own[0], own[1]);
+    let [low, high] = match range {
+        None if !limited => {
+            let expected = "actuators with a ctrlrange, or `ranges`";
+            return Err(InputError::unexpected(key, expected, format!("actuator `{name}` without ctrlrange")));
+        }
+        None => own,
+        Some([low, high]) => {
+            let within = !limited || (*low >= own[0] && *high <= own[1]);
+            if !(ascending(*low, *high) && low.is_finite() && high.is_finite() && within) {
+                let bounds = if limited { format!(", of {} to {}", own[0], own[1]) } else { String::new() };
+                let place = format!("action.ranges of `{name}`");
+                return Err(InputError::unexpected(place, format!("low < high{bounds}"), format!("{low} and {high}")));
+            }
+            [*low, *high]
+        }
+    };
+    Ok(Actuator { id, low, high, most })
+}
+
+fn joint_of(model: &MjModel, id: usize, name: &str) -> Result<usize> {
+    driven_joint(model, id).ok_or_else(|| {
+        let place = format!("action.actuators `{name}`");
+        InputError::unexpected(place, "an actuator that drives a joint", "another transmission")
+    })
+}

@@ -1,0 +1,229 @@
+//! Interface of a task for your own control loop: states in, observations and MuJoCo controls out.
+//!
+//! A `state` is MuJoCo's full integration state (`mjSTATE_INTEGRATION`), as `World::get_state` writes it. Without one,
+//! [`Task::state_at`] makes it from positions and velocities. All functions may be called from several threads.
+
+use super::definition::Task;
+use super::scratch::Scratch;
+use crate::error::{Error, Result};
+use imle_configs::Error as InputError;
+
+impl Task {
+    /// Number of values of a full integration state.
+    ///
+    /// # Errors
+    /// If MuJoCo cannot make its data.
+    pub fn state_size(&self) -> Result<usize> {
+        self.ask(|scratch| Ok(scratch.sim.state_size()))
+    }
+
+    /// Full integration state of positions `qpos` (nq), velocities `qvel` (nv) and controls `ctrl` (nu); all else is that
+    /// of the reset's keyframe. Without controls the joints that actions move hold still.
+    ///
+    /// # Errors
+    /// A bad input that names the argument of the wrong size.
+    ///
+    /// ```
+    /// let task = imle_envs::task::Task::load("cartpole")?;
+    /// let state = task.state_at(&[0.0, 0.1], &[0.0, 0.0], None)?;
+    /// assert_eq!(state.len(), task.state_size()?);
+    /// # Ok::<(), imle_envs::Error>(())
+    /// ```
+    pub fn state_at(&self, qpos: &[f64], qvel: &[f64], ctrl: Option<&[f64]>) -> Result<Vec<f64>> {
+        self.ask(|Scratch { sim, control }| {
+            self.reset().place(sim, control, qpos, qvel, ctrl)?;
+            let mut state = vec![0.0; sim.state_size()];
+            sim.get_state(&mut state).map_err(Error::Simulation)?;
+            Ok(state)
+        })
+    }
+
+    /// Observation (O,) of a state, without the noise of a mismatch or of randomisation.
+    ///
+    /// # Errors
+    /// A state of the wrong size.
+    ///
+    /// ```
+    /// let task = imle_envs::task::Task::load("cartpole")?;
+    /// let observation = task.observe(&task.state_at(&[0.0, 0.1], &[0.0, 0.0], None)?)?;
+    /// assert_eq!(observation.len(), task.spec().observation.size());
+    /// # Ok::<(), imle_envs::Error>(())
+    /// ```
+    pub fn observe(&self, state: &[f64]) -> Result<Vec<f32>> {
+        let mut out = vec![0.0; self.spec().observation.size()];
+        self.observe_into(state, &mut out)?;
+        Ok(out)
+    }
+
+    /// Writes the observation of a state to `out` (O,); see [`Task::observe`].
+    ///
+    /// # Errors
+    /// A state or an `out` of the wrong size.
+    pub fn observe_into(&self, state: &[f64], out: &mut [f32]) -> Result<()> {
+        check_size("observation", self.spec().observation.size(), out.len())?;
+        self.ask(|Scratch { sim, .. }| {
+            sim.set_state(state).map_err(Error::Simulation)?;
+            sim.refresh(self.observation().needs()).map_err(Error::Simulation)?;
+            self.observation().write(sim, out);
+            Ok(())
+        })
+    }
+
+    /// MuJoCo controls (nu,) in which one control step of `action` (A,) from `state` ends, inverse kinematics and speed
+    /// limits included. A world moves its targets there linearly over the control step; raw controls hold at once. Controls
+    /// that the action does not command stay as they are. The pose of a mocap body is not among them.
+    ///
+    /// # Errors
+    /// A bad input: an action or a state of the wrong size, or an action that is not finite.
+    ///
+    /// ```
+    /// let task = imle_envs::task::Task::load("cartpole")?;
+    /// let state = task.state_at(&[0.0, 0.1], &[0.0, 0.0], None)?;
+    /// let controls = task.controls(&task.hold(&state)?, &state)?;
+    /// assert_eq!(controls.len(), task.compiled_model().ffi().nu as usize);
+    /// # Ok::<(), imle_envs::Error>(())
+    /// ```
+    pub fn controls(&self, action: &[f32], state: &[f64]) -> Result<Vec<f64>> {
+        check_size("action", self.spec().action.size(), action.len())?;
+        if let Some(bad) = action.iter().find(|v| !v.is_finite()) {
+            return Err(InputError::unexpected("action", "finite numbers", bad).into());
+        }
+        self.ask(|Scratch { sim, control }| {
+            sim.set_state(state).map_err(Error::Simulation)?;
+            Ok(control.controls(sim, action))
+        })
+    }
+
+    /// Action (A,) that holds the targets of `state`: the command of a controller without a plan.
+    ///
+    /// # Errors
+    /// A state of the wrong size.
+    ///
+    /// ```
+    /// let task = imle_envs::task::Task::load("cartpole")?;
+    /// let action = task.hold(&task.state_at(&[0.3, 0.0], &[0.0, 0.0], Some(&[0.2]))?)?;
+    /// assert_eq!(action, [0.2]);
+    /// # Ok::<(), imle_envs::Error>(())
+    /// ```
+    pub fn hold(&self, state: &[f64]) -> Result<Vec<f32>> {
+        self.ask(|Scratch { sim, control }| {
+            sim.set_state(state).map_err(Error::Simulation)?;
+            let mut out = vec![0.0; self.spec().action.size()];
+            control.hold(sim, &mut out);
+            Ok(out)
+        })
+    }
+
+    /// The compiled model of the world in MuJoCo's binary format (MJB), meshes and textures included. A MuJoCo of the same
+    /// version loads it.
+    ///
+    /// # Errors
+    /// If MuJoCo cannot write it.
+    ///
+    /// ```
+    /// use mujoco_rs::prelude::MjModel;
+    ///
+    /// let task = imle_envs::task::Task::load("cartpole")?;
+    /// let copy = MjModel::from_buffer(&task.compiled_model_bytes()?)?;
+    /// assert_eq!(copy.ffi().nq, task.compiled_model().ffi().nq);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compiled_model_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.compiled_model().size()];
+        self.compiled_model().save_to_buffer(&mut bytes).map_err(|e| Error::Simulation(e.to_string()))?;
+        Ok(bytes)
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(&mut Scratch) -> Result<T>) -> Result<T> {
+        self.scratch.with(self.compiled_model(), self.control(), question)
+    }
+}
+
+/// Checks the size of an argument.
+fn check_size(name: &str, expected: usize, found: usize) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(InputError::unexpected(name, format!("{expected} values"), found).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::task::Task;
+    use crate::world::World;
+    use imle_configs::seed::{Purpose, stream};
+    use rand::Rng;
+    use std::sync::Arc;
+
+    fn state(world: &World) -> Vec<f64> {
+        let mut state = vec![0.0; world.state_size()];
+        world.get_state(&mut state).unwrap();
+        state
+    }
+
+    /// Observations, controls and held actions of a state are those of a world in it, step by step, in every task.
+    #[test]
+    fn answers_are_those_of_a_world() {
+        for name in imle_configs::embedded::task_names() {
+            let task = Arc::new(Task::load(name).unwrap());
+            let mut world = World::new(task.clone()).unwrap();
+            world.reset(1, Purpose::Reset, 0).unwrap();
+            let mut seen = vec![0.0; task.spec().observation.size()];
+            let mut held = vec![0.0; task.action_bounds().size()];
+            let mut rng = stream(1, Purpose::Bench, 0, 0, 0);
+            let (low, high) = task.action_bounds().range();
+            for _ in 0..6 {
+                let before = state(&world);
+                world.observe(&mut seen);
+                world.hold(&mut held);
+                assert_eq!(task.observe(&before).unwrap(), seen, "{name}");
+                assert_eq!(task.hold(&before).unwrap(), held, "{name}");
+                let action: Vec<f32> = (0..low.len()).map(|i| rng.random_range(low[i]..=high[i])).collect();
+                let controls = task.controls(&action, &before).unwrap();
+                world.step(&action);
+                assert_eq!(world.simulation().data().ctrl(), controls, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_from_positions_is_that_of_a_world_started_there() {
+        let task = Arc::new(Task::load("stack").unwrap());
+        let mut world = World::new(task.clone()).unwrap();
+        world.reset(3, Purpose::Reset, 0).unwrap();
+        let data = world.simulation().data();
+        let (qpos, qvel, ctrl) = (data.qpos().to_vec(), data.qvel().to_vec(), data.ctrl().to_vec());
+        for ctrl in [Some(&ctrl[..]), None] {
+            world.start_at(&qpos, &qvel, ctrl, 3, 0).unwrap();
+            assert_eq!(task.state_at(&qpos, &qvel, ctrl).unwrap(), state(&world));
+        }
+    }
+
+    #[test]
+    fn sizes_and_numbers_that_do_not_fit_are_refused() {
+        let task = Task::load("cartpole").unwrap();
+        let state = task.state_at(&[0.0, 0.1], &[0.0, 0.0], None).unwrap();
+        let told = |e: crate::Error| e.to_string();
+        assert_eq!(told(task.controls(&[0.0, 1.0], &state).unwrap_err()), "action: expected 1 values, found 2");
+        assert!(told(task.controls(&[f32::NAN], &state).unwrap_err()).contains("finite"));
+        assert!(task.observe(&state[1..]).is_err());
+        assert!(task.observe_into(&state, &mut [0.0]).is_err());
+        assert!(task.hold(&state[1..]).is_err());
+        assert_eq!(told(task.state_at(&[0.0], &[0.0, 0.0], None).unwrap_err()), "qpos: expected 2 values, found 1");
+    }
+
+    /// Several threads get the answers of one, and a mismatched task answers for its own model.
+    #[test]
+    fn threads_share_a_task() {
+        let task = Task::load("push_t").unwrap();
+        let mut world = World::new(Arc::new(task.clone())).unwrap();
+        world.reset(1, Purpose::Reset, 0).unwrap();
+        let state = state(&world);
+        let alone = task.observe(&state).unwrap();
+        let all: Vec<Vec<f32>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| task.observe(&state).unwrap())).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert!(all.iter().all(|seen| *seen == alone));
+    }
+}

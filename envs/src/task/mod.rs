@@ -1,0 +1,26 @@
+//! Tasks: a task file and its model, resolved against each other.
+
+pub mod control;
+pub mod cost;
+pub mod custom;
+pub mod file;
+pub mod mismatch;
+pub mod observation;
+pub mod predicate;
+pub mod quantities;
+pub mod quantity;
+pub mod randomize;
+pub mod reset;
+pub mod reward;
+
+mod base;
+pub(crate) mod camera;
+mod definition;
+mod interface;
+mod load;
+pub(crate) mod perception;
+mod scratch;
+mod text;
+
+pub use camera::Camera;
+pub use definition::Task;

@@ -1,0 +1,191 @@
+//! The observation vector: the task file's terms, evaluated in order.
+
+use crate::kinematics::point::{Point, angular_velocity, linear_velocity, parse_axes, relative};
+use crate::mujoco::lookup::{ObjectKind, find, scalar_joint, sensor_values};
+use crate::mujoco::simulation::{Needs, Simulation};
+use crate::task::file::{ObservationFile, PointFile};
+use imle_configs::spec::{Layout, Term};
+use imle_configs::{Error as InputError, Result};
+use mujoco_rs::prelude::MjModel;
+
+/// Where the values of a term come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Position(Point, Option<Point>, [bool; 3]),
+    Yaw(Point, f64),
+    JointPosition(Vec<usize>),
+    JointVelocity(Vec<usize>),
+    Rotation(Point, Point),
+    LinearVelocity(usize, [bool; 3]),
+    AngularVelocity(usize, [bool; 3]),
+    /// Addresses of values in the sensors' data.
+    Sensor(Vec<usize>),
+    Control(Vec<usize>),
+}
+
+/// How a state becomes an observation.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    layout: Layout,
+    sources: Vec<Source>,
+}
+
+impl Observation {
+    /// Resolves the observation terms of a task file.
+    ///
+    /// # Errors
+    /// A bad input that names the term.
+    pub fn resolve(files: &[ObservationFile], model: &MjModel) -> Result<Self> {
+        let mut layout = Layout::default();
+        let mut sources = Vec::new();
+        for file in files {
+            let (name, source) = Self::term(file, model)?;
+            if layout.terms.iter().any(|t| t.name == name) {
+                return Err(InputError::unexpected(
+                    format!("observation `{name}`"),
+                    "a unique name",
+                    "the same name twice",
+                ));
+            }
+            let size = match &source {
+                Source::Position(_, _, axes) | Source::LinearVelocity(_, axes) | Source::AngularVelocity(_, axes) => {
+                    axes.iter().filter(|a| **a).count()
+                }
+                Source::Rotation(..) => 6,
+                Source::Sensor(of) | Source::Control(of) => of.len(),
+                Source::Yaw(..) => 2,
+                Source::JointPosition(addresses) | Source::JointVelocity(addresses) => addresses.len(),
+            };
+            layout.terms.push(Term { name, size });
+            sources.push(source);
+        }
+        if layout.size() == 0 {
+            return Err(InputError::unexpected("observation", "at least one term", "none"));
+        }
+        Ok(Self { layout, sources })
+    }
+
+    fn term(file: &ObservationFile, model: &MjModel) -> Result<(String, Source)> {
+        let name = file.name().to_string();
+        let place = |e: InputError| e.in_file(format!("observation `{name}`"));
+        let point = |p: &PointFile| Point::resolve(p, model).map_err(place);
+        let addresses = |joints: &[String], table: &[i32]| {
+            joints
+                .iter()
+                .map(|j| Ok(table[scalar_joint(model, j).map_err(place)?] as usize))
+                .collect::<Result<Vec<_>>>()
+        };
+        let source = match file {
+            ObservationFile::Position { of, relative_to, axes, .. } => Source::Position(
+                point(of)?,
+                relative_to.as_ref().map(point).transpose()?,
+                parse_axes(axes.as_deref()).map_err(place)?,
+            ),
+            ObservationFile::Yaw { of, symmetry, .. } => Source::Yaw(point(of)?, f64::from((*symmetry).max(1))),
+            ObservationFile::JointPosition { joints, .. } => {
+                Source::JointPosition(addresses(joints, model.jnt_qposadr())?)
+            }
+            ObservationFile::JointVelocity { joints, .. } => {
+                Source::JointVelocity(addresses(joints, model.jnt_dofadr())?)
+            }
+            ObservationFile::Rotation { of, relative_to, .. } => {
+                let frame = relative_to.as_ref().map(point).transpose()?.unwrap_or(Point::WORLD);
+                Source::Rotation(point(of)?, frame)
+            }
+            ObservationFile::LinearVelocity { body, axes, .. } => Source::LinearVelocity(
+                find(model, ObjectKind::Body, body).map_err(place)?,
+                parse_axes(axes.as_deref()).map_err(place)?,
+            ),
+            ObservationFile::AngularVelocity { body, axes, .. } => Source::AngularVelocity(
+                find(model, ObjectKind::Body, body).map_err(place)?,
+                parse_axes(axes.as_deref()).map_err(place)?,
+            ),
+            ObservationFile::Sensor { sensors, .. } => {
+                let mut all = Vec::new();
+                for sensor in sensors {
+                    let (address, count) = sensor_values(model, sensor).map_err(place)?;
+                    all.extend(address..address + count);
+                }
+                Source::Sensor(all)
+            }
+            ObservationFile::Control { actuators, .. } => {
+                let ids = actuators.iter().map(|a| find(model, ObjectKind::Actuator, a).map_err(place));
+                Source::Control(ids.collect::<Result<_>>()?)
+            }
+        };
+        Ok((name, source))
+    }
+
+    /// These terms only, in their order; names of others are passed over.
+    pub(crate) fn part(&self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut part = Self { layout: Layout::default(), sources: Vec::new() };
+        for name in names {
+            if let Some(at) = self.layout.terms.iter().position(|t| t.name == name.as_ref()) {
+                part.layout.terms.push(self.layout.terms[at].clone());
+                part.sources.push(self.sources[at].clone());
+            }
+        }
+        part
+    }
+
+    /// Where the values come from, by term.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Names and sizes of the terms.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What has to be up to date before it is written.
+    pub fn needs(&self) -> Needs {
+        let of = |source: &Source| match source {
+            Source::Sensor(_) => Needs::ALL,
+            Source::LinearVelocity(..) | Source::AngularVelocity(..) => Needs { velocities: true, ..Needs::default() },
+            _ => Needs::default(),
+        };
+        self.sources.iter().fold(Needs::default(), |all, s| all.and(of(s)))
+    }
+
+    /// Writes the observation of `sim`, in which what it needs is up to date, to `out` (length `layout().size()`).
+    pub fn write(&self, sim: &Simulation, out: &mut [f32]) {
+        let mut at = 0;
+        let mut push = |value: f64| {
+            out[at] = value as f32;
+            at += 1;
+        };
+        for source in &self.sources {
+            match source {
+                Source::Position(point, origin, axes) => {
+                    let p = relative(sim, *point, *origin);
+                    (0..3).filter(|i| axes[*i]).for_each(|i| push(p[i]));
+                }
+                Source::Yaw(point, symmetry) => {
+                    let angle = symmetry * point.yaw(sim);
+                    push(angle.cos());
+                    push(angle.sin());
+                }
+                Source::JointPosition(addresses) => addresses.iter().for_each(|a| push(sim.data().qpos()[*a])),
+                Source::JointVelocity(addresses) => addresses.iter().for_each(|a| push(sim.data().qvel()[*a])),
+                Source::Rotation(of, frame) => {
+                    let m = of.rotation(sim);
+                    for column in 0..2 {
+                        let axis = [m[column], m[3 + column], m[6 + column]];
+                        frame.unturned(sim, axis).into_iter().for_each(&mut push);
+                    }
+                }
+                Source::LinearVelocity(body, axes) => {
+                    let v = linear_velocity(sim, *body);
+                    (0..3).filter(|i| axes[*i]).for_each(|i| push(v[i]));
+                }
+                Source::AngularVelocity(body, axes) => {
+                    let v = angular_velocity(sim, *body);
+                    (0..3).filter(|i| axes[*i]).for_each(|i| push(v[i]));
+                }
+                Source::Sensor(addresses) => addresses.iter().for_each(|a| push(sim.data().sensordata()[*a])),
+                Source::Control(actuators) => actuators.iter().for_each(|a| push(sim.data().ctrl()[*a])),
+            }
+        }
+    }
+}
