@@ -8,6 +8,7 @@
 //! - [`score`]: the score of one rollout;
 //! - [`files`]: atomic writes of files and folders;
 //! - [`embedded`]: the task files, models and checkpoints inside the program;
+//! - [`workers`]: the pool of threads that a process shares;
 //! - [`error`]: the errors of input that all of these share.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -22,6 +23,7 @@ pub mod score;
 pub mod seed;
 pub mod settings;
 pub mod spec;
+pub mod workers;
 
 pub use error::{Error, Result};
 

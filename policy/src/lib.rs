@@ -37,6 +37,7 @@ pub mod metrics;
 pub mod network;
 pub mod normalizer;
 pub mod peak;
+pub mod policy;
 pub mod residual;
 pub mod rs_imle;
 pub mod sampler;
@@ -49,3 +50,4 @@ pub mod weights_file;
 mod toy;
 
 pub use error::{Error, Result};
+pub use policy::Policy;
