@@ -9,6 +9,7 @@
 //! - [`files`]: atomic writes of files and folders;
 //! - [`renames`]: old names of settings and records, still read;
 //! - [`embedded`]: the task files, models and checkpoints inside the program;
+//! - [`workers`]: the pool of threads that a process shares;
 //! - [`error`]: the errors of input that all of these share.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -26,6 +27,7 @@ pub mod score;
 pub mod seed;
 pub mod settings;
 pub mod spec;
+pub mod workers;
 
 pub use error::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! Deciding: from what is known of B episodes to a chunk for each.
 
 use crate::error::Result;
-use crate::quality::Quality;
+use crate::selection::quality::Quality;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 

@@ -31,6 +31,15 @@ pub enum Error {
     /// A simulator of the user's own that cannot do what is asked of it.
     #[error("the simulator was asked {0}, which it cannot do")]
     Unsupported(&'static str),
+    /// A generator is needed and there is none.
+    #[error(
+        "no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan without: \
+         --optimizer cma-es --proposals noise,warm"
+    )]
+    NoPolicy {
+        /// Name of the task.
+        task: String,
+    },
     /// The thread pool could not be made.
     #[error("cannot start {0} threads: {1}")]
     Threads(usize, String),
@@ -43,7 +52,7 @@ impl Error {
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Input(_) => true,
+            Self::Input(_) | Self::NoPolicy { .. } => true,
             #[cfg(feature = "mujoco")]
             Self::World(e) => e.is_input(),
             #[cfg(feature = "libtorch")]

@@ -2,14 +2,16 @@
 
 use crate::decide::{Decide, Decision, Situation};
 use crate::error::{Error, Result};
-use crate::optimizer::{Optimizer, Scored, Search, Wave, World};
-use crate::pace::Pace;
-use crate::proposal::{Proposal, share_out};
-use crate::quality;
-use crate::simulator::{Candidates, Limits, Score, Simulator};
-use crate::slack::typical_within;
-use crate::space::{Decode, Proposals, Space};
-use crate::staying::Cloud;
+use crate::optimizer::search::{Optimizer, Scored, Search, SearchContext, Wave};
+use crate::parameterization::kind::ParameterizationKind;
+use crate::parameterization::representation::{Decode, Parameterization, ProposedChunks};
+use crate::proposal::source::{Proposal, Role, SourceCount, share_out};
+use crate::rollout::simulator::{Candidates, Limits, Score, Simulator};
+use crate::selection::action_rate_limit::ActionRateLimit;
+use crate::selection::cheapest::cheapest;
+use crate::selection::near_optimal::typical_within;
+use crate::selection::proximal_cost::GeneratorCandidates;
+use crate::selection::quality::{self, ScoredProposals};
 use imle_configs::spec::Horizons;
 use rayon::prelude::*;
 
@@ -19,20 +21,20 @@ use rayon::prelude::*;
 /// rollouts, in waves: the first is shared out among the proposals, the others are drawn by the optimizer's search.
 /// If no candidate can be simulated the plan falls back to the warm start, with `predicted` empty. A source that has
 /// nothing to propose is simulated all the same and never chosen.
-pub struct Planner<'a> {
-    simulator: Box<dyn Simulator + 'a>,
-    sources: Vec<Box<dyn Proposal + 'a>>,
-    /// Name and candidates of each source.
-    counts: Vec<(&'static str, usize)>,
+pub struct Planner {
+    simulator: Box<dyn Simulator>,
+    sources: Vec<Box<dyn Proposal>>,
+    /// Candidates of each source.
+    counts: Vec<SourceCount>,
     optimizer: Box<dyn Optimizer>,
     /// What is searched in, and the seed of the search; needed by optimizers of more than one wave.
-    space: Option<(Box<dyn Space + 'a>, u64)>,
-    /// What a unit of distance from the generator's own candidates costs; 0 for nothing.
-    staying: f64,
-    /// How much dearer than the best a plan may be; 0 for the best.
-    slack: f64,
-    /// How fast what a search draws may be; none for as fast as it likes.
-    pace: Option<Pace>,
+    parameterization: Option<(Box<dyn Parameterization>, u64)>,
+    /// Cost of a unit of distance from the generator's own candidates; 0 for none.
+    proximal_cost: f64,
+    /// By how much a plan may cost more than the best; 0 for the best.
+    near_optimal: f64,
+    /// How fast the actions that a search draws may change; `None` for no limit.
+    action_rate_limit: Option<ActionRateLimit>,
     horizons: Horizons,
     candidates: usize,
     /// Candidates a wave; their sum is `candidates`.
@@ -66,14 +68,14 @@ struct Buffers {
     quality: quality::Scratch,
 }
 
-impl<'a> Planner<'a> {
+impl Planner {
     /// A planner with N `candidates` a decision, of which those of the first wave are shared out among `sources`.
     ///
     /// # Errors
     /// A bad input: no candidates or no sources, or fewer candidates in the first wave than sources; a horizon of 0 steps.
     pub fn new(
-        simulator: Box<dyn Simulator + 'a>,
-        sources: Vec<Box<dyn Proposal + 'a>>,
+        simulator: Box<dyn Simulator>,
+        sources: Vec<Box<dyn Proposal>>,
         optimizer: Box<dyn Optimizer>,
         horizons: Horizons,
         candidates: usize,
@@ -97,19 +99,18 @@ impl<'a> Planner<'a> {
             };
             return Err(imle_configs::Error::unexpected("candidates", expected, candidates).into());
         }
-        let shared = share_out(&sources, first);
+        let counts = share_out(&sources, first);
         // Sources without randomness alone fill less than the first wave.
-        waves[0] = shared.iter().sum();
-        let counts = sources.iter().map(|s| s.name()).zip(shared).collect();
+        waves[0] = counts.iter().map(|s| s.count).sum();
         Ok(Self {
             simulator,
             sources,
             counts,
             optimizer,
-            space: None,
-            staying: 0.0,
-            slack: 0.0,
-            pace: None,
+            parameterization: None,
+            proximal_cost: 0.0,
+            near_optimal: 0.0,
+            action_rate_limit: None,
             horizons,
             candidates: waves.iter().sum(),
             waves,
@@ -117,40 +118,55 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// Whether the optimizer searches on from the proposals, and so needs a space to do it in.
+    /// Whether the optimizer searches on from the proposals, and so needs a parameterization to do it in.
     pub fn searches(&self) -> bool {
         self.waves.len() > 1
     }
 
-    /// Lets the optimizer search in `space` with draws of `seed`.
+    /// Lets the optimizer search in `parameterization` with draws of `seed`.
     #[must_use]
-    pub fn searching(mut self, space: Box<dyn Space + 'a>, seed: u64) -> Self {
-        self.space = Some((space, seed));
+    pub fn searching(mut self, parameterization: Box<dyn Parameterization>, seed: u64) -> Self {
+        self.parameterization = Some((parameterization, seed));
         self
     }
 
     /// Adds `weight` · d to the cost of every candidate, d its distance from the nearest of the generator's candidates of
-    /// the same decision (root mean square over the chunk; half the range of an action counts 1): what it is worth to
-    /// stay among what was demonstrated.
+    /// the same decision (root mean square over the chunk; half the range of an action counts 1).
     #[must_use]
-    pub fn staying(mut self, weight: f64) -> Self {
-        self.staying = weight;
+    pub fn with_proximal_cost(mut self, weight: f64) -> Self {
+        self.proximal_cost = weight;
         self
     }
 
-    /// Takes, in place of the best, a typical candidate of those that cost at most `slack` more ([`crate::slack`]): the generator's
-    /// own where they are good enough, and what a search found where they are not. 0 takes the best.
+    /// Takes, in place of the best, a typical candidate of those that cost at most `cost` more
+    /// ([`crate::selection::near_optimal`]): the generator's own where they are good enough, and those of a search where
+    /// they are not. 0 takes the best.
     #[must_use]
-    pub fn with_slack(mut self, slack: f64) -> Self {
-        self.slack = slack;
+    pub fn with_near_optimal(mut self, cost: f64) -> Self {
+        self.near_optimal = cost;
         self
     }
 
-    /// Keeps what a search draws within `pace`; the proposals stay as they are.
+    /// Limits the candidates that a search draws to `limit`; the proposals stay as they are.
     #[must_use]
-    pub fn paced(mut self, pace: Option<Pace>) -> Self {
-        self.pace = pace;
+    pub fn with_action_rate_limit(mut self, limit: Option<ActionRateLimit>) -> Self {
+        self.action_rate_limit = limit;
         self
+    }
+
+    /// T_obs, T_pred, T_act.
+    pub fn horizons(&self) -> Horizons {
+        self.horizons
+    }
+
+    /// Length of one state, and of one action.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.simulator.state_size(), self.simulator.action_size())
+    }
+
+    /// Lowest and highest value of each action dimension.
+    pub fn action_range(&self) -> (&[f32], &[f32]) {
+        self.simulator.action_range()
     }
 
     /// N, candidates an episode and decision.
@@ -171,8 +187,8 @@ impl<'a> Planner<'a> {
     /// Which of [`Decide::sources`] candidate `index` of an episode comes from.
     pub fn source_of(&self, index: usize) -> usize {
         let mut end = 0;
-        let found = self.counts.iter().position(|(_, count)| {
-            end += count;
+        let found = self.counts.iter().position(|s| {
+            end += s.count;
             index < end
         });
         found.unwrap_or(self.counts.len())
@@ -180,14 +196,14 @@ impl<'a> Planner<'a> {
 
     /// Index of the warm start among an episode's candidates, if a source offers it.
     fn warm_start(&self, situation: &Situation<'_>, b: usize) -> Option<usize> {
-        let at = self.sources.iter().position(|s| s.name() == "warm")?;
-        let before = self.counts[..at].iter().map(|(_, count)| count).sum();
-        (self.counts[at].1 > 0 && self.sources[at].offers(situation, b)).then_some(before)
+        let at = self.counts.iter().position(|s| s.role == Role::LastPlan)?;
+        let before = self.counts[..at].iter().map(|s| s.count).sum();
+        (self.counts[at].count > 0 && self.sources[at].offers(situation, b)).then_some(before)
     }
 
     /// P, parameters a candidate; 0 if nothing is searched.
     fn parameters(&self) -> usize {
-        self.space.as_ref().filter(|_| self.searches()).map_or(0, |(space, _)| space.size())
+        self.parameterization.as_ref().filter(|_| self.searches()).map_or(0, |(p, _)| p.size())
     }
 
     fn chunk(&self) -> usize {
@@ -200,7 +216,7 @@ impl<'a> Planner<'a> {
         let Buffers { proposed, wave_chunks, .. } = &mut self.buffers;
         wave_chunks.resize(batch * first * chunk, 0.0);
         let mut offset = 0;
-        for (source, (_, count)) in self.sources.iter().zip(&self.counts) {
+        for (source, SourceCount { count, .. }) in self.sources.iter().zip(&self.counts) {
             proposed.resize(batch * count * chunk, 0.0);
             source.propose(pool, situation, *count, proposed)?;
             for b in 0..batch {
@@ -223,13 +239,14 @@ impl<'a> Planner<'a> {
     ) -> Result<()> {
         let (batch, chunk, n) = (situation.keys.len(), self.chunk(), self.candidates);
         let (count, last) = (self.waves[index], self.waves[index - 1]);
-        let Some((space, seed)) = &self.space else {
+        let Some((space, seed)) = &self.parameterization else {
             let found = format!("none for `{}`, which searches", self.optimizer.name());
-            return Err(imle_configs::Error::unexpected("space", "one of what is searched in", found).into());
+            return Err(imle_configs::Error::unexpected("parameterization", "one to search in", found).into());
         };
-        if let Some(only) = self.optimizer.space().filter(|only| *only != space.name()) {
+        if let Some(only) = self.optimizer.parameterization().filter(|only| Some(*only) != space.kind()) {
             let expected = format!("`{only}` for `{}`", self.optimizer.name());
-            return Err(imle_configs::Error::unexpected("space", expected, space.name()).into());
+            let found = space.kind().map_or("one of your own", ParameterizationKind::name);
+            return Err(imle_configs::Error::unexpected("parameterization", expected, found).into());
         }
         let (size, state) = (space.size(), self.simulator.state_size());
         let buffers = &mut self.buffers;
@@ -253,8 +270,8 @@ impl<'a> Planner<'a> {
                 seed: *seed,
                 key: situation.keys[b],
             };
-            let world = World { simulator, pool, state: &situation.states[b * state..][..state] };
-            search.sample_in(&wave, &world, out)
+            let context = SearchContext { simulator, pool, state: &situation.states[b * state..][..state] };
+            search.sample_in(&wave, &context, out)
         };
         let rows = wave_parameters.par_chunks_exact_mut(count * size);
         let searching = searches[..batch].par_iter_mut().zip(&mut asked[..batch]).zip(rows).enumerate();
@@ -266,12 +283,12 @@ impl<'a> Planner<'a> {
         })?;
         let what = Decode { situation, parameters: wave_parameters, around, around_parameters };
         space.decode(pool, what, wave_chunks)?;
-        if let Some(pace) = &self.pace {
+        if let Some(limit) = &self.action_rate_limit {
             let first = self.waves[0];
             let keep = |(b, own): (usize, &mut [f32])| {
                 let proposals = chunks[b * n * chunk..][..first * chunk].chunks_exact(chunk);
                 let begun = proposals.zip(&costs[b * n..]).filter(|(_, cost)| cost.is_finite()).map(|(c, _)| c);
-                pace.keep(begun, own, chunk);
+                limit.apply(begun, own, chunk);
             };
             pool.install(|| wave_chunks.par_chunks_exact_mut(count * chunk).enumerate().for_each(keep));
         }
@@ -294,7 +311,7 @@ impl<'a> Planner<'a> {
         offered.clear();
         if index == 0 {
             for b in 0..batch {
-                for (source, (_, count)) in self.sources.iter().zip(&self.counts) {
+                for (source, SourceCount { count, .. }) in self.sources.iter().zip(&self.counts) {
                     offered.extend(std::iter::repeat_n(source.offers(situation, b), *count));
                 }
             }
@@ -310,11 +327,12 @@ impl<'a> Planner<'a> {
         };
         self.simulator.rollout(pool, candidates, wave_scores)?;
         // The generator's candidates are in this wave, or among those of the first.
-        let (cloud, stride): (&[f32], usize) = if index == 0 { (wave_chunks, count) } else { (chunks, n) };
+        let (own, stride): (&[f32], usize) = if index == 0 { (wave_chunks, count) } else { (chunks, n) };
         let range = self.simulator.action_range();
-        let cloud = Cloud { chunks: cloud, stride, counts: &self.counts, range, steps: self.horizons.prediction };
-        if self.staying > 0.0 && cloud.exists() {
-            cloud.charge(pool, self.staying, wave_chunks, count, wave_scores);
+        let generated =
+            GeneratorCandidates { chunks: own, stride, counts: &self.counts, range, steps: self.horizons.prediction };
+        if self.proximal_cost > 0.0 && generated.exists() {
+            generated.charge(pool, self.proximal_cost, wave_chunks, count, wave_scores);
         }
         for (score, _) in wave_scores.iter_mut().zip(offered.iter()).filter(|(_, offered)| !**offered) {
             score.cost = f64::INFINITY;
@@ -328,10 +346,10 @@ impl<'a> Planner<'a> {
             chunks[into * chunk..][..count * chunk].copy_from_slice(&wave_chunks[b * count * chunk..][..count * chunk]);
             scores[into..][..count].copy_from_slice(&wave_scores[b * count..][..count]);
             let rows = &mut parameters[into * size..][..count * size];
-            match &self.space {
+            match &self.parameterization {
                 Some((space, _)) if index == 0 && size > 0 => {
                     let own = &wave_chunks[b * count * chunk..][..count * chunk];
-                    space.encode(Proposals { key: situation.keys[b], sources: &self.counts, chunks: own }, rows);
+                    space.encode(ProposedChunks { key: situation.keys[b], sources: &self.counts, chunks: own }, rows);
                 }
                 _ if size > 0 => rows.copy_from_slice(&wave_parameters[b * count * size..][..count * size]),
                 _ => {}
@@ -353,7 +371,7 @@ impl<'a> Planner<'a> {
         around.resize(batch * chunk, 0.0);
         around_parameters.resize(batch * size, 0.0);
         for b in 0..batch {
-            let best = b * n + crate::optimizer::cheapest(costs[b * n..][..first].iter().copied()).unwrap_or(0);
+            let best = b * n + cheapest(costs[b * n..][..first].iter().copied()).unwrap_or(0);
             around[b * chunk..][..chunk].copy_from_slice(&chunks[best * chunk..][..chunk]);
             around_parameters[b * size..][..size].copy_from_slice(&parameters[best * size..][..size]);
         }
@@ -365,7 +383,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-impl Decide for Planner<'_> {
+impl Decide for Planner {
     fn sources(&self) -> Vec<&'static str> {
         let searched = (self.waves.len() > 1).then(|| self.optimizer.name());
         self.sources.iter().map(|s| s.name()).chain(searched).collect()
@@ -416,16 +434,16 @@ impl Decide for Planner<'_> {
             let buffers = &mut self.buffers;
             let (scores, own) = (&buffers.scores[b * n..][..n], &buffers.chunks[b * n * chunk..][..n * chunk]);
             let best = buffers.searches[b].choose(Scored { scores, warm });
-            let all = quality::Proposals { chunks: own, scores, warm, range };
-            let chosen = best.map(|best| match self.slack {
+            let all = ScoredProposals { chunks: own, scores, warm, range };
+            let chosen = best.map(|best| match self.near_optimal {
                 0.0 => best,
-                slack => typical_within(&all, best, slack),
+                cost => typical_within(&all, best, cost),
             });
             match chosen {
                 Some(chosen) => plan.copy_from_slice(&own[chosen * chunk..][..chunk]),
                 None => plan.copy_from_slice(&situation.warm[b * chunk..][..chunk]),
             }
-            let proposals = quality::Proposals { chunks: &own[..first * chunk], scores: &scores[..first], warm, range };
+            let proposals = ScoredProposals { chunks: &own[..first * chunk], scores: &scores[..first], warm, range };
             *decision = Decision {
                 predicted: chosen.map(|w| scores[w].executed_cost),
                 rollouts: scores.iter().filter(|s| !s.is_skipped()).count() as u64,
@@ -473,7 +491,7 @@ mod tests {
         }
     }
 
-    fn planner(candidates: usize) -> Result<Planner<'static>> {
+    fn planner(candidates: usize) -> Result<Planner> {
         let noise = Noise { seed: 1, scale: 0.5, knots: 3, low: vec![-1.0], high: vec![1.0] };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 1, prediction: 4, action: 2 };
@@ -532,7 +550,8 @@ mod tests {
     fn too_few_candidates_are_refused() {
         assert!(planner(0).is_err());
         assert!(planner(1).is_err());
-        assert_eq!(planner(2).unwrap().counts, [("warm", 1), ("noise", 1)]);
+        let counts: Vec<_> = planner(2).unwrap().counts.iter().map(|s| (s.name, s.count)).collect();
+        assert_eq!(counts, [("warm", 1), ("noise", 1)]);
     }
 
     #[test]

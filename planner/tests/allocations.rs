@@ -17,11 +17,11 @@ use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_planner::decide::{Decide, Decision, Key, Situation};
-use imle_planner::optimizer::{Settings, by_name};
+use imle_planner::optimizer::{OptimizerSettings, PredictiveSampling, by_name};
+use imle_planner::parameterization::{self, ActionBounds, ParameterizationKind};
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Noise, Proposal, Warm};
-use imle_planner::space::{self, Range};
-use imle_planner::threads;
+use imle_planner::{Controller, Plan, threads};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,7 +51,7 @@ static ALLOCATOR: Counting = Counting;
 #[test]
 fn a_planning_step_allocates_nothing() {
     let task = Arc::new(Task::load("push_t").unwrap());
-    let engine = RolloutEngine::new(task.clone(), 2).unwrap();
+    let engine = Arc::new(RolloutEngine::new(task.clone(), 2).unwrap());
     let pool = threads::pool(2).unwrap();
     let horizons = Horizons { observation: 2, prediction: 8, action: 2 };
     let (low, high) = task.control().range();
@@ -61,20 +61,21 @@ fn a_planning_step_allocates_nothing() {
     world.get_state(&mut state).unwrap();
     world.hold(&mut hold);
     let warm = hold.repeat(horizons.prediction);
-    for (name, space_name) in [
-        ("predictive-sampling", "chunk"),
-        ("mppi", "chunk"),
-        ("cem", "linear"),
-        ("dial", "cubic"),
-        ("mode-preserving", "zero"),
+    for (name, kind) in [
+        ("predictive-sampling", ParameterizationKind::Chunk),
+        ("mppi", ParameterizationKind::Chunk),
+        ("cem", ParameterizationKind::Linear),
+        ("dial", ParameterizationKind::Cubic),
+        ("mode-preserving", ParameterizationKind::Zero),
     ] {
         let noise = Noise { seed: 1, scale: 0.2, knots: 4, low: low.to_vec(), high: high.to_vec() };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
-        let optimizer = by_name(name, Settings { waves: Some(3), ..Settings::default() });
-        let optimizer = if name == "predictive-sampling" { by_name(name, Settings::default()) } else { optimizer };
-        let space = space::by_name(space_name, Range::new(low, high), horizons.prediction, 4).unwrap();
-        let planner = Planner::new(Box::new(&engine), sources, optimizer.unwrap(), horizons, 16).unwrap();
-        let mut planner = planner.searching(space, 1).staying(0.5);
+        let optimizer = by_name(name, OptimizerSettings { waves: Some(3), ..OptimizerSettings::default() });
+        let optimizer =
+            if name == "predictive-sampling" { by_name(name, OptimizerSettings::default()) } else { optimizer };
+        let space = parameterization::of_kind(kind, ActionBounds::new(low, high), horizons.prediction, 4).unwrap();
+        let planner = Planner::new(Box::new(engine.clone()), sources, optimizer.unwrap(), horizons, 16).unwrap();
+        let mut planner = planner.searching(space, 1).with_proximal_cost(0.5);
         let (mut plan, mut how) = (vec![0.0; warm.len()], [Decision::default()]);
         let mut decide = |decision: u64| {
             let keys = [Key { episode: 0, decision }];
@@ -96,8 +97,36 @@ fn a_planning_step_allocates_nothing() {
             (0..40).for_each(&mut decide);
             let before = COUNT.load(Ordering::Relaxed);
             (40..50).for_each(&mut decide);
-            assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0, "{name} in {space_name}");
+            assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0, "{name} in {kind}");
         });
         assert!(how[0].quality.is_some() && how[0].rollouts == 16);
+    }
+    controllers_plan_into_a_kept_plan(&task, &state);
+}
+
+/// One test, since the counter is the process's.
+fn controllers_plan_into_a_kept_plan(task: &Arc<Task>, state: &[f64]) {
+    let horizons = Horizons { observation: 2, prediction: 8, action: 2 };
+    let builder = || Controller::builder(task.clone()).horizons(horizons).candidates(16).threads(2);
+    for name in ["predictive-sampling", "mppi", "cem"] {
+        let waves = OptimizerSettings { waves: Some(3), ..OptimizerSettings::default() };
+        let mut mpc = match name {
+            "predictive-sampling" => builder().optimizer(PredictiveSampling).build().unwrap(),
+            name => builder().optimizer(by_name(name, waves).unwrap()).build().unwrap(),
+        };
+        let (mut plan, observation) = (Plan::default(), vec![0.0; mpc.observation_size()]);
+        let workers = mpc.workers().clone();
+        mpc.reset(0);
+        let mut step = |_: u64| {
+            mpc.observe(&observation).unwrap();
+            mpc.plan_into(&mut plan, state).unwrap();
+        };
+        workers.install(|| {
+            (0..40).for_each(&mut step);
+            let before = COUNT.load(Ordering::Relaxed);
+            (40..50).for_each(&mut step);
+            assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0, "{name}");
+        });
+        assert_eq!((plan.costs().len(), plan.shape(), plan.rollouts()), (16, [8, task.spec().action.size()], 16));
     }
 }

@@ -32,6 +32,7 @@ pub mod method;
 pub mod metrics;
 pub mod network;
 pub mod normalizer;
+pub mod policy;
 pub mod rs_imle;
 pub mod sampler;
 pub mod targets;
@@ -42,3 +43,4 @@ pub mod vision;
 mod test_support;
 
 pub use error::{Error, Result};
+pub use policy::Policy;

@@ -4,14 +4,27 @@
 //! share of all candidates so far are those of the next wave's draws. Keeping the elite of earlier waves (as iCEM, Pinneri et
 //! al. 2020, arXiv 2008.06389) lets few rollouts a wave do. The last rollout is the elite's mean.
 
-use super::{Optimizer, Search, Settings, Wave, divide};
+use super::search::{Optimizer, Search, Wave};
+use super::waves::divide;
 
 /// Draws from the elite's distribution.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Cem(pub Settings);
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cem {
+    /// Share of a wave that is the elite, above 0 and at most 1.
+    pub elite: f64,
+    /// Deviation of the first draws, in halves of an action's range or deviations of a latent.
+    pub noise: f64,
+    /// Waves that are drawn besides the last rollout, that of the mean.
+    pub waves: usize,
+}
 
-/// Waves that are drawn, unless told.
-const WAVES: usize = 3;
+impl Default for Cem {
+    /// A quarter, 0.1, and 3.
+    fn default() -> Self {
+        Self { elite: 0.25, noise: 0.1, waves: 3 }
+    }
+}
+
 /// The deviation never falls below this share of `noise`.
 const LEAST_DEVIATION: f64 = 0.05;
 
@@ -21,16 +34,16 @@ impl Optimizer for Cem {
     }
 
     fn waves(&self, candidates: usize, out: &mut Vec<usize>) {
-        divide(candidates, self.0.waves.unwrap_or(WAVES), true, out);
+        divide(candidates, self.waves, true, out);
     }
 
     fn search(&self) -> Box<dyn Search> {
-        Box::new(Elite { settings: self.0, order: Vec::new() })
+        Box::new(Elite { settings: *self, order: Vec::new() })
     }
 }
 
 struct Elite {
-    settings: Settings,
+    settings: Cem,
     order: Vec<usize>,
 }
 
@@ -68,7 +81,7 @@ mod tests {
 
     #[test]
     fn waves_go_down_to_the_least() {
-        let cem = Cem(Settings { noise: 0.3, waves: Some(6), elite: 0.2, ..Settings::default() });
+        let cem = Cem { noise: 0.3, waves: 6, elite: 0.2 };
         let worst = (0..10).map(|seed| minimise(&cem, 256, &[0.0; 4], 0.3, seed, bowl).1).fold(0.0, f64::max);
         assert!(worst < 0.1, "{worst}"); // 1.25 where it begins
     }
@@ -76,7 +89,7 @@ mod tests {
     #[test]
     fn failed_candidates_are_no_elite() {
         let cost = |x: &[f32]| if x[0] < 0.4 { f64::INFINITY } else { bowl(x) };
-        let cem = Cem(Settings { noise: 0.3, ..Settings::default() });
+        let cem = Cem { noise: 0.3, ..Cem::default() };
         let (x, cost) = minimise(&cem, 96, &[0.5; 3], 0.3, 3, cost);
         assert!(x[0] >= 0.4 && cost < 0.05, "{x:?} {cost}");
     }

@@ -7,16 +7,28 @@
 //! 1/5 rule, Rechenberg 1973); nothing is averaged across groups. Rollouts go where they still pay: of the groups the better
 //! half is kept from wave to wave (successive halving, Jamieson and Talwalkar 2016, arXiv 1502.07943).
 
-use super::{Optimizer, Scored, Search, Settings, Wave, divide};
-use crate::quality::MODE_DISTANCE;
-use crate::warm::distance;
+use super::search::{Optimizer, Scored, Search, Wave};
+use super::waves::divide;
+use crate::chunk::{MODE_DISTANCE, distance};
 
 /// Groups, each with its own draws.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ModePreserving(pub Settings);
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ModePreserving {
+    /// Share of its cost by which another mode must be cheaper for the one under way to be left.
+    pub margin: f64,
+    /// Deviation of the first draws, in halves of an action's range or deviations of a latent.
+    pub noise: f64,
+    /// Waves that are drawn, the proposals' among them.
+    pub waves: usize,
+}
 
-/// Waves that are drawn, unless told.
-const WAVES: usize = 4;
+impl Default for ModePreserving {
+    /// 0.05, 0.1, and 4.
+    fn default() -> Self {
+        Self { margin: 0.05, noise: 0.1, waves: 4 }
+    }
+}
+
 /// Most groups that are drawn from; dearer ones are scored and no more.
 const MOST_GROUPS: usize = 8;
 /// Factors of the step size after a wave in which the group's best became cheaper, and after one in which not.
@@ -28,11 +40,11 @@ impl Optimizer for ModePreserving {
     }
 
     fn waves(&self, candidates: usize, out: &mut Vec<usize>) {
-        divide(candidates, self.0.waves.unwrap_or(WAVES), false, out);
+        divide(candidates, self.waves, false, out);
     }
 
     fn search(&self) -> Box<dyn Search> {
-        Box::new(Groups { settings: self.0, groups: Vec::new(), member: Vec::new(), order: Vec::new() })
+        Box::new(Groups { settings: *self, groups: Vec::new(), member: Vec::new(), order: Vec::new() })
     }
 }
 
@@ -45,7 +57,7 @@ struct Group {
 }
 
 struct Groups {
-    settings: Settings,
+    settings: ModePreserving,
     /// In the order of their heads' costs; those still drawn from.
     groups: Vec<Group>,
     /// The group of each candidate; none of one that has failed.
@@ -144,7 +156,7 @@ mod tests {
 
     #[test]
     fn waves_go_down_to_the_least() {
-        let optimizer = ModePreserving(Settings { noise: 0.2, waves: Some(12), ..Settings::default() });
+        let optimizer = ModePreserving { noise: 0.2, waves: 12, ..ModePreserving::default() };
         let (_, cost) = minimise(&optimizer, 240, &[0.0; 4], 0.1, 2, bowl);
         assert!(cost < 0.05, "{cost}");
     }
@@ -155,7 +167,7 @@ mod tests {
 
     #[test]
     fn both_valleys_are_searched_and_the_one_under_way_is_left_only_for_a_gain() {
-        let settings = Settings { noise: 0.1, margin: 0.5, ..Settings::default() };
+        let settings = ModePreserving { noise: 0.1, margin: 0.5, ..ModePreserving::default() };
         let mut search = Groups { settings, groups: vec![], member: vec![], order: vec![] };
         // Candidate 0, the warm start, lies in the shallower valley.
         let parameters = [-0.4f32, 0.1, 0.4, 0.1, -0.5, 0.0, 0.45, 0.0];

@@ -5,11 +5,26 @@
 //! one wave, the default, it is the textbook's MPPI around whatever was proposed. λ counts in deviations of the costs, as in
 //! DIAL-MPC, so that it need not be set anew for every task. The last rollout is the mean's own.
 
-use super::{Optimizer, Search, Settings, Wave, divide, soft_weights};
+use super::search::{Optimizer, Search, Wave};
+use super::waves::{divide, soft_weights};
 
 /// Weighted means.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Mppi(pub Settings);
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mppi {
+    /// λ, inverse sharpness of the weights, in deviations of the candidates' costs.
+    pub lambda: f64,
+    /// Deviation of the draws, in halves of an action's range or deviations of a latent.
+    pub noise: f64,
+    /// Waves that are drawn, the proposals' among them, besides the last rollout, that of the mean.
+    pub waves: usize,
+}
+
+impl Default for Mppi {
+    /// 0.1, 0.1, and 1.
+    fn default() -> Self {
+        Self { lambda: 0.1, noise: 0.1, waves: 1 }
+    }
+}
 
 impl Optimizer for Mppi {
     fn name(&self) -> &'static str {
@@ -17,29 +32,35 @@ impl Optimizer for Mppi {
     }
 
     fn waves(&self, candidates: usize, out: &mut Vec<usize>) {
-        divide(candidates, self.0.waves.unwrap_or(1), true, out);
+        divide(candidates, self.waves, true, out);
     }
 
     fn search(&self) -> Box<dyn Search> {
-        Box::new(Around { settings: self.0, mean: Vec::new(), weights: Vec::new(), anneal: |_, _| 1.0 })
+        Box::new(Around::new(*self, |_, _| 1.0))
     }
 }
 
 /// Draws around the weighted mean of the last wave with a deviation that depends on the wave and on the share of the
 /// horizon at which a parameter acts.
 pub(super) struct Around {
-    pub settings: Settings,
-    pub mean: Vec<f64>,
-    pub weights: Vec<f64>,
+    settings: Mppi,
+    mean: Vec<f64>,
+    weights: Vec<f64>,
     /// Factor of the deviation for the share of waves that is over and the share of the horizon.
-    pub anneal: fn(f64, f64) -> f64,
+    anneal: fn(f64, f64) -> f64,
+}
+
+impl Around {
+    pub(super) fn new(settings: Mppi, anneal: fn(f64, f64) -> f64) -> Self {
+        Self { settings, mean: Vec::new(), weights: Vec::new(), anneal }
+    }
 }
 
 impl Search for Around {
     fn sample(&mut self, wave: &Wave<'_>, out: &mut [f32]) {
         let (size, first) = (wave.size(), wave.before - wave.last);
         // If a whole wave failed its mean says nothing: the best of all so far stands in.
-        soft_weights(&wave.costs[first..], self.settings.temperature, &mut self.weights);
+        soft_weights(&wave.costs[first..], self.settings.lambda, &mut self.weights);
         self.mean.clear();
         self.mean.resize(size, 0.0);
         if self.weights.iter().all(|w| *w == 0.0) {
@@ -73,7 +94,7 @@ mod tests {
     #[test]
     fn the_mean_of_noise_is_better_than_its_best() {
         let better = (0..20).filter(|seed| {
-            let mppi = Mppi(Settings { noise: 0.2, ..Settings::default() });
+            let mppi = Mppi { noise: 0.2, ..Mppi::default() };
             let (_, mean) = minimise(&mppi, 64, &[0.3; 8], 0.2, *seed, bowl);
             let (_, best) = minimise(&crate::optimizer::PredictiveSampling, 64, &[0.3; 8], 0.2, *seed, bowl);
             mean < best
@@ -83,7 +104,7 @@ mod tests {
 
     #[test]
     fn waves_go_down_to_the_least() {
-        let mppi = Mppi(Settings { noise: 0.1, waves: Some(8), ..Settings::default() });
+        let mppi = Mppi { noise: 0.1, waves: 8, ..Mppi::default() };
         let (_, cost) = minimise(&mppi, 256, &[0.0; 4], 0.1, 1, bowl);
         assert!(cost < 0.01, "{cost}");
     }

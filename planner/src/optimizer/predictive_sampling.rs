@@ -3,7 +3,7 @@
 //! It solves min_a J(a) over the finite set of proposals; with the last plan among them, the cost of the plan
 //! never rises from one decision to the next in a world that is the model.
 
-use super::{Optimizer, Search, Wave};
+use super::search::{Optimizer, Search, Wave};
 
 /// One wave, the proposals'.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +34,7 @@ impl Search for PredictiveSampling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optimizer::Scored;
+    use crate::optimizer::search::Scored;
     use imle_configs::score::Score;
 
     fn score(cost: f64) -> Score {

@@ -1,20 +1,21 @@
 //! The generator of a checkpoint: N chunks an episode from one batched forward pass.
 
-use super::Proposal;
+use super::source::{Proposal, Role};
 use crate::decide::Situation;
 use crate::error::Result;
-use imle_policy::sampler::{LatentKey, Observations, Sampler};
+use imle_policy::policy::Policy;
+use imle_policy::sampler::{LatentKey, Observations};
 
 /// Proposes what an imitation-trained generator draws.
-pub struct Generator<'a> {
-    sampler: &'a Sampler,
+pub struct Generator {
+    policy: Policy,
     seed: u64,
 }
 
-impl<'a> Generator<'a> {
-    /// Draws from `sampler` with latents keyed by `seed`, episode, decision and candidate.
-    pub fn new(sampler: &'a Sampler, seed: u64) -> Self {
-        Self { sampler, seed }
+impl Generator {
+    /// Draws from `policy` with latents keyed by `seed`, episode, decision and candidate.
+    pub fn new(policy: Policy, seed: u64) -> Self {
+        Self { policy, seed }
     }
 }
 
@@ -28,9 +29,13 @@ pub fn latent_keys(situation: &Situation<'_>, seed: u64) -> Vec<LatentKey> {
     situation.keys.iter().map(|k| LatentKey { seed, episode: k.episode, step: k.decision }).collect()
 }
 
-impl Proposal for Generator<'_> {
+impl Proposal for Generator {
     fn name(&self) -> &'static str {
         "imle"
+    }
+
+    fn role(&self) -> Role {
+        Role::Policy
     }
 
     fn propose(
@@ -44,6 +49,6 @@ impl Proposal for Generator<'_> {
             return Ok(());
         }
         let keys = latent_keys(situation, self.seed);
-        Ok(self.sampler.sample(pool, observations(situation), &keys, count, out)?)
+        Ok(self.policy.sampler().sample(pool, observations(situation), &keys, count, out)?)
     }
 }

@@ -4,7 +4,7 @@
 //! Noise is drawn at a few knots and joined linearly, so that candidates are as smooth as motion is:
 //! a_t = clip(center_t + σ · half-range · ξ_t), with ξ linear between ξ_k ~ N(0, I) at the knots.
 
-use super::Proposal;
+use super::source::Proposal;
 use crate::decide::{Key, Situation};
 use crate::error::Result;
 use imle_configs::seed::{Purpose, fill_normal, stream};
@@ -77,20 +77,20 @@ impl Proposal for Noise {
 
 /// What another source proposes, with noise: its first candidate as it is, every other disturbed. A source that has but one
 /// candidate is disturbed in all ways.
-pub struct Noisy<'a> {
-    source: Box<dyn Proposal + 'a>,
+pub struct Noisy {
+    source: Box<dyn Proposal>,
     name: &'static str,
     noise: Noise,
 }
 
-impl<'a> Noisy<'a> {
+impl Noisy {
     /// `source` under the name `name`, with the deviation and knots of `noise`.
-    pub fn new(source: Box<dyn Proposal + 'a>, name: &'static str, noise: Noise) -> Self {
+    pub fn new(source: Box<dyn Proposal>, name: &'static str, noise: Noise) -> Self {
         Self { source, name, noise }
     }
 }
 
-impl Proposal for Noisy<'_> {
+impl Proposal for Noisy {
     fn name(&self) -> &'static str {
         self.name
     }

@@ -3,7 +3,7 @@
 //! The control for learned proposals: whoever does not beat it has learned to remember. Distance is root mean square over
 //! the normalised observation history; the search is exhaustive and exact, in parallel.
 
-use super::Proposal;
+use super::source::Proposal;
 use crate::decide::Situation;
 use crate::error::Result;
 use imle_policy::normalizer::Normalizer;

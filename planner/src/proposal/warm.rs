@@ -1,6 +1,6 @@
 //! The last plan, shifted to the present.
 
-use super::Proposal;
+use super::source::{Proposal, Role};
 use crate::decide::Situation;
 use crate::error::Result;
 
@@ -13,6 +13,10 @@ pub struct Warm;
 impl Proposal for Warm {
     fn name(&self) -> &'static str {
         "warm"
+    }
+
+    fn role(&self) -> Role {
+        Role::LastPlan
     }
 
     fn most(&self) -> usize {

@@ -1,0 +1,28 @@
+//! MuJoCo rollouts with the planning model of a task.
+
+use super::simulator::{Candidates, Derivatives, Ends, Score, Simulator, Trajectory};
+use crate::error::Result;
+use imle_envs::rollout::{self, RolloutEngine};
+
+impl Simulator for RolloutEngine {
+    fn state_size(&self) -> usize {
+        RolloutEngine::state_size(self)
+    }
+
+    fn action_range(&self) -> (&[f32], &[f32]) {
+        self.task().control().range()
+    }
+
+    fn rollout(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
+        Ok(self.run_within(pool, c.states, c.chunks, (c.steps, c.executed), c.limits, out)?)
+    }
+
+    fn rollout_to(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score], ends: Ends<'_>) -> Result<()> {
+        let ends = rollout::Ends { states: ends.states, histories: ends.histories };
+        Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), c.limits, (out, ends))?)
+    }
+
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+        Ok(RolloutEngine::differentiate(self, pool, at.state, at.chunk, out)?)
+    }
+}

@@ -1,0 +1,270 @@
+//! A generator as one value: loaded, cloned, moved between threads, and sampled from.
+
+use crate::Result;
+use crate::checkpoint::Checkpoint;
+use crate::method::Sampling;
+use crate::sampler::{LatentKey, Observations, Sampler};
+use imle_configs::Error as ConfigError;
+use imle_configs::embedded;
+use imle_configs::spec::{Horizons, Spec};
+use imle_configs::workers::Workers;
+use std::path::Path;
+use std::sync::Arc;
+use tch::Device;
+
+/// A trained generator of action chunks.
+///
+/// Clones share the weights. It is `Send` and `Sync`, so that controllers on many threads use one.
+///
+/// ```
+/// use imle_policy::policy::Policy;
+///
+/// let policy = Policy::pretrained("stack")?;
+/// let observation = vec![0.0; policy.spec().observation.size()];
+/// let chunks = policy.sample(&observation, 4)?;
+/// assert_eq!(chunks.shape(), [4, policy.horizons().prediction, policy.spec().action.size()]);
+/// # Ok::<(), imle_policy::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Policy {
+    checkpoint: Arc<Checkpoint>,
+    sampler: Arc<Sampler>,
+    device: Device,
+    /// How many threads can sample at once on a processor.
+    threads: usize,
+}
+
+/// Which draws a policy makes: the same key gives the same chunks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SampleKey {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Index of the episode.
+    pub episode: u64,
+    /// Index of the decision in its episode.
+    pub decision: u64,
+}
+
+impl From<SampleKey> for LatentKey {
+    fn from(key: SampleKey) -> Self {
+        Self { seed: key.seed, episode: key.episode, step: key.decision }
+    }
+}
+
+/// Chunks as a policy draws them, (N, T_pred, A), in the units of the task's actions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chunks {
+    values: Vec<f32>,
+    shape: [usize; 3],
+}
+
+impl Chunks {
+    /// N, T_pred and A.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// All values, row-major (N, T_pred, A).
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The chunks one by one, (T_pred, A) each.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.values.chunks_exact((self.shape[1] * self.shape[2]).max(1))
+    }
+
+    /// The values, row-major (N, T_pred, A).
+    pub fn into_values(self) -> Vec<f32> {
+        self.values
+    }
+}
+
+impl Policy {
+    /// The checkpoint that is shipped for a built-in task, on the processor.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if none is shipped for `task`.
+    pub fn pretrained(task: impl AsRef<str>) -> Result<Self> {
+        let task = task.as_ref();
+        let known = || ConfigError::unexpected(format!("task `{task}`"), "one with a shipped checkpoint", "none");
+        let files = embedded::checkpoint(task).ok_or_else(known)?;
+        Self::from_checkpoint(&Checkpoint::load_bytes(&format!("shipped checkpoint `{task}`"), &files)?, Device::Cpu)
+    }
+
+    /// The checkpoint in `folder`, on `device`.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`]; [`Error::Torch`] if memory runs out.
+    pub fn load(folder: impl AsRef<Path>, device: Device) -> Result<Self> {
+        Self::from_checkpoint(&Checkpoint::load(folder.as_ref())?, device)
+    }
+
+    /// `checkpoint` on `device`, ready for as many threads as there are cores.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if memory runs out.
+    pub fn from_checkpoint(checkpoint: &Checkpoint, device: Device) -> Result<Self> {
+        Self::with_threads(checkpoint, std::thread::available_parallelism().map_or(1, std::num::NonZero::get), device)
+    }
+
+    /// `checkpoint` on `device`, ready for pools of `threads` threads. Larger pools work as well; their threads wait for
+    /// each other.
+    ///
+    /// # Errors
+    /// [`Error::Torch`] if memory runs out.
+    pub fn with_threads(checkpoint: &Checkpoint, threads: usize, device: Device) -> Result<Self> {
+        Self::new(Arc::new(checkpoint.clone()), threads, device)
+    }
+
+    fn new(checkpoint: Arc<Checkpoint>, threads: usize, device: Device) -> Result<Self> {
+        let sampler = Arc::new(Sampler::new(&checkpoint, threads, device)?);
+        Ok(Self { checkpoint, sampler, device, threads })
+    }
+
+    /// The same weights, sampled in another way.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if its method cannot be sampled so.
+    pub fn with_sampling(self, sampling: Sampling) -> Result<Self> {
+        if sampling == *self.sampling() {
+            return Ok(self);
+        }
+        let checkpoint = Arc::unwrap_or_clone(self.checkpoint).with_sampling(sampling)?;
+        Self::new(Arc::new(checkpoint), self.threads, self.device)
+    }
+
+    /// The checkpoint it is made from.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// What it draws with: batches of decisions, given latents, lockstep batching.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// What it observes and what it commands.
+    pub fn spec(&self) -> &Spec {
+        &self.checkpoint.config().spec
+    }
+
+    /// T_obs, T_pred and T_act.
+    pub fn horizons(&self) -> Horizons {
+        self.checkpoint.config().horizons
+    }
+
+    /// Name of the method it was trained by.
+    pub fn method(&self) -> &str {
+        &self.checkpoint.config().method
+    }
+
+    /// How it is sampled.
+    pub fn sampling(&self) -> &Sampling {
+        &self.checkpoint.config().sampling
+    }
+
+    /// Z, normal values that a chunk is made from; 0 for a method without latents.
+    pub fn latent_size(&self) -> usize {
+        self.sampler.latent_size()
+    }
+
+    /// Draws `n` chunks for one decision, with the default key, on the pool of the process.
+    ///
+    /// `observation` is a history (T_obs, O), oldest first, or one observation (O), which is repeated.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an observation of another size or one that is not finite; [`Error::Torch`].
+    pub fn sample(&self, observation: &[f32], n: usize) -> Result<Chunks> {
+        self.sample_with(&Workers::shared()?, observation, n, SampleKey::default())
+    }
+
+    /// As [`sample`](Self::sample), with the draws of `key` and the threads of `workers`.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn sample_with(&self, workers: &Workers, observation: &[f32], n: usize, key: SampleKey) -> Result<Chunks> {
+        let (steps, action) = (self.horizons().prediction, self.spec().action.size());
+        let mut values = vec![0.0; n * steps * action];
+        if observation.len() == self.spec().observation.size() {
+            let history = observation.repeat(self.horizons().observation);
+            self.sample_into(workers, &history, &[key], n, &mut values)?;
+        } else {
+            self.sample_into(workers, observation, &[key], n, &mut values)?;
+        }
+        Ok(Chunks { values, shape: [n, steps, action] })
+    }
+
+    /// Draws `n` chunks for each of B decisions into `out` (B, n, T_pred, A); `observations` are histories
+    /// (B, T_obs, O), with their pictures for a policy that sees them, `keys` (B). Only libtorch allocates.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample); [`Error::Argument`] if the sizes do not fit.
+    pub fn sample_into<'a>(
+        &self,
+        workers: &Workers,
+        observations: impl Into<Observations<'a>>,
+        keys: &[SampleKey],
+        n: usize,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let observations = observations.into();
+        if let [key] = keys {
+            return self.sampler.sample(workers, observations, &[LatentKey::from(*key)], n, out);
+        }
+        let keys: Vec<LatentKey> = keys.iter().map(|key| LatentKey::from(*key)).collect();
+        self.sampler.sample(workers, observations, &keys, n, out)
+    }
+
+    /// Checks that it is made for `spec`; `place` names the policy in the error.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the first thing that differs.
+    pub fn check_matches(&self, spec: &Spec, place: &str) -> Result<()> {
+        self.checkpoint.check_matches(spec, place)
+    }
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (task, method) = (&self.spec().task, self.method());
+        f.debug_struct("Policy").field("task", task).field("method", &method).field("device", &self.device).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy;
+
+    fn assert_shared<T: Send + Sync + Clone>(_: &T) {}
+
+    #[test]
+    fn chunks_are_the_samplers_and_one_observation_is_repeated() {
+        let policy = Policy::from_checkpoint(&toy::checkpoint(5, 3, 1), Device::Cpu).unwrap();
+        assert_shared(&policy);
+        let (workers, horizons) = (Workers::new(2).unwrap(), policy.horizons());
+        let one: Vec<f32> = (0..5).map(|i| (i as f32).sin()).collect();
+        let history = one.repeat(horizons.observation);
+        let key = SampleKey { seed: 9, episode: 2, decision: 3 };
+        let drawn = policy.sample_with(&workers, &one, 6, key).unwrap();
+        assert_eq!(drawn.shape(), [6, horizons.prediction, 3]);
+        let mut wanted = vec![0.0; drawn.values().len()];
+        let latent = LatentKey { seed: 9, episode: 2, step: 3 };
+        policy.sampler().sample(&workers, &history, &[latent], 6, &mut wanted).unwrap();
+        assert_eq!(drawn.values(), wanted);
+        assert_eq!(drawn.iter().len(), 6);
+        assert_eq!(policy.clone().sample_with(&workers, &history, 6, key).unwrap(), drawn);
+        assert!(policy.sample(&one[1..], 2).is_err());
+    }
+
+    #[test]
+    fn another_sampling_is_another_policy_of_the_same_weights() {
+        let policy = Policy::from_checkpoint(&toy::checkpoint(5, 3, 1), Device::Cpu).unwrap();
+        let sampling = Sampling { temperature: 0.5, ..policy.sampling().clone() };
+        let (cool, one) = (policy.clone().with_sampling(sampling).unwrap(), [0.1; 5]);
+        assert_ne!(cool.sample(&one, 2).unwrap(), policy.sample(&one, 2).unwrap());
+        assert_eq!(cool.checkpoint().weights(), policy.checkpoint().weights());
+        assert!(Policy::pretrained("no-such-task").unwrap_err().is_input());
+    }
+}
