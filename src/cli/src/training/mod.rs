@@ -1,0 +1,9 @@
+//! What a generator learns from and how: datasets, demonstrations, imitation, distillation, fine-tuning.
+
+pub mod dataset;
+pub mod demonstrations;
+pub mod evaluation_task;
+pub mod finetune;
+pub mod job;
+pub mod settings;
+pub mod view;
