@@ -5,11 +5,11 @@ PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
 
 run: setup  ## fetch the native libraries once, build, run stack with the shipped checkpoint
-	cargo build --release
+	cargo build --release --locked
 	./target/release/planner run --task stack --episodes 10 --video $(RUN)/stack.mp4 --out $(RUN)
 
 test: setup  ## all tests of the workspace
-	cargo test --workspace
+	cargo test --workspace --locked
 
 setup:  ## libtorch and MuJoCo into the cache folder (590 MB, once), and cargo's settings for them
 	@$(PYTHON) configs/native/fetch.py setup
@@ -25,9 +25,9 @@ env:  ## what a library user must set
 
 lint: setup  ## formatting, lints and documentation, warnings denied
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy -p imle-planner --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p imle-planner --no-default-features --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 format:
 	cargo fmt --all
