@@ -47,7 +47,7 @@ pub struct FidelityArgs {
     /// Where the generator runs
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceArgument,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

@@ -39,7 +39,7 @@ pub enum BenchCommand {
     /// Planning: what proposals and planners are worth, beside controls that could refute it (a sweep that can be stopped)
     #[command(after_help = "Examples:\n  planner bench plan --parts planners --results runs/plan.jsonl\n  \
         planner bench plan --generators runs/generators --demonstrations runs/demos --results runs/plan.jsonl\n  \
-        planner bench plan --tasks push_t --contender \"--planner cma-es\" --contender \"--planner cma-es --stay 1\" --results \
+        planner bench plan --tasks push_t --contender \"--optimizer cma-es\" --contender \"--optimizer cma-es --proximal-cost 1\" --results \
         runs/mine.jsonl\n  planner bench plan --results runs/plan.jsonl --report      the tables of all that is there")]
     Plan(PlanArgs),
     /// Shortcuts: what cheaper rollouts save (bodies at rest asleep, early abort, halving, a coarser step, fewer candidates

@@ -44,7 +44,7 @@ pub struct DemoArgs {
     /// The world
     #[command(flatten)]
     pub world: WorldArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

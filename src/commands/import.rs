@@ -41,7 +41,7 @@ pub struct ImportArgs {
     /// Print the Python script that turns a pickle (.pt, .pth, .ckpt) into a folder for FROM, and stop
     #[arg(long)]
     pub converter: bool,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

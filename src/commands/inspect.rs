@@ -25,7 +25,7 @@ pub struct InspectArgs {
     /// PNG file for a picture of a task's start state
     #[arg(long, value_name = "FILE")]
     pub picture: Option<PathBuf>,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

@@ -4,29 +4,21 @@ use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::controller::{from_flags, shortcuts};
-use imle_cli::failure::{Failure, Result};
+use imle_cli::episodes::{folder, recording, video};
+use imle_cli::failure::Result;
+use imle_cli::load;
 use imle_cli::output::{Output, object, percent};
 use imle_cli::place::Place;
 use imle_cli::watch::Watch;
-use imle_cli::{interrupt, load};
-use imle_configs::episode::Episode;
+use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
-use imle_configs::spec::Spec;
-use imle_configs::{Error as InputError, files};
-use imle_envs::render::Renderer;
 use imle_envs::rollout::RolloutEngine;
-use imle_envs::task::Task;
-use imle_envs::video::Video;
-use imle_envs::world::World;
-use imle_planner::evaluate::{self, EpisodeResult, Outcome, Record, evaluate};
+use imle_planner::evaluate::{self, evaluate};
 use imle_planner::realtime::{self, Timing};
 use imle_planner::report::Report;
 use imle_policy::sampler::Sampler;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// `planner run`
@@ -36,7 +28,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub task: String,
     /// Folder of the generator's checkpoint [default: the one shipped for the task; without either the planner searches alone:
-    /// --planner cma-es --proposals noise,warm]
+    /// --optimizer cma-es --proposals noise,warm]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
     /// Episodes
@@ -84,13 +76,10 @@ pub struct RunArgs {
     /// The world
     #[command(flatten)]
     pub world: WorldArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }
-
-/// Pictures of a strip.
-const STRIP: usize = 6;
 
 /// Unsolved episodes that are named.
 const NAMED: usize = 12;
@@ -104,7 +93,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         controller.shortcuts.push("stages".into());
     }
     from_flags::check(&controller)?;
-    if let Some(path) = args.video.as_deref().filter(|p| !has_ending(p, "mp4") && !has_ending(p, "png")) {
+    if let Some(path) = args.video.as_deref().filter(|p| !video::has_ending(p, "mp4") && !video::has_ending(p, "png")) {
         return Err(InputError::unexpected("--video", "a name that ends in .mp4 or .png", path.display()).into());
     }
     let task = load::task_in(&args.task, &args.world)?;
@@ -154,14 +143,14 @@ pub fn run(args: &RunArgs) -> Result<()> {
         output.say(clock(timing));
     }
     if let Some(path) = &args.video {
-        match film(&task, &outcome, path) {
+        match video::film(&task, &outcome, path) {
             Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
             Err(e @ imle_envs::Error::Render(_)) => output.note(format!("no video: {e}")),
             Err(other) => return Err(other.into()),
         }
     }
     if let Some(path) = &args.record {
-        let recorded = record(path, args.seed, &task, &outcome)?;
+        let recorded = recording::write(path, args.seed, &task, &outcome)?;
         output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));
     }
     let mut result = object(&report)?;
@@ -180,7 +169,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     result.insert("wall_s".into(), begun.elapsed().as_secs_f64().into());
     let result = serde_json::Value::Object(result);
     if let Some(out) = &args.out {
-        keep(out, args, checkpoint.is_some(), &result, &outcome)?;
+        folder::write(out, &config(args, checkpoint.is_some(), horizons.action)?, &result, &outcome)?;
         output.say(format!("summary: {}", out.join("summary.json").display()));
     }
     output.result(&result)
@@ -242,26 +231,6 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     ));
 }
 
-/// Writes the solved episodes as a dataset; returns how many there are.
-fn record(path: &Path, seed: u64, task: &Task, outcome: &Outcome) -> Result<usize> {
-    let episode = |e: &EpisodeResult| Episode {
-        observations: e.observations.clone(),
-        actions: e.actions.clone(),
-        success: true,
-        seed,
-        index: e.episode,
-        mode: e.mode.unwrap_or_default().into(),
-        mismatch: task.mismatch().map_or_else(String::new, |m| m.name.clone()),
-        len: e.steps,
-    };
-    let solved: Vec<Episode> = outcome.episodes.iter().filter(|e| e.success).map(episode).collect();
-    if solved.is_empty() {
-        return Err(Failure::Run("no episode was solved; nothing was recorded".into()));
-    }
-    imle_data::write(path, &Spec { pictures: None, ..task.spec().clone() }, &solved)?;
-    Ok(solved.len())
-}
-
 /// How the clock of `--realtime` was kept.
 fn clock(timing: &Timing) -> String {
     format!(
@@ -279,43 +248,8 @@ fn clock(timing: &Timing) -> String {
     )
 }
 
-fn has_ending(path: &Path, ending: &str) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
-}
-
-/// Renders the recorded episodes: into a video, or for a `.png` the first of them into a strip of pictures. Returns
-/// the number of pictures.
-fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<usize> {
-    let mut world = World::new(task.clone())?;
-    let mut renderer = Renderer::new(&world)?;
-    let size = renderer.size();
-    let mut draw = |state: &[f64]| {
-        world.set_state(state)?;
-        renderer.draw(&mut world)
-    };
-    if has_ending(path, "png") {
-        let states = outcome.episodes.first().map_or(&[][..], |e| &e.states);
-        let last = states.len().saturating_sub(1);
-        let chosen = (0..STRIP).filter_map(|i| states.get(i * last / (STRIP - 1)));
-        let pictures = chosen.map(|s| draw(s)).collect::<imle_envs::Result<Vec<_>>>()?;
-        imle_envs::strip::write(path, size, &pictures)?;
-        return Ok(pictures.len());
-    }
-    let mut video = Video::new(size, task.spec().control_rate)?;
-    for state in outcome.episodes.iter().flat_map(|e| &e.states) {
-        if interrupt::asked() {
-            return Err(imle_envs::Error::Render("interrupted".into()));
-        }
-        video.push(&draw(state)?)?;
-    }
-    let frames = video.frames();
-    video.finish(path)?;
-    Ok(frames)
-}
-
-/// Writes the run's folder: settings, summary, a line an episode, a line a decision.
-fn keep(out: &Path, args: &RunArgs, generator: bool, result: &serde_json::Value, outcome: &Outcome) -> Result<()> {
-    let json = |value: &serde_json::Value| serde_json::to_string_pretty(value).map_err(|e| Failure::Run(e.to_string()));
+/// The resolved settings of the run.
+fn config(args: &RunArgs, generator: bool, execute: usize) -> Result<serde_json::Value> {
     let checkpoint = args
         .checkpoint
         .as_ref()
@@ -323,35 +257,10 @@ fn keep(out: &Path, args: &RunArgs, generator: bool, result: &serde_json::Value,
     let mut config = object(&args.controller)?;
     let own = object(&json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,
-        "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": result["execute"],
+        "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": execute,
         "space": from_flags::parameterization(&args.controller)?, "mode": args.mode, "mismatch": args.world.mismatch,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     }))?;
     config.extend(own);
-    let config = serde_json::Value::Object(config);
-    files::write_text(&out.join("config.json"), &json(&config)?)?;
-    files::write_text(&out.join("summary.json"), &json(result)?)?;
-    let reached =
-        |e: &EpisodeResult| outcome.reported.iter().cloned().zip(e.reached.clone()).collect::<BTreeMap<_, _>>();
-    let episode = |e: &EpisodeResult| {
-        json!({
-            "episode": e.episode, "success": e.success, "failure": e.failure, "steps": e.steps, "mode": e.mode,
-            "lost": e.lost, "mean_cost": e.mean_cost, "reached": reached(e), "peak_velocity": e.drive.peak_velocity,
-            "peak_torque": e.drive.peak_torque, "boundary_jerk": e.drive.boundary_jerk,
-            "inner_jerk": e.drive.inner_jerk, "decisions": e.decisions.len(),
-            "mode_switches": e.decisions.iter().filter(|r| r.switched).count(),
-        })
-    };
-    let decision = |(e, i, r): (u64, usize, &Record)| {
-        json!({
-            "episode": e, "decision": i, "source": outcome.sources.get(r.decision.source), "predicted": r.decision.predicted,
-            "realised": r.realised, "switched": r.switched, "rollouts": r.decision.rollouts,
-            "failed_rollouts": r.decision.failed, "censored_rollouts": r.decision.censored, "quality": r.decision.quality,
-        })
-    };
-    let records = outcome.episodes.iter().flat_map(|e| e.decisions.iter().enumerate().map(|(i, r)| (e.episode, i, r)));
-    let lines =
-        |values: &mut dyn Iterator<Item = serde_json::Value>| values.map(|v| v.to_string() + "\n").collect::<String>();
-    files::write_text(&out.join("decisions.jsonl"), &lines(&mut records.map(decision)))?;
-    Ok(files::write_text(&out.join("episodes.jsonl"), &lines(&mut outcome.episodes.iter().map(episode)))?)
+    Ok(serde_json::Value::Object(config))
 }

@@ -17,7 +17,7 @@ pub struct TasksArgs {
     /// Write a commented task file NAME.toml and a scene NAME.xml to start from, e.g. my/reach; neither may exist
     #[arg(long, value_name = "NAME")]
     pub template: Option<PathBuf>,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }
@@ -72,7 +72,7 @@ fn template(output: Output, path: &Path) -> Result<()> {
     drop(place);
     output.say(format!("{} and {}", task.display(), scene.display()));
     output.say(format!(
-        "next: planner inspect {0}; planner run --task {0} --planner cma-es --proposals noise,warm",
+        "next: planner inspect {0}; planner run --task {0} --optimizer cma-es --proposals noise,warm",
         task.display()
     ));
     output.result(&json!({ "task": task, "scene": scene }))

@@ -68,7 +68,8 @@ fn every_algorithm_learns_and_becomes_a_checkpoint() {
         }
         let planned = rounds[1]["figures"]["planned/candidates_for_95"].as_f64();
         assert_eq!(planned, (algorithm == "cycle").then_some(2.0), "{result}");
-        let alone = Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
+        let alone =
+            Call::new("run --optimizer none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
         assert_eq!(alone.json()["success_rate"], 1.0);
         let before = imle_policy::checkpoint::Checkpoint::load(checkpoint()).unwrap();
         let after = imle_policy::checkpoint::Checkpoint::load(&out).unwrap();

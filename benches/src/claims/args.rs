@@ -125,7 +125,7 @@ pub struct ClaimsArgs {
     /// The sweep
     #[command(flatten)]
     pub sweep: SweepArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

@@ -43,7 +43,7 @@ pub struct FinetuneBenchArgs {
     /// The sweep
     #[command(flatten)]
     pub sweep: SweepArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

@@ -117,3 +117,15 @@ fn settings_of(word: &str) -> Result<(&str, &str)> {
     let parts = word.split_once(':').filter(|(name, setting)| algorithm::NAMES.contains(name) && setting.contains('='));
     Ok(parts.ok_or_else(|| InputError::unexpected("--set", "ALGORITHM:KEY=VALUE", word))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::tests::kept;
+
+    #[test]
+    fn kept_results_are_read_back() {
+        let all = kept::<Cell, FinetuneFigures>("finetune.jsonl");
+        assert!(all.iter().all(|(_, figures, _)| figures.before.success.episodes > 0 && !figures.rounds.is_empty()));
+    }
+}

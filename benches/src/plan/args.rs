@@ -50,7 +50,7 @@ pub struct PlanArgs {
     /// The sweep
     #[command(flatten)]
     pub sweep: SweepArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

@@ -98,3 +98,15 @@ fn cell(args: &PlanArgs, task: &str, of: (&str, Kind), contender: Contender<'_>)
         folder,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::tests::kept_whole;
+
+    #[test]
+    fn kept_results_are_read_back_whole() {
+        kept_whole::<Cell, PlanFigures>("plan.jsonl");
+        kept_whole::<Cell, PlanFigures>("plan-tuning.jsonl");
+    }
+}

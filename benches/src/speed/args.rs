@@ -28,7 +28,7 @@ pub struct BenchArgs {
     /// The world of the episodes of collect, decision and shortcuts
     #[command(flatten)]
     pub world: WorldArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }
@@ -64,7 +64,7 @@ pub struct BenchSampleArgs {
     /// Seed of states and latents
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }
@@ -84,7 +84,7 @@ pub struct BenchTrainArgs {
     /// Seed of weights, data and latents
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

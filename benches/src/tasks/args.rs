@@ -35,7 +35,7 @@ pub struct BenchTasksArgs {
     /// The sweep
     #[command(flatten)]
     pub sweep: SweepArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

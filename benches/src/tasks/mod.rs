@@ -103,3 +103,14 @@ fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<EpisodeFigures> {
     let counted = (cell.episodes, cell.seed);
     EpisodeFigures::of(&held_out::run(&task, &sampler, &flags, counted, &pool, args.common.output())?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::tests::kept_whole;
+
+    #[test]
+    fn kept_results_are_read_back_whole() {
+        kept_whole::<Cell, EpisodeFigures>("tasks.jsonl");
+    }
+}

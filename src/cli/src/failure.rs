@@ -1,6 +1,6 @@
-//! How a verb ends badly: one line, and exit code 2 for bad input or 1 for a failure while running.
+//! Failure of a command: one line, and exit code 2 for bad input or 1 for a failure while running.
 
-/// The end of a verb that did not do what was asked.
+/// The end of a command that did not do what was asked.
 #[derive(Debug)]
 pub enum Failure {
     /// Bad usage or input: exit code 2.
@@ -9,7 +9,7 @@ pub enum Failure {
     Run(String),
 }
 
-/// Shorthand for results of verbs.
+/// Shorthand for results of commands.
 pub type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {

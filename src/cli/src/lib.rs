@@ -7,6 +7,7 @@
 //! | [`output`], [`table`], [`watch`], [`place`] | what is printed, and where files go |
 //! | [`load`] | tasks, checkpoints, devices and thread pools as the flags name them |
 //! | [`controller`] | the controller that the flags describe, and its held-out episodes |
+//! | [`episodes`] | files that a run leaves: folder, dataset, video |
 //! | [`training`] | datasets, demonstrations, imitation, distillation and fine-tuning |
 //! | [`sweep`], [`statistics`] | lists of cells measured once each, and intervals |
 
@@ -14,6 +15,7 @@
 
 pub mod args;
 pub mod controller;
+pub mod episodes;
 pub mod failure;
 pub mod interrupt;
 pub mod load;

@@ -1,4 +1,4 @@
-//! What verbs load: tasks, checkpoints, thread pools.
+//! Loading as the flags name it: tasks, checkpoints, thread pools.
 
 use crate::args::common::{Common, DeviceArgument, WorldArgs};
 use crate::failure::{Failure, Result};

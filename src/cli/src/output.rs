@@ -1,4 +1,4 @@
-//! What a verb prints: text for people, or one JSON object on standard output and all else on standard error.
+//! Output of a command: text for people, or one JSON object on standard output and all else on standard error.
 
 use crate::failure::{Failure, Result};
 use indicatif::{ProgressBar, ProgressStyle};

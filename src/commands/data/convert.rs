@@ -40,7 +40,7 @@ pub struct DataConvertArgs {
     /// Folder of the dataset; must not exist
     #[arg(long)]
     pub out: PathBuf,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

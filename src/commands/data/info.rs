@@ -25,7 +25,7 @@ pub struct DataInfoArgs {
     /// PNG file for a strip of pictures of the first episode, first camera
     #[arg(long, value_name = "FILE")]
     pub pictures: Option<PathBuf>,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

@@ -36,7 +36,7 @@ pub struct DataReplayArgs {
     /// The world [default: the one the episode was recorded in]
     #[command(flatten)]
     pub world: WorldArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

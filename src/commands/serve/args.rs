@@ -30,7 +30,7 @@ pub struct ServeArgs {
     /// The controller
     #[command(flatten)]
     pub controller: ControllerArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

@@ -1,7 +1,7 @@
 //! One client: its lines in, answers out, one at a time, so that what floods the server waits in the client's socket.
 
-use super::Service;
 use super::protocol::{self, Answer, Kind};
+use super::service::Service;
 use super::session::Session;
 use super::wire::{LONGEST_LINE, Read, Wire};
 use super::worker::Job;

@@ -6,6 +6,7 @@
 pub mod args;
 mod client;
 mod protocol;
+mod service;
 mod session;
 mod socket;
 mod wire;
@@ -13,22 +14,19 @@ mod worker;
 
 use args::ServeArgs;
 use imle_cli::controller::from_flags;
-use imle_cli::failure::{Failure, Result};
+use imle_cli::failure::Result;
 use imle_cli::{interrupt, load};
 use imle_configs::Error as InputError;
-use imle_configs::spec::Horizons;
 use imle_envs::rollout::RolloutEngine;
-use imle_envs::task::Task;
-use imle_envs::world::World;
 use imle_policy::sampler::Sampler;
-use protocol::{Answer, Hello, PROTOCOL};
+use protocol::Answer;
 use serde_json::{Value, json};
+use service::Service;
 use socket::Socket;
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
@@ -36,67 +34,6 @@ use worker::Job;
 
 /// How long the listener rests when nobody comes, before it looks again and whether to stop.
 const REST: Duration = Duration::from_millis(20);
-
-/// What all clients share.
-struct Service {
-    task: Arc<Task>,
-    horizons: Horizons,
-    hello: Hello,
-    /// `hello` as a line.
-    greeting: String,
-    /// Most clients at once, those that are there, and all that ever asked for something.
-    most: usize,
-    present: AtomicUsize,
-    clients: AtomicU64,
-    /// Requests that were answered with an error.
-    refused: AtomicU64,
-}
-
-impl Service {
-    fn new(args: &ServeArgs, task: &Arc<Task>, horizons: Horizons) -> Result<Self> {
-        let world = World::new(task.clone())?;
-        let data = world.simulation().data();
-        let (spec, (low, high)) = (task.spec(), task.control().range());
-        let hello = Hello {
-            protocol: PROTOCOL,
-            version: imle_configs::VERSION,
-            task: spec.task.clone(),
-            control_rate: spec.control_rate,
-            t_obs: horizons.observation,
-            t_pred: horizons.prediction,
-            t_act: horizons.action,
-            state_size: world.state_size(),
-            qpos_size: data.qpos().len(),
-            qvel_size: data.qvel().len(),
-            ctrl_size: data.ctrl().len(),
-            observation_size: spec.observation.size(),
-            observation: spec.observation.terms.clone(),
-            action_size: spec.action.size(),
-            action: spec.action.terms.clone(),
-            action_low: low.to_vec(),
-            action_high: high.to_vec(),
-            planner: args.controller.optimizer.clone(),
-            candidates: args.controller.candidates,
-            seed: args.seed,
-            state_needed: args.controller.optimizer != "none",
-            longest_line: wire::LONGEST_LINE,
-        };
-        Ok(Self {
-            task: task.clone(),
-            horizons,
-            greeting: serde_json::to_string(&hello).map_err(|e| Failure::Run(e.to_string()))?,
-            hello,
-            most: usize::from(args.clients),
-            present: AtomicUsize::new(0),
-            clients: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-        })
-    }
-
-    fn observation_size(&self) -> usize {
-        self.hello.observation_size
-    }
-}
 
 /// Serves until Ctrl-C.
 pub fn run(args: &ServeArgs) -> Result<()> {
@@ -189,9 +126,4 @@ fn turn_away(mut stream: &UnixStream, error: String) {
 fn usual_place(task: &str) -> PathBuf {
     let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|f| f.is_dir());
     folder.unwrap_or_else(std::env::temp_dir).join(format!("planner-{task}.sock"))
-}
-
-/// An array (n, `size`) as its rows.
-fn rows(values: &[f32], size: usize) -> Vec<Vec<f32>> {
-    values.chunks_exact(size.max(1)).map(<[f32]>::to_vec).collect()
 }

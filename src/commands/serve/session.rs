@@ -1,8 +1,8 @@
 //! What the server remembers of one client: the episode's last observations, its last plan, its decisions.
 
 use super::protocol::{Answer, Decided, Example, Request};
+use super::service::{Service, rows};
 use super::worker::Job;
-use super::{Service, rows};
 use imle_cli::failure::{Failure, Result};
 use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
@@ -147,7 +147,7 @@ impl<'a> Session<'a> {
         let (mut episode, told) = self.note(request)?;
         let hello = &self.service.hello;
         if hello.state_needed && !told {
-            let expected = format!("{} values, or qpos and qvel, for --planner {}", hello.state_size, hello.planner);
+            let expected = format!("{} values, or qpos and qvel, for --optimizer {}", hello.state_size, hello.planner);
             return Err(InputError::unexpected("state", expected, "none").into());
         }
         let mut state = vec![0.0; hello.state_size];

@@ -4,7 +4,7 @@ use crate::output::Output;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-/// Flags that every verb has.
+/// Flags of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
     /// Print one JSON object on standard output; all else goes to standard error
@@ -31,7 +31,7 @@ impl Common {
     }
 }
 
-/// Flags of verbs that have settings.
+/// Flags of commands that have settings.
 #[derive(Clone, Debug, Args)]
 pub struct SettingsArgs {
     /// TOML file with settings; --set and flags override it

@@ -23,7 +23,7 @@ pub struct ControllerArgs {
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=65536), help_heading = "Controller")]
     pub candidates: u32,
     /// How many of the candidates are rolled out: all, or auto or auto:P, as many as it takes until as many again would improve the
-    /// plan with a probability below P (0.2 if not told); of --planner predictive-sampling
+    /// plan with a probability below P (0.2 if not told); of --optimizer predictive-sampling
     #[arg(long, default_value = "all", help_heading = "Controller")]
     pub budget: String,
     /// Cheaper rollouts, comma-separated: abort (those that are certain not to be the best end early; the same plan), halving
@@ -108,7 +108,7 @@ pub struct ControllerArgs {
     /// What the costs in several models count as: mean, worst, or cvar:SHARE (the mean of the dearest share)
     #[arg(long, default_value = "mean", help_heading = "Controller")]
     pub risk: String,
-    /// With --planner none: how the chunk is chosen: first (one is drawn), consistent (of --candidates the nearest to
+    /// With --optimizer none: how the chunk is chosen: first (one is drawn), consistent (of --candidates the nearest to
     /// the last plan, as in the IMLE Policy paper), typical (of those that go on with the last plan the one in the
     /// densest part)
     #[arg(long, default_value = "first", help_heading = "Controller")]

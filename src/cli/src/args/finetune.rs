@@ -51,7 +51,7 @@ pub struct FinetuneArgs {
     /// Settings
     #[command(flatten)]
     pub settings: SettingsArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

@@ -43,7 +43,7 @@ pub struct LearnArgs {
     /// Settings
     #[command(flatten)]
     pub settings: SettingsArgs,
-    /// Flags of every verb
+    /// Flags of every command
     #[command(flatten)]
     pub common: Common,
 }

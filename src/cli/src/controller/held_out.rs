@@ -1,4 +1,4 @@
-//! Held-out episodes of a generator under a controller, summarised as every verb reports them.
+//! Held-out episodes of a generator under a controller, summarised as every command reports them.
 
 use crate::args::controller::ControllerArgs;
 use crate::controller::from_flags;

@@ -41,3 +41,17 @@ pub fn print_settings<T: JsonSchema>(settings: &impl serde::Serialize) -> Result
     print!("{}", explained::<T>(settings)?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_same_setting() {
+        let set = vec!["steps=5".to_string(), "batch_size=3".to_string()];
+        let args = SettingsArgs { config: None, set, settings: false };
+        let flags = OptimizationArgs { steps: Some(7), learning_rate: Some(1e-7), ..OptimizationArgs::default() };
+        let settings = given(&args, &flags, None).unwrap();
+        assert_eq!((settings.steps, settings.batch_size, settings.learning_rate), (7, 3, 1e-7));
+    }
+}

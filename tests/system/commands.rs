@@ -1,4 +1,4 @@
-//! Every verb from end to end.
+//! Every command from end to end.
 
 use crate::call::Call;
 use crate::fixtures::{TINY, TINY_FINETUNE, checkpoint, demonstrations, easy_task, folder};
@@ -113,7 +113,7 @@ fn train_logs_evaluates_and_writes_a_checkpoint() {
 /// How candidates are drawn may be chosen afterwards: the first antithetic latent is the first of all.
 #[test]
 fn run_draws_candidates_as_asked() {
-    let run = |words: &str| easy_run("--planner none").and(words).json()["inner_jerk"].clone();
+    let run = |words: &str| easy_run("--optimizer none").and(words).json()["inner_jerk"].clone();
     let plain = run("");
     assert_eq!(run("--latents antithetic"), plain);
     assert_ne!(run("--latents low-discrepancy"), plain);
@@ -141,7 +141,7 @@ fn poor_demonstrations_are_slower_and_are_told() {
 fn every_method_trains_and_is_sampled_as_asked() {
     let dir = folder();
     let run = |method: &str, words: &str| {
-        let call = Call::new("run --planner none --episodes 1").with("--task", easy_task()).and(words);
+        let call = Call::new("run --optimizer none --episodes 1").with("--task", easy_task()).and(words);
         call.with("--checkpoint", dir.path().join(method))
     };
     for (method, words) in [
@@ -226,7 +226,7 @@ fn run_plans_and_reports_under_the_shared_keys() {
 #[test]
 fn run_executes_the_generator_alone_however_its_chunk_is_chosen() {
     for choice in ["first", "consistent --resample-every 2", "typical"] {
-        let words = &format!("--planner none --choice {choice}");
+        let words = &format!("--optimizer none --choice {choice}");
         let result = easy_run(words).json();
         has(&result, &SHARED);
         assert_eq!((result["rollouts"].as_u64(), result["physics_steps"].as_u64()), (Some(0), Some(0)), "{words}");
@@ -296,7 +296,7 @@ fn finetune_runs_rounds_and_becomes_a_checkpoint() {
     assert!(result["physics_steps"].as_u64() > Some(0));
     let rounds: Vec<_> = result["rounds"].as_array().unwrap().iter().map(|r| r["round"].as_u64().unwrap()).collect();
     assert_eq!(rounds, [0, 1, 2]);
-    let alone = Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
+    let alone = Call::new("run --optimizer none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
     assert_eq!(alone.json()["success_rate"], 1.0);
     let before = imle_policy::checkpoint::Checkpoint::load(checkpoint()).unwrap();
     let after = imle_policy::checkpoint::Checkpoint::load(&out).unwrap();
@@ -318,7 +318,7 @@ fn expert_iteration_keeps_the_method_of_the_generator() {
         let after = imle_policy::checkpoint::Checkpoint::load(&out).unwrap();
         assert_eq!(after.config().method, method);
         assert_ne!(imle_policy::checkpoint::Checkpoint::load(&base).unwrap().weights(), after.weights());
-        Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out).ok();
+        Call::new("run --optimizer none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out).ok();
     }
 }
 
