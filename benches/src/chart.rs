@@ -1,4 +1,4 @@
-//! What the plots of all sweeps share: SVG, a percent axis, a legend, and curves.
+//! Shared parts of the plots: SVG, a percent axis, a legend, and curves.
 
 use imle_cli::failure::{Failure, Result};
 use plotters::coord::Shift;
@@ -16,13 +16,13 @@ pub fn failed(e: impl std::fmt::Display) -> Failure {
     Failure::Run(format!("plot: {e}"))
 }
 
-/// What is drawn on.
+/// Drawing area.
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// What `draw` draws.
+/// The SVG that `draw` draws.
 ///
 /// # Errors
-/// What it returns; [`Failure::Run`] if it cannot be drawn.
+/// Errors of `draw`; [`Failure::Run`] if it cannot be drawn.
 pub fn svg(draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
     svg_of(SIZE, draw)
 }
@@ -146,7 +146,7 @@ macro_rules! draw_curves {
     };
 }
 
-/// What the legend says of curves.
+/// Rows of the legend.
 fn names(curves: &[Curve]) -> Vec<(String, RGBColor, bool)> {
     curves.iter().zip(styles()).map(|(c, (colour, circle))| (c.name.clone(), colour, circle)).collect()
 }
@@ -178,7 +178,7 @@ pub fn curves(title: &str, across: &str, logarithmic: bool, curves: &[Curve]) ->
 }
 
 /// A contender's success with its interval, in percent.
-pub struct Row {
+pub struct SuccessRow {
     pub name: String,
     pub rate: [f64; 3],
 }
@@ -187,7 +187,7 @@ pub struct Row {
 ///
 /// # Errors
 /// [`Failure::Run`] if it cannot be drawn.
-pub fn rows(title: &str, rows: &[Row]) -> Result<String> {
+pub fn rows(title: &str, rows: &[SuccessRow]) -> Result<String> {
     let count = rows.len().max(1);
     let height = 110 + 26 * count as u32;
     svg_of((SIZE.0, height), |area| {
@@ -226,7 +226,7 @@ pub fn rows(title: &str, rows: &[Row]) -> Result<String> {
     })
 }
 
-/// How often it happened over how often it was told, with the line where both agree.
+/// Observed frequency over predicted probability, with the line where both agree.
 ///
 /// # Errors
 /// [`Failure::Run`] if it cannot be drawn.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub struct Success {
     /// Share solved.
     pub success_rate: f64,
-    /// Its 95 % Wilson interval.
+    /// The 95 % Wilson interval.
     #[serde(default)]
     pub success_ci95: [f64; 2],
     /// Number of episodes.

@@ -38,7 +38,7 @@ pub struct FidelityArgs {
     /// Passes a chunk [default: the checkpoint's]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub passes: Option<u32>,
-    /// How a diffusion checkpoint is sampled: ddim or ddpm [default: the checkpoint's]
+    /// Solver of a diffusion checkpoint: ddim or ddpm [default: the checkpoint's]
     #[arg(long)]
     pub solver: Option<String>,
     /// Seed of the samples

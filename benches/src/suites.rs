@@ -71,7 +71,7 @@ pub enum BenchCommand {
     /// sweep of many hours that can be stopped)
     #[command(after_help = "Examples:\n  planner bench finetune --parts screen --results runs/finetune.jsonl\n  \
         planner bench finetune --parts strong --tasks square --seeds 1 --results runs/finetune.jsonl\n  \
-        planner bench finetune --parts screen --algorithms gradient --set gradient:gradient.weight=0.02 --results \
+        planner bench finetune --parts screen --algorithms ppo --set ppo:actor.learning_rate=0.0001 --results \
         runs/mine.jsonl\n  planner bench finetune --results runs/finetune.jsonl --report --out runs/report\n\
         docs/finetuning.md tells what is measured and how")]
     Finetune(FinetuneBenchArgs),

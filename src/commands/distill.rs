@@ -37,7 +37,7 @@ pub struct DistillArgs {
     /// Passes of the teacher a chunk [default: the checkpoint's]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub passes: Option<u32>,
-    /// How a diffusion teacher is sampled: ddim or ddpm [default: the checkpoint's]
+    /// Solver of a diffusion teacher: ddim or ddpm [default: the checkpoint's]
     #[arg(long)]
     pub solver: Option<String>,
     /// Held-out episodes in which teacher and student are compared; 0 for none

@@ -92,7 +92,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     output.result(&Value::Object(result))
 }
 
-/// What the task or the dataset has that the policy is to serve.
+/// Specification that the policy is to serve, from the task or the dataset.
 fn served(args: &ImportArgs) -> Result<Wanted> {
     Ok(match (&args.task, &args.data) {
         (Some(task), _) => {

@@ -231,7 +231,7 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     ));
 }
 
-/// How the clock of `--realtime` was kept.
+/// Timing of `--realtime`, as a line.
 fn clock(timing: &Timing) -> String {
     format!(
         "real time, {:.0} s: {} of {} hand-overs missed, {} plans cut short, {} fallbacks; a plan took {:.1} ms median, {:.1} ms \

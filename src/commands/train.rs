@@ -19,7 +19,7 @@ pub struct TrainArgs {
     /// The training
     #[command(flatten)]
     pub learn: LearnArgs,
-    /// How to learn: imle, diffusion, flow, mean-flow or regression
+    /// Method: imle, diffusion, flow, mean-flow or regression
     #[arg(long, default_value = "imle")]
     pub method: String,
     /// Held-out episodes an evaluation; 0 for no evaluation

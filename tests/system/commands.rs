@@ -110,7 +110,7 @@ fn train_logs_evaluates_and_writes_a_checkpoint() {
     easy_run("").with("--checkpoint", out.join("best")).refused(&["cannot be used multiple times"]);
 }
 
-/// How candidates are drawn may be chosen afterwards: the first antithetic latent is the first of all.
+/// Draws of candidates may be chosen afterwards: the first antithetic latent is the first of all.
 #[test]
 fn run_draws_candidates_as_asked() {
     let run = |words: &str| easy_run("--optimizer none").and(words).json()["inner_jerk"].clone();

@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::fixtures::{checkpoint, files_in, folder};
 use serde_json::Value;
 
-/// What may differ between two runs of the same seed.
+/// Keys that may differ between two runs of the same seed.
 const TIMES: [&str; 3] = ["plan_ms", "wall_s", "plan_batch"];
 
 fn figures(words: &str) -> Value {

@@ -13,7 +13,7 @@ const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set e
     --set evaluate_every=50 --set warmup_steps=20 --set critic.width=16 --set critic.batch_size=8 \
     --set actor.batch_size=8 --set actor.samples=4 --set actor.steps_per_decision=2 --set critic.least_rank_correlation=0";
 
-/// What makes an algorithm's own part tiny.
+/// Settings that make an algorithm's own part tiny.
 fn tiny_part(algorithm: &str) -> &'static str {
     match algorithm {
         "branches" => "--set branches.states=3 --set branches.group=3",
@@ -32,7 +32,7 @@ fn finetuning(algorithm: &str, out: &Path) -> Call {
         .with("--out", out)
 }
 
-/// What was learned and collected: all files but logs and events.
+/// Learned and collected: all files but logs and events.
 fn results(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = files_in(folder);
     files.retain(|(path, _)| {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// What a run found, without what the clock and the file's place say.
+/// Result of a run, without what the clock and the file's place say.
 fn found(mut result: Value) -> Value {
     for key in ["plan_ms", "wall_s", "task"] {
         result.as_object_mut().unwrap().remove(key);

@@ -13,7 +13,7 @@ fn figures(words: &str, demonstrated: bool) -> Value {
     repeatable(if demonstrated { call.with("--demonstrations", demonstrations()) } else { call })
 }
 
-/// What a run tells that does not depend on the machine's speed.
+/// Figures of a run that do not depend on the machine's speed.
 fn repeatable(call: Call) -> Value {
     let mut result = call.json();
     ["plan_ms", "wall_s", "plan_batch"].iter().for_each(|key| drop(result.as_object_mut().unwrap().remove(*key)));

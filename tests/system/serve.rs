@@ -110,7 +110,7 @@ impl Client {
     }
 }
 
-/// What must be the same for the same requests: all but the times.
+/// The part that must be the same for the same requests: all but the times.
 fn bits(answer: &Value) -> Value {
     let mut answer = answer.clone();
     for key in ["plan_ms", "waited_ms"] {

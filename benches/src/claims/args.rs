@@ -6,9 +6,9 @@ use imle_cli::sweep::SweepArgs;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// What is measured.
+/// Measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Part {
+pub enum ClaimPart {
     /// Success against the number of demonstrations, and how much data IMLE needs to match each baseline
     Data,
     /// The time of one decision: one sample, and the consistent one of --candidates
@@ -27,7 +27,7 @@ pub enum Part {
     Distillation,
 }
 
-/// What is equal between the methods that are compared.
+/// Quantity that is equal between the methods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
@@ -42,9 +42,9 @@ pub enum Protocol {
 /// `planner bench claims`
 #[derive(Clone, Debug, Args)]
 pub struct ClaimsArgs {
-    /// What to measure, comma-separated
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::value_variants().to_vec())]
-    pub parts: Vec<Part>,
+    /// Parts to measure, comma-separated
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = ClaimPart::value_variants().to_vec())]
+    pub parts: Vec<ClaimPart>,
     /// Tasks, comma-separated, built-in or paths of TOML files [default: those of each part: push_t,avoid,stack for data,
     /// avoid,push_t,block_push for modes and choices, push_t for latency, push_t,avoid for the others]
     #[arg(long, value_delimiter = ',')]

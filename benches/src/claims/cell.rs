@@ -1,6 +1,6 @@
 //! The cells of the sweep, in the order in which partial results are of most use.
 
-use super::args::{ClaimsArgs, Part, Protocol};
+use super::args::{ClaimPart, ClaimsArgs, Protocol};
 use super::contender;
 use imle_cli::failure::Result;
 use imle_configs::Error as InputError;
@@ -40,9 +40,9 @@ pub const NETWORKS: [(&str, &str); 3] = [
     ("unet", "network.kind=unet network.down_dims=[64,128,256]"),
 ];
 
-/// What is measured at a time.
+/// A measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
+pub struct ClaimCell {
     pub task: String,
     #[serde(flatten)]
     pub what: What,
@@ -50,7 +50,7 @@ pub struct Cell {
     pub frame: Frame,
 }
 
-/// What of it is measured. `seed` is that of the training.
+/// Kind of a measurement. `seed` is that of the training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "kebab-case")]
 pub enum What {
@@ -104,7 +104,7 @@ pub enum What {
     },
 }
 
-/// What the cells of one sweep share: results in other frames are not compared with each other.
+/// Frame that the cells of one sweep share: results in other frames are not compared with each other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Frame {
     /// Demonstrations to learn from in all.
@@ -157,12 +157,14 @@ impl What {
 }
 
 /// The tasks of a part.
-pub fn tasks_of(args: &ClaimsArgs, part: Part) -> Vec<String> {
+pub fn tasks_of(args: &ClaimsArgs, part: ClaimPart) -> Vec<String> {
     let known: &[&str] = match part {
-        Part::Data => &["push_t", "avoid", "stack"],
-        Part::Modes | Part::Choices => &["avoid", "push_t", "block_push"],
-        Part::Latency => &["push_t"],
-        Part::Ablations | Part::Quality | Part::Networks | Part::Distillation => &["push_t", "avoid"],
+        ClaimPart::Data => &["push_t", "avoid", "stack"],
+        ClaimPart::Modes | ClaimPart::Choices => &["avoid", "push_t", "block_push"],
+        ClaimPart::Latency => &["push_t"],
+        ClaimPart::Ablations | ClaimPart::Quality | ClaimPart::Networks | ClaimPart::Distillation => {
+            &["push_t", "avoid"]
+        }
     };
     args.tasks.clone().unwrap_or_else(|| known.iter().map(ToString::to_string).collect())
 }
@@ -194,13 +196,19 @@ pub fn network_words(name: &str) -> Result<Vec<String>> {
 }
 
 /// The cells of one task that `parts` ask for, unordered.
-pub fn of_task(args: &ClaimsArgs, task: &str, parts: &[Part], frame: &Frame, devices: &[&str]) -> Result<Vec<Cell>> {
+pub fn of_task(
+    args: &ClaimsArgs,
+    task: &str,
+    parts: &[ClaimPart],
+    frame: &Frame,
+    devices: &[&str],
+) -> Result<Vec<ClaimCell>> {
     let (sizes, seeds) = (sizes(args, frame.demos)?, 0..args.seeds);
     let candidates = args.candidates;
     let mut all = Vec::new();
     for part in parts {
         match part {
-            Part::Data => {
+            ClaimPart::Data => {
                 for (protocol, method) in args.protocols.iter().flat_map(|p| args.methods.iter().map(move |m| (*p, m)))
                 {
                     let contender = contender::of(method)?;
@@ -228,7 +236,7 @@ pub fn of_task(args: &ClaimsArgs, task: &str, parts: &[Part], frame: &Frame, dev
                     }
                 }
             }
-            Part::Latency => {
+            ClaimPart::Latency => {
                 for (network, device) in args.networks.iter().flat_map(|n| devices.iter().map(move |d| (n, d))) {
                     all.extend([1, candidates].map(|candidates| What::Latency {
                         network: network.clone(),
@@ -237,15 +245,15 @@ pub fn of_task(args: &ClaimsArgs, task: &str, parts: &[Part], frame: &Frame, dev
                     }));
                 }
             }
-            Part::Modes => {
+            ClaimPart::Modes => {
                 all.extend(seeds.clone().flat_map(|seed| {
                     args.methods.iter().map(move |method| What::Modes { method: method.clone(), seed })
                 }))
             }
-            Part::Choices => all.extend(seeds.clone().flat_map(|seed| {
+            ClaimPart::Choices => all.extend(seeds.clone().flat_map(|seed| {
                 imle_policy::choice::NAMES.map(|choice| What::Choices { choice: choice.into(), candidates, seed })
             })),
-            Part::Ablations => {
+            ClaimPart::Ablations => {
                 let listed: Vec<String> = match args.ablation.is_empty() {
                     true => ABLATIONS.iter().map(ToString::to_string).collect(),
                     false => args.ablation.clone(),
@@ -262,7 +270,7 @@ pub fn of_task(args: &ClaimsArgs, task: &str, parts: &[Part], frame: &Frame, dev
                     }));
                 }
             }
-            Part::Quality => {
+            ClaimPart::Quality => {
                 let rows = [(0.0, 0.0)].into_iter().chain(QUALITIES.map(|quality| (quality, POOR)));
                 all.extend(
                     rows.flat_map(|(quality, poor)| {
@@ -271,7 +279,7 @@ pub fn of_task(args: &ClaimsArgs, task: &str, parts: &[Part], frame: &Frame, dev
                 );
             }
             // As a check, with one seed.
-            Part::Networks => all.extend(args.networks.iter().flat_map(|network| {
+            ClaimPart::Networks => all.extend(args.networks.iter().flat_map(|network| {
                 let methods = args.methods.iter().filter(|m| *m != "regression");
                 methods.map(|method| What::Networks {
                     network: network.clone(),
@@ -280,14 +288,14 @@ pub fn of_task(args: &ClaimsArgs, task: &str, parts: &[Part], frame: &Frame, dev
                     seed: 0,
                 })
             })),
-            Part::Distillation => all.extend(seeds.clone().map(|seed| What::Distillation { seed })),
+            ClaimPart::Distillation => all.extend(seeds.clone().map(|seed| What::Distillation { seed })),
         }
     }
     all.retain(|what| frame.episodes > 0 || !what.needs_episodes());
-    Ok(all.into_iter().map(|what| Cell { task: task.into(), what, frame: frame.clone() }).collect())
+    Ok(all.into_iter().map(|what| ClaimCell { task: task.into(), what, frame: frame.clone() }).collect())
 }
 
 /// In the order of measuring: partial results are of use early.
-pub fn order(cells: &mut [Cell]) {
+pub fn order(cells: &mut [ClaimCell]) {
     cells.sort_by_key(|cell| cell.what.rank(cell.frame.demos));
 }

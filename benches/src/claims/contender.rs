@@ -1,4 +1,4 @@
-//! How the trainings of each method are sampled: what stands in a row of the tables.
+//! Samplers of each method's trainings: what stands in a row of the tables.
 
 use imle_cli::controller::from_flags;
 use imle_cli::failure::Result;
@@ -28,7 +28,7 @@ const fn solver(name: &'static str, solver: &'static str, passes: u32) -> Sample
 
 /// A method with the ways in which its trainings are sampled.
 #[derive(Debug)]
-pub struct Contender {
+pub struct ClaimContender {
     pub method: &'static str,
     /// At a setting that is the same for all.
     pub samplers: &'static [Sampled],
@@ -37,9 +37,9 @@ pub struct Contender {
 }
 
 /// All of them, as docs/claims.md lists them.
-const CONTENDERS: [Contender; 5] = [
-    Contender { method: "imle", samplers: &[plain("imle")], best: &[] },
-    Contender {
+const CONTENDERS: [ClaimContender; 5] = [
+    ClaimContender { method: "imle", samplers: &[plain("imle")], best: &[] },
+    ClaimContender {
         method: "diffusion",
         samplers: &[solver("ddim-10", "ddim", 10), solver("ddpm-100", "ddpm", 100)],
         best: &[(
@@ -47,7 +47,7 @@ const CONTENDERS: [Contender; 5] = [
             &[solver("ddim-10", "ddim", 10), solver("ddim-100", "ddim", 100), solver("ddpm-100", "ddpm", 100)],
         )],
     },
-    Contender {
+    ClaimContender {
         method: "flow",
         samplers: &[passes("flow-1", 1)],
         best: &[
@@ -55,24 +55,24 @@ const CONTENDERS: [Contender; 5] = [
             ("flow", &[passes("flow-1", 1), passes("flow-10", 10), passes("flow-100", 100)]),
         ],
     },
-    Contender {
+    ClaimContender {
         method: "mean-flow",
         samplers: &[passes("mean-flow-1", 1)],
         best: &[("mean-flow", &[passes("mean-flow-1", 1)])],
     },
-    Contender { method: "regression", samplers: &[plain("regression")], best: &[] },
+    ClaimContender { method: "regression", samplers: &[plain("regression")], best: &[] },
 ];
 
 /// The contender of that method.
 ///
 /// # Errors
 /// A bad input with the nearest names.
-pub fn of(method: &str) -> Result<&'static Contender> {
+pub fn of(method: &str) -> Result<&'static ClaimContender> {
     let found = CONTENDERS.iter().find(|c| c.method == method);
     Ok(found.ok_or_else(|| InputError::unknown("method", method, method::NAMES))?)
 }
 
-impl Contender {
+impl ClaimContender {
     /// The ways that are tried for the best setting, each once.
     pub fn tried(&self) -> Vec<Sampled> {
         let mut all: Vec<Sampled> = Vec::new();

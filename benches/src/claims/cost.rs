@@ -1,11 +1,11 @@
-//! What a cell is expected to take, from this machine's speed: trainings and evaluations that are there already, or that
+//! Expected time of a cell, from this machine's speed: trainings and evaluations that are there already, or that
 //! an earlier cell of the same plan makes, cost nothing.
 
 use super::args::Protocol;
-use super::cell::{Cell, What, network_words};
+use super::cell::{ClaimCell, What, network_words};
 use super::contender::{self, Sampled};
 use super::entries::entries;
-use super::work::{Recipe, SAMPLES, Work, found_at};
+use super::work::{SAMPLES, TrainingRecipe, Work, found_at};
 use super::{latency, speed, tuning};
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::{Failure, Result};
@@ -16,8 +16,8 @@ use std::path::PathBuf;
 /// physics and what a teacher is asked are not known, and left out.
 ///
 /// # Errors
-/// What measuring the machine's speed returns.
-pub fn of(work: &Work<'_>, cell: &Cell, counted: &mut HashSet<PathBuf>) -> Result<f64> {
+/// Errors of measuring the machine's speed.
+pub fn of(work: &Work<'_>, cell: &ClaimCell, counted: &mut HashSet<PathBuf>) -> Result<f64> {
     let mut sum = Sum { work, cell, counted, seconds: 0.0 };
     let alone = ControllerArgs::of("none", "first", 1);
     let counted = (cell.frame.episodes, cell.frame.evaluation_seed);
@@ -86,20 +86,20 @@ fn fidelity(work: &Work<'_>, task: &str, speeds: &speed::Speeds, sampler: &str) 
 
 struct Sum<'a> {
     work: &'a Work<'a>,
-    cell: &'a Cell,
+    cell: &'a ClaimCell,
     counted: &'a mut HashSet<PathBuf>,
     seconds: f64,
 }
 
 impl Sum<'_> {
-    fn speeds(&self, recipe: &Recipe) -> Result<speed::Speeds> {
+    fn speeds(&self, recipe: &TrainingRecipe) -> Result<speed::Speeds> {
         // Those of a training's settings that change its speed; poor demonstrations do not.
         let slow = |w: &&String| ["network.", "samples="].iter().any(|key| w.starts_with(key));
         let words: Vec<String> = recipe.words.iter().filter(slow).cloned().collect();
         speed::of(self.work, &self.cell.task, &words, &recipe.method)
     }
 
-    fn training(&mut self, recipe: &Recipe) -> Result<()> {
+    fn training(&mut self, recipe: &TrainingRecipe) -> Result<()> {
         let (folder, done) = self.work.place(recipe)?;
         if !done && self.counted.insert(folder) {
             self.seconds += recipe.steps as f64 / self.speeds(recipe)?.steps(&recipe.method)?;
@@ -107,7 +107,13 @@ impl Sum<'_> {
         Ok(())
     }
 
-    fn episodes(&mut self, recipe: &Recipe, way: Sampled, flags: &ControllerArgs, counted: (u32, u64)) -> Result<()> {
+    fn episodes(
+        &mut self,
+        recipe: &TrainingRecipe,
+        way: Sampled,
+        flags: &ControllerArgs,
+        counted: (u32, u64),
+    ) -> Result<()> {
         let path = found_at(&self.work.place(recipe)?.0, &Work::episodes_key(way, flags, counted));
         if !path.exists() && self.counted.insert(path) {
             let candidates = flags.candidates as usize;
@@ -116,7 +122,7 @@ impl Sum<'_> {
         Ok(())
     }
 
-    fn fidelity(&mut self, recipe: &Recipe, way: Sampled) -> Result<()> {
+    fn fidelity(&mut self, recipe: &TrainingRecipe, way: Sampled) -> Result<()> {
         let path = found_at(&self.work.place(recipe)?.0, &self.work.fidelity_key(&self.cell.task, way)?);
         if !path.exists() && self.counted.insert(path) {
             self.seconds += fidelity(self.work, &self.cell.task, &self.speeds(recipe)?, way.name)?;

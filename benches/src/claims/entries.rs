@@ -1,25 +1,25 @@
 //! The trainings of a cell, and how each is sampled.
 
 use super::args::Protocol;
-use super::cell::{Cell, What, network_words};
+use super::cell::{ClaimCell, What, network_words};
 use super::contender;
 use super::contender::Sampled;
 use super::speed::equal_time;
 use super::subject::poorly;
 use super::tuning;
-use super::work::{Recipe, Work};
+use super::work::{TrainingRecipe, Work};
 use imle_cli::failure::{Failure, Result};
 
 /// The teacher of a distillation.
 const TEACHER: (&str, &str) = ("diffusion", "ddim-10");
 
 /// A training with the ways of sampling it, each under the name of its row.
-pub type Entries = Vec<(Recipe, Vec<(&'static str, Sampled)>)>;
+pub type Entries = Vec<(TrainingRecipe, Vec<(&'static str, Sampled)>)>;
 
 /// The trainings of a cell and how each is sampled; none where nothing is trained on demonstrations alone.
-pub fn entries(work: &Work<'_>, cell: &Cell) -> Result<Entries> {
+pub fn entries(work: &Work<'_>, cell: &ClaimCell) -> Result<Entries> {
     let frame = &cell.frame;
-    let recipe = |method: &str, demonstrations: u32, seed: u64, steps: u64, words: Vec<String>| Recipe {
+    let recipe = |method: &str, demonstrations: u32, seed: u64, steps: u64, words: Vec<String>| TrainingRecipe {
         task: cell.task.clone(),
         method: method.into(),
         demonstrations,
@@ -58,7 +58,7 @@ pub fn entries(work: &Work<'_>, cell: &Cell) -> Result<Entries> {
         What::Quality { quality, poor, seed } => {
             let recipe = full("imle", *seed, vec![format!("quality={quality:?}")]);
             let task = if *poor > 0.0 { poorly(&cell.task) } else { recipe.task };
-            vec![(Recipe { task, ..recipe }, all("imle")?)]
+            vec![(TrainingRecipe { task, ..recipe }, all("imle")?)]
         }
         What::Networks { network, method, seed, .. } => {
             vec![(full(method, *seed, network_words(network)?), all(method)?)]
@@ -69,7 +69,7 @@ pub fn entries(work: &Work<'_>, cell: &Cell) -> Result<Entries> {
 }
 
 /// One row for each training and way of sampling.
-pub fn single(entries: Entries) -> impl Iterator<Item = (Recipe, (&'static str, Sampled))> {
+pub fn single(entries: Entries) -> impl Iterator<Item = (TrainingRecipe, (&'static str, Sampled))> {
     entries.into_iter().flat_map(|(recipe, ways)| ways.into_iter().map(move |way| (recipe.clone(), way)))
 }
 

@@ -1,14 +1,14 @@
 //! The measured cells as the report needs them: rows, pooled over the seeds of the trainings.
 
 use super::args::Protocol;
-use super::cell::{Cell, What};
+use super::cell::{ClaimCell, What};
 use imle_cli::statistics::{Tally, bootstrap95, entropy, needed, pooled, resample, resample_counts, sum};
 use imle_planner::report::wilson95;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A cell with its result.
-pub type Done = (Cell, Value);
+pub type Done = (ClaimCell, Value);
 
 /// Results by the frame that they share: only those of one frame are compared.
 pub fn frames(done: &[Done]) -> Vec<(String, Vec<Done>)> {
@@ -94,7 +94,7 @@ pub fn success_text(runs: &[Tally]) -> String {
 /// the first of each.
 pub fn grouped<'a, K: PartialEq>(
     done: &'a [Done],
-    mut key: impl FnMut(&'a Cell, &'a Value) -> Option<K>,
+    mut key: impl FnMut(&'a ClaimCell, &'a Value) -> Option<K>,
 ) -> Vec<(K, Vec<&'a Value>)> {
     let mut groups: Vec<(K, Vec<&Value>)> = Vec::new();
     for (cell, result) in done {
@@ -116,7 +116,7 @@ pub fn tallies(rows: &[&Value]) -> Vec<Tally> {
 
 /// PooledSuccess against the number of demonstrations.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Curve {
+pub struct DataCurve {
     pub task: String,
     pub protocol: Protocol,
     pub name: String,
@@ -125,7 +125,7 @@ pub struct Curve {
     pub demos: u32,
 }
 
-impl Curve {
+impl DataCurve {
     /// Numbers of demonstrations.
     fn sizes(&self) -> Vec<f64> {
         self.points.keys().map(|n| f64::from(*n)).collect()
@@ -138,15 +138,15 @@ impl Curve {
 }
 
 /// The curves of the data part.
-pub fn curves(done: &[Done]) -> Vec<Curve> {
-    let mut curves: Vec<Curve> = Vec::new();
+pub fn curves(done: &[Done]) -> Vec<DataCurve> {
+    let mut curves: Vec<DataCurve> = Vec::new();
     for (cell, result) in done {
         let What::Data { protocol, demonstrations, .. } = &cell.what else { continue };
         for row in rows(result) {
             let Some(tally) = tally(&row["report"]) else { continue };
-            let same = |c: &Curve| c.task == cell.task && c.protocol == *protocol && c.name == name(row);
+            let same = |c: &DataCurve| c.task == cell.task && c.protocol == *protocol && c.name == name(row);
             let index = curves.iter().position(same).unwrap_or_else(|| {
-                curves.push(Curve {
+                curves.push(DataCurve {
                     task: cell.task.clone(),
                     protocol: *protocol,
                     name: name(row).into(),
@@ -176,9 +176,9 @@ pub struct Need {
     /// Fewest that were measured: a need of so many may be less.
     pub fewest: f64,
     pub demos: f64,
-    /// What the baseline needs itself, if its curve was measured.
+    /// Demonstrations that the baseline needs itself, if its curve was measured.
     pub itself: Option<f64>,
-    curves: (Curve, Curve),
+    curves: (DataCurve, DataCurve),
 }
 
 impl Need {
@@ -189,15 +189,15 @@ impl Need {
 }
 
 /// The needs of IMLE, of which there is a curve, against every baseline that solves something with all demonstrations.
-pub fn needs(curves: &[Curve]) -> Vec<Need> {
+pub fn needs(curves: &[DataCurve]) -> Vec<Need> {
     let imle = |task: &str| curves.iter().find(|c| c.task == task && c.name == "imle");
     let baselines = curves.iter().filter(|c| !["imle", "regression"].contains(&c.name.as_str()));
-    let need = |baseline: &Curve| -> Option<Need> {
+    let need = |baseline: &DataCurve| -> Option<Need> {
         let imle = imle(&baseline.task).filter(|c| c.points.len() > 1 && c.demos == baseline.demos)?;
         // What solves nothing is matched by any.
         let target = Some(pooled(baseline.full()?)).filter(|rate| *rate > 0.0)?;
         let demos = f64::from(imle.demos);
-        let of = |curve: &Curve, target| {
+        let of = |curve: &DataCurve, target| {
             let success: Vec<_> = curve.points.values().map(|runs| (pooled(runs), sum(runs).1 as f64)).collect();
             needed(&curve.sizes(), &success, target)
         };
@@ -217,7 +217,7 @@ pub fn needs(curves: &[Curve]) -> Vec<Need> {
     baselines.filter_map(need).collect()
 }
 
-fn resampled_need(imle: &Curve, baseline: &Curve, rng: &mut rand_chacha::ChaCha8Rng) -> f64 {
+fn resampled_need(imle: &DataCurve, baseline: &DataCurve, rng: &mut rand_chacha::ChaCha8Rng) -> f64 {
     let target = baseline.full().map_or(f64::NAN, |runs| resample(runs, rng));
     let success: Vec<_> = imle.points.values().map(|runs| (resample(runs, rng), sum(runs).1 as f64)).collect();
     needed(&imle.sizes(), &success, target).unwrap_or(f64::from(imle.demos))
@@ -277,7 +277,7 @@ pub fn of_group<'a>(needs: &'a [Need], protocol: Protocol, baseline: &str) -> Ve
 
 /// Tasks with the episodes of IMLE and of one-step flow with all demonstrations.
 pub fn one_step_pairs(done: &[Done]) -> Vec<(String, [Vec<Tally>; 2])> {
-    let full = |cell: &Cell| match &cell.what {
+    let full = |cell: &ClaimCell| match &cell.what {
         What::Modes { .. } => true,
         What::Data { protocol, demonstrations, .. } => {
             *protocol == Protocol::EqualSteps && *demonstrations == cell.frame.demos
@@ -344,7 +344,7 @@ pub mod tests {
         let what = What::Data { protocol: Protocol::EqualSteps, method: method.into(), demonstrations, seed };
         let report = json!({ "success_rate": solved as f64 / 200.0, "episodes": 200 });
         let row = json!({ "name": if method == "diffusion" { "ddim-10" } else { method }, "report": report });
-        (Cell { task: "lift".into(), what, frame }, json!({ "entries": [row] }))
+        (ClaimCell { task: "lift".into(), what, frame }, json!({ "entries": [row] }))
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::cell::network_words;
 use super::contender::{self, Sampled};
 use super::speed;
-use super::work::{Recipe, Work};
+use super::work::{TrainingRecipe, Work};
 use crate::case::median_and_noise;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::interrupt;
@@ -68,7 +68,7 @@ pub fn measure(work: &Work<'_>, task: &str, network: &str, device: &str, candida
     let subject = work.subject(task)?;
     let mut rows: Vec<(Sampled, Checkpoint)> = Vec::new();
     for method in work.args.methods.iter().filter(|m| *m != "regression") {
-        let recipe = Recipe {
+        let recipe = TrainingRecipe {
             task: task.into(),
             method: method.clone(),
             demonstrations: subject.demos,

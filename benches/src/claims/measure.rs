@@ -1,13 +1,13 @@
-//! What is done for each cell: train (or find trained), then evaluate every way of sampling.
+//! Measurement of each cell: train (or find trained), then evaluate every way of sampling.
 
-use super::cell::{Cell, What};
+use super::cell::{ClaimCell, What};
 use super::contender;
 use super::contender::Sampled;
 use super::cost;
 use super::entries::{entries, single};
 use super::latency;
 use super::tuning;
-use super::work::{Recipe, Trained, Work};
+use super::work::{Trained, TrainingRecipe, Work};
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::Result;
 use imle_policy::checkpoint::Checkpoint;
@@ -17,8 +17,8 @@ use std::collections::HashSet;
 /// Measures a cell.
 ///
 /// # Errors
-/// What training, sampling and evaluation return; [`Failure::Run`] after Ctrl-C, after which the same call goes on.
-pub fn measure(work: &Work<'_>, cell: &Cell) -> Result<Value> {
+/// Errors of training, sampling and evaluation; [`Failure::Run`] after Ctrl-C, after which the same call goes on.
+pub fn measure(work: &Work<'_>, cell: &ClaimCell) -> Result<Value> {
     let seconds = cost::of(work, cell, &mut HashSet::new())?;
     work.output.note(format!("about {}", cost::duration(seconds)));
     let alone = ControllerArgs::of("none", "first", 1);
@@ -67,7 +67,7 @@ fn entry((name, sampled): (&'static str, Sampled), trained: &Trained, report: Va
 }
 
 /// Success in held-out episodes, recall and precision of every row, beside the modes of the demonstrations.
-fn alone_and_fidelity(work: &Work<'_>, cell: &Cell, alone: &ControllerArgs) -> Result<Value> {
+fn alone_and_fidelity(work: &Work<'_>, cell: &ClaimCell, alone: &ControllerArgs) -> Result<Value> {
     let counted = (cell.frame.episodes, cell.frame.evaluation_seed);
     let mut found = Vec::new();
     for (recipe, way) in single(entries(work, cell)?) {
@@ -80,13 +80,13 @@ fn alone_and_fidelity(work: &Work<'_>, cell: &Cell, alone: &ControllerArgs) -> R
 }
 
 /// Teacher and student side by side.
-fn distill(work: &Work<'_>, cell: &Cell, alone: &ControllerArgs) -> Result<Value> {
+fn distill(work: &Work<'_>, cell: &ClaimCell, alone: &ControllerArgs) -> Result<Value> {
     let counted = (cell.frame.episodes, cell.frame.evaluation_seed);
     let mut rows = Vec::new();
     for (recipe, way) in single(entries(work, cell)?) {
         let taught = work.trained(&recipe, None)?;
         let sampled = way.1.of(taught.checkpoint.clone())?;
-        let student = work.trained(&Recipe { method: "imle".into(), ..recipe }, Some(&sampled))?;
+        let student = work.trained(&TrainingRecipe { method: "imle".into(), ..recipe }, Some(&sampled))?;
         let plain = contender::of("imle")?.samplers.iter().map(|s| ("student", *s));
         rows.push((way, taught));
         rows.extend(plain.zip([student]));

@@ -23,8 +23,8 @@ mod verdicts;
 mod work;
 
 use crate::publish::publish;
-use args::{ClaimsArgs, Part};
-use cell::{Cell, Frame};
+use args::{ClaimPart, ClaimsArgs};
+use cell::{ClaimCell, Frame};
 use imle_cli::failure::Result;
 use imle_cli::load;
 use imle_cli::output::object;
@@ -45,7 +45,7 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     }
     check(args)?;
     // A file of something else is told before any work is done.
-    sweep::open::<Cell, Value>(&args.sweep, output, &[])?;
+    sweep::open::<ClaimCell, Value>(&args.sweep, output, &[])?;
     let mut work = Work::new(args)?;
     if args.settings.settings {
         return print_settings::<TrainSettings>(&work.base);
@@ -56,7 +56,7 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     }
     let results = sweep::run(&args.sweep, output, &cells, |cell, _| measure::measure(&work, cell))?;
     let open = results.iter().filter(|r| r.is_none()).count();
-    let done: Vec<(Cell, Value)> = cells.into_iter().zip(results).filter_map(|(c, r)| Some((c, r?))).collect();
+    let done: Vec<(ClaimCell, Value)> = cells.into_iter().zip(results).filter_map(|(c, r)| Some((c, r?))).collect();
     tables::all(&done).iter().for_each(|line| output.say(line));
     output.result(&json!({ "cells": entries(&done), "open": open }))
 }
@@ -85,14 +85,14 @@ fn check(args: &ClaimsArgs) -> Result<()> {
 }
 
 /// The cells that the flags ask for, in the order of measuring; their tasks are taken up.
-fn cells(work: &mut Work<'_>) -> Result<Vec<Cell>> {
+fn cells(work: &mut Work<'_>) -> Result<Vec<ClaimCell>> {
     let args = work.args;
     // Every task with the parts that it is in.
-    let mut wanted: Vec<(String, Vec<Part>)> = Vec::new();
+    let mut wanted: Vec<(String, Vec<ClaimPart>)> = Vec::new();
     let data = args.data.as_deref().filter(|_| args.tasks.is_none());
     let its_own = data.map(|data| work.subjects.take_up_data(&work.pool, data)).transpose()?;
     // What is poor in a user's own demonstrations is not known.
-    let parts = args.parts.iter().filter(|p| args.data.is_none() || **p != Part::Quality);
+    let parts = args.parts.iter().filter(|p| args.data.is_none() || **p != ClaimPart::Quality);
     for part in parts {
         let tasks = match &its_own {
             Some(name) => vec![name.clone()],
@@ -113,7 +113,7 @@ fn cells(work: &mut Work<'_>) -> Result<Vec<Cell>> {
     let mut all = Vec::new();
     for (named, parts) in wanted {
         let name = if its_own.is_some() { named } else { work.subjects.take_up(&work.pool, &named)? };
-        if parts.contains(&Part::Quality) && args.data.is_none() {
+        if parts.contains(&ClaimPart::Quality) && args.data.is_none() {
             work.subjects.take_up_poor(&work.pool, &name)?;
         }
         let subject = work.subject(&name)?;
@@ -132,7 +132,7 @@ fn cells(work: &mut Work<'_>) -> Result<Vec<Cell>> {
 }
 
 /// Lists what is to be measured, with what it is expected to take.
-fn plan(work: &Work<'_>, cells: &[Cell]) -> Result<()> {
+fn plan(work: &Work<'_>, cells: &[ClaimCell]) -> Result<()> {
     let (_, open) = sweep::open::<_, Value>(&work.args.sweep, work.output, cells)?;
     let (mut sum, mut listed, mut counted) = (0.0, Vec::new(), HashSet::new());
     for (number, index) in open.iter().enumerate() {
@@ -150,12 +150,12 @@ fn plan(work: &Work<'_>, cells: &[Cell]) -> Result<()> {
 }
 
 /// Prints the tables of all that was measured, and writes them with the plots into --out.
-fn report(args: &ClaimsArgs, done: &[(Cell, Value)]) -> Result<()> {
+fn report(args: &ClaimsArgs, done: &[(ClaimCell, Value)]) -> Result<()> {
     let output = args.common.output();
     let plots = publish(output, args.out.as_deref(), &tables::all(done), || plots::all(done))?;
     output.result(&json!({ "cells": entries(done), "open": 0, "plots": plots }))
 }
 
-fn entries(done: &[(Cell, Value)]) -> Vec<Value> {
+fn entries(done: &[(ClaimCell, Value)]) -> Vec<Value> {
     done.iter().filter_map(|(c, r)| Some(json!({ "cell": object(c).ok()?, "result": r }))).collect()
 }

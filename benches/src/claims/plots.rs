@@ -2,7 +2,7 @@
 
 use super::args::Protocol;
 use super::cell::What;
-use super::gather::{Curve, Done, PooledSuccess, curves, figure, frames, grouped, mean, name, rows, tallies};
+use super::gather::{DataCurve, Done, PooledSuccess, curves, figure, frames, grouped, mean, name, rows, tallies};
 use super::text::protocol_text;
 use crate::chart::{Area, FONT, LEGEND_AT, TITLE, error_bar, failed, legend, mark, percent_chart, svg, tick};
 use crate::publish::{Plot, distinct};
@@ -35,7 +35,7 @@ pub fn all(done: &[Done]) -> Result<Vec<Plot>> {
         let mut add = |name: String, svg: String| plots.push((format!("{name}{suffix}.svg"), svg));
         let curves = curves(done);
         for task in distinct(curves.iter().map(|c| c.task.as_str())) {
-            let of: Vec<&Curve> = curves.iter().filter(|c| c.task == task).collect();
+            let of: Vec<&DataCurve> = curves.iter().filter(|c| c.task == task).collect();
             add(format!("data-{task}"), svg(|area| success(area, task, &of))?);
         }
         for (title, bars) in latencies(done) {
@@ -56,7 +56,7 @@ pub fn all(done: &[Done]) -> Result<Vec<Plot>> {
 
 /// Success against demonstrations, with Wilson intervals. Circles are trained for equal steps; triangles otherwise, as
 /// the legend says.
-fn success(area: &Area<'_>, task: &str, curves: &[&Curve]) -> Result<()> {
+fn success(area: &Area<'_>, task: &str, curves: &[&DataCurve]) -> Result<()> {
     let (area, side) = area.split_horizontally(LEGEND_AT);
     let most = curves.iter().map(|c| c.demos).max().unwrap_or(1);
     let title = format!("{task}: success in held-out episodes");

@@ -1,8 +1,8 @@
-//! How fast this machine learns and acts: measured for seconds, so that trainings can take equal time and the sweep can
+//! Speed of this machine at learning and acting: measured for seconds, so that trainings can take equal time and the sweep can
 //! tell what it costs.
 
 use super::contender;
-use super::work::{Recipe, Work};
+use super::work::{TrainingRecipe, Work};
 use crate::case::median;
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::controller::held_out;
@@ -65,12 +65,16 @@ pub fn equal_time(work: &Work<'_>, task: &str, method: &str, steps: u64) -> Resu
 ///
 /// # Errors
 /// Bad settings.
-pub fn untrained(work: &Work<'_>, recipe: &Recipe) -> Result<Checkpoint> {
+pub fn untrained(work: &Work<'_>, recipe: &TrainingRecipe) -> Result<Checkpoint> {
     let settings = work.settings(recipe)?;
     Ok(trainer(work, recipe, &settings)?.0.checkpoint()?)
 }
 
-fn trainer(work: &Work<'_>, recipe: &Recipe, settings: &TrainSettings) -> Result<(Trainer, DemonstrationChunks)> {
+fn trainer(
+    work: &Work<'_>,
+    recipe: &TrainingRecipe,
+    settings: &TrainSettings,
+) -> Result<(Trainer, DemonstrationChunks)> {
     let dataset = work.subject(&recipe.task)?.first(recipe.demonstrations);
     let source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
     let fresh = Fresh { spec: dataset.spec, normalizers: job::normalizers(&source, settings)?, data: String::new() };
@@ -112,7 +116,7 @@ pub fn of(work: &Work<'_>, task: &str, words: &[String], method: &str) -> Result
 fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) -> Result<Value> {
     work.output.note(format!("{task}: timing {} {}", methods.join(", "), words.join(" ")));
     let subject = work.subject(task)?;
-    let recipe = |method: &str| Recipe {
+    let recipe = |method: &str| TrainingRecipe {
         task: task.into(),
         method: method.into(),
         demonstrations: subject.demos,
@@ -173,7 +177,7 @@ fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) ->
     Ok(speeds)
 }
 
-/// How one of many decisions is drawn for.
+/// Draw for one of many decisions.
 #[derive(Clone, Copy)]
 enum Draw {
     /// So many candidates of its own.

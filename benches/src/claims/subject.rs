@@ -1,4 +1,4 @@
-//! What is measured on: tasks with their demonstrations, recorded from the scripted expert or the user's own.
+//! Subjects: tasks with their demonstrations, recorded from the scripted expert or the user's own.
 
 use super::args::ClaimsArgs;
 use super::cell::POOR;
@@ -31,9 +31,9 @@ pub struct Subject {
     pub dataset: Dataset,
     /// Where they lie.
     pub data: PathBuf,
-    /// How many are learned from.
+    /// Number of them to learn from.
     pub demos: u32,
-    /// What is held out, to judge by.
+    /// Held-out windows, to judge by.
     pub judge: Judge,
 }
 
@@ -44,7 +44,7 @@ impl Subject {
         Dataset { spec: self.dataset.spec.clone(), episodes }
     }
 
-    /// How many of the demonstrations that are learned from show each mode that has a name.
+    /// Demonstrations of each named mode, of those that are learned from.
     pub fn modes(&self) -> BTreeMap<&str, u64> {
         let mut counts = BTreeMap::new();
         let learned = self.dataset.episodes.iter().take(self.demos as usize);
@@ -55,7 +55,7 @@ impl Subject {
     }
 }
 
-/// What the demonstrations of `task` that are in part poor are called.
+/// Name of the demonstrations of `task` that are in part poor.
 pub fn poorly(task: &str) -> String {
     format!("{task}-poor")
 }

@@ -1,9 +1,9 @@
 //! The report as Markdown: one table a question, `open` where nothing was measured.
 
-use super::cell::{Cell, What};
+use super::cell::{ClaimCell, What};
 use super::gather::{
-    Curve, Done, Need, curves, entropy_share, figure, frames, grouped, groups_of, mean, mean_saved, mode_groups, name,
-    needs, of_group, one_step_pairs, rows, solved_modes, success_text, tallies, tally,
+    DataCurve, Done, Need, curves, entropy_share, figure, frames, grouped, groups_of, mean, mean_saved, mode_groups,
+    name, needs, of_group, one_step_pairs, rows, solved_modes, success_text, tallies, tally,
 };
 use super::text::{interval, number, protocol_text, share};
 use super::verdicts::verdicts;
@@ -44,7 +44,7 @@ pub fn all(done: &[Done]) -> Vec<String> {
 }
 
 /// Success against demonstrations, for each protocol.
-fn success(curves: &[Curve]) -> Table {
+fn success(curves: &[DataCurve]) -> Table {
     let mut sizes: Vec<u32> = curves.iter().flat_map(|c| c.points.keys().copied()).collect();
     sizes.sort_unstable();
     sizes.dedup();
@@ -55,7 +55,7 @@ fn success(curves: &[Curve]) -> Table {
         "Success against demonstrations: pooled over trainings, [Wilson], (bootstrap over trainings)",
         &titles,
     );
-    let mut ordered: Vec<&Curve> = curves.iter().collect();
+    let mut ordered: Vec<&DataCurve> = curves.iter().collect();
     ordered.sort_by(|a, b| (&a.task, a.protocol).cmp(&(&b.task, b.protocol)));
     for curve in ordered {
         let mut row = vec![curve.task.clone(), protocol_text(curve.protocol).into(), curve.name.clone()];
@@ -116,7 +116,7 @@ fn data_needed(needs: &[Need]) -> Table {
     table
 }
 
-/// What the trainings with all demonstrations took.
+/// Time of the trainings with all demonstrations.
 fn trainings(done: &[Done]) -> Table {
     let mut table = Table::new(
         "Trainings with all demonstrations",
@@ -143,7 +143,7 @@ fn trainings(done: &[Done]) -> Table {
     table
 }
 
-/// What was tried for each baseline's best setting.
+/// Settings tried for each baseline's best.
 fn tried(done: &[Done]) -> Table {
     let mut table = Table::new(
         "Tried for the baselines' best settings: success in validation episodes",
@@ -287,7 +287,7 @@ fn ablations(done: &[Done]) -> Table {
         "RS-IMLE's knobs",
         &["task", "settings", "success alone", "planned", "recall", "precision", "training, min"],
     );
-    let of = |cell: &Cell| match &cell.what {
+    let of = |cell: &ClaimCell| match &cell.what {
         What::Ablations { set, .. } => Some((cell.task.clone(), set.clone())),
         _ => None,
     };

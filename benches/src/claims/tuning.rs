@@ -1,9 +1,9 @@
 //! Each baseline at its own best setting: learning rates and passes tried on validation episodes, of another seed than
 //! what is reported, in IMLE's training time.
 
-use super::contender::{Contender, Sampled, of as contender_of};
+use super::contender::{ClaimContender, Sampled, of as contender_of};
 use super::speed::equal_time;
-use super::work::{Recipe, Work};
+use super::work::{TrainingRecipe, Work};
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::sweep::{crc, remembered};
@@ -19,11 +19,11 @@ pub struct Best {
     pub sampled: Sampled,
 }
 
-/// What was tried of `method` on `task`: `{"tried": [{learning_rate, sampler, success_rate, …}]}`, tried now if it was
+/// Settings tried of `method` on `task`: `{"tried": [{learning_rate, sampler, success_rate, …}]}`, tried now if it was
 /// not yet.
 ///
 /// # Errors
-/// What training and evaluation return.
+/// Errors of training and evaluation.
 pub fn of(work: &Work<'_>, task: &str, method: &str) -> Result<Value> {
     let args = work.args;
     let data = imle_configs::episode::fingerprint(&work.subject(task)?.dataset.episodes);
@@ -55,8 +55,8 @@ pub fn of(work: &Work<'_>, task: &str, method: &str) -> Result<Value> {
     })
 }
 
-fn recipe(work: &Work<'_>, task: &str, method: &str, learning_rate: f64) -> Result<Recipe> {
-    Ok(Recipe {
+fn recipe(work: &Work<'_>, task: &str, method: &str, learning_rate: f64) -> Result<TrainingRecipe> {
+    Ok(TrainingRecipe {
         task: task.into(),
         method: method.into(),
         demonstrations: work.subject(task)?.demos,
@@ -75,7 +75,7 @@ pub fn words(learning_rate: f64) -> Vec<String> {
 ///
 /// # Errors
 /// [`Failure::Run`] if nothing was tried.
-pub fn chosen(tuned: &Value, contender: &Contender) -> Result<Vec<(&'static str, Best)>> {
+pub fn chosen(tuned: &Value, contender: &ClaimContender) -> Result<Vec<(&'static str, Best)>> {
     let tried = tuned["tried"].as_array().map(Vec::as_slice).unwrap_or_default();
     let best = |ways: &[Sampled]| {
         let mut best: Option<(f64, Best)> = None;
@@ -100,8 +100,8 @@ pub fn chosen(tuned: &Value, contender: &Contender) -> Result<Vec<(&'static str,
 /// The trainings that are tried, and how each is sampled.
 ///
 /// # Errors
-/// What measuring the machine's speed returns.
-pub fn tries(work: &Work<'_>, task: &str, method: &str) -> Result<Vec<(Recipe, Vec<Sampled>)>> {
+/// Errors of measuring the machine's speed.
+pub fn tries(work: &Work<'_>, task: &str, method: &str) -> Result<Vec<(TrainingRecipe, Vec<Sampled>)>> {
     let rates = work.args.learning_rates.iter();
     rates.map(|rate| Ok((recipe(work, task, method, *rate)?, contender_of(method)?.tried()))).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::cell::What;
 use super::gather::{
-    Curve, Done, PooledSuccess, entropy_share, figure, grouped, groups_of, mean_saved, mode_groups, name, needs,
+    DataCurve, Done, PooledSuccess, entropy_share, figure, grouped, groups_of, mean_saved, mode_groups, name, needs,
     of_group, one_step_pairs, solved_modes, tallies,
 };
 use super::text::{interval, protocol_text};
@@ -30,7 +30,7 @@ fn reached(found: f64, [low, _]: [f64; 2], least: f64) -> String {
 }
 
 /// The table of the claims.
-pub fn verdicts(done: &[Done], curves: &[Curve]) -> Table {
+pub fn verdicts(done: &[Done], curves: &[DataCurve]) -> Table {
     let mut table = Table::new("The claims", &["claim", "to reach", "found", "reached"]);
     let needs = needs(curves);
     for (protocol, baseline) in groups_of(&needs) {

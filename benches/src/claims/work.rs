@@ -52,7 +52,7 @@ const KEPT: [&str; 10] = [
 
 /// A training, as its folder is keyed by it.
 #[derive(Clone, Debug)]
-pub struct Recipe {
+pub struct TrainingRecipe {
     /// Whose demonstrations: a task's name, or what [`super::subject::poorly`] makes of it.
     pub task: String,
     pub method: String,
@@ -67,7 +67,7 @@ pub struct Recipe {
 pub struct Trained {
     pub folder: PathBuf,
     pub checkpoint: Checkpoint,
-    /// What it took.
+    /// Time and settings of the training.
     pub record: Value,
 }
 
@@ -77,7 +77,7 @@ pub struct Work<'a> {
     pub output: Output,
     pub pool: rayon::ThreadPool,
     pub device: tch::Device,
-    /// What all trainings share.
+    /// Settings that all trainings share.
     pub base: TrainSettings,
     pub subjects: Subjects<'a>,
 }
@@ -119,7 +119,7 @@ impl<'a> Work<'a> {
     ///
     /// # Errors
     /// A word that is no setting.
-    pub fn settings(&self, recipe: &Recipe) -> Result<TrainSettings> {
+    pub fn settings(&self, recipe: &TrainingRecipe) -> Result<TrainSettings> {
         let mut settings: TrainSettings = settings::load(&self.base, None, &recipe.words)?;
         settings.method.clone_from(&recipe.method);
         (settings.seed, settings.steps) = (recipe.seed, recipe.steps);
@@ -132,8 +132,8 @@ impl<'a> Work<'a> {
     }
 
     /// The folder of a training; `teacher` is the fingerprint of what it learns from in place of the demonstrations.
-    fn folder(&self, recipe: &Recipe, settings: &TrainSettings, teacher: Option<&str>) -> Result<PathBuf> {
-        let Recipe { task, method, demonstrations, seed, .. } = recipe;
+    fn folder(&self, recipe: &TrainingRecipe, settings: &TrainSettings, teacher: Option<&str>) -> Result<PathBuf> {
+        let TrainingRecipe { task, method, demonstrations, seed, .. } = recipe;
         let learned = fingerprint(&self.subject(task)?.first(*demonstrations).episodes);
         let key = crc(&json!([settings, learned, teacher]));
         let method = if teacher.is_some() { "student" } else { method };
@@ -141,7 +141,7 @@ impl<'a> Work<'a> {
     }
 
     /// The folder of a training on demonstrations, and whether it is done already.
-    pub fn place(&self, recipe: &Recipe) -> Result<(PathBuf, bool)> {
+    pub fn place(&self, recipe: &TrainingRecipe) -> Result<(PathBuf, bool)> {
         let settings = self.settings(recipe)?;
         let folder = self.folder(recipe, &settings, None)?;
         let done = finished(&folder, settings.steps).is_some();
@@ -151,8 +151,8 @@ impl<'a> Work<'a> {
     /// The training, done now if it is not yet: from demonstrations, or from `teacher` in their states.
     ///
     /// # Errors
-    /// What training returns; [`Failure::Run`] after Ctrl-C, with a state from which the next call goes on.
-    pub fn trained(&self, recipe: &Recipe, teacher: Option<&Checkpoint>) -> Result<Trained> {
+    /// Errors of training; [`Failure::Run`] after Ctrl-C, with a state from which the next call goes on.
+    pub fn trained(&self, recipe: &TrainingRecipe, teacher: Option<&Checkpoint>) -> Result<Trained> {
         let subject = self.subject(&recipe.task)?;
         let settings = self.settings(recipe)?;
         let fingerprint = teacher.map(Checkpoint::fingerprint);
@@ -224,7 +224,7 @@ impl<'a> Work<'a> {
     /// nothing where the task cannot be run.
     ///
     /// # Errors
-    /// What evaluation returns; [`Failure::Run`] after Ctrl-C.
+    /// Errors of evaluation; [`Failure::Run`] after Ctrl-C.
     pub fn episodes(
         &self,
         task: &str,
@@ -247,7 +247,7 @@ impl<'a> Work<'a> {
     /// Recall and precision of a training's generator on the held-out demonstrations.
     ///
     /// # Errors
-    /// What sampling returns; [`Failure::Run`] after Ctrl-C.
+    /// Errors of sampling; [`Failure::Run`] after Ctrl-C.
     pub fn fidelity(&self, task: &str, trained: &Trained, sampled: Sampled) -> Result<Value> {
         let judge = &self.subject(task)?.judge;
         let of = self.fidelity_key(task, sampled)?;
@@ -269,7 +269,7 @@ impl<'a> Work<'a> {
         Ok(Sampler::new(&checkpoint, self.pool.current_num_threads(), self.device)?)
     }
 
-    /// What tells these episodes of a training from others.
+    /// Key of these episodes of a training.
     pub fn episodes_key(sampled: Sampled, flags: &ControllerArgs, (episodes, seed): (u32, u64)) -> Value {
         json!({
             "sampler": sampled.name, "planner": flags.optimizer, "choice": flags.choice, "candidates": flags.candidates,
@@ -277,7 +277,7 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// What tells this recall and precision of a training from others.
+    /// Key of this recall and precision of a training.
     pub fn fidelity_key(&self, task: &str, sampled: Sampled) -> Result<Value> {
         let judge = &self.subject(task)?.judge;
         Ok(json!({

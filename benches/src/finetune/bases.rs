@@ -24,22 +24,22 @@ const RECORDED: usize = 120;
 pub const HELD_OUT: usize = 20;
 
 /// Recipe of a base.
-pub struct Recipe {
+pub struct BaseRecipe {
     task: &'static str,
     strength: Strength,
-    /// How many demonstrations it learns from.
+    /// Number of demonstrations to learn from.
     pub demonstrations: usize,
     /// Whether from the residual (docs/claims.md), which makes more of few demonstrations. On `square` with 40 it does not
     /// (docs/claims.md).
     residual: bool,
 }
 
-const fn recipe(task: &'static str, strength: Strength, demonstrations: usize) -> Recipe {
-    Recipe { task, strength, demonstrations, residual: true }
+const fn recipe(task: &'static str, strength: Strength, demonstrations: usize) -> BaseRecipe {
+    BaseRecipe { task, strength, demonstrations, residual: true }
 }
 
-const RECIPES: [Recipe; 9] = [
-    Recipe { residual: false, ..recipe("square", Strength::Strong, 40) },
+const RECIPES: [BaseRecipe; 9] = [
+    BaseRecipe { residual: false, ..recipe("square", Strength::Strong, 40) },
     recipe("pick_place", Strength::Strong, 6),
     recipe("stack", Strength::Strong, 40),
     recipe("push_t", Strength::Strong, 40),
@@ -60,15 +60,15 @@ pub struct Base {
     /// All that was recorded, and where it lies.
     pub dataset: Dataset,
     pub data: PathBuf,
-    /// How many of them it has learned from.
+    /// Number of them that it has learned from.
     pub demonstrations: usize,
 }
 
-/// How the base of `task` is made.
+/// Recipe of the base of `task`.
 ///
 /// # Errors
 /// A bad input, if there is none.
-pub fn of(task: &str, strength: Strength) -> Result<&'static Recipe> {
+pub fn of(task: &str, strength: Strength) -> Result<&'static BaseRecipe> {
     let found = RECIPES.iter().find(|r| r.task == task && r.strength == strength);
     let known = RECIPES.iter().filter(|r| r.strength == strength).map(|r| r.task);
     Ok(found.ok_or_else(|| InputError::unknown("task", task, known))?)
@@ -77,9 +77,9 @@ pub fn of(task: &str, strength: Strength) -> Result<&'static Recipe> {
 /// The base, trained now if it is not yet.
 ///
 /// # Errors
-/// What recording and training return.
+/// Errors of recording and training.
 pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<Base> {
-    let &Recipe { demonstrations, residual, .. } = of(task, strength)?;
+    let &BaseRecipe { demonstrations, residual, .. } = of(task, strength)?;
     let (output, pool) = (args.common.output(), load::pool(&args.common)?);
     let data = args.work.join("demos").join(task);
     if !data.exists() {

@@ -24,7 +24,7 @@ impl fmt::Display for Strength {
 
 /// A measurement: one run of an algorithm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
+pub struct FinetuneCell {
     pub part: String,
     pub task: String,
     pub base: Strength,
@@ -44,8 +44,8 @@ pub mod tests {
     use super::*;
 
     /// A cell of `square` that the tests of tables and plots share.
-    pub fn cell(seed: u64, mismatch: Option<&str>) -> Cell {
-        Cell {
+    pub fn cell(seed: u64, mismatch: Option<&str>) -> FinetuneCell {
+        FinetuneCell {
             part: "strong".into(),
             task: "square".into(),
             base: Strength::Strong,

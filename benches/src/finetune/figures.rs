@@ -1,13 +1,13 @@
 //! Results of the sweep over fine-tuning algorithms.
 
-use super::cell::Cell;
+use super::cell::FinetuneCell;
 use crate::episodes::Success;
 use imle_rl::run::Round;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A cell with its result.
-pub type Done = (Cell, FinetuneFigures);
+pub type Done = (FinetuneCell, FinetuneFigures);
 
 /// Result of a cell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

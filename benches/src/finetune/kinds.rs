@@ -1,6 +1,6 @@
 //! Cells of one kind, which differ by their seeds, and their figures pooled.
 
-use super::cell::Cell;
+use super::cell::FinetuneCell;
 use super::figures::{Done, FinetuneFigures, GeneratorFigures};
 use imle_cli::output::percent_within;
 use imle_planner::report::wilson95;
@@ -10,7 +10,7 @@ use imle_rl::run::Round;
 /// Cells of one kind.
 pub struct SeedGroup<'a> {
     /// The first of them.
-    pub cell: &'a Cell,
+    pub cell: &'a FinetuneCell,
     /// Results, one a seed.
     pub results: Vec<&'a FinetuneFigures>,
 }
@@ -19,7 +19,7 @@ pub struct SeedGroup<'a> {
 pub fn kinds(done: &[Done]) -> Vec<SeedGroup<'_>> {
     let mut all: Vec<SeedGroup<'_>> = Vec::new();
     for (cell, result) in done {
-        let same = |k: &&mut SeedGroup<'_>| Cell { seed: cell.seed, ..k.cell.clone() } == *cell;
+        let same = |k: &&mut SeedGroup<'_>| FinetuneCell { seed: cell.seed, ..k.cell.clone() } == *cell;
         match all.iter_mut().find(same) {
             Some(kind) => kind.results.push(result),
             None => all.push(SeedGroup { cell, results: vec![result] }),

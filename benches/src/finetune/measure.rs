@@ -1,8 +1,8 @@
-//! What is done for a cell: the run, and the generator before and after it in the same held-out episodes.
+//! Measurement of a cell: the run, and the generator before and after it in the same held-out episodes.
 
 use super::args::FinetuneBenchArgs;
 use super::bases::{self, Base, HELD_OUT};
-use super::cell::Cell;
+use super::cell::FinetuneCell;
 use super::figures::{FinetuneFigures, GeneratorFigures};
 use crate::episodes::Success;
 use imle_cli::args::common::{OptimizationArgs, SettingsArgs, WorldArgs};
@@ -33,7 +33,7 @@ const NEIGHBOURS: usize = 10;
 const WINDOWS: usize = 200;
 
 /// Runs the cell, or goes on with it.
-pub fn measure(args: &FinetuneBenchArgs, cell: &Cell) -> Result<FinetuneFigures> {
+pub fn measure(args: &FinetuneBenchArgs, cell: &FinetuneCell) -> Result<FinetuneFigures> {
     let base = bases::made(args, &cell.task, cell.base)?;
     let begun = Instant::now();
     // By all settings, so that a run with other defaults is another run.
@@ -65,7 +65,7 @@ pub fn measure(args: &FinetuneBenchArgs, cell: &Cell) -> Result<FinetuneFigures>
     let before = base_judged(args, cell, &base)?;
     let after = judged(args, cell, &base, &folder)?;
     // The world without mismatch, to tell how much of what it took away is given back.
-    let planned = cell.mismatch.is_some().then(|| Cell { mismatch: None, ..cell.clone() });
+    let planned = cell.mismatch.is_some().then(|| FinetuneCell { mismatch: None, ..cell.clone() });
     let as_planned = planned.map(|cell| base_judged(args, &cell, &base)).transpose()?;
     let last = learned.rounds.last().cloned().unwrap_or_default();
     Ok(FinetuneFigures {
@@ -96,14 +96,14 @@ fn to_90(rounds: &[Round]) -> Option<[f64; 2]> {
 }
 
 /// The base as [`judged`]; once for all cells that begin with it.
-fn base_judged(args: &FinetuneBenchArgs, cell: &Cell, base: &Base) -> Result<GeneratorFigures> {
+fn base_judged(args: &FinetuneBenchArgs, cell: &FinetuneCell, base: &Base) -> Result<GeneratorFigures> {
     let of = json!([cell.task, cell.mismatch, base.checkpoint.fingerprint(), args.episodes, SEED]);
     let path = args.work.join("judged").join(format!("{}.json", sweep::crc(&of)));
     sweep::remembered(&path, &of, || judged(args, cell, base, &base.folder))
 }
 
 /// Success, modes, success by forced mode, and recall of the generator in `folder`, alone.
-fn judged(args: &FinetuneBenchArgs, cell: &Cell, base: &Base, folder: &Path) -> Result<GeneratorFigures> {
+fn judged(args: &FinetuneBenchArgs, cell: &FinetuneCell, base: &Base, folder: &Path) -> Result<GeneratorFigures> {
     let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
     let (pool, output) = (load::pool(&args.common)?, args.common.output());
     let checkpoint = Checkpoint::load(folder)?;

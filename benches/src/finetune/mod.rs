@@ -14,7 +14,7 @@ mod table;
 
 use crate::publish::publish;
 use args::FinetuneBenchArgs;
-use cell::{Cell, Strength};
+use cell::{FinetuneCell, Strength};
 use figures::{Done, FinetuneFigures};
 use imle_cli::failure::Result;
 use imle_cli::sweep;
@@ -25,7 +25,7 @@ use imle_rl::algorithm;
 use serde_json::{Value, json};
 
 /// A part: its name, tasks, base, control steps, and seeds.
-struct Part {
+struct FinetunePart {
     name: &'static str,
     tasks: &'static [&'static str],
     base: Strength,
@@ -33,23 +33,23 @@ struct Part {
     seeds: u64,
 }
 
-const PARTS: [Part; 4] = [
-    Part { name: "screen", tasks: &["square"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
-    Part {
+const PARTS: [FinetunePart; 4] = [
+    FinetunePart { name: "screen", tasks: &["square"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
+    FinetunePart {
         name: "strong",
         tasks: &["square", "pick_place", "stack", "push_t", "avoid"],
         base: Strength::Strong,
         env_steps: 250_000,
         seeds: 3,
     },
-    Part {
+    FinetunePart {
         name: "weak",
         tasks: &["square", "pick_place", "stack"],
         base: Strength::Weak,
         env_steps: 1_000_000,
         seeds: 3,
     },
-    Part { name: "mismatch", tasks: &["cylinder_push"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
+    FinetunePart { name: "mismatch", tasks: &["cylinder_push"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
 ];
 
 /// Measures, and prints the tables.
@@ -71,7 +71,7 @@ pub fn run(args: &FinetuneBenchArgs) -> Result<()> {
 }
 
 /// All seeds of a kind after each other, so that one kind is whole early.
-fn cells(args: &FinetuneBenchArgs) -> Result<Vec<Cell>> {
+fn cells(args: &FinetuneBenchArgs) -> Result<Vec<FinetuneCell>> {
     for word in &args.set {
         settings_of(word)?;
     }
@@ -94,7 +94,7 @@ fn cells(args: &FinetuneBenchArgs) -> Result<Vec<Cell>> {
                 let settings: Vec<String> =
                     words.filter(|(name, _)| name == algorithm).map(|(_, setting)| setting.to_string()).collect();
                 for world in &worlds {
-                    all.extend((0..args.seeds.unwrap_or(part.seeds)).map(|seed| Cell {
+                    all.extend((0..args.seeds.unwrap_or(part.seeds)).map(|seed| FinetuneCell {
                         part: part.name.into(),
                         task: task.clone(),
                         base: part.base,
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn kept_results_are_read_back() {
-        let all = kept::<Cell, FinetuneFigures>("finetune.jsonl");
+        let all = kept::<FinetuneCell, FinetuneFigures>("finetune.jsonl");
         assert!(all.iter().all(|(_, figures, _)| figures.before.success.episodes > 0 && !figures.rounds.is_empty()));
     }
 }

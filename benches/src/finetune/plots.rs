@@ -1,6 +1,6 @@
 //! The plots of `planner bench finetune`: success over control steps.
 
-use super::cell::Cell;
+use super::cell::FinetuneCell;
 use super::figures::{Done, FinetuneFigures};
 use super::kinds::{SeedGroup, kinds, short};
 use crate::chart;
@@ -18,7 +18,7 @@ pub fn all(done: &[Done]) -> Result<Vec<Plot>> {
     let group = |k: &SeedGroup<'_>| (k.cell.part.clone(), k.cell.task.clone());
     let draw = |(part, task): (String, String)| -> Result<Plot> {
         let of: Vec<_> = kinds.iter().filter(|k| (&k.cell.part, &k.cell.task) == (&part, &task)).collect();
-        let cells: Vec<&Cell> = of.iter().map(|kind| kind.cell).collect();
+        let cells: Vec<&FinetuneCell> = of.iter().map(|kind| kind.cell).collect();
         let curves: Vec<Curve> = of.iter().flat_map(|kind| curves(kind, &name_among(&cells, kind.cell))).collect();
         let title = format!("{task}, {part}: the generator alone");
         Ok((format!("{part}-{task}.svg"), chart::curves(&title, "thousand control steps", false, &curves)?))
@@ -27,7 +27,7 @@ pub fn all(done: &[Done]) -> Result<Vec<Plot>> {
 }
 
 /// The algorithm of `cell`; with its settings, and its control steps, where others of `cells` are called the same without.
-fn name_among(cells: &[&Cell], cell: &Cell) -> String {
+fn name_among(cells: &[&FinetuneCell], cell: &FinetuneCell) -> String {
     let settings = [std::slice::from_ref(&cell.algorithm), &cell.settings].concat().join(" ");
     let alike: Vec<_> = cells.iter().filter(|other| other.algorithm == cell.algorithm).collect();
     match (alike.len(), alike.iter().filter(|other| other.settings == cell.settings).count()) {
@@ -58,13 +58,13 @@ mod tests {
 
     #[test]
     fn curves_of_one_algorithm_are_named_apart() {
-        let of = |settings: &[&str], env_steps: u64| Cell {
+        let of = |settings: &[&str], env_steps: u64| FinetuneCell {
             settings: settings.iter().map(ToString::to_string).collect(),
             env_steps,
             ..cell(0, None)
         };
         let cells = [of(&[], 30_000), of(&[], 60_000), of(&["ppo.sigma=0.2"], 30_000)];
-        let all: Vec<&Cell> = cells.iter().collect();
+        let all: Vec<&FinetuneCell> = cells.iter().collect();
         let names: Vec<String> = cells.iter().map(|c| name_among(&all, c)).collect();
         assert_eq!(names, ["ppo, 30 k", "ppo, 60 k", "ppo ppo.sigma=0.2"]);
         assert_eq!(name_among(&all[2..], all[2]), "ppo");

@@ -72,7 +72,7 @@ fn settings(words: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cell::Cell;
+    use super::super::cell::FinetuneCell;
     use super::super::cell::tests::cell;
     use super::super::figures::{FinetuneFigures, GeneratorFigures};
     use super::super::plots;
@@ -99,7 +99,7 @@ mod tests {
             rounds: vec![start.clone()],
             ..FinetuneFigures::default()
         };
-        let done: [(Cell, FinetuneFigures); 2] =
+        let done: [(FinetuneCell, FinetuneFigures); 2] =
             [(cell(0, None), result(0.6, Some([700.0, 1e6]))), (cell(1, None), result(0.8, None))];
         let lines = all(&done);
         let row = lines.iter().find(|l| l.starts_with("| square")).unwrap();

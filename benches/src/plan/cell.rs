@@ -1,7 +1,7 @@
 //! A cell of the sweep over proposals and planners, and its result.
 
 use super::equal_time::Fit;
-use super::parts::Kind;
+use super::parts::Question;
 use crate::episodes::EpisodeFigures;
 use imle_planner::calibration::Calibration;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// A measurement: the episodes of one task with one controller.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Cell {
+pub struct PlanCell {
     pub part: String,
     pub task: String,
     pub contender: String,
@@ -21,8 +21,8 @@ pub struct Cell {
     pub mismatch: Option<String>,
     pub episodes: u32,
     pub seed: u64,
-    #[serde(default, skip_serializing_if = "Kind::is_success")]
-    pub kind: Kind,
+    #[serde(default, skip_serializing_if = "Question::is_success")]
+    pub kind: Question,
     #[serde(skip)]
     pub folder: Option<PathBuf>,
 }
@@ -36,7 +36,7 @@ pub struct PlanFigures {
     /// As many candidates as take as long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub equal_time: Option<Fit>,
-    /// How often what was predicted of plans happened.
+    /// Calibration of what was predicted of plans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
     /// Figures of the episodes.
@@ -49,8 +49,8 @@ pub mod tests {
     use super::*;
 
     /// A cell of `lift` that the tests of tables and plots share.
-    pub fn cell(part: &str, contender: &str) -> Cell {
-        Cell {
+    pub fn cell(part: &str, contender: &str) -> PlanCell {
+        PlanCell {
             part: part.into(),
             task: "lift".into(),
             contender: contender.into(),
@@ -59,7 +59,7 @@ pub mod tests {
             mismatch: None,
             episodes: 10,
             seed: 0,
-            kind: Kind::Success,
+            kind: Question::Success,
             folder: None,
         }
     }

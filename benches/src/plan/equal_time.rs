@@ -1,4 +1,4 @@
-//! How many candidates a contender gets in the time that another takes for a decision.
+//! Number of candidates that a contender gets in the time that another takes for a decision.
 
 use imle_cli::failure::Result;
 use imle_configs::seed::Purpose;
@@ -17,7 +17,7 @@ const SITUATIONS: usize = 16;
 /// Most candidates that are tried.
 const MOST: u32 = 4096;
 
-/// How many candidates take as long.
+/// Number of candidates that take as long.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
     /// The most candidates a decision that take no longer than a decision of the reference, or the fewest that there can be.
@@ -79,7 +79,7 @@ impl Situations {
     /// Evenly spread over episodes of `reference` that are not those of the sweep.
     ///
     /// # Errors
-    /// What the episodes return.
+    /// Errors of the episodes.
     pub fn of(task: &Arc<Task>, reference: &mut dyn Decide, horizons: Horizons, seed: u64) -> Result<Self> {
         let pool = threads::pool(1)?;
         let settings =
@@ -127,7 +127,7 @@ impl Situations {
 /// alike.
 ///
 /// # Errors
-/// What the deciders return.
+/// Errors of the deciders.
 pub fn fit<'a>(
     situations: &Situations,
     reference: &mut dyn Decide,
@@ -177,7 +177,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 mod tests {
     use super::*;
 
-    /// What is found if `of(n)` is the time of n candidates.
+    /// The number found if `of(n)` is the time of n candidates.
     fn found(least: u32, of: impl Fn(f64) -> f64) -> u32 {
         let fit = |candidates| Fit { candidates, ratio: of(f64::from(candidates)), reference_ms: 1.0 };
         most(least, |n| Ok(fit(n))).unwrap().candidates

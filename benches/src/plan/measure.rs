@@ -1,11 +1,11 @@
 //! Measuring one cell: the episodes of a contender on a task.
 
 use super::args::PlanArgs;
-use super::cell::{Cell, PlanFigures};
+use super::cell::{PlanCell, PlanFigures};
 use super::contender::{flags, generator};
 use super::equal_time::{self, Situations};
 use super::paired::{LOOKS, Pairs};
-use super::parts::Kind;
+use super::parts::Question;
 use crate::episodes::EpisodeFigures;
 use imle_cli::args::common::WorldArgs;
 use imle_cli::args::controller::ControllerArgs;
@@ -29,13 +29,13 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// A bad input that names contender and task; [`imle_planner::Error::Interrupted`] after Ctrl-C.
-pub fn measure(args: &PlanArgs, cell: &Cell, reference: Option<&str>) -> Result<PlanFigures> {
+pub fn measure(args: &PlanArgs, cell: &PlanCell, reference: Option<&str>) -> Result<PlanFigures> {
     let measured = || {
         let ready = Ready::new(args, cell, cell.folder.as_deref(), &cell.flags)?;
         match &cell.kind {
-            Kind::Success => success(&ready, &ready.flags, reference),
-            Kind::EqualTime { with } => in_equal_time(&ready, with, reference),
-            Kind::Calibration => calibration(&ready),
+            Question::Success => success(&ready, &ready.flags, reference),
+            Question::EqualTime { with } => in_equal_time(&ready, with, reference),
+            Question::Calibration => calibration(&ready),
         }
     };
     measured().map_err(|failure| match failure {
@@ -81,7 +81,7 @@ fn calibration(ready: &Ready<'_>) -> Result<PlanFigures> {
 /// A contender on its task, loaded.
 struct Ready<'a> {
     args: &'a PlanArgs,
-    cell: &'a Cell,
+    cell: &'a PlanCell,
     task: Arc<Task>,
     sampler: Sampler,
     engine: RolloutEngine,
@@ -91,7 +91,7 @@ struct Ready<'a> {
 
 impl<'a> Ready<'a> {
     /// The flags in `words` on the task of `cell`, with the generator in `folder`, or the one shipped.
-    fn new(args: &'a PlanArgs, cell: &'a Cell, folder: Option<&Path>, words: &str) -> Result<Self> {
+    fn new(args: &'a PlanArgs, cell: &'a PlanCell, folder: Option<&Path>, words: &str) -> Result<Self> {
         let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
         let (task, checkpoint) = load::checkpoint(folder, task)?;
         let mut flags = flags(words)?;

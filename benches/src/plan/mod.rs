@@ -13,19 +13,19 @@ mod table;
 
 use crate::publish::publish;
 use args::PlanArgs;
-use cell::{Cell, PlanFigures};
+use cell::{PlanCell, PlanFigures};
 use contender::{flags, generator};
 use imle_cli::failure::Result;
 use imle_cli::load;
 use imle_cli::sweep;
 use imle_configs::Error as InputError;
-use parts::{Contender, Kind, PARTS, Part};
+use parts::{PARTS, PlanContender, PlanPart, Question};
 use serde_json::{Value, json};
 
 /// Measures, and prints a table a part.
 pub fn run(args: &PlanArgs) -> Result<()> {
     let output = args.common.output();
-    let (cells, results): (Vec<Cell>, Vec<Option<PlanFigures>>) = if args.sweep.report {
+    let (cells, results): (Vec<PlanCell>, Vec<Option<PlanFigures>>) = if args.sweep.report {
         sweep::kept(&args.sweep, output)?.into_iter().map(|(cell, result)| (cell, Some(result))).unzip()
     } else {
         let cells = cells(args)?;
@@ -43,19 +43,19 @@ pub fn run(args: &PlanArgs) -> Result<()> {
 }
 
 /// The cells, a task's of a part together.
-fn cells(args: &PlanArgs) -> Result<Vec<Cell>> {
+fn cells(args: &PlanArgs) -> Result<Vec<PlanCell>> {
     let mut all = Vec::new();
     if !args.contender.is_empty() {
         for task in args.tasks.as_ref().unwrap_or(&vec!["stack".into()]) {
             for words in &args.contender {
-                let own = Contender { name: words, method: "imle", flags: words };
-                all.extend(cell(args, task, ("own", Kind::Success), own)?);
+                let own = PlanContender { name: words, method: "imle", flags: words };
+                all.extend(cell(args, task, ("own", Question::Success), own)?);
             }
         }
         return Ok(all);
     }
     let known = || PARTS.iter().map(|p| p.name);
-    let part = |name: &String| -> Result<&Part> {
+    let part = |name: &String| -> Result<&PlanPart> {
         let found = PARTS.iter().find(|p| p.name == name);
         Ok(found.ok_or_else(|| InputError::unknown("part", name, known()))?)
     };
@@ -72,8 +72,8 @@ fn cells(args: &PlanArgs) -> Result<Vec<Cell>> {
 
 /// The cell of a contender on `task`; none where the generator of its method, or the demonstrations to look in, are not
 /// given.
-fn cell(args: &PlanArgs, task: &str, of: (&str, Kind), contender: Contender<'_>) -> Result<Option<Cell>> {
-    let Contender { name, method, flags: words } = contender;
+fn cell(args: &PlanArgs, task: &str, of: (&str, Question), contender: PlanContender<'_>) -> Result<Option<PlanCell>> {
+    let PlanContender { name, method, flags: words } = contender;
     let left_out = |why: String| args.common.output().note(format!("{task}: {why}; {name} is left out"));
     let folder = generator(args, method, task);
     if folder.is_none() && method != "imle" {
@@ -85,7 +85,7 @@ fn cell(args: &PlanArgs, task: &str, of: (&str, Kind), contender: Contender<'_>)
         return Ok(None);
     }
     flags(words)?;
-    Ok(Some(Cell {
+    Ok(Some(PlanCell {
         part: of.0.into(),
         task: task.into(),
         contender: name.into(),
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn kept_results_are_read_back_whole() {
-        kept_whole::<Cell, PlanFigures>("plan.jsonl");
-        kept_whole::<Cell, PlanFigures>("plan-tuning.jsonl");
+        kept_whole::<PlanCell, PlanFigures>("plan.jsonl");
+        kept_whole::<PlanCell, PlanFigures>("plan-tuning.jsonl");
     }
 }

@@ -2,10 +2,10 @@
 
 /// Numbers of episodes after which a contender that is clearly apart from its reference is stopped.
 pub const LOOKS: [usize; 2] = [20, 40];
-/// How often at most a whole series without any difference would be called one.
+/// Largest share of series in which a whole series without any difference would be called one.
 const LEVEL: f64 = 0.05;
 
-/// How the same episodes went for a contender and its reference.
+/// The same episodes for a contender and its reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pairs {
     /// Episodes that both have run.
@@ -32,7 +32,7 @@ impl Pairs {
         (self.won as f64 - self.lost as f64) / self.episodes.max(1) as f64
     }
 
-    /// Its 95 % interval: the adjusted Wald interval for paired shares (Bonett and Price 2012).
+    /// The 95 % interval of the difference: the adjusted Wald interval for paired shares (Bonett and Price 2012).
     pub fn interval95(&self) -> [f64; 2] {
         const Z: f64 = 1.959_963_984_540_054;
         let n = self.episodes as f64 + 2.0;

@@ -1,31 +1,31 @@
-//! What `planner bench plan` measures: parts, each a list of contenders and the tasks they meet on.
+//! Parts of `planner bench plan`, each a list of contenders and the tasks they meet on.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// A contender: its name, the method whose generator proposes, and the controller's flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Contender<'a> {
+pub struct PlanContender<'a> {
     pub name: &'a str,
     /// Method of the generator, as its folder is called; `imle` is the shipped one where no folder is given.
     pub method: &'a str,
     pub flags: &'a str,
 }
 
-/// What is asked of a contender.
+/// Question to a contender.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// What it solves.
+pub enum Question {
+    /// Success.
     #[default]
     Success,
-    /// What it solves with as many candidates as take as long as a decision of the generator of IMLE under the flags `with`.
+    /// Success with as many candidates as take as long as a decision of the generator of IMLE under the flags `with`.
     EqualTime { with: Cow<'static, str> },
     /// Whether what is told of its plans comes true.
     Calibration,
 }
 
-impl Kind {
+impl Question {
     pub fn is_success(&self) -> bool {
         *self == Self::Success
     }
@@ -33,26 +33,26 @@ impl Kind {
 
 /// A question, and what answers it.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct PlanPart {
     pub name: &'static str,
     pub tasks: &'static [&'static str],
-    pub kind: Kind,
+    pub kind: Question,
     /// The others are compared with the first.
-    pub contenders: &'static [Contender<'static>],
+    pub contenders: &'static [PlanContender<'static>],
 }
 
-impl Part {
-    /// What is asked of one of its contenders; the one that the others may take as long as has its own flags.
-    pub fn kind_of(&self, contender: &Contender<'_>) -> Kind {
+impl PlanPart {
+    /// Question to one of its contenders; the one that the others may take as long as has its own flags.
+    pub fn kind_of(&self, contender: &PlanContender<'_>) -> Question {
         match &self.kind {
-            Kind::EqualTime { with } if with == contender.flags => Kind::Success,
+            Question::EqualTime { with } if with == contender.flags => Question::Success,
             kind => kind.clone(),
         }
     }
 }
 
-const fn contender(name: &'static str, method: &'static str, flags: &'static str) -> Contender<'static> {
-    Contender { name, method, flags }
+const fn contender(name: &'static str, method: &'static str, flags: &'static str) -> PlanContender<'static> {
+    PlanContender { name, method, flags }
 }
 
 /// Tasks of the control experiment.
@@ -84,11 +84,11 @@ macro_rules! planners {
 /// All parts, as docs/planning.md lists them. Controls that add noise come at three deviations each, and the best counts:
 /// what they are tuned on is what they are measured on, which is in their favour. Planners come with the default deviation
 /// at N = 32 (0.5 in latents), and with the cheapest of three at 16 and 256 (docs/planning.md).
-pub const PARTS: [Part; 10] = [
-    Part {
+pub const PARTS: [PlanPart; 10] = [
+    PlanPart {
         name: "sources",
         tasks: FIVE,
-        kind: Kind::Success,
+        kind: Question::Success,
         contenders: &[
             contender("imle, 16", "imle", IMLE_16),
             contender("imle + noise 0.03, 16", "imle", "--proposals imle+noise,warm --noise 0.03 --candidates 16"),
@@ -133,10 +133,10 @@ pub const PARTS: [Part; 10] = [
             contender("noise 0.3, 256", "imle", "--proposals noise,warm --noise 0.3 --candidates 256"),
         ],
     },
-    Part {
+    PlanPart {
         name: "equal-time",
         tasks: FIVE,
-        kind: Kind::EqualTime { with: Cow::Borrowed(IMLE_16) },
+        kind: Question::EqualTime { with: Cow::Borrowed(IMLE_16) },
         contenders: &[
             contender("imle, 16", "imle", IMLE_16),
             contender("noise 0.03", "imle", "--proposals noise,warm --noise 0.03"),
@@ -152,10 +152,10 @@ pub const PARTS: [Part; 10] = [
             contender("flow-1", "flow", "--proposals imle,warm --passes 1"),
         ],
     },
-    Part {
+    PlanPart {
         name: "calibration",
         tasks: &["push_t", "avoid", "stack"],
-        kind: Kind::Calibration,
+        kind: Question::Calibration,
         contenders: &[
             contender("imle, 32", "imle", ""),
             contender("imle, 128", "imle", "--candidates 128"),
@@ -163,13 +163,13 @@ pub const PARTS: [Part; 10] = [
             contender("cma-es, 32", "imle", "--planner cma-es"),
         ],
     },
-    Part { name: "planners", tasks: ALL, kind: Kind::Success, contenders: planners!("32", "0.1", "0.5") },
-    Part { name: "planners-16", tasks: ALL, kind: Kind::Success, contenders: planners!("16", "0.3", "1") },
-    Part { name: "planners-256", tasks: ALL, kind: Kind::Success, contenders: planners!("256", "0.3", "1") },
-    Part {
+    PlanPart { name: "planners", tasks: ALL, kind: Question::Success, contenders: planners!("32", "0.1", "0.5") },
+    PlanPart { name: "planners-16", tasks: ALL, kind: Question::Success, contenders: planners!("16", "0.3", "1") },
+    PlanPart { name: "planners-256", tasks: ALL, kind: Question::Success, contenders: planners!("256", "0.3", "1") },
+    PlanPart {
         name: "searched-sources",
         tasks: FIVE,
-        kind: Kind::Success,
+        kind: Question::Success,
         contenders: &[
             contender("imle, 16", "imle", "--planner cma-es --candidates 16"),
             contender("noise 0.1, 16", "imle", "--planner cma-es --proposals noise,warm --candidates 16"),
@@ -180,10 +180,10 @@ pub const PARTS: [Part; 10] = [
             contender("noise 0.1, 256", "imle", "--planner cma-es --proposals noise,warm --candidates 256"),
         ],
     },
-    Part {
+    PlanPart {
         name: "curve",
         tasks: &["stack", "push_t"],
-        kind: Kind::Success,
+        kind: Question::Success,
         contenders: &[
             contender("predictive-sampling, 4", "imle", "--candidates 4"),
             contender("predictive-sampling, 8", "imle", "--candidates 8"),
@@ -198,21 +198,21 @@ pub const PARTS: [Part; 10] = [
             contender("cma-es, 256", "imle", "--planner cma-es --candidates 256"),
         ],
     },
-    Part {
+    PlanPart {
         // 32 + 2 · 4 · 4 rollouts against 64.
         name: "lookahead",
         tasks: &["kitchen", "block_push", "stack"],
-        kind: Kind::Success,
+        kind: Question::Success,
         contenders: &[
             contender("depth 1", "imle", "--candidates 64"),
             contender("depth 2", "imle", "--candidates 32 --depth 2 --beam 8 --branches 4"),
             contender("depth 3", "imle", "--candidates 32 --depth 3"),
         ],
     },
-    Part {
+    PlanPart {
         name: "modes",
         tasks: &["avoid", "push_t"],
-        kind: Kind::Success,
+        kind: Question::Success,
         contenders: &[
             contender("alone, first", "imle", "--planner none"),
             contender("alone, consistent", "imle", "--planner none --choice consistent"),

@@ -1,18 +1,18 @@
 //! The plots of `planner bench plan`, as SVG: a part's contenders beside each other, success against N, and calibration.
 
-use super::cell::{Cell, PlanFigures};
+use super::cell::{PlanCell, PlanFigures};
 use crate::chart;
-use crate::chart::{Curve, Row};
+use crate::chart::{Curve, SuccessRow};
 use crate::publish::{Plot, distinct};
 use imle_cli::failure::Result;
 
-type Done<'a> = (&'a Cell, &'a PlanFigures);
+type Done<'a> = (&'a PlanCell, &'a PlanFigures);
 
 /// Plots by their file names, one a part and task; cells that are open are left out.
 ///
 /// # Errors
 /// [`imle_cli::failure::Failure::Run`] if one cannot be drawn.
-pub fn all(cells: &[Cell], results: &[Option<PlanFigures>]) -> Result<Vec<Plot>> {
+pub fn all(cells: &[PlanCell], results: &[Option<PlanFigures>]) -> Result<Vec<Plot>> {
     let done: Vec<Done<'_>> = cells.iter().zip(results).filter_map(|(c, r)| Some((c, r.as_ref()?))).collect();
     let draw = |group: (&str, &str, Option<&str>)| -> Result<Plot> {
         let own: Vec<Done<'_>> = done.iter().filter(|(cell, _)| of(cell) == group).copied().collect();
@@ -29,17 +29,17 @@ pub fn all(cells: &[Cell], results: &[Option<PlanFigures>]) -> Result<Vec<Plot>>
     distinct(done.iter().map(|(cell, _)| of(cell))).into_iter().map(draw).collect()
 }
 
-fn of(cell: &Cell) -> (&str, &str, Option<&str>) {
+fn of(cell: &PlanCell) -> (&str, &str, Option<&str>) {
     (&cell.part, &cell.task, cell.mismatch.as_deref())
 }
 
 /// A row a contender; of those that were stopped early it says after how many episodes.
-fn rows(own: &[Done<'_>]) -> Vec<Row> {
+fn rows(own: &[Done<'_>]) -> Vec<SuccessRow> {
     let row = |(cell, result): &Done<'_>| {
         let success = &result.figures.success;
         let early = success.episodes < u64::from(cell.episodes);
         let note = if early { format!(" ({})", success.episodes) } else { String::new() };
-        Row { name: format!("{}{note}", cell.contender), rate: success.bar() }
+        SuccessRow { name: format!("{}{note}", cell.contender), rate: success.bar() }
     };
     own.iter().map(row).collect()
 }

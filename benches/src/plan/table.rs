@@ -1,6 +1,6 @@
 //! The tables of `planner bench plan`: a part each, a row a task and contender.
 
-use super::cell::{Cell, PlanFigures};
+use super::cell::{PlanCell, PlanFigures};
 use super::paired::Pairs;
 use super::reference;
 use crate::publish::distinct;
@@ -22,7 +22,7 @@ const COLUMNS: [&str; 12] = [
 ];
 
 /// Markdown, a table a part, in the cells' order.
-pub fn all(cells: &[Cell], results: &[Option<PlanFigures>]) -> Vec<String> {
+pub fn all(cells: &[PlanCell], results: &[Option<PlanFigures>]) -> Vec<String> {
     let mut lines = Vec::new();
     for part in distinct(cells.iter().map(|c| c.part.as_str())) {
         let mut table = Table::new(part, &COLUMNS);
@@ -41,7 +41,7 @@ pub fn all(cells: &[Cell], results: &[Option<PlanFigures>]) -> Vec<String> {
     lines
 }
 
-fn figures(cell: &Cell, result: &PlanFigures, pairs: Option<Pairs>) -> [String; 9] {
+fn figures(cell: &PlanCell, result: &PlanFigures, pairs: Option<Pairs>) -> [String; 9] {
     let r = &result.figures;
     let count = |value: Option<u64>| value.map_or(f64::NAN, |n| n as f64);
     let figure = |value: Option<f64>| value.unwrap_or(f64::NAN);

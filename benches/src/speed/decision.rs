@@ -29,7 +29,7 @@ use std::time::Instant;
 /// A planner whose decisions are timed, and whose parts are then timed again on the same inputs.
 struct Timed<'a> {
     planner: Planner<'a>,
-    /// What is drawn from it again, if it is among the proposals.
+    /// The generator that is drawn from again, if it is among the proposals.
     generator: Option<Generator<'a>>,
     engine: &'a RolloutEngine,
     steps: usize,
@@ -113,7 +113,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     report(&args.common, args.seed, args.repeats, &cases)
 }
 
-/// What one case is measured with.
+/// Setup of one case.
 struct Measured<'a> {
     args: &'a BenchArgs,
     task: &'a Arc<Task>,

@@ -40,7 +40,7 @@ pub fn steps(task: &str) -> Option<usize> {
 pub struct Judo {
     peer: Peer,
     _folder: Scratch,
-    /// Its times so far, ms a decision.
+    /// Times so far, ms a decision.
     pub ms: Vec<f64>,
 }
 

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A throw-away Python environment.
 pub struct Environment {
-    /// Its folder's name, which changes with what is in it.
+    /// Name of the folder, which changes with its content.
     pub name: &'static str,
-    /// What is installed.
+    /// Packages.
     pub requirements: &'static [&'static str],
-    /// What is installed without what it asks for.
+    /// Packages installed without their dependencies.
     pub alone: &'static [&'static str],
 }
 

@@ -51,7 +51,7 @@ pub struct Bare {
     substeps: usize,
     threads: usize,
     peer: Option<Peer>,
-    /// Its times so far.
+    /// Times so far.
     pub ms: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! What the benchmarks against PyTorch share: the paper's U-Net with random weights, and LeRobot's with the same.
+//! Shared parts of the benchmarks against PyTorch: the paper's U-Net with random weights, and LeRobot's with the same.
 
 use super::peers::{LEROBOT, Peer, Scratch, python};
 use crate::case::{median, median_and_noise};
@@ -76,7 +76,7 @@ pub fn checkpoint(network: NetworkConfig, seed: u64) -> Result<Checkpoint> {
     Ok(Checkpoint::new(config, weights)?)
 }
 
-/// What is drawn for: an observation history of which every value is 0.1.
+/// Input of the draws: an observation history of which every value is 0.1.
 pub fn history(checkpoint: &Checkpoint) -> Vec<f32> {
     vec![0.1; checkpoint.config().shape().observation]
 }

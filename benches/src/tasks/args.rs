@@ -17,7 +17,7 @@ pub struct BenchTasksArgs {
     /// Optimizers, comma-separated; none is the generator alone
     #[arg(long, visible_alias = "planners", value_delimiter = ',', default_value = "none,predictive-sampling")]
     pub optimizers: Vec<String>,
-    /// How the generator alone chooses, comma-separated: first, consistent, typical
+    /// Choices of the generator alone, comma-separated: first, consistent, typical
     #[arg(long, value_delimiter = ',', default_value = "first")]
     pub choices: Vec<String>,
     /// Candidates a decision of the planners, and of choices

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 /// A measurement: the episodes of one task in one world with one controller.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Cell {
+pub struct TaskCell {
     pub task: String,
     /// Fingerprint of the generator's weights.
     pub checkpoint: String,
     pub mismatch: Option<String>,
     #[serde(rename = "planner")]
     pub optimizer: String,
-    /// How the generator alone chooses, if not the first sample.
+    /// Choice of the generator alone, if not the first sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<String>,
     /// Candidates a decision; 1 for the generator's first sample.
@@ -25,7 +25,7 @@ pub struct Cell {
 
 /// Row of the table: all of a cell but its controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row<'a> {
+pub struct TaskRow<'a> {
     pub task: &'a str,
     pub mismatch: Option<&'a str>,
     pub checkpoint: &'a str,
@@ -33,15 +33,15 @@ pub struct Row<'a> {
     pub seed: u64,
 }
 
-impl Cell {
+impl TaskCell {
     /// Column of the table: optimizer, choice, candidates.
     pub fn controller(&self) -> (&str, Option<&str>, u32) {
         (&self.optimizer, self.choice.as_deref(), self.candidates)
     }
 
-    /// Its row.
-    pub fn row(&self) -> Row<'_> {
+    /// The row that it stands in.
+    pub fn row(&self) -> TaskRow<'_> {
         let (task, mismatch, checkpoint) = (&self.task, self.mismatch.as_deref(), &self.checkpoint);
-        Row { task, mismatch, checkpoint, episodes: self.episodes, seed: self.seed }
+        TaskRow { task, mismatch, checkpoint, episodes: self.episodes, seed: self.seed }
     }
 }

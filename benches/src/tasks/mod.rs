@@ -6,7 +6,7 @@ mod table;
 
 use crate::episodes::EpisodeFigures;
 use args::BenchTasksArgs;
-use cell::Cell;
+use cell::TaskCell;
 use imle_cli::args::common::WorldArgs;
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::controller::from_flags;
@@ -31,7 +31,7 @@ const ALL: &str = "all";
 /// Measures, and prints the table.
 pub fn run(args: &BenchTasksArgs) -> Result<()> {
     let output = args.common.output();
-    let (cells, results): (Vec<Cell>, Vec<Option<EpisodeFigures>>) = if args.sweep.report {
+    let (cells, results): (Vec<TaskCell>, Vec<Option<EpisodeFigures>>) = if args.sweep.report {
         sweep::kept(&args.sweep, output)?.into_iter().map(|(cell, result)| (cell, Some(result))).unzip()
     } else {
         let cells = cells(args)?;
@@ -57,7 +57,7 @@ fn names(given: &[String], known: Vec<String>, what: &'static str) -> Result<Vec
 }
 
 /// Tasks outermost: one task's table is whole early.
-fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
+fn cells(args: &BenchTasksArgs) -> Result<Vec<TaskCell>> {
     let mut tasks = names(&args.tasks, embedded::task_names().iter().map(ToString::to_string).collect(), "task")?;
     if args.checkpoints.is_none() && args.tasks.iter().any(|t| t == ALL) {
         tasks.retain(|t| embedded::checkpoint(t).is_some());
@@ -77,7 +77,7 @@ fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
             for (optimizer, choice) in controllers {
                 let choice = choice.filter(|c| *c != FIRST).cloned();
                 from_flags::check(&ControllerArgs::of(optimizer, choice.as_deref().unwrap_or(FIRST), args.candidates))?;
-                cells.push(Cell {
+                cells.push(TaskCell {
                     task: name.clone(),
                     checkpoint: checkpoint.clone(),
                     mismatch: (world != EXACT).then(|| world.clone()),
@@ -94,7 +94,7 @@ fn cells(args: &BenchTasksArgs) -> Result<Vec<Cell>> {
     Ok(cells)
 }
 
-fn measure(args: &BenchTasksArgs, cell: &Cell) -> Result<EpisodeFigures> {
+fn measure(args: &BenchTasksArgs, cell: &TaskCell) -> Result<EpisodeFigures> {
     let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
     let (task, checkpoint) = load::checkpoint(cell.folder.as_deref(), task)?;
     let pool = load::pool(&args.common)?;
@@ -111,6 +111,6 @@ mod tests {
 
     #[test]
     fn kept_results_are_read_back_whole() {
-        kept_whole::<Cell, EpisodeFigures>("tasks.jsonl");
+        kept_whole::<TaskCell, EpisodeFigures>("tasks.jsonl");
     }
 }

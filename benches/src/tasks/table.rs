@@ -1,14 +1,14 @@
 //! The table of success on tasks.
 
-use super::cell::Cell;
+use super::cell::TaskCell;
 use crate::episodes::{EpisodeFigures, Success};
 use crate::publish::distinct;
 use imle_cli::table::Table;
 
 /// A row a task and world, a column a controller; where the planner solved fewer than the generator alone, the row says
 /// so.
-pub fn table(cells: &[Cell], results: &[Option<EpisodeFigures>]) -> Table {
-    let controllers = distinct(cells.iter().map(Cell::controller));
+pub fn table(cells: &[TaskCell], results: &[Option<EpisodeFigures>]) -> Table {
+    let controllers = distinct(cells.iter().map(TaskCell::controller));
     let title = |controller: &(&str, Option<&str>, u32)| match *controller {
         ("none", None, _) => "generator alone".to_string(),
         ("none", Some(choice), n) => format!("generator alone, {choice} of {n}"),
@@ -18,9 +18,9 @@ pub fn table(cells: &[Cell], results: &[Option<EpisodeFigures>]) -> Table {
     columns.extend(controllers.iter().map(title));
     columns.push(String::new());
     let mut table = Table::new("", &columns);
-    for row in distinct(cells.iter().map(Cell::row)) {
+    for row in distinct(cells.iter().map(TaskCell::row)) {
         let of = |controller: &(&str, Option<&str>, u32)| {
-            let same = |c: &Cell| c.row() == row && c.controller() == *controller;
+            let same = |c: &TaskCell| c.row() == row && c.controller() == *controller;
             let result = cells.iter().position(same).and_then(|i| results[i].as_ref());
             result.map(|figures| &figures.success)
         };
@@ -40,8 +40,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn cell(world: Option<&str>, optimizer: &str) -> Cell {
-        Cell {
+    fn cell(world: Option<&str>, optimizer: &str) -> TaskCell {
+        TaskCell {
             task: "lift".into(),
             checkpoint: String::new(),
             mismatch: world.map(str::to_string),
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_table_shows_open_cells_and_where_the_planner_is_worse() {
-        let cells: Vec<Cell> =
+        let cells: Vec<TaskCell> =
             [None, Some("heavy")].into_iter().flat_map(|w| [cell(w, "none"), cell(w, "predictive-sampling")]).collect();
         let result =
             |rate: f64| serde_json::from_value(json!({ "success_rate": rate, "success_ci95": [0.1, 0.9] })).unwrap();

@@ -13,7 +13,7 @@ pub enum Failure {
 pub type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
-    /// What went wrong, on one line.
+    /// The message, on one line.
     pub fn line(&self) -> String {
         let (Self::Input(text) | Self::Run(text)) = self;
         text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ")

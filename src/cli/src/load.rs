@@ -52,7 +52,7 @@ pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, 
     Ok((task, checkpoint))
 }
 
-/// What is said where a generator is needed and there is none.
+/// The failure where a generator is needed and there is none.
 pub fn no_checkpoint(task: &str) -> Failure {
     Failure::Input(format!(
         "no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan without: --optimizer cma-es \

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 #[must_use = "the folders are removed when this is dropped"]
 pub struct Place {
-    /// What was made, deepest first.
+    /// Folders made, deepest first.
     made: Vec<PathBuf>,
 }
 

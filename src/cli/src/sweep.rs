@@ -77,7 +77,7 @@ pub fn open<C: Serialize + DeserializeOwned, R: DeserializeOwned>(
 /// The result for `of` in the file at `path`; measured and written if it is not there.
 ///
 /// # Errors
-/// What `measure` returns; a file that cannot be written.
+/// Errors of `measure`; a file that cannot be written.
 pub fn remembered<R: Serialize + DeserializeOwned>(
     path: &Path,
     of: &Value,
@@ -104,7 +104,7 @@ pub fn crc(value: &Value) -> String {
 /// is given a cell and the results that there are till then, in the same order.
 ///
 /// # Errors
-/// What `measure` returns; a bad input if the file cannot be written or holds something else; [`Failure::Run`] after
+/// Errors of `measure`; a bad input if the file cannot be written or holds something else; [`Failure::Run`] after
 /// Ctrl-C.
 pub fn run<C: Serialize + DeserializeOwned, R: Serialize + DeserializeOwned>(
     args: &SweepArgs,

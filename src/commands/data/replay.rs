@@ -128,7 +128,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     }))
 }
 
-/// How far the terms of the observation are from the recorded ones: lengths of the difference, in their units.
+/// Distance of the terms of the observation from the recorded ones: lengths of the difference, in their units.
 struct Drift {
     terms: Vec<TermDrift>,
     seen: usize,

@@ -32,7 +32,7 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 use worker::Job;
 
-/// How long the listener rests when nobody comes, before it looks again and whether to stop.
+/// Rest of the listener when nobody comes, before it looks again and whether to stop.
 const REST: Duration = Duration::from_millis(20);
 
 /// Serves until Ctrl-C.

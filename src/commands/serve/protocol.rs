@@ -47,7 +47,7 @@ pub struct Hello {
 /// A longer path to what is wrong in a request is cut to its field, bytes.
 const LONGEST_PLACE: usize = 60;
 
-/// What a request is for.
+/// Kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {

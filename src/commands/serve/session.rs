@@ -1,4 +1,4 @@
-//! What the server remembers of one client: the episode's last observations, its last plan, its decisions.
+//! State of one client: the episode's last observations, its last plan, its decisions.
 
 use super::protocol::{Answer, Decided, Example, Request};
 use super::service::{Service, rows};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub const LONGEST_LINE: usize = 4 << 20;
 /// Read from the socket at once, bytes.
 const BLOCK: usize = 64 << 10;
-/// How long a read or write waits before it looks whether to stop.
+/// Wait of a read or write before it looks whether to stop.
 const TICK: Duration = Duration::from_millis(100);
 /// A client that takes nothing of its answer for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,12 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A socket as lines.
 pub struct Wire {
     stream: UnixStream,
-    /// What was read and not yet handed out; at most [`LONGEST_LINE`] and one block.
+    /// Bytes read and not yet handed out; at most [`LONGEST_LINE`] and one block.
     buffer: Vec<u8>,
     stopped: fn() -> bool,
 }
 
-/// What came of reading a line.
+/// Outcome of reading a line.
 pub enum Read {
     /// A line, without its end.
     Line(Vec<u8>),

@@ -5,10 +5,10 @@ use imle_planner::decide::{Decide, Decision, Key, Situation};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-/// How long the controller waits for a request before it looks whether to stop.
+/// Wait of the controller for a request before it looks whether to stop.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What is known at the time of one decision, and who wants it.
+/// Input of one decision, and the client that wants it.
 pub struct Job {
     /// (T_obs, O)
     pub observations: Vec<f32>,

@@ -74,7 +74,7 @@ impl OptimizationArgs {
 /// Flags that choose the world episodes are run in.
 #[derive(Clone, Debug, Args)]
 pub struct WorldArgs {
-    /// How the world differs from the planner's model: heavy, light, sticky, slippery, noisy, delayed, weak
+    /// Mismatch of the world to the planner's model: heavy, light, sticky, slippery, noisy, delayed, weak
     #[arg(long, value_name = "NAME", help_heading = "World")]
     pub mismatch: Option<String>,
 }

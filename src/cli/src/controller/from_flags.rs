@@ -105,7 +105,7 @@ pub fn parameterization(args: &ControllerArgs) -> Result<&str> {
     }
 }
 
-/// What the flags say of the optimizer.
+/// Settings of the optimizer from the flags.
 fn settings(args: &ControllerArgs) -> optimizer::Settings {
     optimizer::Settings {
         noise: args.noise,
@@ -275,7 +275,7 @@ fn retrieval(args: &ControllerArgs, task: &Task, horizons: Horizons) -> Result<R
     Ok(Retrieval::new(&windows, spec.observation.size(), horizons.prediction * spec.action.size())?)
 }
 
-/// What a search searches in.
+/// The parameterization of a search.
 fn search_space<'a>(
     args: &ControllerArgs,
     seed: u64,

@@ -21,7 +21,7 @@ pub fn may_have_stages(args: &ControllerArgs) -> bool {
     args.optimizer == "predictive-sampling" && !has(args, "halving") && !has(args, "stages")
 }
 
-/// What is done between the stages of rollouts; nothing if there are no stages.
+/// Work between the stages of rollouts; nothing if there are no stages.
 ///
 /// # Errors
 /// A bad input that names the flag.

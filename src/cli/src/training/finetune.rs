@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(of["attempts"], 3);
         assert_eq!(of["train_steps"], json!(expert_iteration::Settings::default().train_steps));
         let rate = |name: &str| set(name, &[]).unwrap()["actor"]["learning_rate"].as_f64().unwrap();
-        assert!(rate("ppo") < rate("gradient"), "ppo has a rate of its own");
+        assert!(rate("ppo") < rate("best-of-n"), "ppo has a rate of its own");
         assert!(set("ppo", &["attempts=3"]).is_err() && set("no-such", &[]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What a generator learns from and how: datasets, demonstrations, imitation, distillation, fine-tuning.
+//! Learning of a generator: datasets, demonstrations, imitation, distillation, fine-tuning.
 
 pub mod dataset;
 pub mod demonstrations;

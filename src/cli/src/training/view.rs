@@ -1,4 +1,4 @@
-//! What a generator sees of a dataset: the whole observation, or pictures and what a robot knows of itself.
+//! A dataset as a generator sees it: the whole observation, or pictures and what a robot knows of itself.
 
 use crate::failure::{Failure, Result};
 use crate::output::Output;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// A dataset as a generator sees it.
 #[derive(Clone)]
 pub struct View {
-    /// What is seen of the observations; with pictures `spec.pictures` says which.
+    /// Observations as they are seen; with pictures `spec.pictures` says which.
     pub dataset: Dataset,
     /// (frames, cameras, H, W, 3)
     pictures: Option<Arc<Vec<u8>>>,
@@ -52,10 +52,10 @@ impl View {
         Ok(Self { dataset, pictures: Some(Arc::new(images.rgb)) })
     }
 
-    /// Its windows.
+    /// Windows of it.
     ///
     /// # Errors
-    /// What they are made of does not fit.
+    /// Observations or pictures that do not fit.
     pub fn windows(&self, horizons: Horizons) -> Result<DemonstrationChunks> {
         let windows = DemonstrationChunks::new(&self.dataset.spec, horizons, &self.dataset.episodes)?;
         Ok(match &self.pictures {
@@ -64,7 +64,7 @@ impl View {
         })
     }
 
-    /// Its pictures, (frames, cameras, H, W, 3), if any are seen.
+    /// Pictures of it, (frames, cameras, H, W, 3), if any are seen.
     pub fn pictures(&self) -> Option<Arc<Vec<u8>>> {
         self.pictures.clone()
     }
