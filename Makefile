@@ -5,11 +5,11 @@ PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
 
 run: setup  ## fetch the native libraries once, build, run stack with the shipped checkpoint
-	cargo build --release
+	cargo build --release --locked
 	./target/release/planner run --task stack --episodes 10 --video $(RUN)/stack.mp4 --out $(RUN)
 
 test: setup  ## all tests of the workspace
-	cargo test --workspace
+	cargo test --workspace --locked
 
 golden:  ## answers of the working tree beside those of a commit: make golden OLD=252fef8 [GOLDEN="--only 'run/*'"]
 	@$(PYTHON) tests/golden/golden.py --old $(or $(OLD),$(error name a commit: make golden OLD=COMMIT)) $(GOLDEN)
@@ -28,9 +28,9 @@ env:  ## what a library user must set
 
 lint: setup checks  ## formatting, lints and documentation, warnings denied
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy -p imle-planner --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p imle-planner --no-default-features --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 checks:  ## structure, documents, licences and the listing of the API (needs Python 3.11)
 	$(PYTHON) -m unittest discover -q -s tests/checks

@@ -2,32 +2,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-mod cli;
-mod controller;
-mod failure;
-mod held_out;
-mod interrupt;
-mod load;
-mod output;
-mod place;
-mod shortcuts;
-mod statistics;
-mod sweep;
-mod training;
-mod verbs;
-mod view;
-mod watch;
+mod command_line;
+mod commands;
 
-use failure::Failure;
+use imle_cli::failure::Failure;
+use imle_cli::interrupt;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = match cli::parse() {
+    let arguments = match command_line::parse() {
         Ok(arguments) => arguments,
-        Err(error) => return cli::report_usage(&error),
+        Err(error) => return command_line::report_usage(&error),
     };
     interrupt::install();
-    match verbs::run(arguments.verb) {
+    match arguments.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {}", failure.line());

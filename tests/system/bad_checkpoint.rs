@@ -9,7 +9,7 @@ use std::path::Path;
 /// Every verb that takes a checkpoint.
 fn refused(checkpoint: &Path, parts: &[&str]) {
     let outs = folder();
-    for words in ["run --task stack --planner none", "finetune --task stack"] {
+    for words in ["run --task stack --optimizer none", "finetune --task stack"] {
         let call = Call::new(words).with("--checkpoint", checkpoint);
         call.refused_without_trace(outs.path(), parts);
     }

@@ -18,9 +18,12 @@ fn unknown_names_come_with_the_nearest() {
         (train("--task stuck"), ["unknown task `stuck`", "`stack`"]),
         (train("--method imel"), ["unknown method `imel`", "`imle`"]),
         (train("--set network.kind=mpl"), ["unknown network `mpl`", "`mlp`"]),
-        (run("--planner predictiv-sampling"), ["unknown planner `predictiv-sampling`", "`predictive-sampling`"]),
-        (run("--planner ilqg --space cubic"), ["--space: expected chunk beside --planner ilqg", "found cubic"]),
-        (run("--planner nne"), ["unknown planner `nne`", "`none`"]),
+        (run("--optimizer predictiv-sampling"), ["unknown planner `predictiv-sampling`", "`predictive-sampling`"]),
+        (
+            run("--optimizer ilqg --parameterization cubic"),
+            ["--parameterization: expected chunk beside --optimizer ilqg", "found cubic"],
+        ),
+        (run("--optimizer nne"), ["unknown planner `nne`", "`none`"]),
         (run("--latents antithetc"), ["unknown latents `antithetc`", "`antithetic`"]),
         (run("--precision bf6"), ["unknown precision `bf6`", "`bf16`"]),
         (run("--proposals imle,wram"), ["unknown proposal `wram`", "`warm`"]),
@@ -62,7 +65,7 @@ fn numbers_out_of_range_name_the_flag() {
 #[test]
 fn flags_that_do_not_go_together_are_refused() {
     let dir = folder();
-    run("--choice typical").refused_without_trace(dir.path(), &["--choice", "--planner none"]);
+    run("--choice typical").refused_without_trace(dir.path(), &["--choice", "--optimizer none"]);
     run("--choice typicl").refused_without_trace(dir.path(), &["unknown choice `typicl`", "`typical`"]);
     run("--proposals warm,warm").refused_without_trace(dir.path(), &["--proposals", "`warm` twice"]);
 }
@@ -135,7 +138,7 @@ fn all_settings_of_finetuning_are_checked_before_it_begins() {
 fn cuda_without_cuda_says_what_is_missing() {
     let dir = folder();
     let calls = [
-        run("--planner none --device cuda"),
+        run("--optimizer none --device cuda"),
         Call::new("train --device cuda --set steps=1 --evaluation-episodes 0").with("--data", demonstrations()),
     ];
     for call in calls {
@@ -145,7 +148,7 @@ fn cuda_without_cuda_says_what_is_missing() {
         }
         call.refused_without_trace(dir.path(), &["device cuda: "]);
     }
-    run("--planner none --device gpu").refused(&["--device", "'gpu'", "cuda"]);
+    run("--optimizer none --device gpu").refused(&["--device", "'gpu'", "cuda"]);
 }
 
 #[test]

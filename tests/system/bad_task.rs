@@ -157,5 +157,5 @@ fn a_task_without_an_expert_has_no_demonstrations() {
     fs::write(&path, STACK.replacen("expert = \"stack\"", "", 1)).unwrap();
     let outs = folder();
     Call::new("demo").with("--task", &path).refused_without_trace(outs.path(), &["`stack`", "`expert`"]);
-    Call::new("run --episodes 1 --planner none").with("--task", &path).with("--checkpoint", checkpoint()).ok();
+    Call::new("run --episodes 1 --optimizer none").with("--task", &path).with("--checkpoint", checkpoint()).ok();
 }

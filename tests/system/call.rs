@@ -16,7 +16,7 @@ pub struct Call {
     variables: Vec<(&'static str, &'static str)>,
 }
 
-/// How a call ended.
+/// Outcome of a call.
 #[derive(Debug)]
 pub struct Done {
     /// The exit code; none if a signal ended it.
@@ -126,7 +126,7 @@ impl Call {
 /// A call that goes on; killed when dropped.
 pub struct Running {
     child: Option<Child>,
-    /// Its standard error.
+    /// The standard error.
     said: tempfile::NamedTempFile,
     call: Call,
 }

@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::fixtures::{checkpoint, files_in, folder};
 use serde_json::Value;
 
-/// What may differ between two runs of the same seed.
+/// Keys that may differ between two runs of the same seed.
 const TIMES: [&str; 3] = ["plan_ms", "wall_s", "plan_batch"];
 
 fn figures(words: &str) -> Value {
@@ -26,7 +26,7 @@ fn planning_is_the_same_at_any_number_of_threads_and_any_lockstep() {
 
 #[test]
 fn the_generator_alone_is_the_same_at_any_number_of_threads_and_any_lockstep() {
-    for how in ["--planner none", "--planner none --choice consistent", "--planner none --choice typical"] {
+    for how in ["--optimizer none", "--optimizer none --choice consistent", "--optimizer none --choice typical"] {
         let one = figures(&format!("{how} --threads 1"));
         for words in ["--threads 2", "--threads 2 --lockstep 1", "--threads 1 --lockstep 8"] {
             assert_eq!(figures(&format!("{how} {words}")), one, "{how} {words}");
@@ -37,7 +37,7 @@ fn the_generator_alone_is_the_same_at_any_number_of_threads_and_any_lockstep() {
 #[test]
 fn another_seed_is_another_run() {
     let call = |seed: &str| {
-        Call::new("run --task stack --episodes 1 --planner none --seed").and(seed).with("--checkpoint", checkpoint())
+        Call::new("run --task stack --episodes 1 --optimizer none --seed").and(seed).with("--checkpoint", checkpoint())
     };
     assert_ne!(call("1").json()["mean_cost"], call("2").json()["mean_cost"]);
 }

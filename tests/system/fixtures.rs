@@ -1,4 +1,4 @@
-//! What tests share, made once: demonstrations, a tiny generator, and a task that any generator solves.
+//! Fixtures, made once: demonstrations, a tiny generator, and a task that any generator solves.
 
 use crate::call::Call;
 use std::fs;

@@ -32,7 +32,8 @@ fn an_imported_policy_is_inspected_run_and_timed() {
     let inspected = Call::new("inspect").and(diffusion.to_str().unwrap()).json();
     assert_eq!((&inspected["spec"]["task"], &inspected["lead"]), (&"push_t".into(), &1.into()));
     for (checkpoint, more) in [(&imle, ""), (&diffusion, "--solver ddim --passes 2")] {
-        let run = Call::new("run --task push_t --planner none --episodes 1").and(more).with("--checkpoint", checkpoint);
+        let run =
+            Call::new("run --task push_t --optimizer none --episodes 1").and(more).with("--checkpoint", checkpoint);
         assert_eq!(run.json()["episodes"], 1);
     }
     let planned = Call::new("run --task push_t --episodes 1 --candidates 4").with("--checkpoint", &imle);
@@ -83,7 +84,7 @@ fn a_policy_that_sees_pictures_is_run_and_distilled() {
     let inspected = Call::new("inspect").and(out.to_str().unwrap()).ok().out;
     assert!(inspected.contains("[0..2] pusher") && inspected.contains("pictures of top of 96×96"), "{inspected}");
 
-    let run = Call::new("run --task push_t --planner none --solver ddim --passes 2 --episodes 1");
+    let run = Call::new("run --task push_t --optimizer none --solver ddim --passes 2 --episodes 1");
     let done = run.with("--checkpoint", &out).and("--json").run();
     if done.err.contains("cannot render") {
         eprintln!("skipped, there is no OpenGL: {}", done.err.trim());

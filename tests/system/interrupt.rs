@@ -46,7 +46,7 @@ fn train_keeps_a_checkpoint_that_runs() {
     let running = call.with("--data", demonstrations()).with("--out", &out).start();
     running.wait_for(&out.join("metrics.jsonl"));
     running.interrupt(&["interrupted at step", "--resume"]);
-    Call::new("run --task stack --episodes 1 --planner none").with("--checkpoint", &out).ok();
+    Call::new("run --task stack --episodes 1 --optimizer none").with("--checkpoint", &out).ok();
 }
 
 #[test]

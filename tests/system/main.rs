@@ -17,6 +17,7 @@ mod bad_place;
 mod bad_task;
 mod call;
 mod claims;
+mod commands;
 mod data;
 mod determinism;
 mod fixtures;
@@ -29,5 +30,5 @@ mod planners;
 mod resume;
 mod serve;
 mod tasks;
-mod verbs;
+
 mod vision;

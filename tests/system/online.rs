@@ -13,7 +13,7 @@ const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set e
     --set evaluate_every=50 --set warmup_steps=20 --set critic.width=16 --set critic.batch_size=8 \
     --set actor.batch_size=8 --set actor.samples=4 --set actor.steps_per_decision=2 --set critic.least_rank_correlation=0";
 
-/// What makes an algorithm's own part tiny.
+/// Settings that make an algorithm's own part tiny.
 fn tiny_part(algorithm: &str) -> &'static str {
     match algorithm {
         "ppo" => "--set ppo.epochs=2",
@@ -29,7 +29,7 @@ fn finetuning(algorithm: &str, out: &Path) -> Call {
         .with("--out", out)
 }
 
-/// What was learned and collected: all files but logs and events.
+/// Learned and collected: all files but logs and events.
 fn results(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = files_in(folder);
     files.retain(|(path, _)| {
@@ -62,7 +62,8 @@ fn every_algorithm_learns_and_becomes_a_checkpoint() {
         for key in ["modes/recall", "modes/energy_distance", "modes/entropy"] {
             assert!(rounds[1]["figures"][key].is_number(), "{algorithm}: {result}");
         }
-        let alone = Call::new("run --planner none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
+        let alone =
+            Call::new("run --optimizer none --episodes 1").with("--task", easy_task()).with("--checkpoint", &out);
         assert_eq!(alone.json()["success_rate"], 1.0);
         let before = imle_policy::checkpoint::Checkpoint::load(checkpoint()).unwrap();
         let after = imle_policy::checkpoint::Checkpoint::load(&out).unwrap();

@@ -1,4 +1,4 @@
-//! What is printed: help that teaches, one JSON object, nothing when quiet.
+//! Output: help that teaches, one JSON object, nothing when quiet.
 
 use crate::call::Call;
 use crate::fixtures::{checkpoint, easy_task};

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// What a run found, without what the clock and the file's place say.
+/// Result of a run, without what the clock and the file's place say.
 fn found(mut result: Value) -> Value {
     for key in ["plan_ms", "wall_s", "task"] {
         result.as_object_mut().unwrap().remove(key);
@@ -36,7 +36,7 @@ fn a_built_in_task_is_the_same_as_a_users_file() {
     b.with("--out", &theirs).ok();
     assert_eq!(files_in(&ours), files_in(&theirs));
     for words in
-        ["run --episodes 2 --candidates 8 --seed 2", "run --episodes 1 --planner cma-es --proposals noise,warm"]
+        ["run --episodes 2 --candidates 8 --seed 2", "run --episodes 1 --optimizer cma-es --proposals noise,warm"]
     {
         let (a, b) = both(words, &[]);
         // The shipped checkpoint is found by the task's name.
@@ -66,10 +66,11 @@ fn from_a_template_to_a_generator() {
     assert!((sum - told["start_cost"].as_f64().unwrap()).abs() < 1e-12, "{told}");
     // Nobody has a generator for it: the planner searches alone, and what it solves is learned from.
     Call::new("run").with("--task", &task).refused(&["no checkpoint is shipped", "--checkpoint", "noise,warm"]);
-    Call::new("run --planner none").with("--task", &task).refused(&["no checkpoint"]);
+    Call::new("run --optimizer none").with("--task", &task).refused(&["no checkpoint"]);
     let (data, out) = (dir.path().join("data"), dir.path().join("generator"));
-    let run =
-        || Call::new("run --planner cma-es --proposals noise,warm --episodes 3 --candidates 16").with("--task", &task);
+    let run = || {
+        Call::new("run --optimizer cma-es --proposals noise,warm --episodes 3 --candidates 16").with("--task", &task)
+    };
     let recorded = run().with("--record", &data).json();
     let solved = (3.0 * recorded["success_rate"].as_f64().unwrap()).round();
     assert!(solved > 0.0, "{recorded}");
@@ -85,7 +86,7 @@ fn from_a_template_to_a_generator() {
     assert_eq!(planned.json()["episodes"], 1);
     let horizon = run().with("--checkpoint", &out).and("--horizon 8");
     horizon.refused(&["--horizon", "generator"]);
-    let short = Call::new("run --planner cma-es --proposals noise,warm --episodes 1 --candidates 8 --horizon 8");
+    let short = Call::new("run --optimizer cma-es --proposals noise,warm --episodes 1 --candidates 8 --horizon 8");
     short.with("--task", &task).ok();
     // MuJoCo gives up on this model in its start state, and would end the process.
     let text = fs::read_to_string(&scene).unwrap();

@@ -1,4 +1,4 @@
-//! Every planner, space, simulator and source through the command line: same bits, known figures, bad inputs.
+//! Every optimizer, parameterization, simulator and source through the command line: same bits, known figures, bad inputs.
 
 use crate::call::Call;
 use crate::fixtures::{checkpoint, demonstrations, folder};
@@ -13,7 +13,7 @@ fn figures(words: &str, demonstrated: bool) -> Value {
     repeatable(if demonstrated { call.with("--demonstrations", demonstrations()) } else { call })
 }
 
-/// What a run tells that does not depend on the machine's speed.
+/// Figures of a run that do not depend on the machine's speed.
 fn repeatable(call: Call) -> Value {
     let mut result = call.json();
     ["plan_ms", "wall_s", "plan_batch"].iter().for_each(|key| drop(result.as_object_mut().unwrap().remove(*key)));
@@ -23,12 +23,12 @@ fn repeatable(call: Call) -> Value {
 #[test]
 fn every_planner_is_the_same_at_any_number_of_threads_and_spends_what_it_is_given() {
     for words in [
-        "--planner mppi --waves 2",
-        "--planner cem --space cubic",
-        "--planner cma-es --space chunk --proposals imle,warm,noise",
-        "--planner dial --space zero --knots 3",
-        "--planner mode-preserving --stay 1",
-        "--planner cma-es --space latent",
+        "--optimizer mppi --waves 2",
+        "--optimizer cem --parameterization cubic",
+        "--optimizer cma-es --parameterization chunk --proposals imle,warm,noise",
+        "--optimizer dial --parameterization zero --knots 3",
+        "--optimizer mode-preserving --proximal-cost 1",
+        "--optimizer cma-es --parameterization latent",
         "--proposals retrieval+noise,imle+noise,warm",
         "--models none,heavy --risk cvar:0.5",
     ] {
@@ -42,6 +42,13 @@ fn every_planner_is_the_same_at_any_number_of_threads_and_spends_what_it_is_give
         let won: f64 = one["winners"].as_object().unwrap().values().map(|w| w.as_f64().unwrap()).sum();
         assert!((won - 1.0).abs() < 1e-9, "{words}");
     }
+}
+
+#[test]
+fn old_names_of_flags_are_read_as_the_new_ones() {
+    let old = figures("--planner mode-preserving --space linear --stay 1 --slack 0.1", false);
+    let new = "--optimizer mode-preserving --parameterization linear --proximal-cost 1 --near-optimal 0.1";
+    assert_eq!(old, figures(new, false));
 }
 
 #[test]
@@ -102,14 +109,14 @@ fn in_real_time_every_plan_is_handed_over_or_counted_as_missed() {
 fn what_planners_cannot_do_is_refused() {
     let dir = folder();
     for (words, parts) in [
-        ("--space chnk", &["unknown space `chnk`", "`chunk`"][..]),
-        ("--planner cma-es --knots 99 --space linear", &["knots", "99"]),
-        ("--planner cem --waves 12", &["candidates", "first of"]),
-        ("--planner mppi --lambda 0", &["--lambda", "above 0"]),
-        ("--planner cem --elite 2", &["--elite", "2"]),
-        ("--planner mode-preserving --margin=-1", &["--margin", "-1"]),
-        ("--stay=nan", &["--stay", "NaN"]),
-        ("--slack=-1", &["--slack", "-1"]),
+        ("--parameterization chnk", &["unknown parameterization `chnk`", "`chunk`"][..]),
+        ("--optimizer cma-es --knots 99 --parameterization linear", &["knots", "99"]),
+        ("--optimizer cem --waves 12", &["candidates", "first of"]),
+        ("--optimizer mppi --lambda 0", &["--lambda", "above 0"]),
+        ("--optimizer cem --elite 2", &["--elite", "2"]),
+        ("--optimizer mode-preserving --margin=-1", &["--margin", "-1"]),
+        ("--proximal-cost=nan", &["--proximal-cost", "NaN"]),
+        ("--near-optimal=-1", &["--near-optimal", "-1"]),
         ("--depth 0", &["--depth", "'0'"]),
         ("--models heavyy", &["heavyy", "`heavy`"]),
         ("--models none,heavy --depth 2", &["--models", "--depth"]),
@@ -117,10 +124,10 @@ fn what_planners_cannot_do_is_refused() {
         ("--proposals retrieval,warm", &["--demonstrations", "retrieval"]),
         ("--budget some", &["--budget", "auto", "some"]),
         ("--budget auto:1.5", &["--budget", "auto:1.5"]),
-        ("--budget auto --planner cem", &["--budget", "predictive-sampling", "cem"]),
+        ("--budget auto --optimizer cem", &["--budget", "predictive-sampling", "cem"]),
         ("--shortcuts abrt", &["unknown shortcut `abrt`", "`abort`"]),
         ("--shortcuts abort,halving", &["--shortcuts", "halving without abort"]),
-        ("--shortcuts abort --stay 1", &["--shortcuts", "--stay"]),
+        ("--shortcuts abort --proximal-cost 1", &["--shortcuts", "--proximal-cost"]),
         ("--shortcuts halving --depth 2", &["--shortcuts", "--depth 1"]),
         ("--realtime --deadline 900", &["deadline", "16 steps", "900 ms"]),
     ] {
@@ -138,7 +145,7 @@ fn a_sweep_of_planners_goes_on_where_it_was() {
     let own = || {
         Call::new("bench plan --episodes 1 --tasks avoid")
             .with("--contender", "--candidates 4")
-            .with("--contender", "--planner cma-es --candidates 8 --waves 2")
+            .with("--contender", "--optimizer cma-es --candidates 8 --waves 2")
             .with("--results", &results)
     };
     assert_eq!(own().and("--shard 1/2").json()["open"], 1);

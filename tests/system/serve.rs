@@ -110,7 +110,7 @@ impl Client {
     }
 }
 
-/// What must be the same for the same requests: all but the times.
+/// The part that must be the same for the same requests: all but the times.
 fn bits(answer: &Value) -> Value {
     let mut answer = answer.clone();
     for key in ["plan_ms", "waited_ms"] {
@@ -236,7 +236,7 @@ fn an_episode_is_that_of_run() {
 
 #[test]
 fn a_generator_alone_needs_no_state() {
-    let server = Server::start("--planner none");
+    let server = Server::start("--optimizer none");
     let mut client = server.connect();
     assert_eq!(client.hello["state_needed"], false);
     let start = client.example();
@@ -362,7 +362,7 @@ fn a_live_socket_is_refused_and_a_dead_one_replaced() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     serve(&dir.path().join("none/s")).refused(&["none/s: cannot listen there"]);
     serve(&dir.path().join("x".repeat(200))).refused(&["cannot listen there"]);
-    serve(&path).and("--planner mppii").refused(&["unknown planner `mppii`", "`mppi`"]);
+    serve(&path).and("--optimizer mppii").refused(&["unknown planner `mppii`", "`mppi`"]);
     serve(&path).and("--clients 0").refused(&["--clients", "'0'"]);
     Call::new("serve --task stak").refused(&["unknown task `stak`", "`stack`"]);
 }

@@ -79,7 +79,7 @@ fn a_mode_is_demonstrated_and_forced() {
     assert_eq!(call.json()["modes"], serde_json::json!({ "far-low": 3 }));
     // The expert goes so far that any generator finds itself on that way.
     let run =
-        Call::new("run --task stack --mode far-high --episodes 2 --planner none").with("--checkpoint", checkpoint());
+        Call::new("run --task stack --mode far-high --episodes 2 --optimizer none").with("--checkpoint", checkpoint());
     assert_eq!(run.json()["mode"], "far-high");
 }
 
@@ -87,7 +87,7 @@ fn a_mode_is_demonstrated_and_forced() {
 #[test]
 fn every_mismatch_changes_the_world_and_is_kept_with_its_demonstrations() {
     let run = |words: &str| {
-        let call = Call::new("run --episodes 2 --planner none").with("--task", easy_task()).and(words);
+        let call = Call::new("run --episodes 2 --optimizer none").with("--task", easy_task()).and(words);
         call.with("--checkpoint", checkpoint()).json()
     };
     let exact = run("");

@@ -58,9 +58,9 @@ fn a_policy_from_pictures_is_trained_evaluated_and_run() {
         ["plan_ms", "wall_s", "plan_batch"].iter().for_each(|key| drop(result.as_object_mut().unwrap().remove(*key)));
         result
     };
-    let alone = run("--planner none --threads 1");
+    let alone = run("--optimizer none --threads 1");
     assert_eq!(alone["success_rate"], 1.0);
-    assert_eq!(run("--planner none --threads 2 --lockstep 1"), alone);
+    assert_eq!(run("--optimizer none --threads 2 --lockstep 1"), alone);
     assert_eq!(run("--threads 2"), run("--threads 1 --lockstep 1"));
     // The planner, which knows the state, makes it better.
     let finetune = |words: &str| {
@@ -179,7 +179,7 @@ fn a_checkpoint_that_sees_other_pictures_is_refused() {
     train(&demos, "--cameras front --evaluation-episodes 0").with("--out", &out).ok();
     let none = folder();
     let run = |checkpoint: &Path, task: &Path| {
-        Call::new("run --planner none --episodes 1").with("--task", task).with("--checkpoint", checkpoint)
+        Call::new("run --optimizer none --episodes 1").with("--task", task).with("--checkpoint", checkpoint)
     };
     let stack = Path::new("stack");
     let parts = ["seeing: pictures", "front of 96×96 pixels", "front of 48×48 pixels"];

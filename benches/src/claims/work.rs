@@ -1,0 +1,330 @@
+//! The work folder: demonstrations, trainings and what was found of them, each made once and used by all parts.
+//!
+//! ```text
+//! demos/TASK-N/                                  a dataset
+//! trainings/TASK-METHOD-DEMOS-sSEED-KEY/         a checkpoint; KEY is the fingerprint of settings and data
+//! trainings/…/found/KEY.json                     an evaluation of it
+//! tuning/KEY.json                                what was tried for the baselines' best settings
+//! speeds/KEY.json, latencies/KEY.json            how fast this machine learns and acts
+//! ```
+//!
+//! A training that was stopped or killed goes on where it was. Shards may share the folder: a training is locked.
+
+use super::args::ClaimsArgs;
+use super::contender::Sampled;
+use super::subject::{NEIGHBOURS, Subject, Subjects};
+use imle_cli::args::common::OptimizationArgs;
+use imle_cli::args::controller::ControllerArgs;
+use imle_cli::controller::held_out;
+use imle_cli::failure::{Failure, Result};
+use imle_cli::output::{Output, object};
+use imle_cli::sweep::{crc, remembered};
+use imle_cli::training::job::Job;
+use imle_cli::training::settings::given;
+use imle_cli::training::view::View;
+use imle_cli::{interrupt, load};
+use imle_configs::episode::fingerprint;
+use imle_configs::{Error as InputError, files, settings};
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::metrics::METRICS_FILE;
+use imle_policy::sampler::Sampler;
+use imle_policy::train::{STATE_FOLDER, TrainSettings};
+use serde_json::{Value, json};
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Samples a held-out window, of which recall and precision are taken.
+pub const SAMPLES: usize = 32;
+/// Figures of a report that are kept.
+const KEPT: [&str; 10] = [
+    "success_rate",
+    "success_ci95",
+    "episodes",
+    "mean_cost",
+    "mode_switches",
+    "modes",
+    "mode_entropy",
+    "boundary_jerk",
+    "inner_jerk",
+    "time_to_success_s",
+];
+
+/// A training, as its folder is keyed by it.
+#[derive(Clone, Debug)]
+pub struct TrainingRecipe {
+    /// Whose demonstrations: a task's name, or what [`super::subject::poorly`] makes of it.
+    pub task: String,
+    pub method: String,
+    pub demonstrations: u32,
+    pub seed: u64,
+    pub steps: u64,
+    /// Settings other than those all trainings share, as words of `--set`.
+    pub words: Vec<String>,
+}
+
+/// A training that is done.
+pub struct Trained {
+    pub folder: PathBuf,
+    pub checkpoint: Checkpoint,
+    /// Time and settings of the training.
+    pub record: Value,
+}
+
+/// The folder, and what all that is done in it shares.
+pub struct Work<'a> {
+    pub args: &'a ClaimsArgs,
+    pub output: Output,
+    pub pool: rayon::ThreadPool,
+    pub device: tch::Device,
+    /// Settings that all trainings share.
+    pub base: TrainSettings,
+    pub subjects: Subjects<'a>,
+}
+
+impl<'a> Work<'a> {
+    /// With no task in it yet.
+    ///
+    /// # Errors
+    /// Bad settings; a device that is not there.
+    pub fn new(args: &'a ClaimsArgs) -> Result<Self> {
+        let mut base = given(&args.settings, &OptimizationArgs::default(), None)?;
+        base.evaluate_every = 0;
+        base.steps = args.steps.unwrap_or(base.steps);
+        base.check()?;
+        if !base.vision.cameras.is_empty() {
+            return Err(InputError::unexpected("settings: vision.cameras", "none for this sweep", "some").into());
+        }
+        let (output, pool) = (args.common.output(), load::pool(&args.common)?);
+        let subjects = Subjects::new(args, base.horizons);
+        Ok(Self { args, output, pool, device: load::device(args.device)?, base, subjects })
+    }
+
+    /// Fingerprint of what all trainings share.
+    pub fn base_fingerprint(&self) -> Result<String> {
+        let mut settings = object(&self.base)?;
+        // These are told in a cell, or change nothing.
+        for key in ["method", "seed", "steps", "log_every", "checkpoint_every", "evaluate_every"] {
+            settings.remove(key);
+        }
+        Ok(crc(&Value::Object(settings)))
+    }
+
+    /// The task of that name, which was taken up.
+    pub fn subject(&self, task: &str) -> Result<&Subject> {
+        self.subjects.of(task)
+    }
+
+    /// The settings of a training.
+    ///
+    /// # Errors
+    /// A word that is no setting.
+    pub fn settings(&self, recipe: &TrainingRecipe) -> Result<TrainSettings> {
+        let mut settings: TrainSettings = settings::load(&self.base, None, &recipe.words)?;
+        settings.method.clone_from(&recipe.method);
+        (settings.seed, settings.steps) = (recipe.seed, recipe.steps);
+        if recipe.method != "imle" {
+            // All others need one shaped like the chunk, or none.
+            settings.network.latent = 0;
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// The folder of a training; `teacher` is the fingerprint of what it learns from in place of the demonstrations.
+    fn folder(&self, recipe: &TrainingRecipe, settings: &TrainSettings, teacher: Option<&str>) -> Result<PathBuf> {
+        let TrainingRecipe { task, method, demonstrations, seed, .. } = recipe;
+        let learned = fingerprint(&self.subject(task)?.first(*demonstrations).episodes);
+        let key = crc(&json!([settings, learned, teacher]));
+        let method = if teacher.is_some() { "student" } else { method };
+        Ok(self.args.work.join("trainings").join(format!("{task}-{method}-{demonstrations}-s{seed}-{key}")))
+    }
+
+    /// The folder of a training on demonstrations, and whether it is done already.
+    pub fn place(&self, recipe: &TrainingRecipe) -> Result<(PathBuf, bool)> {
+        let settings = self.settings(recipe)?;
+        let folder = self.folder(recipe, &settings, None)?;
+        let done = finished(&folder, settings.steps).is_some();
+        Ok((folder, done))
+    }
+
+    /// The training, done now if it is not yet: from demonstrations, or from `teacher` in their states.
+    ///
+    /// # Errors
+    /// Errors of training; [`Failure::Run`] after Ctrl-C, with a state from which the next call goes on.
+    pub fn trained(&self, recipe: &TrainingRecipe, teacher: Option<&Checkpoint>) -> Result<Trained> {
+        let subject = self.subject(&recipe.task)?;
+        let settings = self.settings(recipe)?;
+        let fingerprint = teacher.map(Checkpoint::fingerprint);
+        let folder = self.folder(recipe, &settings, fingerprint.as_deref())?;
+        let _lock = self.lock(&folder)?;
+        if finished(&folder, settings.steps).is_none() {
+            let resume = folder.join(STATE_FOLDER).join("state.json").exists();
+            if folder.exists() && !resume {
+                // Killed before its first save: nothing in it is of use.
+                fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove", e))?;
+            }
+            let (output, pool, device) = (self.output, &self.pool, self.device);
+            let dataset = subject.first(recipe.demonstrations);
+            let view = View::new(&subject.data, dataset, &settings.vision, pool, output)?;
+            let job = Job {
+                output,
+                settings: &settings,
+                view: &view,
+                data: &subject.data,
+                pool,
+                device,
+                out: &folder,
+                resume,
+            };
+            match teacher {
+                None => job.imitate(None, 0)?,
+                Some(teacher) => job.distill(teacher, &view)?,
+            };
+        }
+        let Some(checkpoint) = finished(&folder, settings.steps) else {
+            return Err(Failure::Run(format!("{}: no checkpoint of step {}", folder.display(), settings.steps)));
+        };
+        // Of no more use, and four times as large as the checkpoint.
+        let _ = fs::remove_dir_all(folder.join(STATE_FOLDER));
+        let rate = steps_per_second(&folder)?;
+        let record = json!({
+            "steps": settings.steps, "steps_per_second": rate, "train_s": rate.map(|r| settings.steps as f64 / r),
+            "learning_rate": settings.highest_rate(), "parameters": checkpoint.table().count(),
+        });
+        Ok(Trained { folder, checkpoint, record })
+    }
+
+    /// Waits until nobody else is at the training in `folder`; freed when dropped.
+    fn lock(&self, folder: &Path) -> Result<File> {
+        let path = folder.with_extension("lock");
+        let failed = |e| InputError::io(&path, "write", e);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+        let file = File::create(&path).map_err(failed)?;
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(e)) => return Err(failed(e).into()),
+                Err(TryLockError::WouldBlock) if interrupt::asked() => {
+                    return Err(Failure::Run("interrupted".into()));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    if !told {
+                        self.output.note(format!("{}: another process is at it", folder.display()));
+                        told = true;
+                    }
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+            }
+        }
+    }
+
+    /// Success, modes and jerk of a training's generator in held-out episodes under the controller that `flags` describe;
+    /// nothing where the task cannot be run.
+    ///
+    /// # Errors
+    /// Errors of evaluation; [`Failure::Run`] after Ctrl-C.
+    pub fn episodes(
+        &self,
+        task: &str,
+        trained: &Trained,
+        sampled: Sampled,
+        flags: &ControllerArgs,
+        (episodes, seed): (u32, u64),
+    ) -> Result<Value> {
+        let Some(task) = &self.subject(task)?.task else { return Ok(Value::Null) };
+        let of = Self::episodes_key(sampled, flags, (episodes, seed));
+        remembered(&found_at(&trained.folder, &of), &of, || {
+            let sampler = self.sampler(trained, sampled)?;
+            let report = held_out::run(task, &sampler, flags, (episodes, seed), &self.pool, self.output)?;
+            let mut report = object(&report)?;
+            report.retain(|key, _| KEPT.contains(&key.as_str()));
+            Ok(Value::Object(report))
+        })
+    }
+
+    /// Recall and precision of a training's generator on the held-out demonstrations.
+    ///
+    /// # Errors
+    /// Errors of sampling; [`Failure::Run`] after Ctrl-C.
+    pub fn fidelity(&self, task: &str, trained: &Trained, sampled: Sampled) -> Result<Value> {
+        let judge = &self.subject(task)?.judge;
+        let of = self.fidelity_key(task, sampled)?;
+        remembered(&found_at(&trained.folder, &of), &of, || {
+            let sampler = self.sampler(trained, sampled)?;
+            let mut progress = self.output.progress(judge.windows() as u64, "windows");
+            let found = judge.measure(&self.pool, &sampler, SAMPLES, self.args.seed, &mut |done| {
+                progress.set(done as u64, "");
+                !interrupt::asked()
+            })?;
+            progress.finish();
+            let found = found.ok_or_else(|| Failure::Run("interrupted".into()))?;
+            Ok(Value::Object(object(&found)?))
+        })
+    }
+
+    fn sampler(&self, trained: &Trained, sampled: Sampled) -> Result<Sampler> {
+        let checkpoint = sampled.of(trained.checkpoint.clone())?;
+        Ok(Sampler::new(&checkpoint, self.pool.current_num_threads(), self.device)?)
+    }
+
+    /// Key of these episodes of a training.
+    pub fn episodes_key(sampled: Sampled, flags: &ControllerArgs, (episodes, seed): (u32, u64)) -> Value {
+        json!({
+            "sampler": sampled.name, "planner": flags.optimizer, "choice": flags.choice, "candidates": flags.candidates,
+            "episodes": episodes, "seed": seed,
+        })
+    }
+
+    /// Key of this recall and precision of a training.
+    pub fn fidelity_key(&self, task: &str, sampled: Sampled) -> Result<Value> {
+        let judge = &self.subject(task)?.judge;
+        Ok(json!({
+            "sampler": sampled.name, "windows": judge.windows(), "radius": judge.radius(), "samples": SAMPLES,
+            "neighbours": NEIGHBOURS, "seed": self.args.seed,
+        }))
+    }
+}
+
+/// Where what `of` tells of the training in `folder` is kept.
+pub fn found_at(folder: &Path, of: &Value) -> PathBuf {
+    folder.join("found").join(format!("{}.json", crc(of)))
+}
+
+/// The checkpoint in `folder`, if it is of the last step.
+fn finished(folder: &Path, steps: u64) -> Option<Checkpoint> {
+    let checkpoint = Checkpoint::load(folder).ok()?;
+    (checkpoint.config().provenance.steps == steps).then_some(checkpoint)
+}
+
+/// The mean speed of a training as its log tells it, evaluations and checkpoints left out; nothing of an empty log.
+fn steps_per_second(folder: &Path) -> Result<Option<f64>> {
+    let (mut steps, mut seconds, mut before) = (0.0, 0.0, 0.0);
+    for line in files::read_text(&folder.join(METRICS_FILE))?.lines() {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
+        if let (Some(step), Some(rate)) = (line["step"].as_f64(), line["time/steps_per_second"].as_f64()) {
+            steps += step - before;
+            seconds += (step - before) / rate;
+            before = step;
+        }
+    }
+    Ok((seconds > 0.0).then_some(steps / seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_of_a_training_weighs_its_lines_by_their_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = "{\"step\":100,\"time/steps_per_second\":100}\n{\"step\":100,\"eval/success_rate\":1}\n\
+            {\"step\":200,\"time/steps_per_second\":25}\nhalf";
+        fs::write(folder.path().join(METRICS_FILE), log).unwrap();
+        // 100 steps in 1 s and 100 in 4 s.
+        assert_eq!(steps_per_second(folder.path()).unwrap(), Some(40.0));
+        fs::write(folder.path().join(METRICS_FILE), "").unwrap();
+        assert_eq!(steps_per_second(folder.path()).unwrap(), None);
+    }
+}

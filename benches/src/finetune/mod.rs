@@ -1,0 +1,131 @@
+//! `planner bench finetune`: what fine-tuning makes of a generator, by algorithm, from strong and weak bases, under mismatch; a
+//! sweep.
+//!
+//! `bases` makes the generators to start from, `measure` what is done for a cell, `table` and `plots` the report.
+
+pub mod args;
+mod bases;
+mod cell;
+mod figures;
+mod kinds;
+mod measure;
+mod plots;
+mod table;
+
+use crate::publish::publish;
+use args::FinetuneBenchArgs;
+use cell::{FinetuneCell, Strength};
+use figures::{Done, FinetuneFigures};
+use imle_cli::failure::Result;
+use imle_cli::sweep;
+use imle_cli::training::finetune;
+use imle_configs::Error as InputError;
+use imle_envs::mismatch::Mismatch;
+use imle_rl::registry;
+use serde_json::{Value, json};
+
+/// A part: its name, tasks, base, control steps, and seeds.
+struct FinetunePart {
+    name: &'static str,
+    tasks: &'static [&'static str],
+    base: Strength,
+    env_steps: u64,
+    seeds: u64,
+}
+
+const PARTS: [FinetunePart; 4] = [
+    FinetunePart { name: "screen", tasks: &["square"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
+    FinetunePart {
+        name: "strong",
+        tasks: &["square", "pick_place", "stack", "push_t", "avoid"],
+        base: Strength::Strong,
+        env_steps: 250_000,
+        seeds: 3,
+    },
+    FinetunePart {
+        name: "weak",
+        tasks: &["square", "pick_place", "stack"],
+        base: Strength::Weak,
+        env_steps: 1_000_000,
+        seeds: 3,
+    },
+    FinetunePart { name: "mismatch", tasks: &["cylinder_push"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
+];
+
+/// Measures, and prints the tables.
+pub fn run(args: &FinetuneBenchArgs) -> Result<()> {
+    let output = args.common.output();
+    let done: Vec<Done> = if args.sweep.report {
+        sweep::kept(&args.sweep, output)?
+    } else {
+        let cells = cells(args)?;
+        let results = sweep::run(&args.sweep, output, &cells, |cell, _: &[Option<FinetuneFigures>]| {
+            measure::measure(args, cell)
+        })?;
+        cells.into_iter().zip(results).filter_map(|(cell, result)| Some((cell, result?))).collect()
+    };
+    let lines = table::all(&done);
+    let plots = publish(output, args.out.as_deref(), &lines, || plots::all(&done))?;
+    let entries: Vec<Value> = done.iter().map(|(cell, result)| json!({ "cell": cell, "result": result })).collect();
+    output.result(&json!({ "cells": entries, "plots": plots }))
+}
+
+/// All seeds of a kind after each other, so that one kind is whole early.
+fn cells(args: &FinetuneBenchArgs) -> Result<Vec<FinetuneCell>> {
+    for word in &args.set {
+        settings_of(word)?;
+    }
+    let mut all = Vec::new();
+    for name in &args.parts {
+        let part = PARTS.iter().find(|p| p.name == name);
+        let part = part.ok_or_else(|| InputError::unknown("part", name, PARTS.iter().map(|p| p.name)))?;
+        let own: Vec<String> = part.tasks.iter().map(ToString::to_string).collect();
+        let default = if part.name == "screen" { registry::NAMES.to_vec() } else { vec![finetune::DEFAULT] };
+        let default: Vec<String> = default.into_iter().map(str::to_string).collect();
+        let worlds: Vec<Option<String>> = match part.name {
+            "mismatch" => Mismatch::all()?.into_iter().map(|m| Some(m.name)).collect(),
+            _ => vec![None],
+        };
+        for task in args.tasks.as_ref().unwrap_or(&own) {
+            bases::of(task, part.base)?;
+            for algorithm in args.algorithms.as_ref().unwrap_or(&default) {
+                registry::by_name(algorithm)?;
+                let words = args.set.iter().filter_map(|word| settings_of(word).ok());
+                let settings: Vec<String> =
+                    words.filter(|(name, _)| name == algorithm).map(|(_, setting)| setting.to_string()).collect();
+                for world in &worlds {
+                    all.extend((0..args.seeds.unwrap_or(part.seeds)).map(|seed| FinetuneCell {
+                        part: part.name.into(),
+                        task: task.clone(),
+                        base: part.base,
+                        algorithm: algorithm.clone(),
+                        settings: settings.clone(),
+                        mismatch: world.clone(),
+                        env_steps: args.env_steps.unwrap_or(part.env_steps),
+                        episodes: args.episodes,
+                        seed,
+                    }));
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Algorithm and setting of a word of `--set`.
+fn settings_of(word: &str) -> Result<(&str, &str)> {
+    let parts = word.split_once(':').filter(|(name, setting)| registry::NAMES.contains(name) && setting.contains('='));
+    Ok(parts.ok_or_else(|| InputError::unexpected("--set", "ALGORITHM:KEY=VALUE", word))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::tests::kept;
+
+    #[test]
+    fn kept_results_are_read_back() {
+        let all = kept::<FinetuneCell, FinetuneFigures>("finetune.jsonl");
+        assert!(all.iter().all(|(_, figures, _)| figures.before.success.episodes > 0 && !figures.rounds.is_empty()));
+    }
+}

@@ -1,0 +1,49 @@
+//! Flags of every training from a dataset: train, distill.
+
+use super::common::{Common, DeviceArgument, OptimizationArgs, SettingsArgs, WorldArgs};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Flags of every training from a dataset.
+#[derive(Debug, Args)]
+pub struct LearnArgs {
+    /// Dataset to learn from (of distill: its states, not its actions)
+    #[arg(long, required_unless_present = "settings")]
+    pub data: Option<PathBuf>,
+    /// See the pictures of these cameras of the dataset, comma-separated, and of the observation only what the robot knows
+    /// of itself (the task's `proprioception`, or --set vision.state) [default: the whole observation, and what a teacher
+    /// sees]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub cameras: Vec<String>,
+    /// Folder of the checkpoint, with logs and training state; must be empty or new
+    #[arg(long, required_unless_present = "settings")]
+    pub out: Option<PathBuf>,
+    /// Use the first so many episodes of the dataset only [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: Option<u32>,
+    /// Seed of weights, batches and latents [default: 0, or that of the settings]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Task file to evaluate in, if the dataset's task is not a built-in one
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Where networks run
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceArgument,
+    /// Go on from the state in --out, with the same --data (and --teacher, --samples); settings need not be repeated and
+    /// cannot be changed
+    #[arg(long)]
+    pub resume: bool,
+    /// The world of its episodes
+    #[command(flatten)]
+    pub world: WorldArgs,
+    /// Settings that people change most
+    #[command(flatten)]
+    pub optimization: OptimizationArgs,
+    /// Settings
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}

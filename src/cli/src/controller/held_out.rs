@@ -1,0 +1,53 @@
+//! Held-out episodes of a generator under a controller, summarised as every command reports them.
+
+use crate::args::controller::ControllerArgs;
+use crate::controller::from_flags;
+use crate::failure::Result;
+use crate::output::Output;
+use crate::watch::Watch;
+use imle_envs::rollout::RolloutEngine;
+use imle_envs::task::Task;
+use imle_planner::blocks::evaluate_in_blocks;
+use imle_planner::decide::Decide;
+use imle_planner::evaluate::{Outcome, Settings};
+use imle_planner::report::Report;
+use imle_policy::sampler::Sampler;
+use std::sync::Arc;
+
+/// Runs `episodes` from start states of `seed` that no training has used, in the world of `task`.
+///
+/// # Errors
+/// As [`controller::new`]; [`imle_planner::Error::Interrupted`] after Ctrl-C.
+pub fn run(
+    task: &Arc<Task>,
+    sampler: &Sampler,
+    flags: &ControllerArgs,
+    (episodes, seed): (u32, u64),
+    pool: &rayon::ThreadPool,
+    output: Output,
+) -> Result<Report> {
+    let engine = RolloutEngine::new(task.clone(), pool.current_num_threads())?;
+    let (mut decider, horizons) = from_flags::new(flags, seed, task, Some(sampler), &engine)?;
+    let settings = Settings::held_out(episodes as usize, seed, horizons);
+    let outcome = watched(task, decider.as_mut(), &settings, pool, output, (&[], |_: &Outcome| false))?;
+    Ok(Report::new(&outcome, task.spec().control_rate))
+}
+
+/// Runs the episodes of `settings` behind a progress bar; stops at one of the `looks` (numbers of episodes) at which
+/// `enough` says so of everything till then.
+///
+/// # Errors
+/// As [`imle_planner::evaluate::evaluate`]; [`imle_planner::Error::Interrupted`] after Ctrl-C.
+pub fn watched(
+    task: &Arc<Task>,
+    decider: &mut dyn Decide,
+    settings: &Settings,
+    pool: &rayon::ThreadPool,
+    output: Output,
+    (looks, enough): (&[usize], impl FnMut(&Outcome) -> bool),
+) -> Result<Outcome> {
+    let mut watch = Watch::new(output, settings.episodes, "evaluate");
+    let outcome = evaluate_in_blocks(task, decider, settings, pool, &mut watch, looks, enough);
+    watch.finish();
+    Ok(outcome?)
+}

@@ -1,0 +1,5 @@
+//! The controller that the flags describe.
+
+pub mod from_flags;
+pub mod held_out;
+pub mod shortcuts;

@@ -1,0 +1,93 @@
+//! Loading as the flags name it: tasks, checkpoints, thread pools.
+
+use crate::args::common::{Common, DeviceArgument, WorldArgs};
+use crate::failure::{Failure, Result};
+use imle_configs::{Error as InputError, embedded};
+use imle_envs::mismatch::Mismatch;
+use imle_envs::task::Task;
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::device::DeviceChoice;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The task of that name or path.
+pub fn task(name: &str) -> Result<Arc<Task>> {
+    Ok(Arc::new(Task::load(name)?))
+}
+
+/// The same in a world that differs from the planner's model as asked for.
+pub fn task_in(name: &str, world: &WorldArgs) -> Result<Arc<Task>> {
+    let task = Task::load(name)?;
+    Ok(Arc::new(match &world.mismatch {
+        Some(mismatch) => task.with_mismatch(Mismatch::find(mismatch).map_err(imle_envs::Error::from)?)?,
+        None => task,
+    }))
+}
+
+/// Index of the mode of that name among those of the task's expert.
+pub fn mode(name: Option<&str>, task: &Task) -> Result<Option<usize>> {
+    let Some(name) = name else { return Ok(None) };
+    let expert = task.expert().ok_or_else(|| {
+        InputError::unexpected("--mode", "a task with an expert", format!("`{}`, which has none", task.spec().task))
+    })?;
+    Ok(Some(expert.mode(name)?))
+}
+
+/// The checkpoint in `folder`, or the one shipped for the task, and the task as the checkpoint sees it: they fit.
+pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Checkpoint)> {
+    let name = &task.spec().task;
+    let (checkpoint, place) = match folder {
+        Some(folder) => (checkpoint_in(folder)?, folder.display().to_string()),
+        None => {
+            let files = embedded::checkpoint(name).ok_or_else(|| no_checkpoint(name))?;
+            let place = format!("shipped checkpoint `{name}`");
+            (Checkpoint::load_bytes(&place, &files)?, place)
+        }
+    };
+    let task = match checkpoint.config().spec.pictures {
+        Some(_) => Arc::new(Arc::unwrap_or_clone(task).seen_as(&checkpoint.config().spec, &place)?),
+        None => task,
+    };
+    checkpoint.check_matches(task.spec(), &place)?;
+    Ok((task, checkpoint))
+}
+
+/// The failure where a generator is needed and there is none.
+pub fn no_checkpoint(task: &str) -> Failure {
+    Failure::Input(format!(
+        "no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan without: --optimizer cma-es \
+         --proposals noise,warm"
+    ))
+}
+
+/// As [`checkpoint`]; nothing where none is named and none is shipped.
+pub fn any_checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Option<Checkpoint>)> {
+    if folder.is_none() && embedded::checkpoint(&task.spec().task).is_none() {
+        return Ok((task, None));
+    }
+    checkpoint(folder, task).map(|(task, checkpoint)| (task, Some(checkpoint)))
+}
+
+/// The checkpoint in `folder`, of whatever task.
+pub fn checkpoint_in(folder: &Path) -> Result<Checkpoint> {
+    if folder.join("meta/info.json").exists() {
+        let expected = "the folder of a checkpoint";
+        return Err(InputError::unexpected(folder.display(), expected, "that of a dataset").into());
+    }
+    Ok(Checkpoint::load(folder)?)
+}
+
+/// The device that is asked for.
+pub fn device(choice: DeviceArgument) -> Result<tch::Device> {
+    let choice = match choice {
+        DeviceArgument::Cpu => DeviceChoice::Cpu,
+        DeviceArgument::Cuda => DeviceChoice::Cuda,
+        DeviceArgument::Auto => DeviceChoice::Auto,
+    };
+    Ok(choice.open()?)
+}
+
+/// A pool of as many threads as `--threads` says.
+pub fn pool(common: &Common) -> Result<rayon::ThreadPool> {
+    Ok(imle_planner::threads::pool(common.threads())?)
+}

@@ -1,0 +1,221 @@
+//! Fine-tuning as the flags describe it.
+
+use crate::args::finetune::FinetuneArgs;
+use crate::failure::{Failure, Result};
+use crate::interrupt;
+use crate::load;
+use crate::output::{Output, Progress, percent};
+use crate::place::Place;
+use crate::training::dataset::read;
+use crate::training::settings::print_settings;
+use crate::training::view::View;
+use imle_configs::Error as InputError;
+use imle_configs::settings;
+use imle_envs::task_file::RewardKind;
+use imle_rl::expert_iteration;
+use imle_rl::ladder::CANDIDATES_FOR_95;
+use imle_rl::online;
+use imle_rl::registry::{self, FineTuning};
+use imle_rl::run::{self, Observer, Round, Run};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The algorithm without `--algorithm`.
+pub const DEFAULT: &str = expert_iteration::NAME;
+
+/// Outcome of a run.
+pub struct Learned {
+    /// The algorithm's name.
+    pub algorithm: String,
+    /// The first is the generator as it came.
+    pub rounds: Vec<Round>,
+    /// Held-out episodes of each.
+    pub episodes: usize,
+}
+
+/// Fine-tunes; nothing if the settings are only to be printed.
+///
+/// # Errors
+/// A bad input; what went wrong in learning; [`Failure::Run`] after Ctrl-C, with a state to resume from.
+pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
+    let saved = match (&args.out, args.resume) {
+        (Some(out), true) => Some(run::saved_algorithm(out)?),
+        _ => None,
+    };
+    let name = args.algorithm.clone().or(saved).unwrap_or_else(|| DEFAULT.into());
+    let mut watch = Watch { output: args.common.output(), progress: None };
+    let (rounds, episodes) = match registry::by_name(&name)? {
+        FineTuning::ExpertIteration => {
+            let words = args.optimization.words("train_steps", "batch_size", "learning_rate");
+            let settings = settings(args, words, expert_iteration::Settings::default(), Ok)?;
+            if args.settings.settings {
+                return print_settings::<expert_iteration::Settings>(&settings).map(|()| None);
+            }
+            let rounds = with_run(args, |run| expert_iteration::run(&settings, run, &mut watch))?;
+            (rounds, settings.evaluation_episodes)
+        }
+        FineTuning::Online(name, mut algorithm) => {
+            if let Some(steps) = args.optimization.steps {
+                let expected = format!("none beside {name}, which learns for --env-steps");
+                return Err(InputError::unexpected("--steps", expected, steps).into());
+            }
+            let words = args.optimization.words("", "actor.batch_size", "actor.learning_rate");
+            let settings = settings(args, words, algorithm.defaults(), |all| all.read_by(name))?;
+            if args.settings.settings {
+                return print_settings::<imle_rl::settings::Settings>(&settings.read_by(name)?).map(|()| None);
+            }
+            let go = |run: &Run<'_>| online::run(name, algorithm.as_mut(), &settings, run, &mut watch);
+            (with_run(args, go)?, settings.evaluation_episodes)
+        }
+    };
+    watch.end_phase();
+    Ok(Some(Learned { algorithm: name, rounds, episodes }))
+}
+
+/// All settings of an algorithm with those of `set` beside its defaults.
+///
+/// # Errors
+/// An unknown algorithm or setting.
+pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
+    Ok(match registry::by_name(name)? {
+        FineTuning::ExpertIteration => {
+            let defaults = expert_iteration::Settings::default();
+            json!(settings::load::<expert_iteration::Settings>(&defaults, None, set)?)
+        }
+        FineTuning::Online(name, algorithm) => {
+            let defaults = algorithm.defaults().read_by(name)?;
+            json!(settings::load::<imle_rl::settings::Settings>(&defaults, None, set)?)
+        }
+    })
+}
+
+/// The settings that the flags give beside `defaults` or those of the run that is resumed; the ones that `read` keeps may be given.
+fn settings<S: Serialize + DeserializeOwned + Clone + PartialEq + Default, R: Serialize>(
+    args: &FinetuneArgs,
+    flags: Vec<String>,
+    defaults: S,
+    read: impl FnOnce(S) -> imle_configs::Result<R>,
+) -> Result<S> {
+    let defaults = match (&args.out, args.resume) {
+        (Some(out), true) => run::saved_settings(out)?,
+        _ => defaults,
+    };
+    let words = [args.settings.set.clone(), flags].concat();
+    Ok(settings::load(&read(defaults)?, args.settings.config.as_deref(), &words)?)
+}
+
+/// Loads what the run is given, and runs it.
+fn with_run(args: &FinetuneArgs, go: impl FnOnce(&Run<'_>) -> imle_rl::Result<Vec<Round>>) -> Result<Vec<Round>> {
+    let output = args.common.output();
+    let (Some(task), Some(out)) = (&args.task, &args.out) else {
+        return Err(Failure::Input("--task and --out are needed".into()));
+    };
+    let whole = load::task_in(task, &args.world)?;
+    let whole = match args.reward.as_deref().map(RewardKind::by_name).transpose()? {
+        Some(kind) => Arc::new(Arc::unwrap_or_clone(whole).with_reward(kind)),
+        None => whole,
+    };
+    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), whole.clone())?;
+    let device = load::device(args.device)?;
+    let vision = checkpoint.config().vision_settings();
+    let view = |folder: &Path| -> Result<View> {
+        let dataset = read(folder, args.episodes)?;
+        dataset.spec.check_matches(whole.spec(), &folder.display().to_string())?;
+        let view = View::new(folder, dataset, &vision, &load::pool(&args.common)?, output)?;
+        view.dataset.spec.check_matches(task.spec(), &folder.display().to_string())?;
+        Ok(view)
+    };
+    let demonstrations = args.data.as_deref().map(view).transpose()?;
+    let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
+    let run = Run {
+        task: task.clone(),
+        checkpoint: &checkpoint,
+        demonstrations: demonstrations.as_ref().map_or(&[], |view| &view.dataset.episodes),
+        pictures: demonstrations.as_ref().and_then(View::pictures),
+        env_steps: args.env_steps,
+        seed: args.seed,
+        out,
+        resume: args.resume,
+        device,
+        threads: args.common.threads(),
+    };
+    match go(&run) {
+        Err(imle_rl::Error::Planner(imle_planner::Error::Interrupted)) => {
+            Err(Failure::Run("interrupted; go on with --resume".into()))
+        }
+        other => Ok(other?),
+    }
+}
+
+struct Watch {
+    output: Output,
+    /// Of a round's phase and its number of steps: a phase may come again with fewer.
+    progress: Option<((u64, &'static str, u64), Progress)>,
+}
+
+impl Watch {
+    fn end_phase(&mut self) {
+        if let Some((_, progress)) = self.progress.take() {
+            progress.finish();
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn phase(&mut self, round: u64, phase: &'static str, done: u64, total: u64, message: &str) {
+        let of = (round, phase, total);
+        if self.progress.as_ref().is_none_or(|(shown, _)| *shown != of) {
+            self.end_phase();
+            self.progress = Some((of, self.output.progress(total, phase)));
+        }
+        if let Some((_, progress)) = &mut self.progress {
+            progress.set(done, &format!("round {round}, {message}"));
+        }
+    }
+
+    fn round(&mut self, r: &Round) {
+        self.end_phase();
+        let planned = r.collect_success_rate.map_or(String::new(), |s| format!(", {} while collecting", percent(s)));
+        let few = r.figures.get(CANDIDATES_FOR_95);
+        let few = few.map_or(String::new(), |n| format!(", planned 95 % with {n} candidates"));
+        self.output.note(format!(
+            "round {}: generator alone {} [{}, {}]{planned}{few}; {} control steps, {} physics steps of rollouts, {} \
+             decisions of solved episodes",
+            r.round,
+            percent(r.success_rate),
+            percent(r.success_ci95[0]),
+            percent(r.success_ci95[1]),
+            r.env_steps,
+            r.simulation_steps,
+            r.lessons
+        ));
+    }
+
+    fn warn(&mut self, message: &str) {
+        self.end_phase();
+        self.output.note(format!("warning: {message}"));
+    }
+
+    fn should_stop(&self) -> bool {
+        interrupt::asked()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_stands_beside_the_defaults_of_the_algorithm() {
+        let set = |name: &str, words: &[&str]| resolved(name, &words.iter().map(|w| w.to_string()).collect::<Vec<_>>());
+        let of = set(expert_iteration::NAME, &["attempts=3"]).unwrap();
+        assert_eq!(of["attempts"], 3);
+        assert_eq!(of["train_steps"], json!(expert_iteration::Settings::default().train_steps));
+        let rate = |name: &str| set(name, &[]).unwrap()["actor"]["learning_rate"].as_f64().unwrap();
+        assert!(rate("ppo") < rate("best-of-n"), "ppo has a rate of its own");
+        assert!(set("ppo", &["attempts=3"]).is_err() && set("no-such", &[]).is_err());
+    }
+}

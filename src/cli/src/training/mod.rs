@@ -1,0 +1,9 @@
+//! Learning of a generator: datasets, demonstrations, imitation, distillation, fine-tuning.
+
+pub mod dataset;
+pub mod demonstrations;
+pub mod evaluation_task;
+pub mod finetune;
+pub mod job;
+pub mod settings;
+pub mod view;

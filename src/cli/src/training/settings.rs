@@ -1,0 +1,57 @@
+//! Settings of a training, from defaults, a file, words and flags.
+
+use crate::args::common::{OptimizationArgs, SettingsArgs};
+use crate::args::learn::LearnArgs;
+use crate::failure::Result;
+use imle_configs::explained::explained;
+use imle_configs::settings;
+use imle_policy::train;
+use imle_policy::train::TrainSettings;
+use schemars::JsonSchema;
+use std::path::Path;
+
+/// Settings from defaults, file, words and flags; of a resumed run those it was begun with are the defaults.
+pub fn given(args: &SettingsArgs, flags: &OptimizationArgs, resumed: Option<&Path>) -> Result<TrainSettings> {
+    let defaults = match resumed {
+        Some(out) => train::saved_settings(out)?,
+        None => TrainSettings { evaluate_every: 5000, ..TrainSettings::default() },
+    };
+    let words = [args.set.clone(), flags.words("steps", "batch_size", "learning_rate")].concat();
+    Ok(settings::load(&defaults, args.config.as_deref(), &words)?)
+}
+
+/// The settings that are [`given`], and flags.
+pub fn resolve(args: &LearnArgs, method: &str) -> Result<TrainSettings> {
+    let mut settings = given(&args.settings, &args.optimization, args.out.as_deref().filter(|_| args.resume))?;
+    if !args.resume {
+        settings.method = method.into();
+    }
+    if !args.cameras.is_empty() {
+        settings.vision.cameras.clone_from(&args.cameras);
+    }
+    if let Some(seed) = args.seed {
+        settings.seed = seed;
+    }
+    settings.check()?;
+    Ok(settings)
+}
+
+/// Prints settings, all or some of those of `T`, as a file that --config takes, with what they mean.
+pub fn print_settings<T: JsonSchema>(settings: &impl serde::Serialize) -> Result<()> {
+    print!("{}", explained::<T>(settings)?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_wins_over_the_same_setting() {
+        let set = vec!["steps=5".to_string(), "batch_size=3".to_string()];
+        let args = SettingsArgs { config: None, set, settings: false };
+        let flags = OptimizationArgs { steps: Some(7), learning_rate: Some(1e-7), ..OptimizationArgs::default() };
+        let settings = given(&args, &flags, None).unwrap();
+        assert_eq!((settings.steps, settings.batch_size, settings.learning_rate), (7, 3, 1e-7));
+    }
+}

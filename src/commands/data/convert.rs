@@ -1,0 +1,92 @@
+//! `planner data convert`
+
+use clap::Args;
+use imle_cli::args::common::Common;
+use imle_cli::failure::Result;
+use imle_cli::load;
+use imle_cli::place::Place;
+use imle_configs::Error as InputError;
+use imle_data::import::{Options, convert};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// `planner data convert`
+#[derive(Debug, Args)]
+pub struct DataConvertArgs {
+    /// The dataset: a LeRobot or zarr folder, an HDF5 file, or a folder with record.toml
+    pub from: PathBuf,
+    /// Task that it is for, built-in or a TOML file: sizes and rate must be its own, its names are taken
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Name of the task, without --task [default: as the dataset says]
+    #[arg(long, conflicts_with = "task")]
+    pub name: Option<String>,
+    /// Control steps a second, Hz, where the dataset does not say
+    #[arg(long, value_name = "HZ")]
+    pub rate: Option<f64>,
+    /// Interpolate to the rate of --task or --rate where the dataset has another: observations linearly, actions held
+    #[arg(long)]
+    pub resample: bool,
+    /// Keys that make up the observation, in this order, comma-separated; of HDF5 and zarr [default: all vectors, sorted]
+    #[arg(long, value_delimiter = ',', value_name = "KEYS")]
+    pub observation: Vec<String>,
+    /// Bring the pictures along
+    #[arg(long)]
+    pub images: bool,
+    /// The first so many episodes only
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: Option<u32>,
+    /// Folder of the dataset; must not exist
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Makes a LeRobot v3 dataset of one in another format.
+pub fn run(args: &DataConvertArgs) -> Result<()> {
+    let output = args.common.output();
+    let begun = Instant::now();
+    if let Some(rate) = args.rate.filter(|r| !(*r > 0.0 && r.is_finite())) {
+        return Err(InputError::unexpected("--rate", "a positive number of Hz", rate).into());
+    }
+    let task = args.task.as_deref().map(load::task).transpose()?;
+    if args.out.exists() {
+        return Err(InputError::Exists { path: args.out.clone() }.into());
+    }
+    drop(Place::folder(&args.out)?);
+    let options = Options {
+        spec: task.map(|t| t.spec().clone()),
+        task: args.name.clone(),
+        rate: args.rate,
+        resample: args.resample,
+        observation: args.observation.clone(),
+        images: args.images,
+        episodes: args.episodes.map(|n| n as usize),
+    };
+    let told = convert(&args.from, &args.out, &options)?;
+    output.say(format!(
+        "{} episodes, {} control steps at {} Hz, from {} into {}",
+        told.episodes,
+        told.frames,
+        told.spec.control_rate,
+        told.format,
+        args.out.display()
+    ));
+    if let Some(rate) = told.resampled_from {
+        output.say(format!("interpolated from {rate} Hz"));
+    }
+    for (what, layout) in [("observation", &told.spec.observation), ("action", &told.spec.action)] {
+        let terms: Vec<String> = layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect();
+        output.say(format!("{what}: {} values ({})", layout.size(), terms.join(" ")));
+    }
+    if !told.cameras.is_empty() {
+        output.say(format!("pictures of {}", told.cameras.join(", ")));
+    }
+    output.result(&json!({
+        "format": told.format.to_string(), "spec": told.spec, "episodes": told.episodes, "env_steps": told.frames,
+        "cameras": told.cameras, "resampled_from": told.resampled_from, "wall_s": begun.elapsed().as_secs_f64(),
+    }))
+}

@@ -1,0 +1,35 @@
+//! `planner data`: looking into datasets, bringing in those of others, playing them.
+
+mod convert;
+mod info;
+mod replay;
+
+use clap::Subcommand;
+use imle_cli::failure::Result;
+
+/// Action on a dataset.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Episodes, lengths, statistics, modes and a few frames, read one episode after the other
+    #[command(after_help = "Examples:\n  planner data info runs/demos/stack\n  \
+        planner data info runs/pictures --pictures frames.png     some of its pictures")]
+    Info(info::DataInfoArgs),
+    /// Make a LeRobot v3 dataset of one in another format: LeRobot v2, robomimic HDF5, Diffusion Policy zarr, records
+    #[command(after_help = "Examples:\n  planner data convert low_dim.hdf5 --task my/task.toml --out runs/theirs\n  \
+        planner data convert pusht.zarr --rate 10 --observation state --name push --out runs/theirs\n  \
+        planner data convert my/records --out runs/theirs          CSV or Parquet files beside record.toml\n\
+        docs/your-own-data.md tells how a folder of records is described, and what of each format is read")]
+    Convert(convert::DataConvertArgs),
+    /// Play an episode's actions in the simulator and report how far the states drift from the recorded ones
+    #[command(after_help = "Example: planner data replay runs/demos/stack --task stack --episode 3")]
+    Replay(replay::DataReplayArgs),
+}
+
+/// Does what `planner data` asks.
+pub fn run(command: &DataCommand) -> Result<()> {
+    match command {
+        DataCommand::Info(args) => info::run(args),
+        DataCommand::Convert(args) => convert::run(args),
+        DataCommand::Replay(args) => replay::run(args),
+    }
+}

@@ -1,0 +1,174 @@
+//! `planner data replay`
+
+use clap::Args;
+use imle_cli::args::common::{Common, WorldArgs};
+use imle_cli::failure::{Failure, Result};
+use imle_cli::interrupt;
+use imle_cli::place::Place;
+use imle_configs::Error as InputError;
+use imle_configs::episode::Episode;
+use imle_configs::seed::Purpose;
+use imle_configs::spec::Spec;
+use imle_data::Stream;
+use imle_envs::mismatch::Mismatch;
+use imle_envs::render::Renderer;
+use imle_envs::task::Task;
+use imle_envs::video::Video;
+use imle_envs::world::World;
+use serde_json::json;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// `planner data replay`
+#[derive(Debug, Args)]
+pub struct DataReplayArgs {
+    /// The dataset
+    pub path: PathBuf,
+    /// Task whose simulator plays it, built-in or a TOML file [default: the built-in one of the dataset's task]
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Number of the episode in the dataset
+    #[arg(long, default_value_t = 0)]
+    pub episode: u32,
+    /// MP4 file for a video of what the simulator does
+    #[arg(long, value_name = "FILE")]
+    pub video: Option<PathBuf>,
+    /// The world [default: the one the episode was recorded in]
+    #[command(flatten)]
+    pub world: WorldArgs,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Plays an episode's actions in the simulator and compares what is observed with what was recorded.
+pub fn run(args: &DataReplayArgs) -> Result<()> {
+    let output = args.common.output();
+    let stream = Stream::open(&args.path)?;
+    let (spec, count) = (stream.spec().clone(), stream.len());
+    let number = args.episode as usize;
+    if number >= count {
+        let expected = format!("an episode below {count}");
+        return Err(InputError::unexpected("--episode", expected, number).into());
+    }
+    let name = args.task.as_deref().unwrap_or(&spec.task);
+    let task = Task::load(name)?;
+    let place = args.path.display().to_string();
+    spec.check_matches(task.spec(), &place)?;
+    let mut episode = Episode::default();
+    for read in stream.take(number + 1) {
+        episode = read?;
+    }
+    let mismatch = args.world.mismatch.clone().or_else(|| Some(episode.mismatch.clone()).filter(|m| !m.is_empty()));
+    let task = Arc::new(match &mismatch {
+        Some(name) => task.with_mismatch(Mismatch::find(name).map_err(imle_envs::Error::from)?)?,
+        None => task,
+    });
+    let film = args.video.as_deref().map(Place::file).transpose()?;
+    let mut world = World::new(task.clone())?;
+    world.reset(episode.seed, Purpose::Demonstration, episode.index)?;
+    let told = world.recall(&episode.observations[..spec.observation.size()])?;
+    let mut video = match &args.video {
+        None => None,
+        Some(_) => {
+            let renderer = Renderer::new(&world)?;
+            let video = Video::new(renderer.size(), spec.control_rate)?;
+            Some((renderer, video))
+        }
+    };
+    let mut drift = Drift::new(&spec);
+    let mut observed = vec![0.0; spec.observation.size()];
+    for t in 0..episode.len {
+        world.observe(&mut observed);
+        drift.add(&observed, &episode.observations[t * observed.len()..(t + 1) * observed.len()]);
+        if let Some((renderer, video)) = &mut video {
+            video.push(&renderer.draw(&mut world)?)?;
+        }
+        world.step(&episode.actions[t * spec.action.size()..(t + 1) * spec.action.size()]);
+        if interrupt::asked() {
+            return Err(Failure::Run("interrupted".into()));
+        }
+    }
+    if let (Some((_, video)), Some(path)) = (video, &args.video) {
+        video.finish(path)?;
+        output.say(format!("video in {}", path.display()));
+    }
+    drop(film);
+    if let Some(reason) = world.failure() {
+        return Err(Failure::Run(format!("{place}: episode {number}: the simulation failed: {reason}")));
+    }
+    let solved = |yes: bool| if yes { "solved" } else { "not solved" };
+    output.say(format!(
+        "episode {number} of {}: {} control steps; recorded as {}, {} in the simulator",
+        spec.task,
+        episode.len,
+        solved(episode.success),
+        solved(world.success())
+    ));
+    if !told.exact {
+        let unknown = if told.unknown.is_empty() { "nothing".into() } else { told.unknown.join(", ") };
+        output.say(format!("started where the first observation says; it does not tell: {unknown}"));
+    }
+    output.say(format!("{:24} {:>12} {:>12} {:>12} {:>12}", "drift of", "at start", "rms", "greatest", "at end"));
+    for term in &drift.terms {
+        let (rms, len) = ((term.squares / episode.len as f64).sqrt(), &term.last);
+        output.say(format!("{:24} {:12.3e} {rms:12.3e} {:12.3e} {len:12.3e}", term.name, term.first, term.most));
+    }
+    let terms: serde_json::Map<String, serde_json::Value> = drift
+        .terms
+        .iter()
+        .map(|t| {
+            let rms = (t.squares / episode.len as f64).sqrt();
+            (t.name.clone(), json!({ "start": t.first, "rms": rms, "greatest": t.most, "end": t.last }))
+        })
+        .collect();
+    output.result(&json!({
+        "task": spec.task, "episode": number, "env_steps": episode.len, "recorded_success": episode.success,
+        "success": world.success(), "start_recalled": !told.exact, "start_unknown": told.unknown, "drift": terms,
+    }))
+}
+
+/// Distance of the terms of the observation from the recorded ones: lengths of the difference, in their units.
+struct Drift {
+    terms: Vec<TermDrift>,
+    seen: usize,
+}
+
+struct TermDrift {
+    name: String,
+    size: usize,
+    first: f64,
+    last: f64,
+    most: f64,
+    squares: f64,
+}
+
+impl Drift {
+    fn new(spec: &Spec) -> Self {
+        let none = |t: &imle_configs::spec::Term| TermDrift {
+            name: t.name.clone(),
+            size: t.size,
+            first: 0.0,
+            last: 0.0,
+            most: 0.0,
+            squares: 0.0,
+        };
+        Self { terms: spec.observation.terms.iter().map(none).collect(), seen: 0 }
+    }
+
+    fn add(&mut self, observed: &[f32], recorded: &[f32]) {
+        let mut at = 0;
+        for term in &mut self.terms {
+            let of = at..at + term.size;
+            at += term.size;
+            let off =
+                observed[of.clone()].iter().zip(&recorded[of]).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+            if self.seen == 0 {
+                term.first = off.sqrt();
+            }
+            term.squares += off;
+            (term.most, term.last) = (term.most.max(off.sqrt()), off.sqrt());
+        }
+        self.seen += 1;
+    }
+}

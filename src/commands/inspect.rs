@@ -1,0 +1,273 @@
+//! `planner inspect`
+
+use clap::Args;
+use imle_cli::args::common::Common;
+use imle_cli::failure::{Failure, Result};
+use imle_cli::load;
+use imle_cli::output::counted;
+use imle_cli::output::{Output, object, percent};
+use imle_cli::place::Place;
+use imle_configs::spec::Layout;
+use imle_configs::{Error as InputError, embedded, files};
+use imle_envs::render::Renderer;
+use imle_envs::task::Task;
+use imle_envs::world::World;
+use imle_policy::checkpoint::Checkpoint;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::path::PathBuf;
+
+/// `planner inspect`
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A task's name or TOML file, or the folder of a dataset, checkpoint or run
+    pub path: String,
+    /// PNG file for a picture of a task's start state
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Summarises whatever `path` is.
+pub fn run(args: &InspectArgs) -> Result<()> {
+    let output = args.common.output();
+    let path = Path::new(&args.path);
+    if embedded::task(&args.path).is_some() || path.extension().is_some_and(|e| e == "toml") {
+        return task(output, &args.path, args.picture.as_deref());
+    }
+    if args.picture.is_some() {
+        return Err(InputError::unexpected("--picture", "a task", format!("`{}`", args.path)).into());
+    }
+    if path.join("meta/info.json").exists() {
+        return dataset(output, path);
+    }
+    if path.join("summary.json").exists() || path.join("state.json").exists() {
+        return run_folder(output, path);
+    }
+    if path.join("model.safetensors").exists() || path.join("config.json").exists() {
+        return checkpoint(output, path);
+    }
+    if path.exists() {
+        let expected = "a task file, or the folder of a dataset, checkpoint or run";
+        return Err(InputError::unexpected(path.display(), expected, "none of them").into());
+    }
+    Err(InputError::unknown("task or folder", &args.path, embedded::task_names()).into())
+}
+
+fn layout(output: Output, what: &str, layout: &Layout) {
+    output.say(format!("{what}: {} values", layout.size()));
+    let mut at = 0;
+    for term in &layout.terms {
+        output.say(format!("  [{at}..{}] {}", at + term.size, term.name));
+        at += term.size;
+    }
+}
+
+fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
+    let place = picture.map(Place::file).transpose()?;
+    let task: std::sync::Arc<Task> = load::task(name)?;
+    let mut world = World::new(task.clone())?;
+    world.reset(0, imle_configs::seed::Purpose::Reset, 0)?;
+    let spec = task.spec();
+    let model = task.model().ffi();
+    output.say(format!("task {}: {}", spec.task, task.description()));
+    output.say(format!(
+        "model: {} bodies, {} joints, {} degrees of freedom, {} actuators, {} geoms, {} sites, {} sensors, {} constraints, \
+         {} mocap bodies, {} keyframes; physics steps of {} s",
+        model.nbody,
+        model.njnt,
+        model.nv,
+        model.nu,
+        model.ngeom,
+        model.nsite,
+        model.nsensor,
+        model.neq,
+        model.nmocap,
+        model.nkey,
+        task.model().opt().timestep
+    ));
+    output.say(format!(
+        "control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model",
+        spec.control_rate,
+        task.substeps(),
+        task.planning_substeps()
+    ));
+    layout(output, "observation", &spec.observation);
+    layout(output, "action", &spec.action);
+    let (low, high) = task.control().range();
+    output.say(format!("action range: {low:?} to {high:?}"));
+    let terms = cost(output, &task, &world);
+    for camera in task.cameras() {
+        let [width, height] = camera.size();
+        output.say(format!("camera {}: {width}×{height} pixels (planner demo --images)", camera.name));
+    }
+    if !task.cameras().is_empty() {
+        output.say(format!("seen beside pictures (planner train --cameras): {}", task.proprioception().join(", ")));
+    }
+    if let Some(expert) = task.expert() {
+        output.say(match expert.modes().join(", ") {
+            names if names.is_empty() => "expert without modes".to_string(),
+            names => format!("expert with modes {names}"),
+        });
+    }
+    if let Some(path) = picture {
+        let mut renderer = Renderer::new(&world)?;
+        let drawn = renderer.draw(&mut world)?;
+        imle_envs::strip::write_one(path, renderer.size(), &drawn)?;
+        output.say(format!("picture of the start state: {}", path.display()));
+    }
+    drop(place);
+    let names = task.quantities().names();
+    let quantities: serde_json::Map<String, Value> =
+        names.iter().zip(world.values()).map(|(n, v)| (n.clone(), json!(v))).collect();
+    output.result(&json!({
+        "kind": "task", "spec": spec, "quantities": quantities, "cost_terms": terms, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
+        "substeps": task.substeps(), "planning_substeps": task.planning_substeps(), "max_steps": task.max_steps(),
+        "action_low": low, "action_high": high, "start_cost": world.cost(), "rungs": task.cost().rung_names(),
+        "proprioception": task.proprioception(), "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
+        "modes": task.expert().map(|e| e.modes()),
+    }))
+}
+
+/// Says what the cost of the world's state is made of; returns the terms.
+fn cost(output: Output, task: &Task, world: &World) -> Vec<Value> {
+    let (values, names) = (world.values(), task.quantities().names());
+    output.say("quantities at a start state:");
+    names.iter().zip(values).for_each(|(name, value)| output.say(format!("  {name:24} {value:12.5}")));
+    let rung = match task.cost().rung(values) {
+        None => "no ladder".to_string(),
+        Some((index, name)) => {
+            let all = task.cost().rung_names();
+            format!("on rung {} of {}, `{name}`, of {}", index + 1, all.len(), all.join(", "))
+        }
+    };
+    output.say(format!("cost at a start state: {:.5}; {rung}", world.cost()));
+    let mut terms = Vec::new();
+    for part in task.cost().parts(values) {
+        let of: Vec<&str> = part.quantities.iter().map(|q| names[*q].as_str()).collect();
+        let kind = part.rung.map_or_else(|| "term".to_string(), |name| format!("residual of `{name}`"));
+        output.say(format!("  {kind} {}: weight {} × {:.5}", of.join(" "), part.weight, part.norm));
+        terms.push(json!({ "rung": part.rung, "quantities": of, "weight": part.weight, "norm": part.norm }));
+    }
+    let solved = if task.solved(values) { "solved" } else { "not solved" };
+    output.say(format!("a start state is {solved}"));
+    terms
+}
+
+fn dataset(output: Output, path: &Path) -> Result<()> {
+    let summary = imle_data::summarize(&imle_data::read(path)?);
+    output.say(format!(
+        "dataset of task {}: {} episodes, {} frames at {} Hz",
+        summary.task, summary.episodes, summary.frames, summary.fps
+    ));
+    output.say(format!(
+        "lengths {} to {}, median {}; {} successful",
+        summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes
+    ));
+    output.say(format!("modes: {}", counted(&summary.modes)));
+    let pictures = imle_data::image_layout(path)?;
+    if let Some(p) = &pictures {
+        output.say(format!("pictures of {}: {}×{} pixels", p.cameras.join(", "), p.width, p.height));
+    }
+    if summary.mismatches.keys().any(|m| !m.is_empty()) {
+        output.say(format!("recorded in worlds with mismatch: {}", counted(&summary.mismatches)));
+    }
+    for (what, ranges) in [("observation", &summary.observation), ("action", &summary.action)] {
+        output.say(format!("{what}:"));
+        for range in ranges {
+            output.say(format!(
+                "  {:24} {:9.4} to {:9.4}",
+                range.name,
+                range.min.unwrap_or(f32::NAN),
+                range.max.unwrap_or(f32::NAN)
+            ));
+        }
+    }
+    let mut result = object(&summary)?;
+    result.insert("kind".into(), "dataset".into());
+    let pictures = pictures.map(|p| json!({ "cameras": p.cameras, "height": p.height, "width": p.width }));
+    result.insert("pictures".into(), pictures.into());
+    output.result(&Value::Object(result))
+}
+
+fn checkpoint(output: Output, path: &Path) -> Result<()> {
+    let checkpoint = Checkpoint::load(path)?;
+    let config = checkpoint.config();
+    let h = config.horizons;
+    output.say(format!(
+        "checkpoint of task {}, method {}, made by version {}",
+        config.spec.task, config.method, config.version
+    ));
+    output.say(format!(
+        "network {}: {} parameters; horizons: {} observations, {} actions predicted, {} executed",
+        config.network.kind,
+        checkpoint.table().count(),
+        h.observation,
+        h.prediction,
+        h.action
+    ));
+    output.say(format!(
+        "learned from {} in {} steps, seed {}",
+        config.provenance.data, config.provenance.steps, config.provenance.seed
+    ));
+    layout(output, "observation", &config.spec.observation);
+    if let (Some(pictures), Some(vision)) = (&config.spec.pictures, &config.vision) {
+        output.say(format!("pictures of {pictures}; {vision}"));
+    }
+    layout(output, "action", &config.spec.action);
+    let mut result = object(config)?;
+    result.insert("kind".into(), "checkpoint".into());
+    result.insert("parameters".into(), checkpoint.table().count().into());
+    output.result(&Value::Object(result))
+}
+
+fn run_folder(output: Output, path: &Path) -> Result<()> {
+    let name = if path.join("summary.json").exists() { "summary.json" } else { "state.json" };
+    let place = path.join(name);
+    let value: Value = serde_json::from_str(&files::read_text(&place)?)
+        .map_err(|e| InputError::unexpected(place.display(), "JSON", e))?;
+    let mut result = value
+        .as_object()
+        .cloned()
+        .ok_or_else(|| Failure::Input(format!("{}: expected a JSON object", place.display())))?;
+    result.insert("kind".into(), "run".into());
+    let config: Value = match files::read_text(&path.join("config.json")) {
+        Ok(text) => serde_json::from_str(&text).map_err(|e| InputError::unexpected(path.display(), "JSON", e))?,
+        Err(_) => Value::Null,
+    };
+    if let Some(rate) = value.get("success_rate").and_then(Value::as_f64) {
+        output.say(format!(
+            "run of task {}: {} solved in {} episodes",
+            value["task"].as_str().unwrap_or("?"),
+            percent(rate),
+            value["episodes"]
+        ));
+        let word = |key: &str| config[key].as_str().unwrap_or("none").to_string();
+        output.say(format!(
+            "checkpoint {}, planner {}, {} candidates, mode {}, mismatch {}, seed {}",
+            word("checkpoint"),
+            word("planner"),
+            config["candidates"],
+            word("mode"),
+            word("mismatch"),
+            config["seed"]
+        ));
+        result.insert("config".into(), config);
+    }
+    if path.join("model.safetensors").exists() {
+        output.say(format!("also a checkpoint: planner run --checkpoint {}", path.display()));
+    }
+    for round in value.get("rounds").and_then(Value::as_array).into_iter().flatten() {
+        let rate = round["success_rate"].as_f64().unwrap_or(0.0);
+        output.say(format!(
+            "round {}: generator alone {}, {} control steps, {} physics steps of the planner",
+            round["round"],
+            percent(rate),
+            round["env_steps"],
+            round["simulation_steps"]
+        ));
+    }
+    output.result(&Value::Object(result))
+}

@@ -1,0 +1,266 @@
+//! `planner run`
+
+use clap::Args;
+use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
+use imle_cli::args::controller::ControllerArgs;
+use imle_cli::controller::{from_flags, shortcuts};
+use imle_cli::episodes::{folder, recording, video};
+use imle_cli::failure::Result;
+use imle_cli::load;
+use imle_cli::output::{Output, object, percent};
+use imle_cli::place::Place;
+use imle_cli::watch::Watch;
+use imle_configs::Error as InputError;
+use imle_configs::seed::Purpose;
+use imle_envs::rollout::RolloutEngine;
+use imle_planner::evaluate::{self, evaluate};
+use imle_planner::realtime::{self, Timing};
+use imle_planner::report::Report;
+use imle_policy::sampler::Sampler;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// `planner run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Built-in task, or the path of a task's TOML file
+    #[arg(long)]
+    pub task: String,
+    /// Folder of the generator's checkpoint [default: the one shipped for the task; without either the planner searches alone:
+    /// --optimizer cma-es --proposals noise,warm]
+    #[arg(long)]
+    pub checkpoint: Option<PathBuf>,
+    /// Episodes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub episodes: u32,
+    /// Number of the first episode: one that was not solved can be run again alone, and is the same (but with --realtime)
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..1 << 32))]
+    pub first: u64,
+    /// Seed of start states and of all draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Start in states that force this mode of the expert (planner inspect TASK lists them): the expert begins, and
+    /// hands over once its way is fixed; steps, costs and times are counted from there
+    #[arg(long, value_name = "NAME")]
+    pub mode: Option<String>,
+    /// Episodes decided for at once; 1 measures the latency of one decision. The results are the same
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub lockstep: u32,
+    /// The world runs at wall-clock speed, one episode at a time, while the planner plans ahead of it; in lock-step, the
+    /// default, the world waits for every plan, and the results are the same every time
+    #[arg(long)]
+    pub realtime: bool,
+    /// With --realtime: milliseconds for a plan, from looking at the world; when they are over the best so far is the plan
+    #[arg(long, default_value_t = 60, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub deadline: u64,
+    /// MP4 file for a video of the first episodes; a .png file gets a strip of pictures of the first
+    #[arg(long, value_name = "FILE")]
+    pub video: Option<PathBuf>,
+    /// Episodes in the video
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub video_episodes: u32,
+    /// Folder for the resolved settings, summary and episodes; must be empty or new
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Folder of a dataset of the solved episodes, to be learned from; must not exist. They begin in start states of
+    /// demonstrations then, not in the held-out ones
+    #[arg(long, value_name = "DATASET", conflicts_with_all = ["realtime", "mode"])]
+    pub record: Option<PathBuf>,
+    /// Where the generator runs
+    #[arg(long, value_enum, default_value_t)]
+    pub device: DeviceArgument,
+    /// The controller
+    #[command(flatten)]
+    pub controller: ControllerArgs,
+    /// The world
+    #[command(flatten)]
+    pub world: WorldArgs,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Unsolved episodes that are named.
+const NAMED: usize = 12;
+
+/// Runs episodes.
+pub fn run(args: &RunArgs) -> Result<()> {
+    let output = args.common.output();
+    let begun = Instant::now();
+    let mut controller = args.controller.clone();
+    if args.realtime && shortcuts::may_have_stages(&controller) {
+        controller.shortcuts.push("stages".into());
+    }
+    from_flags::check(&controller)?;
+    if let Some(path) = args.video.as_deref().filter(|p| !video::has_ending(p, "mp4") && !video::has_ending(p, "png")) {
+        return Err(InputError::unexpected("--video", "a name that ends in .mp4 or .png", path.display()).into());
+    }
+    let task = load::task_in(&args.task, &args.world)?;
+    let mode = load::mode(args.mode.as_deref(), &task)?;
+    let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref(), task)?;
+    let checkpoint = checkpoint.map(|c| from_flags::sampled(&args.controller, c)).transpose()?;
+    if let Some(path) = args.record.as_ref().filter(|p| p.exists()) {
+        return Err(InputError::Exists { path: path.clone() }.into());
+    }
+    let device = load::device(args.device)?;
+    let threads = args.common.threads();
+    let pool = load::pool(&args.common)?;
+    let _folder = args.out.as_deref().map(Place::folder).transpose()?;
+    let _video = args.video.as_deref().map(Place::file).transpose()?;
+    drop(args.record.as_deref().map(Place::folder).transpose()?);
+    let sampler = checkpoint.as_ref().map(|c| Sampler::new(c, threads, device)).transpose()?;
+    let engine = RolloutEngine::new(task.clone(), threads)?;
+    let (mut decider, horizons) = from_flags::new(&controller, args.seed, &task, sampler.as_ref(), &engine)?;
+    let settings = evaluate::Settings {
+        lockstep: args.lockstep as usize,
+        record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
+        first: args.first,
+        mode,
+        keep_actions: args.record.is_some(),
+        purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
+        ..evaluate::Settings::held_out(args.episodes as usize, args.seed, horizons)
+    };
+    let mut watch = Watch::new(output, settings.episodes, "run");
+    let outcome = if args.realtime {
+        let limits = (&settings, Duration::from_millis(args.deadline));
+        let outcome = realtime::run(&task, decider.as_mut(), &engine, limits, &pool, &mut watch);
+        outcome.map(|(outcome, timing)| (outcome, Some(timing)))
+    } else {
+        evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch).map(|outcome| (outcome, None))
+    };
+    watch.finish();
+    let (outcome, timing) = outcome?;
+    let report = Report::new(&outcome, task.spec().control_rate);
+    summarise(output, args, &report);
+    let unsolved: Vec<u64> = outcome.episodes.iter().filter(|e| !e.success).map(|e| e.episode).collect();
+    if let Some(one) = unsolved.first() {
+        let more = if unsolved.len() > NAMED { ", …" } else { "" };
+        let named = unsolved.iter().take(NAMED).map(u64::to_string).collect::<Vec<_>>().join(", ");
+        output.say(format!("not solved: {named}{more} (to look at one: --first {one} --episodes 1 --video FILE)"));
+    }
+    if let Some(timing) = &timing {
+        output.say(clock(timing));
+    }
+    if let Some(path) = &args.video {
+        match video::film(&task, &outcome, path) {
+            Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
+            Err(e @ imle_envs::Error::Render(_)) => output.note(format!("no video: {e}")),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    if let Some(path) = &args.record {
+        let recorded = recording::write(path, args.seed, &task, &outcome)?;
+        output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));
+    }
+    let mut result = object(&report)?;
+    result.insert("task".into(), task.spec().task.clone().into());
+    result.insert("planner".into(), args.controller.optimizer.clone().into());
+    result.insert("candidates".into(), args.controller.candidates.into());
+    result.insert("execute".into(), horizons.action.into());
+    if let Some(timing) = &timing {
+        result.insert("realtime".into(), serde_json::Value::Object(object(timing)?));
+    }
+    result.insert("first".into(), args.first.into());
+    result.insert("unsolved".into(), unsolved.into());
+    result.insert("seed".into(), args.seed.into());
+    result.insert("mismatch".into(), args.world.mismatch.clone().into());
+    result.insert("mode".into(), args.mode.clone().into());
+    result.insert("wall_s".into(), begun.elapsed().as_secs_f64().into());
+    let result = serde_json::Value::Object(result);
+    if let Some(out) = &args.out {
+        folder::write(out, &config(args, checkpoint.is_some(), horizons.action)?, &result, &outcome)?;
+        output.say(format!("summary: {}", out.join("summary.json").display()));
+    }
+    output.result(&result)
+}
+
+fn summarise(output: Output, args: &RunArgs, report: &Report) {
+    let [low, high] = report.success_ci95;
+    let solved = (report.success_rate * report.episodes as f64).round();
+    let how = if args.controller.optimizer == "none" {
+        "generator alone".into()
+    } else {
+        format!("{}, N = {}", args.controller.optimizer, args.controller.candidates)
+    };
+    output.say(format!(
+        "{}: {solved} of {} episodes solved: {} (95 % interval {} to {})",
+        args.task,
+        report.episodes,
+        percent(report.success_rate),
+        percent(low),
+        percent(high)
+    ));
+    let steps = report.mean_steps_to_success.map_or(String::new(), |s| format!(", {s:.0} control steps to success"));
+    let reached: String = report.reached.iter().map(|(name, most)| format!(", at best {name} {most:.3}")).collect();
+    output.say(format!("{how}; mean cost {:.3}{steps}{reached}", report.mean_cost));
+    output.say(format!(
+        "one decision for {} episodes: {:.1} ms median, {:.1} ms 95th percentile",
+        report.plan_batch, report.plan_ms.p50, report.plan_ms.p95
+    ));
+    if let (Some(predicted), Some(realised)) = (report.predicted_cost, report.realised_cost) {
+        let winners: Vec<String> =
+            report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
+        output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
+    }
+    if let Some(quality) = &report.quality {
+        output.say(format!(
+            "{} of the proposals cheaper than the last plan, {:.1} modes among the better half; as many again would make a \
+             plan cheaper by 1 % with probability {:.2}",
+            percent(quality.beat_warm),
+            quality.modes,
+            quality.improvable
+        ));
+    }
+    output.say(format!(
+        "peak joint speed {}, force {} of the limit; jerk {:.0} where chunks meet, {:.0} inside (rad/s³)",
+        if report.peak_velocity > 0.0 {
+            format!("{} of the limit", percent(report.peak_velocity))
+        } else {
+            "without limit".into()
+        },
+        percent(report.peak_torque),
+        report.boundary_jerk,
+        report.inner_jerk
+    ));
+    let modes: Vec<String> = report.modes.iter().map(|(mode, (n, solved))| format!("{mode} {solved}/{n}")).collect();
+    output.say(format!(
+        "modes (solved/shown): {}; the plan left its course {:.1} times an episode",
+        modes.join(", "),
+        report.mode_switches
+    ));
+}
+
+/// Timing of `--realtime`, as a line.
+fn clock(timing: &Timing) -> String {
+    format!(
+        "real time, {:.0} s: {} of {} hand-overs missed, {} plans cut short, {} fallbacks; a plan took {:.1} ms median, {:.1} ms \
+         95th percentile, of {:.0}; {} control steps began late",
+        timing.world_s,
+        timing.missed,
+        timing.hand_overs,
+        timing.cut,
+        timing.fallbacks,
+        timing.plan_ms.p50,
+        timing.plan_ms.p95,
+        timing.deadline_ms,
+        timing.late_steps
+    )
+}
+
+/// The resolved settings of the run.
+fn config(args: &RunArgs, generator: bool, execute: usize) -> Result<serde_json::Value> {
+    let checkpoint = args
+        .checkpoint
+        .as_ref()
+        .map_or(if generator { "shipped" } else { "none" }.to_string(), |c| c.display().to_string());
+    let mut config = object(&args.controller)?;
+    let own = object(&json!({
+        "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,
+        "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": execute,
+        "space": from_flags::parameterization(&args.controller)?, "mode": args.mode, "mismatch": args.world.mismatch,
+        "threads": args.common.threads(), "version": imle_configs::VERSION,
+    }))?;
+    config.extend(own);
+    Ok(serde_json::Value::Object(config))
+}

@@ -1,0 +1,79 @@
+//! `planner tasks`
+
+use clap::Args;
+use imle_cli::args::common::Common;
+use imle_cli::failure::Result;
+use imle_cli::output::Output;
+use imle_cli::place::Place;
+use imle_configs::{Error as InputError, embedded, files};
+use imle_envs::task::Task;
+use serde_json::json;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// `planner tasks`
+#[derive(Debug, Args)]
+pub struct TasksArgs {
+    /// Write a commented task file NAME.toml and a scene NAME.xml to start from, e.g. my/reach; neither may exist
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<PathBuf>,
+    /// Flags of every command
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Lists the built-in tasks, or writes a task file to start from.
+pub fn run(args: &TasksArgs) -> Result<()> {
+    let output = args.common.output();
+    if let Some(path) = &args.template {
+        return template(output, path);
+    }
+    let mut list = Vec::new();
+    for name in embedded::task_names() {
+        let task = Task::load(name)?;
+        let (observation, action) = (task.spec().observation.size(), task.spec().action.size());
+        let shipped = embedded::checkpoint(name).is_some();
+        let ready = if shipped { "checkpoint shipped" } else { "no checkpoint yet" };
+        output.say(format!(
+            "{name:14} observation {observation:3}  action {action:2}  {:3} Hz  {ready}",
+            task.spec().control_rate
+        ));
+        output.say(format!("{:14} {}", "", task.description()));
+        list.push(json!({
+            "name": name, "description": task.description(), "observation": observation, "action": action,
+            "control_rate": task.spec().control_rate, "max_steps": task.max_steps(), "checkpoint": shipped,
+            "modes": task.expert().map(|e| e.modes()).unwrap_or_default(),
+        }));
+    }
+    output.result(&json!({ "tasks": list }))
+}
+
+/// Writes a task file and its scene; the task's name is the last part of `path`.
+fn template(output: Output, path: &Path) -> Result<()> {
+    let place =
+        if path.extension().is_some_and(|e| e == "toml") { path.with_extension("") } else { path.to_path_buf() };
+    let name = place
+        .file_name()
+        .and_then(|n| n.to_str())
+        .filter(|n| !n.contains(['"', '\\']) && !n.contains(char::is_control));
+    let name = name.ok_or_else(|| InputError::unexpected("--template", "a name such as my/reach", path.display()))?;
+    if embedded::task(name).is_some() {
+        let expected = "a name that no built-in task has";
+        return Err(InputError::unexpected("--template", expected, format!("`{name}`")).into());
+    }
+    let file = |ending: &str| place.with_file_name(format!("{name}.{ending}"));
+    let (task, scene) = (file("toml"), file("xml"));
+    if let Some(there) = [&task, &scene].into_iter().find(|p| p.exists()) {
+        return Err(InputError::Exists { path: there.clone() }.into());
+    }
+    let place = Place::file(&task)?;
+    files::write_text(&scene, embedded::TEMPLATE_SCENE)?;
+    files::write_text(&task, &embedded::TEMPLATE_TASK.replace("{name}", name))?;
+    drop(place);
+    output.say(format!("{} and {}", task.display(), scene.display()));
+    output.say(format!(
+        "next: planner inspect {0}; planner run --task {0} --optimizer cma-es --proposals noise,warm",
+        task.display()
+    ));
+    output.result(&json!({ "task": task, "scene": scene }))
+}

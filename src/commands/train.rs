@@ -1,0 +1,57 @@
+//! `planner train`
+
+use clap::Args;
+use imle_cli::args::learn::LearnArgs;
+use imle_cli::failure::{Failure, Result};
+use imle_cli::load;
+use imle_cli::training::dataset::read;
+use imle_cli::training::evaluation_task::known_task;
+use imle_cli::training::job::{self, Job};
+use imle_cli::training::settings::{print_settings, resolve};
+use imle_cli::training::view::{self, View};
+use imle_planner::sight::Sight;
+use imle_policy::train::TrainSettings;
+use std::time::Instant;
+
+/// `planner train`
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The training
+    #[command(flatten)]
+    pub learn: LearnArgs,
+    /// Method: imle, diffusion, flow, mean-flow or regression
+    #[arg(long, default_value = "imle")]
+    pub method: String,
+    /// Held-out episodes an evaluation; 0 for no evaluation
+    #[arg(long, default_value_t = 50)]
+    pub evaluation_episodes: u32,
+}
+
+/// Trains a generator.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let learn = &args.learn;
+    let output = learn.common.output();
+    let begun = Instant::now();
+    let mut settings = resolve(learn, &args.method)?;
+    if learn.settings.settings {
+        return print_settings::<TrainSettings>(&settings);
+    }
+    let (Some(data), Some(out)) = (&learn.data, &learn.out) else {
+        return Err(Failure::Input("--data and --out are needed".into()));
+    };
+    let dataset = read(data, learn.episodes)?;
+    let episodes = args.evaluation_episodes;
+    let known = known_task(&settings.vision, episodes, learn, &dataset, data)?;
+    settings.vision = view::settled(settings.vision, known.as_deref())?;
+    let device = load::device(learn.device)?;
+    let pool = load::pool(&learn.common)?;
+    let view = View::new(data, dataset, &settings.vision, &pool, output)?;
+    let task = known.filter(|_| episodes > 0).map(|task| view.task(task, data)).transpose()?;
+    // A machine that cannot draw is told before the training is begun.
+    task.as_ref().map(Sight::new).transpose()?;
+    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
+    let mut result = job.imitate(task, episodes as usize)?;
+    job::tell(output, &result, out);
+    result["wall_s"] = begun.elapsed().as_secs_f64().into();
+    output.result(&result)
+}
