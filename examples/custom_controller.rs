@@ -2,7 +2,7 @@
 //! Run it with `cargo run --release --example custom_controller`.
 
 use imle_configs::embedded;
-use imle_envs::native::{Needs, Simulation};
+use imle_envs::mujoco::simulation::{Needs, Simulation};
 use imle_envs::{rollout::RolloutEngine, task::Task};
 use imle_planner::{decide::*, optimizer::PredictiveSampling, planner::Planner, proposal::Generator, threads};
 use imle_policy::{checkpoint::Checkpoint, sampler::Sampler};
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut planner = Planner::new(Box::new(&engine), sources, Box::new(PredictiveSampling), horizons, 32)?;
 
     // A state of your own: here the home pose with cube A pushed aside.
-    let mut sim = Simulation::new(task.model().clone())?;
+    let mut sim = Simulation::new(task.compiled_model().clone())?;
     sim.reset(task.reset().keyframe());
     sim.data_mut().qpos_mut()[9] += 0.05;
     sim.refresh(Needs::ALL)?;

@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let horizons = checkpoint.config().horizons;
     let pool = threads::pool(2)?;
     let sampler = Sampler::new(&checkpoint, 2, tch::Device::Cpu)?;
-    let (low, high) = task.control().range();
+    let (low, high) = task.action_bounds().range();
     let range = Range::new(low, high);
     for line in [-0.1, 0.05] {
         let sources = vec![Box::new(Generator::new(&sampler, 0)) as _];

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let horizons = imle_configs::spec::Horizons { action: EVERY, ..checkpoint.config().horizons };
     let (pool, sampler) = (threads::pool(2)?, Sampler::new(&checkpoint, 2, tch::Device::Cpu)?);
     let engine = RolloutEngine::new(task.clone(), 2)?;
-    let (low, high) = task.control().range();
+    let (low, high) = task.action_bounds().range();
     let sources = vec![Box::new(proposal::Generator::new(&sampler, 0)) as _, Box::new(proposal::Warm) as _];
     let optimizer = optimizer::by_name("cma-es", optimizer::Settings::default())?;
     let space = by_name("linear", Range::new(low, high), horizons.prediction, 4)?;

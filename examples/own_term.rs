@@ -5,8 +5,8 @@
 //! planning needs no generator here: the search starts from noise and its last plan.
 
 use imle_configs::spec::Horizons;
-use imle_envs::native::{Needs, Simulation};
-use imle_envs::term::{Prepared, Term, Terms};
+use imle_envs::mujoco::simulation::{Needs, Simulation};
+use imle_envs::task::custom::{CustomQuantities, CustomQuantity, PreparedQuantity};
 use imle_envs::{rollout::RolloutEngine, task::Task};
 use imle_planner::evaluate::{Settings, evaluate};
 use imle_planner::proposal::{Noise, Warm};
@@ -18,15 +18,15 @@ use std::sync::Arc;
 /// Kinetic and potential energy of the pole about its hinge, less that of standing upright, J.
 struct Energy;
 
-impl Term for Energy {
+impl CustomQuantity for Energy {
     fn needs(&self) -> Needs {
         Needs::default() // positions and joint velocities, which are always there
     }
 
-    fn prepare(&self, model: &MjModel) -> imle_configs::Result<Box<dyn Prepared>> {
-        use imle_envs::model::{Kind, find};
-        let joint = find(model, Kind::Joint, "joint_pole")?;
-        let pole = find(model, Kind::Body, "pole")?;
+    fn prepare(&self, model: &MjModel) -> imle_configs::Result<Box<dyn PreparedQuantity>> {
+        use imle_envs::mujoco::lookup::{ObjectKind, find};
+        let joint = find(model, ObjectKind::Joint, "joint_pole")?;
+        let pole = find(model, ObjectKind::Body, "pole")?;
         let (mass, centre) = (model.body_mass()[pole], model.body_ipos()[pole][2]);
         Ok(Box::new(OfPole {
             angle: model.jnt_qposadr()[joint] as usize,
@@ -44,7 +44,7 @@ struct OfPole {
     inertia: f64,
 }
 
-impl Prepared for OfPole {
+impl PreparedQuantity for OfPole {
     fn value(&self, sim: &Simulation) -> f64 {
         let (angle, speed) = (sim.data().qpos()[self.angle], sim.data().qvel()[self.speed]);
         0.5 * self.inertia * speed * speed + self.weight * (angle.cos() - 1.0)
@@ -53,10 +53,10 @@ impl Prepared for OfPole {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/own_term.toml");
-    let task = Arc::new(Task::load_with(file, &Terms::default().with("energy", Energy))?);
+    let task = Arc::new(Task::load_with(file, &CustomQuantities::default().with("energy", Energy))?);
     let horizons = task.horizons(Horizons::default());
     let (pool, engine) = (threads::pool(2)?, RolloutEngine::new(task.clone(), 2)?);
-    let (low, high) = task.control().range();
+    let (low, high) = task.action_bounds().range();
     let noise = Noise { seed: 0, scale: 0.3, knots: 4, low: low.to_vec(), high: high.to_vec() };
     let sources = vec![Box::new(noise) as _, Box::new(Warm) as _];
     let optimizer = optimizer::by_name("cma-es", optimizer::Settings { noise: 0.3, ..optimizer::Settings::default() })?;

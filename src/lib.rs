@@ -7,52 +7,63 @@
 //! | name | is |
 //! |---|---|
 //! | [`Task`], [`World`] | a task and its simulation: observations, actions, cost, success |
-//! | [`Checkpoint`], [`Sampler`] | a trained generator, and chunks drawn from it |
-//! | [`Planner`] | the decision: proposals, an optimizer, rollouts |
+//! | [`Policy`] | a trained generator: N chunks for an observation |
+//! | [`Controller`], [`Plan`] | one episode of model-predictive control: observation and state in, actions out |
+//! | [`Planner`], [`EpisodeState`] | its two halves: one planner decides for many episodes |
 //! | [`optimizer`], [`proposal`], [`parameterization`] | the parts of a decision, and the traits to write your own |
 //! | [`rollout`] | where candidates are scored: MuJoCo, an ensemble, a lookahead, your own dynamics |
 //! | [`evaluation`] | held-out episodes and their figures |
 //! | [`errors`] | the errors of every part; `is_input()` tells bad input from a failure while running |
+//!
+//! ```
+//! use planner::{Controller, Policy, Task, World, optimizer::Cem, seed::Purpose};
+//!
+//! let task = std::sync::Arc::new(Task::load("cylinder_push")?); // or your own TOML file
+//! let policy = Policy::pretrained(task.name())?; // or Policy::load(folder, device)
+//! let mut mpc = Controller::builder(task.clone()).policy(policy).optimizer(Cem::default()).candidates(32).build()?;
+//! let mut robot = World::new(task.clone())?; // yours: a robot, or any simulator
+//! robot.reset(0, Purpose::Reset, 0)?;
+//! mpc.reset(0);
+//! for _ in 0..8 {
+//!     let mut state = vec![0.0; robot.state_size()];
+//!     robot.get_state(&mut state)?;
+//!     let action = mpc.act(&task.observe(&state)?, &state)?; // once a control step; replans when due
+//!     robot.step(action);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! Build without the program's own dependencies with `default-features = false`.
 
 pub use imle_configs::embedded;
 pub use imle_configs::seed;
 pub use imle_configs::spec;
+pub use imle_configs::workers;
 pub use imle_data as data;
 pub use imle_envs as envs;
 pub use imle_envs::task::Task;
 pub use imle_envs::world::World;
-pub use imle_planner::decide;
+pub use imle_planner::episode::EpisodeState;
 pub use imle_planner::planner::Planner;
-pub use imle_planner::proposal;
-pub use imle_planner::threads;
+pub use imle_planner::{
+    Controller, ControllerBuilder, ControllerSettings, Error, Plan, Result, chunk, decide, episode, optimizer,
+    parameterization, proposal, selection,
+};
 pub use imle_policy as policy;
 pub use imle_policy::checkpoint::Checkpoint;
-pub use imle_policy::sampler::Sampler;
+pub use imle_policy::policy::Policy;
 pub use imle_rl as rl;
-
-/// Search methods: the trait, the methods, and the registry of their names.
-pub mod optimizer {
-    pub use imle_planner::optimizer::*;
-}
-
-/// Spaces that an optimizer searches in: whole chunks, splines, latents.
-pub mod parameterization {
-    pub use imle_planner::space::*;
-}
+pub use tch::Device;
 
 /// Where candidates are scored.
 pub mod rollout {
     pub use imle_envs::rollout::RolloutEngine;
-    pub use imle_planner::simulator::*;
+    pub use imle_planner::rollout::*;
 }
 
 /// Held-out episodes and their figures.
 pub mod evaluation {
-    pub use imle_planner::evaluate::*;
-    pub use imle_planner::realtime;
-    pub use imle_planner::report;
+    pub use imle_planner::evaluation::*;
 }
 
 /// Errors of every part.

@@ -2,7 +2,7 @@
 
 use imle_cli::failure::{Failure, Result};
 use imle_cli::output::percent_within;
-use imle_planner::report::Report;
+use imle_planner::evaluation::report::Report;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use imle_cli::output::{object, percent};
 use imle_cli::training::dataset;
 use imle_cli::{interrupt, load};
 use imle_configs::Error as InputError;
-use imle_policy::fidelity::Judge;
+use imle_policy::fidelity::HeldOutWindows;
 use imle_policy::sampler::Sampler;
 use imle_policy::targets::DemonstrationChunks;
 use serde_json::Value;
@@ -72,7 +72,7 @@ pub fn run(args: &FidelityArgs) -> Result<()> {
     let pool = load::pool(&args.common)?;
     let windows = DemonstrationChunks::new(&dataset.spec, checkpoint.config().horizons, &dataset.episodes)?;
     let (neighbours, most) = (args.neighbours as usize, args.windows as usize);
-    let judge = Judge::new(&pool, &windows, &windows.normalizers()?, episodes - held_out, neighbours, most)?;
+    let judge = HeldOutWindows::new(&pool, &windows, &windows.normalizers()?, episodes - held_out, neighbours, most)?;
     let sampler = Sampler::new(&checkpoint, args.common.threads(), device)?;
     let mut progress = output.progress(judge.windows() as u64, "windows");
     let found = judge.measure(&pool, &sampler, args.samples as usize, args.seed, &mut |done| {

@@ -5,7 +5,7 @@ use crate::decide::{Decide, Decision, Situation};
 use crate::error::Result;
 use crate::proposal::generator::{latent_keys, observations};
 use imle_configs::spec::Horizons;
-use imle_policy::choice::{Choice, Cloud, Replan};
+use imle_policy::choice::{Choice, ChunkSet, DecisionKey};
 use imle_policy::policy::Policy;
 
 /// Executes what the generator draws.
@@ -14,7 +14,7 @@ pub struct PolicyController {
     seed: u64,
     horizons: Horizons,
     /// How one of so many candidates is chosen; without it the first sample is taken.
-    choice: Option<(Box<dyn Choice>, usize)>,
+    choice: Option<(Choice, usize)>,
     /// What one unit of each action dimension weighs.
     scales: Vec<f32>,
     drawn: Vec<f32>,
@@ -34,7 +34,7 @@ impl PolicyController {
 
     /// Chooses among `candidates`.
     #[must_use]
-    pub fn with_choice(mut self, choice: Box<dyn Choice>, candidates: usize) -> Self {
+    pub fn with_choice(mut self, choice: Choice, candidates: usize) -> Self {
         self.choice = Some((choice, candidates.max(1)));
         self
     }
@@ -56,7 +56,7 @@ impl Decide for PolicyController {
         let (keys, seen) = (latent_keys(situation, self.seed), observations(situation));
         let Some((choice, n)) = &self.choice else {
             match situation.lockstep {
-                true => self.policy.sampler().sample_together(pool, seen, &keys, chunks)?,
+                true => self.policy.sampler().sample_lockstep(pool, seen, &keys, chunks)?,
                 false => self.policy.sampler().sample(pool, seen, &keys, 1, chunks)?,
             }
             return Ok(());
@@ -69,8 +69,8 @@ impl Decide for PolicyController {
         for (b, (key, plan)) in situation.keys.iter().zip(chunks.chunks_exact_mut(chunk)).enumerate() {
             let drawn = &self.drawn[b * n * chunk..][..n * chunk];
             let tail = if key.decision > 0 { &situation.warm[b * chunk..][..shared] } else { &[] };
-            let cloud = Cloud { chunks: drawn, prediction: self.horizons.prediction, tail, scales: &self.scales };
-            let replan = Replan { seed: self.seed, episode: key.episode, index: key.decision };
+            let cloud = ChunkSet { chunks: drawn, prediction: self.horizons.prediction, tail, scales: &self.scales };
+            let replan = DecisionKey { seed: self.seed, episode: key.episode, index: key.decision };
             let chosen = choice.choose(cloud, replan)?;
             plan.copy_from_slice(&drawn[chosen * chunk..][..chunk]);
         }

@@ -9,6 +9,6 @@ use crate::error::{Error, Result};
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("worker-{i}"));
     #[cfg(feature = "libtorch")]
-    let builder = builder.start_handler(imle_policy::device::worker_start);
+    let builder = builder.start_handler(|_| imle_policy::device::use_one_thread());
     builder.build().map_err(|e| Error::Threads(threads, e.to_string()))
 }

@@ -54,7 +54,7 @@ fn a_planning_step_allocates_nothing() {
     let engine = Arc::new(RolloutEngine::new(task.clone(), 2).unwrap());
     let pool = threads::pool(2).unwrap();
     let horizons = Horizons { observation: 2, prediction: 8, action: 2 };
-    let (low, high) = task.control().range();
+    let (low, high) = task.action_bounds().range();
     let mut world = World::new(task.clone()).unwrap();
     world.reset(0, Purpose::Reset, 0).unwrap();
     let (mut state, mut hold) = (vec![0.0; world.state_size()], vec![0.0; low.len()]);

@@ -235,7 +235,7 @@ impl std::fmt::Debug for Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::toy;
+    use crate::test_support as toy;
 
     fn assert_shared<T: Send + Sync + Clone>(_: &T) {}
 

@@ -14,13 +14,13 @@ use crate::mode_reweighting::note_shares;
 use crate::replay::trajectory::{Sizes, Trajectory};
 use crate::run::{Evaluation, Run};
 use imle_configs::seed::Purpose;
-use imle_planner::alone::GeneratorAlone;
-use imle_planner::evaluate::{self, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, evaluate};
+use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::fidelity::{Fidelity, Judge};
+use imle_policy::fidelity::{Fidelity, HeldOutWindows};
 use imle_policy::normalizer::Normalizer;
-use imle_policy::sampler::{LatentKey, Sampler};
 use imle_policy::targets::DemonstrationChunks;
+use imle_policy::{policy::Policy, sampler::LatentKey};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -81,7 +81,7 @@ pub(crate) fn share_of_demonstrations(was: f64, least: f64, missed: bool) -> f64
 
 /// A frozen set of states and what the generator as it came does in them.
 pub struct Modes {
-    judge: Option<Judge>,
+    judge: Option<HeldOutWindows>,
     /// Histories (S, T_obs · O), raw, and chunks of G_0 in them, (S, DRAWS, T_pred · A), normalised.
     histories: Vec<f32>,
     first: Vec<f32>,
@@ -102,7 +102,7 @@ impl Modes {
         let judge = match demonstrations {
             Some(windows) if episodes > 1 => {
                 let first = episodes - (episodes / HELD_OUT_SHARE).max(1);
-                Some(Judge::new(pool, windows, normalizers, first, NEIGHBOURS, WINDOWS)?)
+                Some(HeldOutWindows::new(pool, windows, normalizers, first, NEIGHBOURS, WINDOWS)?)
             }
             _ => None,
         };
@@ -128,24 +128,24 @@ impl Modes {
             action: normalizers.action.clone(),
             seed: run.seed,
         };
-        let sampler = Sampler::new(run.checkpoint, run.threads, run.device)?;
+        let sampler = Policy::with_threads(run.checkpoint, run.threads, run.device)?;
         modes.first = modes.draw(pool, &sampler, 0)?;
         Ok(modes)
     }
 
-    fn draw(&self, pool: &rayon::ThreadPool, sampler: &Sampler, step: u64) -> Result<Vec<f32>> {
-        let states = self.histories.len() / sampler.shape().observation;
+    fn draw(&self, pool: &rayon::ThreadPool, sampler: &Policy, step: u64) -> Result<Vec<f32>> {
+        let states = self.histories.len() / sampler.sampler().shape().observation;
         let key = |episode| LatentKey { seed: self.seed, episode, step };
         let keys: Vec<LatentKey> = (0..states as u64).map(key).collect();
         let mut drawn = vec![0.0; states * DRAWS * self.chunk];
-        sampler.sample(pool, &self.histories, &keys, DRAWS, &mut drawn)?;
+        sampler.sampler().sample(pool, &self.histories, &keys, DRAWS, &mut drawn)?;
         self.action.normalize(&mut drawn);
         Ok(drawn)
     }
 
-    fn fidelity(&self, pool: &rayon::ThreadPool, sampler: &Sampler) -> Result<Option<Fidelity>> {
+    fn fidelity(&self, pool: &rayon::ThreadPool, sampler: &Policy) -> Result<Option<Fidelity>> {
         let Some(judge) = &self.judge else { return Ok(None) };
-        Ok(judge.measure(pool, sampler, SAMPLES, self.seed, &mut |_| true)?)
+        Ok(judge.measure(pool, sampler.sampler(), SAMPLES, self.seed, &mut |_| true)?)
     }
 
     /// `modes/recall` of `checkpoint`, for which no episode is needed; nothing without demonstrations.
@@ -158,7 +158,7 @@ impl Modes {
         pool: &rayon::ThreadPool,
         checkpoint: &Checkpoint,
     ) -> Result<Option<f64>> {
-        let sampler = Sampler::new(checkpoint, run.threads, run.device)?;
+        let sampler = Policy::with_threads(checkpoint, run.threads, run.device)?;
         Ok(self.fidelity(pool, &sampler)?.map(|fidelity| fidelity.recall))
     }
 
@@ -174,7 +174,7 @@ impl Modes {
         evaluation: &Evaluation,
     ) -> Result<BTreeMap<String, f64>> {
         let mut found = BTreeMap::new();
-        let sampler = Sampler::new(checkpoint, run.threads, run.device)?;
+        let sampler = Policy::with_threads(checkpoint, run.threads, run.device)?;
         if let Some(fidelity) = self.fidelity(pool, &sampler)? {
             found.insert("modes/recall".to_string(), fidelity.recall);
             found.insert("modes/precision".into(), fidelity.precision);
@@ -195,12 +195,12 @@ impl Modes {
 /// The histories before each decision of a few episodes of the generator as it came, (S, T_obs · O), raw.
 fn met(run: &Run<'_>, pool: &rayon::ThreadPool) -> Result<Vec<f32>> {
     let horizons = run.task.horizons(run.checkpoint.config().horizons);
-    let sampler = Sampler::new(run.checkpoint, run.threads, run.device)?;
-    let mut alone = GeneratorAlone::new(&sampler, run.seed, horizons);
-    let settings = evaluate::Settings {
+    let sampler = Policy::with_threads(run.checkpoint, run.threads, run.device)?;
+    let mut alone = PolicyController::new(sampler.clone(), run.seed, horizons);
+    let settings = EvaluationSettings {
         purpose: Purpose::Modes,
         keep_actions: true,
-        ..evaluate::Settings::held_out(EPISODES, run.seed, horizons)
+        ..EvaluationSettings::held_out(EPISODES, run.seed, horizons)
     };
     let spec = run.task.spec();
     let sizes = Sizes {

@@ -4,13 +4,13 @@ use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
 use imle_configs::{Error as InputError, files, renames};
 use imle_envs::task::Task;
-use imle_envs::task_file::RewardKind;
-use imle_planner::alone::GeneratorAlone;
+use imle_envs::task::file::RewardKind;
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{self, Outcome, Progress, evaluate};
-use imle_planner::report::Report;
+use imle_planner::evaluation::report::Report;
+use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, evaluate};
+use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 use imle_policy::targets::DemonstrationChunks;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -71,10 +71,10 @@ impl Run<'_> {
         progress: &mut dyn Progress,
     ) -> Result<Evaluation> {
         let horizons = self.task.horizons(checkpoint.config().horizons);
-        let sampler = Sampler::new(checkpoint, self.threads, self.device)?;
-        let mut alone = GeneratorAlone::new(&sampler, self.seed, horizons);
+        let sampler = Policy::with_threads(checkpoint, self.threads, self.device)?;
+        let mut alone = PolicyController::new(sampler.clone(), self.seed, horizons);
         let decider: &mut dyn Decide = &mut alone;
-        let settings = evaluate::Settings { lockstep, ..evaluate::Settings::held_out(episodes, self.seed, horizons) };
+        let settings = EvaluationSettings { lockstep, ..EvaluationSettings::held_out(episodes, self.seed, horizons) };
         let outcome = evaluate(&self.task, decider, &settings, pool, progress)?;
         Ok(Evaluation { report: Report::new(&outcome, self.task.spec().control_rate), outcome })
     }

@@ -15,9 +15,10 @@ use imle_cli::training::settings::{print_settings, resolve};
 use imle_cli::training::view;
 use imle_cli::training::view::View;
 use imle_envs::task::Task;
-use imle_planner::report::percentiles;
+use imle_planner::evaluation::report::percentiles;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::sampler::{LatentKey, Observations, Sampler};
+use imle_policy::policy::Policy;
+use imle_policy::sampler::{LatentKey, Observations};
 use imle_policy::train::TrainSettings;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -91,7 +92,7 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     job::tell(output, &result, out);
     let student = Checkpoint::load(out)?;
     for (name, checkpoint, task) in [("teacher", &teacher, &teacher_task), ("student", &student, &student_task)] {
-        let sampler = Sampler::new(checkpoint, threads, device)?;
+        let sampler = Policy::with_threads(checkpoint, threads, device)?;
         result[name] = measure(args, task.as_ref(), &sampler, &pool)?;
         if args.evaluation_episodes > 0 {
             let number = |key: &str| result[name][key].as_f64().unwrap_or(f64::NAN);
@@ -110,17 +111,17 @@ pub fn run(args: &DistillArgs) -> Result<()> {
 }
 
 /// Latency of one chunk, and in a task success and modes of the generator alone.
-fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Sampler, pool: &rayon::ThreadPool) -> Result<Value> {
-    let shape = sampler.shape();
-    let (values, pictures) = (vec![0.0; shape.observation], vec![0; sampler.picture_bytes()]);
+fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Policy, pool: &rayon::ThreadPool) -> Result<Value> {
+    let shape = sampler.sampler().shape();
+    let (values, pictures) = (vec![0.0; shape.observation], vec![0; sampler.sampler().picture_bytes()]);
     let (observation, mut chunk) = (Observations { values: &values, pictures: &pictures }, vec![0.0; shape.chunk()]);
     let mut times = Vec::new();
     for step in 0..TIMED {
         let begun = Instant::now();
-        sampler.sample(pool, observation, &[LatentKey { seed: 0, episode: 0, step }], 1, &mut chunk)?;
+        sampler.sampler().sample(pool, observation, &[LatentKey { seed: 0, episode: 0, step }], 1, &mut chunk)?;
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    let mut result = json!({ "method": sampler.config().method, "latency_ms": percentiles(times).p50 });
+    let mut result = json!({ "method": sampler.checkpoint().config().method, "latency_ms": percentiles(times).p50 });
     let Some(task) = task else { return Ok(result) };
     let alone = ControllerArgs::of("none", "first", 1);
     let counted = (args.evaluation_episodes, args.learn.seed.unwrap_or_default());

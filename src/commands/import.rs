@@ -7,7 +7,7 @@ use imle_cli::load;
 use imle_cli::output::object;
 use imle_cli::place::Place;
 use imle_configs::spec::ImageLayout;
-use imle_policy::import::{CONVERTER, Wanted, import};
+use imle_policy::import::{CONVERTER, ImportTarget, import};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -62,7 +62,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
         return Err(Failure::Input("FROM and --out are needed".into()));
     };
     let output = args.common.output();
-    let wanted = Wanted {
+    let wanted = ImportTarget {
         observation: args.observation.clone(),
         cameras: args.cameras.clone(),
         control_rate: args.control_rate,
@@ -93,7 +93,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
 }
 
 /// Specification that the policy is to serve, from the task or the dataset.
-fn served(args: &ImportArgs) -> Result<Wanted> {
+fn served(args: &ImportArgs) -> Result<ImportTarget> {
     Ok(match (&args.task, &args.data) {
         (Some(task), _) => {
             let task = load::task(task)?;
@@ -103,17 +103,17 @@ fn served(args: &ImportArgs) -> Result<Wanted> {
                     (first.size(), task.cameras().iter().map(|c| c.name.clone()).collect());
                 ImageLayout { cameras, height, width }
             });
-            Wanted {
+            ImportTarget {
                 spec: Some(task.spec().clone()),
                 beside: task.proprioception().to_vec(),
                 pictures,
-                ..Wanted::default()
+                ..ImportTarget::default()
             }
         }
         (None, Some(data)) => {
             let spec = Some(imle_data::read(data)?.spec);
-            Wanted { spec, pictures: imle_data::image_layout(data)?, ..Wanted::default() }
+            ImportTarget { spec, pictures: imle_data::image_layout(data)?, ..ImportTarget::default() }
         }
-        (None, None) => Wanted::default(),
+        (None, None) => ImportTarget::default(),
     })
 }

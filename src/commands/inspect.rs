@@ -71,7 +71,7 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     let mut world = World::new(task.clone())?;
     world.reset(0, imle_configs::seed::Purpose::Reset, 0)?;
     let spec = task.spec();
-    let model = task.model().ffi();
+    let model = task.compiled_model().ffi();
     output.say(format!("task {}: {}", spec.task, task.description()));
     output.say(format!(
         "model: {} bodies, {} joints, {} degrees of freedom, {} actuators, {} geoms, {} sites, {} sensors, {} constraints, \
@@ -86,7 +86,7 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
         model.neq,
         model.nmocap,
         model.nkey,
-        task.model().opt().timestep
+        task.compiled_model().opt().timestep
     ));
     output.say(format!(
         "control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model",
@@ -96,7 +96,7 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     ));
     layout(output, "observation", &spec.observation);
     layout(output, "action", &spec.action);
-    let (low, high) = task.control().range();
+    let (low, high) = task.action_bounds().range();
     output.say(format!("action range: {low:?} to {high:?}"));
     let terms = cost(output, &task, &world);
     for camera in task.cameras() {
@@ -115,7 +115,7 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     if let Some(path) = picture {
         let mut renderer = Renderer::new(&world)?;
         let drawn = renderer.draw(&mut world)?;
-        imle_envs::strip::write_one(path, renderer.size(), &drawn)?;
+        imle_envs::render::strip::write_one(path, renderer.size(), &drawn)?;
         output.say(format!("picture of the start state: {}", path.display()));
     }
     drop(place);

@@ -3,7 +3,7 @@
 use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
 use imle_cli::args::controller::ControllerArgs;
-use imle_cli::controller::{from_flags, shortcuts};
+use imle_cli::controller::from_flags;
 use imle_cli::episodes::{folder, recording, video};
 use imle_cli::failure::Result;
 use imle_cli::load;
@@ -13,12 +13,13 @@ use imle_cli::watch::Watch;
 use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
 use imle_envs::rollout::RolloutEngine;
-use imle_planner::evaluate::{self, evaluate};
-use imle_planner::realtime::{self, Timing};
-use imle_planner::report::Report;
-use imle_policy::sampler::Sampler;
+use imle_planner::evaluation::realtime::{self, Timing};
+use imle_planner::evaluation::report::Report;
+use imle_planner::evaluation::{EvaluationSettings, evaluate};
+use imle_policy::policy::Policy;
 use serde_json::json;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// `planner run`
@@ -89,7 +90,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
     let mut controller = args.controller.clone();
-    if args.realtime && shortcuts::may_have_stages(&controller) {
+    if args.realtime && from_flags::settings(&controller)?.may_have_stages() {
         controller.shortcuts.push("stages".into());
     }
     from_flags::check(&controller)?;
@@ -109,17 +110,17 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let _folder = args.out.as_deref().map(Place::folder).transpose()?;
     let _video = args.video.as_deref().map(Place::file).transpose()?;
     drop(args.record.as_deref().map(Place::folder).transpose()?);
-    let sampler = checkpoint.as_ref().map(|c| Sampler::new(c, threads, device)).transpose()?;
-    let engine = RolloutEngine::new(task.clone(), threads)?;
+    let sampler = checkpoint.as_ref().map(|c| Policy::with_threads(c, threads, device)).transpose()?;
+    let engine = Arc::new(RolloutEngine::new(task.clone(), threads)?);
     let (mut decider, horizons) = from_flags::new(&controller, args.seed, &task, sampler.as_ref(), &engine)?;
-    let settings = evaluate::Settings {
+    let settings = EvaluationSettings {
         lockstep: args.lockstep as usize,
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
         first: args.first,
         mode,
         keep_actions: args.record.is_some(),
         purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
-        ..evaluate::Settings::held_out(args.episodes as usize, args.seed, horizons)
+        ..EvaluationSettings::held_out(args.episodes as usize, args.seed, horizons)
     };
     let mut watch = Watch::new(output, settings.episodes, "run");
     let outcome = if args.realtime {
@@ -258,7 +259,7 @@ fn config(args: &RunArgs, generator: bool, execute: usize) -> Result<serde_json:
     let own = object(&json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,
         "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": execute,
-        "space": from_flags::parameterization(&args.controller)?, "mode": args.mode, "mismatch": args.world.mismatch,
+        "space": from_flags::settings(&args.controller)?.parameterization()?, "mode": args.mode, "mismatch": args.world.mismatch,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     }))?;
     config.extend(own);

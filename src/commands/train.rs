@@ -9,7 +9,7 @@ use imle_cli::training::evaluation_task::known_task;
 use imle_cli::training::job::{self, Job};
 use imle_cli::training::settings::{print_settings, resolve};
 use imle_cli::training::view::{self, View};
-use imle_planner::sight::Sight;
+use imle_planner::evaluation::ObservationRenderer;
 use imle_policy::train::TrainSettings;
 use std::time::Instant;
 
@@ -48,7 +48,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let view = View::new(data, dataset, &settings.vision, &pool, output)?;
     let task = known.filter(|_| episodes > 0).map(|task| view.task(task, data)).transpose()?;
     // A machine that cannot draw is told before the training is begun.
-    task.as_ref().map(Sight::new).transpose()?;
+    task.as_ref().map(ObservationRenderer::new).transpose()?;
     let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
     let mut result = job.imitate(task, episodes as usize)?;
     job::tell(output, &result, out);

@@ -1,7 +1,7 @@
 //! Policies trained elsewhere: brought in, they are checkpoints like any other.
 
-#[path = "../../policy/fixtures/grow.rs"]
-mod grow;
+#[path = "../../policy/fixtures/complete.rs"]
+mod complete;
 
 use crate::call::Call;
 use crate::fixtures::{files_in, folder};
@@ -66,7 +66,7 @@ fn without_a_task_it_is_sampled_and_distilled() {
 fn a_policy_that_sees_pictures_is_run_and_distilled() {
     let dir = folder();
     let [policy, out, demos] = ["policy", "seeing", "demos"].map(|name| dir.path().join(name));
-    grow::grow(&self::policy("lerobot_old_seeing"), &policy, false);
+    complete::complete(&self::policy("lerobot_old_seeing"), &policy, false);
     let import = Call::new("import").and(policy.to_str().unwrap());
     let outs = folder();
     for (words, parts) in [

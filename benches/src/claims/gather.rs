@@ -3,7 +3,7 @@
 use super::args::Protocol;
 use super::cell::{ClaimCell, What};
 use imle_cli::statistics::{Tally, bootstrap95, entropy, needed, pooled, resample, resample_counts, sum};
-use imle_planner::report::wilson95;
+use imle_planner::evaluation::report::wilson95;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

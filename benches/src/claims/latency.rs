@@ -11,13 +11,13 @@ use crate::case::median_and_noise;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::interrupt;
 use imle_cli::sweep::{crc, remembered};
-use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::{Decide, Decision, Key, Situation};
-use imle_planner::report::percentiles;
+use imle_planner::evaluation::report::percentiles;
+use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::choice;
+use imle_policy::choice::Choice;
 use imle_policy::device::DeviceChoice;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 use imle_policy::targets::{DemonstrationChunks, TargetSource};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -100,17 +100,17 @@ pub fn compare(
     let (mut history, mut chunk) = (vec![0.0; windows.shape().observation], vec![0.0; windows.shape().chunk]);
     windows.window(windows.len() / 2, &mut history, &mut chunk);
 
-    let samplers: Vec<Sampler> = rows
+    let samplers: Vec<Policy> = rows
         .iter()
-        .map(|(_, checkpoint)| Sampler::new(checkpoint, work.pool.current_num_threads(), device))
+        .map(|(_, checkpoint)| Policy::with_threads(checkpoint, work.pool.current_num_threads(), device))
         .collect::<std::result::Result<_, _>>()?;
     // The first sampler has two turns a round, apart from each other: their difference is the noise.
     let again = samplers.len().min(2);
-    let mut turns: Vec<(usize, GeneratorAlone<'_>, [Vec<f64>; 2])> = Vec::new();
+    let mut turns: Vec<(usize, PolicyController, [Vec<f64>; 2])> = Vec::new();
     for index in (0..again).chain(samplers.first().map(|_| 0)).chain(again..samplers.len()) {
-        let alone = GeneratorAlone::new(&samplers[index], work.args.seed, work.base.horizons);
-        let alone = match choice::by_name("consistent", RESAMPLE_EVERY)? {
-            Some(choice) if candidates > 1 => alone.with_choice(choice, candidates as usize),
+        let alone = PolicyController::new(samplers[index].clone(), work.args.seed, work.base.horizons);
+        let alone = match Choice::by_name("consistent", RESAMPLE_EVERY)? {
+            choice if candidates > 1 => alone.with_choice(choice, candidates as usize),
             _ => alone,
         };
         turns.push((index, alone, Default::default()));

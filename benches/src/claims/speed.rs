@@ -10,9 +10,10 @@ use imle_cli::failure::{Failure, Result};
 use imle_cli::sweep::{crc, remembered};
 use imle_cli::training::job;
 use imle_policy::checkpoint::Checkpoint;
+use imle_policy::policy::Policy;
 use imle_policy::sampler::{LatentKey, Sampler};
 use imle_policy::targets::DemonstrationChunks;
-use imle_policy::train::{Fresh, TrainSettings, Trainer};
+use imle_policy::train::{FreshStart, TrainSettings, Trainer};
 use serde_json::{Map, Value, json};
 use std::time::Instant;
 
@@ -77,7 +78,8 @@ fn trainer(
 ) -> Result<(Trainer, DemonstrationChunks)> {
     let dataset = work.subject(&recipe.task)?.first(recipe.demonstrations);
     let source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
-    let fresh = Fresh { spec: dataset.spec, normalizers: job::normalizers(&source, settings)?, data: String::new() };
+    let fresh =
+        FreshStart { spec: dataset.spec, normalizers: job::normalizers(&source, settings)?, data: String::new() };
     Ok((Trainer::fresh(settings, &fresh, work.device)?, source))
 }
 
@@ -164,7 +166,7 @@ fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) ->
         let first = &methods[0];
         let sampled = contender::of(first)?.samplers[0];
         let checkpoint = sampled.of(untrained(work, &recipe(first))?)?;
-        let sampler = Sampler::new(&checkpoint, work.pool.current_num_threads(), work.device)?;
+        let sampler = Policy::with_threads(&checkpoint, work.pool.current_num_threads(), work.device)?;
         let begun = Instant::now();
         let alone = ControllerArgs::of("none", "first", 1);
         let report = held_out::run(task, &sampler, &alone, (EPISODES, work.args.seed), &work.pool, work.output)?;
@@ -200,7 +202,7 @@ fn of_draw(work: &Work<'_>, checkpoint: &Checkpoint, how: Draw) -> Result<f64> {
     let mut draw = || -> Result<f64> {
         let begun = Instant::now();
         match how {
-            Draw::Together => sampler.sample_together(&work.pool, &observations, &keys, &mut out)?,
+            Draw::Together => sampler.sample_lockstep(&work.pool, &observations, &keys, &mut out)?,
             Draw::Candidates(_) => sampler.sample(&work.pool, &observations, &keys, candidates, &mut out)?,
         }
         Ok(begun.elapsed().as_secs_f64() / DECISIONS as f64)

@@ -12,7 +12,7 @@ use imle_configs::spec::Horizons;
 use imle_configs::{Error as InputError, embedded};
 use imle_data::Dataset;
 use imle_envs::task::Task;
-use imle_policy::fidelity::Judge;
+use imle_policy::fidelity::HeldOutWindows;
 use imle_policy::targets::DemonstrationChunks;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub struct Subject {
     /// Number of them to learn from.
     pub demos: u32,
     /// Held-out windows, to judge by.
-    pub judge: Judge,
+    pub judge: HeldOutWindows,
 }
 
 impl Subject {
@@ -181,7 +181,7 @@ impl<'a> Subjects<'a> {
     ) -> Result<()> {
         let windows = DemonstrationChunks::new(&dataset.spec, self.horizons, &dataset.episodes)?;
         let normalizers = windows.normalizers()?;
-        let judge = Judge::new(pool, &windows, &normalizers, demos as usize, NEIGHBOURS, WINDOWS)?;
+        let judge = HeldOutWindows::new(pool, &windows, &normalizers, demos as usize, NEIGHBOURS, WINDOWS)?;
         self.all.insert(name.into(), Subject { task, dataset, data, demos, judge });
         Ok(())
     }

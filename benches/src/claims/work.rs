@@ -27,7 +27,7 @@ use imle_configs::episode::fingerprint;
 use imle_configs::{Error as InputError, files, settings};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::METRICS_FILE;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 use imle_policy::train::{STATE_FOLDER, TrainSettings};
 use serde_json::{Value, json};
 use std::fs::{self, File, TryLockError};
@@ -190,7 +190,7 @@ impl<'a> Work<'a> {
         let rate = steps_per_second(&folder)?;
         let record = json!({
             "steps": settings.steps, "steps_per_second": rate, "train_s": rate.map(|r| settings.steps as f64 / r),
-            "learning_rate": settings.highest_rate(), "parameters": checkpoint.table().count(),
+            "learning_rate": settings.peak_learning_rate(), "parameters": checkpoint.table().count(),
         });
         Ok(Trained { folder, checkpoint, record })
     }
@@ -254,7 +254,7 @@ impl<'a> Work<'a> {
         remembered(&found_at(&trained.folder, &of), &of, || {
             let sampler = self.sampler(trained, sampled)?;
             let mut progress = self.output.progress(judge.windows() as u64, "windows");
-            let found = judge.measure(&self.pool, &sampler, SAMPLES, self.args.seed, &mut |done| {
+            let found = judge.measure(&self.pool, sampler.sampler(), SAMPLES, self.args.seed, &mut |done| {
                 progress.set(done as u64, "");
                 !interrupt::asked()
             })?;
@@ -264,9 +264,9 @@ impl<'a> Work<'a> {
         })
     }
 
-    fn sampler(&self, trained: &Trained, sampled: Sampled) -> Result<Sampler> {
+    fn sampler(&self, trained: &Trained, sampled: Sampled) -> Result<Policy> {
         let checkpoint = sampled.of(trained.checkpoint.clone())?;
-        Ok(Sampler::new(&checkpoint, self.pool.current_num_threads(), self.device)?)
+        Ok(Policy::with_threads(&checkpoint, self.pool.current_num_threads(), self.device)?)
     }
 
     /// Key of these episodes of a training.

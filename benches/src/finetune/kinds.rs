@@ -3,8 +3,8 @@
 use super::cell::FinetuneCell;
 use super::figures::{Done, FinetuneFigures, GeneratorFigures};
 use imle_cli::output::percent_within;
-use imle_planner::report::wilson95;
-use imle_rl::ladder::CANDIDATES_FOR_95;
+use imle_planner::evaluation::report::wilson95;
+use imle_rl::expert_iteration::CANDIDATES_FOR_95;
 use imle_rl::run::Round;
 
 /// Cells of one kind.

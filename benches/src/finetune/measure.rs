@@ -12,12 +12,12 @@ use imle_cli::training::finetune;
 use imle_cli::watch::Watch;
 use imle_cli::{load, sweep};
 use imle_configs::seed::Purpose;
-use imle_planner::alone::GeneratorAlone;
-use imle_planner::evaluate::{self, evaluate};
-use imle_planner::report::{Report, wilson95};
+use imle_planner::evaluation::report::{Report, wilson95};
+use imle_planner::evaluation::{EvaluationSettings, evaluate};
+use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::fidelity::Judge;
-use imle_policy::sampler::Sampler;
+use imle_policy::fidelity::HeldOutWindows;
+use imle_policy::policy::Policy;
 use imle_policy::targets::DemonstrationChunks;
 use imle_rl::run::Round;
 use serde_json::json;
@@ -107,12 +107,12 @@ fn judged(args: &FinetuneBenchArgs, cell: &FinetuneCell, base: &Base, folder: &P
     let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
     let (pool, output) = (load::pool(&args.common)?, args.common.output());
     let checkpoint = Checkpoint::load(folder)?;
-    let sampler = Sampler::new(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
+    let sampler = Policy::with_threads(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
     let horizons = task.horizons(checkpoint.config().horizons);
     let episodes = |count: usize, mode: Option<usize>| -> Result<Report> {
         let settings =
-            evaluate::Settings { mode, purpose: Purpose::Reset, ..evaluate::Settings::held_out(count, SEED, horizons) };
-        let mut alone = GeneratorAlone::new(&sampler, SEED, horizons);
+            EvaluationSettings { mode, purpose: Purpose::Reset, ..EvaluationSettings::held_out(count, SEED, horizons) };
+        let mut alone = PolicyController::new(sampler.clone(), SEED, horizons);
         let mut watch = Watch::new(output, count, "evaluate");
         let outcome = evaluate(&task, &mut alone, &settings, &pool, &mut watch);
         watch.finish();
@@ -135,8 +135,9 @@ fn judged(args: &FinetuneBenchArgs, cell: &FinetuneCell, base: &Base, folder: &P
     }
     let windows = DemonstrationChunks::new(&base.dataset.spec, checkpoint.config().horizons, &base.dataset.episodes)?;
     let first = base.dataset.episodes.len() - HELD_OUT;
-    let judge = Judge::new(&pool, &windows, &base.checkpoint.config().normalizers, first, NEIGHBOURS, WINDOWS)?;
-    let found = judge.measure(&pool, &sampler, SAMPLES, SEED, &mut |_| true)?;
+    let judge =
+        HeldOutWindows::new(&pool, &windows, &base.checkpoint.config().normalizers, first, NEIGHBOURS, WINDOWS)?;
+    let found = judge.measure(&pool, sampler.sampler(), SAMPLES, SEED, &mut |_| true)?;
     let shown = report.modes.into_iter().map(|(mode, (shown, solved))| (mode.to_string(), [shown, solved]));
     Ok(GeneratorFigures {
         success,

@@ -20,7 +20,7 @@ use imle_cli::failure::Result;
 use imle_cli::sweep;
 use imle_cli::training::finetune;
 use imle_configs::Error as InputError;
-use imle_envs::mismatch::Mismatch;
+use imle_envs::task::mismatch::Mismatch;
 use imle_rl::registry;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use super::equal_time::Fit;
 use super::parts::Question;
 use crate::episodes::EpisodeFigures;
-use imle_planner::calibration::Calibration;
+use imle_planner::evaluation::calibration::Calibration;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 

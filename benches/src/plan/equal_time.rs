@@ -5,7 +5,7 @@ use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Key, Situation};
-use imle_planner::evaluate::{Settings, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_planner::threads;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -82,8 +82,11 @@ impl Situations {
     /// Errors of the episodes.
     pub fn of(task: &Arc<Task>, reference: &mut dyn Decide, horizons: Horizons, seed: u64) -> Result<Self> {
         let pool = threads::pool(1)?;
-        let settings =
-            Settings { purpose: Purpose::Bench, lockstep: 1, ..Settings::held_out(EPISODES, seed, horizons) };
+        let settings = EvaluationSettings {
+            purpose: Purpose::Bench,
+            lockstep: 1,
+            ..EvaluationSettings::held_out(EPISODES, seed, horizons)
+        };
         let mut keeping = Keeping { decider: reference, met: Vec::new() };
         evaluate(task, &mut keeping, &settings, &pool, &mut ())?;
         let every = keeping.met.len().div_ceil(SITUATIONS).max(1);
@@ -170,7 +173,7 @@ fn most(least: u32, mut with: impl FnMut(u32) -> Result<Fit>) -> Result<Fit> {
 
 /// The middle value.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    imle_planner::report::percentiles(values.collect()).p50
+    imle_planner::evaluation::report::percentiles(values.collect()).p50
 }
 
 #[cfg(test)]

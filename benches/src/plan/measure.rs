@@ -15,12 +15,12 @@ use imle_cli::load;
 use imle_configs::spec::Horizons;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
-use imle_planner::calibration::{Calibrated, Calibration};
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{Outcome, Settings};
+use imle_planner::evaluation::calibration::{Calibrated, Calibration};
+use imle_planner::evaluation::report::Report;
+use imle_planner::evaluation::{EvaluationSettings, Outcome};
 use imle_planner::planner::Planner;
-use imle_planner::report::Report;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,8 +83,8 @@ struct Ready<'a> {
     args: &'a PlanArgs,
     cell: &'a PlanCell,
     task: Arc<Task>,
-    sampler: Sampler,
-    engine: RolloutEngine,
+    sampler: Policy,
+    engine: Arc<RolloutEngine>,
     pool: rayon::ThreadPool,
     flags: ControllerArgs,
 }
@@ -100,8 +100,8 @@ impl<'a> Ready<'a> {
         }
         let checkpoint = from_flags::sampled(&flags, checkpoint)?;
         let pool = load::pool(&args.common)?;
-        let sampler = Sampler::new(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
-        let engine = RolloutEngine::new(task.clone(), pool.current_num_threads())?;
+        let sampler = Policy::with_threads(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
+        let engine = Arc::new(RolloutEngine::new(task.clone(), pool.current_num_threads())?);
         Ok(Self { args, cell, task, sampler, engine, pool, flags })
     }
 
@@ -109,12 +109,12 @@ impl<'a> Ready<'a> {
         from_flags::new(flags, self.cell.seed, &self.task, Some(&self.sampler), &self.engine)
     }
 
-    fn planner(&self, flags: &ControllerArgs, seed: u64) -> Result<(Planner<'_>, Horizons)> {
+    fn planner(&self, flags: &ControllerArgs, seed: u64) -> Result<(Planner, Horizons)> {
         from_flags::planner(flags, seed, &self.task, Some(&self.sampler), &self.engine)
     }
 
     fn report(&self, decider: &mut dyn Decide, horizons: Horizons, reference: Option<&str>) -> Result<PlanFigures> {
-        let settings = Settings::held_out(self.cell.episodes as usize, self.cell.seed, horizons);
+        let settings = EvaluationSettings::held_out(self.cell.episodes as usize, self.cell.seed, horizons);
         let looks = if reference.is_some() { &LOOKS[..] } else { &[] };
         let enough = |o: &Outcome| reference.is_some_and(|r| Pairs::of(&solved(o), r).apart());
         let output = self.args.common.output();

@@ -14,10 +14,10 @@ use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_envs::world::World;
-use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::evaluate::{self, Start, evaluate};
-use imle_policy::sampler::Sampler;
+use imle_planner::evaluation::{EvaluationSettings, Start, evaluate};
+use imle_planner::policy_controller::PolicyController;
+use imle_policy::policy::Policy;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Decide for Still {
 struct Collection<'a> {
     task: &'a Arc<Task>,
     pool: rayon::ThreadPool,
-    settings: evaluate::Settings,
+    settings: EvaluationSettings,
 }
 
 /// Of one collection.
@@ -82,11 +82,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let collection = Collection {
         task: &task,
         pool: load::pool(&args.common)?,
-        settings: evaluate::Settings {
+        settings: EvaluationSettings {
             purpose: Purpose::Bench,
             keep_actions: true,
             starts: Some(vec![start.clone(); episodes].into()),
-            ..evaluate::Settings::held_out(episodes, args.seed, horizons)
+            ..EvaluationSettings::held_out(episodes, args.seed, horizons)
         },
     };
     let substeps = task.substeps();
@@ -113,11 +113,11 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         second.push(still()?);
     }
     let (ours, noise) = median_and_noise(first, second);
-    let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
-    let real = collection.measure(&mut GeneratorAlone::new(&sampler, args.seed, horizons))?;
+    let sampler = Policy::with_threads(&checkpoint, threads, tch::Device::Cpu)?;
+    let real = collection.measure(&mut PolicyController::new(sampler.clone(), args.seed, horizons))?;
     let peers: BTreeMap<_, _> = peer.map(|(_, rates)| ("mj_step_pool", case::median(rates))).into_iter().collect();
     let more = json!({
-        "episodes": episodes, "timestep_s": task.model().opt().timestep, "threads": threads,
+        "episodes": episodes, "timestep_s": task.compiled_model().opt().timestep, "threads": threads,
         "generator_physics_steps_per_s": (real.control_steps * substeps) as f64 / real.seconds,
         "generator_control_steps_per_s": real.control_steps as f64 / real.seconds,
         "generator_share_deciding": real.deciding_s / real.seconds,

@@ -14,13 +14,13 @@ use imle_configs::spec::Horizons;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::evaluate::{self, evaluate};
+use imle_planner::evaluation::report::percentiles;
+use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_planner::optimizer::PredictiveSampling;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Noise, Proposal, Warm};
-use imle_planner::report::percentiles;
-use imle_planner::simulator::{Candidates, Simulator};
-use imle_policy::sampler::Sampler;
+use imle_planner::rollout::{Candidates, Simulator};
+use imle_policy::policy::Policy;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use std::time::Instant;
 
 /// A planner whose decisions are timed, and whose parts are then timed again on the same inputs.
 struct Timed<'a> {
-    planner: Planner<'a>,
+    planner: Planner,
     /// The generator that is drawn from again, if it is among the proposals.
-    generator: Option<Generator<'a>>,
-    engine: &'a RolloutEngine,
+    generator: Option<Generator>,
+    engine: &'a Arc<RolloutEngine>,
     steps: usize,
     drawn: Vec<f32>,
     scores: Vec<Score>,
@@ -95,15 +95,15 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
-    let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
-    let engine = RolloutEngine::new(task.clone(), threads)?;
+    let sampler = Policy::with_threads(&checkpoint, threads, tch::Device::Cpu)?;
+    let engine = Arc::new(RolloutEngine::new(task.clone(), threads)?);
     let horizons = task.horizons(checkpoint.config().horizons);
     let candidates = args.candidates.unwrap_or(32).max(2) as usize;
-    let generator = || Generator::new(&sampler, args.seed);
+    let generator = || Generator::new(sampler.clone(), args.seed);
     let case = Measured { args, task: &task, engine: &engine, pool: &pool, horizons, candidates };
     let mut cases = vec![case.measure(Box::new(generator()), Some(generator()), None)?];
     if let (true, Some(steps)) = (args.peers, judo::steps(args.task())) {
-        let (low, high) = task.control().range();
+        let (low, high) = task.action_bounds().range();
         let noise = Noise { seed: args.seed, scale: 0.1, knots: judo::KNOTS, low: low.to_vec(), high: high.to_vec() };
         let horizons = Horizons { prediction: steps, action: 1, ..horizons };
         let case = Measured { horizons, candidates: judo::CANDIDATES, ..case };
@@ -117,7 +117,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 struct Measured<'a> {
     args: &'a BenchArgs,
     task: &'a Arc<Task>,
-    engine: &'a RolloutEngine,
+    engine: &'a Arc<RolloutEngine>,
     pool: &'a rayon::ThreadPool,
     horizons: Horizons,
     candidates: usize,
@@ -125,18 +125,13 @@ struct Measured<'a> {
 
 impl<'a> Measured<'a> {
     /// Predictive sampling from `proposal` and the last plan.
-    fn measure(
-        &self,
-        proposal: Box<dyn Proposal + 'a>,
-        generator: Option<Generator<'a>>,
-        judo: Option<Judo>,
-    ) -> Result<Case> {
+    fn measure(&self, proposal: Box<dyn Proposal>, generator: Option<Generator>, judo: Option<Judo>) -> Result<Case> {
         let (task, horizons, candidates) = (self.task, self.horizons, self.candidates);
         let name = format!("decision {} {} N = {candidates}", self.args.task(), proposal.name());
-        let sources: Vec<Box<dyn Proposal + 'a>> = vec![proposal, Box::new(Warm)];
+        let sources: Vec<Box<dyn Proposal>> = vec![proposal, Box::new(Warm)];
         let optimizer = Box::new(PredictiveSampling);
         let mut timed = Timed {
-            planner: Planner::new(Box::new(self.engine), sources, optimizer, horizons, candidates)?,
+            planner: Planner::new(Box::new(self.engine.clone()), sources, optimizer, horizons, candidates)?,
             generator,
             engine: self.engine,
             steps: horizons.prediction,
@@ -148,10 +143,10 @@ impl<'a> Measured<'a> {
             bare: self.args.peers.then(|| Bare::new(task, self.args.common.threads())).transpose()?,
             judo,
         };
-        let settings = evaluate::Settings {
+        let settings = EvaluationSettings {
             purpose: Purpose::Bench,
             lockstep: 1,
-            ..evaluate::Settings::held_out(self.args.repeats as usize, self.args.seed, horizons)
+            ..EvaluationSettings::held_out(self.args.repeats as usize, self.args.seed, horizons)
         };
         evaluate(task, &mut timed, &settings, self.pool, &mut ())?;
         let all = percentiles(timed.whole.clone());

@@ -3,9 +3,9 @@
 use super::peers::{Peer, Scratch};
 use imle_cli::failure::{Failure, Result};
 use imle_configs::files::write_atomic;
-use imle_envs::control::Control;
-use imle_envs::native::Simulation;
+use imle_envs::mujoco::simulation::Simulation;
 use imle_envs::task::Task;
+use imle_envs::task::control::Control;
 use std::path::Path;
 
 const PROGRAM: &str = include_str!("../../peers/rollout.c");
@@ -23,7 +23,7 @@ pub enum Of {
 
 /// Writes a model for the peers.
 pub fn save_model(task: &Task, of: Of, folder: &Path) -> Result<()> {
-    let model = if of == Of::World { task.model() } else { task.planning_model() };
+    let model = if of == Of::World { task.compiled_model() } else { task.planning_model() };
     let saved = model.save_to_file(folder.join(MODEL));
     saved.map_err(|e| Failure::Run(format!("cannot save the model: {e}")))
 }

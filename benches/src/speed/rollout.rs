@@ -12,7 +12,7 @@ use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
 use imle_configs::score::Score;
 use imle_configs::seed::{Purpose, fill_normal, stream};
-use imle_envs::native::Simulation;
+use imle_envs::mujoco::simulation::Simulation;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_envs::world::World;
@@ -101,7 +101,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 
 /// Candidates (N, T, nu) that wander smoothly from the present controls.
 fn controls(task: &Task, world: &World, candidates: usize, seed: u64) -> Vec<f32> {
-    let (low, high) = task.control().range();
+    let (low, high) = task.action_bounds().range();
     let size = low.len();
     let mut hold = vec![0.0; size];
     world.hold(&mut hold);

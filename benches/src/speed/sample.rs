@@ -10,10 +10,11 @@ use imle_cli::failure::Result;
 use imle_cli::load;
 use imle_configs::seed::Purpose;
 use imle_envs::world::World;
-use imle_planner::sight::Sight;
+use imle_planner::evaluation::ObservationRenderer;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::peak::peak;
-use imle_policy::sampler::{LatentKey, Observations, Sampler};
+use imle_policy::device::roofline::peak_flops;
+use imle_policy::policy::Policy;
+use imle_policy::sampler::{LatentKey, Observations};
 use serde_json::json;
 use std::time::Instant;
 
@@ -25,7 +26,7 @@ pub fn run(args: &BenchSampleArgs) -> Result<()> {
     let pool = load::pool(&args.common)?;
     let (checkpoint, history, pictures) = generator(args)?;
     let seen = Observations { values: &history, pictures: &pictures };
-    let peak = peak(&pool, load::device(args.device)?)?;
+    let peak = peak_flops(&pool, load::device(args.device)?)?;
     let mut cases = measure(args, (&pool, peak), &checkpoint, seen, None)?;
     if args.peers {
         let folder = Scratch::new()?;
@@ -56,7 +57,7 @@ fn generator(args: &BenchSampleArgs) -> Result<(Checkpoint, Vec<f32>, Vec<u8>)> 
     let mut observation = vec![0.0; task.spec().observation.size()];
     world.observe(&mut observation);
     let steps = checkpoint.config().horizons.observation;
-    let pictures = match Sight::new(&task)? {
+    let pictures = match ObservationRenderer::new(&task)? {
         Some(mut sight) => {
             let (mut state, mut drawn) = (vec![0.0; world.state_size()], vec![0; sight.bytes()]);
             world.get_state(&mut state)?;
@@ -76,8 +77,8 @@ fn measure(
     seen: Observations<'_>,
     mut peer: Option<(Peer, f64)>,
 ) -> Result<Vec<Case>> {
-    let sampler = Sampler::new(checkpoint, args.common.threads(), load::device(args.device)?)?;
-    let (network, chunk) = (&checkpoint.config().network, sampler.shape().chunk());
+    let sampler = Policy::with_threads(checkpoint, args.common.threads(), load::device(args.device)?)?;
+    let (network, chunk) = (&checkpoint.config().network, sampler.sampler().shape().chunk());
     let operations = 2.0 * network.multiplications(&checkpoint.config().network_shape())? as f64;
     let passes = checkpoint.config().sampling.passes.max(1) as f64;
     let mut cases = Vec::new();
@@ -85,7 +86,7 @@ fn measure(
         let mut out = vec![0.0; n * chunk];
         let draw = |step: u64| -> Result<f64> {
             let begun = Instant::now();
-            sampler.sample(pool, seen, &[LatentKey { seed: args.seed, episode: 0, step }], n, &mut out)?;
+            sampler.sampler().sample(pool, seen, &[LatentKey { seed: args.seed, episode: 0, step }], n, &mut out)?;
             Ok(begun.elapsed().as_secs_f64() * 1e3)
         };
         let Turns { ours, noise, peers } =

@@ -5,7 +5,6 @@
 
 use super::args::BenchArgs;
 use crate::case::{Case, median, report};
-use imle_cli::controller::shortcuts;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
 use imle_configs::score::Score;
@@ -13,23 +12,23 @@ use imle_configs::seed::Purpose;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::evaluate::{self, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_planner::optimizer::{PredictiveSampling, Scored};
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
-use imle_planner::simulator::halving::Halving;
-use imle_planner::simulator::staged::{self, Staged};
-use imle_planner::simulator::{Candidates, Simulator};
-use imle_policy::sampler::Sampler;
+use imle_planner::rollout::halving::Halving;
+use imle_planner::rollout::staged::{self, Staged};
+use imle_planner::rollout::{Candidates, Simulator};
+use imle_policy::policy::Policy;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Candidates rolled out in one of the ways.
-struct Way<'a> {
+struct Way {
     name: &'static str,
-    simulator: Box<dyn Simulator + 'a>,
+    simulator: Box<dyn Simulator>,
     scores: Vec<Score>,
     ms: Vec<f64>,
     physics_steps: u64,
@@ -40,8 +39,8 @@ struct Way<'a> {
     loss: f64,
 }
 
-impl<'a> Way<'a> {
-    fn new(name: &'static str, simulator: Box<dyn Simulator + 'a>) -> Self {
+impl Way {
+    fn new(name: &'static str, simulator: Box<dyn Simulator>) -> Self {
         Self {
             name,
             simulator,
@@ -56,15 +55,15 @@ impl<'a> Way<'a> {
 }
 
 /// A planner whose candidates are rolled out again in all ways; the first is whole.
-struct Compared<'a> {
-    planner: Planner<'a>,
-    ways: Vec<Way<'a>>,
+struct Compared {
+    planner: Planner,
+    ways: Vec<Way>,
     steps: usize,
     executed: usize,
     decisions: usize,
 }
 
-impl Decide for Compared<'_> {
+impl Decide for Compared {
     fn sources(&self) -> Vec<&'static str> {
         self.planner.sources()
     }
@@ -122,20 +121,22 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
-    let sampler = Sampler::new(&checkpoint, threads, tch::Device::Cpu)?;
+    let sampler = Policy::with_threads(&checkpoint, threads, tch::Device::Cpu)?;
     let awake = Task::load(args.task())?.with_planning_sleep(false);
-    let engine = |task: Task| -> Result<RolloutEngine> { Ok(RolloutEngine::new(Arc::new(task), threads)?) };
+    let engine =
+        |task: Task| -> Result<Arc<RolloutEngine>> { Ok(Arc::new(RolloutEngine::new(Arc::new(task), threads)?)) };
     let asleep = engine(awake.clone().with_planning_sleep(true))?;
-    let coarse = shortcuts::coarse(&awake).and_then(engine);
+    let coarse = imle_planner::controller::coarse(&awake).map_err(Failure::from).and_then(engine);
     let whole = engine(awake)?;
-    let staged = |abort, enough| Box::new(Staged::new(Box::new(&whole), staged::Settings { abort, enough }));
+    let staged =
+        |abort, enough| Box::new(Staged::new(Box::new(whole.clone()), staged::StagedSettings { abort, enough }));
     let mut ways = vec![
-        Way::new("whole", Box::new(&whole)),
-        Way::new("sleep", Box::new(&asleep)),
+        Way::new("whole", Box::new(whole.clone())),
+        Way::new("sleep", Box::new(asleep)),
         Way::new("abort", staged(true, None)),
-        Way::new("halving", Box::new(Halving::new(Box::new(&whole)))),
-        Way::new("budget auto", staged(false, Some(shortcuts::ENOUGH))),
-        Way::new("whole, again", Box::new(&whole)),
+        Way::new("halving", Box::new(Halving::new(Box::new(whole.clone())))),
+        Way::new("budget auto", staged(false, Some(imle_planner::controller::ENOUGH))),
+        Way::new("whole, again", Box::new(whole.clone())),
     ];
     match coarse {
         Ok(coarse) => ways.push(Way::new("coarse", Box::new(coarse))),
@@ -144,18 +145,18 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     }
     let horizons = task.horizons(checkpoint.config().horizons);
     let candidates = args.candidates.unwrap_or(32) as usize;
-    let sources: Vec<Box<dyn Proposal + '_>> = vec![Box::new(Generator::new(&sampler, args.seed)), Box::new(Warm)];
+    let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Generator::new(sampler.clone(), args.seed)), Box::new(Warm)];
     let mut compared = Compared {
-        planner: Planner::new(Box::new(&whole), sources, Box::new(PredictiveSampling), horizons, candidates)?,
+        planner: Planner::new(Box::new(whole.clone()), sources, Box::new(PredictiveSampling), horizons, candidates)?,
         ways,
         steps: horizons.prediction,
         executed: horizons.action,
         decisions: 0,
     };
-    let settings = evaluate::Settings {
+    let settings = EvaluationSettings {
         purpose: Purpose::Bench,
         lockstep: 1,
-        ..evaluate::Settings::held_out(args.repeats as usize, args.seed, horizons)
+        ..EvaluationSettings::held_out(args.repeats as usize, args.seed, horizons)
     };
     evaluate(&task, &mut compared, &settings, &pool, &mut ())?;
     let decisions = compared.decisions.max(1) as f64;

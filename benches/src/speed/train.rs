@@ -12,7 +12,7 @@ use imle_configs::episode::Episode;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_policy::network::NetworkConfig;
 use imle_policy::targets::DemonstrationChunks;
-use imle_policy::train::{Fresh, TrainSettings, Trainer};
+use imle_policy::train::{FreshStart, TrainSettings, Trainer};
 use serde_json::json;
 use std::time::Instant;
 
@@ -40,7 +40,7 @@ pub fn run(args: &BenchTrainArgs) -> Result<()> {
             network: network.clone(),
             ..TrainSettings::default()
         };
-        let fresh = Fresh { spec: unet::spec(), normalizers: unet::normalizers(), data: "random".into() };
+        let fresh = FreshStart { spec: unet::spec(), normalizers: unet::normalizers(), data: "random".into() };
         let mut trainer = Trainer::fresh(&settings, &fresh, tch::Device::Cpu)?;
         let checkpoint = unet::checkpoint(network.clone(), args.seed)?;
         let mut peer = match args.peers {

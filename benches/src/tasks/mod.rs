@@ -16,8 +16,8 @@ use imle_cli::load;
 use imle_cli::sweep;
 use imle_configs::Error as InputError;
 use imle_configs::embedded;
-use imle_envs::mismatch::Mismatch;
-use imle_policy::sampler::Sampler;
+use imle_envs::task::mismatch::Mismatch;
+use imle_policy::policy::Policy;
 use serde_json::{Value, json};
 use table::table;
 
@@ -98,7 +98,7 @@ fn measure(args: &BenchTasksArgs, cell: &TaskCell) -> Result<EpisodeFigures> {
     let task = load::task_in(&cell.task, &WorldArgs { mismatch: cell.mismatch.clone() })?;
     let (task, checkpoint) = load::checkpoint(cell.folder.as_deref(), task)?;
     let pool = load::pool(&args.common)?;
-    let sampler = Sampler::new(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
+    let sampler = Policy::with_threads(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
     let flags = ControllerArgs::of(&cell.optimizer, cell.choice.as_deref().unwrap_or(FIRST), cell.candidates);
     let counted = (cell.episodes, cell.seed);
     EpisodeFigures::of(&held_out::run(&task, &sampler, &flags, counted, &pool, args.common.output())?)

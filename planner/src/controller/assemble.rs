@@ -19,7 +19,7 @@ use crate::selection::ActionRateLimit;
 use imle_configs::Error as InputError;
 use imle_configs::spec::Horizons;
 #[cfg(feature = "libtorch")]
-use imle_policy::policy::Policy;
+use imle_policy::{choice::Choice, policy::Policy};
 
 /// What decides in a controller: a planner, or the generator alone.
 pub enum Decider {
@@ -28,6 +28,17 @@ pub enum Decider {
     /// Executes what the generator draws.
     #[cfg(feature = "libtorch")]
     Policy(Box<PolicyController>),
+}
+
+impl Decider {
+    /// The planner, unless the generator is alone.
+    pub fn into_planner(self) -> Option<Planner> {
+        match self {
+            Self::Planner(planner) => Some(*planner),
+            #[cfg(feature = "libtorch")]
+            Self::Policy(_) => None,
+        }
+    }
 }
 
 impl Decide for Decider {
@@ -87,10 +98,9 @@ impl Parts {
     pub fn policy_controller(&self) -> Result<PolicyController> {
         let settings = &self.settings;
         let alone = PolicyController::new(self.policy()?, self.seed, self.horizons);
-        let choice = imle_policy::choice::by_name(settings.choice.name(), settings.resample_every)?;
-        Ok(match choice {
-            Some(choice) => alone.with_choice(choice, settings.candidates),
-            None => alone,
+        Ok(match Choice::by_name(settings.choice.name(), settings.resample_every)? {
+            Choice::First => alone,
+            choice => alone.with_choice(choice, settings.candidates),
         })
     }
 

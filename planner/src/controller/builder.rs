@@ -21,7 +21,7 @@ use imle_configs::workers::Workers;
 #[cfg(feature = "libtorch")]
 use imle_configs::{episode::Episode, spec::Spec};
 #[cfg(feature = "mujoco")]
-use imle_envs::{mismatch::Mismatch, rollout::RolloutEngine, task::Task};
+use imle_envs::{rollout::RolloutEngine, task::Task, task::mismatch::Mismatch};
 #[cfg(feature = "libtorch")]
 use imle_policy::{policy::Policy, targets::DemonstrationChunks};
 #[cfg(feature = "mujoco")]
@@ -39,6 +39,8 @@ pub struct ControllerBuilder {
     #[cfg(feature = "libtorch")]
     demonstrations: Option<(String, Spec, Vec<Episode>)>,
     simulator: Option<Box<dyn Simulator>>,
+    #[cfg(feature = "mujoco")]
+    engine: Option<Arc<RolloutEngine>>,
     settings: ControllerSettings,
     /// Whether the proposals are chosen, not the default.
     proposals_set: bool,
@@ -52,6 +54,20 @@ pub struct ControllerBuilder {
     parameterization: Option<Box<dyn Parameterization>>,
     terminal: Option<(Box<dyn TerminalValue>, f64)>,
     action_rate_limit: Option<ActionRateLimit>,
+}
+
+/// What a controller is put together from.
+struct Assembled {
+    decider: Decider,
+    horizons: Horizons,
+    observation: usize,
+    sizes: (usize, usize),
+    #[cfg(feature = "mujoco")]
+    task: Option<Arc<Task>>,
+    #[cfg(feature = "mujoco")]
+    engine: Option<Arc<RolloutEngine>>,
+    #[cfg(feature = "mujoco")]
+    seed: u64,
 }
 
 impl Controller {
@@ -260,18 +276,19 @@ impl ControllerBuilder {
         self
     }
 
+    /// Rollouts in MuJoCo that exist already, of the task as the generator sees it; by default they are made.
+    #[cfg(feature = "mujoco")]
+    pub fn engine(mut self, engine: Arc<RolloutEngine>) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
     /// Makes the controller.
     ///
     /// # Errors
-    /// A bad input that names what does not fit; [`Error::NoPolicy`] if a generator is needed and there is none.
+    /// A bad input that names what does not fit; [`Error::NoPolicy`](crate::Error::NoPolicy) if a generator is needed and
+    /// there is none.
     pub fn build(mut self) -> Result<Controller> {
-        if !self.proposals_set && !self.has_policy() {
-            self.settings.proposals = vec![ProposalSource::Noise, ProposalSource::LastPlan];
-        }
-        if !self.proposals_set && !self.sources.is_empty() {
-            self.settings.proposals.clear();
-        }
-        self.check()?;
         let workers = match (self.workers.take(), self.threads) {
             (Some(workers), None) => workers,
             (None, None) => Workers::shared()?,
@@ -281,16 +298,47 @@ impl ControllerBuilder {
                 return Err(InputError::unexpected("threads", "none beside shared workers", found).into());
             }
         };
+        let built = self.assemble(workers.threads())?;
+        let controller = Controller::new(built.decider, built.horizons, built.observation, built.sizes, workers);
+        #[cfg(feature = "mujoco")]
+        let controller = controller.of_task(built.task, built.engine, built.seed)?;
+        Ok(controller)
+    }
+
+    /// What decides alone, without an episode, and its horizons: for an evaluation or a server, which bring their own
+    /// threads ([`engine`](Self::engine) is for as many).
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn decider(self) -> Result<(Decider, Horizons)> {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let own = self.workers.as_ref().map(Workers::threads);
+        let threads = self.threads.or(own).unwrap_or_else(cores);
+        let built = self.assemble(threads)?;
+        Ok((built.decider, built.horizons))
+    }
+
+    fn assemble(mut self, threads: usize) -> Result<Assembled> {
+        if !self.proposals_set && !self.has_policy() {
+            self.settings.proposals = vec![ProposalSource::Noise, ProposalSource::LastPlan];
+        }
+        if !self.proposals_set && !self.sources.is_empty() {
+            self.settings.proposals.clear();
+        }
+        self.check()?;
         #[cfg(feature = "libtorch")]
         self.prepare_policy()?;
         let (observation, horizons) = (self.observation_of(), self.horizons_of()?);
-        #[cfg(feature = "mujoco")]
-        let engine = match (&self.simulator, &self.task) {
-            (None, Some(task)) => Some(Arc::new(RolloutEngine::new(task.clone(), workers.threads())?)),
-            _ => None,
-        };
         #[cfg(feature = "libtorch")]
         let retrieval = self.windows(horizons)?;
+        #[cfg(feature = "mujoco")]
+        let engine = match (&self.simulator, &self.task, self.engine.take()) {
+            (None, Some(_), Some(own)) => Some(own),
+            (None, Some(task), None) => Some(Arc::new(RolloutEngine::new(task.clone(), threads)?)),
+            _ => None,
+        };
+        #[cfg(not(feature = "mujoco"))]
+        let _ = threads;
         let parts = Parts {
             seed: self.seed,
             horizons,
@@ -315,7 +363,6 @@ impl ControllerBuilder {
         };
         #[cfg(not(feature = "mujoco"))]
         let simulator = self.simulator.take();
-        let sizes = |s: &dyn Simulator| (s.state_size(), s.action_size());
         let (sizes, decider) = match simulator {
             #[cfg(feature = "libtorch")]
             simulator if self.settings.is_policy_only() => {
@@ -324,15 +371,23 @@ impl ControllerBuilder {
                 ((state, alone.action_size()), Decider::Policy(Box::new(alone)))
             }
             Some(simulator) => {
-                let sizes = sizes(&*simulator);
+                let sizes = (simulator.state_size(), simulator.action_size());
                 (sizes, Decider::Planner(Box::new(parts.planner(simulator)?)))
             }
             None => return Err(InputError::unexpected("controller", "a task or a simulator", "neither").into()),
         };
-        let controller = Controller::new(decider, horizons, observation, sizes, workers);
-        #[cfg(feature = "mujoco")]
-        let controller = controller.of_task(self.task, engine, self.seed)?;
-        Ok(controller)
+        Ok(Assembled {
+            decider,
+            horizons,
+            observation,
+            sizes,
+            #[cfg(feature = "mujoco")]
+            task: self.task,
+            #[cfg(feature = "mujoco")]
+            engine,
+            #[cfg(feature = "mujoco")]
+            seed: self.seed,
+        })
     }
 
     /// Checks the settings; an optimizer of the user's own has no name to look up.
@@ -364,7 +419,7 @@ impl ControllerBuilder {
     #[cfg(feature = "libtorch")]
     fn prepare_policy(&mut self) -> Result<()> {
         let Some(policy) = self.policy.take() else { return Ok(()) };
-        let sampling = self.settings.sampling.over(policy.sampling());
+        let sampling = self.settings.sampling.apply(policy.sampling().clone());
         let policy = policy.with_sampling(sampling)?;
         #[cfg(feature = "mujoco")]
         if let Some(task) = self.task.take() {
@@ -465,9 +520,12 @@ impl ControllerBuilder {
     }
 }
 
-/// The task with a planner's model of twice the timestep.
+/// `task` with a planner's model of twice the timestep, as [`Shortcut::Coarse`] has it.
+///
+/// # Errors
+/// A bad input, if a control step is not a whole number of such steps.
 #[cfg(feature = "mujoco")]
-fn coarse(task: &Task) -> Result<Task> {
+pub fn coarse(task: &Task) -> Result<Task> {
     let own = task.planning_model().opt().timestep;
     task.clone().with_planning_timestep_times(2.0).map_err(|e| match e {
         imle_envs::Error::Input(_) => {

@@ -8,8 +8,10 @@ mod settings;
 
 pub use assemble::Decider;
 pub use builder::ControllerBuilder;
+#[cfg(feature = "mujoco")]
+pub use builder::coarse;
+#[cfg(feature = "libtorch")]
+pub use imle_policy::method::SamplingOverrides;
 pub use one::Controller;
 pub use plan::Plan;
-#[cfg(feature = "libtorch")]
-pub use settings::SamplingOverrides;
-pub use settings::{Budget, ChoiceKind, ControllerSettings, Shortcut};
+pub use settings::{Budget, ChoiceKind, ControllerSettings, ENOUGH, Shortcut};

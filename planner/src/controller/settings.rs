@@ -7,7 +7,7 @@ use crate::rollout::ensemble::{MOST_MODELS, Risk};
 use crate::rollout::staged::StagedSettings;
 use imle_configs::{Error as InputError, Result};
 #[cfg(feature = "libtorch")]
-use imle_policy::{latents::Latents, method::Precision, method::Sampling};
+use imle_policy::method::SamplingOverrides;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use std::str::FromStr;
 /// Name of the planner's own model among [`ControllerSettings::models`], and of no optimizer.
 pub(super) const NONE: &str = "none";
 /// Probability of an improvement that [`Budget::Auto`] stops below by default.
-const ENOUGH: f64 = 0.2;
+pub const ENOUGH: f64 = 0.2;
 
 /// How many of the candidates are rolled out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -161,39 +161,6 @@ macro_rules! as_text {
 }
 
 as_text!(Budget, Shortcut, ChoiceKind);
-
-/// How a generator is sampled, where it differs from its checkpoint.
-#[cfg(feature = "libtorch")]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SamplingOverrides {
-    /// Passes a chunk: denoising steps of diffusion, Euler steps of flow.
-    pub passes: Option<usize>,
-    /// Solver of a diffusion checkpoint: `ddim` or `ddpm`.
-    pub solver: Option<String>,
-    /// How the latents of a decision's candidates are drawn.
-    pub latents: Option<Latents>,
-    /// What the generator computes in.
-    pub precision: Option<Precision>,
-    /// Factor of the latents; below 1 candidates keep nearer to what is typical.
-    pub temperature: Option<f64>,
-}
-
-#[cfg(feature = "libtorch")]
-impl SamplingOverrides {
-    /// `own`, the checkpoint's sampling, with what is given here.
-    #[must_use]
-    pub fn over(&self, own: &Sampling) -> Sampling {
-        Sampling {
-            passes: self.passes.unwrap_or(own.passes),
-            solver: self.solver.clone().unwrap_or_else(|| own.solver.clone()),
-            latents: self.latents.unwrap_or(own.latents),
-            precision: self.precision.unwrap_or(own.precision),
-            temperature: self.temperature.unwrap_or(own.temperature),
-            ..own.clone()
-        }
-    }
-}
 
 /// What a controller is made of: the flags of `--optimizer`, `--proposals`, … as typed values.
 ///

@@ -5,9 +5,9 @@ use super::outcome::{DecisionRecord, EpisodeResult, EvaluationSettings};
 use crate::decide::Decision;
 use crate::episode::EpisodeState;
 use crate::error::Result;
-use imle_envs::drive::{Drive, DriveMeter};
-use imle_envs::expert::ModeLabeller;
-use imle_envs::forced::reset_in_mode;
+use imle_envs::actuation::{ActuationMeter, ActuationMetrics};
+use imle_envs::experts::expert::ModeLabeller;
+use imle_envs::experts::forced::reset_in_mode;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) struct EpisodeRunner {
     pub(crate) world: World,
     labeller: Option<Box<dyn ModeLabeller>>,
-    meter: DriveMeter,
+    meter: ActuationMeter,
     /// Control steps of the episode before it was begun here.
     skipped: usize,
     /// Buffer of one observation, (O).
@@ -79,7 +79,7 @@ impl EpisodeRunner {
             mode: None,
             mean_cost: 0.0,
             reached: task.reported().map(|(_, i)| world.values()[i]).collect(),
-            drive: Drive::default(),
+            drive: ActuationMetrics::default(),
             decisions: Vec::new(),
             states: Vec::new(),
             observations: Vec::new(),
@@ -97,7 +97,7 @@ impl EpisodeRunner {
             world,
             seen,
             labeller: task.expert().map(|e| e.labeller()),
-            meter: DriveMeter::new(task),
+            meter: ActuationMeter::new(task),
             state,
             skipped,
             observed: vec![0.0; o],
@@ -177,7 +177,7 @@ impl EpisodeRunner {
 
     /// Notes that the plan in its state, which `decision` says the origin of, is executed from now on.
     pub(crate) fn begin_plan(&mut self, decision: Decision) {
-        let (low, high) = self.world.task().control().range();
+        let (low, high) = self.world.task().action_bounds().range();
         let horizons = self.state.horizons();
         let switched = self.state.switched(horizons.prediction - horizons.action, low, high);
         self.result.decisions.push(DecisionRecord { decision, realised: 0.0, switched });
@@ -207,7 +207,7 @@ impl EpisodeRunner {
         self.result.success = self.world.success();
         self.result.failure = self.world.failure().map(str::to_string);
         self.result.lost = self.world.lost();
-        self.result.drive = self.meter.drive();
+        self.result.drive = self.meter.metrics();
         self.result.steps = self.world.steps() - self.skipped;
         self.result.mean_cost = self.cost_sum / self.result.steps.max(1) as f64;
         let modes = self.world.task().expert().map(|e| e.modes()).unwrap_or_default();

@@ -4,7 +4,7 @@
 //! one renderer draws them before a decision, in a world of its own. The pictures are the same for any number of threads.
 
 use crate::error::Result;
-use imle_envs::camera::Cameras;
+use imle_envs::render::Cameras;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use std::sync::Arc;

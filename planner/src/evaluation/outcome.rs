@@ -3,7 +3,7 @@
 use crate::decide::Decision;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
-use imle_envs::drive::Drive;
+use imle_envs::actuation::ActuationMetrics;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ pub struct EpisodeResult {
     /// Greatest values of the quantities that the task reports, in their order.
     pub reached: Vec<f64>,
     /// How hard the robot was driven.
-    pub drive: Drive,
+    pub drive: ActuationMetrics,
     /// The decisions, in order.
     pub decisions: Vec<DecisionRecord>,
     /// Full states before each control step and at the end, if the episode was recorded.

@@ -56,7 +56,7 @@ mod tests {
         let task = Arc::new(Task::load("cylinder_push").unwrap());
         let pool = crate::threads::pool(2).unwrap();
         let engine = Arc::new(RolloutEngine::new(task.clone(), 2).unwrap());
-        let (low, high) = task.control().range();
+        let (low, high) = task.action_bounds().range();
         let noise = Noise { seed: 1, scale: 0.3, knots: 3, low: low.to_vec(), high: high.to_vec() };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 2, prediction: 8, action: 8 };

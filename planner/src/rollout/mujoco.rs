@@ -2,7 +2,7 @@
 
 use super::simulator::{Candidates, Derivatives, Ends, Score, Simulator, Trajectory};
 use crate::error::Result;
-use imle_envs::rollout::{self, RolloutEngine};
+use imle_envs::rollout::RolloutEngine;
 
 impl Simulator for RolloutEngine {
     fn state_size(&self) -> usize {
@@ -10,7 +10,7 @@ impl Simulator for RolloutEngine {
     }
 
     fn action_range(&self) -> (&[f32], &[f32]) {
-        self.task().control().range()
+        self.task().action_bounds().range()
     }
 
     fn rollout(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
@@ -18,7 +18,6 @@ impl Simulator for RolloutEngine {
     }
 
     fn rollout_to(&self, pool: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score], ends: Ends<'_>) -> Result<()> {
-        let ends = rollout::Ends { states: ends.states, histories: ends.histories };
         Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), c.limits, (out, ends))?)
     }
 

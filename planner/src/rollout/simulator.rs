@@ -33,13 +33,7 @@ impl Candidates<'_> {
     }
 }
 
-/// Where rollouts end.
-pub struct Ends<'a> {
-    /// Full states, (B, N, state size); of rollouts that fail or lose the task what was there before.
-    pub states: &'a mut [f64],
-    /// The last T_obs observations, (B, N, T_obs, O), oldest first; of such rollouts likewise. Empty if nobody looks.
-    pub histories: &'a mut [f32],
-}
+pub use imle_configs::ends::Ends;
 
 /// One chunk and what it starts from.
 #[derive(Clone, Copy, Debug)]

@@ -137,7 +137,8 @@ pub(super) fn latent_is_chunk(latent: usize) -> std::result::Result<(), ConfigEr
 /// assert_eq!((sampling.passes, sampling.temperature), (4, 1.0));
 /// # Ok::<(), imle_configs::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SamplingOverrides {
     /// Passes a chunk.
     pub passes: Option<usize>,

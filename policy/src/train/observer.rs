@@ -1,6 +1,6 @@
 //! Logs and evaluations of a training, for its caller.
 
-use crate::sampler::Sampler;
+use crate::policy::Policy;
 
 /// One line of the log: means over the steps since the last.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,7 +62,7 @@ pub trait TrainObserver {
     }
 
     /// Evaluates the averaged weights after `step` steps; `None` if there is nothing to evaluate with, or if it was
-    /// stopped (then [`should_stop`](Self::should_stop) says so, and a resume begins with this evaluation). The sampler
+    /// stopped (then [`should_stop`](Self::should_stop) says so, and a resume begins with this evaluation). The policy
     /// has as many workers as the training's pool has threads.
     ///
     /// # Errors
@@ -70,9 +70,9 @@ pub trait TrainObserver {
     fn evaluate(
         &mut self,
         step: u64,
-        sampler: &Sampler,
+        policy: &Policy,
     ) -> Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
-        let _ = (step, sampler);
+        let _ = (step, policy);
         Ok(None)
     }
 

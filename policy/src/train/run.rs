@@ -7,7 +7,7 @@ use super::trainer::{FreshStart, StepReport, Trainer};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::metrics::RunLog;
-use crate::sampler::Sampler;
+use crate::policy::Policy;
 use crate::targets::TargetSource;
 use imle_configs::files;
 use std::path::Path;
@@ -175,8 +175,8 @@ impl<'a> Run<'a> {
     fn evaluate(&mut self, pool: &rayon::ThreadPool) -> Result<()> {
         let step = self.trainer.counters().step;
         let checkpoint = self.trainer.checkpoint()?;
-        let sampler = Sampler::new(&checkpoint, pool.current_num_threads(), self.trainer.device())?;
-        let point = match self.observer.evaluate(step, &sampler) {
+        let policy = Policy::with_threads(&checkpoint, pool.current_num_threads(), self.trainer.device())?;
+        let point = match self.observer.evaluate(step, &policy) {
             Ok(None) => {
                 self.evaluation_due = self.observer.should_stop();
                 return Ok(());

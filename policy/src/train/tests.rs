@@ -293,9 +293,9 @@ impl TrainObserver for Graded {
     fn evaluate(
         &mut self,
         _: u64,
-        sampler: &Sampler,
+        sampler: &crate::policy::Policy,
     ) -> Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
-        assert_eq!(sampler.shape().chunk(), 2);
+        assert_eq!(sampler.sampler().shape().chunk(), 2);
         let success_rate = self.0.pop().ok_or("no more\ngrades")?;
         Ok(Some(EvalPoint { success_rate, episodes: 10, figures: vec![("eval/mean_reward".into(), 1.0)] }))
     }

@@ -11,9 +11,9 @@
 
 use imle_configs::{Error as InputError, files};
 use imle_policy::Result;
+use imle_policy::checkpoint::weights_file::{self, StoredPrecision};
 use imle_policy::network::parameters::{Initial, Parameter, ParameterTable};
 use imle_policy::train::optimizer::{Moments, move_average};
-use imle_policy::weights_file::{self, Precision};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
@@ -175,7 +175,7 @@ impl Ensemble {
         let parts = [&self.weights, &self.slow, &self.moments.first, &self.moments.second];
         let parts = parts.map(to_host).into_iter().collect::<Result<Vec<_>>>()?;
         let named: Vec<(&str, &[f32])> = PARTS.iter().copied().zip(parts.iter().map(Vec::as_slice)).collect();
-        let bytes = weights_file::to_bytes(&self.table, &named, Precision::Single)
+        let bytes = weights_file::to_bytes(&self.table, &named, StoredPrecision::Single)
             .map_err(|e| InputError::io(path, "write", std::io::Error::other(e)))?;
         Ok(files::write_atomic(path, |w| w.write_all(&bytes))?)
     }

@@ -4,9 +4,9 @@ use crate::error::Result;
 use crate::run::Figures;
 use crate::run::Run;
 use imle_configs::spec::Horizons;
-use imle_planner::evaluate::{self, Progress, evaluate};
+use imle_planner::evaluation::report::wilson95;
+use imle_planner::evaluation::{EvaluationSettings, Progress, evaluate};
 use imle_planner::planner::Planner;
-use imle_planner::report::wilson95;
 
 /// Success that the planner is to reach with as few candidates as it can.
 const WANTED: f64 = 0.95;
@@ -34,12 +34,12 @@ impl CandidateSweep<'_> {
         &self,
         run: &Run<'_>,
         pool: &rayon::ThreadPool,
-        planner: impl Fn(usize) -> Result<Planner<'p>>,
+        planner: impl Fn(usize) -> Result<Planner>,
         progress: &mut dyn Progress,
     ) -> Result<Figures> {
-        let held_out = evaluate::Settings {
+        let held_out = EvaluationSettings {
             lockstep: self.lockstep,
-            ..evaluate::Settings::held_out(self.episodes, run.seed, self.horizons)
+            ..EvaluationSettings::held_out(self.episodes, run.seed, self.horizons)
         };
         let mut figures = Figures::new();
         for candidates in self.candidates {

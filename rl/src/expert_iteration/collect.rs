@@ -11,12 +11,12 @@ use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, files};
-use imle_planner::alone::GeneratorAlone;
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{self, EpisodeResult, Outcome, Progress, evaluate};
-use imle_planner::report::Report;
+use imle_planner::evaluation::report::Report;
+use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate};
+use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -61,8 +61,8 @@ impl ExpertIteration<'_> {
             return self.collected(round);
         }
         let horizons = self.horizons(current);
-        let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
-        let (low, high) = self.run.task.control().range();
+        let sampler = Policy::with_threads(current, self.run.threads, self.run.device)?;
+        let (low, high) = self.run.task.action_bounds().range();
         let mut planner = self.planner(&sampler, horizons, 0)?;
         let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high));
         let with_elites = self.settings.elite_share > 0.0;
@@ -70,18 +70,18 @@ impl ExpertIteration<'_> {
         let turns = self.turns(round, horizons);
         let alone = self.student_first(round);
         let again = alone || !self.settings.smooth.is_empty() || self.settings.attempts > 1 || turns.share > 0.0;
-        let settings = evaluate::Settings {
+        let settings = EvaluationSettings {
             purpose: Purpose::FinetuneReset,
             first: (round - 1) * episodes as u64,
             lockstep: self.settings.lockstep,
             keep_actions: true,
             record: if again { episodes } else { 0 },
-            ..evaluate::Settings::held_out(episodes, self.run.seed, horizons)
+            ..EvaluationSettings::held_out(episodes, self.run.seed, horizons)
         };
         let teacher: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
-        let mut student = GeneratorAlone::new(&sampler, self.run.seed, horizons);
+        let mut student = PolicyController::new(sampler.clone(), self.run.seed, horizons);
         let mut phase = Phase { observer, round, name: "collect" };
-        let mut run = |settings: &evaluate::Settings, progress: &mut dyn Progress| -> Result<Outcome> {
+        let mut run = |settings: &EvaluationSettings, progress: &mut dyn Progress| -> Result<Outcome> {
             if alone {
                 return Ok(evaluate(&self.run.task, &mut student, settings, &self.pool, progress)?);
             }
@@ -181,8 +181,8 @@ impl ExpertIteration<'_> {
     fn retry(
         &self,
         (round, kept): (u64, &Kept<'_>),
-        (sampler, horizons): (&Sampler, Horizons),
-        (episodes, starts): (&mut [EpisodeResult], &[evaluate::Start]),
+        (sampler, horizons): (&Policy, Horizons),
+        (episodes, starts): (&mut [EpisodeResult], &[imle_planner::evaluation::Start]),
         observer: &mut dyn Observer,
     ) -> Result<Retried> {
         let mut done = Retried::default();
@@ -194,7 +194,7 @@ impl ExpertIteration<'_> {
             }
             let begun: Vec<_> = left.iter().map(|i| starts[*i].clone()).collect();
             let mut planner = self.planner(sampler, horizons, attempt)?;
-            let settings = evaluate::Settings {
+            let settings = EvaluationSettings {
                 purpose: Purpose::FinetuneReset,
                 // Draws of their own; with the index 0 the planner's would be those that failed when the generator tried.
                 first: ((if attempt == 0 { attempts } else { attempt } as u64) << 40)
@@ -203,7 +203,7 @@ impl ExpertIteration<'_> {
                 keep_actions: true,
                 record: left.len(),
                 starts: Some(begun.into()),
-                ..evaluate::Settings::held_out(left.len(), self.run.seed, horizons)
+                ..EvaluationSettings::held_out(left.len(), self.run.seed, horizons)
             };
             let mut phase = Phase { observer, round, name: "retry" };
             let outcome = kept.evaluate(&format!("again-{attempt}"), &settings, &mut phase, |settings, progress| {

@@ -9,7 +9,7 @@ use imle_configs::seed::{Purpose, stream};
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Key, Situation};
-use imle_planner::evaluate::{EpisodeResult, Start};
+use imle_planner::evaluation::{EpisodeResult, Start};
 use rand::Rng;
 
 /// In which episodes the student begins, and for how long.

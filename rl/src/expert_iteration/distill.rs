@@ -10,7 +10,7 @@ use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets};
-use imle_policy::train::{self, STATE_FOLDER, Start, TrainMetrics, TrainObserver};
+use imle_policy::train::{self, STATE_FOLDER, TrainMetrics, TrainObserver, TrainStart};
 use std::sync::Arc;
 
 impl ExpertIteration<'_> {
@@ -55,7 +55,7 @@ impl ExpertIteration<'_> {
             std::fs::remove_dir_all(&out).map_err(|e| InputError::io(&out, "remove the unfinished folder", e))?;
         }
         let data = format!("expert iteration, round {round}");
-        let start = if started { Start::Resume } else { Start::Checkpoint { checkpoint: current, data } };
+        let start = if started { TrainStart::Resume } else { TrainStart::Checkpoint { checkpoint: current, data } };
         let mut watch = Distilling { observer, round };
         let outcome = train::train(&settings, &self.pool, self.run.device, start, &targets, &out, &mut watch)?;
         if outcome.interrupted { Err(imle_planner::Error::Interrupted.into()) } else { Ok(()) }

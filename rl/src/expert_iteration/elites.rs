@@ -15,10 +15,10 @@
 //! weights.
 
 use imle_configs::{Error as InputError, files};
+use imle_planner::chunk;
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::planner::Planner;
-use imle_planner::simulator::Score;
-use imle_planner::warm;
+use imle_planner::rollout::Score;
 use imle_policy::targets::WeightedState;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schemars::JsonSchema;
@@ -57,8 +57,8 @@ struct Lesson {
 }
 
 /// A planner whose decisions are recorded.
-pub struct Recorder<'a, 'b> {
-    planner: &'b mut Planner<'a>,
+pub struct Recorder<'p> {
+    planner: &'p mut Planner,
     settings: EliteSettings,
     low: Vec<f32>,
     high: Vec<f32>,
@@ -66,9 +66,9 @@ pub struct Recorder<'a, 'b> {
     lessons: Vec<Lesson>,
 }
 
-impl<'a, 'b> Recorder<'a, 'b> {
+impl<'p> Recorder<'p> {
     /// Records the decisions of `planner`; `low` and `high` are the ranges of the action.
-    pub fn new(planner: &'b mut Planner<'a>, settings: EliteSettings, (low, high): (&[f32], &[f32])) -> Self {
+    pub fn new(planner: &'p mut Planner, settings: EliteSettings, (low, high): (&[f32], &[f32])) -> Self {
         Self { planner, settings, low: low.to_vec(), high: high.to_vec(), lessons: Vec::new() }
     }
 
@@ -79,12 +79,12 @@ impl<'a, 'b> Recorder<'a, 'b> {
     }
 
     /// The planner itself, whose decisions are then not recorded.
-    pub fn planner(&mut self) -> &mut Planner<'a> {
+    pub fn planner(&mut self) -> &mut Planner {
         self.planner
     }
 }
 
-impl Decide for Recorder<'_, '_> {
+impl Decide for Recorder<'_> {
     fn sources(&self) -> Vec<&'static str> {
         self.planner.sources()
     }
@@ -138,7 +138,7 @@ fn choose(
             break;
         }
         let of = |i: usize| &chunks[i * chunk..][..chunk];
-        if elites.iter().all(|e| warm::distance(of(i), of(*e), steps, low, high) >= settings.least_distance) {
+        if elites.iter().all(|e| chunk::distance(of(i), of(*e), steps, low, high) >= settings.least_distance) {
             elites.push(i);
         }
     }

@@ -5,9 +5,9 @@ use super::state::ExpertIteration;
 use crate::error::Result;
 use crate::modes::Modes;
 use crate::run::{Figures, Observer, Phase, Round};
-use imle_planner::evaluate::Progress;
+use imle_planner::evaluation::Progress;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 
 impl ExpertIteration<'_> {
     /// Success of the generator alone and what it keeps of its modes; the counters of the round are left to the caller.
@@ -69,9 +69,9 @@ impl ExpertIteration<'_> {
             lockstep: self.settings.lockstep,
             horizons,
         };
-        let sampler = Sampler::new(current, self.run.threads, self.run.device)?;
+        let sampler = Policy::with_threads(current, self.run.threads, self.run.device)?;
         let planner = |candidates| {
-            self.search(candidates).or_best_of()?.planner(self.run, Box::new(&self.engine), &sampler, horizons)
+            self.search(candidates).or_best_of()?.planner(self.run, Box::new(self.engine.clone()), &sampler, horizons)
         };
         sweep.run(self.run, &self.pool, planner, progress)
     }

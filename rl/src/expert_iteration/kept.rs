@@ -4,7 +4,7 @@
 use crate::error::Result;
 use imle_configs::{Error as InputError, files};
 use imle_envs::task::Task;
-use imle_planner::evaluate::{EpisodeResult, Onwards, Outcome, Progress, Settings};
+use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Onwards, Outcome, Progress};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -38,9 +38,9 @@ impl<'a> Kept<'a> {
     pub(super) fn evaluate(
         &self,
         name: &str,
-        settings: &Settings,
+        settings: &EvaluationSettings,
         progress: &mut dyn Progress,
-        mut run: impl FnMut(&Settings, &mut dyn Progress) -> Result<Outcome>,
+        mut run: impl FnMut(&EvaluationSettings, &mut dyn Progress) -> Result<Outcome>,
     ) -> Result<Outcome> {
         std::fs::create_dir_all(&self.folder).map_err(|e| InputError::io(&self.folder, "create the folder", e))?;
         let reported = self.task.reported().map(|(name, _)| name.to_string()).collect();
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use imle_configs::spec::Horizons;
     use imle_planner::decide::{Decide, Decision, Situation};
-    use imle_planner::evaluate::evaluate;
+    use imle_planner::evaluation::evaluate;
     use std::sync::Arc;
 
     struct Still;
@@ -136,7 +136,12 @@ mod tests {
         let task = Arc::new(Task::load("avoid").unwrap());
         let pool = imle_planner::threads::pool(1).unwrap();
         let horizons = Horizons { observation: 2, prediction: 16, action: 8 };
-        let settings = Settings { keep_actions: true, record: 3, lockstep: 2, ..Settings::held_out(5, 7, horizons) };
+        let settings = EvaluationSettings {
+            keep_actions: true,
+            record: 3,
+            lockstep: 2,
+            ..EvaluationSettings::held_out(5, 7, horizons)
+        };
         let whole = evaluate(&task, &mut Still, &settings, &pool, &mut ()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::new(folder.path(), &task);

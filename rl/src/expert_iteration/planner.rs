@@ -5,25 +5,26 @@ use super::settings::ExpertIterationSettings;
 use super::state::ExpertIteration;
 use crate::error::Result;
 use imle_configs::spec::Horizons;
-use imle_planner::pace::Pace;
 use imle_planner::planner::Planner;
-use imle_planner::simulator::Simulator;
-use imle_planner::simulator::shifted::with_tolerance;
+use imle_planner::rollout::Simulator;
+use imle_planner::rollout::action_perturbation::with_tolerance;
+use imle_planner::selection::ActionRateLimit;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
+use std::sync::Arc;
 
 impl ExpertIteration<'_> {
     /// The planner of an attempt: each has twice as many candidates as the one before, later ones drawn twice as widely.
-    pub(super) fn planner<'p>(
-        &'p self,
-        sampler: &'p Sampler,
-        horizons: Horizons,
-        attempt: usize,
-    ) -> Result<Planner<'p>> {
+    pub(super) fn planner(&self, sampler: &Policy, horizons: Horizons, attempt: usize) -> Result<Planner> {
         let settings = self.settings;
-        let simulator: Box<dyn Simulator + 'p> = match settings.tolerance {
-            0.0 => Box::new(&self.engine),
-            sigma => Box::new(with_tolerance(&self.engine, sigma, settings.shifts, self.run.seed)?),
+        let simulator: Box<dyn Simulator> = match settings.tolerance {
+            0.0 => Box::new(self.engine.clone()),
+            sigma => Box::new(with_tolerance(
+                &(self.engine.clone() as Arc<dyn Simulator>),
+                sigma,
+                settings.shifts,
+                self.run.seed,
+            )?),
         };
         let search = Search {
             optimizer: if attempt == 0 { &settings.optimizer } else { &settings.retry_optimizer },
@@ -59,8 +60,8 @@ impl ExpertIteration<'_> {
     }
 
     /// Action-rate limit of plans, from the demonstrations.
-    fn action_rate_limit(&self) -> Option<Pace> {
-        let of = |share| Pace::of(self.run.demonstrations, self.run.task.spec().action.size(), share);
+    fn action_rate_limit(&self) -> Option<ActionRateLimit> {
+        let of = |share| ActionRateLimit::of(self.run.demonstrations, self.run.task.spec().action.size(), share);
         Some(self.settings.action_rate_limit)
             .filter(|share| *share > 0.0 && !self.run.demonstrations.is_empty())
             .map(of)

@@ -4,12 +4,12 @@ use crate::error::Result;
 use crate::run::Run;
 use imle_configs::spec::Horizons;
 use imle_planner::optimizer::{self, Optimizer};
-use imle_planner::pace::Pace;
+use imle_planner::parameterization::{self, ActionBounds};
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
-use imle_planner::simulator::Simulator;
-use imle_planner::space::{self, Range};
-use imle_policy::sampler::Sampler;
+use imle_planner::rollout::Simulator;
+use imle_planner::selection::ActionRateLimit;
+use imle_policy::policy::Policy;
 
 /// Settings of the search.
 pub(crate) struct Search<'s> {
@@ -24,7 +24,7 @@ pub(crate) struct Search<'s> {
     /// Candidates of a decision.
     pub(crate) candidates: usize,
     /// Action-rate limit of its plans.
-    pub(crate) action_rate_limit: Option<Pace>,
+    pub(crate) action_rate_limit: Option<ActionRateLimit>,
 }
 
 /// The generator's candidates and the last plan.
@@ -32,7 +32,10 @@ const SOURCES: usize = 2;
 
 impl Search<'_> {
     fn optimizer(&self) -> imle_configs::Result<Box<dyn Optimizer>> {
-        optimizer::by_name(self.optimizer, optimizer::Settings { noise: self.noise, ..optimizer::Settings::default() })
+        optimizer::by_name(
+            self.optimizer,
+            optimizer::OptimizerSettings { noise: self.noise, ..optimizer::OptimizerSettings::default() },
+        )
     }
 
     /// The same if there are candidates enough for its first wave; else the best of them is taken.
@@ -53,19 +56,24 @@ impl Search<'_> {
     pub(crate) fn planner<'p>(
         &self,
         run: &Run<'_>,
-        simulator: Box<dyn Simulator + 'p>,
-        sampler: &'p Sampler,
+        simulator: Box<dyn Simulator>,
+        sampler: &'p Policy,
         horizons: Horizons,
-    ) -> Result<Planner<'p>> {
-        let sources: Vec<Box<dyn Proposal + 'p>> = vec![Box::new(Generator::new(sampler, run.seed)), Box::new(Warm)];
+    ) -> Result<Planner> {
+        let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Generator::new(sampler.clone(), run.seed)), Box::new(Warm)];
         let optimizer = self.optimizer()?;
         let planner = Planner::new(simulator, sources, optimizer, horizons, self.candidates)?
-            .paced(self.action_rate_limit.clone());
+            .with_action_rate_limit(self.action_rate_limit.clone());
         if !planner.searches() {
             return Ok(planner);
         }
-        let (low, high) = run.task.control().range();
-        let space = space::by_name(self.parameterization, Range::new(low, high), horizons.prediction, self.knots)?;
+        let (low, high) = run.task.action_bounds().range();
+        let space = parameterization::of_kind(
+            self.parameterization.parse()?,
+            ActionBounds::new(low, high),
+            horizons.prediction,
+            self.knots,
+        )?;
         Ok(planner.searching(space, run.seed))
     }
 }

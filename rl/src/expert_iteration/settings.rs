@@ -3,7 +3,7 @@
 use super::elites::EliteSettings;
 use imle_configs::Error as InputError;
 use imle_planner::optimizer;
-use imle_planner::simulator::ensemble::MOST_MODELS;
+use imle_planner::rollout::ensemble::MOST_MODELS;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::train::TrainSettings;
 use schemars::JsonSchema;
@@ -33,7 +33,7 @@ pub struct ExpertIterationSettings {
     /// Knots of the splines.
     pub knots: usize,
     /// How far one action of a plan may be from the next, as a share of the longest step of the demonstrations
-    /// ([`imle_planner::pace`]): a search that is paid for being early finds leaps, which nothing is learned from. 0, or no demonstrations, for any.
+    /// ([`imle_planner::selection::action_rate_limit`]): a search that is paid for being early finds leaps, which nothing is learned from. 0, or no demonstrations, for any.
     #[serde(rename = "pace")]
     pub action_rate_limit: f64,
     /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
@@ -58,7 +58,7 @@ pub struct ExpertIterationSettings {
     /// generator does the wrong thing a search near its candidates does not find the right one.
     pub retry_noise: f64,
     /// Deviation, in halves of an action's range, of the shifts with which every candidate is tried, so that plans are chosen that
-    /// succeed though they are not executed exactly ([`imle_planner::simulator::shifted`]); 0 for none.
+    /// succeed though they are not executed exactly ([`imle_planner::rollout::action_perturbation`]); 0 for none.
     pub tolerance: f64,
     /// Shifts of a candidate, an even number; each is a rollout.
     pub shifts: usize,
@@ -174,7 +174,7 @@ impl ExpertIterationSettings {
             let expected = format!("2 to {MOST_CANDIDATES} each");
             return Err(InputError::unexpected("settings: ladder", expected, candidates));
         }
-        let optimizer = optimizer::Settings { noise: self.noise, ..optimizer::Settings::default() };
+        let optimizer = optimizer::OptimizerSettings { noise: self.noise, ..optimizer::OptimizerSettings::default() };
         optimizer::by_name(&self.optimizer, optimizer).map_err(|e| e.in_file("settings: optimizer"))?;
         if !["linear", "zero", "cubic", "chunk"].contains(&self.parameterization.as_str()) {
             let known = ["linear", "zero", "cubic", "chunk"];
@@ -185,7 +185,7 @@ impl ExpertIterationSettings {
                 return Err(InputError::unexpected(format!("settings: {key}"), "above 0 and at most 10", noise));
             }
         }
-        optimizer::by_name(&self.retry_optimizer, optimizer::Settings::default())
+        optimizer::by_name(&self.retry_optimizer, optimizer::OptimizerSettings::default())
             .map_err(|e| e.in_file("settings: retry"))?;
         if !(1..=8).contains(&self.attempts) || (self.attempts > 1 && self.elite_share > 0.0) {
             let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";

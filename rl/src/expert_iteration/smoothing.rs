@@ -17,7 +17,7 @@ use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::evaluate::{self, EpisodeResult, Progress, Start, evaluate};
+use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Progress, Start, evaluate};
 use std::sync::Arc;
 
 /// How episodes are played again.
@@ -64,12 +64,12 @@ impl Smoothing<'_> {
                 left.iter().map(|i| start_of(self.task, self.horizons, &episodes[*i], 0)).collect();
             let actions = left.iter().map(|i| smooth(&episodes[*i].actions, size, *width)).collect();
             let mut player = Player { actions, size, executed: self.horizons.action };
-            let settings = evaluate::Settings {
+            let settings = EvaluationSettings {
                 purpose: Purpose::FinetuneReset,
                 lockstep: self.lockstep,
                 keep_actions: true,
                 starts: Some(starts.into()),
-                ..evaluate::Settings::held_out(left.len(), 0, self.horizons)
+                ..EvaluationSettings::held_out(left.len(), 0, self.horizons)
             };
             let played = evaluate(self.task, &mut player, &settings, pool, progress)?;
             let mut failed = Vec::new();

@@ -8,6 +8,7 @@ use imle_envs::rollout::RolloutEngine;
 use imle_policy::metrics::RunLog;
 use imle_policy::targets::DemonstrationChunks;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Name of the algorithm.
 pub const NAME: &str = "expert-iteration";
@@ -20,7 +21,7 @@ pub(super) struct ExpertIteration<'a> {
     pub(super) settings: &'a ExpertIterationSettings,
     pub(super) run: &'a Run<'a>,
     pub(super) pool: rayon::ThreadPool,
-    pub(super) engine: RolloutEngine,
+    pub(super) engine: Arc<RolloutEngine>,
     pub(super) demonstrations: Option<DemonstrationChunks>,
     /// Made at the first evaluation.
     pub(super) modes: Option<Modes>,
@@ -40,7 +41,7 @@ impl<'a> ExpertIteration<'a> {
             settings,
             run,
             pool: imle_planner::threads::pool(run.threads)?,
-            engine: RolloutEngine::new(run.task.clone(), run.threads)?,
+            engine: Arc::new(RolloutEngine::new(run.task.clone(), run.threads)?),
             demonstrations,
             modes: None,
             state,

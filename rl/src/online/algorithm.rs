@@ -7,7 +7,7 @@ use crate::replay::trajectory::Trajectory;
 use crate::run::Figures;
 use imle_planner::decide::Decide;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 use std::ops::Range;
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub struct Collecting<'c> {
     /// The shared part.
     pub learner: &'c Learner<'c>,
     /// Draws from the acting generator.
-    pub sampler: &'c Sampler,
+    pub sampler: &'c Policy,
     /// Whether the generator is to act as it came, and only critics learn.
     pub warm: bool,
 }

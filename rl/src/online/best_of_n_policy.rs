@@ -7,7 +7,7 @@ use imle_configs::seed::{Purpose, stream};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::proposal::{latent_keys, observations};
 use imle_policy::normalizer::Normalizers;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 use rand::Rng;
 use tch::{Device, Kind, Tensor};
 
@@ -54,7 +54,7 @@ impl Candidates {
 /// a = argmax_n mean_e Q_e(o, G(o, z_n)), N candidates; in a share of the episodes the first candidate.
 pub struct BestOfNPolicy<'c> {
     learner: &'c Learner<'c>,
-    sampler: &'c Sampler,
+    sampler: &'c Policy,
     candidates: usize,
     generator_share: f64,
     seen: Candidates,
@@ -63,7 +63,7 @@ pub struct BestOfNPolicy<'c> {
 
 impl<'c> BestOfNPolicy<'c> {
     /// Over `candidates` of `sampler`.
-    pub fn new(learner: &'c Learner<'c>, sampler: &'c Sampler, candidates: usize, generator_share: f64) -> Self {
+    pub fn new(learner: &'c Learner<'c>, sampler: &'c Policy, candidates: usize, generator_share: f64) -> Self {
         Self { learner, sampler, candidates, generator_share, seen: Candidates::of(learner), drawn: Vec::new() }
     }
 
@@ -93,7 +93,7 @@ impl Decide for BestOfNPolicy<'_> {
         let (keys, n) = (latent_keys(situation, self.learner.acting_seed()), self.candidates);
         let chunk = chunks.len() / keys.len().max(1);
         self.drawn.resize(chunks.len() * n, 0.0);
-        self.sampler.sample(pool, observations(situation), &keys, n, &mut self.drawn)?;
+        self.sampler.sampler().sample(pool, observations(situation), &keys, n, &mut self.drawn)?;
         let best = if n > 1 { self.best(situation)? } else { vec![0; keys.len()] };
         for (b, (key, plan)) in situation.keys.iter().zip(chunks.chunks_exact_mut(chunk)).enumerate() {
             let mut rng = stream(self.learner.run.seed, Purpose::FinetuneBatch, key.episode, 0, 2);

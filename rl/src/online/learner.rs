@@ -14,7 +14,7 @@ use imle_configs::seed::{Purpose, stream};
 use imle_configs::spec::Horizons;
 use imle_policy::network::Network;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource};
-use imle_policy::train::StepReport;
+use imle_policy::train::{StepReport, WeightedSource};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -290,8 +290,8 @@ impl<'a> Learner<'a> {
             true => None,
             false => Some(MixedTargets::new(&sources)?),
         };
-        let weighted = mixed.as_ref().map(|mixed| (weight, mixed as &dyn TargetSource));
-        let report = self.actor.trainer.step_beside(weighted, &mut |_| Ok(None), &self.pool)?;
+        let weighted = mixed.as_ref().map(|mixed| WeightedSource { weight, source: mixed });
+        let report = self.actor.trainer.step_with_auxiliary(weighted, &mut |_| Ok(None), &self.pool)?;
         let skipped = self.actor.trainer.counters().skipped_in_a_row;
         if skipped >= crate::error::PATIENCE {
             return Err(crate::error::Error::ActorDiverged { steps: skipped, folder: self.run.out.to_path_buf() });

@@ -25,7 +25,7 @@ use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::proposal::{latent_keys, observations};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::network::Network;
-use imle_policy::sampler::{LatentKey, Sampler};
+use imle_policy::{policy::Policy, sampler::LatentKey};
 use rand::seq::SliceRandom;
 use std::path::Path;
 use tch::{Kind, Tensor};
@@ -78,7 +78,7 @@ impl Algorithm for Ppo {
 
     fn behaviour<'c>(&'c mut self, c: Collecting<'c>) -> Result<Box<dyn Decide + 'c>> {
         let sigma = if c.warm { 0.0 } else { c.learner.settings.ppo.sigma };
-        let scales = c.sampler.config().normalizers.action.scales();
+        let scales = c.sampler.checkpoint().config().normalizers.action.scales();
         Ok(Box::new(Disturbed {
             sampler: c.sampler,
             seed: c.learner.acting_seed(),
@@ -89,7 +89,7 @@ impl Algorithm for Ppo {
     }
 
     fn acting(&self, learner: &Learner<'_>) -> Result<Checkpoint> {
-        Ok(learner.actor.trainer.present()?)
+        Ok(learner.actor.trainer.current_checkpoint()?)
     }
 
     fn note(&mut self, c: Collecting<'_>, trajectories: &mut [Trajectory]) -> Result<()> {
@@ -99,7 +99,7 @@ impl Algorithm for Ppo {
             trajectory.latents.resize(decisions * size, 0.0);
             for (step, latent) in trajectory.latents.chunks_exact_mut(size).enumerate() {
                 let key = LatentKey { seed: c.learner.acting_seed(), episode: trajectory.episode, step: step as u64 };
-                c.sampler.latent(key, 0, latent);
+                c.sampler.sampler().latent(key, 0, latent);
             }
         }
         Ok(())
@@ -159,7 +159,7 @@ impl Algorithm for Ppo {
                     Ok(if diverged { None } else { Some(gain.f_add(&anchor)?) })
                 };
                 learner.state.actor_steps += 1;
-                loss.add(learner.actor.trainer.step_beside(None, &mut beside, &learner.pool)?.loss);
+                loss.add(learner.actor.trainer.step_with_auxiliary(None, &mut beside, &learner.pool)?.loss);
                 if diverged {
                     break 'epochs;
                 }
@@ -257,7 +257,7 @@ fn explained(values: &[f64], returns: &[f64]) -> f64 {
 
 /// The generator's first sample with noise on its executed part.
 struct Disturbed<'c> {
-    sampler: &'c Sampler,
+    sampler: &'c Policy,
     seed: u64,
     sigma: f64,
     /// What one unit of each action dimension is in normalised units.
@@ -279,7 +279,7 @@ impl Decide for Disturbed<'_> {
     ) -> imle_planner::Result<()> {
         how.fill(Decision::default());
         let keys = latent_keys(situation, self.seed);
-        self.sampler.sample_together(pool, observations(situation), &keys, chunks)?;
+        self.sampler.sampler().sample_lockstep(pool, observations(situation), &keys, chunks)?;
         let chunk = chunks.len() / keys.len().max(1);
         let mut noise = vec![0.0; self.executed];
         for (key, chunk) in keys.iter().zip(chunks.chunks_exact_mut(chunk)) {

@@ -23,9 +23,9 @@ use crate::run::Figures;
 use crate::run::{Course, Observer, Phase, Round, Run, State};
 use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
-use imle_planner::evaluate::{self, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::metrics::RunLog;
-use imle_policy::sampler::Sampler;
+use imle_policy::policy::Policy;
 use std::path::Path;
 use std::time::Instant;
 
@@ -218,15 +218,15 @@ impl<'a, 'b> Online<'a, 'b> {
     fn collect(&mut self, index: u64, observer: &mut dyn Observer) -> Result<IterationRecord> {
         let (run, settings, horizons) = (self.learner.run, self.learner.settings, self.learner.horizons);
         let checkpoint = self.algorithm.acting(&self.learner)?;
-        let sampler = Sampler::new(&checkpoint, run.threads, run.device)?;
+        let sampler = Policy::with_threads(&checkpoint, run.threads, run.device)?;
         let warm = self.totals().env_steps < settings.warmup_steps;
         let mut phase = Phase { observer, round: self.state.rounds.len() as u64, name: "collect" };
-        let episodes = evaluate::Settings {
+        let episodes = EvaluationSettings {
             purpose: Purpose::FinetuneReset,
             first: index * settings.episodes as u64,
             lockstep: settings.lockstep,
             keep_actions: true,
-            ..evaluate::Settings::held_out(settings.episodes, run.seed, horizons)
+            ..EvaluationSettings::held_out(settings.episodes, run.seed, horizons)
         };
         let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
         let outcome = {

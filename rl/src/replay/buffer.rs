@@ -2,7 +2,7 @@
 
 use super::trajectory::{Sizes, Trajectory};
 use imle_configs::seed::{Purpose, stream};
-use imle_envs::reward::Reward;
+use imle_envs::task::reward::Reward;
 use imle_policy::Result;
 use imle_policy::normalizer::Normalizers;
 use rand::Rng;
@@ -144,7 +144,7 @@ impl ReplayBuffer {
 mod tests {
     use super::*;
     use crate::replay::trajectory::tests::{SIZES, straight};
-    use imle_envs::task_file::RewardKind;
+    use imle_envs::task::file::RewardKind;
     use imle_policy::normalizer::Normalizer;
 
     #[test]

@@ -2,8 +2,8 @@
 
 use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
-use imle_envs::reward::{End, Reward};
-use imle_planner::evaluate::EpisodeResult;
+use imle_envs::task::reward::{End, Reward};
+use imle_planner::evaluation::EpisodeResult;
 
 /// Sizes that all trajectories of a run share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ impl Trajectory {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use imle_envs::task_file::RewardKind;
+    use imle_envs::task::file::RewardKind;
 
     pub(crate) const SIZES: Sizes = Sizes { observation: 2, action: 1, executed: 2, seen: 3 };
 

@@ -3,8 +3,8 @@
 use crate::args::common::{Common, DeviceArgument, WorldArgs};
 use crate::failure::{Failure, Result};
 use imle_configs::{Error as InputError, embedded};
-use imle_envs::mismatch::Mismatch;
 use imle_envs::task::Task;
+use imle_envs::task::mismatch::Mismatch;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::device::DeviceChoice;
 use std::path::Path;

@@ -2,7 +2,6 @@
 
 use crate::interrupt;
 use crate::output::{Output, Progress};
-use imle_planner::evaluate;
 
 /// Shows how many episodes are over and solved.
 pub struct Watch {
@@ -21,7 +20,7 @@ impl Watch {
     }
 }
 
-impl evaluate::Progress for Watch {
+impl imle_planner::evaluation::Progress for Watch {
     fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
         self.progress.set(done as u64, &format!("of {total} over, {solved} solved"));
         !interrupt::asked()

@@ -6,7 +6,7 @@ use imle_cli::failure::Result;
 use imle_cli::load;
 use imle_cli::place::Place;
 use imle_configs::Error as InputError;
-use imle_data::import::{Options, convert};
+use imle_data::import::{ImportOptions, convert};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -57,7 +57,7 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
         return Err(InputError::Exists { path: args.out.clone() }.into());
     }
     drop(Place::folder(&args.out)?);
-    let options = Options {
+    let options = ImportOptions {
         spec: task.map(|t| t.spec().clone()),
         task: args.name.clone(),
         rate: args.rate,

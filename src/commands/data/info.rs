@@ -10,7 +10,7 @@ use imle_cli::place::Place;
 use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{Layout, Spec};
-use imle_data::import::{Format, Options, load};
+use imle_data::import::{DatasetFormat, ImportOptions, load};
 use imle_data::{Stream, Summarizer, Summary, ValueRange};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -71,13 +71,13 @@ struct Looked {
 }
 
 fn look(path: &Path, output: Output) -> Result<Looked> {
-    let format = Format::of(path)?;
-    let three = format == Format::Lerobot && imle_data::version(path)? == imle_data::CODEBASE_VERSION;
+    let format = DatasetFormat::of(path)?;
+    let three = format == DatasetFormat::Lerobot && imle_data::version(path)? == imle_data::CODEBASE_VERSION;
     let (spec, episodes): (Spec, Box<dyn Iterator<Item = imle_data::Result<Episode>>>) = if three {
         let stream = Stream::open(path)?;
         (stream.spec().clone(), Box::new(stream))
     } else {
-        let (_, dataset, _) = load(path, &Options::default())?;
+        let (_, dataset, _) = load(path, &ImportOptions::default())?;
         (dataset.spec, Box::new(dataset.episodes.into_iter().map(Ok)))
     };
     let mut summarizer = Summarizer::new(&spec);
@@ -97,8 +97,11 @@ fn look(path: &Path, output: Output) -> Result<Looked> {
     }
     progress.finish();
     let first = first.unwrap_or_default();
-    let version =
-        if format == Format::Lerobot { format!("LeRobot {}", imle_data::version(path)?) } else { format.to_string() };
+    let version = if format == DatasetFormat::Lerobot {
+        format!("LeRobot {}", imle_data::version(path)?)
+    } else {
+        format.to_string()
+    };
     Ok(Looked { format: version, summary: summarizer.finish(), first, spec, numbers })
 }
 
@@ -148,7 +151,7 @@ fn frames(output: Output, what: &str, layout: &Layout, values: &[f32]) {
 
 /// Checks that there are pictures.
 fn pictured(path: &Path) -> Result<()> {
-    if Format::of(path)? != Format::Lerobot || imle_data::image_layout(path)?.is_none() {
+    if DatasetFormat::of(path)? != DatasetFormat::Lerobot || imle_data::image_layout(path)?.is_none() {
         let expected = "a LeRobot v3 dataset with pictures, for --pictures";
         return Err(InputError::unexpected(path.display(), expected, "none").into());
     }
@@ -162,5 +165,5 @@ fn strip(path: &Path, to: &Path) -> Result<()> {
     let last = (images.rgb.len() / frame.max(1)).saturating_sub(1);
     let chosen = (0..STRIP).map(|i| &images.rgb[i * last / (STRIP - 1) * frame..][..picture]);
     let pictures: Vec<Vec<u8>> = chosen.map(<[u8]>::to_vec).collect();
-    Ok(imle_envs::strip::write(to, (images.layout.width, images.layout.height), &pictures)?)
+    Ok(imle_envs::render::strip::write(to, (images.layout.width, images.layout.height), &pictures)?)
 }

@@ -10,10 +10,10 @@ use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Spec;
 use imle_data::Stream;
-use imle_envs::mismatch::Mismatch;
 use imle_envs::render::Renderer;
+use imle_envs::render::Video;
 use imle_envs::task::Task;
-use imle_envs::video::Video;
+use imle_envs::task::mismatch::Mismatch;
 use imle_envs::world::World;
 use serde_json::json;
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     let film = args.video.as_deref().map(Place::file).transpose()?;
     let mut world = World::new(task.clone())?;
     world.reset(episode.seed, Purpose::Demonstration, episode.index)?;
-    let told = world.recall(&episode.observations[..spec.observation.size()])?;
+    let told = world.reconstruct(&episode.observations[..spec.observation.size()])?;
     let mut video = match &args.video {
         None => None,
         Some(_) => {

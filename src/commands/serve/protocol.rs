@@ -3,7 +3,7 @@
 use imle_cli::failure::Result;
 use imle_configs::Error as InputError;
 use imle_configs::spec::Term;
-use imle_planner::quality::Quality;
+use imle_planner::selection::quality::Quality;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::error::Category;

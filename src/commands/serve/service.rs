@@ -29,7 +29,7 @@ impl Service {
     pub fn new(args: &ServeArgs, task: &Arc<Task>, horizons: Horizons) -> Result<Self> {
         let world = World::new(task.clone())?;
         let data = world.simulation().data();
-        let (spec, (low, high)) = (task.spec(), task.control().range());
+        let (spec, (low, high)) = (task.spec(), task.action_bounds().range());
         let hello = Hello {
             protocol: PROTOCOL,
             version: imle_configs::VERSION,

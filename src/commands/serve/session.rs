@@ -7,8 +7,8 @@ use imle_cli::failure::{Failure, Result};
 use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
 use imle_envs::world::World;
+use imle_planner::chunk;
 use imle_planner::decide::Key;
-use imle_planner::warm;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -157,7 +157,7 @@ impl<'a> Session<'a> {
             self.world.get_state(&mut state)?;
         }
         if !episode.plan.is_empty() {
-            warm::shift(&episode.plan, executed, action, &mut warm);
+            chunk::shift(&episode.plan, executed, action, &mut warm);
             warm_left = episode.plan_left.saturating_sub(executed);
         } else if told {
             self.world.hold(&mut warm[..action]);

@@ -7,28 +7,28 @@ use crate::output::Output;
 use crate::watch::Watch;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
-use imle_planner::blocks::evaluate_in_blocks;
 use imle_planner::decide::Decide;
-use imle_planner::evaluate::{Outcome, Settings};
-use imle_planner::report::Report;
-use imle_policy::sampler::Sampler;
+use imle_planner::evaluation::evaluate_sequentially;
+use imle_planner::evaluation::report::Report;
+use imle_planner::evaluation::{EvaluationSettings, Outcome};
+use imle_policy::policy::Policy;
 use std::sync::Arc;
 
 /// Runs `episodes` from start states of `seed` that no training has used, in the world of `task`.
 ///
 /// # Errors
-/// As [`controller::new`]; [`imle_planner::Error::Interrupted`] after Ctrl-C.
+/// As [`from_flags::new`]; [`imle_planner::Error::Interrupted`] after Ctrl-C.
 pub fn run(
     task: &Arc<Task>,
-    sampler: &Sampler,
+    sampler: &Policy,
     flags: &ControllerArgs,
     (episodes, seed): (u32, u64),
     pool: &rayon::ThreadPool,
     output: Output,
 ) -> Result<Report> {
-    let engine = RolloutEngine::new(task.clone(), pool.current_num_threads())?;
+    let engine = Arc::new(RolloutEngine::new(task.clone(), pool.current_num_threads())?);
     let (mut decider, horizons) = from_flags::new(flags, seed, task, Some(sampler), &engine)?;
-    let settings = Settings::held_out(episodes as usize, seed, horizons);
+    let settings = EvaluationSettings::held_out(episodes as usize, seed, horizons);
     let outcome = watched(task, decider.as_mut(), &settings, pool, output, (&[], |_: &Outcome| false))?;
     Ok(Report::new(&outcome, task.spec().control_rate))
 }
@@ -37,17 +37,17 @@ pub fn run(
 /// `enough` says so of everything till then.
 ///
 /// # Errors
-/// As [`imle_planner::evaluate::evaluate`]; [`imle_planner::Error::Interrupted`] after Ctrl-C.
+/// As [`imle_planner::evaluation::evaluate`]; [`imle_planner::Error::Interrupted`] after Ctrl-C.
 pub fn watched(
     task: &Arc<Task>,
     decider: &mut dyn Decide,
-    settings: &Settings,
+    settings: &EvaluationSettings,
     pool: &rayon::ThreadPool,
     output: Output,
     (looks, enough): (&[usize], impl FnMut(&Outcome) -> bool),
 ) -> Result<Outcome> {
     let mut watch = Watch::new(output, settings.episodes, "evaluate");
-    let outcome = evaluate_in_blocks(task, decider, settings, pool, &mut watch, looks, enough);
+    let outcome = evaluate_sequentially(task, decider, settings, pool, &mut watch, looks, enough);
     watch.finish();
     Ok(outcome?)
 }

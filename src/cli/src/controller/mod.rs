@@ -2,4 +2,3 @@
 
 pub mod from_flags;
 pub mod held_out;
-pub mod shortcuts;

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Result};
 use imle_configs::files;
-use imle_planner::evaluate::{EpisodeResult, Outcome, Record};
+use imle_planner::evaluation::{DecisionRecord, EpisodeResult, Outcome};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,7 +26,7 @@ pub fn write(out: &Path, config: &Value, summary: &Value, outcome: &Outcome) -> 
             "mode_switches": e.decisions.iter().filter(|r| r.switched).count(),
         })
     };
-    let decision = |(e, i, r): (u64, usize, &Record)| {
+    let decision = |(e, i, r): (u64, usize, &DecisionRecord)| {
         json!({
             "episode": e, "decision": i, "source": outcome.sources.get(r.decision.source), "predicted": r.decision.predicted,
             "realised": r.realised, "switched": r.switched, "rollouts": r.decision.rollouts,

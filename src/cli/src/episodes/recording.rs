@@ -4,7 +4,7 @@ use crate::failure::{Failure, Result};
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
 use imle_envs::task::Task;
-use imle_planner::evaluate::{EpisodeResult, Outcome};
+use imle_planner::evaluation::{EpisodeResult, Outcome};
 use std::path::Path;
 
 /// Writes the solved episodes as a dataset; returns how many there are.

@@ -2,10 +2,10 @@
 
 use crate::interrupt;
 use imle_envs::render::Renderer;
+use imle_envs::render::Video;
 use imle_envs::task::Task;
-use imle_envs::video::Video;
 use imle_envs::world::World;
-use imle_planner::evaluate::Outcome;
+use imle_planner::evaluation::Outcome;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Resu
         let last = states.len().saturating_sub(1);
         let chosen = (0..STRIP).filter_map(|i| states.get(i * last / (STRIP - 1)));
         let pictures = chosen.map(|s| draw(s)).collect::<imle_envs::Result<Vec<_>>>()?;
-        imle_envs::strip::write(path, size, &pictures)?;
+        imle_envs::render::strip::write(path, size, &pictures)?;
         return Ok(pictures.len());
     }
     let mut video = Video::new(size, task.spec().control_rate)?;

@@ -10,16 +10,18 @@ use crate::watch::Watch;
 use imle_configs::Error as InputError;
 use imle_configs::spec::Spec;
 use imle_envs::task::Task;
-use imle_planner::alone::GeneratorAlone;
-use imle_planner::evaluate::{self, evaluate};
-use imle_planner::report::{Report, wilson95};
+use imle_planner::evaluation::report::{Report, wilson95};
+use imle_planner::evaluation::{EvaluationSettings, evaluate};
+use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::network::ChunkShape;
 use imle_policy::normalizer::Normalizers;
-use imle_policy::residual::Residual;
-use imle_policy::sampler::Sampler;
-use imle_policy::targets::{DemonstrationChunks, TargetSource, progress_weights, teach};
-use imle_policy::train::{self, EvalPoint, Fresh, Outcome, Start, TrainMetrics, TrainObserver, TrainSettings};
+use imle_policy::normalizer::Residual;
+use imle_policy::policy::Policy;
+use imle_policy::targets::{DemonstrationChunks, TargetSource, TeacherWindows, distill, progress_weights};
+use imle_policy::train::{
+    self, EvalPoint, FreshStart, TrainMetrics, TrainObserver, TrainOutcome, TrainSettings, TrainStart,
+};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -98,11 +100,18 @@ impl Job<'_> {
         let _folder = if self.resume { None } else { Some(Place::folder(self.out)?) };
         let asked = seen.windows(horizons)?;
         let mut progress = self.output.progress(windows.len() as u64, "teach");
-        let sampler = Sampler::new(teacher, self.pool.current_num_threads(), self.device)?;
-        let targets = teach(&sampler, self.pool, (&asked, windows), samples, self.settings.seed, &mut |done| {
-            progress.set(done as u64, "states asked");
-            !interrupt::asked()
-        })?;
+        let sampler = Policy::with_threads(teacher, self.pool.current_num_threads(), self.device)?;
+        let targets = distill(
+            sampler.sampler(),
+            self.pool,
+            TeacherWindows { teacher: &asked, student: windows },
+            samples,
+            self.settings.seed,
+            &mut |done| {
+                progress.set(done as u64, "states asked");
+                !interrupt::asked()
+            },
+        )?;
         progress.finish();
         let Some(targets) = targets else {
             return Err(Failure::Run("interrupted; nothing was written".into()));
@@ -112,7 +121,7 @@ impl Job<'_> {
 
     fn train(
         &self,
-        start: Start<'_>,
+        start: TrainStart<'_>,
         source: &dyn TargetSource,
         task: Option<Arc<Task>>,
         episodes: usize,
@@ -143,22 +152,22 @@ fn start<'a>(
     data: &Path,
     learned: &str,
     fresh: impl FnOnce() -> Result<(Spec, Normalizers)>,
-) -> Result<Start<'a>> {
+) -> Result<TrainStart<'a>> {
     if resume {
         let begun = train::saved_data(out)?;
         if !begun.ends_with(learned) {
             let expected = format!("what {} was begun with, {begun}", out.display());
             return Err(InputError::unexpected("--data", expected, learned).into());
         }
-        return Ok(Start::Resume);
+        return Ok(TrainStart::Resume);
     }
     let name = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
     let (spec, normalizers) = fresh()?;
-    Ok(Start::Fresh(Box::new(Fresh { spec, normalizers, data: format!("{name}: {learned}") })))
+    Ok(TrainStart::Fresh(Box::new(FreshStart { spec, normalizers, data: format!("{name}: {learned}") })))
 }
 
 /// Ends the progress of a training and gives what came of it.
-fn result(training: Training<'_>, outcome: &Outcome) -> Result<Value> {
+fn result(training: Training<'_>, outcome: &TrainOutcome) -> Result<Value> {
     let seed = training.seed;
     training.progress.finish();
     if outcome.interrupted {
@@ -216,12 +225,12 @@ impl TrainObserver for Training<'_> {
     fn evaluate(
         &mut self,
         step: u64,
-        sampler: &Sampler,
+        sampler: &Policy,
     ) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
         let Some(task) = &self.task else { return Ok(None) };
-        let horizons = task.horizons(sampler.config().horizons);
-        let settings = evaluate::Settings::held_out(self.episodes, self.seed, horizons);
-        let mut alone = GeneratorAlone::new(sampler, self.seed, horizons);
+        let horizons = task.horizons(sampler.checkpoint().config().horizons);
+        let settings = EvaluationSettings::held_out(self.episodes, self.seed, horizons);
+        let mut alone = PolicyController::new(sampler.clone(), self.seed, horizons);
         let mut watch = Watch::new(self.output, self.episodes, "evaluate");
         let outcome = evaluate(task, &mut alone, &settings, self.pool, &mut watch);
         watch.finish();
