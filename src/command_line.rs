@@ -27,7 +27,7 @@ pub struct Cli {
 pub enum Command {
     /// List what can be run, with the sizes of observation and action
     #[command(
-        after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/your-own-task.md)"
+        after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/guide/your-task.md)"
     )]
     Tasks(tasks::TasksArgs),
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
@@ -44,7 +44,7 @@ pub enum Command {
         Settings people change most have flags: --steps 20000 --batch-size 128 --learning-rate 0.001.\n\
         All others: --set network.width=512; planner train --settings lists them\n\
         From pictures: planner demo --task push_t --images --out runs/pictures; planner train --data runs/pictures \
-        --cameras top --out runs/seeing (docs/vision.md)")]
+        --cameras top --out runs/seeing (docs/guide/cameras.md)")]
     Train(train::TrainArgs),
     /// Bring in a policy trained elsewhere: LeRobot, Diffusion Policy, IMLE Policy
     #[command(
@@ -53,7 +53,7 @@ pub enum Command {
         planner import pretrained_model --task push_t --observation pusher --cameras top --out runs/seeing\n  \
         planner import --converter | python3 - latest.ckpt --out converted     a pickle, as a folder for import\n\
         FROM is a LeRobot `pretrained_model` folder of type diffusion, or a converted state dict of the public Diffusion \
-        Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. docs/import.md tells more"
+        Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. docs/guide/import.md says more"
     )]
     Import(import::ImportArgs),
     /// Turn a slow generator (diffusion, flow) into an IMLE generator of one pass
@@ -69,14 +69,14 @@ pub enum Command {
     /// Decide for robot code in other processes, over a local socket
     #[command(after_help = "Example: planner serve --task stack --socket /tmp/stack.sock\n\
         Then, in another shell: python3 examples/client.py /tmp/stack.sock\n\
-        One JSON object a line each way: observations and state in, a chunk and how it came about out. docs/serve.md tells \
+        One JSON object a line each way: observations and state in, a chunk and how it came about out. docs/reference/protocol.md says \
         the protocol")]
     Serve(serve::args::ServeArgs),
     /// Make a generator better than its demonstrations from what the planner finds
     #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/weak --data runs/demos/stack \
         --episodes 40 --env-steps 12000 --out runs/finetuned\n\
         A round runs whole, so the last one may go past --env-steps. It pays for a generator that fails often; \
-        docs/finetuning.md tells what each algorithm made of it")]
+        docs/guide/finetune.md says what each algorithm made of it")]
     Finetune(FinetuneArgs),
     /// Measure speed, against peers in the same run with --peers; success on all tasks; and the paper's claims
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]

@@ -18,7 +18,7 @@ pub enum DataCommand {
     #[command(after_help = "Examples:\n  planner data convert low_dim.hdf5 --task my/task.toml --out runs/theirs\n  \
         planner data convert pusht.zarr --rate 10 --observation state --name push --out runs/theirs\n  \
         planner data convert my/records --out runs/theirs          CSV or Parquet files beside record.toml\n\
-        docs/your-own-data.md tells how a folder of records is described, and what of each format is read")]
+        docs/guide/your-data.md says how a folder of records is described, and what of each format is read")]
     Convert(convert::DataConvertArgs),
     /// Play an episode's actions in the simulator and report how far the states drift from the recorded ones
     #[command(after_help = "Example: planner data replay runs/demos/stack --task stack --episode 3")]

@@ -1,4 +1,4 @@
-//! `planner serve`: decisions for robot code in other processes, over a local socket. docs/serve.md tells the protocol.
+//! `planner serve`: decisions for robot code in other processes, over a local socket. docs/reference/protocol.md says the protocol.
 //!
 //! A thread accepts, each client has one of its own, and the controller is the calling thread's: it takes one request at
 //! a time. What a client's decisions come to depends on its own requests alone.
