@@ -192,7 +192,8 @@ fn explain(text: &str, place: &str, error: &serde_json::Error) -> InputError {
     let told = error.to_string();
     let told = told.split(" at line ").next().unwrap_or_default();
     if error.classify() == Category::Data {
-        let (found, expected) = told.split_once(", expected ").unwrap_or((told, "a request as docs/reference/protocol.md says it"));
+        let (found, expected) =
+            told.split_once(", expected ").unwrap_or((told, "a request as docs/reference/protocol.md says it"));
         let expected = if expected == "f64" { "a finite number" } else { expected };
         return InputError::unexpected(place, expected, found.trim_start_matches("invalid type: "));
     }
