@@ -106,7 +106,8 @@ impl Controller {
     ///     }
     /// }
     ///
-    /// let mut mpc = Controller::with_simulator(Point).optimizer(Cem::default()).threads(1).build()?;
+    /// let optimizer = Cem { noise: 0.5, ..Cem::default() };
+    /// let mut mpc = Controller::with_simulator(Point).optimizer(optimizer).noise(0.5).threads(1).build()?;
     /// let mut x = 0.0;
     /// for _ in 0..20 {
     ///     x += f64::from(mpc.act(&[], &[x])?[0]);
