@@ -24,7 +24,7 @@ fn dataset() -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-/// Every verb that takes a dataset.
+/// Every command that takes a dataset.
 fn refused(dataset: &Path, parts: &[&str]) {
     let outs = folder();
     for call in [Call::new("train"), Call::new("finetune --task stack").with("--checkpoint", checkpoint())] {
