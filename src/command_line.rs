@@ -25,7 +25,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List what can be run, with the sizes of observation and action
+    /// List the tasks, with their sizes of observation and action
     #[command(
         after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/guide/your-task.md)"
     )]
@@ -33,7 +33,7 @@ pub enum Command {
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
     #[command(after_help = "Example: planner demo --task stack --episodes 100 --out runs/demos/stack")]
     Demo(demo::DemoArgs),
-    /// Look into datasets, bring in those of others, and play them in the simulator
+    /// Inspect datasets, convert foreign ones, and replay them in the simulator
     #[command(
         subcommand,
         after_help = "Example: planner data convert low_dim.hdf5 --task my/task.toml --out runs/theirs"
@@ -46,17 +46,17 @@ pub enum Command {
         From pictures: planner demo --task push_t --images --out runs/pictures; planner train --data runs/pictures \
         --cameras top --out runs/seeing (docs/guide/cameras.md)")]
     Train(train::TrainArgs),
-    /// Bring in a policy trained elsewhere: LeRobot, Diffusion Policy, IMLE Policy
+    /// Import a policy trained elsewhere: LeRobot, Diffusion Policy, IMLE Policy
     #[command(
         after_help = "Examples:\n  planner import outputs/train/pusht/checkpoints/last/pretrained_model --task push.toml \
         --out runs/imported\n  \
         planner import pretrained_model --task push_t --observation pusher --cameras top --out runs/seeing\n  \
         planner import --converter | python3 - latest.ckpt --out converted     a pickle, as a folder for import\n\
         FROM is a LeRobot `pretrained_model` folder of type diffusion, or a converted state dict of the public Diffusion \
-        Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. docs/guide/import.md says more"
+        Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. More: docs/guide/import.md"
     )]
     Import(import::ImportArgs),
-    /// Turn a slow generator (diffusion, flow) into an IMLE generator of one pass
+    /// Distill a slow generator (diffusion, flow) into an IMLE generator of one pass
     #[command(after_help = "Example: planner distill --teacher runs/diffusion --data runs/demos/stack --out runs/fast")]
     Distill(distill::DistillArgs),
     /// Run episodes of a task with a generator, with or without the planner
@@ -66,19 +66,19 @@ pub enum Command {
         planner run --task stack --video stack.mp4     with a video of the first episodes"
     )]
     Run(run::RunArgs),
-    /// Decide for robot code in other processes, over a local socket
+    /// Serve decisions to robot code in other processes, over a local socket
     #[command(after_help = "Example: planner serve --task stack --socket /tmp/stack.sock\n\
         Then, in another shell: python3 examples/client.py /tmp/stack.sock\n\
-        One JSON object a line each way: observations and state in, a chunk and how it came about out. docs/reference/protocol.md says \
-        the protocol")]
+        One JSON object a line each way: observations and state in, a chunk and how it came about out. The protocol: \
+        docs/reference/protocol.md")]
     Serve(serve::args::ServeArgs),
-    /// Make a generator better than its demonstrations from what the planner finds
+    /// Improve a generator with what the planner finds (expert iteration), or by online RL
     #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/weak --data runs/demos/stack \
         --episodes 40 --env-steps 12000 --out runs/finetuned\n\
-        A round runs whole, so the last one may go past --env-steps. It pays for a generator that fails often; \
-        docs/guide/finetune.md says what each algorithm made of it")]
+        A round runs whole, so the last one may go past --env-steps. It helps a generator that fails often; \
+        results of each algorithm: docs/guide/finetune.md")]
     Finetune(FinetuneArgs),
-    /// Measure speed, against peers in the same run with --peers; success on all tasks; and the paper's claims
+    /// Measure speed (with --peers: against other software), success on all tasks, and the paper's claims
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]
     Bench(BenchCommand),
     /// Summarise a task, dataset, checkpoint or run
@@ -127,7 +127,7 @@ pub fn parse() -> std::result::Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command))
 }
 
-/// `--seed -1` is then told to be out of range, not that there is no flag `-1`.
+/// `--seed -1` is then reported as out of range, not as an unknown flag `-1`.
 fn negative_numbers_are_values(command: clap::Command) -> clap::Command {
     let of = |arg: Arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg };
     command.mut_args(of).mut_subcommands(negative_numbers_are_values)

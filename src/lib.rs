@@ -1,7 +1,7 @@
 //! Planning with an imitation-trained generator, MuJoCo rollouts and RL fine-tuning.
 //!
 //! A generator proposes action chunks in one forward pass, a planner scores them with MuJoCo rollouts, and fine-tuning
-//! improves the generator. This crate re-exports what a program of one's own needs; everything else is in the crates
+//! improves the generator. This crate re-exports what your own program needs; everything else is in the crates
 //! behind it.
 //!
 //! | name | is |
@@ -13,7 +13,7 @@
 //! | [`optimizer`], [`proposal`], [`parameterization`] | the parts of a decision, and the traits to write your own |
 //! | [`rollout`] | where candidates are scored: MuJoCo, an ensemble, a lookahead, your own dynamics |
 //! | [`evaluation`] | held-out episodes and their figures |
-//! | [`errors`] | the errors of every part; `is_input()` tells bad input from a failure while running |
+//! | [`errors`] | the errors of every part; `is_input()` distinguishes bad input from a failure while running |
 //!
 //! ```
 //! use planner::{Controller, Policy, Task, World, optimizer::Cem, seed::Purpose};

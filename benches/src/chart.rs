@@ -233,7 +233,7 @@ pub fn rows(title: &str, rows: &[SuccessRow]) -> Result<String> {
 pub fn calibration(title: &str, curves: &[Curve]) -> Result<String> {
     svg(|area| {
         let (area, side) = area.split_horizontally(LEGEND_AT);
-        let mut chart = percent_chart!(&area, title, 0.0..102.0, "told, %", "happened, % (95 % Wilson)");
+        let mut chart = percent_chart!(&area, title, 0.0..102.0, "predicted, %", "observed, % (95 % Wilson)");
         let equal = LineSeries::new([(0.0, 0.0), (100.0, 100.0)], RGBColor(160, 160, 160).stroke_width(1));
         chart.draw_series(equal).map_err(failed)?;
         draw_curves!(chart, curves);

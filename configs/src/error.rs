@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can be wrong with an input or an output place.
+/// Errors of input files, settings and output places.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,7 +14,7 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What was tried, as a verb phrase (`read`, `create the folder`).
+        /// Action that failed, as a verb phrase (`read`, `create the folder`).
         action: &'static str,
         /// The system's own reason.
         source: std::io::Error,
@@ -24,9 +24,9 @@ pub enum Error {
     Unexpected {
         /// File and key or line, as `FILE: KEY`.
         place: String,
-        /// What was expected.
+        /// Expected value.
         expected: String,
-        /// What was found.
+        /// Value found.
         found: String,
     },
     /// A name that is not registered or not a key; carries the nearest names there are.
@@ -34,15 +34,15 @@ pub enum Error {
     Unknown {
         /// `FILE: ` or empty.
         place: String,
-        /// What was named: `task`, `planner`, `key`…
+        /// Kind of name: `task`, `optimizer`, `key`…
         what: &'static str,
         /// The name given.
         name: String,
-        /// What may have been meant.
+        /// Nearest known name.
         near: Near,
     },
     /// The output folder or file is there already.
-    #[error("{}: exists already; choose another place, remove it, or use --resume where the verb has it", path.display())]
+    #[error("{}: exists already; choose another place, remove it, or use --resume where the command has it", path.display())]
     Exists {
         /// The place.
         path: PathBuf,
@@ -86,7 +86,7 @@ impl Error {
         Self::Unknown { place: String::new(), what, name: name.to_string(), near: nearest(name, known) }
     }
 
-    /// The same error, told to be in `file`.
+    /// The same error, located in `file`.
     pub fn in_file(self, file: impl std::fmt::Display) -> Self {
         match self {
             Self::Unknown { place, what, name, near } => {

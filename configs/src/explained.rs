@@ -1,6 +1,7 @@
 //! Settings as a TOML file in which each comes with what it means: the doc comments of their types.
 
-use crate::{Error, Result, settings};
+use crate::error::{Error, Result};
+use crate::settings;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub fn explained<T: JsonSchema>(settings: &impl Serialize) -> Result<String> {
     Ok(text)
 }
 
-/// What the schema says of the property at `path`.
+/// Description of the property at `path` in the schema.
 fn description<'s>(schema: &'s Value, path: &[&str]) -> Option<&'s str> {
     let mut at = schema;
     for (depth, key) in path.iter().enumerate() {
@@ -75,7 +76,7 @@ mod tests {
     }
     #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
     struct Outer {
-        /// How many.
+        /// Number of steps.
         steps: usize,
         /// Several.
         sizes: Vec<usize>,

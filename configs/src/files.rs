@@ -1,11 +1,11 @@
 //! Atomic writes: a file or folder appears whole or not at all.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// How the names of files and folders begin that were not finished; a kill leaves them behind.
+/// Prefix of the names of unfinished files and folders; a kill leaves them behind.
 const UNFINISHED: &str = ".writing-";
 
 /// Writes `path` through `fill`: a temporary file beside it, synced, then renamed over it.

@@ -4,6 +4,9 @@
 //! - [`settings`]: typed TOML settings with overlays (`--config`, `--set`) and errors that name the key;
 //! - [`explained`]: settings as a TOML file that says what each means;
 //! - [`spec`]: the shapes, names and ranges of observations and actions;
+//! - [`bounds`]: bounds of actions;
+//! - [`derivatives`]: derivatives along a rollout;
+//! - [`ends`]: where rollouts end;
 //! - [`episode`]: the record of one episode;
 //! - [`score`]: the score of one rollout;
 //! - [`files`]: atomic writes of files and folders;
@@ -14,22 +17,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-pub mod bounds;
-pub mod derivatives;
 pub mod embedded;
-pub mod ends;
-pub mod episode;
 pub mod error;
 pub mod explained;
 pub mod files;
 pub mod renames;
-pub mod score;
 pub mod seed;
 pub mod settings;
 pub mod spec;
 pub mod workers;
 
+mod rollout;
+
 pub use error::{Error, Result};
+pub use rollout::{bounds, derivatives, ends, episode, score};
 
 /// The version written into checkpoints, datasets, runs and `--json` output.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

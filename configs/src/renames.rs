@@ -3,7 +3,7 @@
 //! A name counts as old only where today's defaults lack it, so one name may be old in one file and current in another.
 //! Overlays are updated before they are merged: where a file has the old key and `--set` the new one, `--set` wins.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use serde::Serialize;
 use serde_json::Value as Json;
 use toml::{Table, Value as Toml};

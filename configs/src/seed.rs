@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// What a stream is drawn for. Streams of different purposes are independent.
+/// Purpose of a random stream. Streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub enum Purpose {
@@ -35,17 +35,17 @@ pub enum Purpose {
     FinetuneBatch = 11,
     /// Inputs of benchmarks.
     Bench = 12,
-    /// What is misperceived in a world with noise.
+    /// Noise of a world's observations.
     Mismatch = 13,
     /// Where a camera is moved to in an episode.
     Camera = 14,
-    /// How pictures are cropped and coloured in training.
+    /// Crops and colours of pictures in training.
     Augmentation = 15,
     /// Resamples of measured results.
     Bootstrap = 16,
     /// Draws of an optimizer after the proposals.
     Search = 17,
-    /// What a generator's chunks are disturbed by while it is fine-tuned.
+    /// Disturbance of a generator's chunks in fine-tuning.
     Perturbation = 18,
     /// Start states in which a fine-tuned generator is compared with what it was.
     Modes = 19,

@@ -3,7 +3,8 @@
 //! Keys are dotted paths (`network.width`). A key that the defaults do not have, or a value of another type, is
 //! an error that names file, key, what was expected and the nearest keys.
 
-use crate::{Error, Result, error::nearest, files, renames};
+use crate::error::{Error, Result, nearest};
+use crate::{files, renames};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 use toml::{Table, Value};
@@ -76,7 +77,7 @@ fn merge(base: &mut Table, overlay: Table, prefix: &str, place: &str) -> Result<
             (Value::Table(old), Value::Table(new)) => merge(old, new, &path, place)?,
             (Value::Float(old), Value::Integer(new)) => *old = new as f64,
             (old, new) if old.same_type(&new) => *old = new,
-            // Some settings are one number or a list of them: which, their type tells.
+            // Some settings are one number or a list of them: their type says which.
             (old @ Value::Float(_), new @ Value::Array(_)) | (old @ Value::Array(_), new @ Value::Float(_)) => {
                 *old = new
             }

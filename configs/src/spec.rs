@@ -89,7 +89,7 @@ impl std::fmt::Display for ImageLayout {
     }
 }
 
-/// What a policy sees and what it commands, for one task.
+/// Observations and actions of a policy for one task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// The task's name.
@@ -100,7 +100,7 @@ pub struct Spec {
     pub observation: Layout,
     /// The action vector.
     pub action: Layout,
-    /// The pictures seen beside the observation vector, if any. Those of a dataset are told by its own features.
+    /// The pictures seen beside the observation vector, if any. Those of a dataset are in its own features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pictures: Option<ImageLayout>,
 }
@@ -168,8 +168,8 @@ mod tests {
         let layout = Layout { terms: vec![term("tip", 2), term("cube", 3), term("finger", 1)] };
         let (part, places) = layout.part(&["finger".into(), "tip".into()]).unwrap();
         assert_eq!((part.terms, places), (vec![term("finger", 1), term("tip", 2)], vec![5, 0, 1]));
-        let told = layout.part(&["fingre".into()]).unwrap_err().to_string();
-        assert_eq!(told, "unknown observation term `fingre`; did you mean `finger`?");
+        let message = layout.part(&["fingre".into()]).unwrap_err().to_string();
+        assert_eq!(message, "unknown observation term `fingre`; did you mean `finger`?");
     }
 
     #[test]
@@ -185,8 +185,8 @@ mod tests {
         let other = spec.clone();
         spec.check_matches(&other, "c").unwrap();
         spec.pictures = Some(pictures("front", 84));
-        let told = spec.check_matches(&other, "c").unwrap_err().to_string();
-        assert_eq!(told, "c: pictures: expected front of 96×96 pixels, found front of 96×84 pixels");
+        let message = spec.check_matches(&other, "c").unwrap_err().to_string();
+        assert_eq!(message, "c: pictures: expected front of 96×96 pixels, found front of 96×84 pixels");
         let written = toml::to_string(&Spec { pictures: None, ..spec }).unwrap();
         assert!(written.contains("control_rate") && !written.contains("pictures"), "{written}");
     }

@@ -1,4 +1,4 @@
-//! Threads: one pool a process, or a pool of one's own, shared by everything that is handed it.
+//! Threads: one pool a process, or a separate pool, shared by all that get it.
 
 use crate::{Error, Result};
 use std::sync::{Arc, OnceLock};

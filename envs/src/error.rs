@@ -3,7 +3,7 @@
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong in loading a task or simulating it.
+/// Errors of loading a task and of simulating it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -22,9 +22,9 @@ pub struct World {
     steps: usize,
     failed: Option<String>,
     lost: bool,
-    /// In a world whose sensors err, what they tell.
+    /// Perceived state, in a world whose sensors err.
     perception: Option<Perception>,
-    /// What this episode drew of the task's `randomize`.
+    /// Draw of the task's `randomize` for this episode.
     drawn: Option<Mismatch>,
     /// Actions on their way, in a world that acts late.
     late: VecDeque<Vec<f32>>,
@@ -292,7 +292,7 @@ mod tests {
         world.start_at(&qpos, &qvel, None, 3, 0).unwrap();
         let held = world.simulation().data().ctrl();
         assert!(ctrl.iter().zip(held).all(|(a, b)| (a - b).abs() < 1e-9), "{ctrl:?} {held:?}");
-        let told = world.start_at(&qpos[1..], &qvel, None, 3, 0).unwrap_err().to_string();
-        assert_eq!(told, format!("qpos: expected {} values, found {}", qpos.len(), qpos.len() - 1));
+        let message = world.start_at(&qpos[1..], &qvel, None, 3, 0).unwrap_err().to_string();
+        assert_eq!(message, format!("qpos: expected {} values, found {}", qpos.len(), qpos.len() - 1));
     }
 }

@@ -13,7 +13,7 @@ use imle_envs::task::Task;
 use std::fs;
 use std::path::Path;
 
-/// In the template this is replaced by that, and then it is told so.
+/// Text of the template, its replacement, and parts of the error.
 type Spoil = (&'static str, &'static str, &'static [&'static str]);
 
 const SPOILT: [Spoil; 75] = [
@@ -150,16 +150,16 @@ const SPOILT: [Spoil; 75] = [
     ("# expert = \"push_t\"", "expert = \"push_x\"", &["unknown expert `push_x`", "`push_t`"]),
 ];
 
-/// What loading the template says, changed as told, with this scene beside it.
+/// The error of loading the changed template with this scene beside it.
 fn refused(folder: &Path, text: &str, scene: &str) -> String {
     let path = folder.join("kinds.toml");
     fs::write(folder.join("kinds.xml"), scene).unwrap();
     fs::write(&path, text).unwrap();
     let error = Task::load(path.to_str().unwrap()).unwrap_err();
     assert!(error.is_input(), "{error}");
-    let told = error.to_string();
-    assert!(!told.contains('\n') && told.contains("kinds.toml"), "{told}");
-    told
+    let message = error.to_string();
+    assert!(!message.contains('\n') && message.contains("kinds.toml"), "{message}");
+    message
 }
 
 #[test]
@@ -168,9 +168,9 @@ fn whatever_is_wrong_is_told_in_one_line() {
     let text = TEMPLATE_TASK.replace("{name}", "kinds");
     for (from, to, parts) in SPOILT {
         assert!(text.contains(from), "{from}");
-        let told = refused(folder.path(), &text.replacen(from, to, 1), TEMPLATE_SCENE);
+        let message = refused(folder.path(), &text.replacen(from, to, 1), TEMPLATE_SCENE);
         for part in parts {
-            assert!(told.contains(part), "`{part}` is not in: {told}");
+            assert!(message.contains(part), "`{part}` is not in: {message}");
         }
     }
 }
@@ -180,6 +180,6 @@ fn whatever_is_wrong_is_told_in_one_line() {
 fn a_model_on_which_mujoco_gives_up_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let scene = TEMPLATE_SCENE.replacen("<worldbody>", "<size memory=\"1K\"/><worldbody>", 1);
-    let told = refused(folder.path(), &TEMPLATE_TASK.replace("{name}", "kinds"), &scene);
-    assert!(told.contains("kinds.xml") && told.contains("MuJoCo") && told.contains("memory"), "{told}");
+    let message = refused(folder.path(), &TEMPLATE_TASK.replace("{name}", "kinds"), &scene);
+    assert!(message.contains("kinds.xml") && message.contains("MuJoCo") && message.contains("memory"), "{message}");
 }

@@ -391,9 +391,9 @@ fn the_template_names_everything() {
         ["kind = \"joint_targets\"", "kind = \"linear_velocity\"", "kind = \"distance\"", "norm = \"smooth_abs\""]
     {
         let unknown = known.split_once('"').unwrap().0.to_string() + "\"nothing\"";
-        let told = toml::from_str::<TaskFile>(&text.replacen(known, &unknown, 1)).unwrap_err().to_string();
-        let names: Vec<&str> = told.split("expected one of").nth(1).unwrap().split('`').skip(1).step_by(2).collect();
-        assert!(names.len() > 3, "{told}");
+        let message = toml::from_str::<TaskFile>(&text.replacen(known, &unknown, 1)).unwrap_err().to_string();
+        let names: Vec<&str> = message.split("expected one of").nth(1).unwrap().split('`').skip(1).step_by(2).collect();
+        assert!(names.len() > 3, "{message}");
         let missing: Vec<&&str> = names.iter().filter(|n| !text.contains(**n)).collect();
         assert!(missing.is_empty(), "the template does not name {missing:?}");
     }

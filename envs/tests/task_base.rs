@@ -115,15 +115,15 @@ fn what_is_wrong_is_told_in_one_line() {
         ("base = \"stack\"\n[success]\nwhen = [\"reech < 1\"]\n", &["own.toml:3", "`reech`", "`reach`"]),
         ("base = \"stack\"\nmax_steps = \n", &["own.toml:2", "valid TOML"]),
     ] {
-        let told = Task::load(&write(folder.path(), text)).map(|_| ()).unwrap_err().to_string();
-        assert!(!told.contains('\n'), "{told}");
+        let message = Task::load(&write(folder.path(), text)).map(|_| ()).unwrap_err().to_string();
+        assert!(!message.contains('\n'), "{message}");
         for part in parts {
-            assert!(told.contains(part), "`{part}` is not in: {told}");
+            assert!(message.contains(part), "`{part}` is not in: {message}");
         }
     }
     let path = write(folder.path(), OWN);
     let spoilt = TEMPLATE_TASK.replace("{name}", "push").replacen("max_steps", "max_step", 1);
     fs::write(folder.path().join("push.toml"), spoilt).unwrap();
-    let told = Task::load(&path).map(|_| ()).unwrap_err().to_string();
-    assert!(told.starts_with("push.toml:") && told.contains("`max_step`"), "{told}");
+    let message = Task::load(&path).map(|_| ()).unwrap_err().to_string();
+    assert!(message.starts_with("push.toml:") && message.contains("`max_step`"), "{message}");
 }

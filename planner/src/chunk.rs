@@ -1,5 +1,7 @@
 //! Chunks of actions, (T, A): shifted in time, and how far apart.
 
+use imle_configs::bounds::half_range;
+
 /// Chunks further apart than this are of different modes ([`distance`]; half the range of an action counts 1).
 pub const MODE_DISTANCE: f64 = 0.15;
 
@@ -16,10 +18,7 @@ pub fn shift(plan: &[f32], executed: usize, action: usize, out: &mut [f32]) {
 pub fn distance(a: &[f32], b: &[f32], steps: usize, low: &[f32], high: &[f32]) -> f64 {
     let action = low.len();
     let count = steps * action;
-    let term = |i: usize| {
-        let half = f64::from(high[i % action] - low[i % action]) / 2.0;
-        if half > 0.0 { (f64::from(a[i] - b[i]) / half).powi(2) } else { 0.0 }
-    };
+    let term = |i: usize| (f64::from(a[i] - b[i]) / f64::from(half_range(low[i % action], high[i % action]))).powi(2);
     ((0..count).map(term).sum::<f64>() / count.max(1) as f64).sqrt()
 }
 
@@ -43,5 +42,7 @@ mod tests {
     fn distance_is_scaled_by_the_range() {
         let (a, b) = ([0.0, 0.0], [1.0, 4.0]);
         assert!((distance(&a, &b, 1, &[-1.0, -4.0], &[1.0, 4.0]) - 1.0).abs() < 1e-12);
+        assert_eq!(distance(&[], &[], 0, &[-1.0], &[1.0]), 0.0);
+        assert_eq!(distance(&[2.0], &[2.0], 1, &[2.0], &[2.0]), 0.0);
     }
 }

@@ -5,7 +5,7 @@ use crate::selection::quality::Quality;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
-/// What is known of B episodes at the time of a decision, as contiguous arrays.
+/// State of B episodes at the time of a decision, as contiguous arrays.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Situation<'a> {
     /// Observation histories, (B, T_obs, O), oldest first.
@@ -39,7 +39,7 @@ pub struct Key {
     pub decision: u64,
 }
 
-/// How a decision came about.
+/// Source and quality of a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// Index into [`Decide::sources`] of where the plan came from.
@@ -54,7 +54,7 @@ pub struct Decision {
     pub censored: u64,
     /// Physics steps simulated.
     pub physics_steps: u64,
-    /// What can be said of how good the plan is, if candidates were simulated.
+    /// Quality of the plan, if candidates were simulated.
     pub quality: Option<Quality>,
 }
 

@@ -46,7 +46,7 @@ pub struct EpisodeState {
     executed: usize,
     /// Plans accepted.
     accepted: usize,
-    /// What was left of the plan before when this one was accepted, (T_pred, A).
+    /// Rest of the previous plan when this one was accepted, (T_pred, A).
     left: Vec<f32>,
 }
 

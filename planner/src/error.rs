@@ -3,7 +3,7 @@
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong in planning.
+/// Errors of planning.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,9 +23,9 @@ pub enum Error {
     Shape {
         /// Which array.
         what: &'static str,
-        /// Its expected shape.
+        /// Expected shape.
         expected: String,
-        /// What came.
+        /// Shape found.
         found: String,
     },
     /// A simulator of the user's own that cannot do what is asked of it.

@@ -27,13 +27,13 @@ pub struct Planner {
     /// Candidates of each source.
     counts: Vec<SourceCount>,
     optimizer: Box<dyn Optimizer>,
-    /// What is searched in, and the seed of the search; needed by optimizers of more than one wave.
+    /// Parameterization and seed of the search; needed by optimizers of more than one wave.
     parameterization: Option<(Box<dyn Parameterization>, u64)>,
     /// Cost of a unit of distance from the generator's own candidates; 0 for none.
     proximal_cost: f64,
     /// By how much a plan may cost more than the best; 0 for the best.
     near_optimal: f64,
-    /// How fast the actions that a search draws may change; `None` for no limit.
+    /// Limit on the change between the actions that a search draws; `None` for no limit.
     action_rate_limit: Option<ActionRateLimit>,
     horizons: Horizons,
     candidates: usize,
@@ -42,7 +42,7 @@ pub struct Planner {
     buffers: Buffers,
 }
 
-/// What a decision writes; kept so that the next one allocates nothing, and to be looked at.
+/// Buffers of a decision, kept so that the next one allocates nothing.
 #[derive(Default)]
 struct Buffers {
     /// All candidates of the decision, (B, N, T_pred, A), their scores and their costs as the search sees them, (B, N), and
@@ -57,7 +57,7 @@ struct Buffers {
     wave_parameters: Vec<f32>,
     /// Which of the first wave's candidates their source offers, (B, n).
     offered: Vec<bool>,
-    /// What one source proposes, (B, n, T_pred, A).
+    /// Chunks of one source, (B, n, T_pred, A).
     proposed: Vec<f32>,
     /// The best proposal of each episode and its parameters.
     around: Vec<f32>,
@@ -65,7 +65,7 @@ struct Buffers {
     /// Physics steps that the searches took besides the rollouts, and the searches; one an episode.
     asked: Vec<u64>,
     searches: Vec<Box<dyn Search>>,
-    quality: quality::Scratch,
+    quality: quality::QualityScratch,
 }
 
 impl Planner {
@@ -465,6 +465,7 @@ mod tests {
     use crate::decide::Key;
     use crate::optimizer::PredictiveSampling;
     use crate::proposal::{Noise, Warm};
+    use imle_configs::bounds::ActionBounds;
 
     /// A user's own dynamics: a point that moves by the action; cost is the distance from the goal at 1.
     struct Point;
@@ -492,7 +493,7 @@ mod tests {
     }
 
     fn planner(candidates: usize) -> Result<Planner> {
-        let noise = Noise { seed: 1, scale: 0.5, knots: 3, low: vec![-1.0], high: vec![1.0] };
+        let noise = Noise { seed: 1, scale: 0.5, knots: 3, bounds: ActionBounds::new([-1.0], [1.0]) };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 1, prediction: 4, action: 2 };
         Planner::new(Box::new(Point), sources, Box::new(PredictiveSampling), horizons, candidates)

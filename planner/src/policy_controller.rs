@@ -13,9 +13,9 @@ pub struct PolicyController {
     policy: Policy,
     seed: u64,
     horizons: Horizons,
-    /// How one of so many candidates is chosen; without it the first sample is taken.
+    /// Choice among a number of candidates; without it the first sample is taken.
     choice: Option<(Choice, usize)>,
-    /// What one unit of each action dimension weighs.
+    /// Weight of one unit of each action dimension.
     scales: Vec<f32>,
     drawn: Vec<f32>,
 }

@@ -18,7 +18,7 @@ use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_planner::decide::{Decide, Decision, Key, Situation};
 use imle_planner::optimizer::{OptimizerSettings, PredictiveSampling, by_name};
-use imle_planner::parameterization::{self, ActionBounds, ParameterizationKind};
+use imle_planner::parameterization::{self, ParameterizationKind};
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Noise, Proposal, Warm};
 use imle_planner::{Controller, Plan, threads};
@@ -54,10 +54,9 @@ fn a_planning_step_allocates_nothing() {
     let engine = Arc::new(RolloutEngine::new(task.clone(), 2).unwrap());
     let pool = threads::pool(2).unwrap();
     let horizons = Horizons { observation: 2, prediction: 8, action: 2 };
-    let (low, high) = task.action_bounds().range();
     let mut world = World::new(task.clone()).unwrap();
     world.reset(0, Purpose::Reset, 0).unwrap();
-    let (mut state, mut hold) = (vec![0.0; world.state_size()], vec![0.0; low.len()]);
+    let (mut state, mut hold) = (vec![0.0; world.state_size()], vec![0.0; task.action_bounds().size()]);
     world.get_state(&mut state).unwrap();
     world.hold(&mut hold);
     let warm = hold.repeat(horizons.prediction);
@@ -68,12 +67,12 @@ fn a_planning_step_allocates_nothing() {
         ("dial", ParameterizationKind::Cubic),
         ("mode-preserving", ParameterizationKind::Zero),
     ] {
-        let noise = Noise { seed: 1, scale: 0.2, knots: 4, low: low.to_vec(), high: high.to_vec() };
+        let noise = Noise { seed: 1, scale: 0.2, knots: 4, bounds: task.action_bounds().clone() };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let optimizer = by_name(name, OptimizerSettings { waves: Some(3), ..OptimizerSettings::default() });
         let optimizer =
             if name == "predictive-sampling" { by_name(name, OptimizerSettings::default()) } else { optimizer };
-        let space = parameterization::of_kind(kind, ActionBounds::new(low, high), horizons.prediction, 4).unwrap();
+        let space = parameterization::of_kind(kind, task.action_bounds().clone(), horizons.prediction, 4).unwrap();
         let planner = Planner::new(Box::new(engine.clone()), sources, optimizer.unwrap(), horizons, 16).unwrap();
         let mut planner = planner.searching(space, 1).with_proximal_cost(0.5);
         let (mut plan, mut how) = (vec![0.0; warm.len()], [Decision::default()]);

@@ -142,20 +142,21 @@ fn own_dynamics_need_no_task() {
 
 #[test]
 fn what_cannot_be_built_is_an_input_error() {
-    let told = |builder: ControllerBuilder| {
+    let message = |builder: ControllerBuilder| {
         let error = builder.build().err().unwrap();
         assert!(error.is_input(), "{error}");
         error.to_string()
     };
     assert!(
-        told(Controller::builder(task()).policy_only()).contains("no checkpoint is shipped for task `cylinder_push`")
+        message(Controller::builder(task()).policy_only())
+            .contains("no checkpoint is shipped for task `cylinder_push`")
     );
     let of_stack = Policy::pretrained("stack").unwrap();
-    assert!(told(Controller::builder(task()).policy(of_stack.clone())).contains("stack"));
-    assert!(told(Controller::builder(task()).candidates(0)).contains("candidates"));
-    assert!(told(Controller::builder(task()).execute(99)).contains("--execute"));
-    assert!(told(Controller::builder(task()).proposals([ProposalSource::Policy])).contains("no checkpoint"));
-    assert!(told(ControllerBuilder::default()).contains("neither"));
+    assert!(message(Controller::builder(task()).policy(of_stack.clone())).contains("stack"));
+    assert!(message(Controller::builder(task()).candidates(0)).contains("candidates"));
+    assert!(message(Controller::builder(task()).execute(99)).contains("--execute"));
+    assert!(message(Controller::builder(task()).proposals([ProposalSource::Policy])).contains("no checkpoint"));
+    assert!(message(ControllerBuilder::default()).contains("neither"));
     let alone =
         Controller::builder(Arc::new(Task::load("stack").unwrap())).policy(of_stack).policy_only().build().unwrap();
     assert!(!alone.needs_state());

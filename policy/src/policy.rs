@@ -1,7 +1,7 @@
 //! A generator as one value: loaded, cloned, moved between threads, and sampled from.
 
-use crate::Result;
 use crate::checkpoint::Checkpoint;
+use crate::error::Result;
 use crate::method::Sampling;
 use crate::sampler::{LatentKey, Observations, Sampler};
 use imle_configs::Error as ConfigError;
@@ -30,7 +30,7 @@ pub struct Policy {
     checkpoint: Arc<Checkpoint>,
     sampler: Arc<Sampler>,
     device: Device,
-    /// How many threads can sample at once on a processor.
+    /// Number of threads that can sample at once on a processor.
     threads: usize,
 }
 
@@ -139,12 +139,12 @@ impl Policy {
         &self.checkpoint
     }
 
-    /// What it draws with: batches of decisions, given latents, lockstep batching.
+    /// Sampler of the policy: batches of decisions, given latents, lockstep batching.
     pub fn sampler(&self) -> &Sampler {
         &self.sampler
     }
 
-    /// What it observes and what it commands.
+    /// Observations and actions of the policy.
     pub fn spec(&self) -> &Spec {
         &self.checkpoint.config().spec
     }
@@ -159,7 +159,7 @@ impl Policy {
         &self.checkpoint.config().method
     }
 
-    /// How it is sampled.
+    /// Sampling settings.
     pub fn sampling(&self) -> &Sampling {
         &self.checkpoint.config().sampling
     }

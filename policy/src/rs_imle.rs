@@ -34,7 +34,7 @@ use tch::{Kind, Tensor};
 /// Keeps the gradient of the root finite at distance 0; in squared normalised units per element.
 const ROOT_GUARD: f64 = 1e-12;
 
-/// What was selected for a batch of B states with up to K targets each.
+/// Candidates selected for a batch of B states with up to K targets each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {
     /// The candidate assigned to each target, row-major (B, K); 0 where none is.
@@ -47,7 +47,7 @@ pub struct Selection {
     pub diagnostics: Diagnostics,
 }
 
-/// What rejection and assignment did.
+/// Statistics of rejection and assignment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Diagnostics {
     /// Share of candidates that survived rejection.

@@ -8,7 +8,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Steps, or iterations, in a row that may go wrong before a run gives up.
 pub(crate) const PATIENCE: u64 = 5;
 
-/// What can go wrong in fine-tuning.
+/// Errors of fine-tuning.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +31,7 @@ pub enum Error {
     NothingLearned {
         /// The round.
         round: u64,
-        /// Its episodes.
+        /// Number of episodes.
         episodes: usize,
     },
     /// Nothing that was collected had a reward.
@@ -49,7 +49,7 @@ pub enum Error {
          actor.learning_rate may help", folder.display()
     )]
     ActorDiverged {
-        /// How many steps.
+        /// Number of steps.
         steps: u64,
         /// The run's folder.
         folder: PathBuf,
@@ -60,7 +60,7 @@ pub enum Error {
          last iteration: a lower critic.learning_rate or critic.follow may help", folder.display()
     )]
     CriticDiverged {
-        /// How often.
+        /// Number of times.
         times: u64,
         /// Mean of value less return.
         above: f64,

@@ -1,18 +1,18 @@
-//! Lessons drawn so that their modes are as frequent as those of the generator as it came.
+//! Mode reweighting: training samples are drawn so that their modes are as frequent as those of the initial generator.
 //!
 //! A planner goes the cheapest way wherever it is offered, so that what it solves holds some modes far more often than the generator
 //! had them, and a generator that learns from it forgets the rest. With p(m) the share of mode m among the episodes that the
-//! generator as it came solved, and q(m) that among the lessons, a lesson of mode m is drawn with the weight
+//! initial generator solved, and q(m) that among the training samples, a sample of mode m is drawn with the weight
 //!
 //! ```text
 //! w(m) = clamp(p(m) / q(m), 1 / MOST, MOST)
 //! ```
 //!
-//! A mode that was not seen before, and a lesson without one, keep the weight 1. What no lesson holds, demonstrations have to keep.
+//! A mode that was not seen before, and a sample without one, keep the weight 1. Demonstrations keep modes without samples.
 
 use std::collections::BTreeMap;
 
-/// How much more often a lesson is drawn than another, at most squared.
+/// Bound on the weights: a sample is drawn at most the square of it more often than another.
 const MOST: f64 = 8.0;
 /// Of what a figure's name is made: the share of a mode among solved held-out episodes.
 const SHARE: &str = "modes/share_";
@@ -26,7 +26,7 @@ pub(crate) fn note_shares<'a>(labels: impl Iterator<Item = &'a str>, figures: &m
     seen
 }
 
-/// One weight a lesson, by the mode of each and the figures of the generator as it came.
+/// One weight a training sample, by the mode of each and the figures of the initial generator.
 pub(crate) fn weights(modes: &[&str], before: &BTreeMap<String, f64>) -> Vec<f64> {
     let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
     modes.iter().for_each(|mode| *counts.entry(mode).or_default() += 1.0);

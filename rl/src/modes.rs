@@ -43,7 +43,7 @@ pub(crate) const MOST_SHARE: f64 = 0.9;
 const RISE: f64 = 0.2;
 const FALL: f64 = 0.1;
 
-/// What is to be kept of the measures of the generator as it came, as shares.
+/// Shares of the initial generator's mode measures that must remain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Floors {
     pub(crate) recall: f64,

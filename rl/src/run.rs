@@ -104,11 +104,11 @@ pub struct Round {
     pub collect_success_rate: Option<f64>,
     /// Success of the generator alone on held-out starts.
     pub success_rate: f64,
-    /// Its 95 % Wilson interval.
+    /// 95 % Wilson interval of the success rate.
     pub success_ci95: [f64; 2],
     /// Decisions of the solved episodes since the last round.
     pub lessons: usize,
-    /// What else was measured: `modes/…`, `critic/…`.
+    /// Other measurements: `modes/…`, `critic/…`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,
 }
@@ -125,7 +125,7 @@ pub trait Observer {
     fn should_stop(&self) -> bool;
 }
 
-/// Tells an observer how far the episodes of a phase are.
+/// Reports the progress of a phase's episodes to an observer.
 pub(crate) struct Phase<'o> {
     pub(crate) observer: &'o mut dyn Observer,
     pub(crate) round: u64,
@@ -152,7 +152,7 @@ pub(crate) struct State<S> {
     inputs: Inputs,
     pub(crate) settings: S,
     pub(crate) rounds: Vec<Round>,
-    /// What an algorithm that learns online has beside.
+    /// State of an algorithm that learns online.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) course: Option<Course>,
 }
@@ -222,8 +222,8 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
         if let Some(settings) = value.get_mut("settings") {
             renames::update_json(settings, &S::default(), &place.display().to_string())?;
         }
-        let told = |e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e);
-        Ok(serde_json::from_value(value).map_err(told)?)
+        let reported = |e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e);
+        Ok(serde_json::from_value(value).map_err(reported)?)
     }
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
@@ -264,7 +264,7 @@ pub fn saved_settings<S: Serialize + DeserializeOwned + Clone + PartialEq + Defa
     Ok(State::<S>::read(folder)?.settings)
 }
 
-/// What a run is begun with: a resumed one must go on with the same.
+/// Inputs of a run: a resumed one must have the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Inputs {
     task: String,

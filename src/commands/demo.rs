@@ -38,7 +38,7 @@ pub struct DemoArgs {
     /// Record this mode only [default: the expert chooses freely]
     #[arg(long, value_name = "NAME")]
     pub mode: Option<String>,
-    /// Share of the episodes that a poor demonstrator tries: its hand wanders and it holds still a third of the time
+    /// Share of the episodes by a poor demonstrator, whose hand wanders and holds still a third of the time
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     pub poor: f64,
     /// The world
@@ -62,7 +62,7 @@ pub fn run(args: &DemoArgs) -> Result<()> {
         return Err(InputError::Exists { path: args.out.clone() }.into());
     }
     drop(Place::folder(&args.out)?);
-    // A machine that cannot draw is told before the episodes are recorded.
+    // A machine that cannot render fails here, before the episodes are recorded.
     let mut cameras = args.images.then(|| Cameras::new(&World::new(task.clone())?)).transpose()?;
     let pool = load::pool(&args.common)?;
     let wanted = args.episodes as usize;

@@ -10,7 +10,7 @@ use imle_cli::output::{object, percent};
 use imle_cli::training::dataset::read;
 use imle_cli::training::evaluation_task::known_task;
 use imle_cli::training::job;
-use imle_cli::training::job::Job;
+use imle_cli::training::job::TrainingJob;
 use imle_cli::training::settings::{print_settings, resolve};
 use imle_cli::training::view;
 use imle_cli::training::view::View;
@@ -28,8 +28,8 @@ use std::time::Instant;
 /// `planner distill`
 #[derive(Debug, Args)]
 pub struct DistillArgs {
-    /// Folder of the teacher's checkpoint, of any method; a student of other --cameras may be taught by one that knows the
-    /// state
+    /// Folder of the teacher's checkpoint, of any method. A teacher that sees the state can teach a student that sees
+    /// pictures
     #[arg(long, required_unless_present = "settings")]
     pub teacher: Option<PathBuf>,
     /// Samples of the teacher a state, matched to as many latents of the student
@@ -74,7 +74,7 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let device = load::device(learn.device)?;
     let threads = learn.common.threads();
     let pool = load::pool(&learn.common)?;
-    // A student that is told of no cameras sees what its teacher sees.
+    // A student without cameras of its own sees what its teacher sees.
     let teachers = teacher.config().vision_settings();
     let students = if settings.vision.cameras.is_empty() { teachers.clone() } else { settings.vision };
     let episodes = args.evaluation_episodes;
@@ -87,7 +87,8 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let task = known.filter(|_| episodes > 0);
     let teacher_task = task.clone().map(|task| seen.task(task, data)).transpose()?;
     let student_task = task.map(|task| view.task(task, data)).transpose()?;
-    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
+    let job =
+        TrainingJob { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
     let mut result = job.distill(&teacher, &seen)?;
     job::tell(output, &result, out);
     let student = Checkpoint::load(out)?;

@@ -32,7 +32,7 @@ pub struct ImportArgs {
     /// own order]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub cameras: Vec<String>,
-    /// Control steps a second, in Hz, where neither --task nor --data tells
+    /// Control steps a second, in Hz, where neither --task nor --data gives them
     #[arg(long, value_name = "HZ", default_value_t = 10.0, value_parser = rate)]
     pub control_rate: f64,
     /// Folder of the checkpoint; must be empty or new
@@ -52,7 +52,7 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
     rate.ok_or_else(|| "expected a number above 0 and at most 1000000".into())
 }
 
-/// Brings in a policy that was trained elsewhere.
+/// Imports a policy that was trained elsewhere.
 pub fn run(args: &ImportArgs) -> Result<()> {
     if args.converter {
         print!("{CONVERTER}");

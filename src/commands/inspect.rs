@@ -20,7 +20,7 @@ use std::path::PathBuf;
 /// `planner inspect`
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// A task's name or TOML file, or the folder of a dataset, checkpoint or run
+    /// Name or TOML file of a task, or folder of a dataset, checkpoint or run
     pub path: String,
     /// PNG file for a picture of a task's start state
     #[arg(long, value_name = "FILE")]

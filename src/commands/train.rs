@@ -6,7 +6,7 @@ use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
 use imle_cli::training::dataset::read;
 use imle_cli::training::evaluation_task::known_task;
-use imle_cli::training::job::{self, Job};
+use imle_cli::training::job::{self, TrainingJob};
 use imle_cli::training::settings::{print_settings, resolve};
 use imle_cli::training::view::{self, View};
 use imle_planner::evaluation::ObservationRenderer;
@@ -47,9 +47,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let pool = load::pool(&learn.common)?;
     let view = View::new(data, dataset, &settings.vision, &pool, output)?;
     let task = known.filter(|_| episodes > 0).map(|task| view.task(task, data)).transpose()?;
-    // A machine that cannot draw is told before the training is begun.
+    // A machine that cannot render fails here, before the training begins.
     task.as_ref().map(ObservationRenderer::new).transpose()?;
-    let job = Job { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
+    let job =
+        TrainingJob { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
     let mut result = job.imitate(task, episodes as usize)?;
     job::tell(output, &result, out);
     result["wall_s"] = begun.elapsed().as_secs_f64().into();

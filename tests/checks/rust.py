@@ -134,9 +134,11 @@ def is_test(path: PurePath) -> bool:
 
 
 def sources(crate: Crate) -> list[Path]:
-    """The files of a crate's `src`, tests left out."""
+    """The files of a crate's `src`, without tests and without crates that lie inside."""
     folder = crate.folder / "src"
-    files = [file for file in sorted(folder.rglob("*.rs")) if not is_test(file.relative_to(folder))]
+    inner = {manifest.parent for manifest in folder.rglob("Cargo.toml")}
+    files = [file for file in sorted(folder.rglob("*.rs"))
+             if not is_test(file.relative_to(folder)) and inner.isdisjoint(file.parents)]
     tests = {path for file in files for path in test_modules(file, file.read_text())}
     return [file for file in files if file not in tests]
 

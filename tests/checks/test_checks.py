@@ -121,6 +121,12 @@ class Structure(Tree):
                                envs__src__lib="mod m {\n    pub trait A {}\n}\npub struct Allowed;\npub struct B;")
         self.assertEqual(found["same_type_names"], ["A: configs/src/lib.rs envs/src/lib.rs"])
 
+    def test_a_crate_inside_another(self):
+        inner = '[package]\nname = "imle-cli"\n'
+        found = self.workspace(Cargo_dot_toml='[package]\nname = "planner"\n[workspace]\nmembers = ["src/cli"]\n',
+                               src__main="", src__cli__Cargo_dot_toml=inner, src__cli__src__lib="/// What.\npub struct A;")
+        self.assertEqual([len(found["same_type_names"]), len(found["weak_doc_comments"])], [0, 1])
+
     def test_doc_comments(self):
         text = ("//! How it is.\n/// A thing.\n/// What follows.\nfn f() {}\n"
                 "/// Whatever.\n/// Its end.\nfn g() {}\n/// Whose\n")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// Every verb that takes a checkpoint.
+/// Every command that takes a checkpoint.
 fn refused(checkpoint: &Path, parts: &[&str]) {
     let outs = folder();
     for words in ["run --task stack --optimizer none", "finetune --task stack"] {

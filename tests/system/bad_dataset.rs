@@ -2,11 +2,11 @@
 
 use crate::call::Call;
 use crate::fixtures::{checkpoint, copy, demonstrations, edit_json, folder};
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array};
-use arrow_array::types::Float32Type;
-use arrow_schema::{DataType, Field, Schema};
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float32Type;
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array};
+use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::json;
@@ -26,7 +26,7 @@ fn dataset() -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-/// Every verb that takes a dataset.
+/// Every command that takes a dataset.
 fn refused(dataset: &Path, parts: &[&str]) {
     let outs = folder();
     for call in [Call::new("train"), Call::new("finetune --task stack").with("--checkpoint", checkpoint())] {

@@ -23,7 +23,7 @@ fn unknown_names_come_with_the_nearest() {
             run("--optimizer ilqg --parameterization cubic"),
             ["--parameterization: expected chunk beside --optimizer ilqg", "found cubic"],
         ),
-        (run("--optimizer nne"), ["unknown planner `nne`", "`none`"]),
+        (run("--optimizer nne"), ["unknown optimizer `nne`", "`none`"]),
         (run("--latents antithetc"), ["unknown latents `antithetc`", "`antithetic`"]),
         (run("--precision bf6"), ["unknown precision `bf6`", "`bf16`"]),
         (run("--proposals imle,wram"), ["unknown proposal `wram`", "`warm`"]),

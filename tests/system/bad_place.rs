@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::fixtures::{checkpoint, demonstrations, files_in, folder};
 use std::fs;
 
-/// Every verb with an output folder.
+/// Every command with an output folder.
 fn verbs() -> [Call; 4] {
     [
         Call::new("demo --task stack --episodes 1"),

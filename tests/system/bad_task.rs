@@ -5,7 +5,7 @@ use crate::fixtures::{STACK, checkpoint, folder};
 use std::fs;
 use std::path::Path;
 
-/// Writes the file of `stack` with one place changed, and calls every verb that takes a task.
+/// Writes the file of `stack` with one place changed, and calls every command that takes a task.
 fn refused(dir: &Path, (from, to): (&str, &str), parts: &[&str]) {
     assert!(STACK.contains(from), "{from}");
     let path = dir.join("mine.toml");

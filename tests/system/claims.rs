@@ -51,9 +51,9 @@ fn a_sweep_goes_on_after_being_killed_and_is_reported() {
 
     let report = Call::new("bench claims --report").with("--results", killed.path().join("claims.jsonl"));
     let out = killed.path().join("report");
-    let told = report.with("--out", &out).ok().out;
-    assert_eq!(told.matches("| stack | equal steps |").count(), 2, "{told}");
-    assert!(told.contains("flow-1") && told.contains("| 2 demonstrations | 4 demonstrations |"), "{told}");
+    let message = report.with("--out", &out).ok().out;
+    assert_eq!(message.matches("| stack | equal steps |").count(), 2, "{message}");
+    assert!(message.contains("flow-1") && message.contains("| 2 demonstrations | 4 demonstrations |"), "{message}");
     assert!(fs::read_to_string(out.join("tables.md")).unwrap().contains("### Modes"));
     for plot in ["data-stack.svg", "fidelity-stack.svg"] {
         assert!(fs::read_to_string(out.join(plot)).unwrap().starts_with("<svg"), "{plot}");

@@ -333,18 +333,19 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
         let call = call.with("--task", easy_task()).with("--checkpoint", checkpoint()).with("--data", demonstrations());
         call.with("--out", &out).ok();
         let first = out.join("rounds/001");
-        let told: serde_json::Value = serde_json::from_slice(&fs::read(first.join("collected.json")).unwrap()).unwrap();
-        (told, fs::read(first.join("episodes/data/chunk-000/file-000.parquet")).unwrap())
+        let report: serde_json::Value =
+            serde_json::from_slice(&fs::read(first.join("collected.json")).unwrap()).unwrap();
+        (report, fs::read(first.join("episodes/data/chunk-000/file-000.parquet")).unwrap())
     };
     let shared = "--set student_share=0.6 --set student_decisions=1 --set attempts=2 --set smooth=[1.0] --set tolerance=0.01 --set kept_rounds=1";
-    let (told, lessons) = collected("1", shared);
-    assert!((1..12).contains(&told["handed_over"].as_u64().unwrap()), "{told}");
-    assert_eq!((told, lessons), collected("2", shared));
+    let (report, lessons) = collected("1", shared);
+    assert!((1..12).contains(&report["handed_over"].as_u64().unwrap()), "{report}");
+    assert_eq!((report, lessons), collected("2", shared));
     let paced = "--set optimizer=cem --set noise=0.3 --set pace=0.2";
-    let (told, lessons) = collected("1", paced);
+    let (report, lessons) = collected("1", paced);
     let (_, leaping) = collected("2", "--set optimizer=cem --set noise=0.3");
     assert_ne!(lessons, leaping);
-    assert_eq!((told, lessons), collected("2", paced));
+    assert_eq!((report, lessons), collected("2", paced));
     let (alone, _) = collected("2", "--set attempts=2 --set student_share=0.6 --set planner_rounds=1");
     assert_eq!(alone["handed_over"], 0);
     let (planned, _) =

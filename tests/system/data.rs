@@ -8,28 +8,28 @@ use std::path::Path;
 
 #[test]
 fn a_dataset_is_summarised_as_it_streams() {
-    let told = Call::new("data info").and(demonstrations().to_str().unwrap()).json();
+    let report = Call::new("data info").and(demonstrations().to_str().unwrap()).json();
     let dataset = imle_data::read(demonstrations()).unwrap();
-    assert_eq!((told["episodes"].as_u64(), told["format"].as_str()), (Some(6), Some("LeRobot v3.0")));
-    assert_eq!(told["frames"].as_u64(), Some(dataset.episodes.iter().map(|e| e.len as u64).sum()));
+    assert_eq!((report["episodes"].as_u64(), report["format"].as_str()), (Some(6), Some("LeRobot v3.0")));
+    assert_eq!(report["frames"].as_u64(), Some(dataset.episodes.iter().map(|e| e.len as u64).sum()));
     let stored: serde_json::Value =
         serde_json::from_str(&fs::read_to_string(demonstrations().join("meta/stats.json")).unwrap()).unwrap();
     for (key, feature) in [("observation", "observation.state"), ("action", "action")] {
-        for (i, value) in told[key].as_array().unwrap().iter().enumerate() {
+        for (i, value) in report[key].as_array().unwrap().iter().enumerate() {
             for of in ["min", "max", "mean", "std"] {
                 let (a, b) = (value[of].as_f64().unwrap(), stored[feature][of][i].as_f64().unwrap());
                 assert!((a - b).abs() < 1e-6, "{value} {of}: {b}");
             }
         }
     }
-    assert!(told["megabytes_per_s"].as_f64().is_some_and(|r| r > 0.0));
+    assert!(report["megabytes_per_s"].as_f64().is_some_and(|r| r > 0.0));
 }
 
 #[test]
 fn a_demonstration_is_played_without_drift() {
-    let told = Call::new("data replay").and(demonstrations().to_str().unwrap()).and("--episode 2").json();
-    assert_eq!((told["success"].as_bool(), told["start_recalled"].as_bool()), (Some(true), Some(false)));
-    for (name, drift) in told["drift"].as_object().unwrap() {
+    let report = Call::new("data replay").and(demonstrations().to_str().unwrap()).and("--episode 2").json();
+    assert_eq!((report["success"].as_bool(), report["start_recalled"].as_bool()), (Some(true), Some(false)));
+    for (name, drift) in report["drift"].as_object().unwrap() {
         assert_eq!(drift["greatest"].as_f64(), Some(0.0), "{name}");
     }
     // In another world it drifts.
@@ -79,8 +79,8 @@ fn records_become_demonstrations_that_train_and_play() {
     Call::new("demo --task push_t --episodes 2 --seed 5 --quiet").with("--out", &demos).ok();
     write_records(&demos, &records);
     let convert = || Call::new("data convert --task push_t").and(records.to_str().unwrap());
-    let told = convert().with("--out", &out).json();
-    assert_eq!((told["episodes"].as_u64(), told["format"].as_str()), (Some(2), Some("records")));
+    let report = convert().with("--out", &out).json();
+    assert_eq!((report["episodes"].as_u64(), report["format"].as_str()), (Some(2), Some("records")));
     let (ours, theirs) = (imle_data::read(&demos).unwrap(), imle_data::read(&out).unwrap());
     assert_eq!(ours.spec, theirs.spec);
     for (a, b) in ours.episodes.iter().zip(&theirs.episodes) {

@@ -26,8 +26,8 @@ const PUSH_T: &str = "--task push_t --observation pusher,left_to_goal";
 fn an_imported_policy_is_inspected_run_and_timed() {
     let dir = folder();
     let (imle, diffusion) = (dir.path().join("imle"), dir.path().join("diffusion"));
-    let told = import("imle_policy").and(PUSH_T).with("--out", &imle).json();
-    assert_eq!((told["method"].as_str(), told["kind"].as_str()), (Some("imle"), Some("IMLE Policy")));
+    let report = import("imle_policy").and(PUSH_T).with("--out", &imle).json();
+    assert_eq!((report["method"].as_str(), report["kind"].as_str()), (Some("imle"), Some("IMLE Policy")));
     import("lerobot").and(PUSH_T).with("--out", &diffusion).ok();
     let inspected = Call::new("inspect").and(diffusion.to_str().unwrap()).json();
     assert_eq!((&inspected["spec"]["task"], &inspected["lead"]), (&"push_t".into(), &1.into()));
@@ -78,8 +78,8 @@ fn a_policy_that_sees_pictures_is_run_and_distilled() {
     ] {
         import.clone().and(words).refused_without_trace(outs.path(), &parts);
     }
-    let told = import.clone().with("--out", dir.path().join("bare")).json();
-    assert_eq!(told["spec"]["pictures"]["cameras"][0], "image");
+    let report = import.clone().with("--out", dir.path().join("bare")).json();
+    assert_eq!(report["spec"]["pictures"]["cameras"][0], "image");
     import.clone().and("--task push_t --cameras top").with("--out", &out).ok();
     let inspected = Call::new("inspect").and(out.to_str().unwrap()).ok().out;
     assert!(inspected.contains("[0..2] pusher") && inspected.contains("pictures of top of 96×96"), "{inspected}");

@@ -1,4 +1,4 @@
-//! Ctrl-C in the course of a long verb: one line, exit code 1, nothing half-written. What `train` and `finetune` keep
+//! Ctrl-C in the course of a long command: one line, exit code 1, nothing half-written. What `train` and `finetune` keep
 //! is in `resume`.
 
 use crate::call::Call;

@@ -58,12 +58,12 @@ fn from_a_template_to_a_generator() {
     Call::new("tasks").with("--template", dir.path().join("stack")).refused(&["`stack`", "built-in"]);
     assert_eq!(files_in(dir.path()), before);
     let picture = dir.path().join("push.png");
-    let told = Call::new("inspect").and(task.to_str().unwrap()).with("--picture", &picture).json();
-    assert_eq!((told["spec"]["task"].as_str(), told["cost_terms"].as_array().unwrap().len()), (Some("push"), 3));
+    let report = Call::new("inspect").and(task.to_str().unwrap()).with("--picture", &picture).json();
+    assert_eq!((report["spec"]["task"].as_str(), report["cost_terms"].as_array().unwrap().len()), (Some("push"), 3));
     assert!(fs::read(&picture).unwrap().starts_with(b"\x89PNG"));
-    let terms = told["cost_terms"].as_array().unwrap();
+    let terms = report["cost_terms"].as_array().unwrap();
     let sum: f64 = terms.iter().map(|t| t["weight"].as_f64().unwrap() * t["norm"].as_f64().unwrap()).sum();
-    assert!((sum - told["start_cost"].as_f64().unwrap()).abs() < 1e-12, "{told}");
+    assert!((sum - report["start_cost"].as_f64().unwrap()).abs() < 1e-12, "{report}");
     // Nobody has a generator for it: the planner searches alone, and what it solves is learned from.
     Call::new("run").with("--task", &task).refused(&["no checkpoint is shipped", "--checkpoint", "noise,warm"]);
     Call::new("run --optimizer none").with("--task", &task).refused(&["no checkpoint"]);

@@ -93,9 +93,9 @@ impl Client {
     fn refused(&mut self, line: &str, id: &Value, parts: &[&str]) {
         self.send(line);
         let answer = self.read();
-        let told = answer["error"].as_str().unwrap();
+        let report = answer["error"].as_str().unwrap();
         assert_eq!(&answer["id"], id, "{answer}");
-        assert!(parts.iter().all(|p| told.contains(p)) && answer["chunk"].is_null(), "{parts:?}: {answer}");
+        assert!(parts.iter().all(|p| report.contains(p)) && answer["chunk"].is_null(), "{parts:?}: {answer}");
     }
 
     fn example(&mut self) -> Value {
@@ -159,7 +159,7 @@ fn hello_tells_sizes_and_a_decision_has_them() {
     assert_eq!((result["decisions"].as_u64(), result["clients"].as_u64()), (Some(3), Some(1)));
 }
 
-/// However often it is asked, whoever asks, at any number of threads, and however the same state is told.
+/// However often it is asked, whoever asks, at any number of threads, and however the same state is given.
 #[test]
 fn the_same_requests_get_the_same_bits() {
     let one = Server::start("--threads 1");
@@ -170,15 +170,15 @@ fn the_same_requests_get_the_same_bits() {
     assert_eq!(bits(&client.first(&start)), first);
     assert_eq!(bits(&second.first(&start)), first);
     assert_eq!(bits(&other.first(&start)), first);
-    let mut told = |rest: Value| {
+    let mut report = |rest: Value| {
         let mut request = json!({"type": "decide", "id": "first", "reset": true, "episode": 0});
         request.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
         bits(&client.ask(&request))
     };
-    assert_eq!(told(json!({"state": start["state"]})), first);
-    assert_eq!(told(json!({"qpos": start["qpos"], "qvel": start["qvel"], "ctrl": start["ctrl"]})), first);
+    assert_eq!(report(json!({"state": start["state"]})), first);
+    assert_eq!(report(json!({"qpos": start["qpos"], "qvel": start["qvel"], "ctrl": start["ctrl"]})), first);
     let newest = json!([start["observations"][0]]);
-    assert_eq!(told(json!({"state": start["state"], "observations": newest})), first);
+    assert_eq!(report(json!({"state": start["state"], "observations": newest})), first);
     // A second decision goes on from the first one's plan.
     let next = json!({"type": "decide", "state": start["state"], "executed": 2});
     let expected = bits(&second.ask(&next));
@@ -323,8 +323,8 @@ fn clients_that_misbehave_do_not_disturb_others() {
     let block = vec![b'x'; 1 << 20];
     // The server closes before all of it is written.
     while endless.stream.write_all(&block).is_ok() {}
-    let told = endless.read();
-    assert!(told["error"].as_str().unwrap().contains("a line of at most 4194304 bytes"), "{told}");
+    let report = endless.read();
+    assert!(report["error"].as_str().unwrap().contains("a line of at most 4194304 bytes"), "{report}");
     // A flood of requests whose answers nobody reads fills the socket, not the server.
     let flood = again();
     flood.stream.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -334,8 +334,8 @@ fn clients_that_misbehave_do_not_disturb_others() {
     // One place is left.
     let _third = again();
     let mut fourth = server.knock();
-    let told = fourth.hello["error"].as_str().unwrap();
-    assert!(told.contains("has its 3 clients"), "{told}");
+    let report = fourth.hello["error"].as_str().unwrap();
+    assert!(report.contains("has its 3 clients"), "{report}");
     assert_eq!(fourth.reader.read(&mut [0]).unwrap(), 0);
     drop(flood);
     assert_eq!(bits(&good.first(&start)), first);
@@ -409,6 +409,6 @@ fn the_python_client_decides() {
     assert!(text.contains("over the decision itself"), "{text}");
     server.stop();
     let refused = python(Path::new("/none")).unwrap();
-    let told = String::from_utf8(refused.stderr).unwrap();
-    assert!(!refused.status.success() && told.starts_with("error:") && told.lines().count() == 1, "{told}");
+    let report = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && report.starts_with("error:") && report.lines().count() == 1, "{report}");
 }

@@ -122,7 +122,7 @@ fn a_training_from_pictures_resumes_with_the_same_pictures_only() {
     assert_eq!(kept(before), kept(files_in(&out)));
 }
 
-/// Told before anything is begun: nothing is left behind.
+/// The error comes before anything is begun: nothing is left behind.
 #[test]
 fn without_opengl_an_evaluation_from_pictures_says_what_is_missing() {
     let dir = folder();

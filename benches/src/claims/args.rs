@@ -49,7 +49,7 @@ pub struct ClaimsArgs {
     /// avoid,push_t,block_push for modes and choices, push_t for latency, push_t,avoid for the others]
     #[arg(long, value_delimiter = ',')]
     pub tasks: Option<Vec<String>>,
-    /// Repeat it all on this dataset of one task in place of the scripted expert's demonstrations. A task that is not
+    /// Dataset of one task, used in place of the scripted expert's demonstrations. A task that is not
     /// built in is named by its file in --tasks; without one, recall and precision on held-out windows are measured,
     /// and no episodes
     #[arg(long, value_name = "DATASET")]

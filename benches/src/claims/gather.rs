@@ -8,22 +8,22 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A cell with its result.
-pub type Done = (ClaimCell, Value);
+pub type ClaimResult = (ClaimCell, Value);
 
 /// Results by the frame that they share: only those of one frame are compared.
-pub fn frames(done: &[Done]) -> Vec<(String, Vec<Done>)> {
-    let mut frames: Vec<(String, Vec<Done>)> = Vec::new();
+pub fn frames(done: &[ClaimResult]) -> Vec<(String, Vec<ClaimResult>)> {
+    let mut frames: Vec<(String, Vec<ClaimResult>)> = Vec::new();
     for (cell, result) in done {
         let f = &cell.frame;
-        let told = format!(
+        let frame = format!(
             "{} steps, {} demonstrations, {} episodes of seed {}, settings {}",
             f.steps, f.demos, f.episodes, f.evaluation_seed, f.settings
         );
         // Of one task the same demonstrations.
-        let same = |(c, _): &Done| c.task != cell.task || c.frame.data == f.data;
-        match frames.iter_mut().find(|(known, list)| *known == told && list.iter().all(same)) {
+        let same = |(c, _): &ClaimResult| c.task != cell.task || c.frame.data == f.data;
+        match frames.iter_mut().find(|(known, list)| *known == frame && list.iter().all(same)) {
             Some((_, list)) => list.push((cell.clone(), result.clone())),
-            None => frames.push((told, vec![(cell.clone(), result.clone())])),
+            None => frames.push((frame, vec![(cell.clone(), result.clone())])),
         }
     }
     frames
@@ -93,7 +93,7 @@ pub fn success_text(runs: &[Tally]) -> String {
 /// Rows of cells that are equal but for the seed of the training, by what `key` makes of cell and row, in the order of
 /// the first of each.
 pub fn grouped<'a, K: PartialEq>(
-    done: &'a [Done],
+    done: &'a [ClaimResult],
     mut key: impl FnMut(&'a ClaimCell, &'a Value) -> Option<K>,
 ) -> Vec<(K, Vec<&'a Value>)> {
     let mut groups: Vec<(K, Vec<&Value>)> = Vec::new();
@@ -138,7 +138,7 @@ impl DataCurve {
 }
 
 /// The curves of the data part.
-pub fn curves(done: &[Done]) -> Vec<DataCurve> {
+pub fn curves(done: &[ClaimResult]) -> Vec<DataCurve> {
     let mut curves: Vec<DataCurve> = Vec::new();
     for (cell, result) in done {
         let What::Data { protocol, demonstrations, .. } = &cell.what else { continue };
@@ -276,7 +276,7 @@ pub fn of_group<'a>(needs: &'a [Need], protocol: Protocol, baseline: &str) -> Ve
 }
 
 /// Tasks with the episodes of IMLE and of one-step flow with all demonstrations.
-pub fn one_step_pairs(done: &[Done]) -> Vec<(String, [Vec<Tally>; 2])> {
+pub fn one_step_pairs(done: &[ClaimResult]) -> Vec<(String, [Vec<Tally>; 2])> {
     let full = |cell: &ClaimCell| match &cell.what {
         What::Modes { .. } => true,
         What::Data { protocol, demonstrations, .. } => {
@@ -308,13 +308,13 @@ pub fn one_step_pairs(done: &[Done]) -> Vec<(String, [Vec<Tally>; 2])> {
 /// Task, row, its measurements over the seeds, and the modes of the demonstrations.
 pub type ModeGroup<'a> = (&'a str, &'a str, Vec<&'a Value>, BTreeMap<String, u64>);
 
-pub fn mode_groups(done: &[Done]) -> Vec<ModeGroup<'_>> {
+pub fn mode_groups(done: &[ClaimResult]) -> Vec<ModeGroup<'_>> {
     let groups = grouped(done, |cell, row| match &cell.what {
         What::Modes { .. } => Some((cell.task.as_str(), name(row))),
         _ => None,
     });
     let reference = |task: &str| {
-        let of = |(cell, _): &&Done| cell.task == task && matches!(cell.what, What::Modes { .. });
+        let of = |(cell, _): &&ClaimResult| cell.task == task && matches!(cell.what, What::Modes { .. });
         done.iter().find(of).map(|(_, result)| counts(&result["demonstrations"])).unwrap_or_default()
     };
     groups.into_iter().map(|((task, name), of)| (task, name, of, reference(task))).collect()
@@ -332,7 +332,7 @@ pub mod tests {
     use serde_json::json;
 
     /// A cell of the data part with one row.
-    pub fn data(method: &str, demonstrations: u32, seed: u64, solved: u64) -> Done {
+    pub fn data(method: &str, demonstrations: u32, seed: u64, solved: u64) -> ClaimResult {
         let frame = Frame {
             demos: 100,
             steps: 10,

@@ -39,14 +39,14 @@ pub fn expected(each: &[f64], repeats: u32) -> f64 {
     counted + round * WARM_UP as f64
 }
 
-/// Where [`found`] keeps the times of `network` on the sweep's device, and what tells them from others.
+/// Where [`found`] keeps the times of `network` on the sweep's device, and the key that identifies them.
 pub fn place(work: &Work<'_>, task: &str, network: &str, candidates: u32) -> Result<(PathBuf, Value)> {
     let device = device_name(work.device);
     let of = json!(["straight after", task, network, device, candidates, work.args.methods, work.base_fingerprint()?]);
     Ok((work.args.work.join("latencies").join(format!("{}.json", crc(&of))), of))
 }
 
-/// As [`measure`] on the sweep's device, once for all cells that tell it beside other figures.
+/// As [`measure`] on the sweep's device, once for all cells that report it beside other figures.
 ///
 /// # Errors
 /// As [`measure`].

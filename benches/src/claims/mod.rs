@@ -44,7 +44,7 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         return report(args, &sweep::kept(&args.sweep, output)?);
     }
     check(args)?;
-    // A file of something else is told before any work is done.
+    // A file of something else is an error before any work is done.
     sweep::open::<ClaimCell, Value>(&args.sweep, output, &[])?;
     let mut work = Work::new(args)?;
     if args.settings.settings {

@@ -2,7 +2,9 @@
 
 use super::args::Protocol;
 use super::cell::What;
-use super::gather::{DataCurve, Done, PooledSuccess, curves, figure, frames, grouped, mean, name, rows, tallies};
+use super::gather::{
+    ClaimResult, DataCurve, PooledSuccess, curves, figure, frames, grouped, mean, name, rows, tallies,
+};
 use super::text::protocol_text;
 use crate::chart::{Area, FONT, LEGEND_AT, TITLE, error_bar, failed, legend, mark, percent_chart, svg, tick};
 use crate::publish::{Plot, distinct};
@@ -28,7 +30,7 @@ fn colour(name: &str) -> RGBColor {
 ///
 /// # Errors
 /// [`imle_cli::failure::Failure::Run`] if one cannot be drawn.
-pub fn all(done: &[Done]) -> Result<Vec<Plot>> {
+pub fn all(done: &[ClaimResult]) -> Result<Vec<Plot>> {
     let mut plots = Vec::new();
     for (number, (_, done)) in frames(done).iter().enumerate() {
         let suffix = if number == 0 { String::new() } else { format!("-{}", number + 1) };
@@ -62,11 +64,11 @@ fn success(area: &Area<'_>, task: &str, curves: &[&DataCurve]) -> Result<()> {
     let title = format!("{task}: success in held-out episodes");
     let across = 0.0..f64::from(most) * 1.08;
     let mut chart = percent_chart!(&area, title.as_str(), across, "demonstrations", "success, % (95 % Wilson)");
-    let mut told = Vec::new();
+    let mut legends = Vec::new();
     for (index, curve) in curves.iter().enumerate() {
         let (plain, colour) = (curve.protocol == Protocol::EqualSteps, colour(&curve.name));
         let protocol = if plain { String::new() } else { format!(", {}", protocol_text(curve.protocol)) };
-        told.push((format!("{}{protocol}", curve.name), colour, plain));
+        legends.push((format!("{}{protocol}", curve.name), colour, plain));
         // Beside each other where they would cover each other.
         let aside = (index as f64 - curves.len() as f64 / 2.0) * f64::from(most) * 0.008;
         let points =
@@ -78,7 +80,7 @@ fn success(area: &Area<'_>, task: &str, curves: &[&DataCurve]) -> Result<()> {
         chart.draw_series(points.iter().map(|(n, s)| error_bar(*n, bar(s), colour))).map_err(failed)?;
         chart.draw_series(points.iter().map(|p| mark(at(p), colour, plain))).map_err(failed)?;
     }
-    legend(&side, &told)
+    legend(&side, &legends)
 }
 
 /// A rate with its interval, in percent.
@@ -89,8 +91,8 @@ fn bar(s: &PooledSuccess) -> [f64; 3] {
 /// Title, and for each sampler its median and 95th percentile.
 type Bars = (String, Vec<(String, f64, f64)>);
 
-fn latencies(done: &[Done]) -> Vec<Bars> {
-    let bars = |(cell, result): &Done| {
+fn latencies(done: &[ClaimResult]) -> Vec<Bars> {
+    let bars = |(cell, result): &ClaimResult| {
         let What::Latency { network, device, candidates } = &cell.what else { return None };
         let of = |(name, figures): (&String, &Value)| {
             Some((name.clone(), figure(figures, "p50_ms")?, figure(figures, "p95_ms")?))
@@ -147,7 +149,7 @@ fn latency(area: &Area<'_>, title: &str, bars: &[(String, f64, f64)]) -> Result<
 }
 
 /// Recall against precision as the radius grows; the mark is at the radius of the tables.
-fn fidelity(area: &Area<'_>, task: &str, done: &[Done]) -> Result<()> {
+fn fidelity(area: &Area<'_>, task: &str, done: &[ClaimResult]) -> Result<()> {
     let (area, side) = area.split_horizontally(LEGEND_AT);
     let title = format!("{task}: 32 samples in held-out states, rising radius");
     let mut chart = percent_chart!(&area, title.as_str(), 0.0..102.0, "recall, %", "precision, %");
@@ -155,7 +157,7 @@ fn fidelity(area: &Area<'_>, task: &str, done: &[Done]) -> Result<()> {
         What::Modes { .. } if cell.task == task => Some(name(row)),
         _ => None,
     });
-    let mut told = Vec::new();
+    let mut legends = Vec::new();
     for (name, of) in groups {
         let Some(points) = mean_curve(&of) else { continue };
         let colour = colour(name);
@@ -164,9 +166,9 @@ fn fidelity(area: &Area<'_>, task: &str, done: &[Done]) -> Result<()> {
             chart.draw_series([mark((recall, precision), colour, true)]).map_err(failed)?;
         }
         chart.draw_series(LineSeries::new(points, colour.stroke_width(2))).map_err(failed)?;
-        told.push((name.to_string(), colour, true));
+        legends.push((name.to_string(), colour, true));
     }
-    legend(&side, &told)
+    legend(&side, &legends)
 }
 
 /// `[recall, precision]` in percent at each radius, means over the trainings.
@@ -181,7 +183,7 @@ fn mean_curve(of: &[&Value]) -> Option<Vec<(f64, f64)>> {
 }
 
 /// Success against the latency of one sample, logarithmic, with the network and its parameters beside each point.
-fn networks(area: &Area<'_>, task: &str, done: &[Done]) -> Result<()> {
+fn networks(area: &Area<'_>, task: &str, done: &[ClaimResult]) -> Result<()> {
     let mut points: Vec<(f64, PooledSuccess, String, RGBColor)> = Vec::new();
     for (cell, result) in done {
         let What::Networks { network, .. } = &cell.what else { continue };
@@ -199,10 +201,12 @@ fn networks(area: &Area<'_>, task: &str, done: &[Done]) -> Result<()> {
     let title = format!("{task}: networks");
     let mut chart =
         percent_chart!(area, title.as_str(), (least..most).log_scale(), "one sample, ms", "success, % (95 % Wilson)");
-    for (ms, s, told, colour) in points {
+    for (ms, s, legends, colour) in points {
         chart.draw_series([error_bar(ms, bar(&s), colour)]).map_err(failed)?;
         chart.draw_series([mark((ms, 100.0 * s.rate), colour, true)]).map_err(failed)?;
-        chart.draw_series([Text::new(told, (ms * 1.12, 100.0 * s.rate + 2.0), ("sans-serif", 15))]).map_err(failed)?;
+        chart
+            .draw_series([Text::new(legends, (ms * 1.12, 100.0 * s.rate + 2.0), ("sans-serif", 15))])
+            .map_err(failed)?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Speed of this machine at learning and acting: measured for seconds, so that trainings can take equal time and the sweep can
-//! tell what it costs.
+//! Speed of this machine at learning and acting: measured for seconds, so that trainings can take equal time and the sweep
+//! can estimate its cost.
 
 use super::contender;
 use super::work::{TrainingRecipe, Work};

@@ -2,8 +2,8 @@
 
 use super::cell::{ClaimCell, What};
 use super::gather::{
-    DataCurve, Done, Need, curves, entropy_share, figure, frames, grouped, groups_of, mean, mean_saved, mode_groups,
-    name, needs, of_group, one_step_pairs, rows, solved_modes, success_text, tallies, tally,
+    ClaimResult, DataCurve, Need, curves, entropy_share, figure, frames, grouped, groups_of, mean, mean_saved,
+    mode_groups, name, needs, of_group, one_step_pairs, rows, solved_modes, success_text, tallies, tally,
 };
 use super::text::{interval, number, protocol_text, share};
 use super::verdicts::verdicts;
@@ -13,8 +13,8 @@ use imle_cli::table::Table;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Markdown lines of everything that was measured; cells of different frames are told apart.
-pub fn all(done: &[Done]) -> Vec<String> {
+/// Markdown lines of everything that was measured; cells of different frames are kept apart.
+pub fn all(done: &[ClaimResult]) -> Vec<String> {
     let mut lines = Vec::new();
     let frames = frames(done);
     for (frame, done) in &frames {
@@ -117,7 +117,7 @@ fn data_needed(needs: &[Need]) -> Table {
 }
 
 /// Time of the trainings with all demonstrations.
-fn trainings(done: &[Done]) -> Table {
+fn trainings(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "Trainings with all demonstrations",
         &["task", "method", "equal", "steps", "learning rate", "sampled by", "minutes"],
@@ -144,7 +144,7 @@ fn trainings(done: &[Done]) -> Table {
 }
 
 /// Settings tried for each baseline's best.
-fn tried(done: &[Done]) -> Table {
+fn tried(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "Tried for the baselines' best settings: success in validation episodes",
         &["task", "method", "sampled by", "learning rate", "steps", "success"],
@@ -171,7 +171,7 @@ fn success_of(entry: &Value) -> String {
     percent_within(number("/success_rate"), [number("/success_ci95/0"), number("/success_ci95/1")])
 }
 
-fn latencies(done: &[Done]) -> Table {
+fn latencies(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "One decision, ms: p50 / p95; from a cold cache p50",
         &["network", "device", "N", "sampler", "p50 / p95", "IMLE takes less by", "cold", "less by", "noise"],
@@ -201,7 +201,7 @@ fn latencies(done: &[Done]) -> Table {
     table
 }
 
-fn one_step(done: &[Done]) -> Table {
+fn one_step(done: &[ClaimResult]) -> Table {
     let mut table = Table::new("IMLE and one-step flow with all demonstrations", &["task", "IMLE", "flow-1", "points"]);
     for (task, [imle, flow]) in one_step_pairs(done) {
         let points =
@@ -218,7 +218,7 @@ fn entropy_text(found: &BTreeMap<String, u64>, reference: &BTreeMap<String, u64>
     [format!("{nats:.2}"), share.map_or(String::new(), |(share, ci)| format!("{} {}", percent(share), interval(ci)))]
 }
 
-fn modes(done: &[Done]) -> Table {
+fn modes(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "Modes: of solved episodes; recall and precision of 32 samples in held-out states",
         &[
@@ -263,7 +263,7 @@ fn fidelity_texts(of: &[&Value]) -> [String; 2] {
     ["fidelity.recall", "fidelity.precision"].map(|path| share(mean(of.iter().copied(), path)))
 }
 
-fn choices(done: &[Done]) -> Table {
+fn choices(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "Choices among the generator's samples",
         &["task", "choice", "success", "mode switches an episode", "jerk where chunks meet, rad/s³", "inside chunks"],
@@ -273,8 +273,8 @@ fn choices(done: &[Done]) -> Table {
         _ => None,
     });
     for ((task, choice, candidates), of) in groups {
-        let told = if choice == "first" { choice.into() } else { format!("{choice} of {candidates}") };
-        let mut row = vec![task.into(), told, success_text(&tallies(&of))];
+        let choices = if choice == "first" { choice.into() } else { format!("{choice} of {candidates}") };
+        let mut row = vec![task.into(), choices, success_text(&tallies(&of))];
         let paths = [("report.mode_switches", 2), ("report.boundary_jerk", 0), ("report.inner_jerk", 0)];
         row.extend(paths.map(|(path, digits)| number(mean(of.iter().copied(), path), digits)));
         table.rows.push(row);
@@ -282,7 +282,7 @@ fn choices(done: &[Done]) -> Table {
     table
 }
 
-fn ablations(done: &[Done]) -> Table {
+fn ablations(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "RS-IMLE's knobs",
         &["task", "settings", "success alone", "planned", "recall", "precision", "training, min"],
@@ -305,7 +305,7 @@ fn ablations(done: &[Done]) -> Table {
     table
 }
 
-fn qualities(done: &[Done]) -> Table {
+fn qualities(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "Poor demonstrations: their poor parts drawn more rarely",
         &["task", "poor", "`quality`", "success", "recall", "precision"],
@@ -322,7 +322,7 @@ fn qualities(done: &[Done]) -> Table {
     table
 }
 
-fn networks(done: &[Done]) -> Table {
+fn networks(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "Networks",
         &[
@@ -360,7 +360,7 @@ fn networks(done: &[Done]) -> Table {
     table
 }
 
-fn distillations(done: &[Done]) -> Table {
+fn distillations(done: &[ClaimResult]) -> Table {
     let mut table = Table::new(
         "Distillation: diffusion into IMLE",
         &["task", "generator", "success", "entropy, nats", "of the teacher's", "recall", "precision", "a decision, ms"],

@@ -117,8 +117,8 @@ mod tests {
             try_(1e-4, "flow-1", 0.3), try_(1e-4, "flow-10", 0.7), try_(1e-3, "flow-1", 0.4), try_(1e-3, "flow-10", 0.7),
         ]});
         let found = chosen(&tuned, contender_of("flow").unwrap()).unwrap();
-        let told: Vec<_> = found.iter().map(|(n, b)| (*n, b.learning_rate, b.sampled.name)).collect();
-        assert_eq!(told, [("flow-1", 1e-3, "flow-1"), ("flow", 1e-4, "flow-10")]);
+        let best: Vec<_> = found.iter().map(|(n, b)| (*n, b.learning_rate, b.sampled.name)).collect();
+        assert_eq!(best, [("flow-1", 1e-3, "flow-1"), ("flow", 1e-4, "flow-10")]);
         assert!(chosen(&json!({}), contender_of("flow").unwrap()).is_err());
         assert_eq!(words(1e-4), ["learning_rate=0.0001"]);
     }

@@ -2,8 +2,8 @@
 
 use super::cell::What;
 use super::gather::{
-    DataCurve, Done, PooledSuccess, entropy_share, figure, grouped, groups_of, mean_saved, mode_groups, name, needs,
-    of_group, one_step_pairs, solved_modes, tallies,
+    ClaimResult, DataCurve, PooledSuccess, entropy_share, figure, grouped, groups_of, mean_saved, mode_groups, name,
+    needs, of_group, one_step_pairs, solved_modes, tallies,
 };
 use super::text::{interval, protocol_text};
 use imle_cli::output::percent;
@@ -30,7 +30,7 @@ fn reached(found: f64, [low, _]: [f64; 2], least: f64) -> String {
 }
 
 /// The table of the claims.
-pub fn verdicts(done: &[Done], curves: &[DataCurve]) -> Table {
+pub fn verdicts(done: &[ClaimResult], curves: &[DataCurve]) -> Table {
     let mut table = Table::new("The claims", &["claim", "to reach", "found", "reached"]);
     let needs = needs(curves);
     for (protocol, baseline) in groups_of(&needs) {
@@ -40,7 +40,7 @@ pub fn verdicts(done: &[Done], curves: &[DataCurve]) -> Table {
         let least = if diffusion { LESS_DATA } else { 0.0 };
         table.rows.push(vec![
             format!("less data than {baseline} ({}), mean of {} tasks", protocol_text(protocol), of.len()),
-            if diffusion { "≥ 38 %".into() } else { "told".into() },
+            if diffusion { "≥ 38 %".into() } else { "reported".into() },
             format!("{} {}", percent(saved), interval(ci)),
             if diffusion { reached(saved, ci, least) } else { String::new() },
         ]);
@@ -54,7 +54,7 @@ pub fn verdicts(done: &[Done], curves: &[DataCurve]) -> Table {
             let asked = *candidates == 1 || (device == "cuda" && baseline == "ddim-10");
             table.rows.push(vec![
                 format!("faster than {baseline}: {network}, {device}, N = {candidates}"),
-                if asked { format!("≥ {}", percent(least)) } else { "told".into() },
+                if asked { format!("≥ {}", percent(least)) } else { "reported".into() },
                 percent(less),
                 if asked { reached(less, [less; 2], least) } else { String::new() },
             ]);
@@ -63,7 +63,7 @@ pub fn verdicts(done: &[Done], curves: &[DataCurve]) -> Table {
     for (task, found) in one_step_pairs(done) {
         let [imle, flow] = found.map(|runs| PooledSuccess::of(&runs));
         let (Some(imle), Some(flow)) = (imle, flow) else { continue };
-        // Trainings differ by more than their episodes tell.
+        // Trainings differ by more than their episodes show.
         let apart = imle.bootstrap[0] > flow.bootstrap[1];
         let word = match (imle.rate > flow.rate, apart) {
             (true, true) => "yes, intervals apart",
@@ -99,7 +99,7 @@ pub fn verdicts(done: &[Done], curves: &[DataCurve]) -> Table {
 }
 
 /// Tasks with the rows of teacher and student, where there are both.
-fn taught(done: &[Done]) -> Vec<(&str, [Vec<&Value>; 2])> {
+fn taught(done: &[ClaimResult]) -> Vec<(&str, [Vec<&Value>; 2])> {
     let groups = grouped(done, |cell, row| match cell.what {
         What::Distillation { .. } => Some((cell.task.as_str(), name(row))),
         _ => None,

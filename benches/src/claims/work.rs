@@ -19,7 +19,7 @@ use imle_cli::controller::held_out;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::output::{Output, object};
 use imle_cli::sweep::{crc, remembered};
-use imle_cli::training::job::Job;
+use imle_cli::training::job::TrainingJob;
 use imle_cli::training::settings::given;
 use imle_cli::training::view::View;
 use imle_cli::{interrupt, load};
@@ -53,7 +53,7 @@ const KEPT: [&str; 10] = [
 /// A training, as its folder is keyed by it.
 #[derive(Clone, Debug)]
 pub struct TrainingRecipe {
-    /// Whose demonstrations: a task's name, or what [`super::subject::poorly`] makes of it.
+    /// Source of the demonstrations: a task's name, or what [`super::subject::poorly`] makes of it.
     pub task: String,
     pub method: String,
     pub demonstrations: u32,
@@ -103,7 +103,7 @@ impl<'a> Work<'a> {
     /// Fingerprint of what all trainings share.
     pub fn base_fingerprint(&self) -> Result<String> {
         let mut settings = object(&self.base)?;
-        // These are told in a cell, or change nothing.
+        // These are in a cell, or change nothing.
         for key in ["method", "seed", "steps", "log_every", "checkpoint_every", "evaluate_every"] {
             settings.remove(key);
         }
@@ -167,7 +167,7 @@ impl<'a> Work<'a> {
             let (output, pool, device) = (self.output, &self.pool, self.device);
             let dataset = subject.first(recipe.demonstrations);
             let view = View::new(&subject.data, dataset, &settings.vision, pool, output)?;
-            let job = Job {
+            let job = TrainingJob {
                 output,
                 settings: &settings,
                 view: &view,
@@ -201,7 +201,7 @@ impl<'a> Work<'a> {
         let failed = |e| InputError::io(&path, "write", e);
         fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
         let file = File::create(&path).map_err(failed)?;
-        let mut told = false;
+        let mut reported = false;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -210,9 +210,9 @@ impl<'a> Work<'a> {
                     return Err(Failure::Run("interrupted".into()));
                 }
                 Err(TryLockError::WouldBlock) => {
-                    if !told {
+                    if !reported {
                         self.output.note(format!("{}: another process is at it", folder.display()));
-                        told = true;
+                        reported = true;
                     }
                     std::thread::sleep(Duration::from_millis(500));
                 }
@@ -287,7 +287,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Where what `of` tells of the training in `folder` is kept.
+/// Place of the result of `of` for the training in `folder`.
 pub fn found_at(folder: &Path, of: &Value) -> PathBuf {
     folder.join("found").join(format!("{}.json", crc(of)))
 }
@@ -298,7 +298,7 @@ fn finished(folder: &Path, steps: u64) -> Option<Checkpoint> {
     (checkpoint.config().provenance.steps == steps).then_some(checkpoint)
 }
 
-/// The mean speed of a training as its log tells it, evaluations and checkpoints left out; nothing of an empty log.
+/// The mean speed of a training by its log, evaluations and checkpoints left out; nothing of an empty log.
 fn steps_per_second(folder: &Path) -> Result<Option<f64>> {
     let (mut steps, mut seconds, mut before) = (0.0, 0.0, 0.0);
     for line in files::read_text(&folder.join(METRICS_FILE))?.lines() {

@@ -11,7 +11,7 @@ use imle_cli::failure::Result;
 use imle_cli::load;
 use imle_cli::training::demonstrations;
 use imle_cli::training::demonstrations::Demonstrators;
-use imle_cli::training::job::Job;
+use imle_cli::training::job::TrainingJob;
 use imle_cli::training::view::View;
 use imle_configs::Error as InputError;
 use imle_data::Dataset;
@@ -103,8 +103,17 @@ pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<
         let learned = Dataset { spec: dataset.spec.clone(), episodes: learned };
         let view = View::new(&data, learned, &settings.vision, &pool, output)?;
         let device = load::device(args.device)?;
-        Job { output, settings: &settings, view: &view, data: &data, pool: &pool, device, out: &folder, resume }
-            .imitate(None, 0)?;
+        TrainingJob {
+            output,
+            settings: &settings,
+            view: &view,
+            data: &data,
+            pool: &pool,
+            device,
+            out: &folder,
+            resume,
+        }
+        .imitate(None, 0)?;
     }
     let checkpoint = Checkpoint::load(&folder)?;
     Ok(Base { folder, checkpoint, dataset, data, demonstrations })

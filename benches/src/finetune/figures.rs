@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A cell with its result.
-pub type Done = (FinetuneCell, FinetuneFigures);
+pub type FinetuneResult = (FinetuneCell, FinetuneFigures);
 
 /// Result of a cell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

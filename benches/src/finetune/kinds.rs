@@ -1,7 +1,7 @@
 //! Cells of one kind, which differ by their seeds, and their figures pooled.
 
 use super::cell::FinetuneCell;
-use super::figures::{Done, FinetuneFigures, GeneratorFigures};
+use super::figures::{FinetuneFigures, FinetuneResult, GeneratorFigures};
 use imle_cli::output::percent_within;
 use imle_planner::evaluation::report::wilson95;
 use imle_rl::expert_iteration::CANDIDATES_FOR_95;
@@ -16,7 +16,7 @@ pub struct SeedGroup<'a> {
 }
 
 /// The kinds, in the order of the first cell of each.
-pub fn kinds(done: &[Done]) -> Vec<SeedGroup<'_>> {
+pub fn kinds(done: &[FinetuneResult]) -> Vec<SeedGroup<'_>> {
     let mut all: Vec<SeedGroup<'_>> = Vec::new();
     for (cell, result) in done {
         let same = |k: &&mut SeedGroup<'_>| FinetuneCell { seed: cell.seed, ..k.cell.clone() } == *cell;

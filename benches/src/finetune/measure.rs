@@ -64,7 +64,7 @@ pub fn measure(args: &FinetuneBenchArgs, cell: &FinetuneCell) -> Result<Finetune
     let wall_s = (!given.resume).then(|| begun.elapsed().as_secs_f64());
     let before = base_judged(args, cell, &base)?;
     let after = judged(args, cell, &base, &folder)?;
-    // The world without mismatch, to tell how much of what it took away is given back.
+    // The world without mismatch, to measure how much of the lost success is regained.
     let planned = cell.mismatch.is_some().then(|| FinetuneCell { mismatch: None, ..cell.clone() });
     let as_planned = planned.map(|cell| base_judged(args, &cell, &base)).transpose()?;
     let last = learned.rounds.last().cloned().unwrap_or_default();

@@ -15,7 +15,7 @@ mod table;
 use crate::publish::publish;
 use args::FinetuneBenchArgs;
 use cell::{FinetuneCell, Strength};
-use figures::{Done, FinetuneFigures};
+use figures::{FinetuneFigures, FinetuneResult};
 use imle_cli::failure::Result;
 use imle_cli::sweep;
 use imle_cli::training::finetune;
@@ -55,7 +55,7 @@ const PARTS: [FinetunePart; 4] = [
 /// Measures, and prints the tables.
 pub fn run(args: &FinetuneBenchArgs) -> Result<()> {
     let output = args.common.output();
-    let done: Vec<Done> = if args.sweep.report {
+    let done: Vec<FinetuneResult> = if args.sweep.report {
         sweep::kept(&args.sweep, output)?
     } else {
         let cells = cells(args)?;

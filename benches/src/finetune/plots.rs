@@ -1,7 +1,7 @@
 //! The plots of `planner bench finetune`: success over control steps.
 
 use super::cell::FinetuneCell;
-use super::figures::{Done, FinetuneFigures};
+use super::figures::{FinetuneFigures, FinetuneResult};
 use super::kinds::{SeedGroup, kinds, short};
 use crate::chart;
 use crate::chart::Curve;
@@ -13,7 +13,7 @@ use imle_rl::run::Round;
 ///
 /// # Errors
 /// [`imle_cli::failure::Failure::Run`] if one cannot be drawn.
-pub fn all(done: &[Done]) -> Result<Vec<Plot>> {
+pub fn all(done: &[FinetuneResult]) -> Result<Vec<Plot>> {
     let kinds = kinds(done);
     let group = |k: &SeedGroup<'_>| (k.cell.part.clone(), k.cell.task.clone());
     let draw = |(part, task): (String, String)| -> Result<Plot> {

@@ -1,6 +1,6 @@
 //! The tables of `planner bench finetune`: a part each, a row a kind of cell.
 
-use super::figures::Done;
+use super::figures::FinetuneResult;
 use super::kinds::{SeedGroup, after, before, kinds, short};
 use crate::publish::distinct;
 use imle_cli::table::Table;
@@ -25,7 +25,7 @@ const COLUMNS: [&str; 16] = [
 ];
 
 /// The tables, as Markdown.
-pub fn all(done: &[Done]) -> Vec<String> {
+pub fn all(done: &[FinetuneResult]) -> Vec<String> {
     let kinds = kinds(done);
     let mut lines = Vec::new();
     for part in distinct(kinds.iter().map(|k| k.cell.part.as_str())) {

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 pub struct PlanArgs {
     /// Parts, comma-separated: sources (IMLE beside noise, retrieval, regression, diffusion, flow), planners (all of them at
     /// N = 32), planners-16 and planners-256 (at these N), searched-sources (the sources with cma-es), curve (success against
-    /// N), lookahead, modes, equal-time (the sources with as many candidates as take as long), calibration (whether what is
-    /// told of plans comes true)
+    /// N), lookahead, modes, equal-time (the sources with as many candidates as take as long), calibration (whether
+    /// predictions of plan quality hold)
     #[arg(
         long,
         value_delimiter = ',',

@@ -63,7 +63,7 @@ fn in_equal_time(ready: &Ready<'_>, with: &str, reference: Option<&str>) -> Resu
     Ok(result)
 }
 
-/// The same beside how well what was told of plans came true.
+/// The same beside the calibration of the predicted quality of plans.
 fn calibration(ready: &Ready<'_>) -> Result<PlanFigures> {
     let (planner, horizons) = ready.planner(&ready.flags, ready.cell.seed)?;
     let again = ControllerArgs {

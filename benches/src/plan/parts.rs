@@ -21,7 +21,7 @@ pub enum Question {
     Success,
     /// Success with as many candidates as take as long as a decision of the generator of IMLE under the flags `with`.
     EqualTime { with: Cow<'static, str> },
-    /// Whether what is told of its plans comes true.
+    /// Calibration of the predicted quality of its plans.
     Calibration,
 }
 

@@ -6,16 +6,16 @@ use crate::chart::{Curve, SuccessRow};
 use crate::publish::{Plot, distinct};
 use imle_cli::failure::Result;
 
-type Done<'a> = (&'a PlanCell, &'a PlanFigures);
+type PlanResult<'a> = (&'a PlanCell, &'a PlanFigures);
 
 /// Plots by their file names, one a part and task; cells that are open are left out.
 ///
 /// # Errors
 /// [`imle_cli::failure::Failure::Run`] if one cannot be drawn.
 pub fn all(cells: &[PlanCell], results: &[Option<PlanFigures>]) -> Result<Vec<Plot>> {
-    let done: Vec<Done<'_>> = cells.iter().zip(results).filter_map(|(c, r)| Some((c, r.as_ref()?))).collect();
+    let done: Vec<PlanResult<'_>> = cells.iter().zip(results).filter_map(|(c, r)| Some((c, r.as_ref()?))).collect();
     let draw = |group: (&str, &str, Option<&str>)| -> Result<Plot> {
-        let own: Vec<Done<'_>> = done.iter().filter(|(cell, _)| of(cell) == group).copied().collect();
+        let own: Vec<PlanResult<'_>> = done.iter().filter(|(cell, _)| of(cell) == group).copied().collect();
         let (part, task, world) = group;
         let [world, file] = world.map_or([String::new(), String::new()], |w| [format!(", {w} world"), format!("-{w}")]);
         let title = format!("{task}{world}: {part}");
@@ -34,8 +34,8 @@ fn of(cell: &PlanCell) -> (&str, &str, Option<&str>) {
 }
 
 /// A row a contender; of those that were stopped early it says after how many episodes.
-fn rows(own: &[Done<'_>]) -> Vec<SuccessRow> {
-    let row = |(cell, result): &Done<'_>| {
+fn rows(own: &[PlanResult<'_>]) -> Vec<SuccessRow> {
+    let row = |(cell, result): &PlanResult<'_>| {
         let success = &result.figures.success;
         let early = success.episodes < u64::from(cell.episodes);
         let note = if early { format!(" ({})", success.episodes) } else { String::new() };
@@ -45,7 +45,7 @@ fn rows(own: &[Done<'_>]) -> Vec<SuccessRow> {
 }
 
 /// A curve an optimizer: contenders are named `optimizer, N`.
-fn curves(own: &[Done<'_>]) -> Vec<Curve> {
+fn curves(own: &[PlanResult<'_>]) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
     for (cell, result) in own {
         let Some((name, n)) = cell.contender.rsplit_once(", ") else { continue };
@@ -59,9 +59,9 @@ fn curves(own: &[Done<'_>]) -> Vec<Curve> {
     curves
 }
 
-/// A curve a contender: the share that happened over the probability that was told, both in percent.
-fn calibration(own: &[Done<'_>]) -> Vec<Curve> {
-    let curve = |(cell, result): &Done<'_>| {
+/// A curve a contender: the observed share over the predicted probability, both in percent.
+fn calibration(own: &[PlanResult<'_>]) -> Vec<Curve> {
+    let curve = |(cell, result): &PlanResult<'_>| {
         let bins = result.calibration.as_ref()?.bins.iter();
         let point = |[low, rate, high]: [f64; 3]| [low, rate, high].map(|share| 100.0 * share);
         let points = bins.map(|bin| (100.0 * bin.told, point([bin.ci95[0], bin.observed, bin.ci95[1]]))).collect();
@@ -96,7 +96,7 @@ mod tests {
         let names: Vec<&str> = plots.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["sources-lift.svg", "curve-lift.svg", "calibration-lift.svg"]);
         assert!(plots[0].1.contains("imle &amp; noise, 16 (7)") && plots[1].1.contains("cem"));
-        let of = |part: &str| -> Vec<Done<'_>> {
+        let of = |part: &str| -> Vec<PlanResult<'_>> {
             let done = cells.iter().zip(&results).filter_map(|(c, r)| Some((c, r.as_ref()?)));
             done.filter(|(c, _)| c.part == part).collect()
         };

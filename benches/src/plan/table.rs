@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// A result of a file from before `solved` was told.
+    /// A result of a file without `solved`, as older versions wrote it.
     fn result() -> PlanFigures {
         serde_json::from_value(json!({
             "success_rate": 0.5, "success_ci95": [0.2, 0.8], "episodes": 10, "mean_cost": 1.0, "physics_steps": 100, "decisions": 10,

@@ -5,7 +5,7 @@
 //! holds the controls, does the same physics; ours also observes, scores, and keeps what is learned from.
 
 use super::args::BenchArgs;
-use super::peers::{Peer, Scratch};
+use super::peers::{Peer, ScratchFolder};
 use super::physics::{self, Of, POOL};
 use crate::case::{self, Case, median_and_noise, report};
 use imle_cli::failure::Result;
@@ -91,7 +91,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     };
     let substeps = task.substeps();
     let steps = task.max_steps() * substeps;
-    let folder = Scratch::new()?;
+    let folder = ScratchFolder::new()?;
     let mut peer: Option<(Peer, Vec<f64>)> = None;
     if args.peers {
         physics::save_model(&task, Of::World, &folder.0)?;

@@ -103,8 +103,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let case = Measured { args, task: &task, engine: &engine, pool: &pool, horizons, candidates };
     let mut cases = vec![case.measure(Box::new(generator()), Some(generator()), None)?];
     if let (true, Some(steps)) = (args.peers, judo::steps(args.task())) {
-        let (low, high) = task.action_bounds().range();
-        let noise = Noise { seed: args.seed, scale: 0.1, knots: judo::KNOTS, low: low.to_vec(), high: high.to_vec() };
+        let noise = Noise { seed: args.seed, scale: 0.1, knots: judo::KNOTS, bounds: task.action_bounds().clone() };
         let horizons = Horizons { prediction: steps, action: 1, ..horizons };
         let case = Measured { horizons, candidates: judo::CANDIDATES, ..case };
         let judo = Judo::new(args.task(), args.common.output())?;

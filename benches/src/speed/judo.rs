@@ -2,7 +2,7 @@
 //!
 //! `cartpole` and `cylinder_push` have judo's models, costs and starts.
 
-use super::peers::{Environment, Peer, Scratch, python};
+use super::peers::{Environment, Peer, ScratchFolder, python};
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
 
@@ -39,7 +39,7 @@ pub fn steps(task: &str) -> Option<usize> {
 /// judo at work beside us.
 pub struct Judo {
     peer: Peer,
-    _folder: Scratch,
+    _folder: ScratchFolder,
     /// Times so far, ms a decision.
     pub ms: Vec<f64>,
 }
@@ -47,7 +47,7 @@ pub struct Judo {
 impl Judo {
     /// Starts it.
     pub fn new(task: &str, output: Output) -> Result<Self> {
-        let folder = Scratch::new()?;
+        let folder = ScratchFolder::new()?;
         let arguments = [task.to_string()];
         let (peer, _) = Peer::python(&python(&JUDO, output)?, SCRIPT, &folder.0, &arguments)?;
         Ok(Self { peer, _folder: folder, ms: Vec::new() })

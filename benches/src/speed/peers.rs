@@ -136,9 +136,9 @@ impl Peer {
 }
 
 /// A folder that goes away with the benchmark.
-pub struct Scratch(pub PathBuf);
+pub struct ScratchFolder(pub PathBuf);
 
-impl Scratch {
+impl ScratchFolder {
     /// A new one.
     pub fn new() -> Result<Self> {
         static MADE: AtomicUsize = AtomicUsize::new(0);
@@ -149,7 +149,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

@@ -1,6 +1,6 @@
 //! Peers in C that do the bare physics of rollouts: a thread pool over `mj_step`, and MuJoCo's own batch.
 
-use super::peers::{Peer, Scratch};
+use super::peers::{Peer, ScratchFolder};
 use imle_cli::failure::{Failure, Result};
 use imle_configs::files::write_atomic;
 use imle_envs::mujoco::simulation::Simulation;
@@ -45,7 +45,7 @@ pub fn start(kind: &str, folder: &Path, threads: usize, steps: usize) -> Result<
 
 /// The bare physics of the candidates of decisions.
 pub struct Bare {
-    folder: Scratch,
+    folder: ScratchFolder,
     sim: Simulation,
     control: Control,
     substeps: usize,
@@ -58,7 +58,7 @@ pub struct Bare {
 impl Bare {
     /// For decisions of `task`.
     pub fn new(task: &Task, threads: usize) -> Result<Self> {
-        let folder = Scratch::new()?;
+        let folder = ScratchFolder::new()?;
         save_model(task, Of::Planner, &folder.0)?;
         Ok(Self {
             folder,

@@ -5,7 +5,7 @@
 //! same number of threads. Ours also evaluates the task's cost; `mujoco.rollout` also stores every state.
 
 use super::args::BenchArgs;
-use super::peers::{MUJOCO, Peer, Scratch, python};
+use super::peers::{MUJOCO, Peer, ScratchFolder, python};
 use super::physics::{self, Of, POOL};
 use crate::case::{self, Case, median_and_noise, report};
 use imle_cli::failure::{Failure, Result};
@@ -40,7 +40,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let substeps = task.planning_substeps();
     let work = (candidates * STEPS * substeps) as f64;
 
-    let folder = Scratch::new()?;
+    let folder = ScratchFolder::new()?;
     let mut peers: Vec<(&'static str, Peer, Vec<f64>)> = Vec::new();
     let mut same = None;
     if args.peers {

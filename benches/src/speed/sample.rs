@@ -3,7 +3,7 @@
 //! encodes and normalises; theirs draws the latents.
 
 use super::args::BenchSampleArgs;
-use super::peers::{Peer, Scratch};
+use super::peers::{Peer, ScratchFolder};
 use super::unet::{self, Turns};
 use crate::case::{Case, report};
 use imle_cli::failure::Result;
@@ -29,7 +29,7 @@ pub fn run(args: &BenchSampleArgs) -> Result<()> {
     let peak = peak_flops(&pool, load::device(args.device)?)?;
     let mut cases = measure(args, (&pool, peak), &checkpoint, seen, None)?;
     if args.peers {
-        let folder = Scratch::new()?;
+        let folder = ScratchFolder::new()?;
         for dims in unet::SIZES {
             let checkpoint = unet::checkpoint(unet::network(dims), args.seed)?;
             let peer = unet::peer("sample", &checkpoint, &folder, &args.common)?;

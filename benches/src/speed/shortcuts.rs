@@ -140,7 +140,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     ];
     match coarse {
         Ok(coarse) => ways.push(Way::new("coarse", Box::new(coarse))),
-        Err(Failure::Input(told)) => args.common.output().note(format!("left out: {told}")),
+        Err(Failure::Input(message)) => args.common.output().note(format!("left out: {message}")),
         Err(other) => return Err(other),
     }
     let horizons = task.horizons(checkpoint.config().horizons);

@@ -3,7 +3,7 @@
 //! only; both clip, step AdamW and move the average. Ours also draws the batch.
 
 use super::args::BenchTrainArgs;
-use super::peers::Scratch;
+use super::peers::ScratchFolder;
 use super::unet::{self, Turns};
 use crate::case::{Case, report};
 use imle_cli::failure::Result;
@@ -23,7 +23,7 @@ const STEPS: usize = 500;
 pub fn run(args: &BenchTrainArgs) -> Result<()> {
     let pool = load::pool(&args.common)?;
     let source = source(args.seed)?;
-    let folder = Scratch::new()?;
+    let folder = ScratchFolder::new()?;
     let mut networks: Vec<NetworkConfig> = unet::SIZES.map(unet::network).into();
     networks.truncate(if args.small { 1 } else { networks.len() });
     if !args.peers {

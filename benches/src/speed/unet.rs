@@ -1,6 +1,6 @@
 //! Shared parts of the benchmarks against PyTorch: the paper's U-Net with random weights, and LeRobot's with the same.
 
-use super::peers::{LEROBOT, Peer, Scratch, python};
+use super::peers::{LEROBOT, Peer, ScratchFolder, python};
 use crate::case::{median, median_and_noise};
 use imle_cli::args::common::Common;
 use imle_cli::failure::{Failure, Result};
@@ -92,7 +92,7 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Times `ours`, told the round and telling ms, and what the peer is asked for with `what`; `warm_up` rounds are not
+    /// Times `ours`, which gets the round and returns ms, and the peer's answer to `what`; `warm_up` rounds are not
     /// counted.
     pub fn measure(
         (repeats, warm_up): (u32, u32),
@@ -120,7 +120,7 @@ impl Turns {
 
 /// LeRobot's U-Net with the weights of `checkpoint`, and the largest difference of its chunks to ours. `mode` is
 /// `sample` or `train`.
-pub fn peer(mode: &str, checkpoint: &Checkpoint, folder: &Scratch, common: &Common) -> Result<(Peer, f64)> {
+pub fn peer(mode: &str, checkpoint: &Checkpoint, folder: &ScratchFolder, common: &Common) -> Result<(Peer, f64)> {
     let folder: &Path = &folder.0;
     checkpoint.save(folder)?;
     let (shape, network) = (checkpoint.config().shape(), &checkpoint.config().network);

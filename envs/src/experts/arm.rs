@@ -1,4 +1,4 @@
-//! What the experts of arm tasks share: looking at bodies and the hand, and moving the hand as a person would.
+//! Parts that the experts of arm tasks share: poses of bodies and the hand, and human-like motions of the hand.
 
 use super::motion::{Drift, Pose, Segment, happens};
 use crate::mujoco::lookup::{ObjectKind, find};
@@ -92,7 +92,7 @@ impl Hand {
 
 /// Commands a hand: one minimum-jerk move after the other, with hesitations and drifting noise.
 pub struct Mover {
-    /// What is commanded, without the noise. Its yaw counts turns.
+    /// Commanded pose, without the noise. The yaw counts turns.
     pub command: Pose,
     drift: Drift,
     segment: Segment,

@@ -1,7 +1,7 @@
 //! Ways of the pusher around the T: distances from where it is over a grid of the board, and the way to a point.
 
-use super::path::{Point, distance};
-use super::tee::{PUSHER_BOARD, Pose};
+use super::path::{PlanePoint, distance};
+use super::tee::{PUSHER_BOARD, TeePose};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -14,24 +14,24 @@ const CLEARANCE: f64 = 0.004;
 
 /// Ways from one point to all others that pass the T without touching it.
 pub struct Around {
-    pose: Pose,
-    from: Point,
+    pose: TeePose,
+    from: PlanePoint,
     /// Length of the way to each cell, µm, and the cell before.
     ways: Vec<Option<(u64, usize)>>,
 }
 
-fn cell(p: Point) -> usize {
+fn cell(p: PlanePoint) -> usize {
     let index = |x: f64| (((x + PUSHER_BOARD) / CELL).round().max(0.0) as usize).min(SIDE - 1);
     index(p[1]) * SIDE + index(p[0])
 }
 
-fn centre(cell: usize) -> Point {
+fn centre(cell: usize) -> PlanePoint {
     [cell % SIDE, cell / SIDE].map(|i| i as f64 * CELL - PUSHER_BOARD)
 }
 
 impl Around {
     /// All ways from `from` around a T at `pose`.
-    pub fn new(pose: Pose, from: Point) -> Self {
+    pub fn new(pose: TeePose, from: PlanePoint) -> Self {
         let gaps: Vec<f64> = (0..SIDE * SIDE).map(|c| pose.gap(centre(c))).collect();
         let mut ways: Vec<Option<(u64, usize)>> = vec![None; gaps.len()];
         let start = cell(from);
@@ -59,12 +59,12 @@ impl Around {
     }
 
     /// Length of the way to `to`, m; nothing if there is none.
-    pub fn length(&self, to: Point) -> Option<f64> {
+    pub fn length(&self, to: PlanePoint) -> Option<f64> {
         self.ways[cell(to)].map(|(length, _)| length as f64 * 1e-6)
     }
 
     /// Corners of the way to `to`.
-    pub fn corners(&self, to: Point) -> Vec<Point> {
+    pub fn corners(&self, to: PlanePoint) -> Vec<PlanePoint> {
         let (mut at, mut cells) = (cell(to), Vec::new());
         while let Some((_, before)) = self.ways[at] {
             if before == at {
@@ -92,7 +92,7 @@ impl Around {
         corners
     }
 
-    fn clear(&self, a: Point, b: Point) -> bool {
+    fn clear(&self, a: PlanePoint, b: PlanePoint) -> bool {
         let steps = (distance(a, b) / 0.004).ceil().max(1.0) as usize;
         (0..=steps).all(|k| {
             let t = k as f64 / steps as f64;
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_way_to_the_other_side_goes_around() {
-        let pose = Pose::new([0.0, 0.0], 0.0);
+        let pose = TeePose::new([0.0, 0.0], 0.0);
         let (from, to) = ([0.0, 0.1], [0.05, -0.03]);
         let around = Around::new(pose, from);
         let corners = around.corners(to);

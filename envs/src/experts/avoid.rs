@@ -54,7 +54,7 @@ const OBSTACLES: [&[f64]; 3] = [&[0.0], &[-0.075, 0.075], &[-0.15, 0.0, 0.15]];
 const GAPS: [&[f64]; 3] = [&[-0.06, 0.06], &[-0.13, 0.0, 0.13], &[-0.205, -0.075, 0.075, 0.205]];
 /// A row is passed straight from so far before to so far behind it, m.
 const STRAIGHT: f64 = 0.04;
-/// How far the path's corners are rounded, m.
+/// Rounding of the path's corners, m.
 const ROUNDING: f64 = 0.03;
 /// Greatest lead of the commanded point over the fingertips, m.
 const LEAD: f64 = 0.03;

@@ -27,7 +27,7 @@ const CLEAR: f64 = 0.053;
 /// Distance to its zone at which a block's way is decided, m.
 const DECIDED: f64 = 0.12;
 
-type Point = Vector2<f64>;
+type Planar = Vector2<f64>;
 
 /// Bodies and sites the expert looks at; a model without them gets the world's origin, which fails the episode.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,14 +48,14 @@ impl Things {
         }
     }
 
-    fn body(world: &World, id: usize) -> Point {
+    fn body(world: &World, id: usize) -> Planar {
         let p = world.simulation().data().xpos()[id];
-        Point::new(p[0], p[1])
+        Planar::new(p[0], p[1])
     }
 
-    fn tcp(self, world: &World) -> Point {
+    fn tcp(self, world: &World) -> Planar {
         let p = world.simulation().data().site_xpos()[self.tcp];
-        Point::new(p[0], p[1])
+        Planar::new(p[0], p[1])
     }
 
     fn distance(self, world: &World, block: usize, zone: usize) -> f64 {
@@ -74,13 +74,13 @@ pub struct BlockPushExpert {
     /// Fastest motion, m a control step: free and pushing.
     travel: f64,
     push: f64,
-    /// How near to a zone's centre a block is brought, m.
+    /// Distance to a zone's centre within which a block is brought, m.
     care: f64,
     /// Sideways error of the next push, m: a mistake, which makes the block slip.
     aim: f64,
     drift: Drift,
     pause: usize,
-    command: Point,
+    command: Planar,
     decided: bool,
 }
 
@@ -126,13 +126,13 @@ impl BlockPushExpert {
     }
 
     /// The way towards `goal` from `here` around both blocks: a unit vector and the distance that is left.
-    fn around(&self, world: &World, here: Point, goal: Point) -> (Point, f64) {
+    fn around(&self, world: &World, here: Planar, goal: Planar) -> (Planar, f64) {
         let left = (goal - here).norm();
         let straight = heading_of(goal - here);
         let blocks = self.things.blocks.map(|id| Things::body(world, id));
         // A block on the goal itself is no obstacle: it has to be shoved aside.
         let in_way = || blocks.iter().filter(|b| (goal - **b).norm() > CLEAR).map(|b| b - here);
-        let out: Point = in_way().filter(|to| to.norm() < CLEAR).map(|to| -heading_of(to)).sum();
+        let out: Planar = in_way().filter(|to| to.norm() < CLEAR).map(|to| -heading_of(to)).sum();
         if out.norm() > 1e-6 {
             // Too close: out first, and round.
             let out = heading_of(out);
@@ -158,7 +158,7 @@ impl BlockPushExpert {
         let (b, z) = (Things::body(world, self.things.blocks[block]), Things::body(world, self.things.zones[zone]));
         self.decided |= (b - z).norm() < DECIDED;
         let way = heading_of(z - b);
-        let side = Point::new(-way.y, way.x);
+        let side = Planar::new(-way.y, way.x);
         let from_block = here - b;
         let (along, aside) = (from_block.dot(&way), from_block.dot(&side));
         if self.pushing && (along > -0.015 || aside.abs() > 0.020 || along < -0.075) {
@@ -187,13 +187,13 @@ impl BlockPushExpert {
 /// Commanded targets run ahead of the arm by this many control steps' motion, so that it keeps its speed.
 const LEAD: f64 = 1.6;
 
-fn heading_of(v: Point) -> Point {
+fn heading_of(v: Planar) -> Planar {
     v / v.norm().max(1e-9)
 }
 
 /// The direction across `radial` on the side of `goal`.
-fn tangent(radial: Point, goal: Point) -> Point {
-    let side = Point::new(-radial.y, radial.x);
+fn tangent(radial: Planar, goal: Planar) -> Planar {
+    let side = Planar::new(-radial.y, radial.x);
     if side.dot(&goal) >= 0.0 { side } else { -side }
 }
 

@@ -40,7 +40,7 @@ pub struct CartpoleExpert {
     rng: ChaCha8Rng,
     /// Addresses of cart and pole in qpos and in qvel.
     joints: [[usize; 2]; 2],
-    /// How hard the cart is thrown in swinging up, m/s².
+    /// Acceleration of the cart in swinging up, m/s².
     vigour: f64,
     drift: Drift,
     /// Control steps for which the hand rests.

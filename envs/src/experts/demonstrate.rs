@@ -11,7 +11,7 @@ use imle_configs::episode::Episode;
 use imle_configs::seed::{Purpose, stream};
 use std::sync::Arc;
 
-/// One episode of the task's expert from start state `index` of `seed`, successful or not; told to show `mode` (an
+/// One episode of the task's expert from start state `index` of `seed`, successful or not. The expert shows `mode` (an
 /// index of the expert's), if one is given. The stored action is exactly what was executed, so that [`replay`] is
 /// equal to the bit.
 ///

@@ -1,7 +1,7 @@
 //! The expert of `kitchen`: four of seven things, one after another.
 //!
 //! The modes are ten orders of four things. No two of them do the same things first in a different order, so the set
-//! of what is done tells which orders are still open. Six things are moved by the closed fingers: their model's sites
+//! of finished things says which orders are still open. Six things are moved by the closed fingers: their model's sites
 //! `NAME_clear` and `NAME_grip` say where; the kettle is lifted by its handle. What does not come out is tried again.
 
 use super::expert::{Expert, ModeLabeller, Script};
@@ -174,7 +174,7 @@ impl KitchenExpert {
         self.segment = Segment::new(here, Pose { position, yaw: 0.0, gripper }, speed, least, self.rate);
     }
 
-    /// What follows on a finished segment.
+    /// Starts the segment after a finished one.
     fn follow(&mut self, world: &World) {
         let kettle = self.thing == Kettle;
         let clear = self.things.clear(world, self.thing);
@@ -241,7 +241,7 @@ impl Expert for KitchenExpert {
         }
     }
 
-    /// What has been begun belongs to one order only.
+    /// Whether the segments begun belong to one order only.
     fn committed(&self) -> bool {
         self.sure
     }

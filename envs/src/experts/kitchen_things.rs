@@ -20,7 +20,7 @@ impl Thing {
     pub const ALL: [Self; 7] =
         [Self::Bottom, Self::Top, Self::Light, Self::Slide, Self::Hinge, Self::Microwave, Self::Kettle];
 
-    /// Its body and joint in the model.
+    /// Name of the body and of the joint in the model.
     fn name(self) -> &'static str {
         match self {
             Self::Bottom => "bottom",
@@ -60,7 +60,7 @@ struct Parts {
     slides: bool,
 }
 
-/// What the expert looks at; a model without it gives the world's origin, which fails the episode.
+/// Objects that the expert observes; a model without one gives the world's origin, which fails the episode.
 #[derive(Clone, Debug)]
 pub struct Things {
     parts: [Parts; 7],

@@ -19,7 +19,7 @@ pub(super) const EXPERT: Script = Script {
 };
 /// Height of the cube's centre on the table, m.
 const REST: f64 = 0.02;
-/// How far beside the cube a low sweep begins, m.
+/// Distance beside the cube at which a low sweep begins, m.
 const SWEEP: f64 = 0.09;
 
 #[derive(Clone, Copy, Debug)]

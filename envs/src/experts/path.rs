@@ -1,18 +1,18 @@
 //! Smooth ways in the plane: points at even distances along straight legs with rounded corners.
 
 /// A point in the plane, m.
-pub type Point = [f64; 2];
+pub type PlanePoint = [f64; 2];
 /// Distance between a way's points before its corners are rounded, m.
 pub const SPACING: f64 = 0.002;
 
 /// Distance of two points, m.
-pub fn distance(a: Point, b: Point) -> f64 {
+pub fn distance(a: PlanePoint, b: PlanePoint) -> f64 {
     (a[0] - b[0]).hypot(a[1] - b[1])
 }
 
 /// The points every `SPACING` along the way through `corners`, which are rounded by two moving averages of half width
 /// `rounding` m. It starts and ends at the first and the last corner.
-pub fn through(corners: &[Point], rounding: f64) -> Vec<Point> {
+pub fn through(corners: &[PlanePoint], rounding: f64) -> Vec<PlanePoint> {
     let mut points = Vec::new();
     for pair in corners.windows(2) {
         let steps = (distance(pair[0], pair[1]) / SPACING).ceil().max(1.0);
@@ -25,7 +25,7 @@ pub fn through(corners: &[Point], rounding: f64) -> Vec<Point> {
 }
 
 /// Each point replaced by the mean of its neighbourhood.
-fn rounded(points: &[Point], most: usize) -> Vec<Point> {
+fn rounded(points: &[PlanePoint], most: usize) -> Vec<PlanePoint> {
     let mean = |i: usize| {
         // As many on both sides, so that the ends stay where they are.
         let half = most.min(i).min(points.len() - 1 - i);

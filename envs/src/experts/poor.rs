@@ -42,7 +42,7 @@ impl Poor {
         Self { expert, rng, wander: vec![0.0; size], rate: spec.control_rate, hold: 0, last: Vec::new() }
     }
 
-    /// How many control steps to hold now: mostly none.
+    /// Number of control steps to hold now, mostly 0.
     fn pause(&mut self) -> usize {
         let mean = self.rate * (HOLD[0] + HOLD[1]) / 2.0;
         let begins = HELD / (1.0 - HELD) / mean;

@@ -7,8 +7,8 @@
 use super::around::Around;
 use super::expert::{Expert, ModeLabeller, Script};
 use super::motion::{Drift, happens};
-use super::path::{Point, SPACING, distance, through};
-use super::tee::{EDGES, GOAL, Pose, RADIUS, SIDES, Slide, side, slide};
+use super::path::{PlanePoint, SPACING, distance, through};
+use super::tee::{EDGES, GOAL, RADIUS, SIDES, Slide, TeePose, side, slide};
 use crate::mujoco::lookup::{ObjectKind, find};
 use crate::world::World;
 use rand::Rng;
@@ -31,20 +31,20 @@ const PATIENCE: usize = 8;
 /// Pushes thought ahead, and beginnings kept at each.
 const DEPTH: usize = 3;
 const BEAM: usize = 12;
-/// What a control step is worth, in the units of [`worth`].
+/// Price of a control step, in the units of [`worth`].
 const STEP_WORTH: f64 = 0.2;
-/// How far a control step carries in walking and in pushing, as far as the choice goes, m.
+/// Distance of a control step in walking, as the choice of pushes assumes it, m.
 const WALK: f64 = 0.02;
 const PUSH: f64 = 0.009;
 /// Difference of worth up to which sides are taken for nearly as good.
 const INDIFFERENCE: f64 = 8.0;
 
-/// What is left to do with the T at `pose`: the last millimetres count as much as the first centimetres.
-fn worth(pose: Pose) -> f64 {
+/// Work left with the T at `pose`: the last millimetres count as much as the first centimetres.
+fn worth(pose: TeePose) -> f64 {
     20.0 * (1.0 + pose.apart(GOAL) / 0.001).ln()
 }
 
-fn rotated(v: Point, angle: f64) -> Point {
+fn rotated(v: PlanePoint, angle: f64) -> PlanePoint {
     let (sin, cos) = angle.sin_cos();
     [cos * v[0] - sin * v[1], sin * v[0] + cos * v[1]]
 }
@@ -63,27 +63,27 @@ impl Things {
         Self { tee: ["tee_x", "tee_y", "tee_yaw"].map(qpos), pusher: ["pusher_x", "pusher_y"].map(qpos) }
     }
 
-    fn look(self, world: &World) -> (Pose, Point) {
+    fn look(self, world: &World) -> (TeePose, PlanePoint) {
         let qpos = world.simulation().data().qpos();
         let [x, y, yaw] = self.tee.map(|a| qpos[a]);
-        (Pose::new([x, y], yaw), self.pusher.map(|a| qpos[a]))
+        (TeePose::new([x, y], yaw), self.pusher.map(|a| qpos[a]))
     }
 }
 
 /// A push: where it starts, its direction, where the T is to be after it.
 #[derive(Clone, Copy, Debug)]
 struct Push {
-    from: Point,
-    direction: Point,
-    end: Pose,
+    from: PlanePoint,
+    direction: PlanePoint,
+    end: TeePose,
 }
 
 /// A sequence of pushes thought through.
 #[derive(Clone, Copy, Debug)]
 struct Thought {
     first: Push,
-    pose: Pose,
-    pusher: Point,
+    pose: TeePose,
+    pusher: PlanePoint,
     steps: f64,
 }
 
@@ -94,7 +94,7 @@ impl Thought {
 }
 
 /// Starts and directions of pushes on a T at `pose`, at places that vary, with the side that is pushed.
-fn beginnings(pose: Pose, rng: &mut ChaCha8Rng) -> Vec<(Point, Point, usize)> {
+fn beginnings(pose: TeePose, rng: &mut ChaCha8Rng) -> Vec<(PlanePoint, PlanePoint, usize)> {
     let mut all = Vec::new();
     for (a, b, side) in EDGES {
         let count = (distance(a, b) / 0.011).ceil().max(2.0) as usize;
@@ -112,7 +112,7 @@ fn beginnings(pose: Pose, rng: &mut ChaCha8Rng) -> Vec<(Point, Point, usize)> {
 }
 
 /// The best end of a push, and two on the way there.
-fn ends(pose: Pose, from: Point, direction: Point) -> Vec<Slide> {
+fn ends(pose: TeePose, from: PlanePoint, direction: PlanePoint) -> Vec<Slide> {
     let (mut seen, mut best) = (Vec::with_capacity(64), (f64::INFINITY, 0));
     // A push that hardly does anything would be thought of again after it.
     let least = f64::min(0.01, 0.3 * pose.apart(GOAL));
@@ -136,8 +136,8 @@ fn ends(pose: Pose, from: Point, direction: Point) -> Vec<Slide> {
     picks.into_iter().map(|i| seen[i]).collect()
 }
 
-/// The best sequence of pushes, for each side to push first if they are to be told `apart`, and otherwise as the first.
-fn think(pose: Pose, pusher: Point, apart: bool, rng: &mut ChaCha8Rng) -> [Option<Thought>; 4] {
+/// The best sequence of pushes, one for each side to push first if `apart`, and otherwise the first only.
+fn think(pose: TeePose, pusher: PlanePoint, apart: bool, rng: &mut ChaCha8Rng) -> [Option<Thought>; 4] {
     let around = Around::new(pose, pusher);
     let mut first: [Vec<Thought>; 4] = Default::default();
     for (from, direction, side) in beginnings(pose, rng) {
@@ -156,7 +156,7 @@ fn think(pose: Pose, pusher: Point, apart: bool, rng: &mut ChaCha8Rng) -> [Optio
     first.map(|beam| best_of(beam, rng))
 }
 
-fn thought(first: Push, from: Point, direction: Point, s: Slide, steps: f64) -> Thought {
+fn thought(first: Push, from: PlanePoint, direction: PlanePoint, s: Slide, steps: f64) -> Thought {
     let pusher = [from[0] + s.length * direction[0], from[1] + s.length * direction[1]];
     Thought { first, pose: s.end, pusher, steps }
 }
@@ -195,10 +195,10 @@ fn best_of(mut beam: Vec<Thought>, rng: &mut ChaCha8Rng) -> Option<Thought> {
 enum Phase {
     Decide,
     /// Along a way, of which so many points have been commanded, to a push on the T at that pose.
-    Walk(Vec<Point>, f64, Push, Pose),
+    Walk(Vec<PlanePoint>, f64, Push, TeePose),
     /// With the present direction, how near its end the T has come, m, and for how many control steps it has not come
     /// nearer.
-    Push(Push, Point, f64, usize),
+    Push(Push, PlanePoint, f64, usize),
 }
 
 /// One episode of the expert.
@@ -239,13 +239,13 @@ impl PushExpert {
         }
     }
 
-    fn decide(&mut self, pose: Pose, pusher: Point) -> Phase {
+    fn decide(&mut self, pose: TeePose, pusher: PlanePoint) -> Phase {
         let thoughts = think(pose, pusher, self.first, &mut self.rng);
         let costs = thoughts.map(|t| t.map_or(f64::INFINITY, |t| t.cost()));
         // Infinite, and all sides as good, only if none can be reached; then it waits.
         let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
-        let told = self.mode.filter(|m| self.first && costs.get(*m).is_some_and(|c| c.is_finite()));
-        let chosen = match told {
+        let wanted = self.mode.filter(|m| self.first && costs.get(*m).is_some_and(|c| c.is_finite()));
+        let chosen = match wanted {
             Some(mode) => mode,
             None => {
                 // Before the first push, nearly as good is good enough.
@@ -264,8 +264,8 @@ impl PushExpert {
     }
 
     /// The direction near `old` in which a push brings the T nearest to its place, and how far it goes there.
-    fn steer(pose: Pose, pusher: Point, push: Push, old: Point) -> Option<(Point, f64)> {
-        let mut best: Option<(f64, Point, f64)> = None;
+    fn steer(pose: TeePose, pusher: PlanePoint, push: Push, old: PlanePoint) -> Option<(PlanePoint, f64)> {
+        let mut best: Option<(f64, PlanePoint, f64)> = None;
         for turn in [0.0, -0.12, 0.12, -0.3, 0.3] {
             let direction = rotated(old, turn);
             slide(pose, pusher, direction, 0.26, |s| {
@@ -340,7 +340,7 @@ impl Expert for PushExpert {
 #[derive(Default)]
 pub struct PushLabeller {
     things: Option<Things>,
-    last: Option<Pose>,
+    last: Option<TeePose>,
     apart: bool,
     side: Option<usize>,
 }
@@ -384,7 +384,7 @@ mod tests {
     fn the_world_moves_as_it_was_thought() {
         let mut world = World::new(Arc::new(Task::load("push_t").unwrap())).unwrap();
         world.reset(0, imle_configs::seed::Purpose::Reset, 0).unwrap();
-        let (start, from, length) = (Pose::new([0.0, 0.0], 0.0), [0.04, 0.065], 0.08);
+        let (start, from, length) = (TeePose::new([0.0, 0.0], 0.0), [0.04, 0.065], 0.08);
         for (name, value) in [("tee_x", 0.0), ("tee_y", 0.0), ("tee_yaw", 0.0), ("pusher_x", 0.04), ("pusher_y", 0.065)]
         {
             let model = world.simulation().model();

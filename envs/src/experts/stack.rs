@@ -23,7 +23,7 @@ const LOW_CARRY: f64 = 0.125;
 const REST: f64 = 0.02;
 const EDGE: f64 = 0.04;
 
-/// What the expert looks at.
+/// Objects that the expert observes.
 #[derive(Clone, Copy, Debug)]
 struct Things {
     cube_a: usize,

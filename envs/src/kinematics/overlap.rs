@@ -35,14 +35,14 @@ impl Polygon {
         }
     }
 
-    /// Its area, m².
+    /// Area, m².
     pub fn area(&self) -> f64 {
         let c = self.corners();
         let twice: f64 = (0..c.len()).map(|i| cross(c[i], c[(i + 1) % c.len()])).sum();
         0.5 * twice
     }
 
-    /// What it shares with `other`.
+    /// Intersection with `other`.
     pub fn intersection(&self, other: &Self) -> Self {
         let mut rest = self.clone();
         let edges = other.corners();

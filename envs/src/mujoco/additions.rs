@@ -1,4 +1,4 @@
-//! What a task file adds to a model that lacks it: position servos, and markers for goals.
+//! Additions of a task file to its model: position servos, and markers for goals.
 
 use super::lookup::scalar_joint;
 use crate::task::file::{MarkerFile, ServoFile};
@@ -8,12 +8,12 @@ use mujoco_rs::prelude::MjModel;
 use mujoco_rs::wrappers::mj_editing::{MjSpec, MjtLimited, PositionConfig, SpecItem};
 use mujoco_rs::wrappers::mj_model::{MjtGeomBase, MjtObjBase, MjtTrn};
 
-/// What a task file adds.
+/// Additions of a task file.
 #[derive(Clone, Copy, Debug)]
 pub struct Additions<'a> {
-    /// Its `[[servo]]` entries.
+    /// The `[[servo]]` entries.
     pub servos: &'a [ServoFile],
-    /// Its `[[marker]]` entries.
+    /// The `[[marker]]` entries.
     pub markers: &'a [MarkerFile],
 }
 

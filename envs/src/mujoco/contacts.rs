@@ -1,4 +1,4 @@
-//! What touches what: the geoms that a task file names, their contacts, forces and gaps.
+//! Contacts of the geoms that a task file names: touches, forces and gaps.
 
 use super::lookup::{ObjectKind, find};
 use super::simulation::Simulation;

@@ -18,8 +18,8 @@ pub enum Source<'a> {
     Folder(&'a Path),
 }
 
-/// Loads the MJCF or URDF file `name` with what a task file adds to it, and computes its default pose once: a model that makes MuJoCo give
-/// up is told here.
+/// Loads the MJCF or URDF file `name` with a task file's additions, and computes its default pose once, so that a
+/// model on which MuJoCo fails is reported here.
 ///
 /// # Errors
 /// A bad input that names the file and says what MuJoCo said of it.

@@ -21,7 +21,7 @@ const DIVERGED: [(usize, &str); 4] = [
     (mujoco_rs::mujoco_c::mjtWarning::mjWARN_BADCTRL as usize, "controls"),
 ];
 
-/// What is brought up to date besides positions.
+/// Quantities to bring up to date besides positions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Velocities of bodies.
@@ -38,7 +38,7 @@ impl Needs {
     /// Everything but forces and sensors.
     pub const MOTION: Self = Self { velocities: true, contacts: true, forces: false };
 
-    /// What either needs.
+    /// Needs of either.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -55,7 +55,7 @@ pub struct Simulation {
     data: MjData<Arc<MjModel>>,
     /// Whether the next step has begun.
     begun: bool,
-    /// How fast each control changed in the last control step, its unit a second; 0 after a state was set.
+    /// Rate of each control in the last control step, its unit a second; 0 after a state was set.
     rates: Vec<f64>,
     /// Where the solver's warm start is kept while forces are computed.
     warmstart: Vec<f64>,
@@ -152,7 +152,7 @@ impl Simulation {
         self.check()
     }
 
-    /// How fast each control changed in the last control step, its unit a second.
+    /// Rate of each control in the last control step, its unit a second.
     pub fn control_rates(&self) -> &[f64] {
         &self.rates
     }

@@ -134,12 +134,12 @@ mod tests {
 
     #[test]
     fn bad_cameras_are_named() {
-        let told = |text: &str| task(text).unwrap_err().to_string();
-        assert!(told("[[camera]]\nname = \"frnt\"\nwidth = 8\nheight = 8").contains("`front`"));
-        assert!(told("[[camera]]\nname = \"front\"\nwidth = 0\nheight = 8").contains("width"));
-        assert!(told("[[camera]]\nname = \"front\"\nwidth = 8\nheight = 8\ncrop = [1, 0, 8, 8]").contains("crop"));
+        let message = |text: &str| task(text).unwrap_err().to_string();
+        assert!(message("[[camera]]\nname = \"frnt\"\nwidth = 8\nheight = 8").contains("`front`"));
+        assert!(message("[[camera]]\nname = \"front\"\nwidth = 0\nheight = 8").contains("width"));
+        assert!(message("[[camera]]\nname = \"front\"\nwidth = 8\nheight = 8\ncrop = [1, 0, 8, 8]").contains("crop"));
         let one = "[[camera]]\nname = \"front\"\nwidth = 8\nheight = 8\n";
-        assert!(told(&format!("{one}{one}")).contains("once"));
+        assert!(message(&format!("{one}{one}")).contains("once"));
         let none = world(task("").unwrap(), 0);
         assert!(Cameras::new(&none).err().unwrap().is_input());
     }

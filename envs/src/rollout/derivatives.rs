@@ -112,7 +112,7 @@ impl Coordinates {
     }
 }
 
-/// What one step's differences are worked out in.
+/// Buffers of one step's differences.
 struct Scratch {
     velocity: Vec<f64>,
     positions: Vec<f64>,
@@ -126,7 +126,7 @@ struct Scratch {
 struct Step<'a> {
     state: &'a [f64],
     action: &'a [f32],
-    /// What its cost weighs in the objective.
+    /// Weight of its cost in the objective.
     weight: f64,
 }
 

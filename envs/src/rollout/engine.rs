@@ -388,7 +388,7 @@ mod tests {
         }
     }
 
-    /// What a rollout looks at comes from the next physics step. Here every state is brought up to date by itself.
+    /// A rollout observes what the next physics step computes. Here every state is brought up to date by itself.
     #[test]
     fn costs_are_those_of_states_brought_up_to_date() {
         for name in imle_configs::embedded::task_names() {

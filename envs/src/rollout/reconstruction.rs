@@ -81,8 +81,8 @@ fn reconstruct(observation: &Observation, values: &[f32], sim: &mut Simulation) 
             Source::Position(Point::Body(body), None, axes) => {
                 if let Some(free) = Free::of(sim, *body) {
                     let mut position = free.position(sim);
-                    let told = (0..3).filter(|i| axes[*i]).zip(&v);
-                    told.for_each(|(i, v)| position[i] = *v);
+                    let given = (0..3).filter(|i| axes[*i]).zip(&v);
+                    given.for_each(|(i, v)| position[i] = *v);
                     free.set_position(sim, position);
                     placed.push(*body);
                 }
@@ -109,8 +109,8 @@ fn reconstruct(observation: &Observation, values: &[f32], sim: &mut Simulation) 
             Source::LinearVelocity(body, axes) => {
                 if let Some(joint) = free_joint(sim.model(), *body) {
                     let address = sim.model().jnt_dofadr()[joint] as usize;
-                    let told = (0..3).filter(|i| axes[*i]).zip(&v);
-                    told.for_each(|(i, v)| sim.data_mut().qvel_mut()[address + i] = *v);
+                    let given = (0..3).filter(|i| axes[*i]).zip(&v);
+                    given.for_each(|(i, v)| sim.data_mut().qvel_mut()[address + i] = *v);
                 }
             }
             _ => {}
@@ -226,8 +226,8 @@ mod tests {
             world.observe(&mut seen);
             assert!(world.reconstruct(&seen).unwrap().exact);
             world.reset(2, Purpose::Reset, 5).unwrap();
-            let told = world.reconstruct(&seen).unwrap();
-            assert!(!told.exact && told.unknown.iter().all(|n| unknown.contains(&n.as_str())), "{name}: {told:?}");
+            let found = world.reconstruct(&seen).unwrap();
+            assert!(!found.exact && found.unknown.iter().all(|n| unknown.contains(&n.as_str())), "{name}: {found:?}");
             assert!(world.reconstruct(&seen[1..]).is_err());
         }
     }

@@ -16,24 +16,24 @@ use toml::{Table, Value};
 /// # Errors
 /// As [`text::parse`]; a base that is unknown, cannot be read or has one itself.
 pub(crate) fn parse(text: &str, place: &str, source: Source<'_>) -> Result<TaskFile> {
-    // What is no TOML is told with its line by the parser below.
+    // The parser below reports text that is no TOML, with its line.
     let Some((own, base)) = text.parse::<Table>().ok().and_then(|mut own| {
         let base = own.remove("base")?;
         Some((own, base))
     }) else {
         return text::parse(text, place);
     };
-    let told = |e: InputError| text::located(e, text, place);
+    let message = |e: InputError| text::located(e, text, place);
     let Value::String(name) = &base else {
         let expected = "the name of a built-in task, or of a task file in the same folder";
-        return Err(told(InputError::unexpected("base", expected, format!("`{base}`"))).into());
+        return Err(message(InputError::unexpected("base", expected, format!("`{base}`"))).into());
     };
-    let theirs = read(name, source).map_err(told)?;
+    let theirs = read(name, source).map_err(message)?;
     let mut whole: Table = theirs.parse().map_err(|e| imle_configs::settings::toml_error(name, &e))?;
     if whole.contains_key("base") {
-        return Err(told(InputError::unexpected("base", "a task without a base of its own", name)).into());
+        return Err(message(InputError::unexpected("base", "a task without a base of its own", name)).into());
     }
-    // What is wrong in the base is told of the base.
+    // Errors in the base name the base.
     text::parse(&theirs, name)?;
     for (key, value) in own {
         match (whole.get_mut(&key), value) {

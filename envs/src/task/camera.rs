@@ -15,7 +15,7 @@ use rand::Rng;
 /// A camera of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
-    /// Its name in the model.
+    /// Name in the model.
     pub name: String,
     pub(crate) id: usize,
     /// Width and height of what is drawn, pixels.

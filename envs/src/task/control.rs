@@ -70,7 +70,7 @@ pub struct Control {
     bounds: ActionBounds,
     /// Arm joints first; those of the gripper, if any, last.
     actuators: Vec<Actuator>,
-    /// How many the gripper has.
+    /// Number of fingers of the gripper.
     fingers: usize,
     /// Control steps a second.
     rate: f64,

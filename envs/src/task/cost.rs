@@ -95,7 +95,7 @@ impl Term {
     }
 }
 
-/// How the cost changes with one of its quantities.
+/// Derivative of the cost by one of its quantities.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slope {
     /// Index of the quantity.
@@ -113,9 +113,9 @@ pub struct CostPart<'a> {
     pub rung: Option<&'a str>,
     /// Indices of its quantities.
     pub quantities: &'a [usize],
-    /// Its weight.
+    /// Weight.
     pub weight: f64,
-    /// Its norm, clipped as it counts.
+    /// Norm, clipped as in the cost.
     pub norm: f64,
 }
 

@@ -92,7 +92,7 @@ impl Task {
     pub fn with_planning_timestep_times(mut self, factor: f64) -> Result<Self> {
         let mut planning = (*self.planning_model).clone();
         let timestep = factor * planning.opt().timestep;
-        self.planning_substeps = super::load::substeps_of_planning(1.0 / self.spec.control_rate, timestep)?;
+        self.planning_substeps = substeps_of_planning(1.0 / self.spec.control_rate, timestep)?;
         planning.opt_mut().timestep = timestep;
         self.planning_model = Arc::new(planning);
         Ok(self)
@@ -276,4 +276,19 @@ impl Task {
     pub fn cameras(&self) -> &[Camera] {
         &self.cameras
     }
+}
+
+/// Physics steps of `timestep` seconds in a control step of `period` seconds; `what` names the timestep in errors.
+pub(super) fn substeps(period: f64, timestep: f64, what: &str) -> Result<usize> {
+    let steps = (period / timestep).round();
+    if !(timestep > 0.0 && steps >= 1.0 && (steps * timestep - period).abs() < 1e-6) {
+        let expected = format!("a control period ({period} s) that is a whole number of physics steps");
+        return Err(InputError::unexpected("control_rate", expected, format!("{timestep} s as {what}")).into());
+    }
+    Ok(steps as usize)
+}
+
+/// As [`substeps`], of the planner's model.
+pub(super) fn substeps_of_planning(period: f64, timestep: f64) -> Result<usize> {
+    substeps(period, timestep, "planning.timestep (in seconds)")
 }

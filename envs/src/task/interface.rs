@@ -203,13 +203,13 @@ mod tests {
     fn sizes_and_numbers_that_do_not_fit_are_refused() {
         let task = Task::load("cartpole").unwrap();
         let state = task.state_at(&[0.0, 0.1], &[0.0, 0.0], None).unwrap();
-        let told = |e: crate::Error| e.to_string();
-        assert_eq!(told(task.controls(&[0.0, 1.0], &state).unwrap_err()), "action: expected 1 values, found 2");
-        assert!(told(task.controls(&[f32::NAN], &state).unwrap_err()).contains("finite"));
+        let message = |e: crate::Error| e.to_string();
+        assert_eq!(message(task.controls(&[0.0, 1.0], &state).unwrap_err()), "action: expected 1 values, found 2");
+        assert!(message(task.controls(&[f32::NAN], &state).unwrap_err()).contains("finite"));
         assert!(task.observe(&state[1..]).is_err());
         assert!(task.observe_into(&state, &mut [0.0]).is_err());
         assert!(task.hold(&state[1..]).is_err());
-        assert_eq!(told(task.state_at(&[0.0], &[0.0, 0.0], None).unwrap_err()), "qpos: expected 2 values, found 1");
+        assert_eq!(message(task.state_at(&[0.0], &[0.0, 0.0], None).unwrap_err()), "qpos: expected 2 values, found 1");
     }
 
     /// Several threads get the answers of one, and a mismatched task answers for its own model.

@@ -4,7 +4,7 @@ use super::camera::Camera;
 use super::control::Control;
 use super::cost::Cost;
 use super::custom::CustomQuantities;
-use super::definition::Task;
+use super::definition::{Task, substeps, substeps_of_planning};
 use super::file::{ActionFile, FailureFile, GripperFile, TaskFile};
 use super::observation::Observation;
 use super::predicate::Predicate;
@@ -219,17 +219,4 @@ fn failure(file: Option<&FailureFile>, quantities: &Quantities) -> Result<(Vec<P
         return Err(InputError::unexpected("failure.cost", "a positive number", file.cost).into());
     }
     Ok((when, file.cost))
-}
-
-fn substeps(period: f64, timestep: f64, what: &str) -> Result<usize> {
-    let steps = (period / timestep).round();
-    if !(timestep > 0.0 && steps >= 1.0 && (steps * timestep - period).abs() < 1e-6) {
-        let expected = format!("a control period ({period} s) that is a whole number of physics steps");
-        return Err(InputError::unexpected("control_rate", expected, format!("{timestep} s as {what}")).into());
-    }
-    Ok(steps as usize)
-}
-
-pub(super) fn substeps_of_planning(period: f64, timestep: f64) -> Result<usize> {
-    substeps(period, timestep, "planning.timestep (in seconds)")
 }

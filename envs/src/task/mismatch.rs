@@ -10,11 +10,11 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// How a world differs from the planner's model.
+/// Differences of a world from the planner's model.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mismatch {
-    /// Its name.
+    /// Name.
     #[serde(skip)]
     pub name: String,
     /// Factor of every body's mass and inertia.

@@ -23,7 +23,7 @@ pub(crate) enum Source {
     Control(Vec<usize>),
 }
 
-/// How a state becomes an observation.
+/// Map from a state to an observation.
 #[derive(Clone, Debug)]
 pub struct Observation {
     layout: Layout,
@@ -138,7 +138,7 @@ impl Observation {
         &self.layout
     }
 
-    /// What has to be up to date before it is written.
+    /// Quantities to bring up to date before it is written.
     pub fn needs(&self) -> Needs {
         let of = |source: &Source| match source {
             Source::Sensor(_) => Needs::ALL,

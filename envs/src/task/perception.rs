@@ -1,4 +1,4 @@
-//! What a world's sensors tell where they err: the true state with the poses of objects moved by noise.
+//! Observations with sensor errors: the true state with the poses of objects moved by noise.
 
 use super::definition::Task;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ impl Perception {
     pub fn new(task: &Task) -> Result<Self> {
         let sim = Simulation::new(task.compiled_model().clone()).map_err(Error::Simulation)?;
         let (joints, state) = (object_joints(task.compiled_model()), vec![0.0; sim.state_size()]);
-        // Sensors tell what the perceived state would.
+        // Sensors report what the perceived state would give.
         let needs = Needs { velocities: true, ..task.observation().needs() };
         Ok(Self { sim, mismatch: Mismatch::default(), joints, needs, state, seed: 0, episode: 0 })
     }

@@ -2,7 +2,7 @@
 
 use imle_configs::{Error as InputError, Result};
 
-/// How deep parentheses and `not` may go.
+/// Greatest depth of parentheses and `not`.
 const DEEPEST: usize = 32;
 
 /// A predicate, such as `reach < 0.02 and (held > 0 or not height > 0.1)`. `and` binds closer than `or`, `not` closest.
@@ -164,13 +164,13 @@ mod tests {
 
     #[test]
     fn errors_name_what_is_wrong() {
-        let told = |text: &str| Predicate::parse(text, &names()).unwrap_err().to_string();
-        assert!(told("raech < 0.1").contains("`reach`"));
+        let message = |text: &str| Predicate::parse(text, &names()).unwrap_err().to_string();
+        assert!(message("raech < 0.1").contains("`reach`"));
         let malformed = ["reach = 0.1", "reach < ten", "reach <= 1", "reach < nan", "", "reach", "reach < 1 and"];
         let more = ["(reach < 1", "reach < 1)", "not", "< 1", "reach < 1 height > 2", "reach < 1 xor height > 2"];
         for text in malformed.into_iter().chain(more) {
-            let told = told(text);
-            assert!(told.contains("QUANTITY < NUMBER") || told.contains("unknown quantity"), "{text}: {told}");
+            let message = message(text);
+            assert!(message.contains("QUANTITY < NUMBER") || message.contains("unknown quantity"), "{text}: {message}");
         }
         let deep = format!("{}reach < 1{}", "(".repeat(100_000), ")".repeat(100_000));
         assert!(Predicate::parse(&deep, &names()).is_err());

@@ -30,7 +30,7 @@ struct Part {
     dofs: Vec<usize>,
 }
 
-/// How worlds differ from episode to episode.
+/// Differences between the worlds of episodes.
 #[derive(Clone, Debug)]
 pub struct Randomize {
     file: RandomizeFile,
@@ -151,7 +151,7 @@ fn uniform(rng: &mut ChaCha8Rng, [low, high]: [f64; 2]) -> f64 {
     low + (high - low) * rng.random::<f64>()
 }
 
-/// What is drawn together: each of `bodies`, or all there is.
+/// Parts that are drawn together: each of `bodies`, or all there is.
 fn parts(bodies: &[String], model: &MjModel) -> Result<Vec<Part>> {
     let of = |bodies: Vec<usize>| Part {
         geoms: bodies.iter().flat_map(|b| geoms_of_body(model, *b)).collect(),

@@ -13,12 +13,12 @@ use rand_distr::{Distribution, StandardNormal};
 /// Draws tried before a placement is taken as it is; at ±0.1 m and 6 cm a draw is free three times in four.
 const PLACEMENT_TRIES: usize = 1000;
 
-/// What moves a placed body.
+/// Joint or mocap pose that moves a placed body.
 #[derive(Clone, Copy, Debug)]
 enum Moves {
-    /// Its free joint, by address in qpos.
+    /// Free joint, by address in qpos.
     Free(usize),
-    /// Its mocap pose, by index.
+    /// Mocap pose, by index.
     Mocap(usize),
 }
 
@@ -29,7 +29,7 @@ struct Place {
     y: [f64; 2],
     z: [f64; 2],
     yaw: [f64; 2],
-    /// What the rotation about the vertical turns, (w, x, y, z).
+    /// Orientation that the rotation about the vertical turns, (w, x, y, z).
     base: UnitQuaternion<f64>,
 }
 
@@ -78,7 +78,7 @@ struct CircleDraw {
     radius: f64,
 }
 
-/// How an episode starts.
+/// Start state of an episode.
 #[derive(Clone, Debug)]
 pub struct Reset {
     keyframe: Option<usize>,

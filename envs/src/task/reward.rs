@@ -1,4 +1,4 @@
-//! What fine-tuning maximises: the reward of a control step.
+//! Reward of a control step, which fine-tuning maximises.
 //!
 //! With c_t the task's cost after control step t, c_0 that of the start state, S the `scale`, γ the discount of a control step,
 //! and \[·\] 1 where it holds and else 0:
@@ -23,7 +23,7 @@ pub struct Reward {
     pub scale: f64,
 }
 
-/// How an episode ended that was not cut off.
+/// End of an episode that was not cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The task was solved.
@@ -42,7 +42,7 @@ impl Reward {
             Some(scale) if !(scale > 0.0 && scale.is_finite()) => {
                 Err(InputError::unexpected("reward.scale", "a positive number", scale))
             }
-            told => Ok(Self { kind: file.kind, scale: told.unwrap_or(if start > 0.0 { start } else { 1.0 }) }),
+            scale => Ok(Self { kind: file.kind, scale: scale.unwrap_or(if start > 0.0 { start } else { 1.0 }) }),
         }
     }
 

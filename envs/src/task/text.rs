@@ -28,7 +28,7 @@ pub(crate) fn from_table(table: Table, text: &str, place: &str) -> Result<TaskFi
     })
 }
 
-/// What `deserializer` reads as a task file; `place` tells the place of an error from its span and `: KEY`.
+/// Reads a task file from `deserializer`; `place` gives the place of an error from its span and `: KEY`.
 fn read<'de>(
     deserializer: impl Deserializer<'de, Error = toml::de::Error>,
     place: impl Fn(Option<Range<usize>>, &str) -> String,
@@ -69,14 +69,14 @@ fn describe(place: &str, message: &str) -> InputError {
     InputError::unexpected(place, "a task file as docs/reference/task-file.md describes", message)
 }
 
-/// `error` told to be in the file `place`, with the line of what it is about where that can be found.
+/// Locates `error` in the file `place`, with its line where that can be found.
 pub(crate) fn located(error: InputError, text: &str, place: &str) -> InputError {
-    let told = match &error {
+    let reported = match &error {
         InputError::Unknown { place, what, name, .. } => Some((format!("{place}{what}"), Some(name.clone()))),
         InputError::Unexpected { place, found, .. } => Some((place.clone(), Some(found.trim_matches('`').to_string()))),
         _ => None,
     };
-    let line = told.and_then(|(path, name)| line_of(text, &path, name.as_deref()));
+    let line = reported.and_then(|(path, name)| line_of(text, &path, name.as_deref()));
     error.in_file(line.map_or_else(|| place.to_string(), |line| format!("{place}:{line}")))
 }
 

@@ -21,7 +21,7 @@ use imle_configs::spec::Horizons;
 #[cfg(feature = "libtorch")]
 use imle_policy::{choice::Choice, policy::Policy};
 
-/// What decides in a controller: a planner, or the generator alone.
+/// The part of a controller that decides: a planner, or the generator alone.
 pub enum Decider {
     /// Searches with rollouts.
     Planner(Box<Planner>),
@@ -134,13 +134,7 @@ impl Parts {
 
     fn sources(&mut self, bounds: &ActionBounds) -> Result<Vec<Box<dyn Proposal>>> {
         let settings = &self.settings;
-        let noise = || Noise {
-            seed: self.seed,
-            scale: settings.noise,
-            knots: settings.knots,
-            low: bounds.low.clone(),
-            high: bounds.high.clone(),
-        };
+        let noise = || Noise { seed: self.seed, scale: settings.noise, knots: settings.knots, bounds: bounds.clone() };
         let source = |source: &ProposalSource| -> Result<Box<dyn Proposal>> {
             Ok(match source {
                 ProposalSource::LastPlan => Box::new(Warm),
@@ -206,7 +200,7 @@ impl Parts {
         Err(needs_libtorch("--depth".into()))
     }
 
-    /// What is searched in by an optimizer that can do so in `only` alone, if anything.
+    /// Parameterization of the search; `only` is the one that the optimizer can search in, if it is limited to one.
     fn parameterization(
         &self,
         only: Option<ParameterizationKind>,

@@ -1,4 +1,4 @@
-//! How a controller is put together.
+//! Builder of controllers.
 
 use super::assemble::{Decider, Parts};
 use super::one::Controller;
@@ -56,7 +56,7 @@ pub struct ControllerBuilder {
     action_rate_limit: Option<ActionRateLimit>,
 }
 
-/// What a controller is put together from.
+/// Parts of a controller.
 struct Assembled {
     decider: Decider,
     horizons: Horizons,
@@ -205,7 +205,7 @@ impl ControllerBuilder {
         self
     }
 
-    /// What the optimizer searches in; [`ParameterizationKind::Linear`] by default.
+    /// Sets the parameterization of the search; [`ParameterizationKind::Linear`] by default.
     pub fn parameterization(mut self, kind: ParameterizationKind) -> Self {
         self.settings.parameterization = Some(kind);
         self
@@ -247,7 +247,7 @@ impl ControllerBuilder {
         self
     }
 
-    /// What the costs in several models count as; their mean by default.
+    /// Sets how the costs in several models become one; their mean by default.
     pub fn risk(mut self, risk: Risk) -> Self {
         self.settings.risk = risk;
         self
@@ -306,7 +306,7 @@ impl ControllerBuilder {
         Ok(controller)
     }
 
-    /// What decides alone, without an episode, and its horizons: for an evaluation or a server, which bring their own
+    /// Builds the decider without an episode, and its horizons: for an evaluation or a server, which bring their own
     /// threads ([`engine`](Self::engine) is for as many).
     ///
     /// # Errors

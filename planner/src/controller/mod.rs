@@ -1,4 +1,4 @@
-//! The controller: observation and state in, actions out, at the rate of the task or at one's own.
+//! The controller: observation and state in, actions out, at the rate of the task or at your own.
 
 mod assemble;
 mod builder;

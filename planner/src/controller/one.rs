@@ -271,12 +271,12 @@ impl Controller {
         self.episode.observation_size()
     }
 
-    /// What is kept of the episode.
+    /// State of the episode.
     pub fn episode(&self) -> &EpisodeState {
         &self.episode
     }
 
-    /// What decides, for many episodes at once: with [`DecisionBatch`] and a state of each, or an evaluation.
+    /// Decider for many episodes at once: with [`DecisionBatch`] and a state of each, or an evaluation.
     pub fn decider(&mut self) -> &mut Decider {
         &mut self.decider
     }

@@ -4,7 +4,7 @@ use crate::decide::Decision;
 use crate::selection::quality::Quality;
 use std::time::Duration;
 
-/// What a controller decided: the actions, and everything that was tried for them.
+/// A controller's decision: the actions, and all candidates tried for them.
 ///
 /// A plan can be kept and written again by [`Controller::plan_into`](crate::Controller::plan_into), which then allocates
 /// nothing.
@@ -75,7 +75,7 @@ impl Plan {
         self.decision.predicted
     }
 
-    /// What the candidates say of the plan, if there were any.
+    /// Quality of the plan beside its candidates, if there were any.
     pub fn quality(&self) -> Option<Quality> {
         self.decision.quality
     }

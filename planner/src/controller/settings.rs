@@ -18,7 +18,7 @@ pub(super) const NONE: &str = "none";
 /// Probability of an improvement that [`Budget::Auto`] stops below by default.
 pub const ENOUGH: f64 = 0.2;
 
-/// How many of the candidates are rolled out.
+/// Number of candidates that are rolled out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Budget {
@@ -43,7 +43,7 @@ pub enum Shortcut {
     Stages,
 }
 
-/// How a generator without an optimizer chooses its chunk.
+/// Choice of a chunk by a generator without an optimizer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ChoiceKind {
@@ -86,7 +86,7 @@ impl Shortcut {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Abort, Self::Halving, Self::Coarse, Self::Stages];
 
-    /// Its name in flags and files.
+    /// Name in flags and files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Abort => "abort",
@@ -116,7 +116,7 @@ impl ChoiceKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::First, Self::Consistent, Self::Typical];
 
-    /// Its name in flags and files.
+    /// Name in flags and files.
     pub const fn name(self) -> &'static str {
         match self {
             Self::First => "first",
@@ -162,7 +162,7 @@ macro_rules! as_text {
 
 as_text!(Budget, Shortcut, ChoiceKind);
 
-/// What a controller is made of: the flags of `--optimizer`, `--proposals`, … as typed values.
+/// Settings of a controller: the flags `--optimizer`, `--proposals`, … as typed values.
 ///
 /// ```
 /// use imle_planner::ControllerSettings;
@@ -183,7 +183,7 @@ pub struct ControllerSettings {
     pub demonstrations: Option<PathBuf>,
     /// N, candidates a decision, those of all waves of a search together.
     pub candidates: usize,
-    /// How many of them are rolled out.
+    /// Number of them that are rolled out.
     pub budget: Budget,
     /// Cheaper rollouts.
     pub shortcuts: Vec<Shortcut>,
@@ -191,14 +191,14 @@ pub struct ControllerSettings {
     pub execute: Option<usize>,
     /// T_pred without a generator; `None` for 16.
     pub horizon: Option<usize>,
-    /// How the generator is sampled.
+    /// Sampling of the generator.
     #[cfg(feature = "libtorch")]
     #[serde(flatten)]
     pub sampling: SamplingOverrides,
     /// Deviation of the noise proposals and of a search's first draws, in halves of an action's range (or deviations of a
     /// latent).
     pub noise: f64,
-    /// What a search searches in; `None` for `linear`, or the only one that the optimizer can search in.
+    /// Parameterization of the search; `None` for `linear`, or the only one that the optimizer can search in.
     #[serde(rename = "space")]
     pub parameterization: Option<ParameterizationKind>,
     /// Knots of splines, those of the noise proposals too.
@@ -225,9 +225,9 @@ pub struct ControllerSettings {
     pub branches: usize,
     /// Models in all of which candidates are tried: `none`, the planner's own, and mismatches by name.
     pub models: Vec<String>,
-    /// What the costs in several models count as.
+    /// Rule that makes the costs in several models one.
     pub risk: Risk,
-    /// How the generator alone chooses.
+    /// Choice of the generator alone.
     pub choice: ChoiceKind,
     /// Decisions after which `consistent` chooses at random; 0 for never.
     pub resample_every: u64,
@@ -283,7 +283,7 @@ impl ControllerSettings {
         self.optimizer == "predictive-sampling" && !self.has(Shortcut::Halving) && !self.has(Shortcut::Stages)
     }
 
-    /// What a search searches in: as set, or the optimizer's own.
+    /// Parameterization of the search: as set, or the optimizer's own.
     ///
     /// # Errors
     /// A bad input, if there is no such optimizer, or it cannot search there.
@@ -311,7 +311,7 @@ impl ControllerSettings {
         }
     }
 
-    /// What is done between stages of rollouts; `None` if there are no stages.
+    /// Work between stages of rollouts; `None` if there are no stages.
     pub fn stages(&self) -> Option<StagedSettings> {
         let enough = match self.budget {
             Budget::All => None,
@@ -325,7 +325,7 @@ impl ControllerSettings {
     ///
     /// # Errors
     /// A bad input that names the flag.
-    pub fn check(&self) -> crate::Result<()> {
+    pub fn check(&self) -> crate::error::Result<()> {
         self.parameterization()?;
         let refuse =
             |flag: &str, expected: &str, found: String| Err(InputError::unexpected(flag, expected, found).into());
@@ -366,7 +366,7 @@ impl ControllerSettings {
         Ok(())
     }
 
-    fn check_shortcuts(&self) -> crate::Result<()> {
+    fn check_shortcuts(&self) -> crate::error::Result<()> {
         let refuse =
             |flag: &str, expected: &str, found: String| Err(InputError::unexpected(flag, expected, found).into());
         let (staged, several) = (self.stages(), self.models.len() > 1);

@@ -1,4 +1,4 @@
-//! Whether what is told of plans comes true: [`crate::selection::quality::Quality::improvable`] beside what as many proposals again
+//! Calibration of [`crate::selection::quality::Quality::improvable`]: the prediction beside what as many proposals again
 //! bring.
 
 use super::report::wilson95;
@@ -8,10 +8,10 @@ use crate::planner::Planner;
 use crate::selection::quality;
 use serde::{Deserialize, Serialize};
 
-/// Bins of what was told, of equal width from 0 to 1.
+/// Bins of the prediction, of equal width from 0 to 1.
 const BINS: usize = 10;
 
-/// What was told of one plan, and what came of it.
+/// Predicted and observed improvement of one plan.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
     /// Probability that as many proposals again would bring a plan that is cheaper by 1 %.
@@ -36,7 +36,7 @@ impl Calibrated {
         Self { planner, again, chunks: Vec::new(), how: Vec::new(), judged: Vec::new() }
     }
 
-    /// One a decision of which something was told, in order.
+    /// One a decision with a prediction, in order.
     pub fn judged(&self) -> &[Judged] {
         &self.judged
     }
@@ -75,29 +75,29 @@ impl Decide for Calibrated {
     }
 }
 
-/// How well what was told came true.
+/// Calibration of the predicted probabilities of improvement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Decisions judged.
     pub decisions: usize,
     /// Share of them that were improved.
     pub observed: f64,
-    /// Mean squared difference of what was told from what happened (Brier 1950); 0 is perfect.
+    /// Mean squared difference of prediction and outcome (Brier 1950); 0 is perfect.
     pub brier: f64,
-    /// The same if `observed` had been told of every plan.
+    /// The same if `observed` were the prediction of every plan.
     pub brier_base: f64,
-    /// By what was told, from 0 to 1 in ten equal steps; those without decisions are left out.
+    /// By prediction, from 0 to 1 in ten equal steps; those without decisions are left out.
     pub bins: Vec<Bin>,
 }
 
-/// Decisions of which about the same was told.
+/// Decisions with about the same prediction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
-    /// Mean probability told.
+    /// Mean predicted probability.
     pub told: f64,
     /// Share that was improved.
     pub observed: f64,
-    /// Its 95 % Wilson interval, as if decisions were independent.
+    /// 95 % Wilson interval, as if decisions were independent.
     pub ci95: [f64; 2],
     /// Number of decisions.
     pub count: usize,

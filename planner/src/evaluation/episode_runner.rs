@@ -21,9 +21,9 @@ pub(crate) struct EpisodeRunner {
     skipped: usize,
     /// Buffer of one observation, (O).
     observed: Vec<f32>,
-    /// What was observed, and the plan.
+    /// Observations and plan.
     pub(crate) state: EpisodeState,
-    /// What the cameras show, if they are looked through.
+    /// Pictures of the cameras, if the policy uses any.
     seen: Option<History>,
     /// Sum of the costs of all states, and of those before the plan.
     cost_sum: f64,

@@ -15,7 +15,7 @@ pub struct EvaluationSettings {
     pub episodes: usize,
     /// Seed of the start states.
     pub seed: u64,
-    /// What the start states are for: evaluation and fine-tuning never share any.
+    /// Purpose of the start states: evaluation and fine-tuning never share any.
     pub purpose: Purpose,
     /// Index of the first episode.
     pub first: u64,
@@ -25,7 +25,7 @@ pub struct EvaluationSettings {
     pub lockstep: usize,
     /// T_obs, T_pred, T_act.
     pub horizons: Horizons,
-    /// How many episodes keep the states they pass through, for video.
+    /// Number of episodes that keep their states, for video.
     pub record: usize,
     /// Whether episodes keep what was seen and done, to be learned from.
     pub keep_actions: bool,
@@ -38,7 +38,7 @@ pub struct EvaluationSettings {
 pub struct Start {
     /// The full integration state.
     pub state: Vec<f64>,
-    /// The observations seen till then, (T_obs, O), oldest first.
+    /// The observations seen up to then, (T_obs, O), oldest first.
     pub history: Vec<f32>,
     /// Control steps that the episode has left.
     pub steps_left: usize,
@@ -79,7 +79,7 @@ impl EvaluationSettings {
 /// One decision and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecisionRecord {
-    /// How it came about.
+    /// Source and quality of the decision.
     pub decision: Decision,
     /// Realised mean cost over the steps that were executed, to be compared with the predicted one.
     pub realised: f64,
@@ -87,7 +87,7 @@ pub struct DecisionRecord {
     pub switched: bool,
 }
 
-/// What happened in one episode. Its written form leaves the mode's name to who writes it.
+/// Result of one episode. The writer adds the mode's name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeResult {
     /// Index of the episode.
@@ -107,7 +107,7 @@ pub struct EpisodeResult {
     pub mean_cost: f64,
     /// Greatest values of the quantities that the task reports, in their order.
     pub reached: Vec<f64>,
-    /// How hard the robot was driven.
+    /// Actuation metrics of the robot.
     pub drive: ActuationMetrics,
     /// The decisions, in order.
     pub decisions: Vec<DecisionRecord>,
@@ -157,15 +157,15 @@ impl Outcome {
     }
 }
 
-/// Is told how far an evaluation is, and may stop it.
+/// Observes the progress of an evaluation, and may stop it.
 pub trait Progress {
     /// `done` episodes of `total` are over, `solved` of them solved. Returns whether to go on.
     fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool;
 }
 
-/// Progress of some of a number of episodes, told as that of all.
+/// Progress of part of the episodes, passed on as that of all.
 pub struct Onwards<'a> {
-    /// Who is told.
+    /// Receiver of the progress.
     pub progress: &'a mut dyn Progress,
     /// Episodes that are over already.
     pub done: usize,

@@ -26,12 +26,12 @@ use std::time::{Duration, Instant};
 
 /// A control step that begins later than this after its time is counted as late.
 const LATE: Duration = Duration::from_millis(1);
-/// What choosing takes after the last rollout has begun, before anything is known of it.
+/// First guess of the time from the start of the last rollout to the choice.
 const FIRST_RESERVE: Duration = Duration::from_millis(2);
 /// The world's thread sleeps until so long before its time, and then waits awake.
 const AWAKE: Duration = Duration::from_micros(500);
 
-/// How the clock was kept.
+/// Times and missed deadlines of a run against the clock.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Timing {
     /// From looking at the world to the plan, ms, at most.
@@ -57,7 +57,7 @@ pub struct Timing {
     pub prediction_rms: f64,
 }
 
-/// What the world shows at the beginning of a control step.
+/// State of the world at the beginning of a control step.
 struct Snapshot {
     /// Control steps before it, and when it began.
     step: usize,
@@ -74,7 +74,7 @@ struct PendingPlan {
     decision: Decision,
 }
 
-/// What both threads see.
+/// State shared by both threads.
 #[derive(Default)]
 struct Desk {
     /// The first step that the planner wants to look at.
@@ -232,7 +232,7 @@ struct Pilot<'a> {
     batch: DecisionBatch,
     /// Decisions of the episode, those that came too late included.
     decisions: u64,
-    /// How long before the deadline the last rollout is to begin: the longest that it has taken from there.
+    /// Time before the deadline at which the last rollout begins: the longest that it has taken from there.
     reserve: Duration,
 }
 

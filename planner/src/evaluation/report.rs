@@ -1,4 +1,4 @@
-//! The figures of an evaluation, under the names that every verb's `--json` uses.
+//! The figures of an evaluation, under the names that every command's `--json` uses.
 
 use super::outcome::Outcome;
 use crate::selection::quality::Quality;
@@ -14,7 +14,7 @@ pub struct Percentiles {
     pub p95: f64,
 }
 
-/// What was said of plans, as means over decisions.
+/// Quality of plans, as means over decisions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PlanQuality {
     /// Standard deviation of the proposals' costs.
@@ -32,7 +32,7 @@ pub struct PlanQuality {
 pub struct Report {
     /// Share of episodes solved.
     pub success_rate: f64,
-    /// Its 95 % Wilson interval.
+    /// 95 % Wilson interval of the success rate.
     pub success_ci95: [f64; 2],
     /// Number of episodes.
     pub episodes: usize,
@@ -79,8 +79,8 @@ pub struct Report {
     pub lost_episodes: usize,
     /// Mean time of solved episodes, s; nothing if none was.
     pub time_to_success_s: Option<f64>,
-    /// What the task reports beside success (`success.report` of its file): the mean over episodes of the greatest value
-    /// of each.
+    /// Values that the task reports beside success (`success.report` of its file): the mean over episodes of each one's
+    /// greatest value.
     pub reached: BTreeMap<String, f64>,
     /// Greatest joint speed of any episode, as a share of the joint's limit.
     pub peak_velocity: f64,
@@ -155,17 +155,17 @@ impl Report {
 }
 
 /// Means of what was said of plans.
-fn quality(told: impl Iterator<Item = Quality> + Clone) -> Option<PlanQuality> {
+fn quality(qualities: impl Iterator<Item = Quality> + Clone) -> Option<PlanQuality> {
     let mean = |values: &mut dyn Iterator<Item = f64>| {
         let (count, sum) = values.fold((0u32, 0.0), |(n, sum), x| (n + 1, sum + x));
         if count == 0 { 0.0 } else { sum / f64::from(count) }
     };
-    told.clone().next()?;
+    qualities.clone().next()?;
     Some(PlanQuality {
-        spread: mean(&mut told.clone().map(|q| q.spread)),
-        beat_warm: mean(&mut told.clone().filter_map(|q| q.beat_warm)),
-        modes: mean(&mut told.clone().map(|q| f64::from(q.modes))),
-        improvable: mean(&mut told.map(|q| q.improvable)),
+        spread: mean(&mut qualities.clone().map(|q| q.spread)),
+        beat_warm: mean(&mut qualities.clone().filter_map(|q| q.beat_warm)),
+        modes: mean(&mut qualities.clone().map(|q| f64::from(q.modes))),
+        improvable: mean(&mut qualities.map(|q| q.improvable)),
     })
 }
 

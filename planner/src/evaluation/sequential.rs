@@ -8,7 +8,7 @@ use imle_envs::task::Task;
 use std::sync::Arc;
 
 /// Runs the episodes of `settings` in blocks that end at `looks` (rising numbers of episodes) and at the last, and stops
-/// after a block if `enough` says so of everything that was run till then.
+/// after a block if `enough` says so of all episodes so far.
 ///
 /// The outcome is that of [`evaluate`] with as many episodes, but for the times of the decisions: an episode does not depend
 /// on those it is run beside.
@@ -51,27 +51,26 @@ mod tests {
     use imle_configs::spec::Horizons;
     use imle_envs::rollout::RolloutEngine;
 
-    /// The report of `episodes` in blocks that end at `looks`, without times, and the totals that progress was told.
+    /// The report of `episodes` in blocks that end at `looks`, without times, and the totals that progress received.
     fn report(episodes: usize, looks: &[usize], enough: impl FnMut(&Outcome) -> bool) -> (Report, Vec<(usize, usize)>) {
         let task = Arc::new(Task::load("cylinder_push").unwrap());
         let pool = crate::threads::pool(2).unwrap();
         let engine = Arc::new(RolloutEngine::new(task.clone(), 2).unwrap());
-        let (low, high) = task.action_bounds().range();
-        let noise = Noise { seed: 1, scale: 0.3, knots: 3, low: low.to_vec(), high: high.to_vec() };
+        let noise = Noise { seed: 1, scale: 0.3, knots: 3, bounds: task.action_bounds().clone() };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 2, prediction: 8, action: 8 };
         let mut planner = Planner::new(Box::new(engine), sources, Box::new(PredictiveSampling), horizons, 4).unwrap();
         let settings = EvaluationSettings::held_out(episodes, 7, horizons);
-        let mut told = Told::default();
-        let outcome = evaluate_sequentially(&task, &mut planner, &settings, &pool, &mut told, looks, enough).unwrap();
+        let mut totals = Totals::default();
+        let outcome = evaluate_sequentially(&task, &mut planner, &settings, &pool, &mut totals, looks, enough).unwrap();
         let report = Report::new(&outcome, task.spec().control_rate);
-        (Report { plan_ms: Percentiles::default(), plan_batch: 0, ..report }, told.0)
+        (Report { plan_ms: Percentiles::default(), plan_batch: 0, ..report }, totals.0)
     }
 
     #[derive(Default)]
-    struct Told(Vec<(usize, usize)>);
+    struct Totals(Vec<(usize, usize)>);
 
-    impl Progress for Told {
+    impl Progress for Totals {
         fn advanced(&mut self, done: usize, total: usize, _: usize) -> bool {
             self.0.push((done, total));
             true
@@ -81,10 +80,10 @@ mod tests {
     #[test]
     fn episodes_in_blocks_are_those_run_at_once() {
         let (whole, _) = report(4, &[], |_| true);
-        let (blocks, told) = report(4, &[1, 3, 9], |_| false);
+        let (blocks, totals) = report(4, &[1, 3, 9], |_| false);
         assert_eq!(whole, blocks);
-        assert!(told.windows(2).all(|w| w[0].0 <= w[1].0) && told.iter().all(|(_, total)| *total == 4));
-        assert_eq!(told.last(), Some(&(4, 4)));
+        assert!(totals.windows(2).all(|w| w[0].0 <= w[1].0) && totals.iter().all(|(_, total)| *total == 4));
+        assert_eq!(totals.last(), Some(&(4, 4)));
     }
 
     #[test]

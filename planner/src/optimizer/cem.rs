@@ -51,7 +51,7 @@ impl Search for Elite {
     fn sample(&mut self, wave: &Wave<'_>, out: &mut [f32]) {
         self.order.clear();
         self.order.extend((0..wave.before).filter(|i| wave.costs[*i].is_finite()));
-        // Unstable sorts allocate nothing; equals are told apart by their index.
+        // Unstable sorts allocate nothing; ties are broken by index.
         self.order.sort_unstable_by(|a, b| wave.costs[*a].total_cmp(&wave.costs[*b]).then(a.cmp(b)));
         let wanted = (self.settings.elite * wave.last as f64).ceil() as usize;
         self.order.truncate(wanted.max(2));

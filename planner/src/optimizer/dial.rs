@@ -26,7 +26,7 @@ impl Default for Dial {
     }
 }
 
-/// How fast the deviation falls over the waves, and grows along the horizon.
+/// Rates at which the deviation falls over the waves and grows along the horizon.
 const BETA: [f64; 2] = [0.8, 0.8];
 
 impl Optimizer for Dial {

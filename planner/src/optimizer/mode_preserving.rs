@@ -29,7 +29,7 @@ impl Default for ModePreserving {
     }
 }
 
-/// Most groups that are drawn from; dearer ones are scored and no more.
+/// Most groups that are drawn from; costlier ones are scored only.
 const MOST_GROUPS: usize = 8;
 /// Factors of the step size after a wave in which the group's best became cheaper, and after one in which not.
 const STEP: [f64; 2] = [1.3, 0.6];

@@ -16,7 +16,7 @@ use crate::selection::cheapest::cheapest;
 use imle_configs::score::Score;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 
-/// What an episode's search goes on from.
+/// Start of one wave of an episode's search.
 #[derive(Clone, Copy, Debug)]
 pub struct Wave<'a> {
     /// Index of the wave that is to be drawn, from 1; the proposals' is 0.
@@ -75,7 +75,7 @@ impl<'a> Wave<'a> {
     }
 }
 
-/// What a search may use besides parameters and costs.
+/// Context of a search besides parameters and costs.
 #[derive(Clone, Copy)]
 pub struct SearchContext<'a> {
     /// Dynamics and cost.
@@ -104,7 +104,7 @@ impl Scored<'_> {
 
 /// Turns proposals into a plan.
 pub trait Optimizer: Send + Sync {
-    /// Its name, one of [`crate::optimizer::NAMES`] or the user's own.
+    /// Name: one of [`crate::optimizer::NAMES`] or the user's own.
     fn name(&self) -> &'static str;
     /// Writes how many of `candidates` each wave has, none of them 0; their sum is `candidates`.
     fn waves(&self, candidates: usize, out: &mut Vec<usize>);

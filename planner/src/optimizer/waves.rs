@@ -1,4 +1,4 @@
-//! What several optimizers share: how waves are divided, and how costs become weights.
+//! Functions that optimizers share: division into waves, and weights from costs.
 
 /// Weights exp(−(c − min c) / (lambda · deviation of c)) of the finite costs, normalised, into `out`. All 0 if none is
 /// finite.

@@ -1,9 +1,9 @@
 //! Whole chunks: every action of every step is a parameter.
 
-use super::bounds::ActionBounds;
 use super::kind::ParameterizationKind;
 use super::representation::{Decode, Parameterization, ProposedChunks};
 use crate::error::Result;
+use imle_configs::bounds::ActionBounds;
 
 /// P = T·A; 0 is the middle of an action's range, ±1 its ends.
 #[derive(Clone, Debug)]
@@ -16,10 +16,6 @@ impl Chunk {
     /// Chunks of `steps` actions.
     pub fn new(range: ActionBounds, steps: usize) -> Self {
         Self { range, steps }
-    }
-
-    fn middle(&self, d: usize) -> f32 {
-        (self.range.high[d] + self.range.low[d]) / 2.0
     }
 }
 
@@ -40,7 +36,7 @@ impl Parameterization for Chunk {
         let action = self.range.size();
         for (i, (x, a)) in out.iter_mut().zip(proposals.chunks).enumerate() {
             let d = i % action;
-            *x = (*a - self.middle(d)) / self.range.half(d);
+            *x = (*a - self.range.middle(d)) / self.range.half_range(d);
         }
     }
 
@@ -48,7 +44,7 @@ impl Parameterization for Chunk {
         let action = self.range.size();
         for (i, (a, x)) in out.iter_mut().zip(what.parameters).enumerate() {
             let d = i % action;
-            *a = self.range.clamp(d, self.middle(d) + self.range.half(d) * *x);
+            *a = self.range.clamp(d, self.range.middle(d) + self.range.half_range(d) * *x);
         }
         Ok(())
     }

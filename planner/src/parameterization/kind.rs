@@ -26,7 +26,7 @@ impl ParameterizationKind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Chunk, Self::Zero, Self::Linear, Self::Cubic, Self::Latent];
 
-    /// Its name in flags, files and reports.
+    /// Name in flags, files and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Chunk => "chunk",

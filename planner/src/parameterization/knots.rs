@@ -4,14 +4,14 @@
 //! spline of the difference of its knots from the best proposal's, so that what a spline cannot say of the proposal (the
 //! moment at which a gripper closes) stays as it was.
 
-use super::bounds::ActionBounds;
 use super::kind::ParameterizationKind;
 use super::representation::{Decode, Parameterization, ProposedChunks};
 use crate::error::Result;
 use imle_configs::Error as InputError;
+use imle_configs::bounds::ActionBounds;
 use nalgebra::DMatrix;
 
-/// What lies between two knots.
+/// Interpolation between two knots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
     /// The knot before.
@@ -103,7 +103,7 @@ impl Parameterization for Knots {
             for (i, x) in row.iter_mut().enumerate() {
                 let (k, d) = (i / action, i % action);
                 let fitted: f32 = (0..steps).map(|t| self.fit[(k, t)] * chunk[t * action + d]).sum();
-                *x = fitted / self.range.half(d);
+                *x = fitted / self.range.half_range(d);
             }
         }
     }
@@ -119,7 +119,7 @@ impl Parameterization for Knots {
                 let (t, d) = (j / action, j % action);
                 let knot = |k: usize| self.basis[(t, k)] * (knots[k * action + d] - from[k * action + d]);
                 let moved: f32 = (0..self.basis.ncols()).map(knot).sum();
-                *a = self.range.clamp(d, around[j] + self.range.half(d) * moved);
+                *a = self.range.clamp(d, around[j] + self.range.half_range(d) * moved);
             }
         }
         Ok(())

@@ -3,7 +3,6 @@
 //! A parameterization writes a chunk as P parameters and back. All are scaled so that 1 is a large step: half the range
 //! of an action, or the deviation of a latent.
 
-mod bounds;
 mod chunk;
 pub(crate) mod kind;
 mod knots;
@@ -12,8 +11,8 @@ mod latent;
 mod registry;
 pub(crate) mod representation;
 
-pub use bounds::ActionBounds;
 pub use chunk::Chunk;
+pub use imle_configs::bounds::ActionBounds;
 pub use kind::ParameterizationKind;
 pub use knots::{Interpolation, Knots};
 #[cfg(feature = "libtorch")]

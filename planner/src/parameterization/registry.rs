@@ -1,11 +1,11 @@
 //! Parameterizations by kind.
 
-use super::bounds::ActionBounds;
 use super::chunk::Chunk;
 use super::kind::ParameterizationKind;
 use super::knots::{Interpolation, Knots};
 use super::representation::Parameterization;
 use imle_configs::Error as InputError;
+use imle_configs::bounds::ActionBounds;
 
 /// The parameterization of chunks of `steps` actions within `bounds`; `knots` are a spline's.
 ///

@@ -16,10 +16,10 @@ pub struct ProposedChunks<'a> {
     pub chunks: &'a [f32],
 }
 
-/// What is to be written as chunks, for B episodes.
+/// Parameters to write as chunks, for B episodes.
 #[derive(Clone, Copy, Debug)]
 pub struct Decode<'a> {
-    /// What is known of the episodes.
+    /// State of the episodes.
     pub situation: &'a Situation<'a>,
     /// Parameters, (B, n, P).
     pub parameters: &'a [f32],

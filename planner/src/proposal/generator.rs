@@ -19,7 +19,7 @@ impl Generator {
     }
 }
 
-/// What a generator is shown of a situation.
+/// Observations of a situation for a generator.
 pub fn observations<'a>(situation: &Situation<'a>) -> Observations<'a> {
     Observations { values: situation.observations, pictures: situation.pictures }
 }

@@ -28,7 +28,7 @@ impl ProposalSource {
     pub const ALL: [Self; 6] =
         [Self::Policy, Self::LastPlan, Self::Noise, Self::Retrieval, Self::NoisyPolicy, Self::NoisyRetrieval];
 
-    /// Its name in flags, files and reports.
+    /// Name in flags, files and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Policy => "imle",

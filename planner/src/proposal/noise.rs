@@ -7,6 +7,7 @@
 use super::source::Proposal;
 use crate::decide::{Key, Situation};
 use crate::error::Result;
+use imle_configs::bounds::ActionBounds;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 
 /// Gaussian proposals around the warm start.
@@ -18,16 +19,14 @@ pub struct Noise {
     pub scale: f64,
     /// Knots a chunk, at least 2.
     pub knots: usize,
-    /// Lowest value of each action dimension.
-    pub low: Vec<f32>,
-    /// Highest value of each action dimension.
-    pub high: Vec<f32>,
+    /// Bounds of an action.
+    pub bounds: ActionBounds,
 }
 
 impl Noise {
     /// Adds the noise of candidate `index` of a decision to `chunk` (T, A).
     fn add(&self, key: Key, index: usize, chunk: &mut [f32]) {
-        let action = self.low.len();
+        let action = self.bounds.size();
         let steps = chunk.len() / action;
         let knots = self.knots.clamp(2, steps.max(2));
         let mut rng = stream(self.seed, Purpose::Noise, key.episode, key.decision, index as u64);
@@ -47,8 +46,7 @@ impl Noise {
             let part = at - knot as f32;
             for (d, a) in row.iter_mut().enumerate().take(MOST_ACTIONS) {
                 let xi = before[d] * (1.0 - part) + after[d] * part;
-                let half = (self.high[d] - self.low[d]) / 2.0;
-                *a = (*a + self.scale as f32 * half * xi).clamp(self.low[d], self.high[d]);
+                *a = self.bounds.clamp(d, *a + self.scale as f32 * self.bounds.half_range(d) * xi);
             }
         }
     }
@@ -75,8 +73,9 @@ impl Proposal for Noise {
     }
 }
 
-/// What another source proposes, with noise: its first candidate as it is, every other disturbed. A source that has but one
-/// candidate is disturbed in all ways.
+/// Proposals of another source with noise: its first candidate as it is, all others disturbed.
+///
+/// A source that has one candidate only gives that one, disturbed in different ways.
 pub struct Noisy {
     source: Box<dyn Proposal>,
     name: &'static str,
@@ -151,7 +150,7 @@ mod tests {
 
     #[test]
     fn one_proposal_becomes_many_around_it_within_the_range() {
-        let noise = Noise { seed: 2, scale: 0.2, knots: 3, low: vec![-1.0], high: vec![3.0] };
+        let noise = Noise { seed: 2, scale: 0.2, knots: 3, bounds: ActionBounds::new([-1.0], [3.0]) };
         let noisy = Noisy::new(Box::new(Fixed), "fixed+noise", noise);
         let keys = [0, 1, 2].map(|episode| Key { episode, decision: 5 });
         let situation = Situation {

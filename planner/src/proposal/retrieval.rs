@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn each_demonstration_gives_its_nearest_window_the_nearest_first() {
-        // Two demonstrations along a line, the second shifted by a half; the action tells where it was.
+        // Two demonstrations along a line, the second shifted by a half; the action shows where it was.
         let episode = |shift: f32| {
             let places: Vec<f32> = (0..6).map(|t| t as f32 + shift).collect();
             Episode { actions: places.clone(), observations: places, len: 6, ..Episode::default() }

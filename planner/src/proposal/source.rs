@@ -3,7 +3,7 @@
 use crate::decide::Situation;
 use crate::error::Result;
 
-/// What a source stands for in a decision.
+/// Role of a source in a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// Draws of a generator, one for each latent of a decision, in order: those have latents to search in, and are what a
@@ -21,7 +21,7 @@ pub enum Role {
 pub struct SourceCount {
     /// Name of the source.
     pub name: &'static str,
-    /// What it stands for.
+    /// Role in a decision.
     pub role: Role,
     /// Candidates an episode.
     pub count: usize,
@@ -29,9 +29,9 @@ pub struct SourceCount {
 
 /// Proposes candidate chunks.
 pub trait Proposal: Send + Sync {
-    /// Its name, one of [`crate::proposal::ProposalSource`] or the user's own.
+    /// Name: one of [`crate::proposal::ProposalSource`] or the user's own.
     fn name(&self) -> &'static str;
-    /// What it stands for.
+    /// Role in a decision.
     fn role(&self) -> Role {
         Role::Other
     }
@@ -52,7 +52,7 @@ pub trait Proposal: Send + Sync {
     -> Result<()>;
 }
 
-/// How N candidates are shared out: each source without randomness gets its one, the others equal parts, the first
+/// Divides N candidates among sources: each source without randomness gets one, the others equal parts, the first
 /// of them what is left over.
 pub fn share_out(sources: &[Box<dyn Proposal>], candidates: usize) -> Vec<SourceCount> {
     let mut counts: Vec<usize> = vec![0; sources.len()];

@@ -7,6 +7,7 @@
 use super::ensemble::{Ensemble, Risk};
 use super::simulator::{Candidates, Score, Simulator};
 use crate::error::Result;
+use imle_configs::bounds::half_range;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,7 +32,7 @@ pub fn with_tolerance(inner: &Arc<dyn Simulator>, sigma: f64, shifts: usize, see
 /// Adds `sigma` · half-range · `shift` to an action (A,), clamped to its `range`, lowest and highest values.
 pub fn shift_action(action: &mut [f32], (low, high): (&[f32], &[f32]), sigma: f64, shift: &[f32]) {
     for (d, a) in action.iter_mut().enumerate() {
-        let half = f64::from(high[d] - low[d]) / 2.0;
+        let half = f64::from(half_range(low[d], high[d]));
         *a = (*a + (sigma * half) as f32 * shift[d]).clamp(low[d], high[d]);
     }
 }
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
     use crate::decide::Key;
 
-    /// Free within 1 of the goal at 5, and dear beyond.
+    /// Cost 0 within 1 of the goal at 5, and 1 beyond.
     struct Gap;
 
     impl Simulator for Gap {

@@ -17,7 +17,7 @@ pub struct Halving {
 /// A candidate under way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Runner {
-    /// Its index among the B·N, and its row among those under way.
+    /// Index among the B·N, and row among those under way.
     index: usize,
     row: usize,
     /// Sums over the steps so far of the running cost, and of the cost of what is going to be executed.

@@ -12,7 +12,7 @@ use imle_policy::policy::Policy;
 use imle_policy::sampler::LatentKey;
 use std::sync::{Mutex, PoisonError};
 
-/// How far is looked ahead.
+/// Depth and weight of the lookahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookaheadSettings {
     /// K, chunks in a row; 1 is no lookahead.
@@ -134,7 +134,7 @@ impl Simulator for Lookahead {
                     let from = chains[w];
                     for (i, score) in scores.iter().enumerate().skip(at * branches).take(branches) {
                         out[from.root].physics_steps += score.physics_steps;
-                        // A chain that loses the task is as dear as that makes it, and ends here.
+                        // A chain that loses the task costs what that makes it, and ends here.
                         if !score.failed && score.cost.is_finite() && (alive(score) || level + 1 == depth) {
                             chains.push(Chain {
                                 running: from.running + score.running_cost,

@@ -12,4 +12,4 @@ pub(crate) mod simulator;
 pub mod staged;
 pub mod terminal;
 
-pub use simulator::{Candidates, Derivatives, Ends, Limits, Score, Simulator, Trajectory};
+pub use simulator::{Candidates, Derivatives, Ends, Limits, OneCandidate, Score, Simulator};

@@ -1,6 +1,6 @@
 //! MuJoCo rollouts with the planning model of a task.
 
-use super::simulator::{Candidates, Derivatives, Ends, Score, Simulator, Trajectory};
+use super::simulator::{Candidates, Derivatives, Ends, OneCandidate, Score, Simulator};
 use crate::error::Result;
 use imle_envs::rollout::RolloutEngine;
 
@@ -21,7 +21,7 @@ impl Simulator for RolloutEngine {
         Ok(self.run_to(pool, c.states, c.chunks, (c.steps, c.executed), c.limits, (out, ends))?)
     }
 
-    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: OneCandidate<'_>, out: &mut Derivatives) -> Result<()> {
         Ok(RolloutEngine::differentiate(self, pool, at.state, at.chunk, out)?)
     }
 }

@@ -20,7 +20,7 @@ pub struct Candidates<'a> {
     pub steps: usize,
     /// T_act, of which so many are going to be executed.
     pub executed: usize,
-    /// When rollouts may end early; a simulator of one's own may ignore it.
+    /// When rollouts may end early; your own simulator may ignore it.
     pub limits: Limits<'a>,
     /// Which of them can be chosen, (B, N); empty for all. One that cannot says nothing of what the others are worth.
     pub offered: &'a [bool],
@@ -37,7 +37,7 @@ pub use imle_configs::ends::Ends;
 
 /// One chunk and what it starts from.
 #[derive(Clone, Copy, Debug)]
-pub struct Trajectory<'a> {
+pub struct OneCandidate<'a> {
     /// Which decision of which episode.
     pub key: Key,
     /// Start state, (state size).
@@ -65,7 +65,7 @@ pub trait Simulator: Send + Sync {
     /// As [`rollout`](Self::rollout), and writes where each candidate ends, for what goes on from there.
     ///
     /// # Errors
-    /// [`Error::Unsupported`], unless the simulator can tell.
+    /// [`Error::Unsupported`], unless the simulator supports it.
     fn rollout_to(
         &self,
         pool: &rayon::ThreadPool,
@@ -74,14 +74,14 @@ pub trait Simulator: Send + Sync {
         ends: Ends<'_>,
     ) -> Result<()> {
         let _ = (pool, candidates, out, ends);
-        Err(Error::Unsupported("to tell where its rollouts end"))
+        Err(Error::Unsupported("to give the end states of its rollouts"))
     }
     /// Writes the derivatives along a trajectory, on the threads of `pool`: the same bits at any number of threads. Where
     /// there are none (a failed rollout), zeros. Only some optimizers ask for them.
     ///
     /// # Errors
     /// A bad input, if this simulator has no derivatives; if the sizes do not fit.
-    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: OneCandidate<'_>, out: &mut Derivatives) -> Result<()> {
         let _ = (pool, at, out);
         Err(InputError::unexpected("simulator", "one with derivatives, for this optimizer", "one without").into())
     }
@@ -110,7 +110,7 @@ impl<S: Simulator + ?Sized> Simulator for Arc<S> {
         (**self).rollout_to(pool, candidates, out, ends)
     }
 
-    fn differentiate(&self, pool: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+    fn differentiate(&self, pool: &rayon::ThreadPool, at: OneCandidate<'_>, out: &mut Derivatives) -> Result<()> {
         (**self).differentiate(pool, at, out)
     }
 }

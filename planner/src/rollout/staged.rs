@@ -1,4 +1,4 @@
-//! Rollouts in stages: what the first candidates cost tells what the others are worth.
+//! Rollouts in stages: the costs of the first candidates bound those of the others.
 //!
 //! Eight of the candidates of a decision are rolled out first (of few half of them, of many an eighth), spread evenly over the
 //! proposals, then as many again, and so on until all are. Between the stages
@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 /// Candidates of the first stage; of many such a part of them.
 const PILOT: usize = 8;
 
-/// What is done between the stages.
+/// Settings of the work between the stages.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StagedSettings {
     /// Whether rollouts end early.
@@ -41,7 +41,7 @@ struct Buffers {
     chunks: Vec<f32>,
     scores: Vec<Score>,
     bounds: Vec<f64>,
-    quality: quality::Scratch,
+    quality: quality::QualityScratch,
 }
 
 impl Staged {
@@ -51,7 +51,7 @@ impl Staged {
     }
 
     /// The bound of an episode whose candidates `own` are scored so far.
-    fn bound(&self, chunks: &[f32], own: &[Score], scratch: &mut quality::Scratch) -> f64 {
+    fn bound(&self, chunks: &[f32], own: &[Score], scratch: &mut quality::QualityScratch) -> f64 {
         let cost = |s: &Score| if s.failed || s.censored { f64::INFINITY } else { s.cost };
         let Some(best) = cheapest(own.iter().map(cost)) else { return f64::INFINITY };
         let proposals = ScoredProposals { chunks, scores: own, warm: None, range: self.inner.action_range() };

@@ -1,4 +1,4 @@
-//! What the state is worth in which a candidate ends: foresight beyond the horizon.
+//! Terminal value: an estimate of the cost beyond the horizon, at the state in which a candidate ends.
 //!
 //! The problem: minimise J(a) + weight · V(s_T, o_T) over chunks a, J the simulator's cost and V an estimate of the cost still to
 //! come after the end. Without one, what comes after the horizon counts nothing.
@@ -50,7 +50,7 @@ struct Buffers {
 }
 
 impl Valued {
-    /// Over `inner`, which must be able to tell where rollouts end; histories have `history` = T_obs · O values.
+    /// Over `inner`, which must give the end states of its rollouts; histories have `history` = T_obs · O values.
     pub fn new(inner: Box<dyn Simulator>, value: Box<dyn TerminalValue>, weight: f64, history: usize) -> Self {
         Self { inner, value, weight, history, buffers: Mutex::default() }
     }

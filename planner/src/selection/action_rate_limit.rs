@@ -7,7 +7,7 @@
 
 use imle_configs::episode::Episode;
 
-/// How far one action may be from the one before it.
+/// Limit on the difference between an action and the one before it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActionRateLimit {
     /// Longest step of each value, (A).

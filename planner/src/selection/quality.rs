@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 /// A plan is improved by one that costs at least this share less.
 const IMPROVEMENT: f64 = 0.01;
-/// What is known of gaps before any is seen, in gaps.
+/// Weight of the prior on gaps, as a number of gaps.
 const PRIOR: f64 = 0.1;
 /// Most proposals that are sorted into modes: the cheapest.
 const MOST_SORTED: usize = 128;
 
-/// What can be said of a plan.
+/// Quality of a plan, estimated from its candidates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Standard deviation of the proposals' costs.
@@ -42,18 +42,18 @@ pub fn improves(other: f64, plan: f64) -> bool {
     other < plan - IMPROVEMENT * plan.abs()
 }
 
-/// What [`of`] writes to, so that it allocates nothing.
+/// Buffers of [`of`], so that it allocates nothing.
 #[derive(Debug, Default)]
-pub struct Scratch {
+pub struct QualityScratch {
     order: Vec<usize>,
     heads: Vec<usize>,
 }
 
 /// The quality of a plan of cost `plan` beside the proposals, of which it is one or has been found from.
-pub fn of(proposals: &ScoredProposals<'_>, plan: f64, scratch: &mut Scratch) -> Quality {
+pub fn of(proposals: &ScoredProposals<'_>, plan: f64, scratch: &mut QualityScratch) -> Quality {
     let ScoredProposals { scores, warm, .. } = *proposals;
     let cost = |i: usize| scores[i].cost;
-    let Scratch { order, heads } = scratch;
+    let QualityScratch { order, heads } = scratch;
     order.clear();
     let known = |i: &usize| !scores[*i].failed && !scores[*i].censored && cost(*i).is_finite();
     order.extend((0..scores.len()).filter(|i| known(i) && Some(*i) != warm));
@@ -123,18 +123,18 @@ mod tests {
     fn quality(costs: &[f64], chunks: &[f32], warm: Option<usize>, plan: f64) -> Quality {
         let scores: Vec<Score> = costs.iter().map(|c| score(*c)).collect();
         let proposals = ScoredProposals { chunks, scores: &scores, warm, range: (&[-1.0], &[1.0]) };
-        of(&proposals, plan, &mut Scratch::default())
+        of(&proposals, plan, &mut QualityScratch::default())
     }
 
     #[test]
     fn modes_spread_and_share_are_those_of_the_proposals() {
-        // Two groups of cheap chunks, one of dear ones, a failed one, and the warm start.
+        // Two groups of cheap chunks, one of costly ones, a failed one, and the warm start.
         let chunks = [0.0, 0.0, 0.05, 0.0, 0.9, 0.9, -0.9, -0.9, 0.5, 0.5, 0.0, 0.1];
-        let told = quality(&[1.0, 1.1, 1.2, 5.0, f64::NAN, 1.15], &chunks, Some(5), 1.0);
-        assert_eq!((told.modes, told.beat_warm), (1, Some(0.5)));
-        let told = quality(&[1.0, 1.1, 1.0, 5.0], &chunks[..8], None, 1.0);
-        assert_eq!((told.modes, told.beat_warm), (2, None));
-        assert!(told.spread > 1.0);
+        let predicted = quality(&[1.0, 1.1, 1.2, 5.0, f64::NAN, 1.15], &chunks, Some(5), 1.0);
+        assert_eq!((predicted.modes, predicted.beat_warm), (1, Some(0.5)));
+        let predicted = quality(&[1.0, 1.1, 1.0, 5.0], &chunks[..8], None, 1.0);
+        assert_eq!((predicted.modes, predicted.beat_warm), (2, None));
+        assert!(predicted.spread > 1.0);
         assert_eq!(quality(&[f64::NAN; 2], &chunks[..4], None, 1.0), Quality::default());
     }
 
@@ -148,25 +148,25 @@ mod tests {
     #[test]
     fn the_probability_is_near_how_often_more_proposals_help() {
         for (n, shift) in [(32, 0.0), (32, 0.05), (128, 0.0)] {
-            let (mut told, mut happened) = (0.0, 0.0);
+            let (mut predicted, mut happened) = (0.0, 0.0);
             for seed in 0..600 {
                 let all = costs(seed, 2 * n);
                 let best = all[..n].iter().copied().fold(f64::INFINITY, f64::min) - shift;
-                told += quality(&all[..n], &vec![0.0; n], None, best).improvable;
+                predicted += quality(&all[..n], &vec![0.0; n], None, best).improvable;
                 let again = all[n..].iter().copied().fold(f64::INFINITY, f64::min);
                 happened += f64::from(u8::from(again < best * (1.0 - IMPROVEMENT)));
             }
-            assert!((told - happened).abs() / 600.0 < 0.08, "{n} {shift}: {told} beside {happened}");
+            assert!((predicted - happened).abs() / 600.0 < 0.08, "{n} {shift}: {predicted} beside {happened}");
         }
     }
 
     #[test]
     fn clusters_of_costs_are_not_taken_for_a_wide_tail() {
         // Of a decision of `push_t`: one step sooner at the goal costs 0.064 less. Of decisions like it one in six was
-        // improved by 1 %; exp(−δ/θ)/2 tells 0.48.
+        // improved by 1 %; exp(−δ/θ)/2 predicts 0.48.
         let costs = [0.0652, 0.06521, 0.1294, 0.1294, 0.1295, 0.1295, 1.9, 2.1];
-        let told = quality(&costs, &[0.0; 8], None, costs[0]).improvable;
-        assert!((0.05..0.25).contains(&told), "{told}");
+        let predicted = quality(&costs, &[0.0; 8], None, costs[0]).improvable;
+        assert!((0.05..0.25).contains(&predicted), "{predicted}");
     }
 
     #[test]

@@ -47,7 +47,9 @@ pub(crate) fn integers(column: &dyn Array) -> Option<Vec<i64>> {
         DataType::UInt8 => mapped::<UInt8Type, _>(column, i64::from),
         DataType::UInt16 => mapped::<UInt16Type, _>(column, i64::from),
         DataType::UInt32 => mapped::<UInt32Type, _>(column, i64::from),
-        DataType::UInt64 => mapped::<UInt64Type, _>(column, i64::try_from).into_iter().collect::<Result<_, _>>().ok()?,
+        DataType::UInt64 => {
+            mapped::<UInt64Type, _>(column, i64::try_from).into_iter().collect::<Result<_, _>>().ok()?
+        }
         _ => return None,
     })
 }

@@ -127,7 +127,13 @@ impl Reader {
     pub(crate) fn scalar_columns(path: &Path) -> Result<Vec<String>> {
         let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
-        Ok(builder.schema().fields().iter().filter(|f| columns::is_number(f.data_type())).map(|f| f.name().clone()).collect())
+        Ok(builder
+            .schema()
+            .fields()
+            .iter()
+            .filter(|f| columns::is_number(f.data_type()))
+            .map(|f| f.name().clone())
+            .collect())
     }
 
     /// Names of the columns that are there and wanted, with their types.

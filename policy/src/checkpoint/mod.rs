@@ -225,7 +225,7 @@ impl Checkpoint {
         &self.weights
     }
 
-    /// Eight hexadecimal digits (CRC-32) that tell these weights from others.
+    /// Eight hexadecimal digits (CRC-32) that identify these weights.
     pub fn fingerprint(&self) -> String {
         let mut hasher = crc32fast::Hasher::new();
         self.weights.iter().for_each(|w| hasher.update(&w.to_le_bytes()));

@@ -3,11 +3,11 @@
 //! `config.json` is the task's configuration of that code with `"type": "imle_policy"` and the `method` it was trained
 //! with; the normaliser is in the tensors `stats.obs.min`, `stats.obs.max` (`stats.agent_pos` in its push task),
 //! `stats.action.min`, `stats.action.max`. The code has its network's sizes as defaults; here `down_dims`,
-//! `kernel_size`, `n_groups` and `diffusion_step_embed_dim` may be told. Index T_obs − 1 of a chunk is the current
+//! `kernel_size`, `n_groups` and `diffusion_step_embed_dim` may be set. Index T_obs − 1 of a chunk is the current
 //! step's action.
 //!
 //! With pictures an observation is what a ResNet18 a camera makes of them, the mean of its last maps, and then the
-//! state. Pictures are in [0, 1] and whole; nothing tells their size, but `image_shape`, [height, width], may.
+//! state. Pictures are in [0, 1] and whole; nothing gives their size, but `image_shape`, [height, width], may.
 
 use super::options::Options;
 use super::source_policy::{SourcePolicy, of_range};

@@ -1,4 +1,4 @@
-//! Policies trained elsewhere, as checkpoints: one file a kind, told apart by the `type` in their `config.json`.
+//! Policies trained elsewhere, as checkpoints: one file a kind, distinguished by the `type` in their `config.json`.
 //!
 //! | `type` | what it is |
 //! |---|---|
@@ -69,7 +69,7 @@ pub fn import(from: &Path, wanted: &ImportTarget) -> Result<Imported> {
         // LeRobot's configurations of 2024 have none.
         None if config.get("noise_scheduler_type").is_some() => "diffusion".to_string(),
         None if config.get("format").is_some() && config.get("method").is_some() => {
-            let found = "a checkpoint of planner, which every verb takes as it is";
+            let found = "a checkpoint of planner, which every command takes as it is";
             return Err(ConfigError::unexpected(place, "a policy trained elsewhere", found).into());
         }
         _ => config.text("type")?,

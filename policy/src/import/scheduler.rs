@@ -4,7 +4,7 @@ use super::options::Options;
 use crate::method::{Betas, Prediction, Schedule, Variance};
 use imle_configs::{Error, Result};
 
-/// The schedule that `options` tell in the names of `diffusers`' `DDPMScheduler` and `DDIMScheduler`.
+/// The schedule that `options` give in the names of `diffusers`' `DDPMScheduler` and `DDIMScheduler`.
 pub(super) fn schedule(options: &Options<'_>) -> Result<Schedule> {
     let default = Schedule::default();
     let betas = match options.text("beta_schedule")?.as_str() {

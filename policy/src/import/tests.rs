@@ -285,7 +285,7 @@ fn a_task_gives_names_and_may_be_seen_in_another_order() {
     assert_eq!(served.weights(), plain.weights());
     assert_eq!(served.config().spec, named.spec.clone().unwrap());
 
-    // The task tells more, and otherwise: what the policy does not see must not matter.
+    // The task has more terms in another order: what the policy does not see must not matter.
     let wide = Some(spec(vec![term("block", 3), term("speed", 4), term("tip", 2)]));
     let wide = ImportTarget { spec: wide, observation: vec!["tip".into(), "block".into()], ..wanted() };
     let served = import(&folder, &wide).unwrap().checkpoint;

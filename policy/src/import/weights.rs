@@ -14,7 +14,7 @@ pub(super) enum Names {
     LeRobot(&'static str),
 }
 
-/// The last layer, which every kind names alike: it tells the prefix.
+/// The last layer, which every kind names alike: it gives the prefix.
 const LAST: &str = "final_conv.1.weight";
 
 impl Names {
@@ -87,7 +87,7 @@ pub(super) fn weights(
     Ok(flat)
 }
 
-/// Checks that sizes which a configuration tells twice agree.
+/// Checks that sizes which a configuration gives twice agree.
 pub(super) fn same(place: String, expected: usize, found: usize) -> std::result::Result<(), ConfigError> {
     if expected == found { Ok(()) } else { Err(ConfigError::unexpected(place, expected, found)) }
 }

@@ -91,7 +91,7 @@ fn chosen(z: &[f32], selection: &Selection, m: usize, latent: usize) -> Vec<f32>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::method::Workers;
+    use crate::method::NetworkPool;
     use crate::network::{ChunkShape, NetworkConfig};
     use tch::{Device, Kind};
 
@@ -103,7 +103,7 @@ mod tests {
         let table = config.parameters(&shape).unwrap();
         let flat = Tensor::from_slice(&table.initial(3)).set_requires_grad(true);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-        let workers = Workers::new(&pool, Device::Cpu, || config.build(&shape, &table, &flat)).unwrap();
+        let workers = NetworkPool::new(&pool, Device::Cpu, || config.build(&shape, &table, &flat)).unwrap();
         let context = LossContext {
             workers: &workers,
             seed: 1,

@@ -22,4 +22,4 @@ pub use prepared::Prepared;
 pub use registry::{NAMES, by_name};
 pub use sampling::{Sampling, SamplingOverrides, Solver};
 pub use schedule::{Betas, Prediction, Schedule, Variance};
-pub use workers::Workers;
+pub use workers::NetworkPool;

@@ -2,7 +2,7 @@
 
 use super::prepared::Prepared;
 use super::sampling::Sampling;
-use super::workers::Workers;
+use super::workers::NetworkPool;
 use crate::error::Result;
 use crate::network::{ChunkShape, Network, ObservationTensors};
 use imle_configs::Error as ConfigError;
@@ -21,8 +21,8 @@ pub struct TensorBatch<'a> {
 
 /// Inputs of a loss beside network and batch.
 pub struct LossContext<'a> {
-    /// Workers for what needs no gradient.
-    pub workers: &'a Workers<'a>,
+    /// NetworkPool for what needs no gradient.
+    pub workers: &'a NetworkPool<'a>,
     /// Seed of the run.
     pub seed: u64,
     /// Training step: with the seed it keys every draw.
@@ -75,7 +75,7 @@ pub trait Method: Send + Sync {
     /// The name in settings and checkpoints.
     fn name(&self) -> &'static str;
 
-    /// Times that its network is told of a pass: 0 for methods of one pass.
+    /// Number of times that its network gets in a pass: 0 for methods of one pass.
     fn times(&self) -> usize {
         0
     }

@@ -12,14 +12,14 @@ use std::sync::{Mutex, PoisonError};
 use tch::Device;
 
 /// A network for each thread of a pool, without gradient; on a GPU a single one for the calling thread.
-pub struct Workers<'a> {
+pub struct NetworkPool<'a> {
     pool: &'a rayon::ThreadPool,
     networks: Vec<Mutex<Box<dyn Network>>>,
     device: Device,
 }
 
-impl<'a> Workers<'a> {
-    /// Workers on `pool`, each with a network from `build`.
+impl<'a> NetworkPool<'a> {
+    /// NetworkPool on `pool`, each with a network from `build`.
     ///
     /// # Errors
     /// The errors of `build`.

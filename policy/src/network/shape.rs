@@ -12,7 +12,7 @@ pub struct ChunkShape {
     pub prediction: usize,
     /// Values of an action, A.
     pub action: usize,
-    /// Times that a pass is told beside the observation: 0 for methods of one pass.
+    /// Number of times that a pass gets beside the observation: 0 for methods of one pass.
     pub times: usize,
     /// The pictures beside the observation, if there are any, and how they are encoded.
     pub vision: Option<VisionShape>,

@@ -1,4 +1,4 @@
-//! Times as features: what a diffusion or flow network is told of the pass it is in.
+//! Times as features of a diffusion or flow network's pass.
 
 use crate::error::Result;
 use tch::{Kind, Tensor};

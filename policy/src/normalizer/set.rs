@@ -11,7 +11,7 @@ pub struct Normalizers {
     pub observation: Normalizer,
     /// Of one action (A dimensions), used for each of the T_pred in a chunk.
     pub action: Normalizer,
-    /// The linear prediction beside which the network generates the rest; without it the network generates the whole.
+    /// The linear prediction, to which the network adds the rest; without it the network generates the whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residual: Option<Box<Residual>>,
 }

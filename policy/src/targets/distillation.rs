@@ -62,7 +62,7 @@ pub struct TeacherWindows<'a> {
 /// Draws `samples` chunks of `teacher` in the state of every window: targets for a generator that is to sample like the
 /// teacher. With as many as latents (`TrainSettings::samples`) they are matched to the latents all at once, so that
 /// mass follows the teacher's (see [`crate::rs_imle`]). The draws are keyed by `seed` and the window, so that they are
-/// the same again on a resume. `progress` is told how many windows are done and says whether to go on; nothing is
+/// the same again on a resume. `progress` gets the number of windows done and returns whether to go on; nothing is
 /// returned if it does not.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use super::settings::TrainSettings;
 use super::thresholds::Thresholds;
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
 use crate::error::{Error, Result};
-use crate::method::{self, Loss, LossContext, LossValue, Method, TensorBatch, Workers};
+use crate::method::{self, Loss, LossContext, LossValue, Method, NetworkPool, TensorBatch};
 use crate::network::{ChunkShape, Network, ObservationTensors, parameters::ParameterTable};
 use crate::normalizer::Normalizers;
 use crate::targets::{TargetBatch, TargetSource};
@@ -131,7 +131,7 @@ impl Trainer {
         let settings = TrainSettings { network, horizons, vision, ..settings.clone() };
         config.version = imle_configs::VERSION.into();
         if settings.method != config.method {
-            // Another method's network may be told other times: its weights do not fit.
+            // Another method's network may take other times: its weights do not fit.
             let expected = format!("`{}`, the method of the checkpoint it starts from", config.method);
             return Err(ConfigError::unexpected("settings: method", expected, &settings.method).into());
         }
@@ -308,7 +308,7 @@ impl Trainer {
                 .f_to_device(self.device)?,
             mask: &self.batch.mask,
         };
-        let workers = Workers::new(pool, self.device, || {
+        let workers = NetworkPool::new(pool, self.device, || {
             self.config.network.build(&self.shape, &self.table, &self.weights.f_detach()?)
         })?;
         let epsilon = self.thresholds.of(&self.settings, step, &self.batch.states, source.states());

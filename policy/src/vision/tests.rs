@@ -223,7 +223,7 @@ fn sides_are_cut_and_cameras_normalised_each_in_its_own_way() {
     }
 }
 
-/// Two states that only their pictures tell apart: bright ones ask for +1, dark ones for −1.
+/// Two states that differ in their pictures only: bright ones ask for +1, dark ones for −1.
 fn bright_and_dark(layout: &ImageLayout) -> (FreshStart, DemonstrationChunks) {
     let spec = imle_configs::spec::Spec { pictures: Some(layout.clone()), ..test_support::spec(1, 1) };
     let episode = |action: f32| Episode {
@@ -329,8 +329,8 @@ fn a_training_with_pictures_resumes_to_the_bit_and_its_checkpoint_comes_back() {
         settings.horizons,
         &[Episode { observations: vec![0.0; 2], actions: vec![0.0; 2], len: 2, ..Episode::default() }],
     );
-    let told = blind.step(&windows.unwrap(), &pool).unwrap_err().to_string();
-    assert!(told.contains("bytes of pictures"), "{told}");
+    let message = blind.step(&windows.unwrap(), &pool).unwrap_err().to_string();
+    assert!(message.contains("bytes of pictures"), "{message}");
 }
 
 #[test]
@@ -351,16 +351,16 @@ fn bad_settings_name_the_key() {
         ("vision.std=[1.0, 2.0]", ["found neither one value for all nor a list with one for each", "`std`"]),
         ("vision.camera=[\"top\"]", ["vision.camera", "`cameras`"]),
     ] {
-        let told = check(word).unwrap_err();
-        assert!(parts.iter().all(|p| told.contains(p)), "{word}: {told}");
+        let message = check(word).unwrap_err();
+        assert!(parts.iter().all(|p| message.contains(p)), "{word}: {message}");
     }
     for word in ["vision.width=16", "vision.crop=[0.9, 0.8]", "vision.mean=[[0, 0, 0], [0.5, 0.5, 0.5]]"] {
         assert_eq!(check(word), Ok(()), "{word}");
     }
     let two = EncoderConfig { std: OneOrMany::Many(vec![[0.5; 3]; 2]), ..EncoderConfig::default() };
     two.check(Some(&pictures(2, 96, 96)), "c").unwrap();
-    let told = two.check(Some(&pictures(3, 96, 96)), "c").unwrap_err().to_string();
-    assert!(told.contains("c: vision.std: expected three numbers, or three for each of 3 cameras"), "{told}");
+    let message = two.check(Some(&pictures(3, 96, 96)), "c").unwrap_err().to_string();
+    assert!(message.contains("c: vision.std: expected three numbers, or three for each of 3 cameras"), "{message}");
     let tiny = EncoderConfig::default().check(Some(&pictures(1, 96, 36)), "c").unwrap_err().to_string();
     assert!(tiny.contains("c: vision.crop: expected at least 33 pixels") && tiny.contains("32×84"), "{tiny}");
 }

@@ -10,17 +10,17 @@
 //! target's place in it (Farebrother et al., arXiv 2403.03950, for two atoms). Chunks as actions after Q-chunking
 //! (arXiv 2507.07969), two random members of several after REDQ (arXiv 2101.05982). Q̄ is a slow copy.
 
-use super::ensemble::{Ensemble, EnsembleShape, StepCounters, to_host};
+use super::ensemble::{CriticEnsemble, EnsembleShape, StepCounters, to_host};
 use super::rank_correlation::spearman;
 use super::settings::CriticSettings;
-use crate::replay::buffer::{DecisionBatch, ReplayBuffer};
+use crate::replay::buffer::{ReplayBuffer, TransitionBatch};
 use imle_policy::Result;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// A critic of chunks, or of anything else beside a history.
 pub struct Critic {
-    mlp: Ensemble,
+    mlp: CriticEnsemble,
     low: f64,
     span: f64,
 }
@@ -37,11 +37,11 @@ impl Critic {
         seed: u64,
         device: Device,
     ) -> Result<Self> {
-        let mlp = Ensemble::new(shape(settings, history + beside), seed, device)?;
+        let mlp = CriticEnsemble::new(shape(settings, history + beside), seed, device)?;
         Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
     }
 
-    /// What was saved to `path`.
+    /// Loads a critic saved to `path`.
     ///
     /// # Errors
     /// A bad input that names the file and the tensor.
@@ -52,12 +52,12 @@ impl Critic {
         (path, counters): (&Path, StepCounters),
         device: Device,
     ) -> Result<Self> {
-        let mlp = Ensemble::load(shape(settings, history + beside), path, counters, device)?;
+        let mlp = CriticEnsemble::load(shape(settings, history + beside), path, counters, device)?;
         Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
     }
 
     /// The network.
-    pub fn mlp(&self) -> &Ensemble {
+    pub fn mlp(&self) -> &CriticEnsemble {
         &self.mlp
     }
 
@@ -111,7 +111,7 @@ impl Critic {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn targets(&self, batch: &DecisionBatch, candidates: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
+    pub fn targets(&self, batch: &TransitionBatch, candidates: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
         let (b, n, chunk) = candidates.size3()?;
         let histories = batch.after.f_unsqueeze(1)?.f_expand([b, n, -1], false)?.f_reshape([b * n, -1])?;
         let both = self.slow_values(&histories, &candidates.f_reshape([b * n, chunk])?, pair)?;
@@ -120,8 +120,8 @@ impl Critic {
         Ok(batch.rewards.f_add(&batch.discounts.f_mul(&value)?)?)
     }
 
-    /// How well it knows decisions `rows` that it has not learned from: Spearman's rank correlation of its mean value with the
-    /// returns that followed, and by how much it is above them on average. Returns that are all alike are not ranked: 0.
+    /// Judges the critic on decisions `rows` that it has not learned from: Spearman's rank correlation of its mean value
+    /// with the returns that followed, and its mean excess over them. Equal returns are not ranked: 0.
     ///
     /// # Errors
     /// libtorch's.
@@ -135,7 +135,7 @@ impl Critic {
     }
 }
 
-/// How well a critic knows what it has not learned from.
+/// Quality of a critic on decisions that it has not learned from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judgement {
     /// Spearman's, −1 to 1.
@@ -159,7 +159,7 @@ mod tests {
             CriticSettings { members: 3, width: 32, learning_rate: 3e-3, follow: 0.05, ..Default::default() };
         let mut critic = Critic::new(&settings, (1, 1), [0.0, 1.0], 0, Device::Cpu).unwrap();
         let column = |values: &[f32]| Tensor::from_slice(values).view([-1, 1]);
-        let batch = DecisionBatch {
+        let batch = TransitionBatch {
             before: column(&[0.0, 0.25, 0.5, 0.75]),
             chunks: column(&[1.0; 4]),
             rewards: Tensor::from_slice(&[0.0f32, 0.0, 0.0, 1.0]),

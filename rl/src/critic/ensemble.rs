@@ -35,7 +35,7 @@ pub struct EnsembleShape {
 }
 
 /// Weights, their moments, and a slow copy of them.
-pub struct Ensemble {
+pub struct CriticEnsemble {
     shape: EnsembleShape,
     table: ParameterTable,
     weights: Tensor,
@@ -56,7 +56,7 @@ pub struct StepCounters {
 /// Names of the parts of a file.
 const PARTS: [&str; 4] = ["weights.", "slow.", "first_moment.", "second_moment."];
 
-impl Ensemble {
+impl CriticEnsemble {
     /// Fresh weights from the `Weights` streams of `seed`.
     ///
     /// # Errors
@@ -180,7 +180,7 @@ impl Ensemble {
         Ok(files::write_atomic(path, |w| w.write_all(&bytes))?)
     }
 
-    /// What was saved to `path`, with `counters`.
+    /// Loads an ensemble saved to `path`, with `counters`.
     ///
     /// # Errors
     /// A bad input that names the file and the tensor.
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn members_differ_learn_and_come_back_from_disk() {
         let shape = EnsembleShape { members: 3, inputs: 2, width: 16, outputs: 1 };
-        let mut mlp = Ensemble::new(shape, 1, Device::Cpu).unwrap();
+        let mut mlp = CriticEnsemble::new(shape, 1, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&[0.0f32, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]).view([4, 2]);
         let y = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([1, 4, 1]);
         let first = mlp.forward(&x).unwrap();
@@ -241,16 +241,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("critic.safetensors");
         mlp.save(&path).unwrap();
-        let back = Ensemble::load(shape, &path, mlp.counters(), Device::Cpu).unwrap();
+        let back = CriticEnsemble::load(shape, &path, mlp.counters(), Device::Cpu).unwrap();
         assert_eq!(back.forward(&x).unwrap(), mlp.forward(&x).unwrap());
-        let wrong = Ensemble::load(EnsembleShape { width: 8, ..shape }, &path, mlp.counters(), Device::Cpu);
+        let wrong = CriticEnsemble::load(EnsembleShape { width: 8, ..shape }, &path, mlp.counters(), Device::Cpu);
         assert!(wrong.err().unwrap().to_string().contains("critic.safetensors"));
     }
 
     #[test]
     fn a_step_that_is_not_finite_changes_nothing() {
         let shape = EnsembleShape { members: 1, inputs: 1, width: 4, outputs: 1 };
-        let mut mlp = Ensemble::new(shape, 1, Device::Cpu).unwrap();
+        let mut mlp = CriticEnsemble::new(shape, 1, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&[1.0f32]).view([1, 1]);
         let before = mlp.forward(&x).unwrap();
         let loss = mlp.forward(&x).unwrap().mean(Kind::Float) * f64::NAN;

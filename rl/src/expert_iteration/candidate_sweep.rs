@@ -1,4 +1,4 @@
-//! How few candidates generator and planner need: the planner is tried with ever more of them until it solves 95 % of the episodes.
+//! Number of candidates that generator and planner need: it grows until the planner solves 95 % of the episodes.
 
 use crate::error::Result;
 use crate::run::Figures;
@@ -13,7 +13,7 @@ const WANTED: f64 = 0.95;
 /// The figure with the number of candidates that it reached it with.
 pub const CANDIDATES_FOR_95: &str = "planned/candidates_for_95";
 
-/// What is tried.
+/// Settings of a sweep.
 pub(crate) struct CandidateSweep<'l> {
     /// Numbers of candidates, in the order in which they are tried.
     pub(crate) candidates: &'l [usize],

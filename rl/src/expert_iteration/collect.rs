@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 /// Figures of a round's collecting, written when it is over.
 const COLLECTED_FILE: &str = "collected.json";
 
-/// What collecting a round gave, kept beside its elites.
+/// Result of collecting a round, kept beside its elites.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Collected {
     pub(super) env_steps: u64,
@@ -38,7 +38,7 @@ pub(super) struct Collected {
     handed_over: usize,
 }
 
-/// What later attempts gave.
+/// Results of later attempts.
 #[derive(Clone, Debug, Default)]
 struct Retried {
     env_steps: u64,
@@ -152,7 +152,7 @@ impl ExpertIteration<'_> {
         Ok(collected)
     }
 
-    /// What collecting `round` gave.
+    /// Result of collecting `round`.
     pub(super) fn collected(&self, round: u64) -> Result<Collected> {
         let place = self.folder(round).join(COLLECTED_FILE);
         let text = files::read_text(&place)?;

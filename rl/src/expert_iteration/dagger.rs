@@ -2,7 +2,7 @@
 //!
 //! A planner that begins every episode itself never meets the states that the generator gets itself into, and a generator that
 //! learns from it alone never sees the way out of them (Ross et al. 2011, DAgger). Here the student acts in the first
-//! k ∈ {1 … K} decisions, k uniform, and the teacher in all that follow; what the teacher does from there on is the lesson.
+//! k ∈ {1 … K} decisions, k uniform, and the teacher in all that follow; what the teacher does from there on is trained on.
 
 use super::smoothing::start_of;
 use imle_configs::seed::{Purpose, stream};
@@ -33,9 +33,9 @@ impl StudentTurns {
 
 /// Lets the student decide first, then the teacher.
 pub struct DaggerMixing<'a> {
-    /// Who begins.
+    /// Decider that begins.
     pub student: &'a mut dyn Decide,
-    /// Who takes over.
+    /// Decider that takes over.
     pub teacher: &'a mut dyn Decide,
     /// When.
     pub turns: StudentTurns,
@@ -67,14 +67,14 @@ impl Decide for DaggerMixing<'_> {
             }
             let part = Part::of(situation, &mine);
             let chunk = chunks.len() / how.len();
-            let (mut drawn, mut told) = (vec![0.0; chunk * mine.len()], vec![Decision::default(); mine.len()]);
-            decider.decide(pool, &part.situation(situation), &mut drawn, &mut told)?;
-            for ((b, drawn), mut told) in mine.iter().zip(drawn.chunks_exact(chunk)).zip(told) {
+            let (mut drawn, mut drawn_how) = (vec![0.0; chunk * mine.len()], vec![Decision::default(); mine.len()]);
+            decider.decide(pool, &part.situation(situation), &mut drawn, &mut drawn_how)?;
+            for ((b, drawn), mut drawn_how) in mine.iter().zip(drawn.chunks_exact(chunk)).zip(drawn_how) {
                 if situation.keys[*b].decision < self.turns.students(situation.keys[*b].episode) {
-                    told.source = source;
+                    drawn_how.source = source;
                 }
                 chunks[b * chunk..][..chunk].copy_from_slice(drawn);
-                how[*b] = told;
+                how[*b] = drawn_how;
             }
         }
         Ok(())
@@ -151,7 +151,7 @@ pub(crate) fn take_over(task: &Task, horizons: Horizons, decisions: u64, episode
 mod tests {
     use super::*;
 
-    /// Writes one number and notes whom it decided for.
+    /// Writes one number and notes the episodes that it decided for.
     struct Constant(f32, Vec<Key>);
 
     impl Decide for Constant {

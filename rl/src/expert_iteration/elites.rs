@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// How elites are chosen.
+/// Choice of elites.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EliteSettings {
     /// Most elites a decision.
@@ -49,7 +49,7 @@ impl Default for EliteSettings {
 
 /// One decision that taught something.
 #[derive(Clone, Debug, PartialEq)]
-struct Lesson {
+struct Sample {
     /// The episode it belongs to.
     pub episode: u64,
     /// The state, its elites and its probability.
@@ -62,20 +62,20 @@ pub struct Recorder<'p> {
     settings: EliteSettings,
     low: Vec<f32>,
     high: Vec<f32>,
-    /// What has been recorded so far.
-    lessons: Vec<Lesson>,
+    /// Samples recorded so far.
+    samples: Vec<Sample>,
 }
 
 impl<'p> Recorder<'p> {
     /// Records the decisions of `planner`; `low` and `high` are the ranges of the action.
     pub fn new(planner: &'p mut Planner, settings: EliteSettings, (low, high): (&[f32], &[f32])) -> Self {
-        Self { planner, settings, low: low.to_vec(), high: high.to_vec(), lessons: Vec::new() }
+        Self { planner, settings, low: low.to_vec(), high: high.to_vec(), samples: Vec::new() }
     }
 
-    /// The lessons of the episodes that `succeeded`.
+    /// Training samples of the episodes that `succeeded`.
     pub fn kept(self, succeeded: &BTreeSet<u64>) -> Vec<WeightedState> {
-        let kept = |l: &Lesson| succeeded.contains(&l.episode);
-        self.lessons.iter().filter(|l| kept(l)).map(|l| l.state.clone()).collect()
+        let kept = |s: &Sample| succeeded.contains(&s.episode);
+        self.samples.iter().filter(|s| kept(s)).map(|s| s.state.clone()).collect()
     }
 
     /// The planner itself, whose decisions are then not recorded.
@@ -107,7 +107,7 @@ impl Decide for Recorder<'_> {
                 let probability = weights.iter().sum::<f64>() / weights.len() as f64;
                 let observation = situation.observations[b * history..][..history].to_vec();
                 let elites = elites.into_iter().map(|i| candidates[i * chunk..][..chunk].to_vec()).collect();
-                self.lessons.push(Lesson {
+                self.samples.push(Sample {
                     episode: key.episode,
                     state: WeightedState { observation, elites, weights, probability },
                 });

@@ -165,8 +165,8 @@ mod tests {
 
         let first = folder.path().join(FOLDER).join("first-00000.msgpack");
         std::fs::write(&first, b"spoilt").unwrap();
-        let told = attempt(0).1.unwrap_err().to_string();
-        assert!(told.contains("first-00000.msgpack: expected 2 episodes"), "{told}");
+        let message = attempt(0).1.unwrap_err().to_string();
+        assert!(message.contains("first-00000.msgpack: expected 2 episodes"), "{message}");
         kept.remove().unwrap();
         kept.remove().unwrap();
         assert!(!first.exists());

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::run::Run;
 use imle_configs::spec::Horizons;
 use imle_planner::optimizer::{self, Optimizer};
-use imle_planner::parameterization::{self, ActionBounds};
+use imle_planner::parameterization;
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::rollout::Simulator;
@@ -67,10 +67,9 @@ impl Search<'_> {
         if !planner.searches() {
             return Ok(planner);
         }
-        let (low, high) = run.task.action_bounds().range();
         let space = parameterization::of_kind(
             self.parameterization.parse()?,
-            ActionBounds::new(low, high),
+            run.task.action_bounds().clone(),
             horizons.prediction,
             self.knots,
         )?;

@@ -32,8 +32,9 @@ pub struct ExpertIterationSettings {
     pub noise: f64,
     /// Knots of the splines.
     pub knots: usize,
-    /// How far one action of a plan may be from the next, as a share of the longest step of the demonstrations
-    /// ([`imle_planner::selection::action_rate_limit`]): a search that is paid for being early finds leaps, which nothing is learned from. 0, or no demonstrations, for any.
+    /// Limit on the difference of two actions in a row, as a share of the longest step of the demonstrations
+    /// ([`imle_planner::selection::action_rate_limit`]). Without it, a search that is paid for being early finds leaps,
+    /// which nothing is learned from. 0, or no demonstrations, for no limit.
     #[serde(rename = "pace")]
     pub action_rate_limit: f64,
     /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
@@ -65,7 +66,7 @@ pub struct ExpertIterationSettings {
     /// Deviations, in control steps, of the Gaussians with which the actions of solved episodes are smoothed, tried in turn; an
     /// episode that is not solved with any stays as it was. Empty for none.
     pub smooth: Vec<f64>,
-    /// How elites are chosen and weighted.
+    /// Choice and weights of elites.
     pub elites: EliteSettings,
     /// Share of training states with all elites of a decision as targets. The solved episodes hold the
     /// best candidate of each decision already; more of them taught `stack` less (docs/experiments/finetuning-trials.md).
@@ -78,7 +79,7 @@ pub struct ExpertIterationSettings {
     pub recall_floor: f64,
     /// Entropy of the modes below which (as a share of what it was) it rises.
     pub entropy_floor: f64,
-    /// Whether lessons are drawn so that their modes are as frequent as they were (`rl/src/balance.rs`).
+    /// Whether training samples are drawn so that their modes are as frequent as they were (`rl/src/mode_reweighting.rs`).
     #[serde(rename = "balance")]
     pub reweight_modes: bool,
     /// Rounds whose episodes are learned from, the last so many; 0 for all.

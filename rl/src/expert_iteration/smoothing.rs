@@ -20,7 +20,7 @@ use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Progress, Start, evaluate};
 use std::sync::Arc;
 
-/// How episodes are played again.
+/// Settings for playing episodes again.
 pub struct Smoothing<'a> {
     /// The task.
     pub task: &'a Arc<Task>,
@@ -32,7 +32,7 @@ pub struct Smoothing<'a> {
     pub lockstep: usize,
 }
 
-/// What came of it.
+/// Result of playing episodes again.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Smoothed {
     /// Episodes that were replaced by smoother ones.
@@ -90,7 +90,7 @@ impl Smoothing<'_> {
     }
 }
 
-/// The state before control step `step` of an episode that has kept its states, with what was seen till then.
+/// The state before control step `step` of an episode that has kept its states, with the observations up to it.
 pub(crate) fn start_of(task: &Task, horizons: Horizons, episode: &EpisodeResult, step: usize) -> Start {
     let size = task.spec().observation.size();
     let seen = (0..horizons.observation).rev().map(|back| step.saturating_sub(back));

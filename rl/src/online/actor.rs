@@ -16,16 +16,16 @@ const WARMUP: u64 = 100;
 
 /// A generator that learns.
 pub struct Actor {
-    /// Its training.
+    /// Training state.
     pub trainer: Trainer,
     maps: Maps,
     latent: usize,
     temperature: f64,
 }
 
-/// How chunks come of what a network generates.
+/// Map from a network's output to chunks.
 pub struct Maps {
-    /// What is predicted of a chunk and the scales of the rest, (T_pred · A, T_obs · O + 1) and (T_pred · A,).
+    /// Linear prediction of a chunk and scales of the rest, (T_pred · A, T_obs · O + 1) and (T_pred · A,).
     residual: Option<(Tensor, Tensor)>,
     executed: usize,
 }
@@ -47,7 +47,7 @@ impl Actor {
         Self::of(trainer, checkpoint, executed, device)
     }
 
-    /// What [`Trainer::save`] wrote to `folder`.
+    /// Loads what [`Trainer::save`] wrote to `folder`.
     ///
     /// # Errors
     /// As [`new`](Self::new), and a bad input that names the file.
@@ -82,7 +82,7 @@ impl Actor {
         self.latent
     }
 
-    /// How chunks come of what its network generates: for losses, while the generator itself is being changed.
+    /// Map from the network's output to chunks: for losses, while the generator itself changes.
     pub fn maps(&self) -> Maps {
         let clone = |(a, b): &(Tensor, Tensor)| (a.shallow_clone(), b.shallow_clone());
         Maps { residual: self.maps.residual.as_ref().map(clone), executed: self.maps.executed }

@@ -11,7 +11,7 @@ use imle_policy::policy::Policy;
 use std::ops::Range;
 use std::path::Path;
 
-/// What an algorithm collects with.
+/// Inputs of an algorithm's collection.
 #[derive(Clone, Copy)]
 pub struct Collecting<'c> {
     /// The shared part.
@@ -31,9 +31,9 @@ pub struct Iteration {
     pub new: Range<usize>,
 }
 
-/// What differs between the algorithms that learn online.
+/// An algorithm that learns online.
 pub trait Algorithm {
-    /// Its default settings.
+    /// Default settings.
     fn defaults(&self) -> OnlineSettings {
         OnlineSettings::default()
     }
@@ -57,7 +57,7 @@ pub trait Algorithm {
         Ok(())
     }
 
-    /// Who acts in the world.
+    /// Decider that acts in the world.
     ///
     /// # Errors
     /// If it cannot be made.

@@ -11,7 +11,7 @@ use imle_policy::policy::Policy;
 use rand::Rng;
 use tch::{Device, Kind, Tensor};
 
-/// How a critic sees what a sampler draws.
+/// Candidates of a sampler, as a critic sees them.
 pub(crate) struct Candidates {
     normalizers: Normalizers,
     /// T_obs · O and T_act · A.

@@ -1,4 +1,4 @@
-//! What the online algorithms share: the generator that learns, a chunk critic, the replay buffer, and the anchor.
+//! Learner that the online algorithms share: the generator, a chunk critic, the replay buffer, and the anchor.
 
 use super::actor::Actor;
 use super::settings::OnlineSettings;
@@ -6,7 +6,7 @@ use crate::critic::chunk_critic::{Critic, Judgement};
 use crate::critic::ensemble::StepCounters;
 use crate::error::Result;
 use crate::modes::{Floors, share_of_demonstrations};
-use crate::replay::buffer::{DecisionBatch, ReplayBuffer};
+use crate::replay::buffer::{ReplayBuffer, TransitionBatch};
 use crate::replay::trajectory::{Sizes, Trajectory};
 use crate::run::{Figures, Run};
 use imle_configs::Error as InputError;
@@ -24,9 +24,9 @@ use tch::{Device, Tensor};
 
 const ACTOR_FOLDER: &str = "actor";
 const CRITIC_FILE: &str = "critic.safetensors";
-/// What the seed of acting differs from that of the run by.
+/// Difference of the seed of acting from that of the run.
 const ACTING: u64 = 0x5a1d_c0de;
-/// How far the anchor rises and falls after an iteration.
+/// Factor by which the anchor rises or falls after an iteration.
 const ANCHOR_STEP: f64 = 2.0;
 const MOST_ANCHOR: f64 = 16.0;
 
@@ -34,7 +34,7 @@ const MOST_ANCHOR: f64 = 16.0;
 pub struct Learner<'a> {
     /// Inputs of the run.
     pub run: &'a Run<'a>,
-    /// Its settings.
+    /// Settings.
     pub settings: &'a OnlineSettings,
     /// Threads for what needs no gradient.
     pub pool: rayon::ThreadPool,
@@ -48,7 +48,7 @@ pub struct Learner<'a> {
     pub actor: Actor,
     /// Values of chunks; none for an algorithm without a critic.
     pub critic: Option<Critic>,
-    /// Its counters.
+    /// Counters.
     pub state: LearnerState,
     demonstrations: Option<DemonstrationChunks>,
     /// The last solved episodes.
@@ -180,7 +180,7 @@ impl<'a> Learner<'a> {
         Ok(before..self.replay.len())
     }
 
-    /// How well the critic knows the decisions `new`, which it has not learned from.
+    /// Judges the critic on the decisions `new`, which it has not learned from.
     ///
     /// # Errors
     /// libtorch's.
@@ -200,7 +200,7 @@ impl<'a> Learner<'a> {
         self.warm
     }
 
-    /// Tells whether the episodes that are learned from next are such.
+    /// Sets whether the episodes that are learned from next are such.
     pub fn set_warm(&mut self, warm: bool) {
         self.warm = warm;
     }
@@ -229,7 +229,7 @@ impl<'a> Learner<'a> {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn draw(&self, step: u64, count: usize) -> Result<DecisionBatch> {
+    pub fn draw(&self, step: u64, count: usize) -> Result<TransitionBatch> {
         let rows = self.replay.draw(self.run.seed, step, count);
         Ok(self.replay.batch(rows, self.run.device)?)
     }
@@ -299,7 +299,7 @@ impl<'a> Learner<'a> {
         Ok(report)
     }
 
-    /// What is to be kept of the modes that the generator came with.
+    /// Shares of the initial generator's modes that must remain.
     pub(crate) fn floors(&self) -> Floors {
         let settings = &self.settings.anchor;
         Floors { recall: settings.recall_floor, entropy: settings.entropy_floor }
@@ -357,6 +357,6 @@ pub fn repeat(rows: &Tensor, n: usize) -> imle_policy::Result<Tensor> {
 }
 
 /// A run's folder and key as an error names them.
-pub(crate) fn damaged(place: &Path, told: impl std::fmt::Display) -> InputError {
-    InputError::unexpected(place.display(), "what the run has saved", told)
+pub(crate) fn damaged(place: &Path, message: impl std::fmt::Display) -> InputError {
+    InputError::unexpected(place.display(), "what the run has saved", message)
 }

@@ -198,7 +198,7 @@ fn latents_of(learner: &Learner<'_>, rows: &[usize], device: tch::Device) -> iml
     Ok(Tensor::f_from_slice(&values)?.f_view([-1, size as i64])?.f_to_device(device)?)
 }
 
-/// What is known of consecutive decisions.
+/// Estimates for consecutive decisions.
 struct Estimates {
     /// V before, and of the state after with a latent drawn for it.
     values: Vec<f64>,
@@ -260,7 +260,7 @@ struct Disturbed<'c> {
     sampler: &'c Policy,
     seed: u64,
     sigma: f64,
-    /// What one unit of each action dimension is in normalised units.
+    /// Size of one unit of each action dimension in normalised units.
     scales: Vec<f32>,
     executed: usize,
 }

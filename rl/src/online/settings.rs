@@ -27,15 +27,15 @@ pub struct OnlineSettings {
     pub warmup_steps: u64,
     /// libtorch's threads of the learner; results are the same bits only at the same number.
     pub learner_threads: usize,
-    /// How the generator learns.
+    /// Training of the generator.
     pub actor: ActorSettings,
-    /// How critics learn.
+    /// Training of critics.
     pub critic: CriticSettings,
-    /// What keeps the generator's modes.
+    /// Anchor that keeps the generator's modes.
     pub anchor: AnchorSettings,
-    /// What `best-of-n` alone reads.
+    /// Settings of `best-of-n` alone.
     pub best_of_n: BestOfNSettings,
-    /// What `ppo` alone reads.
+    /// Settings of `ppo` alone.
     pub ppo: PpoSettings,
 }
 

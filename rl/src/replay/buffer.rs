@@ -1,4 +1,4 @@
-//! What a learner draws its batches from: the decisions of all trajectories, normalised once.
+//! Replay buffer: the decisions of all trajectories, normalised once.
 
 use super::trajectory::{Sizes, Trajectory};
 use imle_configs::seed::{Purpose, stream};
@@ -20,7 +20,7 @@ pub struct ReplayBuffer {
     /// Observation histories before and after each decision, (M, T_obs · O), normalised.
     before: Vec<f32>,
     after: Vec<f32>,
-    /// What was executed, (M, T_act · A), normalised.
+    /// Executed chunks, (M, T_act · A), normalised.
     chunks: Vec<f32>,
     rewards: Vec<f32>,
     discounts: Vec<f32>,
@@ -28,14 +28,14 @@ pub struct ReplayBuffer {
 
 /// B decisions on the learner's device, normalised.
 #[derive(Debug)]
-pub struct DecisionBatch {
+pub struct TransitionBatch {
     /// Observation histories before, (B, T_obs · O).
     pub before: Tensor,
-    /// What was executed, (B, T_act · A).
+    /// Executed chunks, (B, T_act · A).
     pub chunks: Tensor,
     /// Σ γⁱ r_i, (B,).
     pub rewards: Tensor,
-    /// What the value of the state after counts, (B,).
+    /// Discounts of the value of the state after, (B,).
     pub discounts: Tensor,
     /// Observation histories after, (B, T_obs · O).
     pub after: Tensor,
@@ -123,13 +123,13 @@ impl ReplayBuffer {
     ///
     /// # Errors
     /// libtorch's, if memory runs out.
-    pub fn batch(&self, rows: Vec<usize>, device: Device) -> Result<DecisionBatch> {
+    pub fn batch(&self, rows: Vec<usize>, device: Device) -> Result<TransitionBatch> {
         let (o, c) = (self.sizes.history(), self.sizes.chunk());
         let gather = |all: &[f32], size: usize| -> Result<Tensor> {
             let values: Vec<f32> = rows.iter().flat_map(|r| &all[r * size..][..size]).copied().collect();
             Ok(Tensor::f_from_slice(&values)?.f_view([-1, size as i64])?.f_to_device(device)?)
         };
-        Ok(DecisionBatch {
+        Ok(TransitionBatch {
             before: gather(&self.before, o)?,
             chunks: gather(&self.chunks, c)?,
             rewards: gather(&self.rewards, 1)?.f_squeeze_dim(1)?,

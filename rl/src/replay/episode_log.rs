@@ -20,12 +20,12 @@ const HEAD: usize = 12;
 /// Key of the metadata.
 const ABOUT: &str = "about";
 
-/// What one iteration collected.
+/// Episodes collected in one iteration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IterationRecord {
-    /// Its trajectories.
+    /// Trajectories.
     pub trajectories: Vec<Trajectory>,
-    /// Its counters.
+    /// Counters.
     pub counts: IterationCounts,
 }
 
@@ -271,8 +271,8 @@ mod tests {
         let at = bytes.len() - 20;
         bytes[at] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        let told = EpisodeLog::open(dir.path(), SIZES).err().unwrap().to_string();
-        assert!(told.contains("journal.bin: record 2: expected the bytes that were written"), "{told}");
+        let message = EpisodeLog::open(dir.path(), SIZES).err().unwrap().to_string();
+        assert!(message.contains("journal.bin: record 2: expected the bytes that were written"), "{message}");
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "a damaged journal is left as it is");
     }
 }

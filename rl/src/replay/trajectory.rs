@@ -55,14 +55,14 @@ pub struct Trajectory {
     pub latents: Vec<f32>,
 }
 
-/// What follows from one decision.
+/// Consequence of one decision.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Consequence {
     /// Control steps executed, at least 1: n.
     pub steps: usize,
     /// Σ_{i<n} γⁱ r_i.
     pub reward: f64,
-    /// What the value of the state after it counts: γⁿ, and 0 where the episode was ended by the task rather than cut off.
+    /// Discount of the value of the state after it: γⁿ, and 0 where the task ended the episode.
     pub discount: f64,
 }
 
@@ -123,7 +123,7 @@ impl Trajectory {
         }
     }
 
-    /// What follows from decision `index`.
+    /// Consequence of decision `index`.
     pub fn consequence(&self, index: usize, sizes: Sizes, reward: Reward, discount: f64) -> Consequence {
         let first = index * sizes.executed;
         let steps = sizes.executed.min(self.len - first);

@@ -61,7 +61,7 @@ impl Output {
     }
 
     /// A progress bar on a terminal, plain lines every few seconds elsewhere.
-    pub fn progress(self, total: u64, what: &'static str) -> Progress {
+    pub fn progress(self, total: u64, what: &'static str) -> ProgressLine {
         let terminal = std::io::stderr().is_terminal() && !self.quiet;
         let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
         let template = "{prefix:>10} {bar:32} {pos}/{len} {elapsed} (left {eta}) {msg}";
@@ -69,12 +69,12 @@ impl Output {
             bar.set_style(style.progress_chars("━╸ "));
         }
         bar.set_prefix(what);
-        Progress { bar, lines: !terminal && !self.quiet, total, what, last: Instant::now() }
+        ProgressLine { bar, lines: !terminal && !self.quiet, total, what, last: Instant::now() }
     }
 }
 
 /// The progress of one long loop.
-pub struct Progress {
+pub struct ProgressLine {
     bar: ProgressBar,
     lines: bool,
     total: u64,
@@ -85,7 +85,7 @@ pub struct Progress {
 /// Seconds between plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-impl Progress {
+impl ProgressLine {
     /// `done` of the total, with a word on how it goes.
     pub fn set(&mut self, done: u64, message: &str) {
         self.bar.set_position(done);

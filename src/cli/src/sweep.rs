@@ -25,7 +25,7 @@ pub struct SweepArgs {
     /// Measure only every n-th cell, from the i-th: i/n, with i from 0
     #[arg(long, value_name = "I/N", default_value = "0/1", help_heading = "Sweep")]
     pub shard: Shard,
-    /// Stop after the cell in which so many minutes are over
+    /// Time limit in minutes; the sweep stops after the cell in which it passes
     #[arg(long, help_heading = "Sweep")]
     pub minutes: Option<f64>,
     /// Measure nothing; report all that is in the file
@@ -93,7 +93,7 @@ pub fn remembered<R: Serialize + DeserializeOwned>(
     Ok(result)
 }
 
-/// Eight hexadecimal digits (CRC-32) that tell this value from others, whatever the order of its keys.
+/// Eight hexadecimal digits (CRC-32) that identify this value, whatever the order of its keys.
 pub fn crc(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();
@@ -101,7 +101,7 @@ pub fn crc(value: &Value) -> String {
 }
 
 /// Measures the cells that are not in the file yet, and returns the results of all that are, in the cells' order. `measure`
-/// is given a cell and the results that there are till then, in the same order.
+/// gets a cell and the results so far, in the same order.
 ///
 /// # Errors
 /// Errors of `measure`; a bad input if the file cannot be written or holds something else; [`Failure::Run`] after

@@ -1,11 +1,11 @@
 //! The progress bar of an evaluation, which Ctrl-C stops.
 
 use crate::interrupt;
-use crate::output::{Output, Progress};
+use crate::output::{Output, ProgressLine};
 
 /// Shows how many episodes are over and solved.
 pub struct Watch {
-    progress: Progress,
+    progress: ProgressLine,
 }
 
 impl Watch {

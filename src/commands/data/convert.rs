@@ -31,10 +31,10 @@ pub struct DataConvertArgs {
     /// Keys that make up the observation, in this order, comma-separated; of HDF5 and zarr [default: all vectors, sorted]
     #[arg(long, value_delimiter = ',', value_name = "KEYS")]
     pub observation: Vec<String>,
-    /// Bring the pictures along
+    /// Convert the pictures too
     #[arg(long)]
     pub images: bool,
-    /// The first so many episodes only
+    /// Number of episodes to convert, from the first on [default: all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: Option<u32>,
     /// Folder of the dataset; must not exist
@@ -66,27 +66,27 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
         images: args.images,
         episodes: args.episodes.map(|n| n as usize),
     };
-    let told = convert(&args.from, &args.out, &options)?;
+    let report = convert(&args.from, &args.out, &options)?;
     output.say(format!(
         "{} episodes, {} control steps at {} Hz, from {} into {}",
-        told.episodes,
-        told.frames,
-        told.spec.control_rate,
-        told.format,
+        report.episodes,
+        report.frames,
+        report.spec.control_rate,
+        report.format,
         args.out.display()
     ));
-    if let Some(rate) = told.resampled_from {
+    if let Some(rate) = report.resampled_from {
         output.say(format!("interpolated from {rate} Hz"));
     }
-    for (what, layout) in [("observation", &told.spec.observation), ("action", &told.spec.action)] {
+    for (what, layout) in [("observation", &report.spec.observation), ("action", &report.spec.action)] {
         let terms: Vec<String> = layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect();
         output.say(format!("{what}: {} values ({})", layout.size(), terms.join(" ")));
     }
-    if !told.cameras.is_empty() {
-        output.say(format!("pictures of {}", told.cameras.join(", ")));
+    if !report.cameras.is_empty() {
+        output.say(format!("pictures of {}", report.cameras.join(", ")));
     }
     output.result(&json!({
-        "format": told.format.to_string(), "spec": told.spec, "episodes": told.episodes, "env_steps": told.frames,
-        "cameras": told.cameras, "resampled_from": told.resampled_from, "wall_s": begun.elapsed().as_secs_f64(),
+        "format": report.format.to_string(), "spec": report.spec, "episodes": report.episodes, "env_steps": report.frames,
+        "cameras": report.cameras, "resampled_from": report.resampled_from, "wall_s": begun.elapsed().as_secs_f64(),
     }))
 }

@@ -14,11 +14,11 @@ pub enum DataCommand {
     #[command(after_help = "Examples:\n  planner data info runs/demos/stack\n  \
         planner data info runs/pictures --pictures frames.png     some of its pictures")]
     Info(info::DataInfoArgs),
-    /// Make a LeRobot v3 dataset of one in another format: LeRobot v2, robomimic HDF5, Diffusion Policy zarr, records
+    /// Convert a dataset of another format to LeRobot v3: LeRobot v2, robomimic HDF5, Diffusion Policy zarr, records
     #[command(after_help = "Examples:\n  planner data convert low_dim.hdf5 --task my/task.toml --out runs/theirs\n  \
         planner data convert pusht.zarr --rate 10 --observation state --name push --out runs/theirs\n  \
         planner data convert my/records --out runs/theirs          CSV or Parquet files beside record.toml\n\
-        docs/guide/your-data.md says how a folder of records is described, and what of each format is read")]
+        Formats, and the description of a folder of records: docs/guide/your-data.md")]
     Convert(convert::DataConvertArgs),
     /// Play an episode's actions in the simulator and report how far the states drift from the recorded ones
     #[command(after_help = "Example: planner data replay runs/demos/stack --task stack --episode 3")]

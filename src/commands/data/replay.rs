@@ -67,7 +67,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     let film = args.video.as_deref().map(Place::file).transpose()?;
     let mut world = World::new(task.clone())?;
     world.reset(episode.seed, Purpose::Demonstration, episode.index)?;
-    let told = world.reconstruct(&episode.observations[..spec.observation.size()])?;
+    let report = world.reconstruct(&episode.observations[..spec.observation.size()])?;
     let mut video = match &args.video {
         None => None,
         Some(_) => {
@@ -105,9 +105,9 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
         solved(episode.success),
         solved(world.success())
     ));
-    if !told.exact {
-        let unknown = if told.unknown.is_empty() { "nothing".into() } else { told.unknown.join(", ") };
-        output.say(format!("started where the first observation says; it does not tell: {unknown}"));
+    if !report.exact {
+        let unknown = if report.unknown.is_empty() { "nothing".into() } else { report.unknown.join(", ") };
+        output.say(format!("started at the first observation's state; it does not hold: {unknown}"));
     }
     output.say(format!("{:24} {:>12} {:>12} {:>12} {:>12}", "drift of", "at start", "rms", "greatest", "at end"));
     for term in &drift.terms {
@@ -124,7 +124,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
         .collect();
     output.result(&json!({
         "task": spec.task, "episode": number, "env_steps": episode.len, "recorded_success": episode.success,
-        "success": world.success(), "start_recalled": !told.exact, "start_unknown": told.unknown, "drift": terms,
+        "success": world.success(), "start_recalled": !report.exact, "start_unknown": report.unknown, "drift": terms,
     }))
 }
 

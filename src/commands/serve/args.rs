@@ -14,11 +14,11 @@ pub struct ServeArgs {
     /// Folder of the generator's checkpoint [default: the one shipped for the task]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
-    /// Where to listen: a Unix domain socket; a dead server's is replaced [default: planner-TASK.sock in
+    /// Unix domain socket to listen on; a dead server's is replaced [default: planner-TASK.sock in
     /// $XDG_RUNTIME_DIR, or else in the temporary folder]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Most clients at once; a further one is told so and sent away
+    /// Most clients at once; a further one is refused with an error
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub clients: u16,
     /// Seed of all draws, and of the start states that clients may ask for

@@ -13,7 +13,7 @@ use std::sync::mpsc::SyncSender;
 
 /// Serves a client until it goes away or the server stops.
 pub fn serve(service: &Service, stream: UnixStream, jobs: SyncSender<Job>) {
-    // Errors of writing mean that the client has gone: there is nobody to tell.
+    // Errors of writing mean that the client has gone: nobody would read them.
     if let Ok(mut wire) = Wire::new(stream, interrupt::asked) {
         let _ = converse(service, &mut wire, jobs);
     }

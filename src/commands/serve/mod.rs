@@ -1,4 +1,4 @@
-//! `planner serve`: decisions for robot code in other processes, over a local socket. docs/reference/protocol.md says the protocol.
+//! `planner serve`: decisions for robot code in other processes, over a local socket. The protocol: docs/reference/protocol.md.
 //!
 //! A thread accepts, each client has one of its own, and the controller is the calling thread's: it takes one request at
 //! a time. What a client's decisions come to depends on its own requests alone.
@@ -117,7 +117,7 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// Tells a client why it is not served. It is not waited for: who does not read is not told.
+/// Writes to a client why it is not served, without waiting until it reads.
 fn turn_away(mut stream: &UnixStream, error: String) {
     let line = protocol::line(&Value::Null, &Answer::Refused { error }) + "\n";
     let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(line.as_bytes()));

@@ -1,4 +1,4 @@
-//! The protocol, as docs/reference/protocol.md says it: one JSON object a line, requests one way and answers the other.
+//! The protocol of docs/reference/protocol.md: one JSON object a line, requests one way and answers the other.
 
 use imle_cli::failure::Result;
 use imle_configs::Error as InputError;

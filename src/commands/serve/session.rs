@@ -47,7 +47,7 @@ impl<'a> Session<'a> {
         Ok(Self { service, jobs, world: World::new(service.task.clone())?, episode: None })
     }
 
-    /// Notes what is observed, and the state if it is told; whether it is.
+    /// Notes the observation, and the state if the request has one; returns whether it has.
     fn note(&mut self, request: &Request) -> Result<(Episode, bool)> {
         let next = self.episode.as_ref().map(|e| e.index);
         let index = request.episode.unwrap_or(match (next, request.reset) {
@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
         Ok((episode, told))
     }
 
-    /// Brings the world to the state of `request`, if it tells one.
+    /// Brings the world to the state of `request`, if it has one.
     fn take_state(&mut self, request: &Request, index: u64) -> Result<bool> {
         let seed = self.service.hello.seed;
         let parts = [("qpos", &request.qpos), ("qvel", &request.qvel), ("ctrl", &request.ctrl)];

@@ -15,7 +15,7 @@ pub enum ActionFile {
         /// The gripper, commanded from 0, closed, to 1, open.
         #[serde(default)]
         gripper: Option<GripperFile>,
-        /// What of the orientation is commanded.
+        /// Part of the orientation that is commanded.
         orientation: OrientationFile,
         /// Lowest commanded position, world frame, m: x, y, z, or x, y with a `height`.
         low: Vec<f64>,
@@ -34,7 +34,7 @@ pub enum ActionFile {
         /// The gripper, commanded from 0, closed, to 1, open.
         #[serde(default)]
         gripper: Option<GripperFile>,
-        /// What of the orientation is commanded.
+        /// Part of the orientation that is commanded.
         orientation: OrientationFile,
         /// Orientation that `fixed` keeps and `yaw` turns, (w, x, y, z); the body's own in the reset keyframe if absent.
         #[serde(default)]
@@ -73,7 +73,7 @@ pub enum ActionFile {
     },
 }
 
-/// What of the end effector's orientation is commanded.
+/// Part of the end effector's orientation that is commanded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrientationFile {
@@ -85,7 +85,7 @@ pub enum OrientationFile {
     Full,
 }
 
-/// What opens and closes a gripper.
+/// Actuators of a gripper.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "the name of an actuator, or a list of { actuator, closed, open }")]
 pub enum GripperFile {
@@ -101,8 +101,8 @@ pub enum GripperFile {
 pub struct FingerFile {
     /// The actuator.
     pub actuator: String,
-    /// Its control where the gripper is closed.
+    /// Control where the gripper is closed.
     pub closed: f64,
-    /// Its control where the gripper is open.
+    /// Control where the gripper is open.
     pub open: f64,
 }

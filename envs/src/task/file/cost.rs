@@ -24,7 +24,7 @@ pub struct CostFile {
 pub struct TermFile {
     /// Name of a quantity, or a list of names: then the residual is a vector.
     pub quantity: QuantityNames,
-    /// Its desired value.
+    /// Desired value.
     #[serde(default)]
     pub target: f64,
     /// Difference that counts as 1.
@@ -32,7 +32,7 @@ pub struct TermFile {
     /// Weight.
     #[serde(default = "unit")]
     pub weight: f64,
-    /// How the scaled residual becomes a cost.
+    /// Norm that makes the scaled residual a cost.
     #[serde(default)]
     pub norm: NormFile,
     /// Most that the norm may be; no limit if absent.
@@ -44,7 +44,7 @@ fn unit() -> f64 {
     1.0
 }
 
-/// What a term is made of.
+/// Quantities of a term.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "the name of a quantity, or a list of names")]
 pub enum QuantityNames {
@@ -82,7 +82,7 @@ pub struct RungFile {
     /// Predicates that all hold on this rung, e.g. `reach < 0.02 and not lost > 0`; empty for the first rung.
     #[serde(default)]
     pub when: Vec<String>,
-    /// What is left to close on this rung; their weighted mean, each clipped to [0, 1].
+    /// Residuals of this rung; their weighted mean counts, each clipped to [0, 1].
     #[serde(default)]
     pub residual: Vec<TermFile>,
 }

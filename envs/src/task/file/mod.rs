@@ -45,35 +45,35 @@ pub struct TaskFile {
     /// Mocap bodies that the model lacks: goals that are drawn, and put somewhere else in every episode.
     #[serde(default)]
     pub marker: Vec<MarkerFile>,
-    /// What the policy commands.
+    /// Action of the policy.
     pub action: ActionFile,
-    /// What the policy sees, in order.
+    /// Observation terms of the policy, in order.
     pub observation: Vec<ObservationFile>,
     /// Names of the observation terms that a robot knows of itself: what a policy with cameras sees beside their pictures.
     #[serde(default)]
     pub proprioception: Vec<String>,
-    /// How episodes start.
+    /// Start states of episodes.
     #[serde(default)]
     pub reset: ResetFile,
-    /// How worlds differ from episode to episode, if they do.
+    /// Differences between the worlds of episodes, if any.
     #[serde(default)]
     pub randomize: Option<RandomizeFile>,
     /// Named scalars that cost and success speak of.
     pub quantities: BTreeMap<String, QuantityFile>,
-    /// What the planner minimises.
+    /// Cost that the planner minimises.
     pub cost: CostFile,
     /// When the task is done.
     pub success: SuccessFile,
     /// When the task is lost, if it can be.
     #[serde(default)]
     pub failure: Option<FailureFile>,
-    /// What fine-tuning maximises.
+    /// Reward that fine-tuning maximises.
     #[serde(default)]
     pub reward: RewardFile,
     /// Name of the scripted expert, if there is one.
     #[serde(default)]
     pub expert: Option<String>,
-    /// How pictures are taken.
+    /// Settings of pictures.
     #[serde(default)]
     pub render: RenderFile,
     /// Cameras whose pictures may be observed, beside the state observation; all of one size.
@@ -91,7 +91,7 @@ pub struct PlanningFile {
     /// slip in a grasp; the model's own if absent.
     pub impratio: Option<f64>,
     /// Whether bodies at rest sleep in the planner's model (MuJoCo's `sleep` flag): faster where most of the scene rests.
-    /// `planner bench shortcuts` tells whether the same plans are chosen.
+    /// `planner bench shortcuts` checks whether the same plans are chosen.
     pub sleep: bool,
     /// Control steps executed of each chunk before the next decision, where the task needs feedback sooner than the
     /// generator's T_act; that of the generator if absent.
@@ -128,7 +128,7 @@ pub struct MarkerFile {
     /// Radius of the sphere, m.
     #[serde(default = "MarkerFile::radius")]
     pub radius: f64,
-    /// Its colour: red, green, blue, opacity, 0 to 1.
+    /// Colour: red, green, blue, opacity, 0 to 1.
     #[serde(default = "MarkerFile::rgba")]
     pub rgba: [f32; 4],
 }
@@ -186,7 +186,7 @@ pub enum RewardKind {
     Sparse,
     /// The task's cost, as a loss of every control step.
     Cost,
-    /// How far down the cost goes.
+    /// Decrease of the cost.
     Progress,
 }
 
@@ -249,7 +249,7 @@ pub struct CameraFile {
     /// The part of it that is kept: left, top, width, height, pixels; all of it if absent.
     #[serde(default)]
     pub crop: Option<[u32; 4]>,
-    /// How the camera is moved from episode to episode.
+    /// Changes of the camera's pose from episode to episode.
     #[serde(default)]
     pub jitter: JitterFile,
 }

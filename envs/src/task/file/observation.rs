@@ -11,7 +11,7 @@ pub enum ObservationFile {
     Position {
         /// Name of the term.
         name: String,
-        /// What is looked at.
+        /// Observed point.
         of: PointFile,
         /// Origin; the world's if absent.
         #[serde(default)]
@@ -48,7 +48,7 @@ pub enum ObservationFile {
     Rotation {
         /// Name of the term.
         name: String,
-        /// What is looked at.
+        /// Observed point.
         of: PointFile,
         /// Frame in which it is seen; the world's if absent.
         #[serde(default)]

@@ -19,7 +19,7 @@ pub enum QuantityFile {
     },
     /// Signed coordinate, m.
     Coordinate {
-        /// What is looked at.
+        /// Observed point.
         of: PointFile,
         /// `x`, `y` or `z`.
         axis: String,
@@ -76,13 +76,13 @@ pub enum QuantityFile {
     },
     /// Distance in the ground plane to the point `offset` behind an object, seen from where it has to go, m.
     DistanceBehind {
-        /// What should be there.
+        /// Point that should be there.
         of: PointFile,
         /// The object.
         object: PointFile,
         /// Where the object has to go.
         goal: PointFile,
-        /// How far behind the object's origin, m.
+        /// Distance behind the object's origin, m.
         offset: f64,
     },
     /// 1 while any geom of `between` touches any geom of `and`, else 0.
@@ -92,7 +92,7 @@ pub enum QuantityFile {
         /// The same.
         and: Vec<String>,
     },
-    /// How much of a body's outline, seen from above, lies inside another's: 0 to 1. The outlines are the unions of
+    /// Share of a body's outline, seen from above, that lies inside another's: 0 to 1. The outlines are the unions of
     /// the bodies' box geoms, whose vertical edges are taken to be vertical.
     Overlap {
         /// The body that is to lie inside.
@@ -102,7 +102,7 @@ pub enum QuantityFile {
     },
     /// Length of the vector of position error (m) and rotation error (rad times `metres_per_radian`), m.
     PoseError {
-        /// What is moved: `body:`, `site:`, `geom:`, or a fixed point, whose axes are the world's.
+        /// Moved point: `body:`, `site:`, `geom:`, or a fixed point, whose axes are the world's.
         of: PointFile,
         /// Where it should be.
         to: PointFile,
@@ -120,11 +120,11 @@ pub enum QuantityFile {
         to: PointFile,
     },
     /// Angle between an axis of one frame and an axis of another, 0 to π, rad. Without `to` the other is the world's: with
-    /// both axes `z` it tells how far a thing is from upright.
+    /// both axes `z` it measures how far a thing is from upright.
     AxisAngle {
         /// One frame.
         of: PointFile,
-        /// Its axis: `x`, `y`, `z`, or with a minus before it.
+        /// Axis: `x`, `y`, `z`, or with a minus before it.
         axis: String,
         /// The other frame; the world's if absent.
         #[serde(default)]
@@ -138,7 +138,7 @@ pub enum QuantityFile {
     },
     /// Distance of a point from a box whose sides are parallel to the axes: 0 inside, m.
     RegionDistance {
-        /// What should be in the region.
+        /// Point that should be in the region.
         of: PointFile,
         /// Lowest corner, m.
         low: [f64; 3],
@@ -158,7 +158,7 @@ pub enum QuantityFile {
         /// The actuator.
         actuator: String,
     },
-    /// How fast an actuator's control changed in the last control step, its unit a second.
+    /// Rate of an actuator's control in the last control step, its unit a second.
     ControlRate {
         /// The actuator.
         actuator: String,
@@ -185,7 +185,7 @@ pub enum QuantityFile {
         between: Vec<String>,
         /// The same.
         and: Vec<String>,
-        /// Largest distance that is told apart, m.
+        /// Largest distance measured, m.
         most: f64,
     },
     /// Value that the program computes: the `CustomQuantity` of this quantity's name.
@@ -213,7 +213,7 @@ pub enum QuantityFile {
     },
     /// Absolute value of another quantity.
     Magnitude {
-        /// Its name.
+        /// Name.
         of: String,
     },
     /// Weighted sum of other quantities.

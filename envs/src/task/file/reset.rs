@@ -28,9 +28,9 @@ pub struct ResetFile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "the name of a keyframe, or its index")]
 pub enum KeyframeFile {
-    /// Its name.
+    /// Name.
     Name(String),
-    /// Its index, from 0.
+    /// Index, from 0.
     Index(usize),
 }
 

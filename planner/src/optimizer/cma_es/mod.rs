@@ -2,7 +2,7 @@
 //! 1604.00772), for costs without a gradient over some ten to hundred parameters.
 //!
 //! It solves min_x f(x) over ℝⁿ by draws x ~ m + σ · N(0, C): m follows the weighted best of every generation, C the steps
-//! that m took, σ the length of its path. [`Strategy`] asks and is told, for those who evaluate themselves, as the planner
+//! that m took, σ the length of its path. [`Strategy`] has an ask-and-tell interface for callers that evaluate themselves, as the planner
 //! does; [`CmaEsSolver`] is a solver for argmin, whose executor, observers and termination serve it.
 
 pub(super) mod search;

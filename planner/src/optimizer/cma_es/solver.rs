@@ -63,12 +63,12 @@ where
         let candidates: Vec<Vec<f64>> = (0..self.candidates).map(draw).collect();
         let costs = problem.bulk_cost(&candidates)?;
         self.strategy.tell(&candidates, &costs);
-        let told = Some(argmin::kv!("sigma" => self.strategy.sigma();));
+        let message = Some(argmin::kv!("sigma" => self.strategy.sigma();));
         let state = match cheapest(costs.iter().copied()) {
             Some(best) => state.individual(candidates[best].clone()).cost(costs[best]),
             None => state.cost(f64::INFINITY),
         };
-        Ok((state.population(candidates), told))
+        Ok((state.population(candidates), message))
     }
 }
 

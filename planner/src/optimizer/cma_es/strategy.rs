@@ -1,4 +1,4 @@
-//! One strategy: ask for a generation, tell what it cost.
+//! Ask-and-tell strategy: draws a generation, and learns from its costs.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -19,7 +19,7 @@ pub struct Strategy {
     generations: u32,
 }
 
-/// What depends on the number of parameters and of candidates alone: equations 49 to 58.
+/// Rates that depend on the numbers of parameters and candidates alone: equations 49 to 58.
 struct Rates {
     weights: Vec<f64>,
     mu_eff: f64,

@@ -8,7 +8,7 @@ use super::feedback_policy::FeedbackPolicy;
 use crate::error::Result;
 use crate::optimizer::search::{Optimizer, Search, SearchContext, Wave};
 use crate::parameterization::kind::ParameterizationKind;
-use crate::rollout::simulator::Trajectory;
+use crate::rollout::simulator::OneCandidate;
 use imle_configs::derivatives::Derivatives;
 
 /// Descends from the best proposal. It searches in whole chunks alone, and needs a simulator that has derivatives.
@@ -32,7 +32,7 @@ const MOST_STEPS: usize = 16;
 const DAMPINGS: [f64; 3] = [0.0, 1.0, 100.0];
 /// Damping that keeps a flat problem solvable.
 const LEAST_DAMPING: f64 = 1e-9;
-/// What the next steps are shorter by, once every damping had one.
+/// Factor of the next step lengths, once every damping had one.
 const SHORTER: f64 = 0.3;
 
 impl Optimizer for Ilqg {
@@ -75,7 +75,7 @@ impl Search for Descent {
         self.sample(wave, out);
         let Some(best) = wave.best() else { return Ok(0) };
         let (chunk, nominal) = (&wave.chunks[best * wave.size()..][..wave.size()], wave.row(best));
-        let trajectory = Trajectory { key: wave.key, state: context.state, chunk };
+        let trajectory = OneCandidate { key: wave.key, state: context.state, chunk };
         context.simulator.differentiate(context.pool, trajectory, &mut self.derivatives)?;
         let d = &self.derivatives;
         let Some(bold) = FeedbackPolicy::backward(d, nominal, LEAST_DAMPING) else { return Ok(d.physics_steps) };
@@ -113,7 +113,7 @@ mod tests {
         high: [f32; 1],
         /// Positions beyond which the simulation fails.
         wall: f64,
-        /// What all derivatives are multiplied by.
+        /// Factor of all derivatives.
         wrong: f64,
     }
 
@@ -174,7 +174,7 @@ mod tests {
             }
             Ok(())
         }
-        fn differentiate(&self, _: &rayon::ThreadPool, at: Trajectory<'_>, out: &mut Derivatives) -> Result<()> {
+        fn differentiate(&self, _: &rayon::ThreadPool, at: OneCandidate<'_>, out: &mut Derivatives) -> Result<()> {
             let (a, b) = Self::matrices();
             let half = f64::from(self.high[0]);
             out.clear(at.chunk.len(), 2, 1);
@@ -193,9 +193,9 @@ mod tests {
         }
     }
 
-    /// What is planned for two episodes with `candidates` in each.
+    /// Plans for two episodes with `candidates` in each.
     fn decide(mass: &Mass, ilqg: Ilqg, candidates: usize, threads: usize) -> (Vec<f32>, [Decision; 2], Vec<f64>) {
-        let noise = Noise { seed: 1, scale: 0.2, knots: 4, low: mass.low.to_vec(), high: mass.high.to_vec() };
+        let noise = Noise { seed: 1, scale: 0.2, knots: 4, bounds: ActionBounds::new(mass.low, mass.high) };
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 1, prediction: STEPS, action: 2 };
         let space =

@@ -353,19 +353,23 @@ impl Records {
                 crate::table::one_line(e.message()),
             )
         })?;
-        let told = |e: Error| e.in_file(path.display());
+        let reported = |e: Error| e.in_file(path.display());
         if !(file.control_rate > 0.0 && file.control_rate <= 1e6) {
-            return Err(told(Error::unexpected("control_rate", "a positive number of Hz", file.control_rate)));
+            return Err(reported(Error::unexpected("control_rate", "a positive number of Hz", file.control_rate)));
         }
         let units = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
         let second = units.iter().find(|(name, _)| *name == file.time_unit).map(|(_, s)| *s);
         let known = units.map(|(name, _)| name);
-        let second = second.ok_or_else(|| told(Error::unknown("time_unit", &file.time_unit, known)))?;
+        let second = second.ok_or_else(|| reported(Error::unknown("time_unit", &file.time_unit, known)))?;
         for (name, frame) in &file.frame {
             let length = frame.quaternion.iter().map(|q| q * q).sum::<f64>();
             if !(frame.position.iter().all(|p| p.is_finite()) && length > 1e-12 && length.is_finite()) {
                 let place = format!("frame.{name}");
-                return Err(told(Error::unexpected(place, "a finite position and a rotation (w, x, y, z)", "neither")));
+                return Err(reported(Error::unexpected(
+                    place,
+                    "a finite position and a rotation (w, x, y, z)",
+                    "neither",
+                )));
             }
         }
         let episodes = episode_files(root)?;
@@ -379,13 +383,13 @@ impl Records {
         let columns = Table::header(first)?;
         for column in std::iter::once(&file.time).chain(&file.success) {
             if !columns.contains(column) {
-                return Err(told(Error::unknown("column", column, &columns)));
+                return Err(reported(Error::unknown("column", column, &columns)));
             }
         }
         let terms = |key: &str, files: &[TermFile], hold: bool| -> Result<Vec<Term>> {
             let each = files.iter().map(|f| {
                 let term = Term::new(f, &file.frame, &columns, hold);
-                term.map_err(|e| told(e.in_file(format!("{key} `{}`", f.name))))
+                term.map_err(|e| reported(e.in_file(format!("{key} `{}`", f.name))))
             });
             each.collect()
         };

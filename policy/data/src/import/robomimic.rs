@@ -106,18 +106,18 @@ fn is_bytes(dataset: &Dataset) -> bool {
 
 /// All values of a dataset, row-major.
 fn values(path: &Path, inside: &str, dataset: &Dataset) -> Result<Vec<f32>> {
-    let told = |e: ReadError| failed(path, inside, e);
+    let message = |e: ReadError| failed(path, inside, e);
     let other = || Error::unexpected(place(path, inside), "numbers", format!("{:?}", dataset.dtype()));
     Ok(match dataset.dtype() {
-        Datatype::FloatingPoint { size: 4, .. } => dataset.read_array::<f32>().map_err(told)?.into_iter().collect(),
+        Datatype::FloatingPoint { size: 4, .. } => dataset.read_array::<f32>().map_err(message)?.into_iter().collect(),
         Datatype::FloatingPoint { size: 8, .. } => {
-            dataset.read_array::<f64>().map_err(told)?.into_iter().map(|v| v as f32).collect()
+            dataset.read_array::<f64>().map_err(message)?.into_iter().map(|v| v as f32).collect()
         }
         Datatype::FixedPoint { size: 8, signed: true, .. } => {
-            dataset.read_array::<i64>().map_err(told)?.into_iter().map(|v| v as f32).collect()
+            dataset.read_array::<i64>().map_err(message)?.into_iter().map(|v| v as f32).collect()
         }
         Datatype::FixedPoint { size: 4, signed: true, .. } => {
-            dataset.read_array::<i32>().map_err(told)?.into_iter().map(|v| v as f32).collect()
+            dataset.read_array::<i32>().map_err(message)?.into_iter().map(|v| v as f32).collect()
         }
         _ => return Err(other()),
     })
@@ -138,8 +138,8 @@ impl Source for File {
 
     fn episode(&mut self, number: usize) -> Result<Episode> {
         let (name, demo) = self.demo(number)?;
-        let told = |inside: &str, e: ReadError| failed(&self.path, &format!("{name}/{inside}"), e);
-        let actions = demo.dataset("actions").map_err(|e| told("actions", e))?;
+        let message = |inside: &str, e: ReadError| failed(&self.path, &format!("{name}/{inside}"), e);
+        let actions = demo.dataset("actions").map_err(|e| message("actions", e))?;
         let len = actions.shape().first().map_or(0, |n| *n as usize);
         let size = self.spec.action.size();
         if actions.shape() != [len as u64, size as u64] || len == 0 {
@@ -151,7 +151,7 @@ impl Source for File {
         for array in &self.observation {
             let inside = format!("obs/{}", array.name);
             let dataset = demo.dataset(&inside).or_else(|_| demo.group("obs").and_then(|g| g.dataset(&array.name)));
-            let dataset = dataset.map_err(|e| told(&inside, e))?;
+            let dataset = dataset.map_err(|e| message(&inside, e))?;
             parts.push((array, values(&self.path, &format!("{name}/{inside}"), &dataset)?));
         }
         // A sparse reward is 1 once the task is solved.

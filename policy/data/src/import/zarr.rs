@@ -111,11 +111,16 @@ fn numbers(path: &Path, inside: &str, stored: &Stored, rows: Range<u64>) -> Resu
     let shape = stored.shape().iter().enumerate();
     let ranges: Vec<Range<u64>> = shape.map(|(i, n)| if i == 0 { rows.clone() } else { 0..*n }).collect();
     let subset = ArraySubset::new_with_ranges(&ranges);
-    let told = |e: zarrs::array::ArrayError| failed(path, inside, e);
+    let message = |e: zarrs::array::ArrayError| failed(path, inside, e);
     let kind = stored.data_type();
     macro_rules! read {
         ($type:ty) => {
-            stored.retrieve_array_subset::<Vec<$type>>(&subset).map_err(told)?.into_iter().map(|v| v as f64).collect()
+            stored
+                .retrieve_array_subset::<Vec<$type>>(&subset)
+                .map_err(message)?
+                .into_iter()
+                .map(|v| v as f64)
+                .collect()
         };
     }
     Ok(if *kind == data_type::float32() {

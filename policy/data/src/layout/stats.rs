@@ -6,8 +6,8 @@
 use crate::layout::features::{Feature, Kind, Placed};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray};
 use arrow_buffer::OffsetBuffer;
-use arrow_schema::Field;
 use arrow_schema::ArrowError;
+use arrow_schema::Field;
 use imle_configs::spec::Spec;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;

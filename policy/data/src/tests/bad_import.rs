@@ -7,10 +7,10 @@ use crate::import::{DatasetFormat, ImportOptions, convert};
 /// Converting `from` fails with one line in which all of `parts` are, and leaves nothing.
 fn refused(from: &Path, options: &ImportOptions, parts: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
-    let told = convert(from, &dir.path().join("out"), options).unwrap_err().to_string();
-    assert!(!told.contains('\n'), "{told}");
+    let message = convert(from, &dir.path().join("out"), options).unwrap_err().to_string();
+    assert!(!message.contains('\n'), "{message}");
     for part in parts {
-        assert!(told.contains(part), "`{part}` is not in: {told}");
+        assert!(message.contains(part), "`{part}` is not in: {message}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
@@ -129,7 +129,7 @@ fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
     let whole = fs::read(fixture("robomimic.hdf5")).unwrap();
     let out = dir.path().join("out");
     let options = ImportOptions { images: true, ..ImportOptions::default() };
-    let told = |bytes: &[u8]| {
+    let message = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
         let result = convert(&path, &out, &options).map_err(|e| e.to_string());
         if result.is_ok() {
@@ -138,16 +138,16 @@ fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
         assert!(!out.exists() && fs::read_dir(dir.path()).unwrap().count() == 1);
         result.err()
     };
-    assert!(told(&whole).is_none());
+    assert!(message(&whole).is_none());
     for length in [0, 10, 600, whole.len() / 2, whole.len() - 1] {
-        let told = told(&whole[..length]).unwrap();
-        assert!(told.contains("a.hdf5") && !told.contains('\n'), "{told}");
+        let message = message(&whole[..length]).unwrap();
+        assert!(message.contains("a.hdf5") && !message.contains('\n'), "{message}");
     }
     // A byte that is another may do no harm, but never any but this.
     for at in (0..whole.len()).step_by(151) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0xff;
-        assert!(told(&bytes).is_none_or(|told| !told.contains('\n')));
+        assert!(message(&bytes).is_none_or(|message| !message.contains('\n')));
     }
     let keys = |keys: &[&str]| ImportOptions {
         observation: keys.iter().map(|k| k.to_string()).collect(),

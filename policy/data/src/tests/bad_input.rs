@@ -2,8 +2,8 @@
 
 use super::*;
 use arrow_array::cast::AsArray;
-use arrow_array::{FixedSizeListArray, Float32Array, Int64Array};
 use arrow_array::types::Int64Type;
+use arrow_array::{FixedSizeListArray, Float32Array, Int64Array};
 
 type SpoilInfo = fn(&mut Value);
 type SpoilData = fn(&mut Spec, &mut Vec<Episode>);

@@ -60,10 +60,10 @@ fn all_pictures_come_in_the_order_of_episodes_and_of_the_cameras_asked_for() {
     assert_eq!((wrist.layout.cameras, wrist.rgb), (vec!["wrist".to_string()], second));
     let turned = read(&["wrist", "front"], count).unwrap();
     assert_eq!((&turned.rgb[..72], &turned.rgb[72..144]), (&both[72..144], &both[..72]));
-    let told = |cameras: &[&str], count| read(cameras, count).unwrap_err().to_string();
-    assert!(told(&["frnt"], count).contains("d: unknown camera `frnt`; did you mean `front`?"));
-    assert!(told(&["front"], count + 1).contains("at most the"));
-    assert!(told(&["front", "front"], count).contains("distinct"));
+    let message = |cameras: &[&str], count| read(cameras, count).unwrap_err().to_string();
+    assert!(message(&["frnt"], count).contains("d: unknown camera `frnt`; did you mean `front`?"));
+    assert!(message(&["front"], count + 1).contains("at most the"));
+    assert!(message(&["front", "front"], count).contains("distinct"));
 }
 
 #[test]
@@ -131,8 +131,8 @@ fn bad_pictures_are_refused() {
             j["features"][format!("observation.images.{camera}")]["shape"] = json!([6, 4, 3]);
         }
     });
-    let told = read_images(&path, 1).unwrap_err().to_string();
-    assert!(told.contains("observation.images.front") && told.contains("4x6"), "{told}");
+    let message = read_images(&path, 1).unwrap_err().to_string();
+    assert!(message.contains("observation.images.front") && message.contains("4x6"), "{message}");
     replace_column(&path.join(DATA), "observation.images.wrist", None);
     assert!(read_images(&path, 1).unwrap_err().to_string().contains("observation.images.wrist"));
 }

@@ -13,8 +13,8 @@ pub(super) fn fixture(name: &str) -> PathBuf {
 pub(super) fn converted(from: &Path, options: &ImportOptions) -> (Converted, Dataset) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let told = convert(from, &out, options).unwrap();
-    (told, read(&out).unwrap())
+    let message = convert(from, &out, options).unwrap();
+    (message, read(&out).unwrap())
 }
 
 /// What `fixtures/make.py` puts into a value.
@@ -37,8 +37,8 @@ fn made_pictures(episode: usize, length: usize) -> Vec<u8> {
 #[cfg(feature = "hdf5")]
 #[test]
 fn robomimic_keeps_numbers_order_pictures_and_rate() {
-    let (told, dataset) = converted(&fixture("robomimic.hdf5"), &ImportOptions::default());
-    assert_eq!((told.format, told.episodes, told.frames), (DatasetFormat::Robomimic, 2, 8));
+    let (message, dataset) = converted(&fixture("robomimic.hdf5"), &ImportOptions::default());
+    assert_eq!((message.format, message.episodes, message.frames), (DatasetFormat::Robomimic, 2, 8));
     assert_eq!((dataset.spec.task.as_str(), dataset.spec.control_rate), ("Lift", 20.0));
     assert_eq!(dataset.spec.observation, layout(&[("object", 1), ("robot0_eef_pos", 3)]));
     for (e, (episode, length)) in dataset.episodes.iter().zip([3, 5]).enumerate() {
@@ -53,8 +53,8 @@ fn robomimic_keeps_numbers_order_pictures_and_rate() {
     let out = dir.path().join("out");
     let options =
         ImportOptions { observation: vec!["robot0_eef_pos".into()], images: true, ..ImportOptions::default() };
-    let told = convert(&fixture("robomimic.hdf5"), &out, &options).unwrap();
-    assert_eq!((told.spec.observation.size(), told.cameras), (3, vec!["agentview_image".to_string()]));
+    let message = convert(&fixture("robomimic.hdf5"), &out, &options).unwrap();
+    assert_eq!((message.spec.observation.size(), message.cameras), (3, vec!["agentview_image".to_string()]));
     for (e, length) in [3, 5].into_iter().enumerate() {
         let images = read_images(&out, e).unwrap();
         assert_eq!((images.layout.height, images.layout.width), (4, 6));
@@ -68,8 +68,8 @@ fn diffusion_policy_keeps_numbers_and_pictures() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let options = ImportOptions { rate: Some(10.0), images: true, ..ImportOptions::default() };
-    let told = convert(&fixture("diffusion.zarr"), &out, &options).unwrap();
-    assert_eq!((told.format, told.spec.control_rate, told.episodes), (DatasetFormat::Zarr, 10.0, 2));
+    let message = convert(&fixture("diffusion.zarr"), &out, &options).unwrap();
+    assert_eq!((message.format, message.spec.control_rate, message.episodes), (DatasetFormat::Zarr, 10.0, 2));
     let dataset = read(&out).unwrap();
     for (e, (episode, length)) in dataset.episodes.iter().zip([3, 5]).enumerate() {
         assert_eq!(episode.observations, made_rows(e, length, 3));
@@ -82,10 +82,10 @@ fn diffusion_policy_keeps_numbers_and_pictures() {
 #[test]
 fn a_program_without_a_reader_says_how_to_build_it() {
     let dir = tempfile::tempdir().unwrap();
-    let told = convert(&fixture("diffusion.zarr"), &dir.path().join("out"), &ImportOptions::default())
+    let message = convert(&fixture("diffusion.zarr"), &dir.path().join("out"), &ImportOptions::default())
         .unwrap_err()
         .to_string();
-    assert!(told.contains("cargo build --release --features zarr") && !told.contains('\n'), "{told}");
+    assert!(message.contains("cargo build --release --features zarr") && !message.contains('\n'), "{message}");
 }
 
 /// Our dataset as version 2.1 of LeRobot would have it: a file an episode, JSON lines beside them.
@@ -114,17 +114,17 @@ pub(super) fn make_two(path: &Path) -> PathBuf {
 #[test]
 fn lerobot_of_both_versions_keeps_numbers() {
     let (_dir, path) = written();
-    let (told, dataset) = converted(&path, &ImportOptions::default());
-    assert_eq!((told.format, &dataset), (DatasetFormat::Lerobot, &read(&path).unwrap()));
-    let (told, old) = converted(&make_two(&path), &ImportOptions::default());
-    assert_eq!((told.episodes, told.frames), (4, 15));
+    let (message, dataset) = converted(&path, &ImportOptions::default());
+    assert_eq!((message.format, &dataset), (DatasetFormat::Lerobot, &read(&path).unwrap()));
+    let (message, old) = converted(&make_two(&path), &ImportOptions::default());
+    assert_eq!((message.episodes, message.frames), (4, 15));
     assert_eq!((old.spec.task.as_str(), old.spec.control_rate), ("stack", 10.0));
     for (a, b) in old.episodes.iter().zip(&dataset.episodes) {
         assert_eq!((&a.observations, &a.actions, a.success, a.len), (&b.observations, &b.actions, b.success, b.len));
     }
     // With a task's spec the values get its names.
-    let (told, _) = converted(&make_two(&path), &ImportOptions { spec: Some(spec()), ..ImportOptions::default() });
-    assert_eq!(told.spec, spec());
+    let (message, _) = converted(&make_two(&path), &ImportOptions { spec: Some(spec()), ..ImportOptions::default() });
+    assert_eq!(message.spec, spec());
 }
 
 /// A folder of two records at 4 and 8 Hz of a robot whose frame is turned by a right angle, in millimetres and degrees.
@@ -177,8 +177,8 @@ fn records_come_in_metres_and_radians_at_the_control_rate() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("records");
     write_records(&root);
-    let (told, dataset) = converted(&root, &ImportOptions::default());
-    assert_eq!((told.format, told.episodes), (DatasetFormat::Records, 2));
+    let (message, dataset) = converted(&root, &ImportOptions::default());
+    assert_eq!((message.format, message.episodes), (DatasetFormat::Records, 2));
     assert_eq!(dataset.spec.observation, layout(&[("tip", 3), ("heading", 2)]));
     let [a, b] = dataset.episodes.as_slice() else { panic!("two") };
     assert_eq!((a.len, a.success, b.len, b.success), (9, true, 9, false));
@@ -223,17 +223,17 @@ fn another_rate_is_refused_or_interpolated() {
     let twice = Spec { control_rate: 20.0, ..spec() };
     let options = ImportOptions { spec: Some(twice), ..ImportOptions::default() };
     let out = path.parent().unwrap().join("out");
-    let told = convert(&path, &out, &options).unwrap_err().to_string();
-    assert!(told.contains("20 Hz") && told.contains("--resample") && !out.exists(), "{told}");
-    let (told, dataset) = converted(&path, &ImportOptions { resample: true, ..options });
-    assert_eq!((told.resampled_from, dataset.spec.control_rate), (Some(10.0), 20.0));
+    let message = convert(&path, &out, &options).unwrap_err().to_string();
+    assert!(message.contains("20 Hz") && message.contains("--resample") && !out.exists(), "{message}");
+    let (message, dataset) = converted(&path, &ImportOptions { resample: true, ..options });
+    assert_eq!((message.resampled_from, dataset.spec.control_rate), (Some(10.0), 20.0));
     let (a, b) = (&read(&path).unwrap().episodes[0], &dataset.episodes[0]);
     assert_eq!((a.len, b.len), (4, 7));
     assert_eq!(b.observations[3], (a.observations[0] + a.observations[3]) / 2.0);
     assert_eq!((&b.actions[2..4], &b.actions[4..6]), (&a.actions[0..2], &a.actions[2..4]));
 }
 
-/// One episode after the other, whatever lies in one file: the same as all at once, and what is wrong is told all the
+/// One episode after the other, whatever lies in one file: the same as all at once, and errors are reported all the
 /// same.
 #[test]
 fn a_stream_gives_what_reading_gives() {
@@ -250,7 +250,7 @@ fn a_stream_gives_what_reading_gives() {
     let summary = summarizer.finish();
     let mut values: Vec<f64> = all.iter().flat_map(|e| e.actions.iter().step_by(2)).map(|v| f64::from(*v)).collect();
     let [min, max, mean, std, ..] = stats::of_values(&mut values);
-    let told = &summary.action[0];
-    assert_eq!((told.min.map(f64::from), told.max.map(f64::from)), (Some(min), Some(max)));
-    assert!((told.mean.unwrap() - mean).abs() < 1e-9 && (told.std.unwrap() - std).abs() < 1e-9);
+    let message = &summary.action[0];
+    assert_eq!((message.min.map(f64::from), message.max.map(f64::from)), (Some(min), Some(max)));
+    assert!((message.mean.unwrap() - mean).abs() < 1e-9 && (message.std.unwrap() - std).abs() < 1e-9);
 }

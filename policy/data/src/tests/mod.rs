@@ -8,10 +8,10 @@ mod statistics;
 
 use crate::write::{Sizes, write_sized};
 use crate::{Dataset, read, summarize, write};
+use arrow_array::RecordBatch;
 use arrow_array::{ArrayRef, Float64Array, ListArray, StringArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field, Schema};
-use arrow_array::RecordBatch;
 use imle_configs::Error;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{Layout, Spec, Term};

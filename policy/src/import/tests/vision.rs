@@ -146,12 +146,12 @@ fn what_encoders_lack_or_have_too_much_is_named() {
     for (name, change, parts) in cases {
         let folder = changed(name, |folder| {
             let path = folder.join("parameters.json");
-            let mut told = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-            change(&mut told);
-            if let Some(told) = told.as_object_mut() {
-                told.retain(|_, parameter| !parameter.is_null());
+            let mut parameters = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+            change(&mut parameters);
+            if let Some(parameters) = parameters.as_object_mut() {
+                parameters.retain(|_, parameter| !parameter.is_null());
             }
-            fs::write(path, told.to_string()).unwrap();
+            fs::write(path, parameters.to_string()).unwrap();
         });
         fails(folder.path(), &wanted(), parts);
     }

@@ -40,7 +40,7 @@ pub struct SettingsArgs {
     /// Set one setting, e.g. --set learning_rate=0.001; may be repeated
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Settings")]
     pub set: Vec<String>,
-    /// Print all settings, what they mean and the values they have here, as TOML, and stop
+    /// Print all settings as TOML, with their meanings and present values, and stop
     #[arg(long, help_heading = "Settings")]
     pub settings: bool,
 }

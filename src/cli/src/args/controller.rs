@@ -109,7 +109,7 @@ pub struct ControllerArgs {
     /// as in the IMLE Policy paper. typical: of those that continue the last plan, the one in the densest region
     #[arg(long, default_value = "first", help_heading = "Controller")]
     pub choice: String,
-    /// Random choice every so many decisions, with --choice consistent; 0 for never
+    /// Decisions from one random choice to the next, with --choice consistent; 0 for none
     #[arg(long, default_value_t = 10, help_heading = "Controller")]
     pub resample_every: u64,
 }

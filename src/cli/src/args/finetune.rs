@@ -13,16 +13,16 @@ pub struct FinetuneArgs {
     /// Folder of the checkpoint to start from [default: the one shipped for the task]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
-    /// Demonstrations that keep the generator to what it knew
+    /// Demonstrations mixed into training, so that the generator keeps what it has learned
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Use the first so many episodes of --data only
+    /// Number of episodes of --data to use, from the first on
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: Option<u32>,
     /// Algorithm: expert-iteration, best-of-n or ppo (docs/guide/finetune.md says which when) [default: expert-iteration, or that of the run that is resumed]
     #[arg(long)]
     pub algorithm: Option<String>,
-    /// Reward: sparse, cost or progress [default: that of the task's file, sparse where it says nothing]
+    /// Reward: sparse, cost or progress [default: that of the task's file, else sparse]
     #[arg(long)]
     pub reward: Option<String>,
     /// Control steps in the world to learn from
@@ -37,8 +37,8 @@ pub struct FinetuneArgs {
     /// Where networks run
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceArgument,
-    /// Go on from the state in --out, with the same --task, --checkpoint, --data and --mismatch; --env-steps may be
-    /// raised, settings need not be repeated and cannot be changed
+    /// Resume from the state in --out. --task, --checkpoint, --data and --mismatch must be the same. --env-steps may be
+    /// raised. Settings are kept and cannot be changed
     #[arg(long)]
     pub resume: bool,
     /// The world of its episodes

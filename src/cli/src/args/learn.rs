@@ -10,15 +10,15 @@ pub struct LearnArgs {
     /// Dataset to learn from (of distill: its states, not its actions)
     #[arg(long, required_unless_present = "settings")]
     pub data: Option<PathBuf>,
-    /// See the pictures of these cameras of the dataset, comma-separated, and of the observation only what the robot knows
-    /// of itself (the task's `proprioception`, or --set vision.state) [default: the whole observation, and what a teacher
-    /// sees]
+    /// Cameras of the dataset, comma-separated. The generator sees their pictures, and of the observation only what the robot
+    /// knows of itself (the task's `proprioception`, or --set vision.state) [default: no pictures and the whole observation, or
+    /// what the teacher sees]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub cameras: Vec<String>,
     /// Folder of the checkpoint, with logs and training state; must be empty or new
     #[arg(long, required_unless_present = "settings")]
     pub out: Option<PathBuf>,
-    /// Use the first so many episodes of the dataset only [default: all]
+    /// Number of episodes of the dataset to use, from the first on [default: all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: Option<u32>,
     /// Seed of weights, batches and latents [default: 0, or that of the settings]
@@ -30,7 +30,7 @@ pub struct LearnArgs {
     /// Where networks run
     #[arg(long, value_enum, default_value_t)]
     pub device: DeviceArgument,
-    /// Go on from the state in --out, with the same --data (and --teacher, --samples); settings need not be repeated and
+    /// Resume from the state in --out. --data (and --teacher, --samples) must be the same. Settings are kept and
     /// cannot be changed
     #[arg(long)]
     pub resume: bool,

@@ -34,7 +34,7 @@ pub fn run(
 }
 
 /// Runs the episodes of `settings` behind a progress bar; stops at one of the `looks` (numbers of episodes) at which
-/// `enough` says so of everything till then.
+/// `enough` says so of all episodes so far.
 ///
 /// # Errors
 /// As [`imle_planner::evaluation::evaluate`]; [`imle_planner::Error::Interrupted`] after Ctrl-C.

@@ -80,8 +80,8 @@ pub fn record(
         progress.set(episodes.len() as u64, &format!("{} failed", failed.len()));
         if failed.len() > MOST_FAILURES + wanted {
             let (name, count) = (&task.spec().task, failed.len());
-            let told = format!("the expert of `{name}` failed {count} of {next} episodes; nothing was written");
-            return Err(Failure::Run(told));
+            let message = format!("the expert of `{name}` failed {count} of {next} episodes; nothing was written");
+            return Err(Failure::Run(message));
         }
         if interrupt::asked() {
             return Err(Failure::Run("interrupted; nothing was written".into()));

@@ -4,7 +4,7 @@ use crate::args::finetune::FinetuneArgs;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::load;
-use crate::output::{Output, Progress, percent};
+use crate::output::{Output, ProgressLine, percent};
 use crate::place::Place;
 use crate::training::dataset::read;
 use crate::training::settings::print_settings;
@@ -154,7 +154,7 @@ fn with_run(args: &FinetuneArgs, go: impl FnOnce(&Run<'_>) -> imle_rl::Result<Ve
 struct Watch {
     output: Output,
     /// Of a round's phase and its number of steps: a phase may come again with fewer.
-    progress: Option<((u64, &'static str, u64), Progress)>,
+    progress: Option<((u64, &'static str, u64), ProgressLine)>,
 }
 
 impl Watch {

@@ -3,7 +3,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::interrupt;
-use crate::output::{Output, Progress, percent};
+use crate::output::{Output, ProgressLine, percent};
 use crate::place::Place;
 use crate::training::view::View;
 use crate::watch::Watch;
@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A training to be done: what is learned from, how, and where it is written.
-pub struct Job<'a> {
+pub struct TrainingJob<'a> {
     /// Where progress goes.
     pub output: Output,
     /// Settings of the training.
@@ -46,7 +46,7 @@ pub struct Job<'a> {
     pub resume: bool,
 }
 
-impl Job<'_> {
+impl TrainingJob<'_> {
     /// Learns from the demonstrations; evaluates over `episodes` in `task`, if there is one.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ pub fn normalizers(source: &DemonstrationChunks, settings: &TrainSettings) -> Re
     Ok(normalizers)
 }
 
-/// Where the training in `out` starts. `learned` tells what is learned from, wherever it lies: a resumed training must
+/// Where the training in `out` starts. `learned` identifies the training data, wherever it lies: a resumed training must
 /// go on with the same. `data` names it for the provenance.
 fn start<'a>(
     out: &Path,
@@ -196,7 +196,7 @@ pub fn tell(output: Output, result: &Value, out: &Path) {
 /// A training's progress bar and its evaluations of the generator alone.
 struct Training<'a> {
     output: Output,
-    progress: Progress,
+    progress: ProgressLine,
     task: Option<Arc<Task>>,
     pool: &'a rayon::ThreadPool,
     episodes: usize,

@@ -69,7 +69,7 @@ impl View {
         self.pictures.clone()
     }
 
-    /// Tells it from others: `100 episodes (1234abcd)`, with pictures `… and pictures of top (5678ef90)`.
+    /// Identification of the data: `100 episodes (1234abcd)`, with pictures `… and pictures of top (5678ef90)`.
     pub fn learned(&self) -> String {
         let of = format!("{} episodes ({})", self.dataset.episodes.len(), fingerprint(&self.dataset.episodes));
         match (&self.pictures, &self.dataset.spec.pictures) {
@@ -92,7 +92,7 @@ impl View {
     }
 }
 
-/// The settings with the observation terms told that are seen beside pictures: those of `task` that a robot knows of
+/// The settings with the observation terms that are seen beside pictures: those of `task` that a robot knows of
 /// itself, unless others are named.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ impl Limits<'_> {
     }
 }
 
-/// What simulating one candidate chunk gave.
+/// Result of simulating one candidate chunk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
     /// The objective J of the rollout; infinite if the simulation failed.
@@ -53,7 +53,7 @@ impl Default for Score {
 }
 
 impl Score {
-    /// The score of a candidate of which `cost` is all that is known: for dynamics of one's own.
+    /// The score of a candidate of which `cost` is all that is known: for your own dynamics.
     pub fn of(cost: f64) -> Self {
         Self {
             cost,

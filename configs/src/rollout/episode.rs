@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Eight hexadecimal digits (CRC-32) that tell these episodes' observations and actions from others.
+/// Eight hexadecimal digits (CRC-32) that identify these episodes' observations and actions.
 pub fn fingerprint(episodes: &[Episode]) -> String {
     let mut hasher = crc32fast::Hasher::new();
     for value in episodes.iter().flat_map(|e| e.observations.iter().chain(&e.actions)) {
@@ -11,7 +11,7 @@ pub fn fingerprint(episodes: &[Episode]) -> String {
     format!("{:08x}", hasher.finalize())
 }
 
-/// Eight hexadecimal digits (CRC-32) that tell these bytes from others.
+/// Eight hexadecimal digits (CRC-32) that identify these bytes.
 pub fn checksum(bytes: &[u8]) -> String {
     format!("{:08x}", crc32fast::hash(bytes))
 }

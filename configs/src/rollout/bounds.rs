@@ -38,8 +38,7 @@ impl ActionBounds {
 
     /// Half the range of dimension `i`; 1 where the range is zero.
     pub fn half_range(&self, i: usize) -> f32 {
-        let half = (self.high[i] - self.low[i]) / 2.0;
-        if half > 0.0 { half } else { 1.0 }
+        half_range(self.low[i], self.high[i])
     }
 
     /// Middle of the range of dimension `i`.
@@ -51,27 +50,10 @@ impl ActionBounds {
     pub fn clamp(&self, i: usize, value: f32) -> f32 {
         value.clamp(self.low[i], self.high[i])
     }
-
-    /// Root-mean-square difference of two sequences of actions, both (T, A), in half-ranges; 0 for empty ones.
-    pub fn scaled_distance(&self, a: &[f32], b: &[f32]) -> f64 {
-        let square = |(i, (a, b)): (usize, (&f32, &f32))| {
-            (f64::from(a - b) / f64::from(self.half_range(i % self.size()))).powi(2)
-        };
-        let sum = a.iter().zip(b).enumerate().map(square).sum::<f64>();
-        (sum / a.len().max(1) as f64).sqrt()
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distance_is_scaled_by_the_range_and_a_range_of_zero_divides_by_nothing() {
-        let bounds = ActionBounds::new([-1.0, -4.0], [1.0, 4.0]);
-        assert!((bounds.scaled_distance(&[0.0, 0.0], &[1.0, 4.0]) - 1.0).abs() < 1e-12);
-        assert_eq!(bounds.scaled_distance(&[], &[]), 0.0);
-        let fixed = ActionBounds::new([2.0], [2.0]);
-        assert_eq!(fixed.scaled_distance(&[2.0], &[2.0]), 0.0);
-    }
+/// Half the range from `low` to `high`; 1 where it is zero.
+pub fn half_range(low: f32, high: f32) -> f32 {
+    let half = (high - low) / 2.0;
+    if half > 0.0 { half } else { 1.0 }
 }
