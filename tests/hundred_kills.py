@@ -4,7 +4,7 @@
     python3 tests/hundred_kills.py target/release/planner
     python3 tests/hundred_kills.py target/release/planner --algorithm gradient --kills 20 --seed 3
 
-One run is left alone. The other is killed (SIGKILL) and resumed; after every kill its journal must be the beginning of the first
+One run is left alone. The other is killed (SIGKILL) and resumed; after every kill its log must be the beginning of the first
 one's, and no shorter than after the kill before; at the end all files but logs must be those of the first, to the bit.
 """
 import argparse
@@ -50,8 +50,8 @@ def main():
         begun = time.monotonic()
         subprocess.run(call(planner, *finetune, *sets, "--out", whole), check=True)
         took = time.monotonic() - begun
-        journal = (whole / "journal.bin").read_bytes()
-        print(f"left alone: {took:.1f} s, a journal of {len(journal)} bytes")
+        log = (whole / "episode_log.bin").read_bytes()
+        print(f"left alone: {took:.1f} s, a log of {len(log)} bytes")
         kept, kills, done = 0, 0, False
         while not done:
             # A run that has not got as far as its state begins anew.
@@ -72,19 +72,19 @@ def main():
                 sys.exit(f"after {kills} kills: exit {run.returncode}: {told.decode().strip()}")
             else:
                 done = True
-            path = killed / "journal.bin"
+            path = killed / "episode_log.bin"
             now = path.read_bytes() if path.exists() else b""
-            if not journal.startswith(now):
-                sys.exit(f"after {kills} kills: the journal is not the beginning of the other run's")
+            if not log.startswith(now):
+                sys.exit(f"after {kills} kills: the log is not the beginning of the other run's")
             if go_on and len(now) < kept:
-                sys.exit(f"after {kills} kills: {kept - len(now)} bytes of the journal are lost")
+                sys.exit(f"after {kills} kills: {kept - len(now)} bytes of the log are lost")
             kept = len(now)
             if done and kills < args.kills:
                 # It came to its end: the next one begins anew.
                 done, kept = not same(whole, killed, kills), 0
                 subprocess.run(["rm", "-r", killed], check=True)
         same(whole, killed, kills)
-        print(f"{kills} kills, {kills} clean resumes; journal and weights are those of the run that was left alone")
+        print(f"{kills} kills, {kills} clean resumes; log and weights are those of the run that was left alone")
 
 
 def same(whole, killed, kills):

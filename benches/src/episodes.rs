@@ -2,6 +2,7 @@
 
 use imle_cli::failure::{Failure, Result};
 use imle_cli::output::percent_within;
+use imle_cli::sweep::Record;
 use imle_planner::evaluation::report::Report;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -31,6 +32,8 @@ impl Success {
         [self.success_ci95[0], self.success_rate, self.success_ci95[1]].map(|share| 100.0 * share)
     }
 }
+
+impl Record for EpisodeFigures {}
 
 /// Figures of an evaluation that a report of a sweep reads; all others are kept as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

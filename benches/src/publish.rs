@@ -43,16 +43,23 @@ pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
 
 #[cfg(test)]
 pub mod tests {
-    use serde::de::DeserializeOwned;
+    use imle_cli::sweep::Record;
     use serde_json::Value;
 
     /// Cells and results of a file in `benches/results`, each result with the JSON that it was read from.
-    pub fn kept<C: DeserializeOwned, R: DeserializeOwned>(file: &str) -> Vec<(C, R, Value)> {
+    pub fn kept<C: Record, R: Record>(file: &str) -> Vec<(C, R, Value)> {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(file);
         let text = std::fs::read_to_string(path).unwrap();
         let read = |line: &str| {
             let mut line: Value = serde_json::from_str(line).unwrap();
             let (cell, result) = (line["cell"].take(), line["result"].take());
+            let (mut updated, mut today) = (cell.clone(), result.clone());
+            C::update(&mut updated, file).unwrap();
+            R::update(&mut today, file).unwrap();
+            assert!((&updated, &today) == (&cell, &result), "{file}: old names in {cell}");
+            // The key by which a sweep finds the cell.
+            let again = serde_json::to_value(serde_json::from_value::<C>(cell.clone()).unwrap()).unwrap();
+            assert_eq!(again, cell, "{file}");
             let typed = serde_json::from_value(result.clone()).unwrap_or_else(|e| panic!("{file}: {e}: {result}"));
             (serde_json::from_value(cell).unwrap(), typed, result)
         };
@@ -60,7 +67,7 @@ pub mod tests {
     }
 
     /// The same, where nothing of a result may be lost.
-    pub fn kept_whole<C: DeserializeOwned, R: DeserializeOwned + serde::Serialize>(file: &str) {
+    pub fn kept_whole<C: Record, R: Record>(file: &str) {
         for (_, typed, mut json) in kept::<C, R>(file) {
             // What is not known is left out.
             json.as_object_mut().unwrap().retain(|_, v| !v.is_null());

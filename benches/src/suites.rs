@@ -36,8 +36,8 @@ pub enum BenchCommand {
     /// Decision: time of one decision of the planner, and the parts of it
     #[command(after_help = "Example: planner bench decision --task stack --threads 2")]
     Decision(BenchArgs),
-    /// Planning: what proposals and planners are worth, beside controls that could refute it (a sweep that can be stopped)
-    #[command(after_help = "Examples:\n  planner bench plan --parts planners --results runs/plan.jsonl\n  \
+    /// Planning: what proposals and optimizers are worth, beside controls that could refute it (a sweep that can be stopped)
+    #[command(after_help = "Examples:\n  planner bench plan --parts optimizers --results runs/plan.jsonl\n  \
         planner bench plan --generators runs/generators --demonstrations runs/demos --results runs/plan.jsonl\n  \
         planner bench plan --tasks push_t --contender \"--optimizer cma-es\" --contender \"--optimizer cma-es --proximal-cost 1\" --results \
         runs/mine.jsonl\n  planner bench plan --results runs/plan.jsonl --report      the tables of all that is there")]

@@ -10,7 +10,7 @@ use toml::{Table, Value as Toml};
 
 /// Dotted paths of keys: the old one and today's.
 pub const RENAMED: &[(&str, &str)] = &[
-    // The controller of `run` and of sweeps.
+    // The controller of `run`, `serve` and sweeps.
     ("planner", "optimizer"),
     ("space", "parameterization"),
     ("stay", "proximal_cost"),
@@ -23,8 +23,24 @@ pub const RENAMED: &[(&str, &str)] = &[
     ("ladder_episodes", "candidate_sweep_episodes"),
     // Algorithms that learn online.
     ("best_of_n.alone_share", "best_of_n.generator_share"),
-    // Records of episodes.
-    ("drive", "actuation"),
+    // Rounds of fine-tuning.
+    ("lessons", "training_decisions"),
+];
+
+/// Flags of a controller, which cells of sweeps keep as text: the old one and today's.
+const FLAGS: &[(&str, &str)] = &[
+    ("--planner", "--optimizer"),
+    ("--space", "--parameterization"),
+    ("--stay", "--proximal-cost"),
+    ("--slack", "--near-optimal"),
+];
+
+/// Names of parts and contenders of sweeps: the old one and today's.
+const NAMES: &[(&str, &str)] = &[
+    ("planners", "optimizers"),
+    ("planners-16", "optimizers-16"),
+    ("planners-256", "optimizers-256"),
+    ("mode-preserving, stay 1", "mode-preserving, proximal cost 1"),
 ];
 
 /// A key that nothing reads any more.
@@ -74,6 +90,39 @@ pub fn update_json(record: &mut Json, known: &impl Serialize, place: &str) -> Re
     update_tree(record, &known, place)
 }
 
+/// Today's dotted path of the setting `key`. `known` has all settings of today.
+///
+/// # Errors
+/// [`Error::Unexpected`], if `known` has no form in JSON.
+pub fn setting<'k>(key: &'k str, known: &impl Serialize) -> Result<&'k str> {
+    let known = serde_json::to_value(known).map_err(|e| Error::unexpected("settings", "a form in JSON", e))?;
+    Ok(current(&known).find(|(old, _)| *old == key).map_or(key, |(_, new)| new))
+}
+
+/// The flags in `words`, which are separated by spaces, under today's names.
+pub fn flags(words: &str) -> String {
+    let today = |word: &str| {
+        let (flag, value) = word.split_once('=').map_or((word, None), |(flag, value)| (flag, Some(value)));
+        let flag = of(FLAGS, flag);
+        value.map_or(flag.to_string(), |value| format!("{flag}={value}"))
+    };
+    words.split_whitespace().map(today).collect::<Vec<_>>().join(" ")
+}
+
+/// Today's name of a sweep's part or contender.
+pub fn name(old: &str) -> &str {
+    of(NAMES, old)
+}
+
+fn of<'n>(table: &[(&'n str, &'n str)], name: &'n str) -> &'n str {
+    table.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new)
+}
+
+/// The renamed keys of which `known` has the new name and lacks the old one.
+fn current<T: Tree>(known: &T) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    RENAMED.iter().filter(|(old, new)| known.at(old).is_none() && known.at(new).is_some())
+}
+
 /// Part of a tree of tables.
 trait Tree: Sized {
     fn child(&self, key: &str) -> Option<&Self>;
@@ -96,7 +145,7 @@ trait Tree: Sized {
 }
 
 fn update_tree<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
-    for (old, new) in RENAMED.iter().filter(|(old, new)| known.at(old).is_none() && known.at(new).is_some()) {
+    for (old, new) in current(known) {
         if tree.at(old).is_none() {
             continue;
         }
@@ -190,6 +239,17 @@ mod tests {
         let mut overlay = table("ladder = [4]");
         update(&mut overlay, &known, "c.toml").unwrap();
         assert_eq!(overlay, table("ladder = [4]"));
+    }
+
+    #[test]
+    fn flags_names_and_words_of_cells_are_read_under_today_s_names() {
+        let words = "--planner cma-es  --space=latent --stay 1 --slack 0.1 --noise 0.3";
+        let today = "--optimizer cma-es --parameterization=latent --proximal-cost 1 --near-optimal 0.1 --noise 0.3";
+        assert_eq!((flags(words), flags(today)), (today.into(), today.into()));
+        assert_eq!((name("planners-16"), name("sources")), ("optimizers-16", "sources"));
+        let known = json!({ "candidate_sweep": [2], "stay": 0.0 });
+        let setting = |key| setting(key, &known).unwrap();
+        assert_eq!((setting("ladder"), setting("stay"), setting("space")), ("candidate_sweep", "stay", "space"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lessons_come_as_often_as_their_modes_did() {
+    fn training_data_come_as_often_as_their_modes_did() {
         let mut before = BTreeMap::new();
         assert_eq!(note_shares(["a", "a", "b", "b", "c"].into_iter(), &mut before), 3);
         assert_eq!(before.get("modes/share_a"), Some(&0.4));

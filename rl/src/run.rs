@@ -106,8 +106,8 @@ pub struct Round {
     pub success_rate: f64,
     /// 95 % Wilson interval of the success rate.
     pub success_ci95: [f64; 2],
-    /// Decisions of the solved episodes since the last round.
-    pub lessons: usize,
+    /// Decisions of the solved episodes since the last round, which are learned from.
+    pub training_decisions: usize,
     /// Other measurements: `modes/…`, `critic/…`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,
@@ -140,7 +140,9 @@ impl Progress for Phase<'_> {
     }
 }
 
-const FORMAT: u32 = 2;
+/// Of format 2, up to version 0.1.0, some names were others ([`renames`]).
+const FORMAT: u32 = 3;
+const READ: [u32; 2] = [2, FORMAT];
 const STATE_FILE: &str = "state.json";
 
 /// `state.json` of a run's folder; S are the settings of its algorithm.
@@ -219,11 +221,15 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
 
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let (place, mut value) = read_value(folder)?;
+        let name = place.display().to_string();
         if let Some(settings) = value.get_mut("settings") {
-            renames::update_json(settings, &S::default(), &place.display().to_string())?;
+            renames::update_json(settings, &S::default(), &name)?;
         }
-        let reported = |e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e);
-        Ok(serde_json::from_value(value).map_err(reported)?)
+        for round in value.get_mut("rounds").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
+            renames::update_json(round, &Round::default(), &name)?;
+        }
+        let refused = |e| InputError::unexpected(&name, "the state of a fine-tuning run", e);
+        Ok(Self { format: FORMAT, ..serde_json::from_value(value).map_err(refused)? })
     }
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
@@ -238,9 +244,10 @@ fn read_value(folder: &Path) -> Result<(PathBuf, serde_json::Value)> {
     let value: serde_json::Value = serde_json::from_str(&files::read_text(&place)?)
         .map_err(|e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e))?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);
-    if format != Some(u64::from(FORMAT)) {
+    if !READ.iter().any(|known| format == Some(u64::from(*known))) {
         let found = format.map_or("none".into(), |n| n.to_string());
-        return Err(InputError::unexpected(format!("{}: format", place.display()), FORMAT, found).into());
+        let expected = READ.map(|n| n.to_string()).join(" or ");
+        return Err(InputError::unexpected(format!("{}: format", place.display()), expected, found).into());
     }
     Ok((place, value))
 }

@@ -2,17 +2,19 @@
 
 use clap::Args;
 use imle_cli::args::common::Common;
+use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
 use imle_cli::output::counted;
 use imle_cli::output::{Output, object, percent};
 use imle_cli::place::Place;
 use imle_configs::spec::Layout;
-use imle_configs::{Error as InputError, embedded, files};
+use imle_configs::{Error as InputError, embedded, files, renames};
 use imle_envs::render::Renderer;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_policy::checkpoint::Checkpoint;
+use imle_rl::run::Round;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::path::PathBuf;
@@ -226,17 +228,23 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
 fn run_folder(output: Output, path: &Path) -> Result<()> {
     let name = if path.join("summary.json").exists() { "summary.json" } else { "state.json" };
     let place = path.join(name);
-    let value: Value = serde_json::from_str(&files::read_text(&place)?)
+    let mut value: Value = serde_json::from_str(&files::read_text(&place)?)
         .map_err(|e| InputError::unexpected(place.display(), "JSON", e))?;
+    let told = |path: &Path| path.display().to_string();
+    renames::update_json(&mut value, &json!({ "optimizer": "" }), &told(&place))?;
+    for round in value.get_mut("rounds").and_then(Value::as_array_mut).into_iter().flatten() {
+        renames::update_json(round, &Round::default(), &told(&place))?;
+    }
     let mut result = value
         .as_object()
         .cloned()
         .ok_or_else(|| Failure::Input(format!("{}: expected a JSON object", place.display())))?;
     result.insert("kind".into(), "run".into());
-    let config: Value = match files::read_text(&path.join("config.json")) {
+    let mut config: Value = match files::read_text(&path.join("config.json")) {
         Ok(text) => serde_json::from_str(&text).map_err(|e| InputError::unexpected(path.display(), "JSON", e))?,
         Err(_) => Value::Null,
     };
+    renames::update_json(&mut config, &ControllerArgs::default(), &told(&path.join("config.json")))?;
     if let Some(rate) = value.get("success_rate").and_then(Value::as_f64) {
         output.say(format!(
             "run of task {}: {} solved in {} episodes",
@@ -246,9 +254,9 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
         ));
         let word = |key: &str| config[key].as_str().unwrap_or("none").to_string();
         output.say(format!(
-            "checkpoint {}, planner {}, {} candidates, mode {}, mismatch {}, seed {}",
+            "checkpoint {}, optimizer {}, {} candidates, mode {}, mismatch {}, seed {}",
             word("checkpoint"),
-            word("planner"),
+            word("optimizer"),
             config["candidates"],
             word("mode"),
             word("mismatch"),

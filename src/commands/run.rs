@@ -156,7 +156,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     }
     let mut result = object(&report)?;
     result.insert("task".into(), task.spec().task.clone().into());
-    result.insert("planner".into(), args.controller.optimizer.clone().into());
+    result.insert("optimizer".into(), args.controller.optimizer.clone().into());
     result.insert("candidates".into(), args.controller.candidates.into());
     result.insert("execute".into(), horizons.action.into());
     if let Some(timing) = &timing {
@@ -259,7 +259,7 @@ fn config(args: &RunArgs, generator: bool, execute: usize) -> Result<serde_json:
     let own = object(&json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,
         "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": execute,
-        "space": from_flags::settings(&args.controller)?.parameterization()?, "mode": args.mode, "mismatch": args.world.mismatch,
+        "parameterization": from_flags::settings(&args.controller)?.parameterization()?, "mode": args.mode, "mismatch": args.world.mismatch,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
     }))?;
     config.extend(own);

@@ -230,7 +230,7 @@ fn run_executes_the_generator_alone_however_its_chunk_is_chosen() {
         let result = easy_run(words).json();
         has(&result, &SHARED);
         assert_eq!((result["rollouts"].as_u64(), result["physics_steps"].as_u64()), (Some(0), Some(0)), "{words}");
-        assert_eq!(result["planner"], "none");
+        assert_eq!(result["optimizer"], "none");
         assert!(result["predicted_cost"].is_null());
     }
 }
@@ -281,7 +281,7 @@ fn finetune_runs_rounds_and_becomes_a_checkpoint() {
     let dir = folder();
     let out = dir.path().join("finetuned");
     let call = Call::new("finetune --algorithm expert-iteration").and(TINY_FINETUNE).with("--task", easy_task());
-    let call = call.and("--set ladder=[2,4] --set ladder_episodes=2");
+    let call = call.and("--set candidate_sweep=[2,4] --set candidate_sweep_episodes=2");
     let call = call.with("--checkpoint", checkpoint()).with("--data", demonstrations()).with("--out", &out);
     let result = call.json();
     let figures = |round: usize| &result["rounds"][round]["figures"];
@@ -338,23 +338,23 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
         (report, fs::read(first.join("episodes/data/chunk-000/file-000.parquet")).unwrap())
     };
     let shared = "--set student_share=0.6 --set student_decisions=1 --set attempts=2 --set smooth=[1.0] --set tolerance=0.01 --set kept_rounds=1";
-    let (report, lessons) = collected("1", shared);
+    let (report, episodes) = collected("1", shared);
     assert!((1..12).contains(&report["handed_over"].as_u64().unwrap()), "{report}");
-    assert_eq!((report, lessons), collected("2", shared));
-    let paced = "--set optimizer=cem --set noise=0.3 --set pace=0.2";
-    let (report, lessons) = collected("1", paced);
+    assert_eq!((report, episodes), collected("2", shared));
+    let limited = "--set optimizer=cem --set noise=0.3 --set action_rate_limit=0.2";
+    let (report, episodes) = collected("1", limited);
     let (_, leaping) = collected("2", "--set optimizer=cem --set noise=0.3");
-    assert_ne!(lessons, leaping);
-    assert_eq!((report, lessons), collected("2", paced));
+    assert_ne!(episodes, leaping);
+    assert_eq!((report, episodes), collected("2", limited));
     let (alone, _) = collected("2", "--set attempts=2 --set student_share=0.6 --set planner_rounds=1");
     assert_eq!(alone["handed_over"], 0);
     let (planned, _) =
         collected("2", "--set attempts=2 --set student_share=0.6 --set student_first=true --set planner_rounds=1");
     assert_eq!((&planned["handed_over"], &planned["success_rate"]), (&alone["handed_over"], &alone["success_rate"]));
     let first = "--set student_first=true --set student_share=0.9 --set attempts=2 --set disturbance=0 --set stay=0 --set mended_weight=1";
-    let (tried, lessons) = collected("1", first);
+    let (tried, episodes) = collected("1", first);
     assert!(tried["success_rate"].as_f64() > Some(0.0), "{tried}");
-    assert_eq!((tried, lessons), collected("2", first));
+    assert_eq!((tried, episodes), collected("2", first));
 }
 
 #[test]

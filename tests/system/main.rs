@@ -23,6 +23,7 @@ mod determinism;
 mod fixtures;
 mod import;
 mod interrupt;
+mod old_versions;
 mod online;
 mod output;
 mod own_task;
@@ -30,5 +31,4 @@ mod planners;
 mod resume;
 mod serve;
 mod tasks;
-
 mod vision;

@@ -77,7 +77,7 @@ fn a_run_that_is_killed_again_and_again_gives_the_bits_of_one_that_was_not() {
     for algorithm in ALGORITHMS {
         let (whole, killed) = (dir.path().join(format!("{algorithm}-whole")), dir.path().join(algorithm));
         finetuning(algorithm, &whole).ok();
-        for (i, sign) in ["state.json", "journal.bin", "learner-000001-1", "learner-000003-1"].iter().enumerate() {
+        for (i, sign) in ["state.json", "episode_log.bin", "learner-000001-1", "learner-000003-1"].iter().enumerate() {
             let call = finetuning(algorithm, &killed);
             let running = if killed.exists() { call.and("--resume") } else { call }.start();
             let there = || killed.join(sign).exists() || whole_run_is_over(&killed);
@@ -115,7 +115,7 @@ fn two_halves_are_a_whole() {
         half("--env-steps 120").and("--resume").ok();
         let learned = |folder: &Path| {
             let mut files = results(folder);
-            files.retain(|(path, _)| path.ends_with("journal.bin") || path.ends_with("model.safetensors"));
+            files.retain(|(path, _)| path.ends_with("episode_log.bin") || path.ends_with("model.safetensors"));
             files.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>()
         };
         assert!(learned(&halves) == learned(&whole), "{algorithm}");
@@ -162,19 +162,19 @@ fn a_damaged_or_older_run_is_not_resumed() {
     let dir = folder();
     let out = dir.path().join("run");
     finetuning("best-of-n", &out).ok();
-    let journal = out.join("journal.bin");
-    let whole = std::fs::read(&journal).unwrap();
+    let log = out.join("episode_log.bin");
+    let whole = std::fs::read(&log).unwrap();
     let mut damaged = whole.clone();
     damaged[40] ^= 1;
-    std::fs::write(&journal, damaged).unwrap();
+    std::fs::write(&log, damaged).unwrap();
     let resume = || finetuning("best-of-n", &out).and("--resume");
-    resume().refused(&["journal.bin: record 1", "the bytes that were written"]);
-    std::fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
-    resume().refused(&["journal.bin", "records of its iterations"]);
-    std::fs::write(&journal, &whole).unwrap();
+    resume().refused(&["episode_log.bin: record 1", "the bytes that were written"]);
+    std::fs::write(&log, &whole[..whole.len() / 2]).unwrap();
+    resume().refused(&["episode_log.bin", "records of its iterations"]);
+    std::fs::write(&log, &whole).unwrap();
     resume().ok();
     finetuning("ppo", &out).and("--resume").refused(&["--algorithm", "best-of-n", "ppo"]);
     resume().and("--reward progress").refused(&["--reward", "sparse", "progress"]);
     crate::fixtures::edit_json(&out.join("state.json"), |state| state["format"] = 1.into());
-    resume().refused(&["state.json: format: expected 2, found 1"]);
+    resume().refused(&["state.json: format: expected 2 or 3, found 1"]);
 }

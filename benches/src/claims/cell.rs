@@ -3,6 +3,7 @@
 use super::args::{ClaimPart, ClaimsArgs, Protocol};
 use super::contender;
 use imle_cli::failure::Result;
+use imle_cli::sweep::Record;
 use imle_configs::Error as InputError;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,8 @@ pub struct ClaimCell {
     #[serde(flatten)]
     pub frame: Frame,
 }
+
+impl Record for ClaimCell {}
 
 /// Kind of a measurement. `seed` is that of the training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

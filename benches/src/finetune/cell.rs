@@ -1,6 +1,10 @@
 //! A cell of the sweep over fine-tuning algorithms.
 
+use imle_cli::sweep::Record;
+use imle_cli::training::finetune;
+use imle_configs::{Result, renames};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt;
 
 /// Quality of a generator before it is fine-tuned.
@@ -37,6 +41,28 @@ pub struct FinetuneCell {
     pub env_steps: u64,
     pub episodes: u32,
     pub seed: u64,
+}
+
+impl Record for FinetuneCell {
+    fn update(record: &mut Value, _place: &str) -> Result<()> {
+        let algorithm = record["algorithm"].as_str().unwrap_or_default().to_string();
+        for word in record.get_mut("settings").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(today) = word.as_str().map(|word| setting_of_today(&algorithm, word)) {
+                *word = today.into();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A word of `--set` under today's name of its setting; as it is, if the algorithm is gone.
+pub fn setting_of_today(algorithm: &str, word: &str) -> String {
+    let today = || {
+        let (key, value) = word.split_once('=')?;
+        let known = finetune::resolved(algorithm, &[]).ok()?;
+        Some(format!("{}={value}", renames::setting(key, &known).ok()?))
+    };
+    today().unwrap_or_else(|| word.into())
 }
 
 #[cfg(test)]

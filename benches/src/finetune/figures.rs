@@ -2,8 +2,11 @@
 
 use super::cell::FinetuneCell;
 use crate::episodes::Success;
+use imle_cli::sweep::Record;
+use imle_configs::{Result, renames};
 use imle_rl::run::Round;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// A cell with its result.
@@ -40,6 +43,13 @@ pub struct FinetuneFigures {
     /// Time of the run, s; none of a run that was stopped meanwhile.
     #[serde(default)]
     pub train_s: Option<f64>,
+}
+
+impl Record for FinetuneFigures {
+    fn update(record: &mut Value, place: &str) -> Result<()> {
+        let rounds = record.get_mut("rounds").and_then(Value::as_array_mut);
+        rounds.into_iter().flatten().try_for_each(|round| renames::update_json(round, &Round::default(), place))
+    }
 }
 
 /// Figures of a generator alone in held-out episodes.

@@ -14,7 +14,7 @@ mod table;
 
 use crate::publish::publish;
 use args::FinetuneBenchArgs;
-use cell::{FinetuneCell, Strength};
+use cell::{FinetuneCell, Strength, setting_of_today};
 use figures::{FinetuneFigures, FinetuneResult};
 use imle_cli::failure::Result;
 use imle_cli::sweep;
@@ -91,8 +91,10 @@ fn cells(args: &FinetuneBenchArgs) -> Result<Vec<FinetuneCell>> {
             for algorithm in args.algorithms.as_ref().unwrap_or(&default) {
                 registry::by_name(algorithm)?;
                 let words = args.set.iter().filter_map(|word| settings_of(word).ok());
-                let settings: Vec<String> =
-                    words.filter(|(name, _)| name == algorithm).map(|(_, setting)| setting.to_string()).collect();
+                let settings: Vec<String> = words
+                    .filter(|(name, _)| name == algorithm)
+                    .map(|(name, word)| setting_of_today(name, word))
+                    .collect();
                 for world in &worlds {
                     all.extend((0..args.seeds.unwrap_or(part.seeds)).map(|seed| FinetuneCell {
                         part: part.name.into(),
@@ -122,10 +124,27 @@ fn settings_of(word: &str) -> Result<(&str, &str)> {
 mod tests {
     use super::*;
     use crate::publish::tests::kept;
+    use imle_cli::sweep::Record;
+
+    #[test]
+    fn a_cell_of_version_0_1_0_is_read_as_today_s() {
+        let words = |algorithm: &str| {
+            let mut old = json!({ "algorithm": algorithm, "settings": ["pace=0", "smooth=[1.0]"] });
+            FinetuneCell::update(&mut old, "finetune.jsonl").unwrap();
+            old["settings"].clone()
+        };
+        assert_eq!(words("expert-iteration"), json!(["action_rate_limit=0", "smooth=[1.0]"]));
+        // An algorithm that is gone keeps its words.
+        assert_eq!(words("cycle"), json!(["pace=0", "smooth=[1.0]"]));
+        let mut old = json!({ "rounds": [{ "round": 0, "lessons": 2 }] });
+        FinetuneFigures::update(&mut old, "finetune.jsonl").unwrap();
+        assert_eq!(old, json!({ "rounds": [{ "round": 0, "training_decisions": 2 }] }));
+    }
 
     #[test]
     fn kept_results_are_read_back() {
         let all = kept::<FinetuneCell, FinetuneFigures>("finetune.jsonl");
+        assert_eq!(all.len(), 28);
         assert!(all.iter().all(|(_, figures, _)| figures.before.success.episodes > 0 && !figures.rounds.is_empty()));
     }
 }

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 /// `planner bench plan`
 #[derive(Clone, Debug, Args)]
 pub struct PlanArgs {
-    /// Parts, comma-separated: sources (IMLE beside noise, retrieval, regression, diffusion, flow), planners (all of them at
-    /// N = 32), planners-16 and planners-256 (at these N), searched-sources (the sources with cma-es), curve (success against
+    /// Parts, comma-separated: sources (IMLE beside noise, retrieval, regression, diffusion, flow), optimizers (all of them at
+    /// N = 32), optimizers-16 and optimizers-256 (at these N), searched-sources (the sources with cma-es), curve (success against
     /// N), lookahead, modes, equal-time (the sources with as many candidates as take as long), calibration (whether
     /// predictions of plan quality hold)
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "sources,planners-16,planners,planners-256,searched-sources,curve,lookahead,modes,equal-time,calibration"
+        default_value = "sources,optimizers-16,optimizers,optimizers-256,searched-sources,curve,lookahead,modes,equal-time,calibration"
     )]
     pub parts: Vec<String>,
     /// Tasks, comma-separated [default: those of each part]

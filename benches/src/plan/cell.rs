@@ -3,8 +3,11 @@
 use super::equal_time::Fit;
 use super::parts::Question;
 use crate::episodes::EpisodeFigures;
+use imle_cli::sweep::Record;
+use imle_configs::{Result, renames};
 use imle_planner::evaluation::calibration::Calibration;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// A measurement: the episodes of one task with one controller.
@@ -42,6 +45,27 @@ pub struct PlanFigures {
     /// Figures of the episodes.
     #[serde(flatten)]
     pub figures: EpisodeFigures,
+}
+
+impl Record for PlanFigures {}
+
+impl Record for PlanCell {
+    fn update(record: &mut Value, _place: &str) -> Result<()> {
+        let mut rewrite = |at: &str, today: fn(&str) -> String| {
+            if let Some(Value::String(text)) = record.pointer_mut(at) {
+                *text = today(text);
+            }
+        };
+        rewrite("/part", |part| renames::name(part).into());
+        rewrite("/flags", renames::flags);
+        rewrite("/kind/equal_time/with", renames::flags);
+        // A contender of the user's own is called by its flags.
+        rewrite("/contender", |name| match name.starts_with("--") {
+            true => renames::flags(name),
+            false => renames::name(name).into(),
+        });
+        Ok(())
+    }
 }
 
 #[cfg(test)]

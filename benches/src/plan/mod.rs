@@ -1,4 +1,4 @@
-//! `planner bench plan`: what proposals and planners are worth, against controls that could refute it.
+//! `planner bench plan`: what proposals and optimizers are worth, against controls that could refute it.
 
 pub mod args;
 mod cell;
@@ -18,7 +18,7 @@ use contender::{flags, generator};
 use imle_cli::failure::Result;
 use imle_cli::load;
 use imle_cli::sweep;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, renames};
 use parts::{PARTS, PlanContender, PlanPart, Question};
 use serde_json::{Value, json};
 
@@ -47,8 +47,8 @@ fn cells(args: &PlanArgs) -> Result<Vec<PlanCell>> {
     let mut all = Vec::new();
     if !args.contender.is_empty() {
         for task in args.tasks.as_ref().unwrap_or(&vec!["stack".into()]) {
-            for words in &args.contender {
-                let own = PlanContender { name: words, method: "imle", flags: words };
+            for words in args.contender.iter().map(|words| renames::flags(words)) {
+                let own = PlanContender { name: &words, method: "imle", flags: &words };
                 all.extend(cell(args, task, ("own", Question::Success), own)?);
             }
         }
@@ -56,7 +56,7 @@ fn cells(args: &PlanArgs) -> Result<Vec<PlanCell>> {
     }
     let known = || PARTS.iter().map(|p| p.name);
     let part = |name: &String| -> Result<&PlanPart> {
-        let found = PARTS.iter().find(|p| p.name == name);
+        let found = PARTS.iter().find(|p| p.name == renames::name(name));
         Ok(found.ok_or_else(|| InputError::unknown("part", name, known()))?)
     };
     for part in args.parts.iter().map(part).collect::<Result<Vec<_>>>()? {
@@ -102,11 +102,40 @@ fn cell(args: &PlanArgs, task: &str, of: (&str, Question), contender: PlanConten
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::tests::kept_whole;
+    use crate::publish::tests::{kept, kept_whole};
+    use imle_cli::sweep::Record;
 
     #[test]
     fn kept_results_are_read_back_whole() {
         kept_whole::<PlanCell, PlanFigures>("plan.jsonl");
         kept_whole::<PlanCell, PlanFigures>("plan-tuning.jsonl");
+    }
+
+    #[test]
+    fn kept_cells_are_those_that_the_parts_list() {
+        let mut listed = 0;
+        for (cell, ..) in kept::<PlanCell, PlanFigures>("plan.jsonl") {
+            let Some(part) = PARTS.iter().find(|p| p.name == cell.part) else {
+                assert_eq!(cell.part, "own");
+                continue;
+            };
+            let own = part.contenders.iter().find(|c| c.name == cell.contender).unwrap();
+            assert_eq!((cell.flags.as_str(), &cell.kind), (own.flags, &part.kind_of(own)), "{cell:?}");
+            flags(&cell.flags).unwrap();
+            listed += 1;
+        }
+        assert_eq!(listed, 397);
+    }
+
+    #[test]
+    fn a_cell_of_version_0_1_0_is_read_as_today_s() {
+        let mut old = json!({
+            "part": "planners-16", "task": "avoid", "contender": "mode-preserving, stay 1", "checkpoint": "",
+            "flags": "--planner mode-preserving --space linear --stay 1", "episodes": 1, "seed": 0,
+        });
+        PlanCell::update(&mut old, "plan.jsonl").unwrap();
+        let names = (old["part"].as_str(), old["contender"].as_str());
+        assert_eq!(names, (Some("optimizers-16"), Some("mode-preserving, proximal cost 1")));
+        assert_eq!(old["flags"], "--optimizer mode-preserving --parameterization linear --proximal-cost 1");
     }
 }

@@ -61,28 +61,28 @@ const IMLE_16: &str = "--proposals imle,warm --candidates 16";
 const ALL: &[&str] =
     &["push_t", "avoid", "block_push", "cartpole", "cylinder_push", "lift", "pick_place", "square", "stack", "kitchen"];
 
-/// Every planner with `$n` rollouts; those that draw do so with deviation `$noise`, in latents `$latent`.
-macro_rules! planners {
+/// Every optimizer with `$n` rollouts; those that draw do so with deviation `$noise`, in latents `$latent`.
+macro_rules! optimizers {
     ($n:literal, $noise:literal, $latent:literal) => {
-        planners!(@list $n, concat!(" --noise ", $noise, " --candidates ", $n), concat!(" --noise ", $latent, " --candidates ", $n))
+        optimizers!(@list $n, concat!(" --noise ", $noise, " --candidates ", $n), concat!(" --noise ", $latent, " --candidates ", $n))
     };
     (@list $n:literal, $drawn:expr, $latent:expr) => {
         &[
             contender(concat!("predictive-sampling, ", $n), "imle", concat!("--candidates ", $n)),
-            contender(concat!("cma-es, ", $n), "imle", concat!("--planner cma-es", $drawn)),
-            contender(concat!("cma-es, chunk, ", $n), "imle", concat!("--planner cma-es --space chunk", $drawn)),
-            contender(concat!("cma-es, latent, ", $n), "imle", concat!("--planner cma-es --space latent", $latent)),
-            contender(concat!("mode-preserving, ", $n), "imle", concat!("--planner mode-preserving", $drawn)),
-            contender(concat!("dial, ", $n), "imle", concat!("--planner dial", $drawn)),
-            contender(concat!("cem, ", $n), "imle", concat!("--planner cem", $drawn)),
-            contender(concat!("mppi, ", $n), "imle", concat!("--planner mppi --candidates ", $n)),
-            contender(concat!("ilqg, ", $n), "imle", concat!("--planner ilqg --candidates ", $n)),
+            contender(concat!("cma-es, ", $n), "imle", concat!("--optimizer cma-es", $drawn)),
+            contender(concat!("cma-es, chunk, ", $n), "imle", concat!("--optimizer cma-es --parameterization chunk", $drawn)),
+            contender(concat!("cma-es, latent, ", $n), "imle", concat!("--optimizer cma-es --parameterization latent", $latent)),
+            contender(concat!("mode-preserving, ", $n), "imle", concat!("--optimizer mode-preserving", $drawn)),
+            contender(concat!("dial, ", $n), "imle", concat!("--optimizer dial", $drawn)),
+            contender(concat!("cem, ", $n), "imle", concat!("--optimizer cem", $drawn)),
+            contender(concat!("mppi, ", $n), "imle", concat!("--optimizer mppi --candidates ", $n)),
+            contender(concat!("ilqg, ", $n), "imle", concat!("--optimizer ilqg --candidates ", $n)),
         ]
     };
 }
 
 /// All parts, as docs/experiments/planners.md lists them. Controls that add noise come at three deviations each, and the best counts:
-/// what they are tuned on is what they are measured on, which is in their favour. Planners come with the default deviation
+/// what they are tuned on is what they are measured on, which is in their favour. Optimizers come with the default deviation
 /// at N = 32 (0.5 in latents), and with the cheapest of three at 16 and 256 (docs/experiments/planners.md).
 pub const PARTS: [PlanPart; 10] = [
     PlanPart {
@@ -160,24 +160,29 @@ pub const PARTS: [PlanPart; 10] = [
             contender("imle, 32", "imle", ""),
             contender("imle, 128", "imle", "--candidates 128"),
             contender("imle and noise, 32", "imle", "--proposals imle,warm,noise"),
-            contender("cma-es, 32", "imle", "--planner cma-es"),
+            contender("cma-es, 32", "imle", "--optimizer cma-es"),
         ],
     },
-    PlanPart { name: "planners", tasks: ALL, kind: Question::Success, contenders: planners!("32", "0.1", "0.5") },
-    PlanPart { name: "planners-16", tasks: ALL, kind: Question::Success, contenders: planners!("16", "0.3", "1") },
-    PlanPart { name: "planners-256", tasks: ALL, kind: Question::Success, contenders: planners!("256", "0.3", "1") },
+    PlanPart { name: "optimizers", tasks: ALL, kind: Question::Success, contenders: optimizers!("32", "0.1", "0.5") },
+    PlanPart { name: "optimizers-16", tasks: ALL, kind: Question::Success, contenders: optimizers!("16", "0.3", "1") },
+    PlanPart {
+        name: "optimizers-256",
+        tasks: ALL,
+        kind: Question::Success,
+        contenders: optimizers!("256", "0.3", "1"),
+    },
     PlanPart {
         name: "searched-sources",
         tasks: FIVE,
         kind: Question::Success,
         contenders: &[
-            contender("imle, 16", "imle", "--planner cma-es --candidates 16"),
-            contender("noise 0.1, 16", "imle", "--planner cma-es --proposals noise,warm --candidates 16"),
-            contender("retrieval, 16", "imle", "--planner cma-es --proposals retrieval,warm --candidates 16"),
-            contender("regression, 16", "regression", "--planner cma-es --candidates 16"),
-            contender("DDIM-10, 16", "diffusion", "--planner cma-es --solver ddim --passes 10 --candidates 16"),
-            contender("flow-1, 16", "flow", "--planner cma-es --passes 1 --candidates 16"),
-            contender("noise 0.1, 256", "imle", "--planner cma-es --proposals noise,warm --candidates 256"),
+            contender("imle, 16", "imle", "--optimizer cma-es --candidates 16"),
+            contender("noise 0.1, 16", "imle", "--optimizer cma-es --proposals noise,warm --candidates 16"),
+            contender("retrieval, 16", "imle", "--optimizer cma-es --proposals retrieval,warm --candidates 16"),
+            contender("regression, 16", "regression", "--optimizer cma-es --candidates 16"),
+            contender("DDIM-10, 16", "diffusion", "--optimizer cma-es --solver ddim --passes 10 --candidates 16"),
+            contender("flow-1, 16", "flow", "--optimizer cma-es --passes 1 --candidates 16"),
+            contender("noise 0.1, 256", "imle", "--optimizer cma-es --proposals noise,warm --candidates 256"),
         ],
     },
     PlanPart {
@@ -191,11 +196,11 @@ pub const PARTS: [PlanPart; 10] = [
             contender("predictive-sampling, 32", "imle", "--candidates 32"),
             contender("predictive-sampling, 64", "imle", "--candidates 64"),
             contender("predictive-sampling, 256", "imle", "--candidates 256"),
-            contender("cma-es, 8", "imle", "--planner cma-es --candidates 8"),
-            contender("cma-es, 16", "imle", "--planner cma-es --candidates 16"),
-            contender("cma-es, 32", "imle", "--planner cma-es --candidates 32"),
-            contender("cma-es, 64", "imle", "--planner cma-es --candidates 64"),
-            contender("cma-es, 256", "imle", "--planner cma-es --candidates 256"),
+            contender("cma-es, 8", "imle", "--optimizer cma-es --candidates 8"),
+            contender("cma-es, 16", "imle", "--optimizer cma-es --candidates 16"),
+            contender("cma-es, 32", "imle", "--optimizer cma-es --candidates 32"),
+            contender("cma-es, 64", "imle", "--optimizer cma-es --candidates 64"),
+            contender("cma-es, 256", "imle", "--optimizer cma-es --candidates 256"),
         ],
     },
     PlanPart {
@@ -214,14 +219,14 @@ pub const PARTS: [PlanPart; 10] = [
         tasks: &["avoid", "push_t"],
         kind: Question::Success,
         contenders: &[
-            contender("alone, first", "imle", "--planner none"),
-            contender("alone, consistent", "imle", "--planner none --choice consistent"),
-            contender("alone, typical", "imle", "--planner none --choice typical"),
+            contender("alone, first", "imle", "--optimizer none"),
+            contender("alone, consistent", "imle", "--optimizer none --choice consistent"),
+            contender("alone, typical", "imle", "--optimizer none --choice typical"),
             contender("best of N", "imle", ""),
-            contender("cma-es", "imle", "--planner cma-es"),
-            contender("mode-preserving", "imle", "--planner mode-preserving"),
-            contender("mode-preserving, margin 0.2", "imle", "--planner mode-preserving --margin 0.2"),
-            contender("mode-preserving, stay 1", "imle", "--planner mode-preserving --stay 1"),
+            contender("cma-es", "imle", "--optimizer cma-es"),
+            contender("mode-preserving", "imle", "--optimizer mode-preserving"),
+            contender("mode-preserving, margin 0.2", "imle", "--optimizer mode-preserving --margin 0.2"),
+            contender("mode-preserving, proximal cost 1", "imle", "--optimizer mode-preserving --proximal-cost 1"),
         ],
     },
 ];

@@ -1,6 +1,9 @@
 //! A cell of the sweep over tasks.
 
+use imle_cli::sweep::Record;
+use imle_configs::{Result, renames};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// A measurement: the episodes of one task in one world with one controller.
@@ -10,7 +13,6 @@ pub struct TaskCell {
     /// Fingerprint of the generator's weights.
     pub checkpoint: String,
     pub mismatch: Option<String>,
-    #[serde(rename = "planner")]
     pub optimizer: String,
     /// Choice of the generator alone, if not the first sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,6 +33,12 @@ pub struct TaskRow<'a> {
     pub checkpoint: &'a str,
     pub episodes: u32,
     pub seed: u64,
+}
+
+impl Record for TaskCell {
+    fn update(record: &mut Value, place: &str) -> Result<()> {
+        renames::update_json(record, &json!({ "optimizer": "" }), place)
+    }
 }
 
 impl TaskCell {

@@ -108,9 +108,17 @@ fn measure(args: &BenchTasksArgs, cell: &TaskCell) -> Result<EpisodeFigures> {
 mod tests {
     use super::*;
     use crate::publish::tests::kept_whole;
+    use imle_cli::sweep::Record;
 
     #[test]
     fn kept_results_are_read_back_whole() {
         kept_whole::<TaskCell, EpisodeFigures>("tasks.jsonl");
+    }
+
+    #[test]
+    fn a_cell_of_version_0_1_0_is_read_as_today_s() {
+        let mut old = json!({ "task": "avoid", "planner": "none", "candidates": 1 });
+        TaskCell::update(&mut old, "tasks.jsonl").unwrap();
+        assert_eq!(old, json!({ "task": "avoid", "optimizer": "none", "candidates": 1 }));
     }
 }

@@ -175,7 +175,6 @@ as_text!(Budget, Shortcut, ChoiceKind);
 #[serde(default)]
 pub struct ControllerSettings {
     /// Name of the optimizer ([`optimizer::NAMES`]); `none` for the generator alone.
-    #[serde(rename = "planner")]
     pub optimizer: String,
     /// Sources of candidates.
     pub proposals: Vec<ProposalSource>,
@@ -199,7 +198,6 @@ pub struct ControllerSettings {
     /// latent).
     pub noise: f64,
     /// Parameterization of the search; `None` for `linear`, or the only one that the optimizer can search in.
-    #[serde(rename = "space")]
     pub parameterization: Option<ParameterizationKind>,
     /// Knots of splines, those of the noise proposals too.
     pub knots: usize,
@@ -212,10 +210,8 @@ pub struct ControllerSettings {
     /// Share of its cost by which another mode must be cheaper for `mode-preserving` to leave the one under way.
     pub margin: f64,
     /// Cost of a candidate's distance from the generator's own.
-    #[serde(rename = "stay")]
     pub proximal_cost: f64,
     /// By how much a plan may cost more than the best.
-    #[serde(rename = "slack")]
     pub near_optimal: f64,
     /// Chunks in a row that candidates are looked ahead of; 1 for none.
     pub depth: usize,

@@ -79,7 +79,7 @@ impl EpisodeRunner {
             mode: None,
             mean_cost: 0.0,
             reached: task.reported().map(|(_, i)| world.values()[i]).collect(),
-            drive: ActuationMetrics::default(),
+            actuation: ActuationMetrics::default(),
             decisions: Vec::new(),
             states: Vec::new(),
             observations: Vec::new(),
@@ -207,7 +207,7 @@ impl EpisodeRunner {
         self.result.success = self.world.success();
         self.result.failure = self.world.failure().map(str::to_string);
         self.result.lost = self.world.lost();
-        self.result.drive = self.meter.metrics();
+        self.result.actuation = self.meter.metrics();
         self.result.steps = self.world.steps() - self.skipped;
         self.result.mean_cost = self.cost_sum / self.result.steps.max(1) as f64;
         let modes = self.world.task().expert().map(|e| e.modes()).unwrap_or_default();

@@ -108,7 +108,9 @@ pub struct EpisodeResult {
     /// Greatest values of the quantities that the task reports, in their order.
     pub reached: Vec<f64>,
     /// Actuation metrics of the robot.
-    pub drive: ActuationMetrics,
+    // Its name in episodes that version 0.1.0 kept of a round; they are not JSON, which `renames` updates.
+    #[serde(alias = "drive")]
+    pub actuation: ActuationMetrics,
     /// The decisions, in order.
     pub decisions: Vec<DecisionRecord>,
     /// Full states before each control step and at the end, if the episode was recorded.

@@ -146,10 +146,10 @@ impl Report {
                 .enumerate()
                 .map(|(i, name)| (name.clone(), mean(all.iter().filter_map(|e| e.reached.get(i)).sum(), n)))
                 .collect(),
-            peak_velocity: all.iter().map(|e| e.drive.peak_velocity).fold(0.0, f64::max),
-            peak_torque: all.iter().map(|e| e.drive.peak_torque).fold(0.0, f64::max),
-            boundary_jerk: mean(all.iter().map(|e| e.drive.boundary_jerk).sum(), n),
-            inner_jerk: mean(all.iter().map(|e| e.drive.inner_jerk).sum(), n),
+            peak_velocity: all.iter().map(|e| e.actuation.peak_velocity).fold(0.0, f64::max),
+            peak_torque: all.iter().map(|e| e.actuation.peak_torque).fold(0.0, f64::max),
+            boundary_jerk: mean(all.iter().map(|e| e.actuation.boundary_jerk).sum(), n),
+            inner_jerk: mean(all.iter().map(|e| e.actuation.inner_jerk).sum(), n),
         }
     }
 }

@@ -6,11 +6,11 @@ use super::kept::Kept;
 use super::smoothing::{Smoothing, start_of};
 use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
 use crate::error::{Error, Result};
-use crate::run::{Observer, Phase};
+use crate::run::{Observer, Phase, Round};
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::{Horizons, Spec};
-use imle_configs::{Error as InputError, files};
+use imle_configs::{Error as InputError, files, renames};
 use imle_planner::decide::Decide;
 use imle_planner::evaluation::report::Report;
 use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate};
@@ -29,7 +29,7 @@ pub(super) struct Collected {
     pub(super) env_steps: u64,
     pub(super) simulation_steps: u64,
     pub(super) success_rate: f64,
-    pub(super) lessons: usize,
+    pub(super) training_decisions: usize,
     /// Solved episodes that were replaced by smoother ones.
     #[serde(default)]
     smoothed: usize,
@@ -125,7 +125,7 @@ impl ExpertIteration<'_> {
             save(&self.folder(round).join(ELITES_FILE), &states)?;
         }
         let solved = outcome.episodes.iter().filter(|e| e.success);
-        let lessons = solved.map(|e| e.decisions.len()).sum();
+        let training_decisions = solved.map(|e| e.decisions.len()).sum();
         let mut solved = outcome.episodes;
         solved.retain(|e| e.success);
         let smoothing = Smoothing {
@@ -143,7 +143,7 @@ impl ExpertIteration<'_> {
             smoothed: smoothed.replaced,
             handed_over,
             success_rate: report.success_rate,
-            lessons,
+            training_decisions,
         };
         let text =
             serde_json::to_string(&collected).map_err(|e| InputError::unexpected(COLLECTED_FILE, "figures", e))?;
@@ -155,9 +155,10 @@ impl ExpertIteration<'_> {
     /// Result of collecting `round`.
     pub(super) fn collected(&self, round: u64) -> Result<Collected> {
         let place = self.folder(round).join(COLLECTED_FILE);
-        let text = files::read_text(&place)?;
-        serde_json::from_str(&text)
-            .map_err(|e| InputError::unexpected(place.display(), "what a round collected", e).into())
+        let refused = |e| InputError::unexpected(place.display(), "what a round collected", e);
+        let mut value = serde_json::from_str(&files::read_text(&place)?).map_err(refused)?;
+        renames::update_json(&mut value, &Round::default(), &place.display().to_string())?;
+        Ok(serde_json::from_value(value).map_err(refused)?)
     }
 
     /// Which episodes of a round the generator begins.

@@ -42,7 +42,7 @@ impl ExpertIteration<'_> {
             ("eval/success_rate", round.success_rate),
             ("time/simulation_steps", round.simulation_steps as f64),
             ("time/gradient_steps", round.gradient_steps as f64),
-            ("train/lessons", round.lessons as f64),
+            ("train/training_decisions", round.training_decisions as f64),
         ];
         if let Some(rate) = round.collect_success_rate {
             figures.push(("rollout/success_rate", rate));

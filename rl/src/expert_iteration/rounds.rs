@@ -54,7 +54,7 @@ impl ExpertIteration<'_> {
             simulation_steps: last.simulation_steps + collected.simulation_steps,
             gradient_steps: last.gradient_steps + self.settings.train_steps,
             collect_success_rate: Some(collected.success_rate),
-            lessons: collected.lessons,
+            training_decisions: collected.training_decisions,
             ..evaluated
         };
         self.end_round(done, observer)

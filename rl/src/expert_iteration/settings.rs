@@ -26,7 +26,6 @@ pub struct ExpertIterationSettings {
     /// mode-preserving, ilqg or none.
     pub optimizer: String,
     /// Space that it searches in: linear, zero or cubic splines, or chunk.
-    #[serde(rename = "space")]
     pub parameterization: String,
     /// Deviation of its first draws, in halves of an action's range.
     pub noise: f64,
@@ -35,7 +34,6 @@ pub struct ExpertIterationSettings {
     /// Limit on the difference of two actions in a row, as a share of the longest step of the demonstrations
     /// ([`imle_planner::selection::action_rate_limit`]). Without it, a search that is paid for being early finds leaps,
     /// which nothing is learned from. 0, or no demonstrations, for no limit.
-    #[serde(rename = "pace")]
     pub action_rate_limit: f64,
     /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
     /// it does not, so that nothing is relearned from a planner that was right already. The planner begins where the generator
@@ -53,7 +51,6 @@ pub struct ExpertIterationSettings {
     /// unsolved or more: what a wide search gets there is inexact, and is learned.
     pub attempts: usize,
     /// The optimizer of later attempts.
-    #[serde(rename = "retry")]
     pub retry_optimizer: String,
     /// Deviation of the second attempt's first draws, in halves of an action's range; every later one's is twice as wide. Where the
     /// generator does the wrong thing a search near its candidates does not find the right one.
@@ -80,7 +77,6 @@ pub struct ExpertIterationSettings {
     /// Entropy of the modes below which (as a share of what it was) it rises.
     pub entropy_floor: f64,
     /// Whether training samples are drawn so that their modes are as frequent as they were (`rl/src/mode_reweighting.rs`).
-    #[serde(rename = "balance")]
     pub reweight_modes: bool,
     /// Rounds whose episodes are learned from, the last so many; 0 for all.
     pub kept_rounds: u64,
@@ -99,10 +95,8 @@ pub struct ExpertIterationSettings {
     pub evaluation_episodes: usize,
     /// Numbers of candidates that the planner is tried with at an evaluation, until one solves 95 % of the episodes
     /// (`planned/candidates_for_95`); empty to leave it out.
-    #[serde(rename = "ladder")]
     pub candidate_sweep: Vec<usize>,
     /// Held-out episodes of each.
-    #[serde(rename = "ladder_episodes")]
     pub candidate_sweep_episodes: usize,
     /// Episodes in lock-step.
     pub lockstep: usize,
@@ -160,7 +154,7 @@ impl ExpertIterationSettings {
             ("episodes_per_round", self.episodes_per_round),
             ("elites.most", self.elites.most),
             ("evaluation_episodes", self.evaluation_episodes),
-            ("ladder_episodes", self.candidate_sweep_episodes),
+            ("candidate_sweep_episodes", self.candidate_sweep_episodes),
             ("lockstep", self.lockstep),
             ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
@@ -173,13 +167,14 @@ impl ExpertIterationSettings {
         }
         if let Some(candidates) = self.candidate_sweep.iter().find(|n| !(2..=MOST_CANDIDATES).contains(*n)) {
             let expected = format!("2 to {MOST_CANDIDATES} each");
-            return Err(InputError::unexpected("settings: ladder", expected, candidates));
+            return Err(InputError::unexpected("settings: candidate_sweep", expected, candidates));
         }
         let optimizer = optimizer::OptimizerSettings { noise: self.noise, ..optimizer::OptimizerSettings::default() };
         optimizer::by_name(&self.optimizer, optimizer).map_err(|e| e.in_file("settings: optimizer"))?;
         if !["linear", "zero", "cubic", "chunk"].contains(&self.parameterization.as_str()) {
             let known = ["linear", "zero", "cubic", "chunk"];
-            return Err(InputError::unknown("space", &self.parameterization, known).in_file("settings: space"));
+            return Err(InputError::unknown("parameterization", &self.parameterization, known)
+                .in_file("settings: parameterization"));
         }
         for (key, noise) in [("noise", self.noise), ("retry_noise", self.retry_noise)] {
             if !(noise > 0.0 && noise <= 10.0) {
@@ -187,7 +182,7 @@ impl ExpertIterationSettings {
             }
         }
         optimizer::by_name(&self.retry_optimizer, optimizer::OptimizerSettings::default())
-            .map_err(|e| e.in_file("settings: retry"))?;
+            .map_err(|e| e.in_file("settings: retry_optimizer"))?;
         if !(1..=8).contains(&self.attempts) || (self.attempts > 1 && self.elite_share > 0.0) {
             let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";
             return Err(InputError::unexpected("settings: attempts", expected, self.attempts));
@@ -201,7 +196,7 @@ impl ExpertIterationSettings {
         }
         if !(self.action_rate_limit == 0.0 || (0.1..=100.0).contains(&self.action_rate_limit)) {
             return Err(InputError::unexpected(
-                "settings: pace",
+                "settings: action_rate_limit",
                 "0, or 0.1 to 100 of the demonstrations' steps",
                 self.action_rate_limit,
             ));
@@ -277,6 +272,9 @@ mod tests {
         );
         assert!(refused(ExpertIterationSettings { smooth: vec![0.0], ..good.clone() }).contains("settings: smooth"));
         assert!(refused(ExpertIterationSettings { tolerance: 1.5, ..good.clone() }).contains("settings: tolerance"));
-        assert!(refused(ExpertIterationSettings { action_rate_limit: 0.01, ..good }).contains("settings: pace"));
+        assert!(
+            refused(ExpertIterationSettings { action_rate_limit: 0.01, ..good })
+                .contains("settings: action_rate_limit")
+        );
     }
 }

@@ -76,7 +76,6 @@ pub struct BestOfNSettings {
     /// Candidates of a decision while collecting.
     pub candidates: usize,
     /// Share of the episodes in which the generator acts alone.
-    #[serde(rename = "alone_share")]
     pub generator_share: f64,
     /// Candidates of a state that the generator learns from.
     pub elite_candidates: usize,
@@ -225,7 +224,7 @@ impl OnlineSettings {
             ("anchor.demonstration_share", self.anchor.demonstration_share),
             ("anchor.recall_floor", self.anchor.recall_floor),
             ("anchor.entropy_floor", self.anchor.entropy_floor),
-            ("best_of_n.alone_share", self.best_of_n.generator_share),
+            ("best_of_n.generator_share", self.best_of_n.generator_share),
             ("best_of_n.elite_share", self.best_of_n.elite_share),
             ("ppo.lambda", self.ppo.lambda),
         ] {

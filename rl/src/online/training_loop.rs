@@ -300,7 +300,7 @@ impl<'a, 'b> Online<'a, 'b> {
             ("rollout/success_rate", counts.solved as f64 / counts.episodes.max(1) as f64),
             ("rollout/ep_rew_mean", returns.sum::<f64>() / learned),
             ("rollout/ep_len_mean", counts.env_steps as f64 / counts.episodes.max(1) as f64),
-            ("rollout/quarantined", counts.failed as f64),
+            ("rollout/failed_episodes", counts.failed as f64),
             ("time/fps", done / self.begun.elapsed().as_secs_f64().max(1e-9)),
             ("time/simulation_steps", totals.simulation_steps as f64),
             ("train/n_updates", self.learner.state.actor_steps as f64),
@@ -388,7 +388,7 @@ impl<'a, 'b> Online<'a, 'b> {
             collect_success_rate: (since.episodes > 0).then(|| since.solved as f64 / since.episodes as f64),
             success_rate: evaluation.report.success_rate,
             success_ci95: evaluation.report.success_ci95,
-            lessons: solved.map(|t| t.decisions(self.learner.sizes)).sum(),
+            training_decisions: solved.map(|t| t.decisions(self.learner.sizes)).sum(),
             figures,
         })
     }

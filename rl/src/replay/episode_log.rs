@@ -1,4 +1,4 @@
-//! The journal: everything that was collected, appended and never changed, so that a kill loses nothing of it.
+//! The episode log: everything that was collected, appended and never changed, so that a kill loses nothing of it.
 //!
 //! A file of records, one an iteration. A record is its length in bytes (u64) and CRC-32 (u32), both little-endian, and so many
 //! bytes of safetensors with the iteration's trajectories one after the other and its counters as metadata. A record that was
@@ -15,7 +15,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Name of the file in a run's folder.
-pub const FILE: &str = "journal.bin";
+pub const FILE: &str = "episode_log.bin";
+/// Its name up to version 0.1.0.
+const OLD_FILE: &str = "journal.bin";
 const HEAD: usize = 12;
 /// Key of the metadata.
 const ABOUT: &str = "about";
@@ -57,7 +59,7 @@ struct About {
     groups: (usize, usize, usize),
 }
 
-/// An open journal.
+/// An open log.
 pub struct EpisodeLog {
     file: File,
     path: PathBuf,
@@ -74,16 +76,20 @@ impl EpisodeLog {
         Ok(Self { file, path })
     }
 
-    /// The one in `folder`, and its records; a last one that was cut short is removed.
+    /// The one in `folder`, under its old name too, and its records; a last one that was cut short is removed.
     ///
     /// # Errors
-    /// A bad input: no journal, or a record that is damaged, by its number.
+    /// A bad input: no log, or a record that is damaged, by its number.
     pub fn open(folder: &Path, sizes: Sizes) -> Result<(Self, Vec<IterationRecord>)> {
         let path = folder.join(FILE);
         let failed = |action: &'static str| {
             let path = path.clone();
             move |e| InputError::io(&path, action, e)
         };
+        let old = folder.join(OLD_FILE);
+        if old.exists() && !path.exists() {
+            std::fs::rename(&old, &path).map_err(|e| InputError::io(&old, "rename", e))?;
+        }
         let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed("read"))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed("read"))?;
@@ -225,17 +231,17 @@ mod tests {
     #[test]
     fn what_was_appended_is_there_whatever_was_cut_off_after_it() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = EpisodeLog::create(dir.path()).unwrap();
-        journal.append(&record(0)).unwrap();
+        let mut log = EpisodeLog::create(dir.path()).unwrap();
+        log.append(&record(0)).unwrap();
         let whole = std::fs::read(dir.path().join(FILE)).unwrap();
-        journal.append(&record(1)).unwrap();
+        log.append(&record(1)).unwrap();
         let both = std::fs::read(dir.path().join(FILE)).unwrap();
-        drop(journal);
+        drop(log);
         for cut in [whole.len(), whole.len() + 5, whole.len() + HEAD, both.len() - 1] {
             std::fs::write(dir.path().join(FILE), &both[..cut]).unwrap();
-            let (mut journal, records) = EpisodeLog::open(dir.path(), SIZES).unwrap();
+            let (mut log, records) = EpisodeLog::open(dir.path(), SIZES).unwrap();
             assert_eq!(records, [record(0)]);
-            journal.append(&record(1)).unwrap();
+            log.append(&record(1)).unwrap();
             assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), both);
         }
         assert_eq!(EpisodeLog::open(dir.path(), SIZES).unwrap().1, [record(0), record(1)]);
@@ -264,15 +270,15 @@ mod tests {
     #[test]
     fn a_damaged_record_is_told_by_its_number() {
         let dir = tempfile::tempdir().unwrap();
-        let mut journal = EpisodeLog::create(dir.path()).unwrap();
-        (0..2).for_each(|i| journal.append(&record(i)).unwrap());
+        let mut log = EpisodeLog::create(dir.path()).unwrap();
+        (0..2).for_each(|i| log.append(&record(i)).unwrap());
         let path = dir.path().join(FILE);
         let mut bytes = std::fs::read(&path).unwrap();
         let at = bytes.len() - 20;
         bytes[at] ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        let message = EpisodeLog::open(dir.path(), SIZES).err().unwrap().to_string();
-        assert!(message.contains("journal.bin: record 2: expected the bytes that were written"), "{message}");
-        assert_eq!(std::fs::read(&path).unwrap(), bytes, "a damaged journal is left as it is");
+        let told = EpisodeLog::open(dir.path(), SIZES).err().unwrap().to_string();
+        assert!(told.contains("episode_log.bin: record 2: expected the bytes that were written"), "{told}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "a damaged log is left as it is");
     }
 }

@@ -33,6 +33,19 @@ pub struct SweepArgs {
     pub report: bool,
 }
 
+/// A cell or a result, as a line of the file holds it.
+pub trait Record: Serialize + DeserializeOwned {
+    /// Brings a record of an older version to today's names.
+    ///
+    /// # Errors
+    /// A bad input, if it has an old name beside the new one.
+    fn update(_record: &mut Value, _place: &str) -> imle_configs::Result<()> {
+        Ok(())
+    }
+}
+
+impl Record for Value {}
+
 /// Part of a sweep that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -56,7 +69,7 @@ impl FromStr for Shard {
 ///
 /// # Errors
 /// A bad input, if the file holds something else.
-pub fn open<C: Serialize + DeserializeOwned, R: DeserializeOwned>(
+pub fn open<C: Record, R: Record>(
     args: &SweepArgs,
     output: Output,
     cells: &[C],
@@ -106,7 +119,7 @@ pub fn crc(value: &Value) -> String {
 /// # Errors
 /// Errors of `measure`; a bad input if the file cannot be written or holds something else; [`Failure::Run`] after
 /// Ctrl-C.
-pub fn run<C: Serialize + DeserializeOwned, R: Serialize + DeserializeOwned>(
+pub fn run<C: Record, R: Record>(
     args: &SweepArgs,
     output: Output,
     cells: &[C],
@@ -145,7 +158,7 @@ fn key(cell: &impl Serialize) -> Result<Value> {
 ///
 /// # Errors
 /// A bad input, if there is no file or it holds something else.
-pub fn kept<C: DeserializeOwned, R: DeserializeOwned>(args: &SweepArgs, output: Output) -> Result<Vec<(C, R)>> {
+pub fn kept<C: Record, R: Record>(args: &SweepArgs, output: Output) -> Result<Vec<(C, R)>> {
     if !args.results.exists() {
         return Err(InputError::unexpected(args.results.display(), "a file of results", "none").into());
     }
@@ -153,7 +166,7 @@ pub fn kept<C: DeserializeOwned, R: DeserializeOwned>(args: &SweepArgs, output: 
 }
 
 /// The cells in the file and their results; the last line of a cell counts.
-fn read<C: DeserializeOwned, R: DeserializeOwned>(path: &Path, output: Output) -> Result<Vec<(C, R)>> {
+fn read<C: Record, R: Record>(path: &Path, output: Output) -> Result<Vec<(C, R)>> {
     let mut found: Vec<(Value, Value)> = Vec::new();
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -162,17 +175,20 @@ fn read<C: DeserializeOwned, R: DeserializeOwned>(path: &Path, output: Output) -
     };
     for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
         let place = format!("{}:{}", path.display(), number + 1);
-        let Ok(record) = serde_json::from_str::<Value>(line) else {
+        let Ok(mut record) = serde_json::from_str::<Value>(line) else {
             // A process that was killed while it wrote leaves a line cut short; its cell is measured again.
             output.note(format!("{place}: skipped, the line is cut short"));
             continue;
         };
-        let (Some(cell), Some(result)) = (record.get("cell"), record.get("result")) else {
+        let mut take = |key: &str| record.get_mut(key).map(Value::take);
+        let (Some(mut cell), Some(mut result)) = (take("cell"), take("result")) else {
             return Err(InputError::unexpected(place, "a line with `cell` and `result`", "another").into());
         };
-        match found.iter_mut().find(|(known, _)| known == cell) {
-            Some((_, known)) => *known = result.clone(),
-            None => found.push((cell.clone(), result.clone())),
+        C::update(&mut cell, &place)?;
+        R::update(&mut result, &place)?;
+        match found.iter_mut().find(|(known, _)| *known == cell) {
+            Some((_, known)) => *known = result,
+            None => found.push((cell, result)),
         }
     }
     let refused = |e: serde_json::Error| InputError::unexpected(path.display(), "cells of this sweep", e);
@@ -212,6 +228,35 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Record for u64 {}
+    impl Record for i32 {}
+    impl Record for String {}
+
+    /// A cell whose key had another name.
+    #[derive(Serialize, serde::Deserialize)]
+    struct Renamed {
+        optimizer: String,
+    }
+
+    impl Record for Renamed {
+        fn update(record: &mut Value, place: &str) -> imle_configs::Result<()> {
+            imle_configs::renames::update_json(record, &json!({ "optimizer": "" }), place)
+        }
+    }
+
+    #[test]
+    fn a_cell_of_an_older_version_is_not_measured_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let quiet = Output::new(false, true);
+        let old = "{\"cell\": {\"planner\": \"cem\"}, \"result\": 1}\n";
+        let new = old.replace("planner", "optimizer").replace('1', "2");
+        std::fs::write(folder.path().join("r.jsonl"), format!("{old}{new}")).unwrap();
+        let cells = [Renamed { optimizer: "cem".into() }];
+        let results =
+            run(&args(folder.path(), "0/1"), quiet, &cells, |_, _: &[Option<Value>]| panic!("measured again"));
+        assert_eq!(results.unwrap(), [Some(json!(2))]);
+    }
 
     fn args(folder: &Path, shard: &str) -> SweepArgs {
         SweepArgs { results: folder.join("r.jsonl"), shard: shard.parse().unwrap(), minutes: None, report: false }

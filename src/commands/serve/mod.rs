@@ -69,7 +69,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let (clients, refused) = (service.clients.into_inner(), service.refused.into_inner());
     output.say(format!("{}: {decisions} decisions for {clients} clients, {refused} requests refused", args.task));
     output.result(&json!({
-        "task": task.spec().task, "planner": args.controller.optimizer, "candidates": args.controller.candidates,
+        "task": task.spec().task, "optimizer": args.controller.optimizer, "candidates": args.controller.candidates,
         "seed": args.seed, "clients": clients, "decisions": decisions, "refused": refused,
         "wall_s": begun.elapsed().as_secs_f64(),
     }))

@@ -10,7 +10,6 @@ pub struct ControllerArgs {
     /// Optimizer of a plan. predictive-sampling takes the best proposal. mppi, cem, cma-es, dial and mode-preserving search on
     /// from the proposals. ilqg follows the gradient from the best of them. none executes the generator alone
     #[arg(long, visible_alias = "planner", default_value = "predictive-sampling", help_heading = "Controller")]
-    #[serde(rename = "planner")]
     pub optimizer: String,
     /// Sources of candidates, comma-separated: imle (the generator), warm (the last plan, shifted), noise (Gaussian noise
     /// around it), retrieval (chunks of the nearest states in --demonstrations), imle+noise, retrieval+noise
@@ -61,7 +60,6 @@ pub struct ControllerArgs {
     /// Variables of a search: chunk (all actions), zero, linear or cubic (splines of --knots, added to the best proposal),
     /// latent (the generator's latents) [default: linear; chunk for ilqg, which has no other]
     #[arg(long, visible_alias = "space", help_heading = "Controller")]
-    #[serde(rename = "space")]
     pub parameterization: Option<String>,
     /// Knots of splines, also of the noise proposals
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024), help_heading = "Controller")]
@@ -82,12 +80,10 @@ pub struct ControllerArgs {
     /// Weight of a candidate's distance from the nearest proposal of the generator; half the range of every action counts 1.
     /// More keeps a search nearer to the demonstrations
     #[arg(long, visible_alias = "stay", default_value_t = 0.0, help_heading = "Controller")]
-    #[serde(rename = "stay")]
     pub proximal_cost: f64,
     /// Cost above the best that still counts as near-optimal, in units of the task's cost. The most typical of the near-optimal
     /// candidates is executed
     #[arg(long, visible_alias = "slack", default_value_t = 0.0, help_heading = "Controller")]
-    #[serde(rename = "slack")]
     pub near_optimal: f64,
     /// Chunks in a row that a lookahead rolls out; 1 for none. The generator continues the --beam cheapest, in --branches ways
     /// each

@@ -20,9 +20,9 @@ pub fn write(out: &Path, config: &Value, summary: &Value, outcome: &Outcome) -> 
     let episode = |e: &EpisodeResult| {
         json!({
             "episode": e.episode, "success": e.success, "failure": e.failure, "steps": e.steps, "mode": e.mode,
-            "lost": e.lost, "mean_cost": e.mean_cost, "reached": reached(e), "peak_velocity": e.drive.peak_velocity,
-            "peak_torque": e.drive.peak_torque, "boundary_jerk": e.drive.boundary_jerk,
-            "inner_jerk": e.drive.inner_jerk, "decisions": e.decisions.len(),
+            "lost": e.lost, "mean_cost": e.mean_cost, "reached": reached(e), "peak_velocity": e.actuation.peak_velocity,
+            "peak_torque": e.actuation.peak_torque, "boundary_jerk": e.actuation.boundary_jerk,
+            "inner_jerk": e.actuation.inner_jerk, "decisions": e.decisions.len(),
             "mode_switches": e.decisions.iter().filter(|r| r.switched).count(),
         })
     };

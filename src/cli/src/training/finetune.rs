@@ -191,7 +191,7 @@ impl Observer for Watch {
             percent(r.success_ci95[1]),
             r.env_steps,
             r.simulation_steps,
-            r.lessons
+            r.training_decisions
         ));
     }
 
