@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// Name of the file in a run's folder.
 pub const FILE: &str = "episode_log.bin";
-/// Its name up to version 0.1.0.
+/// Name up to version 0.1.0.
 const OLD_FILE: &str = "journal.bin";
 const HEAD: usize = 12;
 /// Key of the metadata.
