@@ -8,10 +8,10 @@ use std::path::PathBuf;
 /// `planner bench plan`
 #[derive(Clone, Debug, Args)]
 pub struct PlanArgs {
-    /// Parts, comma-separated: sources (IMLE beside noise, retrieval, regression, diffusion, flow), planners (all of them at
-    /// N = 32), planners-16 and planners-256 (at these N), searched-sources (the sources with cma-es), curve (success against
-    /// N), lookahead, modes, equal-time (the sources with as many candidates as take as long), calibration (whether
-    /// predictions of plan quality hold)
+    /// Parts, comma-separated: sources (IMLE beside noise, retrieval, regression, diffusion, flow), planners (all of
+    /// them at N = 32), planners-16 and planners-256 (at these N), searched-sources (the sources with cma-es), curve
+    /// (success against N), lookahead, modes, equal-time (the sources with as many candidates as take as long),
+    /// calibration (whether predictions of plan quality hold)
     #[arg(
         long,
         value_delimiter = ',',
@@ -24,8 +24,8 @@ pub struct PlanArgs {
     /// One contender in place of the parts: flags of the controller, as in planner run; may be repeated
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     pub contender: Vec<String>,
-    /// Folder of generators, METHOD/TASK; contenders whose generator is not there are left out [default: the shipped ones,
-    /// of imle alone]
+    /// Folder of generators, METHOD/TASK; contenders whose generator is not there are left out [default: the shipped
+    /// ones, of imle alone]
     #[arg(long)]
     pub generators: Option<PathBuf>,
     /// Folder of datasets for retrieval to look in, each of its task's name; without it retrieval is left out
@@ -34,8 +34,8 @@ pub struct PlanArgs {
     /// Most held-out episodes a cell
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: u32,
-    /// Run all episodes of every cell; without it a contender is stopped after 20 or 40 where it is clearly apart from the
-    /// first of its part
+    /// Run all episodes of every cell; without it a contender is stopped after 20 or 40 where it is clearly apart from
+    /// the first of its part
     #[arg(long)]
     pub whole: bool,
     /// Seed of start states and of all draws
