@@ -1,5 +1,5 @@
 # The daily commands. `make run` and `make test` are all a newcomer needs.
-.PHONY: run test golden setup cuda install env lint checks api lines format doc
+.PHONY: run test golden setup cuda install env lint checks api reference lines format doc
 
 PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
@@ -41,6 +41,9 @@ checks:  ## structure, documents, licences and the listing of the API (needs Pyt
 
 api:  ## write the listing of the public API, docs/reference/api/
 	$(PYTHON) tests/checks/api.py
+
+reference:  ## write the generated parts of docs/reference: the command line and the settings
+	PLANNER_WRITE_REFERENCE=1 cargo test --workspace --bin planner reference
 
 lines:  ## non-test lines of code, a crate a line; AT=COMMIT counts that commit
 	@$(PYTHON) tests/checks/lines.py $(if $(AT),--at $(AT))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A client of `planner serve` in one file, with nothing but the standard library (docs/serve.md tells the protocol).
+"""A client of `planner serve` in one file, with nothing but the standard library (docs/reference/protocol.md says the protocol).
 
     planner serve --task stack --socket /tmp/stack.sock
     python3 examples/client.py /tmp/stack.sock

@@ -5,29 +5,27 @@
 //! candidate is one that the generator would have drawn.
 
 use argmin::core::{CostFunction, Error, Executor};
-use imle_configs::embedded;
-use imle_configs::seed::Purpose;
-use imle_envs::{task::Task, world::World};
-use imle_planner::{cma::Cma, threads};
-use imle_policy::{checkpoint::Checkpoint, sampler::Sampler};
-use std::sync::Arc;
+use planner::optimizer::cma_es::CmaEsSolver;
+use planner::seed::Purpose;
+use planner::workers::Workers;
+use planner::{Policy, Task, World};
 
-struct Rightmost<'a> {
-    sampler: &'a Sampler,
-    pool: &'a rayon::ThreadPool,
-    seen: Vec<f32>,
+struct Rightmost {
+    policy: Policy,
+    workers: Workers,
+    history: Vec<f32>,
 }
 
-impl Rightmost<'_> {
+impl Rightmost {
     fn chunk(&self, z: &[f64]) -> Result<Vec<f32>, Error> {
         let latent: Vec<f32> = z.iter().map(|x| *x as f32).collect();
-        let mut chunk = vec![0.0; self.sampler.shape().chunk()];
-        self.sampler.sample_latents(self.pool, &self.seen, &latent, 1, &mut chunk)?;
+        let mut chunk = vec![0.0; self.policy.sampler().shape().chunk()];
+        self.policy.sampler().sample_latents(&self.workers, &self.history, &latent, 1, &mut chunk)?;
         Ok(chunk)
     }
 }
 
-impl CostFunction for Rightmost<'_> {
+impl CostFunction for Rightmost {
     type Param = Vec<f64>;
     type Output = f64;
 
@@ -40,19 +38,16 @@ impl CostFunction for Rightmost<'_> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let task = Arc::new(Task::load("avoid")?);
-    let files = embedded::checkpoint("avoid").ok_or("no checkpoint is shipped")?;
-    let checkpoint = Checkpoint::load_bytes("shipped", &files)?;
-    let (pool, sampler) = (threads::pool(2)?, Sampler::new(&checkpoint, 2, tch::Device::Cpu)?);
-    let mut world = World::new(task.clone())?;
+    let (task, policy) = (Task::load("avoid")?, Policy::pretrained("avoid")?);
+    let mut world = World::new(task.into())?;
     world.reset(0, Purpose::Reset, 0)?;
-    let mut seen = vec![0.0; task.spec().observation.size()];
-    world.observe(&mut seen);
-    let seen = seen.repeat(checkpoint.config().horizons.observation);
-    let problem = Rightmost { sampler: &sampler, pool: &pool, seen };
-    let start = vec![0.0; sampler.latent_size()];
+    let mut observation = vec![0.0; policy.spec().observation.size()];
+    world.observe(&mut observation);
+    let history = observation.repeat(policy.horizons().observation);
+    let start = vec![0.0; policy.latent_size()];
+    let problem = Rightmost { policy, workers: Workers::shared()?, history };
     println!("from latent 0 the chunk ends at x = {:.3}", -problem.cost(&start)?);
-    let found = Executor::new(problem, Cma::new(start, 0.5, 16, 1)).configure(|s| s.max_iters(40)).run()?;
+    let found = Executor::new(problem, CmaEsSolver::new(start, 0.5, 16, 1)).configure(|s| s.max_iters(40)).run()?;
     let best = found.state().get_best_cost();
     println!("after {} candidates at x = {:.3}", found.problem().counts["cost_count"], -best);
     Ok(())

@@ -27,7 +27,7 @@ pub struct Cli {
 pub enum Command {
     /// List the tasks, with their sizes of observation and action
     #[command(
-        after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/your-own-task.md)"
+        after_help = "Examples: planner tasks --json; planner tasks --template my/reach      (docs/guide/your-task.md)"
     )]
     Tasks(tasks::TasksArgs),
     /// Record demonstrations of a task's scripted expert as a LeRobot v3 dataset
@@ -44,7 +44,7 @@ pub enum Command {
         Settings people change most have flags: --steps 20000 --batch-size 128 --learning-rate 0.001.\n\
         All others: --set network.width=512; planner train --settings lists them\n\
         From pictures: planner demo --task push_t --images --out runs/pictures; planner train --data runs/pictures \
-        --cameras top --out runs/seeing (docs/vision.md)")]
+        --cameras top --out runs/seeing (docs/guide/cameras.md)")]
     Train(train::TrainArgs),
     /// Import a policy trained elsewhere: LeRobot, Diffusion Policy, IMLE Policy
     #[command(
@@ -53,7 +53,7 @@ pub enum Command {
         planner import pretrained_model --task push_t --observation pusher --cameras top --out runs/seeing\n  \
         planner import --converter | python3 - latest.ckpt --out converted     a pickle, as a folder for import\n\
         FROM is a LeRobot `pretrained_model` folder of type diffusion, or a converted state dict of the public Diffusion \
-        Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. More: docs/import.md"
+        Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. More: docs/guide/import.md"
     )]
     Import(import::ImportArgs),
     /// Distill a slow generator (diffusion, flow) into an IMLE generator of one pass
@@ -70,13 +70,13 @@ pub enum Command {
     #[command(after_help = "Example: planner serve --task stack --socket /tmp/stack.sock\n\
         Then, in another shell: python3 examples/client.py /tmp/stack.sock\n\
         One JSON object a line each way: observations and state in, a chunk and how it came about out. The protocol: \
-        docs/serve.md")]
+        docs/reference/protocol.md")]
     Serve(serve::args::ServeArgs),
     /// Improve a generator with what the planner finds (expert iteration), or by online RL
     #[command(after_help = "Example: planner finetune --task stack --checkpoint runs/weak --data runs/demos/stack \
         --episodes 40 --env-steps 12000 --out runs/finetuned\n\
         A round runs whole, so the last one may go past --env-steps. It helps a generator that fails often; \
-        results of each algorithm: docs/finetuning.md")]
+        results of each algorithm: docs/guide/finetune.md")]
     Finetune(FinetuneArgs),
     /// Measure speed (with --peers: against other software), success on all tasks, and the paper's claims
     #[command(subcommand, after_help = "Example: planner bench rollout --task stack --peers")]

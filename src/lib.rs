@@ -68,7 +68,7 @@ pub mod evaluation {
 
 /// Errors of every part.
 pub mod errors {
-    pub use imle_configs::Error as InputError;
+    pub use imle_configs::{Error as InputError, Result as InputResult};
     pub use imle_envs::Error as EnvError;
     pub use imle_planner::Error as PlannerError;
     pub use imle_policy::Error as PolicyError;

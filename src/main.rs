@@ -4,6 +4,8 @@
 
 mod command_line;
 mod commands;
+#[cfg(test)]
+mod reference;
 
 use imle_cli::failure::Failure;
 use imle_cli::interrupt;

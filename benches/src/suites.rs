@@ -66,7 +66,7 @@ pub enum BenchCommand {
         planner bench claims --parts data,modes --tasks push_t --steps 6000 --seeds 1 --results runs/claims.jsonl\n  \
         planner bench claims --data runs/theirs --results runs/mine.jsonl     on demonstrations of your own\n  \
         planner bench claims --results runs/claims.jsonl --report --out runs/report\n\
-        With the same flags it resumes. Methods and measurements: docs/claims.md"
+        With the same flags it resumes. Methods and measurements: docs/experiments/claims/README.md"
     )]
     Claims(Box<ClaimsArgs>),
     /// Fine-tuning: what each algorithm makes of a generator that was trained by imitation, and whether its modes are
@@ -75,7 +75,7 @@ pub enum BenchCommand {
         planner bench finetune --parts strong --tasks square --seeds 1 --results runs/finetune.jsonl\n  \
         planner bench finetune --parts screen --algorithms ppo --set ppo:actor.learning_rate=0.0001 --results \
         runs/mine.jsonl\n  planner bench finetune --results runs/finetune.jsonl --report --out runs/report\n\
-        Methods and measurements: docs/finetuning.md")]
+        Methods and measurements: docs/experiments/finetuning-algorithms.md")]
     Finetune(FinetuneBenchArgs),
 }
 

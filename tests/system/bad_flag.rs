@@ -18,7 +18,7 @@ fn unknown_names_come_with_the_nearest() {
         (train("--task stuck"), ["unknown task `stuck`", "`stack`"]),
         (train("--method imel"), ["unknown method `imel`", "`imle`"]),
         (train("--set network.kind=mpl"), ["unknown network `mpl`", "`mlp`"]),
-        (run("--optimizer predictiv-sampling"), ["unknown planner `predictiv-sampling`", "`predictive-sampling`"]),
+        (run("--optimizer predictiv-sampling"), ["unknown optimizer `predictiv-sampling`", "`predictive-sampling`"]),
         (
             run("--optimizer ilqg --parameterization cubic"),
             ["--parameterization: expected chunk beside --optimizer ilqg", "found cubic"],

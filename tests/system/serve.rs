@@ -362,7 +362,7 @@ fn a_live_socket_is_refused_and_a_dead_one_replaced() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     serve(&dir.path().join("none/s")).refused(&["none/s: cannot listen there"]);
     serve(&dir.path().join("x".repeat(200))).refused(&["cannot listen there"]);
-    serve(&path).and("--optimizer mppii").refused(&["unknown planner `mppii`", "`mppi`"]);
+    serve(&path).and("--optimizer mppii").refused(&["unknown optimizer `mppii`", "`mppi`"]);
     serve(&path).and("--clients 0").refused(&["--clients", "'0'"]);
     Call::new("serve --task stak").refused(&["unknown task `stak`", "`stack`"]);
 }

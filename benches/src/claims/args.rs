@@ -94,7 +94,8 @@ pub struct ClaimsArgs {
     /// Networks of the parts latency and networks, comma-separated: mlp, transformer, unet (channels 64, 128, 256)
     #[arg(long, value_delimiter = ',', default_value = "mlp,transformer,unet")]
     pub networks: Vec<String>,
-    /// One ablation: settings as of --set, separated by spaces; may be repeated [default: the list in docs/claims.md]
+    /// One ablation: settings as of --set, separated by spaces; may be repeated [default: the list in
+    /// docs/experiments/claims/ablations.md]
     #[arg(long, value_name = "KEY=VALUE …")]
     pub ablation: Vec<String>,
     /// Candidates of choices, of the planner, and of latency beside 1

@@ -12,7 +12,7 @@ const QUALITIES: [f64; 3] = [0.0, 1.0, 3.0];
 
 /// RS-IMLE's knobs, each beside the defaults: learning rate, number of latents, rejection distance and its schedule, a
 /// distance of each state's own, shared latents, size of a latent, what is left beside the linear prediction.
-/// docs/claims.md says what each is for.
+/// docs/experiments/claims/README.md says what each is for.
 const ABLATIONS: [&str; 17] = [
     "learning_rate=0.0005",
     "learning_rate=0.002",

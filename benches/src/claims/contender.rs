@@ -36,7 +36,7 @@ pub struct ClaimContender {
     pub best: &'static [(&'static str, &'static [Sampled])],
 }
 
-/// All of them, as docs/claims.md lists them.
+/// All of them, as docs/experiments/claims/README.md lists them.
 const CONTENDERS: [ClaimContender; 5] = [
     ClaimContender { method: "imle", samplers: &[plain("imle")], best: &[] },
     ClaimContender {

@@ -81,9 +81,10 @@ macro_rules! planners {
     };
 }
 
-/// All parts, as docs/planning.md lists them. Controls that add noise come at three deviations each, and the best
-/// counts: what they are tuned on is what they are measured on, which is in their favour. Planners come with the
-/// default deviation at N = 32 (0.5 in latents), and with the cheapest of three at 16 and 256 (docs/planning.md).
+/// All parts, as docs/experiments/planners.md lists them. Controls that add noise come at three deviations each, and
+/// the best counts: what they are tuned on is what they are measured on, which is in their favour. Planners come with
+/// the default deviation at N = 32 (0.5 in latents), and with the cheapest of three at 16 and 256
+/// (docs/experiments/planners.md).
 pub const PARTS: [PlanPart; 10] = [
     PlanPart {
         name: "sources",

@@ -80,7 +80,7 @@ mod tests {
     fn result() -> PlanFigures {
         serde_json::from_value(json!({
             "success_rate": 0.5, "success_ci95": [0.2, 0.8], "episodes": 10, "mean_cost": 1.0, "physics_steps": 100, "decisions": 10,
-            "rollouts": 160, "plan_ms": { "p50": 8.0 }, "plan_batch": 4, "mode_switches": 0.5, "boundary_jerk": 3.0,
+            "rollouts": 160, "plan_ms": { "p50": 8.0, "p95": 9.0 }, "plan_batch": 4, "mode_switches": 0.5, "boundary_jerk": 3.0,
         }))
         .unwrap()
     }

@@ -53,6 +53,13 @@ pub struct Task {
     pub(super) scratch: ScratchPool,
 }
 
+/// The name, so that what is shipped for a task is found by the task.
+impl AsRef<str> for Task {
+    fn as_ref(&self) -> &str {
+        self.name()
+    }
+}
+
 impl Task {
     /// Replaces the world's model by one that differs from the planner's as `mismatch` says.
     ///

@@ -66,7 +66,7 @@ fn describe(place: &str, message: &str) -> InputError {
     if !["missing", "duplicate", "invalid", "data did"].iter().any(|s| message.starts_with(s)) {
         return InputError::unexpected(place, message, "something else");
     }
-    InputError::unexpected(place, "a task file as docs/your-own-task.md describes", message)
+    InputError::unexpected(place, "a task file as docs/reference/task-file.md describes", message)
 }
 
 /// Locates `error` in the file `place`, with its line where that can be found.

@@ -47,6 +47,7 @@
 //! ```
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod columns;
 mod dataset;
 mod images;
 pub mod import;

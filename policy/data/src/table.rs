@@ -1,11 +1,11 @@
 //! Parquet tables, written and read batch by batch, with errors of one line that name file and column.
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float32Array, Int64Array, OffsetSizeTrait, StringArray,
+use crate::columns;
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Int64Array, OffsetSizeTrait, RecordBatch, StringArray,
 };
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type, Int64Type, SchemaRef};
-use arrow::record_batch::RecordBatch;
+use arrow_schema::{DataType, SchemaRef};
 use imle_configs::{Error, Result};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -127,13 +127,18 @@ impl Reader {
     pub(crate) fn scalar_columns(path: &Path) -> Result<Vec<String>> {
         let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
-        let scalar = |t: &DataType| t.is_numeric() || *t == DataType::Boolean;
-        Ok(builder.schema().fields().iter().filter(|f| scalar(f.data_type())).map(|f| f.name().clone()).collect())
+        Ok(builder
+            .schema()
+            .fields()
+            .iter()
+            .filter(|f| columns::is_number(f.data_type()))
+            .map(|f| f.name().clone())
+            .collect())
     }
 
     /// Names of the columns that are there and wanted, with their types.
     pub(crate) fn schema(&self) -> SchemaRef {
-        use arrow::record_batch::RecordBatchReader;
+        use arrow_array::RecordBatchReader;
         self.batches.schema()
     }
 }
@@ -184,38 +189,42 @@ impl Batch {
         Ok(column)
     }
 
-    fn converted(&self, name: &str, expected: &str, fits: fn(&DataType) -> bool, to: &DataType) -> Result<ArrayRef> {
+    /// A column read by `convert`, which refuses what does not fit `expected`.
+    fn converted<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        fits: fn(&DataType) -> bool,
+        convert: fn(&dyn Array) -> Option<T>,
+    ) -> Result<T> {
         let column = self.column(name)?;
         let bad = |found: String| Error::unexpected(place(&self.path, name), expected, found);
         if !fits(column.data_type()) {
             return Err(bad(format!("type {}", column.data_type())));
         }
-        let array = cast(column, to).map_err(|e| bad(one_line(e)))?;
-        if array.null_count() > 0 { Err(bad("a value out of range".to_string())) } else { Ok(array) }
+        convert(column).ok_or_else(|| bad("a value out of range".into()))
     }
 
     /// A column of whole numbers.
     pub(crate) fn integers(&self, name: &str) -> Result<Int64Array> {
-        let array = self.converted(name, "whole numbers (int64)", DataType::is_integer, &DataType::Int64)?;
-        Ok(array.as_primitive::<Int64Type>().clone())
+        let values = self.converted(name, "whole numbers (int64)", DataType::is_integer, columns::integers)?;
+        Ok(Int64Array::from(values))
     }
 
     /// A column of one number a row; truth values are 0 and 1.
     pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>> {
-        let fits = |t: &DataType| t.is_numeric() || *t == DataType::Boolean;
-        let array = self.converted(name, "one number a row", fits, &DataType::Float64)?;
-        Ok(array.as_primitive::<arrow::datatypes::Float64Type>().values().to_vec())
+        self.converted(name, "one number a row", columns::is_number, columns::numbers)
     }
 
     /// A column of truth values.
     pub(crate) fn booleans(&self, name: &str) -> Result<BooleanArray> {
         let fits = |t: &DataType| *t == DataType::Boolean;
-        Ok(self.converted(name, "truth values (bool)", fits, &DataType::Boolean)?.as_boolean().clone())
+        self.converted(name, "truth values (bool)", fits, |column| column.as_boolean_opt().cloned())
     }
 
     /// A column of text.
     pub(crate) fn strings(&self, name: &str) -> Result<StringArray> {
-        Ok(self.converted(name, "text (string)", is_text, &DataType::Utf8)?.as_string::<i32>().clone())
+        self.converted(name, "text (string)", columns::is_text, columns::text)
     }
 
     /// A column of encoded pictures: structs with their `bytes`, as the `datasets` library stores images.
@@ -225,8 +234,8 @@ impl Batch {
         let column = self.column(name)?;
         let structs = column.as_struct_opt().ok_or_else(|| bad(format!("type {}", column.data_type())))?;
         let bytes = structs.column_by_name("bytes").ok_or_else(|| bad("structs without `bytes`".to_string()))?;
-        let bytes = cast(bytes, &DataType::Binary).map_err(|e| bad(one_line(e)))?;
-        if bytes.null_count() > 0 { Err(bad("none".to_string())) } else { Ok(bytes.as_binary::<i32>().clone()) }
+        let bytes = columns::bytes(bytes).ok_or_else(|| bad(format!("`bytes` of type {}", bytes.data_type())))?;
+        if bytes.null_count() > 0 { Err(bad("none".to_string())) } else { Ok(bytes) }
     }
 
     /// A column of `size` numbers a row, row-major (rows, size). LeRobot stores a feature of one value as a plain
@@ -273,8 +282,10 @@ impl Batch {
                 format!("none in {}", at(row)),
             ));
         }
-        let values = cast(&values, &DataType::Float32).map_err(|e| read_error(&self.path, e))?;
-        Ok(values.as_primitive::<Float32Type>().clone())
+        match columns::numbers(&values) {
+            Some(numbers) => Ok(numbers.into_iter().map(|v| v as f32).collect::<Vec<_>>().into()),
+            None => self.no_vectors(name, column.data_type()),
+        }
     }
 
     fn no_vectors<T>(&self, name: &str, found: &DataType) -> Result<T> {
@@ -284,11 +295,6 @@ impl Batch {
             format!("type {}", one_line(found)),
         ))
     }
-}
-
-/// Whether a column holds text.
-pub(crate) fn is_text(kind: &DataType) -> bool {
-    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// The values of lists of `size`, or the first row of another length with that length.

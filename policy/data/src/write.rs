@@ -7,7 +7,7 @@ use crate::layout::info;
 use crate::layout::naming::{self, DATA_PATH};
 use crate::layout::{stats, tasks};
 use crate::table::{self, Writer};
-use arrow::datatypes::Schema;
+use arrow_schema::Schema;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Layout, Spec};
 use imle_configs::{Error, Result, files};

@@ -70,8 +70,8 @@ pub struct ExpertIterationSettings {
     pub smooth: Vec<f64>,
     /// Choice and weights of elites.
     pub elites: EliteSettings,
-    /// Share of training states with all elites of a decision as targets. The solved episodes hold the
-    /// best candidate of each decision already; more of them taught `stack` less (docs/results.md).
+    /// Share of training states with all elites of a decision as targets. The solved episodes hold the best candidate
+    /// of each decision already; more of them taught `stack` less (docs/experiments/finetuning-trials.md).
     pub elite_share: f64,
     /// Share of training states drawn from the demonstrations, if there are any; the rest are from the episodes that
     /// the planner solved.

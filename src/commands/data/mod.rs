@@ -18,7 +18,7 @@ pub enum DataCommand {
     #[command(after_help = "Examples:\n  planner data convert low_dim.hdf5 --task my/task.toml --out runs/theirs\n  \
         planner data convert pusht.zarr --rate 10 --observation state --name push --out runs/theirs\n  \
         planner data convert my/records --out runs/theirs          CSV or Parquet files beside record.toml\n\
-        Formats, and the description of a folder of records: docs/your-own-data.md")]
+        Formats, and the description of a folder of records: docs/guide/your-data.md")]
     Convert(convert::DataConvertArgs),
     /// Play an episode's actions in the simulator and report how far the states drift from the recorded ones
     #[command(after_help = "Example: planner data replay runs/demos/stack --task stack --episode 3")]

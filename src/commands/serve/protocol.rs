@@ -1,4 +1,4 @@
-//! The protocol of docs/serve.md: one JSON object a line, requests one way and answers the other.
+//! The protocol of docs/reference/protocol.md: one JSON object a line, requests one way and answers the other.
 
 use imle_cli::failure::Result;
 use imle_configs::Error as InputError;
@@ -192,7 +192,8 @@ fn explain(text: &str, place: &str, error: &serde_json::Error) -> InputError {
     let told = error.to_string();
     let told = told.split(" at line ").next().unwrap_or_default();
     if error.classify() == Category::Data {
-        let (found, expected) = told.split_once(", expected ").unwrap_or((told, "a request as docs/serve.md tells it"));
+        let (found, expected) =
+            told.split_once(", expected ").unwrap_or((told, "a request as docs/reference/protocol.md says it"));
         let expected = if expected == "f64" { "a finite number" } else { expected };
         return InputError::unexpected(place, expected, found.trim_start_matches("invalid type: "));
     }

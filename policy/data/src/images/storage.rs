@@ -1,8 +1,8 @@
 //! Storage of pictures: PNG in structs, one column a camera.
 
 use crate::table;
-use arrow::array::{ArrayRef, BinaryArray, StringArray, StructArray};
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow_array::{ArrayRef, BinaryArray, StringArray, StructArray};
+use arrow_schema::{DataType, Field, Fields};
 use imle_configs::spec::{CHANNELS, ImageLayout};
 use imle_configs::{Error, Result};
 use serde_json::{Map, Value, json};

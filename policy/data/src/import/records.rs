@@ -1,5 +1,5 @@
 //! Records of a real robot or another simulator: a folder of CSV or Parquet files, one an episode, and `record.toml`,
-//! which says what their columns mean. `docs/your-own-data.md` describes it.
+//! which says what their columns mean. `docs/guide/your-data.md` describes it.
 
 use super::resample::{self, Between};
 use super::source::{Source, layout_of};
@@ -349,7 +349,7 @@ impl Records {
             let place = format!("{}:{line}", path.display());
             Error::unexpected(
                 place,
-                "a record file as docs/your-own-data.md describes",
+                "a record file as docs/guide/your-data.md describes",
                 crate::table::one_line(e.message()),
             )
         })?;

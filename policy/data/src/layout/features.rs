@@ -1,10 +1,10 @@
 //! The columns of a frame: their names, types and sizes, and how an episode fills them.
 
 use crate::images::storage::Stored;
-use arrow::array::{ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int64Array};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::error::ArrowError;
-use arrow::record_batch::RecordBatch;
+use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int64Array};
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field, Schema};
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Spec};
 use std::ops::Range;

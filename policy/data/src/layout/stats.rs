@@ -4,10 +4,10 @@
 //! neighbours (numpy's default), where LeRobot's own writer estimates them from histograms.
 
 use crate::layout::features::{Feature, Kind, Placed};
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::Field;
-use arrow::error::ArrowError;
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::ArrowError;
+use arrow_schema::Field;
 use imle_configs::spec::Spec;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;

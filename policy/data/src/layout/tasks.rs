@@ -1,9 +1,9 @@
 //! `meta/tasks.parquet`: a pandas frame with the task as its index and the column `task_index`.
 
 use crate::table::{self, Reader, Writer};
-use arrow::array::{ArrayRef, Int64Array, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::record_batch::RecordBatch;
+use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, Int64Array, StringArray};
+use arrow_schema::{DataType, Field, Schema};
 use imle_configs::{Error, Result};
 use serde_json::json;
 use std::collections::HashMap;
@@ -43,7 +43,8 @@ pub(crate) fn write(root: &Path, shown: &Path, task: &str) -> Result<()> {
 pub(crate) fn read_first(root: &Path) -> Result<String> {
     let path = root.join(FILE);
     let reader = Reader::open(&path, &["task_index"], &[INDEX, "task"])?;
-    let text = reader.schema().fields().iter().find(|f| table::is_text(f.data_type())).map(|f| f.name().clone());
+    let text =
+        reader.schema().fields().iter().find(|f| crate::columns::is_text(f.data_type())).map(|f| f.name().clone());
     let text = text.ok_or_else(|| Error::unexpected(table::place(&path, INDEX), "a column of task names", "none"))?;
     let mut first: Option<(i64, String)> = None;
     for batch in reader {

@@ -1,8 +1,9 @@
 //! Every bad input is one line that names file and key or column.
 
 use super::*;
-use arrow::array::{AsArray, FixedSizeListArray, Float32Array, Int64Array};
-use arrow::datatypes::Int64Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{FixedSizeListArray, Float32Array, Int64Array};
 
 type SpoilInfo = fn(&mut Value);
 type SpoilData = fn(&mut Spec, &mut Vec<Episode>);

@@ -8,10 +8,10 @@ mod statistics;
 
 use crate::write::{Sizes, write_sized};
 use crate::{Dataset, read, summarize, write};
-use arrow::array::{ArrayRef, Float64Array, ListArray, StringArray};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::record_batch::RecordBatch;
+use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, Float64Array, ListArray, StringArray};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field, Schema};
 use imle_configs::Error;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{Layout, Spec, Term};
@@ -71,7 +71,7 @@ fn rows_of(path: &Path) -> RecordBatch {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let schema = reader.schema().clone();
     let batches: Vec<RecordBatch> = reader.build().unwrap().map(|b| b.unwrap()).collect();
-    arrow::compute::concat_batches(&schema, &batches).unwrap()
+    arrow_select::concat::concat_batches(&schema, &batches).unwrap()
 }
 
 fn write_rows(path: &Path, rows: &RecordBatch) {
@@ -266,7 +266,7 @@ fn lists_may_be_of_free_length_and_of_float64() {
 fn the_task_of_others_is_the_one_of_the_lowest_index() {
     let (_dir, path) = written();
     make_foreign(&path);
-    let indices: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![1, 0]));
+    let indices: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![1, 0]));
     let names: ArrayRef = Arc::new(StringArray::from(vec!["second", "first"]));
     let rows = RecordBatch::try_from_iter([("task_index", indices), ("task", names)]).unwrap();
     write_rows(&path.join("meta/tasks.parquet"), &rows);

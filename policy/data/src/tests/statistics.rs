@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::layout::stats::of_values;
-use arrow::array::AsArray;
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
 
 #[test]
 fn a_series_worked_by_hand() {
