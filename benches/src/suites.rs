@@ -30,7 +30,8 @@ pub enum BenchCommand {
     /// Training: time of a step of RS-IMLE with the paper's U-Net, ours and LeRobot's in PyTorch
     #[command(after_help = "Example: planner bench train --peers --small --repeats 5")]
     Train(BenchTrainArgs),
-    /// Collection: physics steps per second of collecting episodes, with a policy that holds still and with the generator
+    /// Collection: physics steps per second of collecting episodes, with a policy that holds still and with the
+    /// generator
     #[command(after_help = "Example: planner bench collect --task square --peers --repeats 5")]
     Collect(BenchArgs),
     /// Decision: time of one decision of the planner, and the parts of it
@@ -42,8 +43,8 @@ pub enum BenchCommand {
         planner bench plan --tasks push_t --contender \"--optimizer cma-es\" --contender \"--optimizer cma-es --proximal-cost 1\" --results \
         runs/mine.jsonl\n  planner bench plan --results runs/plan.jsonl --report      the tables of all that is there")]
     Plan(PlanArgs),
-    /// Shortcuts: what cheaper rollouts save (bodies at rest asleep, early abort, halving, a coarser step, fewer candidates
-    /// where more would not help), and whether the same plans are chosen
+    /// Shortcuts: what cheaper rollouts save (bodies at rest asleep, early abort, halving, a coarser step, fewer
+    /// candidates where more would not help), and whether the same plans are chosen
     #[command(after_help = "Example: planner bench shortcuts --task stack --repeats 10")]
     Shortcuts(BenchArgs),
     /// Tasks: success of every task's generator, alone and planned, in every world (a sweep that can be stopped)
@@ -67,8 +68,8 @@ pub enum BenchCommand {
         With the same flags it resumes. Methods and measurements: docs/experiments/claims/README.md"
     )]
     Claims(Box<ClaimsArgs>),
-    /// Fine-tuning: what each algorithm makes of a generator that was trained by imitation, and whether its modes are kept (a
-    /// sweep of many hours that can be stopped)
+    /// Fine-tuning: what each algorithm makes of a generator that was trained by imitation, and whether its modes are
+    /// kept (a sweep of many hours that can be stopped)
     #[command(after_help = "Examples:\n  planner bench finetune --parts screen --results runs/finetune.jsonl\n  \
         planner bench finetune --parts strong --tasks square --seeds 1 --results runs/finetune.jsonl\n  \
         planner bench finetune --parts screen --algorithms ppo --set ppo:actor.learning_rate=0.0001 --results \

@@ -6,7 +6,8 @@ static TASKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tasks");
 static MODELS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/models");
 static CHECKPOINTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/checkpoints");
 
-/// A commented task file to start from, in which `{name}` stands for the task's name; it needs [`TEMPLATE_SCENE`] beside it.
+/// A commented task file to start from, in which `{name}` stands for the task's name; it needs [`TEMPLATE_SCENE`]
+/// beside it.
 pub static TEMPLATE_TASK: &str = include_str!("../template/task.toml");
 
 /// The scene of [`TEMPLATE_TASK`].

@@ -51,6 +51,7 @@ pub enum Error {
 
 /// Names in place of an unknown one, as the end of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Near {
     /// Names like it, best first.
     Like(Vec<String>),

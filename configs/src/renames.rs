@@ -71,7 +71,8 @@ const REMOVED: &[Removed] = &[
 /// Brings the keys of `overlay` to today's names. `known` has all keys of today.
 ///
 /// # Errors
-/// [`Error::Unexpected`] for a removed key whose value did something, or an old key beside its new name. `place` names the file.
+/// [`Error::Unexpected`] for a removed key whose value did something, or an old key beside its new name. `place` names
+/// the file.
 pub fn update(overlay: &mut Table, known: &Table, place: &str) -> Result<()> {
     let mut tree = Toml::Table(std::mem::take(overlay));
     let updated = update_tree(&mut tree, &Toml::Table(known.clone()), place);

@@ -10,6 +10,7 @@ use rand_distr::{Distribution, StandardNormal};
 /// Purpose of a random stream. Streams of different purposes are independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
+#[non_exhaustive]
 pub enum Purpose {
     /// Start states of evaluation and `run` episodes.
     Reset = 1,

@@ -9,8 +9,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 use toml::{Table, Value};
 
-/// Settings of type `T`: `defaults`, then the file, then the `sets` in order. `defaults` has the keys that may be given: all of
-/// `T`'s, or those that matter, the others being `T`'s own defaults.
+/// Settings of type `T`: `defaults`, then the file, then the `sets` in order. `defaults` has the keys that may be
+/// given: all of `T`'s, or those that matter, the others being `T`'s own defaults.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be read; [`Error::Unexpected`] and [`Error::Unknown`] for what is in it.

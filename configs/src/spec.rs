@@ -59,8 +59,8 @@ impl Layout {
 /// Values of a pixel: red, green, blue.
 pub const CHANNELS: usize = 3;
 
-/// The cameras of a dataset or a policy and the one size of their pictures, which are RGB, 8 bits a value, rows from top
-/// to bottom.
+/// The cameras of a dataset or a policy and the one size of their pictures, which are RGB, 8 bits a value, rows from
+/// top to bottom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageLayout {
     /// Names of the cameras, in the order of their pictures.

@@ -84,8 +84,8 @@ impl World {
         Ok(())
     }
 
-    /// Starts an episode where only positions `qpos` (nq values) and velocities `qvel` (nv values) are known; all else is
-    /// that of the reset's keyframe. Without controls `ctrl` (nu values) the joints that actions move hold still.
+    /// Starts an episode where only positions `qpos` (nq values) and velocities `qvel` (nv values) are known; all else
+    /// is that of the reset's keyframe. Without controls `ctrl` (nu values) the joints that actions move hold still.
     ///
     /// # Errors
     /// A bad input that names the argument of the wrong size.

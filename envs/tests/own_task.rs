@@ -18,8 +18,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A scene that uses an include, a mesh beside it, a keyframe without a name, a tendon, equality constraints, a mocap body and
-/// sensors.
+/// A scene that uses an include, a mesh beside it, a keyframe without a name, a tendon, equality constraints, a mocap
+/// body and sensors.
 fn write_scene(folder: &Path) {
     fs::create_dir_all(folder.join("assets")).unwrap();
     fs::write(
@@ -249,7 +249,8 @@ fn what_forces_need_does_not_change_what_follows() {
     assert_eq!(run(with), run(without));
 }
 
-/// A rollout takes what it looks at from the next physics step where it can: not forces, nor where a mocap body is moved.
+/// A rollout takes what it looks at from the next physics step where it can: not forces, nor where a mocap body is
+/// moved.
 #[test]
 fn costs_of_a_rollout_are_those_of_states_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
@@ -382,8 +383,8 @@ when = ["q > 0.4"]
     assert!(world.success(), "{:?}", world.values());
 }
 
-/// The template names every kind there is, so that nobody has to read the source. The parser lists what it knows where a kind
-/// is unknown.
+/// The template names every kind there is, so that nobody has to read the source. The parser lists what it knows where
+/// a kind is unknown.
 #[test]
 fn the_template_names_everything() {
     let text = imle_configs::embedded::TEMPLATE_TASK;

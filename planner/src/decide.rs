@@ -17,16 +17,16 @@ pub struct Situation<'a> {
     pub states: &'a [f64],
     /// Last plans shifted to now, (B, T_pred, A); before the first plan the action that holds still, repeated.
     pub warm: &'a [f32],
-    /// Steps of each warm plan that were once planned, B of them; those behind them repeat its last action. 0 when nothing
-    /// of the last plan is left.
+    /// Steps of each warm plan that were once planned, B of them; those behind them repeat its last action. 0 when
+    /// nothing of the last plan is left.
     pub warm_left: &'a [usize],
     /// Which episode and which of its decisions; B of them.
     pub keys: &'a [Key],
-    /// When the decision is to be made, with what is known then; no rollout begins after it. Nothing for as long as it takes,
-    /// which alone gives the same bits every time.
+    /// When the decision is to be made, with what is known then; no rollout begins after it. Nothing for as long as it
+    /// takes, which alone gives the same bits every time.
     pub deadline: Option<Instant>,
-    /// Whether these are decisions of episodes in lock-step, however many of them are left: a generator alone then serves
-    /// many in one pass, which differs from deciding for one in the last bits.
+    /// Whether these are decisions of episodes in lock-step, however many of them are left: a generator alone then
+    /// serves many in one pass, which differs from deciding for one in the last bits.
     pub lockstep: bool,
 }
 

@@ -92,8 +92,8 @@ impl EpisodeState {
         Ok(())
     }
 
-    /// Adds what is observed at the beginning of a control step, (O). The first one of an episode stands for those before
-    /// it as well. Every later one says that a control step is over.
+    /// Adds what is observed at the beginning of a control step, (O). The first one of an episode stands for those
+    /// before it as well. Every later one says that a control step is over.
     ///
     /// # Errors
     /// [`Error::Shape`].
@@ -186,8 +186,8 @@ impl EpisodeState {
         self.accepted == 0 || self.executed >= steps
     }
 
-    /// Writes the plan from this control step on, (T_pred, A), and returns how many steps of it were once planned; those
-    /// behind them repeat the last action.
+    /// Writes the plan from this control step on, (T_pred, A), and returns how many steps of it were once planned;
+    /// those behind them repeat the last action.
     pub fn remaining(&self, out: &mut [f32]) -> usize {
         chunk::shift(&self.plan, self.executed, self.action, out);
         self.planned.saturating_sub(self.executed)

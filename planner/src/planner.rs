@@ -17,8 +17,8 @@ use rayon::prelude::*;
 
 /// Sampling-based model-predictive control over chunks.
 ///
-/// The problem: minimise J(a) of the simulator over chunks a of T_pred actions, from the episode's present state, with N
-/// rollouts, in waves: the first is shared out among the proposals, the others are drawn by the optimizer's search.
+/// The problem: minimise J(a) of the simulator over chunks a of T_pred actions, from the episode's present state, with
+/// N rollouts, in waves: the first is shared out among the proposals, the others are drawn by the optimizer's search.
 /// If no candidate can be simulated the plan falls back to the warm start, with `predicted` empty. A source that has
 /// nothing to propose is simulated all the same and never chosen.
 pub struct Planner {
@@ -45,8 +45,8 @@ pub struct Planner {
 /// Buffers of a decision, kept so that the next one allocates nothing.
 #[derive(Default)]
 struct Buffers {
-    /// All candidates of the decision, (B, N, T_pred, A), their scores and their costs as the search sees them, (B, N), and
-    /// their parameters, (B, N, P).
+    /// All candidates of the decision, (B, N, T_pred, A), their scores and their costs as the search sees them, (B, N),
+    /// and their parameters, (B, N, P).
     chunks: Vec<f32>,
     scores: Vec<Score>,
     costs: Vec<f64>,
@@ -72,7 +72,8 @@ impl Planner {
     /// A planner with N `candidates` a decision, of which those of the first wave are shared out among `sources`.
     ///
     /// # Errors
-    /// A bad input: no candidates or no sources, or fewer candidates in the first wave than sources; a horizon of 0 steps.
+    /// A bad input: no candidates or no sources, or fewer candidates in the first wave than sources; a horizon of 0
+    /// steps.
     pub fn new(
         simulator: Box<dyn Simulator>,
         sources: Vec<Box<dyn Proposal>>,
@@ -130,8 +131,8 @@ impl Planner {
         self
     }
 
-    /// Adds `weight` · d to the cost of every candidate, d its distance from the nearest of the generator's candidates of
-    /// the same decision (root mean square over the chunk; half the range of an action counts 1).
+    /// Adds `weight` · d to the cost of every candidate, d its distance from the nearest of the generator's candidates
+    /// of the same decision (root mean square over the chunk; half the range of an action counts 1).
     #[must_use]
     pub fn with_proximal_cost(mut self, weight: f64) -> Self {
         self.proximal_cost = weight;
@@ -139,8 +140,8 @@ impl Planner {
     }
 
     /// Takes, in place of the best, a typical candidate of those that cost at most `cost` more
-    /// ([`crate::selection::near_optimal`]): the generator's own where they are good enough, and those of a search where
-    /// they are not. 0 takes the best.
+    /// ([`crate::selection::near_optimal`]): the generator's own where they are good enough, and those of a search
+    /// where they are not. 0 takes the best.
     #[must_use]
     pub fn with_near_optimal(mut self, cost: f64) -> Self {
         self.near_optimal = cost;

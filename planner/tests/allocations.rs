@@ -1,7 +1,8 @@
-//! A planning step allocates nothing once its buffers are there: no Rust code in it asks for memory, whatever the planner.
+//! A planning step allocates nothing once its buffers are there: no Rust code in it asks for memory, whatever the
+//! planner.
 //!
-//! MuJoCo's own arena is made with the workers; CMA-ES makes its matrices anew every wave, and libtorch its tensors, so both
-//! are left out.
+//! MuJoCo's own arena is made with the workers; CMA-ES makes its matrices anew every wave, and libtorch its tensors, so
+//! both are left out.
 
 #![allow(
     clippy::unwrap_used,

@@ -108,8 +108,8 @@ impl Policy {
         Self::with_threads(checkpoint, std::thread::available_parallelism().map_or(1, std::num::NonZero::get), device)
     }
 
-    /// `checkpoint` on `device`, ready for pools of `threads` threads. Larger pools work as well; their threads wait for
-    /// each other.
+    /// `checkpoint` on `device`, ready for pools of `threads` threads. Larger pools work as well; their threads wait
+    /// for each other.
     ///
     /// # Errors
     /// [`Error::Torch`] if memory runs out.

@@ -206,7 +206,8 @@ impl Selection {
     }
 }
 
-/// Mean over the states of `selection` of the mean distance of their assigned `chunks` (B, K, D) to `targets` (B, K, D).
+/// Mean over the states of `selection` of the mean distance of their assigned `chunks` (B, K, D) to `targets` (B, K,
+/// D).
 ///
 /// # Errors
 /// [`Error::Torch`] if the shapes do not fit.

@@ -6,8 +6,9 @@
 //! - [`online::best_of_n`]: a chunk critic chooses among candidates, and the generator imitates the choice;
 //! - [`online::ppo`]: PPO with the latent in the state.
 //!
-//! They share a [`run`] and the measures of [`modes`]. Those that learn [`online`] share a loop, a [`critic`] and a [`replay`]
-//! buffer. Episodes are run by the evaluator of `imle-planner`, generators trained by the training loop of `imle-policy`.
+//! They share a [`run`] and the measures of [`modes`]. Those that learn [`online`] share a loop, a [`critic`] and a
+//! [`replay`] buffer. Episodes are run by the evaluator of `imle-planner`, generators trained by the training loop of
+//! `imle-policy`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

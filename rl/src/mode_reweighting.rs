@@ -1,14 +1,16 @@
 //! Mode reweighting: training samples are drawn so that their modes are as frequent as those of the initial generator.
 //!
-//! A planner goes the cheapest way wherever it is offered, so that what it solves holds some modes far more often than the generator
-//! had them, and a generator that learns from it forgets the rest. With p(m) the share of mode m among the episodes that the
-//! initial generator solved, and q(m) that among the training samples, a sample of mode m is drawn with the weight
+//! A planner goes the cheapest way wherever it is offered, so that what it solves holds some modes far more often than
+//! the generator had them, and a generator that learns from it forgets the rest. With p(m) the share of mode m among
+//! the episodes that the initial generator solved, and q(m) that among the training samples, a sample of mode m is
+//! drawn with the weight
 //!
 //! ```text
 //! w(m) = clamp(p(m) / q(m), 1 / MOST, MOST)
 //! ```
 //!
-//! A mode that was not seen before, and a sample without one, keep the weight 1. Demonstrations keep modes without samples.
+//! A mode that was not seen before, and a sample without one, keep the weight 1. Demonstrations keep modes without
+//! samples.
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,10 @@
 //! Whether a generator keeps the modes that it had: measures on a frozen set of states, before, during and after.
 //!
-//! - `modes/recall`, `modes/precision` of demonstrations and `modes/recall_auc`, the mean of recall over radii up to four times
-//!   the one that demonstrations are apart ([`imle_policy::fidelity`]); `modes/nearest`, the mean distance from a demonstration to
-//!   the nearest of 64 samples. With demonstrations only.
-//! - `modes/energy_distance` from the generator as it came, G_0: with x of G_0 and y of G in the same state,
-//!   2 E‖x − y‖ − E‖x − x'‖ − E‖y − y'‖, per element in normalised units, mean over states (Székely and Rizzo 2013). 0 for the
+//! - `modes/recall`, `modes/precision` of demonstrations and `modes/recall_auc`, the mean of recall over radii up to
+//!   four times the one that demonstrations are apart ([`imle_policy::fidelity`]); `modes/nearest`, the mean distance
+//!   from a demonstration to the nearest of 64 samples. With demonstrations only.
+//! - `modes/energy_distance` from the generator as it came, G_0: with x of G_0 and y of G in the same state, 2 E‖x − y‖
+//!   − E‖x − x'‖ − E‖y − y'‖, per element in normalised units, mean over states (Székely and Rizzo 2013). 0 for the
 //!   same distribution.
 //! - `modes/entropy` of the labelled modes of solved held-out episodes, nats; `modes/seen`, how many of them there are;
 //!   `modes/share_…`, which part of them each is.

@@ -67,7 +67,8 @@ impl Run<'_> {
         &self,
         pool: &rayon::ThreadPool,
         checkpoint: &Checkpoint,
-        (episodes, lockstep): (usize, usize),
+        episodes: usize,
+        lockstep: usize,
         progress: &mut dyn Progress,
     ) -> Result<Evaluation> {
         let horizons = self.task.horizons(checkpoint.config().horizons);

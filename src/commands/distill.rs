@@ -125,8 +125,9 @@ fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Policy, pool:
     let mut result = json!({ "method": sampler.checkpoint().config().method, "latency_ms": percentiles(times).p50 });
     let Some(task) = task else { return Ok(result) };
     let alone = ControllerArgs::of("none", "first", 1);
-    let counted = (args.evaluation_episodes, args.learn.seed.unwrap_or_default());
-    let report = object(&held_out::run(task, sampler, &alone, counted, pool, args.learn.common.output())?)?;
+    let (seed, output) = (args.learn.seed.unwrap_or_default(), args.learn.common.output());
+    let report = held_out::run(task, sampler, &alone, args.evaluation_episodes, seed, pool, output)?;
+    let report = object(&report)?;
     for key in ["success_rate", "success_ci95", "episodes", "modes", "mode_entropy", "mean_cost"] {
         result[key] = report[key].clone();
     }

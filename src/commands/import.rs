@@ -28,8 +28,8 @@ pub struct ImportArgs {
     /// see [default: all, in the task's order; of a policy that sees pictures the task's `proprioception`]
     #[arg(long, value_name = "TERMS", value_delimiter = ',')]
     pub observation: Vec<String>,
-    /// Cameras of the task or dataset in the order in which the policy sees them, comma-separated [default: all, in their
-    /// own order]
+    /// Cameras of the task or dataset in the order in which the policy sees them, comma-separated [default: all, in
+    /// their own order]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub cameras: Vec<String>,
     /// Control steps a second, in Hz, where neither --task nor --data gives them

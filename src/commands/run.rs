@@ -28,8 +28,8 @@ pub struct RunArgs {
     /// Built-in task, or the path of a task's TOML file
     #[arg(long)]
     pub task: String,
-    /// Folder of the generator's checkpoint [default: the one shipped for the task. Without either the planner searches alone:
-    /// --optimizer cma-es --proposals noise,warm]
+    /// Folder of the generator's checkpoint [default: the one shipped for the task. Without either the planner searches
+    /// alone: --optimizer cma-es --proposals noise,warm]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
     /// Episodes
@@ -41,18 +41,19 @@ pub struct RunArgs {
     /// Seed of start states and of all draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Start in states that force this mode of the expert (planner inspect TASK lists them). The expert acts until its way is
-    /// fixed; steps, costs and times count from there
+    /// Start in states that force this mode of the expert (planner inspect TASK lists them). The expert acts until its
+    /// way is fixed; steps, costs and times count from there
     #[arg(long, value_name = "NAME")]
     pub mode: Option<String>,
     /// Episodes that share a batch of decisions. 1 measures the latency of one decision. The results are the same
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub lockstep: u32,
-    /// Run the world at wall-clock speed, one episode at a time, while the planner plans ahead. By default the world waits for
-    /// every plan, and the results are the same every time
+    /// Run the world at wall-clock speed, one episode at a time, while the planner plans ahead. By default the world
+    /// waits for every plan, and the results are the same every time
     #[arg(long)]
     pub realtime: bool,
-    /// With --realtime: milliseconds from an observation to its plan. At the deadline the best candidate so far is the plan
+    /// With --realtime: milliseconds from an observation to its plan. At the deadline the best candidate so far is the
+    /// plan
     #[arg(long, default_value_t = 60, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub deadline: u64,
     /// MP4 file for a video of the first episodes; a .png file gets a strip of pictures of the first
@@ -64,8 +65,8 @@ pub struct RunArgs {
     /// Folder for the resolved settings, summary and episodes; must be empty or new
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Folder for a dataset of the solved episodes; must not exist. They begin in start states of demonstrations, not in the
-    /// held-out ones
+    /// Folder for a dataset of the solved episodes; must not exist. They begin in start states of demonstrations, not
+    /// in the held-out ones
     #[arg(long, value_name = "DATASET", conflicts_with_all = ["realtime", "mode"])]
     pub record: Option<PathBuf>,
     /// Where the generator runs
@@ -124,8 +125,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     };
     let mut watch = Watch::new(output, settings.episodes, "run");
     let outcome = if args.realtime {
-        let limits = (&settings, Duration::from_millis(args.deadline));
-        let outcome = realtime::run(&task, decider.as_mut(), &engine, limits, &pool, &mut watch);
+        let deadline = Duration::from_millis(args.deadline);
+        let outcome = realtime::run(&task, decider.as_mut(), &engine, &settings, deadline, &pool, &mut watch);
         outcome.map(|(outcome, timing)| (outcome, Some(timing)))
     } else {
         evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch).map(|outcome| (outcome, None))

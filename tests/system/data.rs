@@ -37,8 +37,8 @@ fn a_demonstration_is_played_without_drift() {
     assert!(heavy["drift"]["cube_a_position"]["greatest"].as_f64().is_some_and(|d| d > 1e-4), "{heavy}");
 }
 
-/// Demonstrations of `push_t` as another program would have recorded them: one CSV file an episode, in millimetres, twice
-/// as often as the control rate.
+/// Demonstrations of `push_t` as another program would have recorded them: one CSV file an episode, in millimetres,
+/// twice as often as the control rate.
 fn write_records(from: &Path, to: &Path) {
     let dataset = imle_data::read(from).unwrap();
     let spec = &dataset.spec;

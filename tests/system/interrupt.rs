@@ -1,5 +1,5 @@
-//! Ctrl-C in the course of a long command: one line, exit code 1, nothing half-written. What `train` and `finetune` keep
-//! is in `resume`.
+//! Ctrl-C in the course of a long command: one line, exit code 1, nothing half-written. What `train` and `finetune`
+//! keep is in `resume`.
 
 use crate::call::Call;
 use crate::fixtures::{TINY, checkpoint, demonstrations, folder};

@@ -14,8 +14,8 @@ fn found(mut result: Value) -> Value {
     result
 }
 
-/// The task file and models of `stack`, copied to where a user might have them, give the same demonstrations to the byte, the
-/// same episodes and the same look.
+/// The task file and models of `stack`, copied to where a user might have them, give the same demonstrations to the
+/// byte, the same episodes and the same look.
 #[test]
 fn a_built_in_task_is_the_same_as_a_users_file() {
     let dir = tempfile::tempdir().unwrap();

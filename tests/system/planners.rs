@@ -1,4 +1,5 @@
-//! Every optimizer, parameterization, simulator and source through the command line: same bits, known figures, bad inputs.
+//! Every optimizer, parameterization, simulator and source through the command line: same bits, known figures, bad
+//! inputs.
 
 use crate::call::Call;
 use crate::fixtures::{checkpoint, demonstrations, folder};

@@ -86,7 +86,8 @@ fn a_policy_from_pictures_is_trained_evaluated_and_run() {
     assert!(sampled.with("--checkpoint", &out).json()["cases"][0]["ours"].as_f64() > Some(0.0));
 }
 
-/// A teacher that knows the state teaches a student that sees pictures; what the student learns from is in its provenance.
+/// A teacher that knows the state teaches a student that sees pictures; what the student learns from is in its
+/// provenance.
 #[test]
 fn a_teacher_of_the_state_teaches_from_pictures() {
     let dir = folder();

@@ -45,8 +45,8 @@ pub struct ClaimsArgs {
     /// Parts to measure, comma-separated
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = ClaimPart::value_variants().to_vec())]
     pub parts: Vec<ClaimPart>,
-    /// Tasks, comma-separated, built-in or paths of TOML files [default: those of each part: push_t,avoid,stack for data,
-    /// avoid,push_t,block_push for modes and choices, push_t for latency, push_t,avoid for the others]
+    /// Tasks, comma-separated, built-in or paths of TOML files [default: those of each part: push_t,avoid,stack for
+    /// data, avoid,push_t,block_push for modes and choices, push_t for latency, push_t,avoid for the others]
     #[arg(long, value_delimiter = ',')]
     pub tasks: Option<Vec<String>>,
     /// Dataset of one task, used in place of the scripted expert's demonstrations. A task that is not
@@ -94,7 +94,8 @@ pub struct ClaimsArgs {
     /// Networks of the parts latency and networks, comma-separated: mlp, transformer, unet (channels 64, 128, 256)
     #[arg(long, value_delimiter = ',', default_value = "mlp,transformer,unet")]
     pub networks: Vec<String>,
-    /// One ablation: settings as of --set, separated by spaces; may be repeated [default: the list in docs/experiments/claims/ablations.md]
+    /// One ablation: settings as of --set, separated by spaces; may be repeated [default: the list in
+    /// docs/experiments/claims/ablations.md]
     #[arg(long, value_name = "KEY=VALUE …")]
     pub ablation: Vec<String>,
     /// Candidates of choices, of the planner, and of latency beside 1

@@ -1,7 +1,8 @@
 //! The part `latency`: one decision of every sampler, in turn in one run, on the same network and device.
 //!
-//! A turn is two decisions: the first finds the weights of another sampler in the processor's cache, as it would be after the
-//! physics of a control step; the second, which is the figure that counts, its own, as in a loop of nothing else.
+//! A turn is two decisions: the first finds the weights of another sampler in the processor's cache, as it would be
+//! after the physics of a control step; the second, which is the figure that counts, its own, as in a loop of nothing
+//! else.
 
 use super::cell::network_words;
 use super::contender::{self, Sampled};

@@ -1,9 +1,9 @@
 //! `planner bench claims`: the paper's claims, each measured beside baselines as good as their authors', as a sweep.
 //!
 //! `args` are its flags, `cell` the list of cells, `contender` how each method is sampled, `subject` the tasks with
-//! their demonstrations, `work` the folder in which trainings are made once for all parts, `measure` what is done for a cell, `tuning` and `latency` two of its parts,
-//! `speed` how fast this machine is and `cost` what a cell takes on it, `gather`, `verdicts`,
-//! `tables` and `plots` the report.
+//! their demonstrations, `work` the folder in which trainings are made once for all parts, `measure` what is done for a
+//! cell, `tuning` and `latency` two of its parts, `speed` how fast this machine is and `cost` what a cell takes on it,
+//! `gather`, `verdicts`, `tables` and `plots` the report.
 
 pub mod args;
 mod cell;

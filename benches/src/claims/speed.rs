@@ -1,5 +1,5 @@
-//! Speed of this machine at learning and acting: measured for seconds, so that trainings can take equal time and the sweep
-//! can estimate its cost.
+//! Speed of this machine at learning and acting: measured for seconds, so that trainings can take equal time and the
+//! sweep can estimate its cost.
 
 use super::contender;
 use super::work::{TrainingRecipe, Work};
@@ -8,7 +8,6 @@ use imle_cli::args::controller::ControllerArgs;
 use imle_cli::controller::held_out;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::sweep::{crc, remembered};
-use imle_cli::training::job;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::policy::Policy;
 use imle_policy::sampler::{LatentKey, Sampler};
@@ -79,7 +78,7 @@ fn trainer(
     let dataset = work.subject(&recipe.task)?.first(recipe.demonstrations);
     let source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
     let fresh =
-        FreshStart { spec: dataset.spec, normalizers: job::normalizers(&source, settings)?, data: String::new() };
+        FreshStart { spec: dataset.spec, normalizers: source.fit_normalizers(settings.residual)?, data: String::new() };
     Ok((Trainer::fresh(settings, &fresh, work.device)?, source))
 }
 
@@ -169,7 +168,7 @@ fn measure(work: &Work<'_>, task: &str, words: &[String], methods: &[String]) ->
         let sampler = Policy::with_threads(&checkpoint, work.pool.current_num_threads(), work.device)?;
         let begun = Instant::now();
         let alone = ControllerArgs::of("none", "first", 1);
-        let report = held_out::run(task, &sampler, &alone, (EPISODES, work.args.seed), &work.pool, work.output)?;
+        let report = held_out::run(task, &sampler, &alone, EPISODES, work.args.seed, &work.pool, work.output)?;
         let each = begun.elapsed().as_secs_f64() / f64::from(EPISODES);
         let decisions = report.decisions as f64 / f64::from(EPISODES);
         let drawing = decisions * speeds["together_s"][sampled.name].as_f64().unwrap_or(0.0);

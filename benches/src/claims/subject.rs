@@ -101,8 +101,8 @@ impl<'a> Subjects<'a> {
         Ok(name)
     }
 
-    /// Takes up the task called `name` again with demonstrations of which a share of [`POOR`] is poor, as [`poorly`] names
-    /// it.
+    /// Takes up the task called `name` again with demonstrations of which a share of [`POOR`] is poor, as [`poorly`]
+    /// names it.
     ///
     /// # Errors
     /// As [`take_up`](Self::take_up).

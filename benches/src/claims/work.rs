@@ -220,8 +220,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Success, modes and jerk of a training's generator in held-out episodes under the controller that `flags` describe;
-    /// nothing where the task cannot be run.
+    /// Success, modes and jerk of a training's generator in held-out episodes under the controller that `flags`
+    /// describe; nothing where the task cannot be run.
     ///
     /// # Errors
     /// Errors of evaluation; [`Failure::Run`] after Ctrl-C.
@@ -237,7 +237,7 @@ impl<'a> Work<'a> {
         let of = Self::episodes_key(sampled, flags, (episodes, seed));
         remembered(&found_at(&trained.folder, &of), &of, || {
             let sampler = self.sampler(trained, sampled)?;
-            let report = held_out::run(task, &sampler, flags, (episodes, seed), &self.pool, self.output)?;
+            let report = held_out::run(task, &sampler, flags, episodes, seed, &self.pool, self.output)?;
             let mut report = object(&report)?;
             report.retain(|key, _| KEPT.contains(&key.as_str()));
             Ok(Value::Object(report))

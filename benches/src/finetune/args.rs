@@ -8,9 +8,9 @@ use std::path::PathBuf;
 /// `planner bench finetune`
 #[derive(Clone, Debug, Args)]
 pub struct FinetuneBenchArgs {
-    /// Parts, comma-separated: screen (every algorithm on square, 50 k control steps, one seed), strong (generators that
-    /// solve half, 250 k), weak (generators of few demonstrations, 1 M), mismatch (fine-tuning in each world that differs
-    /// from the planner's model)
+    /// Parts, comma-separated: screen (every algorithm on square, 50 k control steps, one seed), strong (generators
+    /// that solve half, 250 k), weak (generators of few demonstrations, 1 M), mismatch (fine-tuning in each world that
+    /// differs from the planner's model)
     #[arg(long, value_delimiter = ',', default_value = "screen,strong,weak,mismatch")]
     pub parts: Vec<String>,
     /// Tasks, comma-separated [default: those of each part]

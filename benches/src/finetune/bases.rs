@@ -29,8 +29,8 @@ pub struct BaseRecipe {
     strength: Strength,
     /// Number of demonstrations to learn from.
     pub demonstrations: usize,
-    /// Whether from the residual (docs/experiments/claims/ablations.md), which makes more of few demonstrations. On `square` with 40 it does not
-    /// (docs/experiments/claims/ablations.md).
+    /// Whether from the residual (docs/experiments/claims/ablations.md), which makes more of few demonstrations. On
+    /// `square` with 40 it does not (docs/experiments/claims/ablations.md).
     residual: bool,
 }
 

@@ -72,8 +72,8 @@ impl SeedGroup<'_> {
         modes.filter_map(|mode| Some((mode.as_str(), change(mode)?))).min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// Fewest candidates with which the planner reaches 95 % before and after, of the first seed; `-` where none sufficed,
-    /// nothing where none were tried.
+    /// Fewest candidates with which the planner reaches 95 % before and after, of the first seed; `-` where none
+    /// sufficed, nothing where none were tried.
     pub fn candidates(&self) -> Option<String> {
         let rounds = &self.results.first()?.rounds;
         let of = |round: &Round| {

@@ -82,7 +82,8 @@ pub fn measure(args: &FinetuneBenchArgs, cell: &FinetuneCell) -> Result<Finetune
     })
 }
 
-/// Control steps and steps of simulation at which the curve first reaches 90 %, along straight lines between its points.
+/// Control steps and steps of simulation at which the curve first reaches 90 %, along straight lines between its
+/// points.
 fn to_90(rounds: &[Round]) -> Option<[f64; 2]> {
     const REACHED: f64 = 0.9;
     let at = rounds.iter().position(|r| r.success_rate >= REACHED)?;

@@ -1,5 +1,5 @@
-//! `planner bench finetune`: what fine-tuning makes of a generator, by algorithm, from strong and weak bases, under mismatch; a
-//! sweep.
+//! `planner bench finetune`: what fine-tuning makes of a generator, by algorithm, from strong and weak bases, under
+//! mismatch; a sweep.
 //!
 //! `bases` makes the generators to start from, `measure` what is done for a cell, `table` and `plots` the report.
 

@@ -26,7 +26,8 @@ pub fn all(done: &[FinetuneResult]) -> Result<Vec<Plot>> {
     distinct(kinds.iter().filter(|k| k.cell.mismatch.is_none()).map(group)).into_iter().map(draw).collect()
 }
 
-/// The algorithm of `cell`; with its settings, and its control steps, where others of `cells` are called the same without.
+/// The algorithm of `cell`; with its settings, and its control steps, where others of `cells` are called the same
+/// without.
 fn name_among(cells: &[&FinetuneCell], cell: &FinetuneCell) -> String {
     let settings = [std::slice::from_ref(&cell.algorithm), &cell.settings].concat().join(" ");
     let alike: Vec<_> = cells.iter().filter(|other| other.algorithm == cell.algorithm).collect();

@@ -24,8 +24,8 @@ pub struct PlanArgs {
     /// One contender in place of the parts: flags of the controller, as in planner run; may be repeated
     #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
     pub contender: Vec<String>,
-    /// Folder of generators, METHOD/TASK; contenders whose generator is not there are left out [default: the shipped ones,
-    /// of imle alone]
+    /// Folder of generators, METHOD/TASK; contenders whose generator is not there are left out [default: the shipped
+    /// ones, of imle alone]
     #[arg(long)]
     pub generators: Option<PathBuf>,
     /// Folder of datasets for retrieval to look in, each of its task's name; without it retrieval is left out
@@ -34,8 +34,8 @@ pub struct PlanArgs {
     /// Most held-out episodes a cell
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: u32,
-    /// Run all episodes of every cell; without it a contender is stopped after 20 or 40 where it is clearly apart from the
-    /// first of its part
+    /// Run all episodes of every cell; without it a contender is stopped after 20 or 40 where it is clearly apart from
+    /// the first of its part
     #[arg(long)]
     pub whole: bool,
     /// Seed of start states and of all draws

@@ -20,7 +20,8 @@ const MOST: u32 = 4096;
 /// Number of candidates that take as long.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
-    /// The most candidates a decision that take no longer than a decision of the reference, or the fewest that there can be.
+    /// The most candidates a decision that take no longer than a decision of the reference, or the fewest that there
+    /// can be.
     pub candidates: u32,
     /// Time of a decision with so many, in that of the reference: the median over situations.
     pub ratio: f64,
@@ -126,8 +127,8 @@ impl Situations {
 
 /// The most candidates, at least `least`, with which a decision of `contender` takes no longer than one of `reference`.
 ///
-/// One episode and one thread, and both in turn in the same situations, so that what else the machine does weighs on both
-/// alike.
+/// One episode and one thread, and both in turn in the same situations, so that what else the machine does weighs on
+/// both alike.
 ///
 /// # Errors
 /// Errors of the deciders.

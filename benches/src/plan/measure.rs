@@ -118,7 +118,7 @@ impl<'a> Ready<'a> {
         let looks = if reference.is_some() { &LOOKS[..] } else { &[] };
         let enough = |o: &Outcome| reference.is_some_and(|r| Pairs::of(&solved(o), r).apart());
         let output = self.args.common.output();
-        let outcome = held_out::watched(&self.task, decider, &settings, &self.pool, output, (looks, enough))?;
+        let outcome = held_out::watched(&self.task, decider, &settings, &self.pool, output, looks, enough)?;
         let figures = EpisodeFigures::of(&Report::new(&outcome, self.task.spec().control_rate))?;
         Ok(PlanFigures { solved: Some(solved(&outcome)), figures, ..PlanFigures::default() })
     }

@@ -54,8 +54,8 @@ impl Pairs {
         (2.0 * tail).min(1.0)
     }
 
-    /// Whether the two are so clearly apart that the remaining episodes need not be run: p below 5 % shared out among all
-    /// looks, the last included (Bonferroni), so that looking several times does not find more than looking once.
+    /// Whether the two are so clearly apart that the remaining episodes need not be run: p below 5 % shared out among
+    /// all looks, the last included (Bonferroni), so that looking several times does not find more than looking once.
     pub fn apart(&self) -> bool {
         self.p_value() < LEVEL / (LOOKS.len() + 1) as f64
     }

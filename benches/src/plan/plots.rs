@@ -1,4 +1,5 @@
-//! The plots of `planner bench plan`, as SVG: a part's contenders beside each other, success against N, and calibration.
+//! The plots of `planner bench plan`, as SVG: a part's contenders beside each other, success against N, and
+//! calibration.
 
 use super::cell::{PlanCell, PlanFigures};
 use crate::chart;

@@ -12,7 +12,8 @@ pub fn name<'a>(part: &str, cells: &'a [PlanCell]) -> Option<&'a str> {
     }
 }
 
-/// Which episodes of `cell` its reference solved, a digit each; nothing if that is not known, or `cell` is the reference.
+/// Which episodes of `cell` its reference solved, a digit each; nothing if that is not known, or `cell` is the
+/// reference.
 pub fn solved<'a>(cell: &PlanCell, cells: &[PlanCell], results: &'a [Option<PlanFigures>]) -> Option<&'a str> {
     let name = name(&cell.part, cells).filter(|name| *name != cell.contender)?;
     let same = |other: &PlanCell| {

@@ -1,8 +1,9 @@
-//! `planner bench collect`: physics steps a second of collecting episodes, with a policy that does nothing and with the generator,
-//! against a thread pool over `mj_step` in C.
+//! `planner bench collect`: physics steps a second of collecting episodes, with a policy that does nothing and with the
+//! generator, against a thread pool over `mj_step` in C.
 //!
-//! All episodes begin in the same state of the world's model. With the null policy every action holds still, so that the peer, which
-//! holds the controls, does the same physics; ours also observes, scores, and keeps what is learned from.
+//! All episodes begin in the same state of the world's model. With the null policy every action holds still, so that
+//! the peer, which holds the controls, does the same physics; ours also observes, scores, and keeps what is learned
+//! from.
 
 use super::args::BenchArgs;
 use super::peers::{Peer, ScratchFolder};

@@ -1,6 +1,6 @@
-//! `planner bench decision`: the time of one decision in the course of real episodes, and of its parts; against the bare physics
-//! of the same candidates, by a thread pool over `mj_step` in C, and the generator's time; where the task is one of judo's, also
-//! predictive sampling at judo's sizes, against judo.
+//! `planner bench decision`: the time of one decision in the course of real episodes, and of its parts; against the
+//! bare physics of the same candidates, by a thread pool over `mj_step` in C, and the generator's time; where the task
+//! is one of judo's, also predictive sampling at judo's sizes, against judo.
 
 use super::args::BenchArgs;
 use super::judo::{self, Judo};

@@ -26,8 +26,8 @@ const JUDO: Environment = Environment {
     alone: &["judo-rai==0.1.0"],
 };
 
-/// Our control steps of one second, judo's horizon, if judo has `task`. One second of its cart and pole is 25 steps of its
-/// physics and 12.5 of our control steps: ours take one half more.
+/// Our control steps of one second, judo's horizon, if judo has `task`. One second of its cart and pole is 25 steps of
+/// its physics and 12.5 of our control steps: ours take one half more.
 pub fn steps(task: &str) -> Option<usize> {
     match task {
         "cartpole" => Some(13),

@@ -1,4 +1,5 @@
-//! Peers: a throw-away environment of Python in the cache folder or a program in C, as a process that measures on request.
+//! Peers: a throw-away environment of Python in the cache folder or a program in C, as a process that measures on
+//! request.
 
 use imle_cli::failure::{Failure, Result};
 use imle_cli::output::Output;

@@ -38,7 +38,8 @@ pub fn write_inputs(folder: &Path, state: &[f64], controls: impl Iterator<Item =
     Ok(())
 }
 
-/// Starts the peer `kind` for rollouts of `steps` physics steps, and returns the final positions of the first candidate.
+/// Starts the peer `kind` for rollouts of `steps` physics steps, and returns the final positions of the first
+/// candidate.
 pub fn start(kind: &str, folder: &Path, threads: usize, steps: usize) -> Result<(Peer, String)> {
     Peer::c(PROGRAM, folder, &[kind.to_string(), MODEL.to_string(), threads.to_string(), steps.to_string()])
 }

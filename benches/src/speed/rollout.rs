@@ -1,8 +1,8 @@
-//! `planner bench rollout`: physics steps a second of batch rollouts, against a thread pool over `mj_step` in C, MuJoCo's own
-//! batch and the rollout of the `mujoco` Python package.
+//! `planner bench rollout`: physics steps a second of batch rollouts, against a thread pool over `mj_step` in C,
+//! MuJoCo's own batch and the rollout of the `mujoco` Python package.
 //!
-//! All roll the same raw controls, each held for a control step, out from the same state of the same planning model on the
-//! same number of threads. Ours also evaluates the task's cost; `mujoco.rollout` also stores every state.
+//! All roll the same raw controls, each held for a control step, out from the same state of the same planning model on
+//! the same number of threads. Ours also evaluates the task's cost; `mujoco.rollout` also stores every state.
 
 use super::args::BenchArgs;
 use super::peers::{MUJOCO, Peer, ScratchFolder, python};

@@ -100,8 +100,8 @@ fn measure(args: &BenchTasksArgs, cell: &TaskCell) -> Result<EpisodeFigures> {
     let pool = load::pool(&args.common)?;
     let sampler = Policy::with_threads(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
     let flags = ControllerArgs::of(&cell.optimizer, cell.choice.as_deref().unwrap_or(FIRST), cell.candidates);
-    let counted = (cell.episodes, cell.seed);
-    EpisodeFigures::of(&held_out::run(&task, &sampler, &flags, counted, &pool, args.common.output())?)
+    let output = args.common.output();
+    EpisodeFigures::of(&held_out::run(&task, &sampler, &flags, cell.episodes, cell.seed, &pool, output)?)
 }
 
 #[cfg(test)]

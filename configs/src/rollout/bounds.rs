@@ -2,8 +2,9 @@
 
 /// Lowest and highest value of each of the A dimensions of an action.
 ///
-/// Differences of actions are measured in half-ranges. One rule holds for a dimension whose range is zero: its half-range
-/// counts as 1, so that no difference is divided by zero. Actions within the bounds do not differ in such a dimension.
+/// Differences of actions are measured in half-ranges. One rule holds for a dimension whose range is zero: its
+/// half-range counts as 1, so that no difference is divided by zero. Actions within the bounds do not differ in such a
+/// dimension.
 ///
 /// ```
 /// use imle_configs::bounds::ActionBounds;

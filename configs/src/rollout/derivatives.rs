@@ -2,9 +2,9 @@
 
 /// A linear model of the dynamics and a quadratic one of the cost around a trajectory of T control steps.
 ///
-/// With δx_t the change of the state before step t (n coordinates of a tangent space of the simulator's choice, nothing at
-/// t = 0), δa_t that of its action in halves of the action's range (A), and z_t = (δx_t, δa_t):
-/// δx_{t+1} ≈ F_t z_t, and the part of the objective J that is due to step t changes by about g_t·z_t + ½ z_tᵀ H_t z_t.
+/// With δx_t the change of the state before step t (n coordinates of a tangent space of the simulator's choice, nothing
+/// at t = 0), δa_t that of its action in halves of the action's range (A), and z_t = (δx_t, δa_t): δx_{t+1} ≈ F_t z_t,
+/// and the part of the objective J that is due to step t changes by about g_t·z_t + ½ z_tᵀ H_t z_t.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Derivatives {
     /// T, control steps.

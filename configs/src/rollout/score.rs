@@ -39,8 +39,8 @@ pub struct Score {
     pub failed: bool,
     /// Whether the task was lost on the way: nothing can follow.
     pub lost: bool,
-    /// Whether the rollout was ended early, or not begun: `cost` is then not what it costs but ranks behind all that were
-    /// ended rightly, infinite if it was not begun.
+    /// Whether the rollout was ended early, or not begun: `cost` is then not what it costs but ranks behind all that
+    /// were ended rightly, infinite if it was not begun.
     pub censored: bool,
     /// Physics steps simulated.
     pub physics_steps: u32,

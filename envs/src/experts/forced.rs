@@ -10,10 +10,10 @@ use imle_configs::seed::{Purpose, stream};
 const TRIES: u64 = 100;
 
 /// Starts episode `index` of the stream (`seed`, `purpose`) in `world` such that it forces `mode` (an index of the
-/// expert's): of the episode's draws of a start state the first is taken from which the expert solves the
-/// task in that mode; then the expert acts until it is committed. The episode's steps are counted from there. Returns the last `seen`
-/// observations until then, (seen, O), oldest first, the first repeated where there were fewer: to a policy that sees several, one
-/// that is repeated is a robot at rest.
+/// expert's): of the episode's draws of a start state the first is taken from which the expert solves the task in that
+/// mode; then the expert acts until it is committed. The episode's steps are counted from there. Returns the last
+/// `seen` observations until then, (seen, O), oldest first, the first repeated where there were fewer: to a policy that
+/// sees several, one that is repeated is a robot at rest.
 ///
 /// # Errors
 /// A bad input, if no draw allows the mode.

@@ -4,6 +4,7 @@ use imle_configs::{Error as InputError, Result};
 
 /// A scripted expert. The registry gives it its modes, its behaviour and its labeller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExpertKind {
     /// `avoid`
     Avoid,

@@ -5,8 +5,8 @@
 //! a_t     = clip(expert's action + w_t)
 //! ```
 //!
-//! and about a third of the time it holds still for 0.3 to 1.5 s, the last action repeated, while the expert waits. What
-//! it does is stored as it is executed, so its episodes replay to the bit like all others.
+//! and about a third of the time it holds still for 0.3 to 1.5 s, the last action repeated, while the expert waits.
+//! What it does is stored as it is executed, so its episodes replay to the bit like all others.
 
 use super::expert::Expert;
 use crate::world::World;

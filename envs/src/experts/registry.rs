@@ -23,8 +23,8 @@ impl ExpertKind {
         }
     }
 
-    /// Starts an episode in the world's present state; all choices come from `rng`. The expert shows the `mode` (an index of
-    /// [`ExpertKind::modes`]), where one is given and the state allows it.
+    /// Starts an episode in the world's present state; all choices come from `rng`. The expert shows the `mode` (an
+    /// index of [`ExpertKind::modes`]), where one is given and the state allows it.
     pub fn start(self, world: &World, mode: Option<usize>, rng: ChaCha8Rng) -> Box<dyn Expert> {
         (self.script().start)(world, mode, rng)
     }

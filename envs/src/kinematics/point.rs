@@ -8,6 +8,7 @@ use mujoco_rs::prelude::MjModel;
 
 /// A point in the world, fixed or moving.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Point {
     /// Origin of a body.
     Body(usize),
@@ -109,7 +110,8 @@ pub fn angular_velocity(sim: &Simulation, body: usize) -> [f64; 3] {
 /// Angle of the rotation from one frame to another, 0 to π, rad.
 pub fn rotation_error(sim: &Simulation, a: Point, b: Point) -> f64 {
     let (a, b) = (a.rotation(sim), b.rotation(sim));
-    // With R = Aᵀ B: trace R = 1 + 2 cos θ, and the antisymmetric part has length 2 sin θ, which is exact where cos is not.
+    // With R = Aᵀ B: trace R = 1 + 2 cos θ, and the antisymmetric part has length 2 sin θ, which is exact where cos is
+    // not.
     let r = |i: usize, j: usize| (0..3).map(|k| a[3 * k + i] * b[3 * k + j]).sum::<f64>();
     let trace = r(0, 0) + r(1, 1) + r(2, 2);
     let skew = [r(2, 1) - r(1, 2), r(0, 2) - r(2, 0), r(1, 0) - r(0, 1)];

@@ -7,6 +7,7 @@ use mujoco_rs::wrappers::mj_model::MjtObjBase;
 
 /// Kinds of named things that task files refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ObjectKind {
     /// A body.
     Body,

@@ -101,8 +101,8 @@ pub(crate) fn recompute_constants(model: &mut MjModel) -> Result<(), String> {
 pub(crate) fn probe(model: &MjModel) -> Result<(), String> {
     install_handlers();
     let m: *const mjModel = model.ffi();
-    // SAFETY: the model is valid; the data is used here alone and deleted. After an error in `mj_makeData` there is none; an
-    // error in `mj_forward` leaves it whole.
+    // SAFETY: the model is valid; the data is used here alone and deleted. After an error in `mj_makeData` there is
+    // none; an error in `mj_forward` leaves it whole.
     guarded(|| unsafe {
         let d = mj_makeData(m);
         if d.is_null() {

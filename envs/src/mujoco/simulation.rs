@@ -109,9 +109,9 @@ impl Simulation {
         self.check()
     }
 
-    /// Does the part of the next step that depends on no control. All positions, velocities and contacts are those of the
-    /// present state then, as after [`Simulation::refresh`], whose work the step does anyway. False, and nothing is done, with an
-    /// integrator whose steps have no such part (Runge–Kutta).
+    /// Does the part of the next step that depends on no control. All positions, velocities and contacts are those of
+    /// the present state then, as after [`Simulation::refresh`], whose work the step does anyway. False, and nothing is
+    /// done, with an integrator whose steps have no such part (Runge–Kutta).
     ///
     /// # Errors
     /// As [`Simulation::step`].
@@ -170,8 +170,8 @@ impl Simulation {
         let (m, d): (*const mjModel, *mut mjData) =
             (self.data.model().ffi(), std::ptr::from_ref(self.data.ffi()).cast_mut());
         let _alone = self.distance.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: m and d belong together, and both are geoms of the model. MuJoCo writes to the free part of the data's own
-        // memory alone, which nobody reads, and the lock keeps another call from it.
+        // SAFETY: m and d belong together, and both are geoms of the model. MuJoCo writes to the free part of the
+        // data's own memory alone, which nobody reads, and the lock keeps another call from it.
         guarded(|| unsafe { mj_geomDistance(m, d, a as c_int, b as c_int, most, std::ptr::null_mut()) })
     }
 
@@ -222,8 +222,8 @@ impl Simulation {
         Ok(())
     }
 
-    /// Restores a full integration state and clears the warnings. All bodies are awake then: which of them sleep is in no
-    /// state of MuJoCo's.
+    /// Restores a full integration state and clears the warnings. All bodies are awake then: which of them sleep is in
+    /// no state of MuJoCo's.
     ///
     /// # Errors
     /// The sizes, if `state` has not [`Simulation::state_size`] values.

@@ -1,12 +1,12 @@
 //! Derivatives of the planning model along a chunk, by finite differences around the engine's own control step.
 //!
-//! A state has the coordinates of MuJoCo's tangent space: a velocity for each degree of freedom that moves the positions
-//! (`mj_integratePos`), velocities, activations, and the targets that the task's actuators were last given, from which the
-//! next action goes on. One control step, inverse kinematics and all, is run from the recorded state and from states and
-//! actions beside it; differences are one-sided, as in MuJoCo MPC (Howell et al. 2022).
+//! A state has the coordinates of MuJoCo's tangent space: a velocity for each degree of freedom that moves the
+//! positions (`mj_integratePos`), velocities, activations, and the targets that the task's actuators were last given,
+//! from which the next action goes on. One control step, inverse kinematics and all, is run from the recorded state and
+//! from states and actions beside it; differences are one-sided, as in MuJoCo MPC (Howell et al. 2022).
 //!
-//! The cost is expanded in the task's quantities ([`crate::task::cost::Cost::slopes`]), whose changes the same runs give: the
-//! Hessian is that of Gauss–Newton. A quantity that jumps (a count, a contact) has no slope.
+//! The cost is expanded in the task's quantities ([`crate::task::cost::Cost::slopes`]), whose changes the same runs
+//! give: the Hessian is that of Gauss–Newton. A quantity that jumps (a count, a contact) has no slope.
 
 use super::engine::{RolloutEngine, Worker};
 use crate::error::{Error, Result};
@@ -138,9 +138,9 @@ struct Out<'a> {
 }
 
 impl RolloutEngine {
-    /// Derivatives along the rollout of `chunk` (T, A) from `state`, on the threads of `pool`, the same bits for any number
-    /// of them. From where the rollout diverges or loses the task all derivatives are 0, as are those by a coordinate along
-    /// which a step diverges.
+    /// Derivatives along the rollout of `chunk` (T, A) from `state`, on the threads of `pool`, the same bits for any
+    /// number of them. From where the rollout diverges or loses the task all derivatives are 0, as are those by a
+    /// coordinate along which a step diverges.
     ///
     /// # Errors
     /// [`Error::Simulation`] if the sizes do not fit each other.

@@ -4,10 +4,10 @@
 //! planning model's state after one control step of action a_t from s_t, c the task's cost, and w_r, w_T its
 //! `running` and `terminal` weights.
 //!
-//! Every rollout starts by restoring the full integration state, so its result does not depend on what its worker
-//! did before, nor on the number of threads. A rollout that diverges is scored as failed (infinite cost); one that
-//! loses the task ends there, and each step left costs `failure.cost`. Costs are never negative, so that one whose sum so
-//! far exceeds its bound ([`Limits`]) is certain to cost more, and ends there too.
+//! Every rollout starts by restoring the full integration state, so its result does not depend on what its worker did
+//! before, nor on the number of threads. A rollout that diverges is scored as failed (infinite cost); one that loses
+//! the task ends there, and each step left costs `failure.cost`. Costs are never negative, so that one whose sum so far
+//! exceeds its bound ([`Limits`]) is certain to cost more, and ends there too.
 
 use crate::error::{Error, Result};
 use crate::mujoco::simulation::{Needs, Simulation};
@@ -17,6 +17,21 @@ use imle_configs::ends::Ends;
 use imle_configs::score::{Limits, Score};
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// N chunks for each of B states, to be rolled out.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkBatch<'a> {
+    /// Start states, (B, state size).
+    pub states: &'a [f64],
+    /// Chunks, (B, N, T, A).
+    pub chunks: &'a [f32],
+    /// T, control steps a chunk.
+    pub steps: usize,
+    /// T_act, control steps of a chunk that are executed.
+    pub executed: usize,
+    /// When rollouts may end early.
+    pub limits: Limits<'a>,
+}
 
 /// One thread's simulation.
 pub(crate) struct Worker {
@@ -98,23 +113,16 @@ impl RolloutEngine {
         executed: usize,
         out: &mut [Score],
     ) -> Result<()> {
-        self.run_within(pool, states, chunks, (steps, executed), Limits::default(), out)
+        self.run_within(pool, ChunkBatch { states, chunks, steps, executed, limits: Limits::default() }, out)
     }
 
-    /// As [`run`](Self::run), within `limits`.
+    /// As [`run`](Self::run), within the limits of `batch`.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn run_within(
-        &self,
-        pool: &rayon::ThreadPool,
-        states: &[f64],
-        chunks: &[f32],
-        (steps, executed): (usize, usize),
-        limits: Limits<'_>,
-        out: &mut [Score],
-    ) -> Result<()> {
-        let Some(each) = self.each(states, chunks, steps, out.len())? else { return Ok(()) };
+    pub fn run_within(&self, pool: &rayon::ThreadPool, batch: ChunkBatch<'_>, out: &mut [Score]) -> Result<()> {
+        let ChunkBatch { states, chunks, executed, limits, .. } = batch;
+        let Some(each) = self.each(batch, out.len())? else { return Ok(()) };
         let chunk = chunks.len() / out.len();
         pool.install(|| {
             out.par_iter_mut().with_max_len(1).enumerate().for_each(|(i, score)| {
@@ -133,13 +141,12 @@ impl RolloutEngine {
     pub fn run_to(
         &self,
         pool: &rayon::ThreadPool,
-        states: &[f64],
-        chunks: &[f32],
-        (steps, executed): (usize, usize),
-        limits: Limits<'_>,
-        (out, ends): (&mut [Score], Ends<'_>),
+        batch: ChunkBatch<'_>,
+        out: &mut [Score],
+        ends: Ends<'_>,
     ) -> Result<()> {
-        let Some(each) = self.each(states, chunks, steps, out.len())? else { return Ok(()) };
+        let ChunkBatch { states, chunks, executed, limits, .. } = batch;
+        let Some(each) = self.each(batch, out.len())? else { return Ok(()) };
         let (chunk, history) = (chunks.len() / out.len(), ends.histories.len() / out.len());
         if ends.states.len() != out.len() * self.state_size || history % self.observation_size() != 0 {
             return Err(Error::Simulation(format!(
@@ -167,7 +174,7 @@ impl RolloutEngine {
     }
 
     /// Candidates a state; nothing if there are none.
-    fn each(&self, states: &[f64], chunks: &[f32], steps: usize, scores: usize) -> Result<Option<usize>> {
+    fn each(&self, ChunkBatch { states, chunks, steps, .. }: ChunkBatch<'_>, scores: usize) -> Result<Option<usize>> {
         let action = self.task.spec().action.size();
         let (batch, chunk) = (states.len() / self.state_size, steps * action);
         if batch * self.state_size != states.len()
@@ -201,8 +208,8 @@ impl RolloutEngine {
         }
     }
 
-    /// `end` is a state and an observation history, written unless the simulation fails, the task is lost or the rollout is
-    /// ended by `bound`.
+    /// `end` is a state and an observation history, written unless the simulation fails, the task is lost or the
+    /// rollout is ended by `bound`.
     fn roll(
         &self,
         worker: &mut Worker,
@@ -223,8 +230,8 @@ impl RolloutEngine {
             if worker.control.execute(&mut worker.sim, action, substeps).is_err() {
                 return score;
             }
-            // Of a state that is not written the next physics step computes all that is looked at, but for forces; where the
-            // next action moves a mocap body, that step cannot begin before it.
+            // Of a state that is not written the next physics step computes all that is looked at, but for forces;
+            // where the next action moves a mocap body, that step cannot begin before it.
             let written =
                 t + 1 == steps || end.as_ref().is_some_and(|(_, history)| steps - 1 - t < history.len() / observation);
             let apart = written || self.needs.forces || worker.control.moves_bodies();
@@ -374,8 +381,9 @@ mod tests {
                 let (mut score, mut end) = ([Score::default()], vec![0.0; state.len()]);
                 let mut histories = vec![0.0; 2 * observation];
                 let ends = Ends { states: &mut end, histories: &mut histories };
-                let steps = (chunk.len() / action, 1);
-                engine.run_to(&pool(2), state, chunk, steps, Limits::default(), (&mut score, ends)).unwrap();
+                let (steps, limits) = (chunk.len() / action, Limits::default());
+                let batch = ChunkBatch { states: state, chunks: chunk, steps, executed: 1, limits };
+                engine.run_to(&pool(2), batch, &mut score, ends).unwrap();
                 (score[0], end, histories)
             };
             let (whole, end, seen) = roll(&state, &chunk);

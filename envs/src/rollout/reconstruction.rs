@@ -22,9 +22,9 @@ pub struct Reconstruction {
 }
 
 impl World {
-    /// Puts a world that has been reset into the state that `observation` determines, as far as it does: joints, controls, and
-    /// poses and velocities of bodies that move freely, seen in the world's frame. All else stays as the reset left it. Nothing
-    /// is changed if the world is observed like that already.
+    /// Puts a world that has been reset into the state that `observation` determines, as far as it does: joints,
+    /// controls, and poses and velocities of bodies that move freely, seen in the world's frame. All else stays as the
+    /// reset left it. Nothing is changed if the world is observed like that already.
     ///
     /// # Errors
     /// A bad input, if the observation has another size; if MuJoCo gives up on the state.

@@ -1,8 +1,8 @@
 //! A task file that builds on another: `base = "stack"`.
 //!
-//! It says only what differs. Tables of both are joined key by key, one level deep: `[cost] running` keeps the base's rungs, a
-//! quantity of a name replaces the base's. Everything else is taken whole: a list, and a table that says its `kind`. A base has
-//! none itself.
+//! It says only what differs. Tables of both are joined key by key, one level deep: `[cost] running` keeps the base's
+//! rungs, a quantity of a name replaces the base's. Everything else is taken whole: a list, and a table that says its
+//! `kind`. A base has none itself.
 
 use super::text;
 use crate::error::Result;

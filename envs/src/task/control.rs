@@ -1,10 +1,10 @@
-//! Mapping of actions to actuator controls: end-effector poses by inverse kinematics or by a mocap body, joint targets, raw
-//! controls.
+//! Mapping of actions to actuator controls: end-effector poses by inverse kinematics or by a mocap body, joint targets,
+//! raw controls.
 //!
 //! Raw controls are held over the control step. Targets move: the commanded joint targets live in MuJoCo's `ctrl`,
 //! which is part of the state: a restored state continues from the targets it had. Within a control step the targets
-//! move linearly from the old to the new, as a robot's own interpolator does, no faster than the joint speeds allow. The
-//! pose of a mocap body is part of the state likewise.
+//! move linearly from the old to the new, as a robot's own interpolator does, no faster than the joint speeds allow.
+//! The pose of a mocap body is part of the state likewise.
 
 use super::file::{ActionFile, GripperFile, OrientationFile};
 use crate::kinematics::chain::Chain;

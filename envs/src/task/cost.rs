@@ -72,8 +72,9 @@ impl Term {
         if norm > self.limit { self.limit } else { norm }
     }
 
-    /// Adds `share` of the term. With n the norm, r the residual, the parabola through n(r) with slope n'(r) that is least at
-    /// r = 0 has the curvature n'(r) / r (half-quadratic, Geman and Reynolds 1992): Gauss–Newton with reweighted residuals.
+    /// Adds `share` of the term. With n the norm, r the residual, the parabola through n(r) with slope n'(r) that is
+    /// least at r = 0 has the curvature n'(r) / r (half-quadratic, Geman and Reynolds 1992): Gauss–Newton with
+    /// reweighted residuals.
     fn expand(&self, values: &[f64], share: f64, out: &mut Vec<Slope>) {
         if self.normed(values) >= self.limit {
             return;
@@ -102,7 +103,8 @@ pub struct Slope {
     pub quantity: usize,
     /// First derivative of the cost by it.
     pub slope: f64,
-    /// Curvature of a parabola that touches the term here and lies above it everywhere else (with a power above 2, below).
+    /// Curvature of a parabola that touches the term here and lies above it everywhere else (with a power above 2,
+    /// below).
     pub curvature: f64,
 }
 
@@ -179,8 +181,8 @@ impl Cost {
         terms + self.ladder(values)
     }
 
-    /// Writes how the cost changes with its quantities. The jumps between rungs have no slope, nor has a residual that is
-    /// clipped: what is written holds within the rung that `values` are on.
+    /// Writes how the cost changes with its quantities. The jumps between rungs have no slope, nor has a residual that
+    /// is clipped: what is written holds within the rung that `values` are on.
     pub fn slopes(&self, values: &[f64], out: &mut Vec<Slope>) {
         out.clear();
         self.terms.iter().for_each(|t| t.expand(values, t.weight, out));
@@ -197,8 +199,8 @@ impl Cost {
         Some((index, &self.rungs[index].name))
     }
 
-    /// The weighted terms that always count, in the file's order, then the residuals of the rung that `values` are on: the
-    /// indices of each one's quantities, its weight, and its norm for these values.
+    /// The weighted terms that always count, in the file's order, then the residuals of the rung that `values` are on:
+    /// the indices of each one's quantities, its weight, and its norm for these values.
     pub fn parts<'a>(&'a self, values: &'a [f64]) -> impl Iterator<Item = CostPart<'a>> + 'a {
         let rung = self.rung(values).map(|(index, name)| (name, &self.rungs[index].residual));
         let of = |rung: Option<&'a str>, t: &'a Term| {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 /// A scalar of a simulated state.
 ///
-/// It is computed once a control step in the world and in every rollout, on several threads. It must depend on the state
-/// alone: anything it remembered would differ between threads.
+/// It is computed once a control step in the world and in every rollout, on several threads. It must depend on the
+/// state alone: anything it remembered would differ between threads.
 pub trait CustomQuantity: Send + Sync {
     /// Parts of the state it reads besides positions of bodies, sites and geoms, joints and controls.
     fn needs(&self) -> Needs {
@@ -28,8 +28,8 @@ pub trait CustomQuantity: Send + Sync {
 
 /// A [`CustomQuantity`] for one model.
 pub trait PreparedQuantity: Send + Sync {
-    /// Value in the present state of `sim`, in which what the quantity needs is up to date. A value that is not finite fails
-    /// the rollout.
+    /// Value in the present state of `sim`, in which what the quantity needs is up to date. A value that is not finite
+    /// fails the rollout.
     fn value(&self, sim: &Simulation) -> f64;
 }
 

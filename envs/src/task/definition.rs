@@ -74,7 +74,8 @@ impl Task {
         Ok(self)
     }
 
-    /// Replaces the planner's model by one that differs from the task's as `mismatch` says; its noise and delay do not apply.
+    /// Replaces the planner's model by one that differs from the task's as `mismatch` says; its noise and delay do not
+    /// apply.
     ///
     /// # Errors
     /// If MuJoCo cannot recompute the model's constants.

@@ -17,8 +17,8 @@ impl Task {
         self.ask(|scratch| Ok(scratch.sim.state_size()))
     }
 
-    /// Full integration state of positions `qpos` (nq), velocities `qvel` (nv) and controls `ctrl` (nu); all else is that
-    /// of the reset's keyframe. Without controls the joints that actions move hold still.
+    /// Full integration state of positions `qpos` (nq), velocities `qvel` (nv) and controls `ctrl` (nu); all else is
+    /// that of the reset's keyframe. Without controls the joints that actions move hold still.
     ///
     /// # Errors
     /// A bad input that names the argument of the wrong size.
@@ -70,8 +70,8 @@ impl Task {
     }
 
     /// MuJoCo controls (nu,) in which one control step of `action` (A,) from `state` ends, inverse kinematics and speed
-    /// limits included. A world moves its targets there linearly over the control step; raw controls hold at once. Controls
-    /// that the action does not command stay as they are. The pose of a mocap body is not among them.
+    /// limits included. A world moves its targets there linearly over the control step; raw controls hold at once.
+    /// Controls that the action does not command stay as they are. The pose of a mocap body is not among them.
     ///
     /// # Errors
     /// A bad input: an action or a state of the wrong size, or an action that is not finite.
@@ -114,8 +114,8 @@ impl Task {
         })
     }
 
-    /// The compiled model of the world in MuJoCo's binary format (MJB), meshes and textures included. A MuJoCo of the same
-    /// version loads it.
+    /// The compiled model of the world in MuJoCo's binary format (MJB), meshes and textures included. A MuJoCo of the
+    /// same version loads it.
     ///
     /// # Errors
     /// If MuJoCo cannot write it.

@@ -7,6 +7,7 @@ const DEEPEST: usize = 32;
 
 /// A predicate, such as `reach < 0.02 and (held > 0 or not height > 0.1)`. `and` binds closer than `or`, `not` closest.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Predicate {
     /// The quantity of this index is less than a bound.
     Below(usize, f64),

@@ -14,6 +14,7 @@ use mujoco_rs::prelude::MjModel;
 
 /// A scalar of the state.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Quantity {
     /// Distance along the axes that count.
     Distance(Point, Point, [bool; 3]),

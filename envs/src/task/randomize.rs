@@ -1,7 +1,7 @@
 //! Worlds that differ from episode to episode (domain randomisation), as a task file's `[randomize]` says.
 //!
-//! The planner's model stays as the file says. A draw depends on the episode's seed and index only, so an episode that is
-//! replayed is played in the same world.
+//! The planner's model stays as the file says. A draw depends on the episode's seed and index only, so an episode that
+//! is replayed is played in the same world.
 
 use crate::mujoco::contacts::geoms_of_body;
 use crate::mujoco::lookup::{ObjectKind, find};

@@ -214,8 +214,8 @@ impl Reset {
         sim.refresh(Needs::MOTION)
     }
 
-    /// Puts `sim` where only positions `qpos` (nq), velocities `qvel` (nv) and perhaps controls `ctrl` (nu) are known; all
-    /// else is that of the keyframe. Without controls the joints that actions move hold still.
+    /// Puts `sim` where only positions `qpos` (nq), velocities `qvel` (nv) and perhaps controls `ctrl` (nu) are known;
+    /// all else is that of the keyframe. Without controls the joints that actions move hold still.
     ///
     /// # Errors
     /// A bad input that names the argument of the wrong size.

@@ -1,7 +1,7 @@
 //! Reward of a control step, which fine-tuning maximises.
 //!
-//! With c_t the task's cost after control step t, c_0 that of the start state, S the `scale`, γ the discount of a control step,
-//! and \[·\] 1 where it holds and else 0:
+//! With c_t the task's cost after control step t, c_0 that of the start state, S the `scale`, γ the discount of a
+//! control step, and \[·\] 1 where it holds and else 0:
 //!
 //! ```text
 //! sparse    r_t = [solved at t]                                        returns in [0, 1]: γ to the power of the steps left
@@ -25,6 +25,7 @@ pub struct Reward {
 
 /// End of an episode that was not cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum End {
     /// The task was solved.
     Solved,
@@ -46,8 +47,8 @@ impl Reward {
         }
     }
 
-    /// r_t of a step from cost `before` to cost `after`, under the discount γ of a control step. With `cost` what is lost costs the
-    /// most for ever after, so that losing is never better than going on.
+    /// r_t of a step from cost `before` to cost `after`, under the discount γ of a control step. With `cost` what is
+    /// lost costs the most for ever after, so that losing is never better than going on.
     pub fn of(&self, before: f64, after: f64, end: Option<End>, discount: f64) -> f64 {
         let done = if end == Some(End::Solved) { 1.0 } else { 0.0 };
         match self.kind {

@@ -19,8 +19,8 @@ pub(crate) fn parse(text: &str, place: &str) -> Result<TaskFile> {
     read(deserializer, |span, key| format!("{place}{}{key}", line(span)))
 }
 
-/// The task file that `table` is: `text`, in the file `place`, joined with its base. Errors name the line of `text` that they are about, if
-/// there is one.
+/// The task file that `table` is: `text`, in the file `place`, joined with its base. Errors name the line of `text`
+/// that they are about, if there is one.
 pub(crate) fn from_table(table: Table, text: &str, place: &str) -> Result<TaskFile> {
     read(table, |_, key| match line_of(text, key, None) {
         Some(line) => format!("{place}:{line}{key}"),
@@ -80,8 +80,8 @@ pub(crate) fn located(error: InputError, text: &str, place: &str) -> InputError 
     error.in_file(line.map_or_else(|| place.to_string(), |line| format!("{place}:{line}")))
 }
 
-/// The line of the value that `path` leads to: keys, `[INDEX]`, and in backticks the name that an entry of a list goes by.
-/// `path` is followed as far as it goes; within what it leads to, the line where `name` stands is preferred.
+/// The line of the value that `path` leads to: keys, `[INDEX]`, and in backticks the name that an entry of a list goes
+/// by. `path` is followed as far as it goes; within what it leads to, the line where `name` stands is preferred.
 fn line_of(text: &str, path: &str, name: Option<&str>) -> Option<usize> {
     let root = DeTable::parse(text).ok()?;
     let mut here = Here { table: Some(root.get_ref()), list: None, span: None };

@@ -155,7 +155,8 @@ impl ControllerBuilder {
         self
     }
 
-    /// Where candidates come from; the generator and the last plan by default, noise and the last plan without a generator.
+    /// Where candidates come from; the generator and the last plan by default, noise and the last plan without a
+    /// generator.
     pub fn proposals(mut self, sources: impl IntoIterator<Item = ProposalSource>) -> Self {
         self.settings.proposals = sources.into_iter().collect();
         self.proposals_set = true;
@@ -287,8 +288,8 @@ impl ControllerBuilder {
     /// Makes the controller.
     ///
     /// # Errors
-    /// A bad input that names what does not fit; [`Error::NoPolicy`](crate::Error::NoPolicy) if a generator is needed and
-    /// there is none.
+    /// A bad input that names what does not fit; [`Error::NoPolicy`](crate::Error::NoPolicy) if a generator is needed
+    /// and there is none.
     pub fn build(mut self) -> Result<Controller> {
         let workers = match (self.workers.take(), self.threads) {
             (Some(workers), None) => workers,

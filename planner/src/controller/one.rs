@@ -15,10 +15,10 @@ use std::time::Instant;
 
 /// Model-predictive control of one episode.
 ///
-/// [`act`](Self::act) once a control step does everything: it observes, plans when a plan is due, and returns the action.
-/// At a rate of your own call [`observe`](Self::observe) once a control step and [`plan`](Self::plan) when you like.
-/// History, warm start and random keys are kept inside; the same seed and calls give the same bits at any number of
-/// threads. A state is the full integration state of the task's planning model (of [`rollout`](crate::rollout) in
+/// [`act`](Self::act) once a control step does everything: it observes, plans when a plan is due, and returns the
+/// action. At a rate of your own call [`observe`](Self::observe) once a control step and [`plan`](Self::plan) when you
+/// like. History, warm start and random keys are kept inside; the same seed and calls give the same bits at any number
+/// of threads. A state is the full integration state of the task's planning model (of [`rollout`](crate::rollout) in
 /// dynamics of your own), of [`state_size`](Self::state_size) values.
 ///
 /// ```
@@ -132,8 +132,8 @@ impl Controller {
         Ok(self.episode.next_action())
     }
 
-    /// Observes (O), once a control step, for those who plan at a rate of their own. The first observation of an episode
-    /// stands for those before it too.
+    /// Observes (O), once a control step, for those who plan at a rate of their own. The first observation of an
+    /// episode stands for those before it too.
     ///
     /// # Errors
     /// [`Error::Shape`].
@@ -159,8 +159,8 @@ impl Controller {
         Ok(plan)
     }
 
-    /// As [`plan`](Self::plan), into a plan that is kept: once warm it allocates nothing (libtorch, CMA-ES and MuJoCo's own
-    /// arena aside).
+    /// As [`plan`](Self::plan), into a plan that is kept: once warm it allocates nothing (libtorch, CMA-ES and MuJoCo's
+    /// own arena aside).
     ///
     /// # Errors
     /// As [`plan`](Self::plan).
@@ -170,8 +170,9 @@ impl Controller {
         Ok(())
     }
 
-    /// As [`plan`](Self::plan), with the best that is known at `deadline`: no rollout begins after it. If nothing could be
-    /// simulated, the last plan goes on. How many rollouts there are depends on the machine's speed, and so do the bits.
+    /// As [`plan`](Self::plan), with the best that is known at `deadline`: no rollout begins after it. If nothing could
+    /// be simulated, the last plan goes on. How many rollouts there are depends on the machine's speed, and so do the
+    /// bits.
     ///
     /// # Errors
     /// As [`plan`](Self::plan).

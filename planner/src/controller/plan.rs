@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// A controller's decision: the actions, and all candidates tried for them.
 ///
-/// A plan can be kept and written again by [`Controller::plan_into`](crate::Controller::plan_into), which then allocates
-/// nothing.
+/// A plan can be kept and written again by [`Controller::plan_into`](crate::Controller::plan_into), which then
+/// allocates nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     pub(super) actions: Vec<f32>,
@@ -55,7 +55,8 @@ impl Plan {
         self.candidates.chunks_exact((self.steps * self.size).max(1)).nth(index)
     }
 
-    /// Costs of the candidates, (N): J of the task. Infinite for one that failed, was not simulated, or was not offered.
+    /// Costs of the candidates, (N): J of the task. Infinite for one that failed, was not simulated, or was not
+    /// offered.
     pub fn costs(&self) -> &[f64] {
         &self.costs
     }

@@ -194,8 +194,8 @@ pub struct ControllerSettings {
     #[cfg(feature = "libtorch")]
     #[serde(flatten)]
     pub sampling: SamplingOverrides,
-    /// Deviation of the noise proposals and of a search's first draws, in halves of an action's range (or deviations of a
-    /// latent).
+    /// Deviation of the noise proposals and of a search's first draws, in halves of an action's range (or deviations of
+    /// a latent).
     pub noise: f64,
     /// Parameterization of the search; `None` for `linear`, or the only one that the optimizer can search in.
     pub parameterization: Option<ParameterizationKind>,

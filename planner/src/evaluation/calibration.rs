@@ -1,5 +1,5 @@
-//! Calibration of [`crate::selection::quality::Quality::improvable`]: the prediction beside what as many proposals again
-//! bring.
+//! Calibration of [`crate::selection::quality::Quality::improvable`]: the prediction beside what as many proposals
+//! again bring.
 
 use super::report::wilson95;
 use crate::decide::{Decide, Decision, Situation};

@@ -1,7 +1,8 @@
 //! The observation renderer: pictures of the cameras of episodes in lockstep, for generators that see pictures.
 //!
-//! An OpenGL context stays in the thread that made it, while worlds are stepped on many: so worlds note their states, and
-//! one renderer draws them before a decision, in a world of its own. The pictures are the same for any number of threads.
+//! An OpenGL context stays in the thread that made it, while worlds are stepped on many: so worlds note their states,
+//! and one renderer draws them before a decision, in a world of its own. The pictures are the same for any number of
+//! threads.
 
 use crate::error::Result;
 use imle_envs::render::Cameras;

@@ -119,16 +119,16 @@ pub struct EpisodeResult {
     pub observations: Vec<f32>,
     /// See `observations`.
     pub actions: Vec<f32>,
-    /// Costs of the start state and after each control step, and the observation of the last state, if `observations` are kept:
-    /// (steps + 1,) and (O).
+    /// Costs of the start state and after each control step, and the observation of the last state, if `observations`
+    /// are kept: (steps + 1,) and (O).
     pub costs: Vec<f64>,
     /// See `costs`.
     pub last_observation: Vec<f32>,
-    /// The first T_act actions of every plan, (decisions, T_act, A), if `observations` are kept: more than was executed of the
-    /// last.
+    /// The first T_act actions of every plan, (decisions, T_act, A), if `observations` are kept: more than was executed
+    /// of the last.
     pub planned: Vec<f32>,
-    /// Pictures before each control step, (steps, cameras, H, W, 3), if the episode was solved and they are looked at and
-    /// kept.
+    /// Pictures before each control step, (steps, cameras, H, W, 3), if the episode was solved and they are looked at
+    /// and kept.
     #[serde(with = "serde_bytes")]
     pub pictures: Vec<u8>,
 }

@@ -1,13 +1,14 @@
 //! Planning while the world moves on.
 //!
-//! The world runs at wall-clock speed on a thread of its own: control step k begins at k / rate, whatever the planner does. The
-//! planner looks at the world at step k and has until the deadline; its plan takes over at step k + h, h the control steps that the
-//! deadline lasts. So it plans from the state at hand-over, which it predicts with its own model and the actions that are
-//! executed until then. When the deadline ends no more rollouts begin, and the best so far is the plan; if there is none, the last
-//! plan goes on. A plan that comes after its step is a miss: the last plan goes on there too.
+//! The world runs at wall-clock speed on a thread of its own: control step k begins at k / rate, whatever the planner
+//! does. The planner looks at the world at step k and has until the deadline; its plan takes over at step k + h, h the
+//! control steps that the deadline lasts. So it plans from the state at hand-over, which it predicts with its own model
+//! and the actions that are executed until then. When the deadline ends no more rollouts begin, and the best so far is
+//! the plan; if there is none, the last plan goes on. A plan that comes after its step is a miss: the last plan goes on
+//! there too.
 //!
-//! Timing decides how many rollouts a plan has, so that episodes are not the same every time. The evaluator in lock-step
-//! ([`crate::evaluation::evaluate`]) is the one to compare with.
+//! Timing decides how many rollouts a plan has, so that episodes are not the same every time. The evaluator in
+//! lock-step ([`crate::evaluation::evaluate`]) is the one to compare with.
 
 use super::episode_runner::EpisodeRunner;
 use super::outcome::{EvaluationSettings, Outcome, Progress};
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::rollout::simulator::{Limits, Score};
 use imle_configs::Error as InputError;
 use imle_configs::ends::Ends;
-use imle_envs::rollout::RolloutEngine;
+use imle_envs::rollout::{ChunkBatch, RolloutEngine};
 use imle_envs::task::Task;
 use serde::Serialize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -52,8 +53,8 @@ pub struct Timing {
     pub world_s: f64,
     /// From looking at the world to the plan, ms.
     pub plan_ms: Percentiles,
-    /// Root mean square difference of the observation predicted for the hand-over from that of the world there, mean over
-    /// plans.
+    /// Root mean square difference of the observation predicted for the hand-over from that of the world there, mean
+    /// over plans.
     pub prediction_rms: f64,
 }
 
@@ -105,8 +106,8 @@ struct Counts {
     rms: Vec<f64>,
 }
 
-/// Runs the episodes of `settings`, one after the other at wall-clock speed, with a plan every T_act control steps, or as often as
-/// `deadline` allows. `model` predicts the state at hand-over.
+/// Runs the episodes of `settings`, one after the other at wall-clock speed, with a plan every T_act control steps, or
+/// as often as `deadline` allows. `model` predicts the state at hand-over.
 ///
 /// # Errors
 /// A bad input: a deadline that is longer than a chunk, a generator that sees pictures. [`Error::Interrupted`] if
@@ -115,7 +116,8 @@ pub fn run(
     task: &Arc<Task>,
     decider: &mut dyn Decide,
     model: &RolloutEngine,
-    (settings, deadline): (&EvaluationSettings, Duration),
+    settings: &EvaluationSettings,
+    deadline: Duration,
     pool: &rayon::ThreadPool,
     progress: &mut dyn Progress,
 ) -> Result<(Outcome, Timing)> {
@@ -314,14 +316,9 @@ impl Pilot<'_> {
         let mut seen = vec![0.0; new * observation];
         let mut score = [Score::default()];
         let ends = Ends { states: &mut state, histories: &mut seen };
-        self.model.run_to(
-            self.pool,
-            &snapshot.state,
-            &actions,
-            (self.ahead, 1),
-            Limits::default(),
-            (&mut score, ends),
-        )?;
+        let (states, limits) = (&snapshot.state, Limits::default());
+        let batch = ChunkBatch { states, chunks: &actions, steps: self.ahead, executed: 1, limits };
+        self.model.run_to(self.pool, batch, &mut score, ends)?;
         // What cannot be predicted is taken to stay.
         let known = !score[0].failed && !score[0].lost;
         let mut fork = episode.fork(self.ahead, known.then_some(&seen));

@@ -64,7 +64,8 @@ pub struct Report {
     pub realised_cost: Option<f64>,
     /// Mean absolute difference of the two.
     pub prediction_error: Option<f64>,
-    /// Means over decisions of what is said of a plan ([`crate::selection::quality::Quality`]); nothing without a planner.
+    /// Means over decisions of what is said of a plan ([`crate::selection::quality::Quality`]); nothing without a
+    /// planner.
     pub quality: Option<PlanQuality>,
     /// Mean number of decisions of an episode whose plan left the course of the one before: further than 0.15 apart
     /// over the steps they share, as a root mean square where half the range of an action counts 1.

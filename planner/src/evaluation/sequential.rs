@@ -7,11 +7,11 @@ use crate::error::Result;
 use imle_envs::task::Task;
 use std::sync::Arc;
 
-/// Runs the episodes of `settings` in blocks that end at `looks` (rising numbers of episodes) and at the last, and stops
-/// after a block if `enough` says so of all episodes so far.
+/// Runs the episodes of `settings` in blocks that end at `looks` (rising numbers of episodes) and at the last, and
+/// stops after a block if `enough` says so of all episodes so far.
 ///
-/// The outcome is that of [`evaluate`] with as many episodes, but for the times of the decisions: an episode does not depend
-/// on those it is run beside.
+/// The outcome is that of [`evaluate`] with as many episodes, but for the times of the decisions: an episode does not
+/// depend on those it is run beside.
 ///
 /// # Errors
 /// As [`evaluate`].

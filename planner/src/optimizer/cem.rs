@@ -1,8 +1,8 @@
 //! The cross-entropy method (Rubinstein 1999; for control Kobilarov 2012).
 //!
-//! It solves min_q E_q[−log-likelihood of the elite] over Gaussians with diagonal covariance: mean and deviation of the best
-//! share of all candidates so far are those of the next wave's draws. Keeping the elite of earlier waves (as iCEM, Pinneri et
-//! al. 2020, arXiv 2008.06389) lets few rollouts a wave do. The last rollout is the elite's mean.
+//! It solves min_q E_q[−log-likelihood of the elite] over Gaussians with diagonal covariance: mean and deviation of the
+//! best share of all candidates so far are those of the next wave's draws. Keeping the elite of earlier waves (as iCEM,
+//! Pinneri et al. 2020, arXiv 2008.06389) lets few rollouts a wave do. The last rollout is the elite's mean.
 
 use super::search::{Optimizer, Search, Wave};
 use super::waves::divide;

@@ -1,8 +1,8 @@
 //! Diffusion-inspired annealing (DIAL-MPC, Xue et al. 2024, arXiv 2409.15610).
 //!
-//! MPPI whose deviation falls from wave to wave, and is smaller for what is executed soon than for what is far ahead: at
-//! share i of the waves and share h of the horizon σ(i, h) = σ · exp(−i/β₁ − (1 − h)/β₂), β₁ = 0.8, β₂ = 0.8. The large
-//! deviations of the first waves find where to go, the small ones of the last how.
+//! MPPI whose deviation falls from wave to wave, and is smaller for what is executed soon than for what is far ahead:
+//! at share i of the waves and share h of the horizon σ(i, h) = σ · exp(−i/β₁ − (1 − h)/β₂), β₁ = 0.8, β₂ = 0.8. The
+//! large deviations of the first waves find where to go, the small ones of the last how.
 
 use super::mppi::{Around, Mppi};
 use super::search::{Optimizer, Search};

@@ -1,11 +1,12 @@
 //! Mode-preserving refinement: every mode is searched on its own, and left only for a gain.
 //!
 //! The problem: minimise J over chunks, separately in each of the regions that the proposals fall into, and stay in the
-//! region of the plan under way unless another's best costs less by a margin. Proposals are grouped by trajectory as RS-IMLE
-//! covers data: from the cheapest on, each joins the first group whose head is no further than ε away, or heads a new one.
-//! Each group draws around its own best with a step size of its own, which grows by success and shrinks by failure (the
-//! 1/5 rule, Rechenberg 1973); nothing is averaged across groups. Rollouts go where they still pay: of the groups the better
-//! half is kept from wave to wave (successive halving, Jamieson and Talwalkar 2016, arXiv 1502.07943).
+//! region of the plan under way unless another's best costs less by a margin. Proposals are grouped by trajectory as
+//! RS-IMLE covers data: from the cheapest on, each joins the first group whose head is no further than ε away, or heads
+//! a new one. Each group draws around its own best with a step size of its own, which grows by success and shrinks by
+//! failure (the 1/5 rule, Rechenberg 1973); nothing is averaged across groups. Rollouts go where they still pay: of the
+//! groups the better half is kept from wave to wave (successive halving, Jamieson and Talwalkar 2016, arXiv
+//! 1502.07943).
 
 use super::search::{Optimizer, Scored, Search, Wave};
 use super::waves::divide;

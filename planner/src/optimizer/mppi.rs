@@ -1,9 +1,9 @@
 //! Model-predictive path integral control (Williams et al. 2017, arXiv 1707.02342).
 //!
-//! It solves min_q KL(q ‖ p*) for p*(θ) ∝ p(θ) · exp(−J(θ)/λ) over the means of Gaussians q = N(m, σ² I), one step a wave:
-//! m = Σ w_i θ_i with w_i ∝ exp(−(J_i − min J) / (λ · dev J)) over the candidates of the last wave, then draws around m. With
-//! one wave, the default, it is the textbook's MPPI around whatever was proposed. λ counts in deviations of the costs, as in
-//! DIAL-MPC, so that it need not be set anew for every task. The last rollout is the mean's own.
+//! It solves min_q KL(q ‖ p*) for p*(θ) ∝ p(θ) · exp(−J(θ)/λ) over the means of Gaussians q = N(m, σ² I), one step a
+//! wave: m = Σ w_i θ_i with w_i ∝ exp(−(J_i − min J) / (λ · dev J)) over the candidates of the last wave, then draws
+//! around m. With one wave, the default, it is the textbook's MPPI around whatever was proposed. λ counts in deviations
+//! of the costs, as in DIAL-MPC, so that it need not be set anew for every task. The last rollout is the mean's own.
 
 use super::search::{Optimizer, Search, Wave};
 use super::waves::{divide, soft_weights};

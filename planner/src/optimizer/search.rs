@@ -118,8 +118,8 @@ pub trait Optimizer: Send + Sync {
 
 /// Draws the waves after the proposals', and chooses.
 pub trait Search: Send {
-    /// Writes the parameters of the next wave's candidates, (n, P). Wave 1 begins a new decision: nothing is left of the
-    /// one before. If no candidate so far could be simulated, what is written does not matter.
+    /// Writes the parameters of the next wave's candidates, (n, P). Wave 1 begins a new decision: nothing is left of
+    /// the one before. If no candidate so far could be simulated, what is written does not matter.
     fn sample(&mut self, wave: &Wave<'_>, out: &mut [f32]);
     /// As [`Search::sample`], for a search that asks the simulator; returns the physics steps that the answers took.
     ///

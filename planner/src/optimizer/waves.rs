@@ -16,8 +16,8 @@ pub(crate) fn soft_weights(costs: &[f64], lambda: f64, out: &mut Vec<f64>) {
     }
 }
 
-/// Divides `candidates` into `waves` as equal as they go, the first ones larger, never an empty one; the last of 1 alone if
-/// `verified`, for a mean.
+/// Divides `candidates` into `waves` as equal as they go, the first ones larger, never an empty one; the last of 1
+/// alone if `verified`, for a mean.
 pub(crate) fn divide(candidates: usize, waves: usize, verified: bool, out: &mut Vec<usize>) {
     out.clear();
     let apart = usize::from(verified && candidates > 1);

@@ -8,6 +8,7 @@ use std::str::FromStr;
 /// A built-in parameterization of chunks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
+#[non_exhaustive]
 pub enum ParameterizationKind {
     /// All T · A values: `chunk`.
     Chunk,

@@ -1,8 +1,8 @@
 //! Splines: few knots, evenly over the chunk, added to the best proposal.
 //!
-//! A chunk's parameters are the knots of the spline nearest to it (least squares). A candidate is the best proposal plus the
-//! spline of the difference of its knots from the best proposal's, so that what a spline cannot say of the proposal (the
-//! moment at which a gripper closes) stays as it was.
+//! A chunk's parameters are the knots of the spline nearest to it (least squares). A candidate is the best proposal
+//! plus the spline of the difference of its knots from the best proposal's, so that what a spline cannot say of the
+//! proposal (the moment at which a gripper closes) stays as it was.
 
 use super::kind::ParameterizationKind;
 use super::representation::{Decode, Parameterization, ProposedChunks};
@@ -13,6 +13,7 @@ use nalgebra::DMatrix;
 
 /// Interpolation between two knots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Interpolation {
     /// The knot before.
     Zero,
@@ -135,7 +136,7 @@ mod tests {
     const ALL: [Interpolation; 3] = [Interpolation::Zero, Interpolation::Linear, Interpolation::Cubic];
 
     fn splines(interpolation: Interpolation) -> Knots {
-        Knots::new(interpolation, ActionBounds::new(&[-1.0, 0.0], &[1.0, 4.0]), 8, 4).unwrap()
+        Knots::new(interpolation, ActionBounds::new([-1.0, 0.0], [1.0, 4.0]), 8, 4).unwrap()
     }
 
     /// Chunks whose knots are `parameters`, around the chunk of `from`.
@@ -202,7 +203,7 @@ mod tests {
     fn actions_stay_in_their_range_and_too_many_knots_are_refused() {
         let far = decoded(&splines(Interpolation::Linear), &[9.0; 8], &[0.0; 16]);
         assert_eq!((far[0], far[1]), (1.0, 4.0));
-        let range = ActionBounds::new(&[0.0], &[1.0]);
+        let range = ActionBounds::new([0.0], [1.0]);
         let error = Knots::new(Interpolation::Cubic, range.clone(), 8, 9).unwrap_err().to_string();
         assert!(error.contains("knots") && error.contains("2 to 8"), "{error}");
         assert!(Knots::new(Interpolation::Cubic, range, 8, 1).is_err());

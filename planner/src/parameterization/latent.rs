@@ -1,8 +1,8 @@
 //! The latents of the generator: candidates stay among what was demonstrated.
 //!
-//! It solves min_z J(G(o, z)) for the generator G and the observation o, with z not kept near its prior but by where the
-//! search begins and how far it steps. Only the generator's own proposals have parameters; those of other sources are
-//! scored and may win, and nothing is searched around them.
+//! It solves min_z J(G(o, z)) for the generator G and the observation o, with z not kept near its prior but by where
+//! the search begins and how far it steps. Only the generator's own proposals have parameters; those of other sources
+//! are scored and may win, and nothing is searched around them.
 
 use super::kind::ParameterizationKind;
 use super::representation::{Decode, Parameterization, ProposedChunks};

@@ -37,7 +37,8 @@ pub trait Parameterization: Send + Sync {
     }
     /// P, parameters a chunk.
     fn size(&self) -> usize;
-    /// Parameters a knot: the first so many belong to the first moment of a chunk, and so on. P where there is no order.
+    /// Parameters a knot: the first so many belong to the first moment of a chunk, and so on. P where there is no
+    /// order.
     fn dims(&self) -> usize;
     /// Writes the parameters of proposals, (N, P); NaN for those that have none.
     fn encode(&self, proposals: ProposedChunks<'_>, out: &mut [f32]);

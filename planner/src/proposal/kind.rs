@@ -8,6 +8,7 @@ use std::str::FromStr;
 /// A built-in source of candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
+#[non_exhaustive]
 pub enum ProposalSource {
     /// Draws of the generator, of whatever method: `imle`.
     Policy,

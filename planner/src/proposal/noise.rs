@@ -1,5 +1,5 @@
-//! Gaussian noise: around the last plan, the proposal of predictive sampling (Howell et al. 2022, MuJoCo MPC), and around what
-//! another source proposes.
+//! Gaussian noise: around the last plan, the proposal of predictive sampling (Howell et al. 2022, MuJoCo MPC), and
+//! around what another source proposes.
 //!
 //! Noise is drawn at a few knots and joined linearly, so that candidates are as smooth as motion is:
 //! a_t = clip(center_t + σ · half-range · ξ_t), with ξ linear between ξ_k ~ N(0, I) at the knots.

@@ -1,7 +1,7 @@
 //! Retrieval: what was done in the demonstrated state that is nearest to the present one.
 //!
-//! The control for learned proposals: whoever does not beat it has learned to remember. Distance is root mean square over
-//! the normalised observation history; the search is exhaustive and exact, in parallel.
+//! The control for learned proposals: whoever does not beat it has learned to remember. Distance is root mean square
+//! over the normalised observation history; the search is exhaustive and exact, in parallel.
 
 use super::source::Proposal;
 use crate::decide::Situation;
@@ -10,8 +10,8 @@ use imle_policy::normalizer::Normalizer;
 use imle_policy::targets::DemonstrationChunks;
 use rayon::prelude::*;
 
-/// Proposes the chunk of the nearest demonstrated window; of many candidates the nearest windows, each of a demonstration of
-/// its own, and from the first on again where there are more candidates than demonstrations.
+/// Proposes the chunk of the nearest demonstrated window; of many candidates the nearest windows, each of a
+/// demonstration of its own, and from the first on again where there are more candidates than demonstrations.
 pub struct Retrieval {
     observation: Normalizer,
     /// Normalised histories, (W, T_obs·O), their chunks, (W, T_pred·A), and demonstrations, (W).

@@ -5,9 +5,10 @@ use crate::error::Result;
 
 /// Role of a source in a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Role {
-    /// Draws of a generator, one for each latent of a decision, in order: those have latents to search in, and are what a
-    /// proximal cost measures from.
+    /// Draws of a generator, one for each latent of a decision, in order: those have latents to search in, and are what
+    /// a proximal cost measures from.
     Policy,
     /// The last plan, shifted: the warm start.
     LastPlan,
@@ -67,7 +68,6 @@ pub fn share_out(sources: &[Box<dyn Proposal>], candidates: usize) -> Vec<Source
     for (k, i) in random.iter().enumerate() {
         counts[*i] = left / random.len() + usize::from(k < left % random.len());
     }
-    let counted =
-        |(source, count): (&Box<dyn Proposal>, usize)| SourceCount { name: source.name(), role: source.role(), count };
-    sources.iter().zip(counts).map(counted).collect()
+    let named = sources.iter().map(|source| (source.name(), source.role()));
+    named.zip(counts).map(|((name, role), count)| SourceCount { name, role, count }).collect()
 }

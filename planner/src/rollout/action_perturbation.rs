@@ -1,8 +1,9 @@
 //! Plans that tolerate errors: candidates that stay good when what is done is a little beside what was meant.
 //!
-//! The problem: minimise (1/M) Σ_m J(a + δ_m) over chunks a, J the simulator's cost and δ_m shifts that last the whole chunk, M/2
-//! drawn from N(0, (σ · half-range)²) for every decision, the same for all its candidates, and their opposites. Among plans that all
-//! succeed it prefers the one in the middle of what succeeds: one to be imitated, by whoever cannot do it exactly.
+//! The problem: minimise (1/M) Σ_m J(a + δ_m) over chunks a, J the simulator's cost and δ_m shifts that last the whole
+//! chunk, M/2 drawn from N(0, (σ · half-range)²) for every decision, the same for all its candidates, and their
+//! opposites. Among plans that all succeed it prefers the one in the middle of what succeeds: one to be imitated, by
+//! whoever cannot do it exactly.
 
 use super::ensemble::{Ensemble, Risk};
 use super::simulator::{Candidates, Score, Simulator};
@@ -11,7 +12,8 @@ use imle_configs::bounds::half_range;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// `inner` with tolerance of deviation `sigma`, in halves of an action's range, by `shifts` shifts, an even number; `seed` draws them.
+/// `inner` with tolerance of deviation `sigma`, in halves of an action's range, by `shifts` shifts, an even number;
+/// `seed` draws them.
 ///
 /// # Errors
 /// As [`Ensemble::new`].

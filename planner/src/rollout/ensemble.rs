@@ -1,8 +1,8 @@
 //! Several models at once: candidates that are good in all the worlds that the true one may be.
 //!
-//! The problem: minimise ρ(J₁(a), …, J_M(a)) over chunks a, J_m the cost in model m and ρ a measure of risk: the mean, the
-//! greatest, or the mean of the dearest share (conditional value at risk, Rockafellar and Uryasev 2000). A candidate that fails
-//! in one model has failed.
+//! The problem: minimise ρ(J₁(a), …, J_M(a)) over chunks a, J_m the cost in model m and ρ a measure of risk: the mean,
+//! the greatest, or the mean of the dearest share (conditional value at risk, Rockafellar and Uryasev 2000). A
+//! candidate that fails in one model has failed.
 
 use super::simulator::{Candidates, Score, Simulator};
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 /// Rule that makes the costs of a candidate in all models one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum Risk {
     /// Their mean.
     Mean,

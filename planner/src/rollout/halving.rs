@@ -1,8 +1,9 @@
 //! Successive halving: candidates that begin badly are not rolled out to their end.
 //!
-//! All candidates are rolled out over a quarter of the horizon, the better half of them over the next quarter, and the better half
-//! of those to the end: half of the physics. Each time they rank by their cost so far, J over the steps that were simulated (Jamieson
-//! and Talwalkar 2016, with time as the resource). Unlike an early abort this may drop what would have been best.
+//! All candidates are rolled out over a quarter of the horizon, the better half of them over the next quarter, and the
+//! better half of those to the end: half of the physics. Each time they rank by their cost so far, J over the steps
+//! that were simulated (Jamieson and Talwalkar 2016, with time as the resource). Unlike an early abort this may drop
+//! what would have been best.
 
 use super::simulator::{Candidates, Ends, Limits, Score, Simulator};
 use crate::error::Result;
@@ -184,7 +185,8 @@ impl Simulator for Halving {
 mod tests {
     use super::*;
 
-    /// A point that is moved by its actions; every state costs its distance from 1, one beyond 5 fails, one below −5 is lost.
+    /// A point that is moved by its actions; every state costs its distance from 1, one beyond 5 fails, one below −5 is
+    /// lost.
     struct Point;
 
     impl Simulator for Point {

@@ -1,9 +1,9 @@
 //! Chained lookahead: what candidates lead to several chunks ahead, with the generator as the policy that goes on.
 //!
-//! The problem each candidate a is scored by: min over chains a = a¹, a², …, aᴷ of
-//! (1/K) Σ_k w_r·(1/T) Σ_t c(s) + w_T·c(s at the end of aᴷ), where aᵏ⁺¹ is one of the chunks that the generator proposes at the
-//! state in which aᵏ ends. Of all chains so far the `beam` cheapest are kept from level to level, each goes on in `branches`
-//! ways, drawn in one batched forward pass for all. A candidate none of whose chains is kept ranks behind those that have one.
+//! The problem each candidate a is scored by: min over chains a = a¹, a², …, aᴷ of (1/K) Σ_k w_r·(1/T) Σ_t c(s) +
+//! w_T·c(s at the end of aᴷ), where aᵏ⁺¹ is one of the chunks that the generator proposes at the state in which aᵏ
+//! ends. Of all chains so far the `beam` cheapest are kept from level to level, each goes on in `branches` ways, drawn
+//! in one batched forward pass for all. A candidate none of whose chains is kept ranks behind those that have one.
 //! Rollouts a decision: N + (K − 1) · beam · branches.
 
 use super::simulator::{Candidates, Ends, Limits, Score, Simulator};

@@ -76,8 +76,8 @@ pub trait Simulator: Send + Sync {
         let _ = (pool, candidates, out, ends);
         Err(Error::Unsupported("to give the end states of its rollouts"))
     }
-    /// Writes the derivatives along a trajectory, on the threads of `pool`: the same bits at any number of threads. Where
-    /// there are none (a failed rollout), zeros. Only some optimizers ask for them.
+    /// Writes the derivatives along a trajectory, on the threads of `pool`: the same bits at any number of threads.
+    /// Where there are none (a failed rollout), zeros. Only some optimizers ask for them.
     ///
     /// # Errors
     /// A bad input, if this simulator has no derivatives; if the sizes do not fit.

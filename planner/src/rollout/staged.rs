@@ -1,12 +1,13 @@
 //! Rollouts in stages: the costs of the first candidates bound those of the others.
 //!
-//! Eight of the candidates of a decision are rolled out first (of few half of them, of many an eighth), spread evenly over the
-//! proposals, then as many again, and so on until all are. Between the stages
+//! Eight of the candidates of a decision are rolled out first (of few half of them, of many an eighth), spread evenly
+//! over the proposals, then as many again, and so on until all are. Between the stages
 //!
 //! - **early abort**: what is certain to cost more than the best so far is not rolled out to its end (costs are never
-//!   negative). The bound is fixed before a stage, so that the work does not depend on the threads; the plan is the same as
-//!   without, the spread of the costs is not known.
-//! - **budget**: once as many again are unlikely to bring an improvement ([`crate::selection::quality`]), the rest is left out.
+//!   negative). The bound is fixed before a stage, so that the work does not depend on the threads; the plan is the
+//!   same as without, the spread of the costs is not known.
+//! - **budget**: once as many again are unlikely to bring an improvement ([`crate::selection::quality`]), the rest is
+//!   left out.
 //!
 //! Both are for plans that are the best candidate. What weighs or ranks all of them needs their whole costs.
 
@@ -63,8 +64,8 @@ impl Staged {
     }
 }
 
-/// Writes 0..n, stage after stage, and returns how many the first has: evenly spread, the last candidate among them; every
-/// other stage doubles what was rolled out.
+/// Writes 0..n, stage after stage, and returns how many the first has: evenly spread, the last candidate among them;
+/// every other stage doubles what was rolled out.
 fn stages(n: usize, order: &mut Vec<usize>) -> usize {
     order.clear();
     let mut stride = (n / PILOT).clamp(2, PILOT).next_power_of_two();

@@ -1,7 +1,7 @@
 //! Terminal value: an estimate of the cost beyond the horizon, at the state in which a candidate ends.
 //!
-//! The problem: minimise J(a) + weight · V(s_T, o_T) over chunks a, J the simulator's cost and V an estimate of the cost still to
-//! come after the end. Without one, what comes after the horizon counts nothing.
+//! The problem: minimise J(a) + weight · V(s_T, o_T) over chunks a, J the simulator's cost and V an estimate of the
+//! cost still to come after the end. Without one, what comes after the horizon counts nothing.
 
 use super::simulator::{Candidates, Ends, Score, Simulator};
 use crate::error::{Error, Result};
@@ -18,8 +18,9 @@ pub struct Ended<'a> {
 
 /// An estimate of the cost still to come.
 pub trait TerminalValue: Send + Sync {
-    /// Writes it for each of M ends, `out` (M); of what failed or was lost the end is not known, and what is written does not
-    /// matter. What is not finite makes a candidate fail. The same ends give the same values at any number of threads.
+    /// Writes it for each of M ends, `out` (M); of what failed or was lost the end is not known, and what is written
+    /// does not matter. What is not finite makes a candidate fail. The same ends give the same values at any number of
+    /// threads.
     ///
     /// # Errors
     /// If the sizes do not fit.

@@ -2,8 +2,9 @@
 //!
 //! A search that gains by being early finds leaps: targets far from the hand that happen to succeed in simulation. A
 //! policy learns nothing from them. Here every action of a plan is within a step of the one before, and the first
-//! within a step of where the proposals begin. The longest step of each value, in its own unit (metres, cosines), is the
-//! longest in the demonstrations. A search learns from the costs of the limited plans, and keeps the parameters it drew.
+//! within a step of where the proposals begin. The longest step of each value, in its own unit (metres, cosines), is
+//! the longest in the demonstrations. A search learns from the costs of the limited plans, and keeps the parameters it
+//! drew.
 
 use imle_configs::episode::Episode;
 
@@ -30,8 +31,8 @@ impl ActionRateLimit {
         Self { longest }
     }
 
-    /// Limits the actions of each of `plans`, (n, T, A) with `chunk` = T · A values each, within a step of each other, and the first
-    /// within a step of the first actions of `begun`, chunks of (T, A); without any it stays where it is.
+    /// Limits the actions of each of `plans`, (n, T, A) with `chunk` = T · A values each, within a step of each other,
+    /// and the first within a step of the first actions of `begun`, chunks of (T, A); without any it stays where it is.
     pub fn apply<'c>(&self, begun: impl Iterator<Item = &'c [f32]> + Clone, plans: &mut [f32], chunk: usize) {
         for (d, step) in self.longest.iter().enumerate() {
             let first = begun.clone().map(|chunk| chunk[d]);

@@ -1,19 +1,19 @@
 //! Near-optimal selection: of the candidates that are good enough, the one that the generator would draw anyway.
 //!
-//! The cheapest of N candidates is the fastest of them, and keeps whatever noise the rollouts happened to like. A policy
-//! trained on such plans learns the noise without the rollouts that chose it. Among candidates that cost at most
+//! The cheapest of N candidates is the fastest of them, and keeps whatever noise the rollouts happened to like. A
+//! policy trained on such plans learns the noise without the rollouts that chose it. Among candidates that cost at most
 //! `near_optimal` more than the best, the first is a draw from the generator on the condition that it is good enough,
-//! π(a | s) restricted to J(a) ≤ min J + `near_optimal`: the generator's candidates are independent draws and come first.
-//! Of all improvements that leave out the rest it has the least divergence from π (compare relative-entropy policy
-//! search, Peters et al. 2010). Modes are taken as often as the generator has them. Within the mode that was drawn, the
-//! candidate nearest to the others has the least noise.
+//! π(a | s) restricted to J(a) ≤ min J + `near_optimal`: the generator's candidates are independent draws and come
+//! first. Of all improvements that leave out the rest it has the least divergence from π (compare relative-entropy
+//! policy search, Peters et al. 2010). Modes are taken as often as the generator has them. Within the mode that was
+//! drawn, the candidate nearest to the others has the least noise.
 
 use crate::chunk::{MODE_DISTANCE, distance};
 use crate::selection::quality::ScoredProposals;
 
-/// The candidate nearest to the others (least sum of distances; of equals the first) among those of the mode of the first one,
-/// none of which costs more than `best`, the index of the chosen one, by more than `near_optimal`. What a search found is the plan where no
-/// candidate comes as near.
+/// The candidate nearest to the others (least sum of distances; of equals the first) among those of the mode of the
+/// first one, none of which costs more than `best`, the index of the chosen one, by more than `near_optimal`. What a
+/// search found is the plan where no candidate comes as near.
 pub(crate) fn typical_within(candidates: &ScoredProposals<'_>, best: usize, near_optimal: f64) -> usize {
     let ScoredProposals { chunks, scores, range: (low, high), .. } = *candidates;
     let most = scores[best].cost + near_optimal;

@@ -26,7 +26,8 @@ impl GeneratorCandidates<'_> {
         self.counts.iter().any(|s| s.role == Role::Policy && s.count > 0)
     }
 
-    /// Adds `weight` · d to the cost of each of `own` (B, count, T, A), d its distance from the nearest of the generator's.
+    /// Adds `weight` · d to the cost of each of `own` (B, count, T, A), d its distance from the nearest of the
+    /// generator's.
     pub fn charge(&self, pool: &rayon::ThreadPool, weight: f64, own: &[f32], count: usize, scores: &mut [Score]) {
         let size = self.steps * self.range.0.len();
         let first: usize = self.counts.iter().map(|s| s.count).sum();

@@ -89,13 +89,14 @@ fn modes(proposals: &ScoredProposals<'_>, order: &[usize], heads: &mut Vec<usize
 
 /// The probability that the best of as many proposals again costs less than `plan` by [`IMPROVEMENT`].
 ///
-/// The least of `samples` + 1 samples from one distribution is as likely in any of them. So if all proposals so far count as
-/// `samples` samples, none of which holds a chunk that cheap, and costs below it are as likely as a share a of those that
-/// could be cheaper by anything, new ones hold one with probability 1 − (samples / (samples + 1))^a: ½ for one sample and
-/// a = 1. Near its lower end the distribution is taken to be even, which makes the gaps between costs exponential and
-/// a = exp(−δ/θ), with θ the mean gap and δ from the cheapest proposal to what would be an improvement (Rényi 1953). Costs
-/// come in clusters, though (plans that reach their goal at the same step), and the mean of few gaps is that of the widest;
-/// so a is the mean of exp(−δ/g) over the lowest gaps g, and [`PRIOR`] gaps each of nothing and of everything.
+/// The least of `samples` + 1 samples from one distribution is as likely in any of them. So if all proposals so far
+/// count as `samples` samples, none of which holds a chunk that cheap, and costs below it are as likely as a share a of
+/// those that could be cheaper by anything, new ones hold one with probability 1 − (samples / (samples + 1))^a: ½ for
+/// one sample and a = 1. Near its lower end the distribution is taken to be even, which makes the gaps between costs
+/// exponential and a = exp(−δ/θ), with θ the mean gap and δ from the cheapest proposal to what would be an improvement
+/// (Rényi 1953). Costs come in clusters, though (plans that reach their goal at the same step), and the mean of few
+/// gaps is that of the widest; so a is the mean of exp(−δ/g) over the lowest gaps g, and [`PRIOR`] gaps each of nothing
+/// and of everything.
 fn improvable(scores: &[Score], order: &[usize], plan: f64, samples: f64) -> f64 {
     let cost = |i: usize| scores[order[i]].cost;
     let cheaper = order.iter().take_while(|i| improves(scores[**i].cost, plan)).count();

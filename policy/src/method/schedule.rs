@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// The course of β from the first step to the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Betas {
     /// Squared cosine (Nichol and Dhariwal 2021), each at most 0.999; `beta_start` and `beta_end` are not used.
     #[default]
@@ -28,6 +29,7 @@ pub enum Betas {
 /// The network's prediction from x_k = √ᾱ a + √(1 − ᾱ) ε.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Prediction {
     /// The noise ε.
     #[default]
@@ -39,6 +41,7 @@ pub enum Prediction {
 /// The noise that a pass of DDPM adds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Variance {
     /// The variance of the posterior of x_(k−1) given x_k and a.
     #[default]

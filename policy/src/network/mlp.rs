@@ -48,7 +48,8 @@ impl Architecture for MlpArchitecture {
         usize::from(["input.", "blocks.", "output."].iter().any(|part| name.starts_with(part)))
     }
 
-    /// An MLP without encoders learns in 6000 steps at this rate what it does not in 20 000 at 5e-4 (docs/experiments/claims/ablations.md).
+    /// An MLP without encoders learns in 6000 steps at this rate what it does not in 20 000 at 5e-4
+    /// (docs/experiments/claims/ablations.md).
     fn learning_rate(&self, vision: bool) -> f64 {
         if vision { 5e-4 } else { 4e-3 }
     }

@@ -20,6 +20,7 @@ pub const CONSTANT_RANGE: f32 = 1e-4;
 /// The normalisation of a vector's dimensions. Serialised into `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "`min` and `max`, or `maps` of `center`, `scale` and `offset`, of every dimension")]
+#[non_exhaustive]
 pub enum Normalizer {
     /// The range of the data, to [-1, 1].
     Range {

@@ -6,9 +6,9 @@
 //! V̄(o')     = best over candidates a' of the generator of  min(Q̄_i, Q̄_j)(o', a'),  i, j drawn anew each step
 //! ```
 //!
-//! Returns lie in \[lo, hi\] ([`imle_envs::task::reward`]), so that a value cannot run away, and the loss is the cross-entropy of the
-//! target's place in it (Farebrother et al., arXiv 2403.03950, for two atoms). Chunks as actions after Q-chunking
-//! (arXiv 2507.07969), two random members of several after REDQ (arXiv 2101.05982). Q̄ is a slow copy.
+//! Returns lie in \[lo, hi\] ([`imle_envs::task::reward`]), so that a value cannot run away, and the loss is the
+//! cross-entropy of the target's place in it (Farebrother et al., arXiv 2403.03950, for two atoms). Chunks as actions
+//! after Q-chunking (arXiv 2507.07969), two random members of several after REDQ (arXiv 2101.05982). Q̄ is a slow copy.
 
 use super::ensemble::{CriticEnsemble, EnsembleShape, StepCounters, to_host};
 use super::rank_correlation::spearman;
@@ -32,7 +32,8 @@ impl Critic {
     /// libtorch's, if memory runs out.
     pub fn new(
         settings: &CriticSettings,
-        (history, beside): (usize, usize),
+        history: usize,
+        beside: usize,
         bounds: [f64; 2],
         seed: u64,
         device: Device,
@@ -47,9 +48,11 @@ impl Critic {
     /// A bad input that names the file and the tensor.
     pub fn load(
         settings: &CriticSettings,
-        (history, beside): (usize, usize),
+        history: usize,
+        beside: usize,
         bounds: [f64; 2],
-        (path, counters): (&Path, StepCounters),
+        path: &Path,
+        counters: StepCounters,
         device: Device,
     ) -> Result<Self> {
         let mlp = CriticEnsemble::load(shape(settings, history + beside), path, counters, device)?;
@@ -107,7 +110,8 @@ impl Critic {
         Ok(if taken { Some(loss.f_double_value(&[])?) } else { None })
     }
 
-    /// The targets y (B,) of `batch`, with `candidates` (B, n, T_act · A) for the states after it and the members `pair`.
+    /// The targets y (B,) of `batch`, with `candidates` (B, n, T_act · A) for the states after it and the members
+    /// `pair`.
     ///
     /// # Errors
     /// libtorch's.
@@ -120,8 +124,8 @@ impl Critic {
         Ok(batch.rewards.f_add(&batch.discounts.f_mul(&value)?)?)
     }
 
-    /// Judges the critic on decisions `rows` that it has not learned from: Spearman's rank correlation of its mean value
-    /// with the returns that followed, and its mean excess over them. Equal returns are not ranked: 0.
+    /// Judges the critic on decisions `rows` that it has not learned from: Spearman's rank correlation of its mean
+    /// value with the returns that followed, and its mean excess over them. Equal returns are not ranked: 0.
     ///
     /// # Errors
     /// libtorch's.
@@ -157,7 +161,7 @@ mod tests {
     fn values_are_discounted_distances() {
         let settings =
             CriticSettings { members: 3, width: 32, learning_rate: 3e-3, follow: 0.05, ..Default::default() };
-        let mut critic = Critic::new(&settings, (1, 1), [0.0, 1.0], 0, Device::Cpu).unwrap();
+        let mut critic = Critic::new(&settings, 1, 1, [0.0, 1.0], 0, Device::Cpu).unwrap();
         let column = |values: &[f32]| Tensor::from_slice(values).view([-1, 1]);
         let batch = TransitionBatch {
             before: column(&[0.0, 0.25, 0.5, 0.75]),

@@ -6,8 +6,8 @@
 //! y = W_3 SiLU(LN(W_2 SiLU(LN(W_1 x + b_1)) + b_2)) + b_3
 //! ```
 //!
-//! All members are computed in one product of matrices a layer. Layer norms keep a critic from extrapolating without bound
-//! (Ball et al., arXiv 2302.02948).
+//! All members are computed in one product of matrices a layer. Layer norms keep a critic from extrapolating without
+//! bound (Ball et al., arXiv 2302.02948).
 
 use imle_configs::{Error as InputError, files};
 use imle_policy::Result;
@@ -138,8 +138,8 @@ impl CriticEnsemble {
         Ok(h)
     }
 
-    /// One step of AdamW down `loss`; returns whether it was taken: a loss or gradient that is not finite changes nothing and
-    /// is counted.
+    /// One step of AdamW down `loss`; returns whether it was taken: a loss or gradient that is not finite changes
+    /// nothing and is counted.
     ///
     /// # Errors
     /// libtorch's.

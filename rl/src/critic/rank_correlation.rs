@@ -1,6 +1,7 @@
 //! Rank correlation.
 
-/// Spearman's rank correlation of pairs, ties at their mean rank; nothing if one side is constant or there are fewer than two.
+/// Spearman's rank correlation of pairs, ties at their mean rank; nothing if one side is constant or there are fewer
+/// than two.
 pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     let (a, b) = (ranks(a), ranks(b));
     let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len().max(1) as f64;

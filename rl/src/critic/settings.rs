@@ -22,11 +22,11 @@ pub struct CriticSettings {
     pub target_candidates: usize,
     /// Steps for every decision collected.
     pub steps_per_decision: f64,
-    /// The generator is not changed by a critic whose rank correlation with the returns of the last decisions, which it had not
-    /// learned from, is below this.
+    /// The generator is not changed by a critic whose rank correlation with the returns of the last decisions, which it
+    /// had not learned from, is below this.
     pub least_rank_correlation: f64,
-    /// A critic whose values are on average further above the returns than this share of their range, or not finite, has
-    /// diverged: critic and generator go back to those before the last iteration learned.
+    /// A critic whose values are on average further above the returns than this share of their range, or not finite,
+    /// has diverged: critic and generator go back to those before the last iteration learned.
     pub most_above: f64,
 }
 

@@ -25,12 +25,12 @@ pub(crate) struct CandidateSweep<'l> {
 }
 
 impl CandidateSweep<'_> {
-    /// Tries the planners of `planner` for each number: `planned/success_rate_NNN` with its Wilson bound `planned/at_least_NNN`, and
-    /// [`CANDIDATES_FOR_95`] where that is reached.
+    /// Tries the planners of `planner` for each number: `planned/success_rate_NNN` with its Wilson bound
+    /// `planned/at_least_NNN`, and [`CANDIDATES_FOR_95`] where that is reached.
     ///
     /// # Errors
     /// What planners and episodes return.
-    pub(crate) fn run<'p>(
+    pub(crate) fn run(
         &self,
         run: &Run<'_>,
         pool: &rayon::ThreadPool,

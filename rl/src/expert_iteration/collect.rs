@@ -46,8 +46,8 @@ struct Retried {
 }
 
 impl ExpertIteration<'_> {
-    /// Runs the planner and keeps the elites of the episodes it solved; what an earlier call finished is taken up, if no
-    /// elites are noted.
+    /// Runs the planner and keeps the elites of the episodes it solved; what an earlier call finished is taken up, if
+    /// no elites are noted.
     pub(super) fn collect(
         &mut self,
         round: u64,
@@ -177,8 +177,8 @@ impl ExpertIteration<'_> {
         self.settings.student_first && round > self.settings.planner_rounds
     }
 
-    /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that are solved
-    /// then in their places: start states that are left out would be those that the generator needs most.
+    /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that
+    /// are solved then in their places: start states that are left out would be those that the generator needs most.
     fn retry(
         &self,
         (round, kept): (u64, &Kept<'_>),
@@ -197,7 +197,8 @@ impl ExpertIteration<'_> {
             let mut planner = self.planner(sampler, horizons, attempt)?;
             let settings = EvaluationSettings {
                 purpose: Purpose::FinetuneReset,
-                // Draws of their own; with the index 0 the planner's would be those that failed when the generator tried.
+                // Draws of their own; with the index 0 the planner's would be those that failed when the generator
+                // tried.
                 first: ((if attempt == 0 { attempts } else { attempt } as u64) << 40)
                     | ((round - 1) * self.settings.episodes_per_round as u64),
                 lockstep: self.settings.lockstep,

@@ -1,8 +1,9 @@
 //! Handing over: the generator begins an episode, and the planner takes over from where that led.
 //!
-//! A planner that begins every episode itself never meets the states that the generator gets itself into, and a generator that
-//! learns from it alone never sees the way out of them (Ross et al. 2011, DAgger). Here the student acts in the first
-//! k ∈ {1 … K} decisions, k uniform, and the teacher in all that follow; what the teacher does from there on is trained on.
+//! A planner that begins every episode itself never meets the states that the generator gets itself into, and a
+//! generator that learns from it alone never sees the way out of them (Ross et al. 2011, DAgger). Here the student acts
+//! in the first k ∈ {1 … K} decisions, k uniform, and the teacher in all that follow; what the teacher does from there
+//! on is trained on.
 
 use super::smoothing::start_of;
 use imle_configs::seed::{Purpose, stream};
@@ -124,8 +125,9 @@ fn gathered<T: Copy>(values: &[T], batch: usize, rows: &[usize]) -> Vec<T> {
     rows.iter().flat_map(|b| &values[b * width..][..width]).copied().collect()
 }
 
-/// Leaves of an episode what came after the student's first `decisions`, with as many steps before that as a decision looks
-/// back on. Returns the state of the hand-over, from where the rest can be tried again; nothing if the episode was over before.
+/// Leaves of an episode what came after the student's first `decisions`, with as many steps before that as a decision
+/// looks back on. Returns the state of the hand-over, from where the rest can be tried again; nothing if the episode
+/// was over before.
 pub(crate) fn take_over(task: &Task, horizons: Horizons, decisions: u64, episode: &mut EpisodeResult) -> Option<Start> {
     let begun = usize::try_from(decisions).ok()?.saturating_mul(horizons.action);
     if begun >= episode.steps {

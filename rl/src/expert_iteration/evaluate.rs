@@ -17,9 +17,9 @@ impl ExpertIteration<'_> {
         checkpoint: &Checkpoint,
         observer: &mut dyn Observer,
     ) -> Result<Round> {
-        let sizes = (self.settings.evaluation_episodes, self.settings.lockstep);
+        let (episodes, lockstep) = (self.settings.evaluation_episodes, self.settings.lockstep);
         let mut phase = Phase { observer, round, name: "evaluate" };
-        let evaluation = self.run.evaluate(&self.pool, checkpoint, sizes, &mut phase)?;
+        let evaluation = self.run.evaluate(&self.pool, checkpoint, episodes, lockstep, &mut phase)?;
         let report = &evaluation.report;
         let (success_rate, success_ci95) = (report.success_rate, report.success_ci95);
         let mut figures = match &mut self.modes {

@@ -1,5 +1,5 @@
-//! Episodes of a round that is not collected yet, kept as they come: a kill loses no more than those in lock-step (first
-//! attempts of which elites are wanted are not kept).
+//! Episodes of a round that is not collected yet, kept as they come: a kill loses no more than those in lock-step
+//! (first attempts of which elites are wanted are not kept).
 
 use crate::error::Result;
 use imle_configs::{Error as InputError, files};
@@ -30,8 +30,8 @@ impl<'a> Kept<'a> {
         Self { folder: round.join(FOLDER), task }
     }
 
-    /// The episodes of `settings`, so many in lock-step at a time by `run`; those that an earlier call has kept as `name` are
-    /// read. What was read has no times of decisions.
+    /// The episodes of `settings`, so many in lock-step at a time by `run`; those that an earlier call has kept as
+    /// `name` are read. What was read has no times of decisions.
     ///
     /// # Errors
     /// What `run` returns; a bad input that names a file that is not what was written, or cannot be.

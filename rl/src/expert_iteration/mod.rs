@@ -9,9 +9,9 @@
 //!     evaluate  the generator alone on held-out start states
 //! ```
 //!
-//! Each phase ends with an atomic write, the episodes that are being collected are kept after every `lockstep` of them (with
-//! `elite_share` only later attempts are), and every draw is keyed by counters: a run that is killed and resumed gives the
-//! bits of one that was not.
+//! Each phase ends with an atomic write, the episodes that are being collected are kept after every `lockstep` of them
+//! (with `elite_share` only later attempts are), and every draw is keyed by counters: a run that is killed and resumed
+//! gives the bits of one that was not.
 
 mod candidate_sweep;
 mod collect;

@@ -14,7 +14,8 @@ use imle_policy::policy::Policy;
 use std::sync::Arc;
 
 impl ExpertIteration<'_> {
-    /// The planner of an attempt: each has twice as many candidates as the one before, later ones drawn twice as widely.
+    /// The planner of an attempt: each has twice as many candidates as the one before, later ones drawn twice as
+    /// widely.
     pub(super) fn planner(&self, sampler: &Policy, horizons: Horizons, attempt: usize) -> Result<Planner> {
         let settings = self.settings;
         let simulator: Box<dyn Simulator> = match settings.tolerance {

@@ -10,8 +10,8 @@ use imle_policy::checkpoint::Checkpoint;
 /// Runs expert iteration; returns the rounds, the first of which is the generator as it came.
 ///
 /// # Errors
-/// A bad input; [`crate::error::Error::NothingLearned`]; [`imle_planner::Error::Interrupted`] when asked to stop, with everything
-/// that was done kept for a resume.
+/// A bad input; [`crate::error::Error::NothingLearned`]; [`imle_planner::Error::Interrupted`] when asked to stop, with
+/// everything that was done kept for a resume.
 pub fn run(settings: &ExpertIterationSettings, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Vec<Round>> {
     settings.check()?;
     settings.training(run.checkpoint, run.seed).check()?;

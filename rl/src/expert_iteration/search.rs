@@ -53,11 +53,11 @@ impl Search<'_> {
     ///
     /// # Errors
     /// Unknown names; too few candidates.
-    pub(crate) fn planner<'p>(
+    pub(crate) fn planner(
         &self,
         run: &Run<'_>,
         simulator: Box<dyn Simulator>,
-        sampler: &'p Policy,
+        sampler: &Policy,
         horizons: Horizons,
     ) -> Result<Planner> {
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Generator::new(sampler.clone(), run.seed)), Box::new(Warm)];

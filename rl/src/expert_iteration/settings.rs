@@ -35,44 +35,46 @@ pub struct ExpertIterationSettings {
     /// ([`imle_planner::selection::action_rate_limit`]). Without it, a search that is paid for being early finds leaps,
     /// which nothing is learned from. 0, or no demonstrations, for no limit.
     pub action_rate_limit: f64,
-    /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the planner runs what
-    /// it does not, so that nothing is relearned from a planner that was right already. The planner begins where the generator
-    /// began, but in a `student_share` of them somewhere on its way.
+    /// Whether the generator tries every episode by itself first: what it solves is learned from as it is, and the
+    /// planner runs what it does not, so that nothing is relearned from a planner that was right already. The planner
+    /// begins where the generator began, but in a `student_share` of them somewhere on its way.
     pub student_first: bool,
-    /// Share of the episodes that the generator begins, and the planner takes over from where that led (DAgger's states); what
-    /// the planner does from there on is learned from.
+    /// Share of the episodes that the generator begins, and the planner takes over from where that led (DAgger's
+    /// states); what the planner does from there on is learned from.
     pub student_share: f64,
-    /// Rounds at first in which the planner runs all episodes whole, whatever `student_first` and `student_share` say: a poor
-    /// generator's beginnings teach less.
+    /// Rounds at first in which the planner runs all episodes whole, whatever `student_first` and `student_share` say:
+    /// a poor generator's beginnings teach less.
     pub planner_rounds: u64,
-    /// Most decisions that the generator makes in these, of which 1 to so many are drawn; 0 for as many as an episode has.
+    /// Most decisions that the generator makes in these, of which 1 to so many are drawn; 0 for as many as an episode
+    /// has.
     pub student_decisions: u64,
-    /// Attempts at an episode: one that was not solved is begun again with twice as many candidates. 1 where the planner leaves a third
-    /// unsolved or more: what a wide search gets there is inexact, and is learned.
+    /// Attempts at an episode: one that was not solved is begun again with twice as many candidates. 1 where the
+    /// planner leaves a third unsolved or more: what a wide search gets there is inexact, and is learned.
     pub attempts: usize,
     /// The optimizer of later attempts.
     pub retry_optimizer: String,
-    /// Deviation of the second attempt's first draws, in halves of an action's range; every later one's is twice as wide. Where the
-    /// generator does the wrong thing a search near its candidates does not find the right one.
+    /// Deviation of the second attempt's first draws, in halves of an action's range; every later one's is twice as
+    /// wide. Where the generator does the wrong thing a search near its candidates does not find the right one.
     pub retry_noise: f64,
-    /// Deviation, in halves of an action's range, of the shifts with which every candidate is tried, so that plans are chosen that
-    /// succeed though they are not executed exactly ([`imle_planner::rollout::action_perturbation`]); 0 for none.
+    /// Deviation, in halves of an action's range, of the shifts with which every candidate is tried, so that plans are
+    /// chosen that succeed though they are not executed exactly ([`imle_planner::rollout::action_perturbation`]); 0 for
+    /// none.
     pub tolerance: f64,
     /// Shifts of a candidate, an even number; each is a rollout.
     pub shifts: usize,
-    /// Deviations, in control steps, of the Gaussians with which the actions of solved episodes are smoothed, tried in turn; an
-    /// episode that is not solved with any stays as it was. Empty for none.
+    /// Deviations, in control steps, of the Gaussians with which the actions of solved episodes are smoothed, tried in
+    /// turn; an episode that is not solved with any stays as it was. Empty for none.
     pub smooth: Vec<f64>,
     /// Choice and weights of elites.
     pub elites: EliteSettings,
-    /// Share of training states with all elites of a decision as targets. The solved episodes hold the
-    /// best candidate of each decision already; more of them taught `stack` less (docs/experiments/finetuning-trials.md).
+    /// Share of training states with all elites of a decision as targets. The solved episodes hold the best candidate
+    /// of each decision already; more of them taught `stack` less (docs/experiments/finetuning-trials.md).
     pub elite_share: f64,
     /// Share of training states drawn from the demonstrations, if there are any; the rest are from the episodes that
     /// the planner solved.
     pub demonstration_share: f64,
-    /// Recall of the generator as it came below which (as a share of what it was) the share of demonstrations rises, by 0.2 a
-    /// round up to 0.9.
+    /// Recall of the generator as it came below which (as a share of what it was) the share of demonstrations rises, by
+    /// 0.2 a round up to 0.9.
     pub recall_floor: f64,
     /// Entropy of the modes below which (as a share of what it was) it rises.
     pub entropy_floor: f64,
@@ -86,8 +88,8 @@ pub struct ExpertIterationSettings {
     pub learning_rate: f64,
     /// States a training step.
     pub batch_size: usize,
-    /// Latents a state (m of RS-IMLE): fewer than demonstrations are learned with, since the more there are the more of what the
-    /// planner's episodes are noisy by is learned too.
+    /// Latents a state (m of RS-IMLE): fewer than demonstrations are learned with, since the more there are the more of
+    /// what the planner's episodes are noisy by is learned too.
     pub samples: usize,
     /// Rejection distance (ε of RS-IMLE).
     pub epsilon: f64,

@@ -1,16 +1,16 @@
-//! Hindsight smoothing: what a planner solved is played again with smoother actions, and the smoother episode is kept where it
-//! is solved too.
+//! Hindsight smoothing: what a planner solved is played again with smoother actions, and the smoother episode is kept
+//! where it is solved too.
 //!
-//! A planner that searches leaves traces: where plans meet the motion jumps, and within them there is noise that the rollouts
-//! happened to like. A generator that imitates this draws noise of the same kind, which nobody has checked. So the actions
-//! a_t of a solved episode are convolved with a Gaussian over time,
+//! A planner that searches leaves traces: where plans meet the motion jumps, and within them there is noise that the
+//! rollouts happened to like. A generator that imitates this draws noise of the same kind, which nobody has checked. So
+//! the actions a_t of a solved episode are convolved with a Gaussian over time,
 //!
 //! ```text
 //! ã_t = Σ_k g_σ(k) a_{t+k},   the first and last action repeated beyond the ends
 //! ```
 //!
-//! and executed from the same start state without feedback, for the widest σ (in control steps) first. What is seen on the way is
-//! what the generator learns from.
+//! and executed from the same start state without feedback, for the widest σ (in control steps) first. What is seen on
+//! the way is what the generator learns from.
 
 use crate::error::Result;
 use imle_configs::seed::Purpose;

@@ -38,7 +38,9 @@ impl Actor {
     pub fn new(
         settings: &ActorSettings,
         checkpoint: &Checkpoint,
-        (executed, threads, seed): (usize, usize, u64),
+        executed: usize,
+        threads: usize,
+        seed: u64,
         device: Device,
     ) -> Result<Self> {
         check(checkpoint)?;
@@ -54,7 +56,9 @@ impl Actor {
     pub fn load(
         settings: &ActorSettings,
         checkpoint: &Checkpoint,
-        (executed, threads, seed): (usize, usize, u64),
+        executed: usize,
+        threads: usize,
+        seed: u64,
         folder: &Path,
         device: Device,
     ) -> Result<Self> {
@@ -134,19 +138,22 @@ pub fn normal((seed, purpose, draw): (u64, Purpose, u64), shape: &[usize], devic
     Ok(Tensor::f_from_slice(&values)?.f_view(shape.as_slice())?.f_to_device(device)?)
 }
 
-/// PPO's clipped objective (Schulman et al. 2017) as a loss: −mean min(ρ A, clip(ρ, 1 ± `clip`) A), with the ratio ρ of the mean
-/// log-probability over the last dimension of actions `taken` under normal distributions of deviation `sigma` about `now` and
-/// `then` (DPPO, arXiv 2409.00588), which must be broadcast to the shape of `taken`; `advantages` have it without the last.
+/// PPO's clipped objective (Schulman et al. 2017) as a loss: −mean min(ρ A, clip(ρ, 1 ± `clip`) A), with the ratio ρ of
+/// the mean log-probability over the last dimension of actions `taken` under normal distributions of deviation `sigma`
+/// about `now` and `then` (DPPO, arXiv 2409.00588), which must be broadcast to the shape of `taken`; `advantages` have
+/// it without the last.
 ///
 /// # Errors
 /// libtorch's, if the sizes do not fit.
 pub fn clipped(
-    (now, then, taken): (&Tensor, &Tensor, &Tensor),
+    now: &Tensor,
+    then: &Tensor,
+    taken: &Tensor,
     advantages: &Tensor,
     sigma: f64,
     clip: f64,
 ) -> Result<(Tensor, Tensor)> {
-    let ratio = ratio((now, then, taken), sigma)?;
+    let ratio = ratio(now, then, taken, sigma)?;
     let bound = ratio.f_clamp(1.0 - clip, 1.0 + clip)?;
     let gain = ratio.f_mul(advantages)?.f_minimum(&bound.f_mul(advantages)?)?;
     Ok((gain.f_mean(Kind::Float)?.f_neg()?, ratio))
@@ -156,7 +163,7 @@ pub fn clipped(
 ///
 /// # Errors
 /// libtorch's, if the sizes do not fit.
-fn ratio((now, then, taken): (&Tensor, &Tensor, &Tensor), sigma: f64) -> Result<Tensor> {
+fn ratio(now: &Tensor, then: &Tensor, taken: &Tensor, sigma: f64) -> Result<Tensor> {
     let far = |mean: &Tensor| taken.f_sub(mean)?.f_square();
     let difference = far(then)?.f_sub(&far(now)?)?;
     let mean = difference.f_mean_dim([-1i64].as_slice(), false, Kind::Float)?;
@@ -203,15 +210,15 @@ mod tests {
     fn the_ratio_is_one_where_nothing_changed_and_the_densities_elsewhere() {
         let t = |values: &[f32]| Tensor::from_slice(values).view([1, 2, 2]);
         let (then, taken) = (t(&[0.0, 0.0, 1.0, 1.0]), t(&[0.1, -0.1, 1.0, 1.2]));
-        let same = ratio((&then, &then, &taken), 0.1).unwrap();
+        let same = ratio(&then, &then, &taken, 0.1).unwrap();
         assert_eq!((same - 1.0).abs().max().double_value(&[]), 0.0);
         let now = t(&[0.1, 0.0, 1.0, 1.0]);
-        let found = ratio((&now, &then, &taken), 0.1).unwrap();
+        let found = ratio(&now, &then, &taken, 0.1).unwrap();
         // Mean over dimensions of ln N(0.1; 0.1) − ln N(0.1; 0) = 0.5 and 0.
         assert!((found.double_value(&[0, 0]) - 0.25f64.exp()).abs() < 1e-5);
         assert!((found.double_value(&[0, 1]) - 1.0).abs() < 1e-6);
         let advantages = Tensor::from_slice(&[1.0f32, -1.0]).view([1, 2]);
-        let (loss, _) = clipped((&now, &then, &taken), &advantages, 0.1, 0.1).unwrap();
+        let (loss, _) = clipped(&now, &then, &taken, &advantages, 0.1, 0.1).unwrap();
         assert!((loss.double_value(&[]) + (1.1 - 1.0) / 2.0).abs() < 1e-5, "a gain is clipped, a loss is not");
     }
 }

@@ -1,5 +1,5 @@
-//! Best of N with a chunk critic, distilled: the critic chooses among the generator's candidates, in the world and in memory,
-//! and the generator learns to draw what it chooses.
+//! Best of N with a chunk critic, distilled: the critic chooses among the generator's candidates, in the world and in
+//! memory, and the generator learns to draw what it chooses.
 //!
 //! ```text
 //! act     argmax_n Q(o, G(o, z_n)), n = 1…N                           (a share of the episodes: G alone)
@@ -8,8 +8,8 @@
 //!                     solved episodes and demonstrations (the anchor)
 //! ```
 //!
-//! After the behaviour policy of IDQL (Hansen-Estruch et al., arXiv 2304.10573) and Q-chunking (arXiv 2507.07969); what is new is
-//! that elites are matched as RS-IMLE matches demonstrations, so that several ways to do well stay several.
+//! After the behaviour policy of IDQL (Hansen-Estruch et al., arXiv 2304.10573) and Q-chunking (arXiv 2507.07969); what
+//! is new is that elites are matched as RS-IMLE matches demonstrations, so that several ways to do well stay several.
 
 use super::algorithm::{Algorithm, Collecting, Iteration};
 use super::best_of_n_policy::BestOfNPolicy;
@@ -96,6 +96,7 @@ fn elites(learner: &Learner<'_>, draws: u64) -> Result<WeightedTargets> {
             probability: 1.0,
         });
     }
-    // As many draws as latents: fewer would leave the latents of the worse modes where they are (`imle_policy::rs_imle`).
+    // As many draws as latents: fewer would leave the latents of the worse modes where they are
+    // (`imle_policy::rs_imle`).
     Ok(WeightedTargets::new(&states, learner.settings.actor.samples)?)
 }

@@ -28,7 +28,8 @@ impl Candidates {
         }
     }
 
-    /// Values (B · n), the mean of the critic's members, of the first T_act actions of n chunks for each of B histories.
+    /// Values (B · n), the mean of the critic's members, of the first T_act actions of n chunks for each of B
+    /// histories.
     pub(crate) fn values(
         &self,
         critic: &Critic,

@@ -98,12 +98,11 @@ impl<'a> Learner<'a> {
             seen: horizons.observation,
         };
         let reward = run.task.reward();
-        let shape = (sizes.history(), sizes.chunk());
-        let training = (sizes.chunk(), settings.learner_threads, run.seed);
+        let (history, chunk, threads) = (sizes.history(), sizes.chunk(), settings.learner_threads);
         let (actor, critic, state) = match saved {
             None => {
-                let actor = Actor::new(&settings.actor, run.checkpoint, training, run.device)?;
-                let critic = || Critic::new(&settings.critic, shape, reward.bounds(), run.seed, run.device);
+                let actor = Actor::new(&settings.actor, run.checkpoint, chunk, threads, run.seed, run.device)?;
+                let critic = || Critic::new(&settings.critic, history, chunk, reward.bounds(), run.seed, run.device);
                 let state = LearnerState {
                     critic_steps: 0,
                     actor_steps: 0,
@@ -117,11 +116,10 @@ impl<'a> Learner<'a> {
                 (actor, with_critic.then(critic).transpose()?, state)
             }
             Some((folder, state)) => {
-                let actor =
-                    Actor::load(&settings.actor, run.checkpoint, training, &folder.join(ACTOR_FOLDER), run.device)?;
-                let path = folder.join(CRITIC_FILE);
-                let place = (path.as_path(), state.critic);
-                let critic = || Critic::load(&settings.critic, shape, reward.bounds(), place, run.device);
+                let (place, path) = (folder.join(ACTOR_FOLDER), folder.join(CRITIC_FILE));
+                let actor = Actor::load(&settings.actor, run.checkpoint, chunk, threads, run.seed, &place, run.device)?;
+                let (critic, bounds) = (&settings.critic, reward.bounds());
+                let critic = || Critic::load(critic, history, chunk, bounds, &path, state.critic, run.device);
                 (actor, with_critic.then(critic).transpose()?, state)
             }
         };
@@ -264,8 +262,8 @@ impl<'a> Learner<'a> {
     /// libtorch's; [`crate::error::Error::ActorDiverged`] after several steps in a row that were not finite.
     pub fn actor_step(&mut self, more: Option<(f64, &dyn TargetSource)>) -> Result<StepReport> {
         let mut sources: Vec<(f64, &dyn TargetSource)> = Vec::new();
-        // What keeps the modes counts more by its share where there is another source, since the step's size is the same with any
-        // weight of both.
+        // What keeps the modes counts more by its share where there is another source, since the step's size is the
+        // same with any weight of both.
         let raised = match self.settings.anchor.weight {
             0.0 => 1.0,
             weight => self.state.anchor / weight,

@@ -1,7 +1,7 @@
 //! Algorithms that learn online, and the loop that they share.
 //!
-//! [`training_loop`] runs an [`algorithm`]: [`best_of_n`] or [`ppo`]. They share the [`learner`]: generator ([`actor`]), critic,
-//! replay buffer and anchor.
+//! [`training_loop`] runs an [`algorithm`]: [`best_of_n`] or [`ppo`]. They share the [`learner`]: generator
+//! ([`actor`]), critic, replay buffer and anchor.
 
 pub mod actor;
 pub mod algorithm;

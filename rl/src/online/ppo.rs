@@ -6,9 +6,10 @@
 //! minimise −mean min(ρ A, clip(ρ, 1 ± c) A) + λ mean ‖G(o, z) − G_0(o, z)‖²     with the same z, a value
 //! ```
 //!
-//! ρ is of the mean log-probability over executed dimensions, as in DPPO (arXiv 2409.00588): with the sum over a hundred of them
-//! small clips freeze learning. It keeps the assignment of latents to modes and cannot weigh modes anew. An episode that was cut
-//! off goes on by V, one that the task ended does not. The weights that act are the present ones, not their average.
+//! ρ is of the mean log-probability over executed dimensions, as in DPPO (arXiv 2409.00588): with the sum over a
+//! hundred of them small clips freeze learning. It keeps the assignment of latents to modes and cannot weigh modes
+//! anew. An episode that was cut off goes on by V, one that the task ended does not. The weights that act are the
+//! present ones, not their average.
 
 use super::actor::{clipped, normal};
 use super::algorithm::{Algorithm, Collecting, Iteration};
@@ -61,15 +62,15 @@ impl Algorithm for Ppo {
     }
 
     fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
-        let (settings, sizes) = (&learner.settings.critic, shape(learner));
+        let (settings, (history, latent)) = (&learner.settings.critic, shape(learner));
         let (bounds, device) = (learner.run.task.reward().bounds(), learner.device());
         self.value = Some(match saved {
-            None => Critic::new(settings, sizes, bounds, learner.run.seed, device)?,
+            None => Critic::new(settings, history, latent, bounds, learner.run.seed, device)?,
             Some(folder) => {
                 let path = folder.join(COUNTERS_FILE);
                 let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
                     .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
-                Critic::load(settings, sizes, bounds, (&folder.join(VALUE_FILE), counters), device)?
+                Critic::load(settings, history, latent, bounds, &folder.join(VALUE_FILE), counters, device)?
             }
         });
         self.first = Some(tch::no_grad(|| learner.run.checkpoint.network(learner.device()))?);
@@ -148,7 +149,7 @@ impl Algorithm for Ppo {
                 let mut beside = |network: &dyn Network| -> imle_policy::Result<_> {
                     let all = maps.chunks(network, &batch.before, &z)?;
                     let now = all.f_narrow(2, 0, taken.size()[2])?;
-                    let (gain, ratio) = clipped((&now, &then, &taken), &advantage, settings.sigma, settings.clip)?;
+                    let (gain, ratio) = clipped(&now, &then, &taken, &advantage, settings.sigma, settings.clip)?;
                     let away = ratio.f_sub_scalar(1.0)?.f_sub(&ratio.f_log()?)?.f_mean(Kind::Float)?;
                     let away = away.f_double_value(&[])?;
                     kl.add(Some(away));
@@ -229,8 +230,8 @@ fn estimate(learner: &Learner<'_>, value: &Critic, rows: &[usize], latents: &Ten
     })
 }
 
-/// Generalised advantages of decisions and the returns that V is to learn, A + V. The value after a decision within an episode
-/// is that of the next one with its own latent; after the last, of a latent drawn for it.
+/// Generalised advantages of decisions and the returns that V is to learn, A + V. The value after a decision within an
+/// episode is that of the next one with its own latent; after the last, of a latent drawn for it.
 fn advantages(e: &Estimates, lambda: f64) -> (Vec<f64>, Vec<f64>) {
     let mut advantages = vec![0.0; e.values.len()];
     for k in (0..e.values.len()).rev() {

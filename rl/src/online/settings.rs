@@ -19,7 +19,8 @@ pub struct OnlineSettings {
     pub lockstep: usize,
     /// Discount γ of a control step: what is solved a hundred steps later counts γ¹⁰⁰.
     pub discount: f64,
-    /// Control steps in the world between evaluations of the generator alone, which also take the measures of its modes.
+    /// Control steps in the world between evaluations of the generator alone, which also take the measures of its
+    /// modes.
     pub evaluate_every: u64,
     /// Held-out episodes an evaluation.
     pub evaluation_episodes: usize,
@@ -63,8 +64,8 @@ pub struct AnchorSettings {
     pub demonstration_share: f64,
     /// Solved episodes that are learned from, the last ones.
     pub most_episodes: usize,
-    /// Recall of the generator as it came below which (as a share of what it was) the weight and the share of demonstrations
-    /// rise.
+    /// Recall of the generator as it came below which (as a share of what it was) the weight and the share of
+    /// demonstrations rise.
     pub recall_floor: f64,
     /// Entropy of the modes below which (as a share of what it was) they rise.
     pub entropy_floor: f64,

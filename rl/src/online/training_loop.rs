@@ -9,8 +9,8 @@
 //!     evaluate  every so often: the generator alone on held-out start states, and the measures of its modes
 //! ```
 //!
-//! Every draw is keyed by counters and an iteration begins from what is on disk: a run that was killed goes on with the bits of
-//! one that was not. What was appended to the episode log before a kill is not collected again.
+//! Every draw is keyed by counters and an iteration begins from what is on disk: a run that was killed goes on with the
+//! bits of one that was not. What was appended to the episode log before a kill is not collected again.
 
 use super::algorithm::{Algorithm, Collecting, Iteration};
 use super::learner::{Learner, damaged};
@@ -35,8 +35,8 @@ const LEARNER_FOLDER: &str = "learner";
 /// Runs `algorithm`; returns the rounds, the first of which is the generator as it came.
 ///
 /// # Errors
-/// A bad input; what went wrong in learning; [`imle_planner::Error::Interrupted`] when asked to stop, with everything that was
-/// done kept for a resume.
+/// A bad input; what went wrong in learning; [`imle_planner::Error::Interrupted`] when asked to stop, with everything
+/// that was done kept for a resume.
 pub fn run(
     name: &'static str,
     algorithm: &mut dyn Algorithm,
@@ -337,8 +337,8 @@ impl<'a, 'b> Online<'a, 'b> {
         Ok(())
     }
 
-    /// Lets the anchor rise where recall is below its floor now, or entropy was at the evaluation just before; it comes back once
-    /// neither is.
+    /// Lets the anchor rise where recall is below its floor now, or entropy was at the evaluation just before; it comes
+    /// back once neither is.
     fn hold_modes(&mut self, figures: &mut Figures) -> Result<()> {
         let Some(course) = self.state.course.as_mut().filter(|_| self.algorithm.heeds_anchor()) else { return Ok(()) };
         let first = !std::mem::replace(&mut course.heeded, true);
@@ -366,8 +366,8 @@ impl<'a, 'b> Online<'a, 'b> {
             _ => self.algorithm.acting(&self.learner)?,
         };
         let mut phase = Phase { observer, round: index, name: "evaluate" };
-        let sizes = (settings.evaluation_episodes, settings.lockstep);
-        let evaluation = run.evaluate(&self.learner.pool, &generator, sizes, &mut phase)?;
+        let (pool, episodes) = (&self.learner.pool, settings.evaluation_episodes);
+        let evaluation = run.evaluate(pool, &generator, episodes, settings.lockstep, &mut phase)?;
         let mut figures =
             frozen(&mut self.modes, &self.learner)?.measure(run, &self.learner.pool, &generator, &evaluation)?;
         let (totals, last) = (self.totals(), self.state.rounds.last());
@@ -404,8 +404,8 @@ impl<'a, 'b> Online<'a, 'b> {
     }
 }
 
-/// Whether the anchor rises or falls, or stays: recall and entropy are below their floors or not, and it is the `first` iteration
-/// after entropy was measured, which raises the anchor once.
+/// Whether the anchor rises or falls, or stays: recall and entropy are below their floors or not, and it is the `first`
+/// iteration after entropy was measured, which raises the anchor once.
 fn rises(recall: bool, entropy: bool, first: bool) -> Option<bool> {
     match (recall || (entropy && first), entropy) {
         (true, _) => Some(true),

@@ -1,8 +1,9 @@
 //! The episode log: everything that was collected, appended and never changed, so that a kill loses nothing of it.
 //!
-//! A file of records, one an iteration. A record is its length in bytes (u64) and CRC-32 (u32), both little-endian, and so many
-//! bytes of safetensors with the iteration's trajectories one after the other and its counters as metadata. A record that was
-//! cut short at the end of the file, by a kill or a full disk, is not there; one that is damaged is an error.
+//! A file of records, one an iteration. A record is its length in bytes (u64) and CRC-32 (u32), both little-endian, and
+//! so many bytes of safetensors with the iteration's trajectories one after the other and its counters as metadata. A
+//! record that was cut short at the end of the file, by a kill or a full disk, is not there; one that is damaged is an
+//! error.
 
 use super::trajectory::{Sizes, Trajectory};
 use crate::error::Result;

@@ -67,7 +67,8 @@ pub struct Consequence {
 }
 
 impl Trajectory {
-    /// Of an episode that was run with its actions kept; nothing if its simulation failed, which is not to be learned from.
+    /// Of an episode that was run with its actions kept; nothing if its simulation failed, which is not to be learned
+    /// from.
     pub fn of(result: EpisodeResult) -> Option<Self> {
         if result.failure.is_some() || result.steps == 0 {
             return None;
@@ -114,7 +115,8 @@ impl Trajectory {
         }
     }
 
-    /// Writes the observations that are seen before control step `step`, (T_obs, O), the first repeated where there were fewer.
+    /// Writes the observations that are seen before control step `step`, (T_obs, O), the first repeated where there
+    /// were fewer.
     pub fn history(&self, step: usize, sizes: Sizes, out: &mut [f32]) {
         let o = sizes.observation;
         for (i, row) in out.chunks_exact_mut(o).enumerate() {

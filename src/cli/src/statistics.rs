@@ -68,7 +68,8 @@ pub fn entropy(counts: &[u64]) -> f64 {
     shares.map(|p| -p * p.ln()).sum::<f64>() + 0.0
 }
 
-/// The rising sequence nearest to `values`, each with its weight, in squares (pool adjacent violators; Ayer et al. 1955).
+/// The rising sequence nearest to `values`, each with its weight, in squares (pool adjacent violators; Ayer et al.
+/// 1955).
 pub fn isotonic(values: &[(f64, f64)]) -> Vec<f64> {
     let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
     for (value, weight) in values {

@@ -1,7 +1,7 @@
 //! Sweeps: a list of cells, each measured once, its result kept as a line of a JSONL file as it comes.
 //!
-//! A line is `{"cell": …, "result": …, "wall_s": …, "version": …}`; a cell whose line is there is not measured again, so
-//! a sweep that was stopped goes on where it was, and the files of several machines are joined by concatenation.
+//! A line is `{"cell": …, "result": …, "wall_s": …, "version": …}`; a cell whose line is there is not measured again,
+//! so a sweep that was stopped goes on where it was, and the files of several machines are joined by concatenation.
 
 use crate::failure::{Failure, Result};
 use crate::interrupt;
@@ -113,8 +113,8 @@ pub fn crc(value: &Value) -> String {
     format!("{:08x}", crc32fast::hash(sorted.to_string().as_bytes()))
 }
 
-/// Measures the cells that are not in the file yet, and returns the results of all that are, in the cells' order. `measure`
-/// gets a cell and the results so far, in the same order.
+/// Measures the cells that are not in the file yet, and returns the results of all that are, in the cells' order.
+/// `measure` gets a cell and the results so far, in the same order.
 ///
 /// # Errors
 /// Errors of `measure`; a bad input if the file cannot be written or holds something else; [`Failure::Run`] after

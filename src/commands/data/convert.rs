@@ -28,7 +28,8 @@ pub struct DataConvertArgs {
     /// Interpolate to the rate of --task or --rate where the dataset has another: observations linearly, actions held
     #[arg(long)]
     pub resample: bool,
-    /// Keys that make up the observation, in this order, comma-separated; of HDF5 and zarr [default: all vectors, sorted]
+    /// Keys that make up the observation, in this order, comma-separated; of HDF5 and zarr [default: all vectors,
+    /// sorted]
     #[arg(long, value_delimiter = ',', value_name = "KEYS")]
     pub observation: Vec<String>,
     /// Convert the pictures too

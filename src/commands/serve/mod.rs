@@ -1,7 +1,7 @@
 //! `planner serve`: decisions for robot code in other processes, over a local socket. The protocol: docs/reference/protocol.md.
 //!
-//! A thread accepts, each client has one of its own, and the controller is the calling thread's: it takes one request at
-//! a time. What a client's decisions come to depends on its own requests alone.
+//! A thread accepts, each client has one of its own, and the controller is the calling thread's: it takes one request
+//! at a time. What a client's decisions come to depends on its own requests alone.
 
 pub mod args;
 mod client;

@@ -21,7 +21,8 @@ impl Socket {
     /// Listens at `path`, for this user only.
     ///
     /// # Errors
-    /// A bad input, if a server answers there, if something else than a socket is there, or if the place cannot be used.
+    /// A bad input, if a server answers there, if something else than a socket is there, or if the place cannot be
+    /// used.
     pub fn listen(path: &Path) -> Result<Self> {
         let failed = |e| InputError::io(path, "listen there", e);
         let listener = match UnixListener::bind(path) {

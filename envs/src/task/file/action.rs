@@ -36,7 +36,8 @@ pub enum ActionFile {
         gripper: Option<GripperFile>,
         /// Part of the orientation that is commanded.
         orientation: OrientationFile,
-        /// Orientation that `fixed` keeps and `yaw` turns, (w, x, y, z); the body's own in the reset keyframe if absent.
+        /// Orientation that `fixed` keeps and `yaw` turns, (w, x, y, z); the body's own in the reset keyframe if
+        /// absent.
         #[serde(default)]
         quaternion: Option<[f64; 4]>,
         /// Lowest commanded position, world frame, m: x, y, z, or x, y with a `height`.

@@ -49,7 +49,8 @@ pub struct TaskFile {
     pub action: ActionFile,
     /// Observation terms of the policy, in order.
     pub observation: Vec<ObservationFile>,
-    /// Names of the observation terms that a robot knows of itself: what a policy with cameras sees beside their pictures.
+    /// Names of the observation terms that a robot knows of itself: what a policy with cameras sees beside their
+    /// pictures.
     #[serde(default)]
     pub proprioception: Vec<String>,
     /// Start states of episodes.
@@ -90,8 +91,8 @@ pub struct PlanningFile {
     /// MuJoCo's `impratio` in the planner's model: less than the world's makes contacts cheaper, with a little more
     /// slip in a grasp; the model's own if absent.
     pub impratio: Option<f64>,
-    /// Whether bodies at rest sleep in the planner's model (MuJoCo's `sleep` flag): faster where most of the scene rests.
-    /// `planner bench shortcuts` checks whether the same plans are chosen.
+    /// Whether bodies at rest sleep in the planner's model (MuJoCo's `sleep` flag): faster where most of the scene
+    /// rests. `planner bench shortcuts` checks whether the same plans are chosen.
     pub sleep: bool,
     /// Control steps executed of each chunk before the next decision, where the task needs feedback sooner than the
     /// generator's T_act; that of the generator if absent.
@@ -180,6 +181,7 @@ pub struct RewardFile {
 /// `kind` of a `[reward]`; `task/reward.rs` has their formulas.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum RewardKind {
     /// 1 when the task is solved.
     #[default]

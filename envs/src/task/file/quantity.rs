@@ -119,8 +119,8 @@ pub enum QuantityFile {
         /// The other.
         to: PointFile,
     },
-    /// Angle between an axis of one frame and an axis of another, 0 to π, rad. Without `to` the other is the world's: with
-    /// both axes `z` it measures how far a thing is from upright.
+    /// Angle between an axis of one frame and an axis of another, 0 to π, rad. Without `to` the other is the world's:
+    /// with both axes `z` it measures how far a thing is from upright.
     AxisAngle {
         /// One frame.
         of: PointFile,
@@ -178,8 +178,8 @@ pub enum QuantityFile {
         /// The same.
         and: Vec<String>,
     },
-    /// Least distance between any geom of `between` and any geom of `and`, m: negative where they touch, `most` where they
-    /// are further apart. A contact with a margin is `gap < 0.002`.
+    /// Least distance between any geom of `between` and any geom of `and`, m: negative where they touch, `most` where
+    /// they are further apart. A contact with a margin is `gap < 0.002`.
     Gap {
         /// `body:NAME` (all its geoms) or `geom:NAME`.
         between: Vec<String>,

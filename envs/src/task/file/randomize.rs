@@ -15,8 +15,8 @@ pub struct RandomizeFile {
     pub friction: [f64; 2],
     /// Factor of the damping of a body's joints.
     pub damping: [f64; 2],
-    /// Factor of the size of a body's geoms, each about its own centre; the mass stays, inertia goes with the square. Only of
-    /// `bodies`, whose geoms must not be meshes.
+    /// Factor of the size of a body's geoms, each about its own centre; the mass stays, inertia goes with the square.
+    /// Only of `bodies`, whose geoms must not be meshes.
     pub size: [f64; 2],
     /// Factor of every actuator's gain, bias and force limits.
     pub actuator: [f64; 2],

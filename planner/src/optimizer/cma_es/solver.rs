@@ -6,8 +6,8 @@ use argmin::core::{CostFunction, Error, KV, PopulationState, Problem, Solver, St
 use imle_configs::seed::{Purpose, fill_normal, stream};
 
 /// Runs a [`Strategy`] on a problem that implements [`CostFunction`] over `Vec<f64>`. A generation is evaluated by
-/// [`CostFunction::bulk_cost`], in parallel unless the problem says otherwise. The population of argmin's state is the last
-/// generation, its individual the best of that. Nothing is random but what `seed` says.
+/// [`CostFunction::bulk_cost`], in parallel unless the problem says otherwise. The population of argmin's state is the
+/// last generation, its individual the best of that. Nothing is random but what `seed` says.
 ///
 /// ```
 /// use argmin::core::{CostFunction, Error, Executor, State};

@@ -20,8 +20,9 @@ fn dynamics(d: &Derivatives, t: usize) -> DMatrixView<'_, f64> {
 }
 
 impl FeedbackPolicy {
-    /// The policy that is best for the model `d` around the actions `nominal` (T, A), in halves of their range around its
-    /// middle, if a change of an action by 1 costs `damping` / 2 besides. Nothing if the model is not finite, or not convex.
+    /// The policy that is best for the model `d` around the actions `nominal` (T, A), in halves of their range around
+    /// its middle, if a change of an action by 1 costs `damping` / 2 besides. Nothing if the model is not finite, or
+    /// not convex.
     pub fn backward(d: &Derivatives, nominal: &[f32], damping: f64) -> Option<Self> {
         let (n, m) = (d.states, d.actions);
         let both = n + m;
@@ -62,7 +63,8 @@ impl FeedbackPolicy {
         self.curvature
     }
 
-    /// Writes the actions (T, A) that follow from a step of `share` of the whole along the model `d` that the policy is of.
+    /// Writes the actions (T, A) that follow from a step of `share` of the whole along the model `d` that the policy is
+    /// of.
     pub fn forward(&self, d: &Derivatives, nominal: &[f32], share: f64, out: &mut [f32]) {
         let (n, m) = (d.states, d.actions);
         let mut z = DVector::zeros(n + m);

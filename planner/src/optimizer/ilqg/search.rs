@@ -1,8 +1,8 @@
 //! iLQG: from the best candidate downhill, by derivatives along its trajectory.
 //!
-//! A later wave is one iteration: derivatives along the best candidate so far, a backward pass for each of a few dampings, and
-//! a line search whose steps are the wave's candidates. Steps are taken along the linear model, so that candidates are
-//! chunks like all others and what they cost is the simulator's word.
+//! A later wave is one iteration: derivatives along the best candidate so far, a backward pass for each of a few
+//! dampings, and a line search whose steps are the wave's candidates. Steps are taken along the linear model, so that
+//! candidates are chunks like all others and what they cost is the simulator's word.
 
 use super::feedback_policy::FeedbackPolicy;
 use crate::error::Result;
@@ -27,8 +27,8 @@ impl Default for Ilqg {
 
 /// Most candidates of a line search.
 const MOST_STEPS: usize = 16;
-/// Dampings of a wave's backward passes, of the mean curvature by an action: none, and what keeps nearer to where the model
-/// holds.
+/// Dampings of a wave's backward passes, of the mean curvature by an action: none, and what keeps nearer to where the
+/// model holds.
 const DAMPINGS: [f64; 3] = [0.0, 1.0, 100.0];
 /// Damping that keeps a flat problem solvable.
 const LEAST_DAMPING: f64 = 1e-9;
@@ -103,8 +103,8 @@ mod tests {
 
     const STEPS: usize = 12;
 
-    /// A user's own dynamics, a mass that is pushed: x = (position, velocity), J = Σ ½ x·Q x + ½ R a² over the states after
-    /// each action.
+    /// A user's own dynamics, a mass that is pushed: x = (position, velocity), J = Σ ½ x·Q x + ½ R a² over the states
+    /// after each action.
     #[derive(Clone)]
     struct Mass {
         q: Matrix2<f64>,
@@ -143,7 +143,8 @@ mod tests {
             parts.map(|(x, u)| 0.5 * x.dot(&(self.q * x)) + 0.5 * self.r * f64::from(*u).powi(2)).sum()
         }
 
-        /// The gains of the linear-quadratic regulator by Riccati's recursion, first to last, and what it costs from `x`.
+        /// The gains of the linear-quadratic regulator by Riccati's recursion, first to last, and what it costs from
+        /// `x`.
         fn riccati(&self, x: Vector2<f64>) -> (Vec<RowVector2<f64>>, f64) {
             let (a, b) = Self::matrices();
             let (mut p, mut gains) = (Matrix2::zeros(), Vec::new());
@@ -199,7 +200,7 @@ mod tests {
         let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Warm), Box::new(noise)];
         let horizons = Horizons { observation: 1, prediction: STEPS, action: 2 };
         let space =
-            parameterization::of_kind(ParameterizationKind::Chunk, ActionBounds::new(&mass.low, &mass.high), STEPS, 4)
+            parameterization::of_kind(ParameterizationKind::Chunk, ActionBounds::new(mass.low, mass.high), STEPS, 4)
                 .unwrap();
         let planner = Planner::new(Box::new(mass.clone()), sources, Box::new(ilqg), horizons, candidates).unwrap();
         let mut planner = planner.searching(space, 1);
@@ -322,7 +323,7 @@ mod tests {
             let horizons = Horizons { observation: 1, prediction: 4, action: 1 };
             let planner =
                 Planner::new(Box::new(Blind), vec![Box::new(Warm)], Box::new(Ilqg::default()), horizons, 8).unwrap();
-            let space = parameterization::of_kind(kind, ActionBounds::new(&[-1.0], &[1.0]), 4, 2).unwrap();
+            let space = parameterization::of_kind(kind, ActionBounds::new([-1.0], [1.0]), 4, 2).unwrap();
             let situation = Situation {
                 observations: &[],
                 pictures: &[],

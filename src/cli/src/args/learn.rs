@@ -10,9 +10,9 @@ pub struct LearnArgs {
     /// Dataset to learn from (of distill: its states, not its actions)
     #[arg(long, required_unless_present = "settings")]
     pub data: Option<PathBuf>,
-    /// Cameras of the dataset, comma-separated. The generator sees their pictures, and of the observation only what the robot
-    /// knows of itself (the task's `proprioception`, or --set vision.state) [default: no pictures and the whole observation, or
-    /// what the teacher sees]
+    /// Cameras of the dataset, comma-separated. The generator sees their pictures, and of the observation only what the
+    /// robot knows of itself (the task's `proprioception`, or --set vision.state) [default: no pictures and the whole
+    /// observation, or what the teacher sees]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub cameras: Vec<String>,
     /// Folder of the checkpoint, with logs and training state; must be empty or new

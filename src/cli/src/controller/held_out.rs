@@ -22,14 +22,15 @@ pub fn run(
     task: &Arc<Task>,
     sampler: &Policy,
     flags: &ControllerArgs,
-    (episodes, seed): (u32, u64),
+    episodes: u32,
+    seed: u64,
     pool: &rayon::ThreadPool,
     output: Output,
 ) -> Result<Report> {
     let engine = Arc::new(RolloutEngine::new(task.clone(), pool.current_num_threads())?);
     let (mut decider, horizons) = from_flags::new(flags, seed, task, Some(sampler), &engine)?;
     let settings = EvaluationSettings::held_out(episodes as usize, seed, horizons);
-    let outcome = watched(task, decider.as_mut(), &settings, pool, output, (&[], |_: &Outcome| false))?;
+    let outcome = watched(task, decider.as_mut(), &settings, pool, output, &[], |_| false)?;
     Ok(Report::new(&outcome, task.spec().control_rate))
 }
 
@@ -44,7 +45,8 @@ pub fn watched(
     settings: &EvaluationSettings,
     pool: &rayon::ThreadPool,
     output: Output,
-    (looks, enough): (&[usize], impl FnMut(&Outcome) -> bool),
+    looks: &[usize],
+    enough: impl FnMut(&Outcome) -> bool,
 ) -> Result<Outcome> {
     let mut watch = Watch::new(output, settings.episodes, "evaluate");
     let outcome = evaluate_sequentially(task, decider, settings, pool, &mut watch, looks, enough);

@@ -11,8 +11,8 @@ use imle_policy::vision::VisionSettings;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The task to evaluate in, or to ask which terms are seen beside pictures: as [`evaluation_task`], where there is one to
-/// ask.
+/// The task to evaluate in, or to ask which terms are seen beside pictures: as [`evaluation_task`], where there is one
+/// to ask.
 pub fn known_task(
     vision: &VisionSettings,
     episodes: u32,

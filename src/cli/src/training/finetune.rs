@@ -93,7 +93,8 @@ pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
     })
 }
 
-/// The settings that the flags give beside `defaults` or those of the run that is resumed; the ones that `read` keeps may be given.
+/// The settings that the flags give beside `defaults` or those of the run that is resumed; the ones that `read` keeps
+/// may be given.
 fn settings<S: Serialize + DeserializeOwned + Clone + PartialEq + Default, R: Serialize>(
     args: &FinetuneArgs,
     flags: Vec<String>,

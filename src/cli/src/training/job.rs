@@ -16,9 +16,8 @@ use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::network::ChunkShape;
 use imle_policy::normalizer::Normalizers;
-use imle_policy::normalizer::Residual;
 use imle_policy::policy::Policy;
-use imle_policy::targets::{DemonstrationChunks, TargetSource, TeacherWindows, distill, progress_weights};
+use imle_policy::targets::{TargetSource, TeacherWindows, distill, progress_weights};
 use imle_policy::train::{
     self, EvalPoint, FreshStart, TrainMetrics, TrainObserver, TrainOutcome, TrainSettings, TrainStart,
 };
@@ -61,7 +60,7 @@ impl TrainingJob<'_> {
             let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
             settings.network.check(&shape, "settings")?;
             settings.vision.encoder.check(dataset.spec.pictures.as_ref(), "settings")?;
-            Ok((dataset.spec.clone(), normalizers(&source, settings)?))
+            Ok((dataset.spec.clone(), source.fit_normalizers(settings.residual)?))
         })?;
         let _folder = if self.resume { None } else { Some(Place::folder(self.out)?) };
         self.output.note(format!(
@@ -75,8 +74,8 @@ impl TrainingJob<'_> {
         self.train(start, &source, task, episodes)
     }
 
-    /// Learns from as many chunks of `teacher` a state as the settings have latents, in the demonstrations' states as the
-    /// teacher has `seen` them.
+    /// Learns from as many chunks of `teacher` a state as the settings have latents, in the demonstrations' states as
+    /// the teacher has `seen` them.
     ///
     /// # Errors
     /// As [`imitate`](Self::imitate).
@@ -132,20 +131,8 @@ impl TrainingJob<'_> {
     }
 }
 
-/// The ranges of the demonstrations, and what of them is predicted before the network, if the settings say so.
-///
-/// # Errors
-/// A value that is not finite.
-pub fn normalizers(source: &DemonstrationChunks, settings: &TrainSettings) -> Result<Normalizers> {
-    let mut normalizers = source.normalizers()?;
-    if settings.residual {
-        normalizers.residual = Some(Box::new(Residual::fit(source, &normalizers)?));
-    }
-    Ok(normalizers)
-}
-
-/// Where the training in `out` starts. `learned` identifies the training data, wherever it lies: a resumed training must
-/// go on with the same. `data` names it for the provenance.
+/// Where the training in `out` starts. `learned` identifies the training data, wherever it lies: a resumed training
+/// must go on with the same. `data` names it for the provenance.
 fn start<'a>(
     out: &Path,
     resume: bool,
