@@ -88,7 +88,7 @@ mod tests {
     fn every_setting_comes_with_its_doc_comment_and_the_text_is_a_file_of_settings() {
         let outer = Outer { steps: 3, sizes: vec![1, 2], network: Inner { width: 7 } };
         let text = explained::<Outer>(&outer).unwrap();
-        assert!(text.starts_with("# How many.\nsteps = 3\n# Several.\nsizes = ["), "{text}");
+        assert!(text.starts_with("# Number of steps.\nsteps = 3\n# Several.\nsizes = ["), "{text}");
         assert!(
             text.contains("# The network.\n[network]\n# Units of a layer, as `Outer` says elsewhere.\nwidth = 7"),
             "{text}"

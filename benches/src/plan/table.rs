@@ -90,7 +90,7 @@ mod tests {
         let lines = all(&[cell("a", "imle, 16"), cell("b", "imle, 16")], &[Some(result()), None]);
         assert_eq!(lines.iter().filter(|l| l.starts_with("###")).count(), 2);
         assert_eq!(
-            lines[3],
+            lines[4],
             "| lift | as planned | imle, 16 | 16 | 50.0 % [20.0, 80.0] | 10 |  | 1.000 | 10 | 2.0 | 0.50 | 3 |"
         );
         assert!(lines.iter().any(|l| l.contains("| open | 10 |")));
@@ -108,9 +108,9 @@ mod tests {
         };
         let cells = [cell("own", "first"), cell("own", "second"), cell("own", "third")];
         let lines = all(&cells, &[told("1111111101"), told("0000000"), Some(result())]);
-        assert!(lines[3].contains("| 10 |  | 1.000"), "{}", lines[3]);
-        assert!(lines[4].contains("| 7 of 10 | −100.0 [−100.0, −3"), "{}", lines[4]);
-        assert!(lines[4].contains("p = 0.016"), "{}", lines[4]);
-        assert!(lines[5].contains("| 10 |  | 1.000"), "{}", lines[5]);
+        assert!(lines[4].contains("| 10 |  | 1.000"), "{}", lines[4]);
+        assert!(lines[5].contains("| 7 of 10 | −100.0 [−100.0, −3"), "{}", lines[5]);
+        assert!(lines[5].contains("p = 0.016"), "{}", lines[5]);
+        assert!(lines[6].contains("| 10 |  | 1.000"), "{}", lines[6]);
     }
 }
