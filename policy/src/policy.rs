@@ -84,7 +84,7 @@ impl Policy {
     /// The checkpoint that is shipped for a built-in task, on the processor.
     ///
     /// # Errors
-    /// [`Error::Config`] if none is shipped for `task`.
+    /// [`crate::Error::Config`] if none is shipped for `task`.
     pub fn pretrained(task: impl AsRef<str>) -> Result<Self> {
         let task = task.as_ref();
         let known = || ConfigError::unexpected(format!("task `{task}`"), "one with a shipped checkpoint", "none");
@@ -95,7 +95,7 @@ impl Policy {
     /// The checkpoint in `folder`, on `device`.
     ///
     /// # Errors
-    /// As [`Checkpoint::load`]; [`Error::Torch`] if memory runs out.
+    /// As [`Checkpoint::load`]; [`crate::Error::Torch`] if memory runs out.
     pub fn load(folder: impl AsRef<Path>, device: Device) -> Result<Self> {
         Self::from_checkpoint(&Checkpoint::load(folder.as_ref())?, device)
     }
@@ -103,7 +103,7 @@ impl Policy {
     /// `checkpoint` on `device`, ready for as many threads as there are cores.
     ///
     /// # Errors
-    /// [`Error::Torch`] if memory runs out.
+    /// [`crate::Error::Torch`] if memory runs out.
     pub fn from_checkpoint(checkpoint: &Checkpoint, device: Device) -> Result<Self> {
         Self::with_threads(checkpoint, std::thread::available_parallelism().map_or(1, std::num::NonZero::get), device)
     }
@@ -112,7 +112,7 @@ impl Policy {
     /// for each other.
     ///
     /// # Errors
-    /// [`Error::Torch`] if memory runs out.
+    /// [`crate::Error::Torch`] if memory runs out.
     pub fn with_threads(checkpoint: &Checkpoint, threads: usize, device: Device) -> Result<Self> {
         Self::new(Arc::new(checkpoint.clone()), threads, device)
     }
@@ -125,7 +125,7 @@ impl Policy {
     /// The same weights, sampled in another way.
     ///
     /// # Errors
-    /// [`Error::Config`] if its method cannot be sampled so.
+    /// [`crate::Error::Config`] if its method cannot be sampled so.
     pub fn with_sampling(self, sampling: Sampling) -> Result<Self> {
         if sampling == *self.sampling() {
             return Ok(self);
@@ -174,7 +174,7 @@ impl Policy {
     /// `observation` is a history (T_obs, O), oldest first, or one observation (O), which is repeated.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an observation of another size or one that is not finite; [`Error::Torch`].
+    /// [`crate::Error::Argument`] for an observation of another size or one that is not finite; [`crate::Error::Torch`].
     pub fn sample(&self, observation: &[f32], n: usize) -> Result<Chunks> {
         self.sample_with(&Workers::shared()?, observation, n, SampleKey::default())
     }
@@ -199,7 +199,7 @@ impl Policy {
     /// (B, T_obs, O), with their pictures for a policy that sees them, `keys` (B). Only libtorch allocates.
     ///
     /// # Errors
-    /// As [`sample`](Self::sample); [`Error::Argument`] if the sizes do not fit.
+    /// As [`sample`](Self::sample); [`crate::Error::Argument`] if the sizes do not fit.
     pub fn sample_into<'a>(
         &self,
         workers: &Workers,
@@ -219,7 +219,7 @@ impl Policy {
     /// Checks that it is made for `spec`; `place` names the policy in the error.
     ///
     /// # Errors
-    /// [`Error::Config`] naming the first thing that differs.
+    /// [`crate::Error::Config`] naming the first thing that differs.
     pub fn check_matches(&self, spec: &Spec, place: &str) -> Result<()> {
         self.checkpoint.check_matches(spec, place)
     }

@@ -17,7 +17,7 @@ impl Dataset {
     /// The dataset with these terms of the observation only, in their order.
     ///
     /// # Errors
-    /// [`Error::Unknown`] with the nearest names.
+    /// [`imle_configs::Error::Unknown`] with the nearest names.
     pub fn with_observation(mut self, terms: &[String]) -> Result<Self> {
         let (part, places) = self.spec.observation.part(terms)?;
         let size = self.spec.observation.size();

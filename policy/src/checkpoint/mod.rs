@@ -45,7 +45,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// From a configuration and the flat weights of its network, laid out by [`NetworkConfig::parameters`].
+    /// From a configuration and the flat weights of its network, laid out by `NetworkConfig::parameters`.
     ///
     /// # Errors
     /// [`Error::Config`] if the parts do not fit each other, [`Error::Argument`] for weights of another length or not

@@ -31,7 +31,7 @@ pub struct TargetBatch {
     pub states: Vec<usize>,
 }
 
-/// The place of one state in a [`Batch`].
+/// The place of one state in a [`TargetBatch`](super::TargetBatch).
 #[derive(Debug)]
 pub struct TargetRow<'a> {
     /// Observation history (T_obs · O).

@@ -37,7 +37,7 @@ pub struct TrainSettings {
     /// Whether all states of a step get the same m latents, rather than each its own.
     #[serde(default)]
     pub shared_latents: bool,
-    /// Whether the network learns only what is left of a chunk beside its linear prediction ([`crate::residual`]).
+    /// Whether the network learns only what is left of a chunk beside its linear prediction ([`crate::normalizer::Residual`]).
     #[serde(default)]
     pub residual: bool,
     /// Preference for demonstrations that progress as fast as usual (β of [`crate::targets::progress_weights`]): 0

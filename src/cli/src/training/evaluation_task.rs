@@ -11,7 +11,7 @@ use imle_policy::vision::VisionSettings;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The task to evaluate in, or to ask which terms are seen beside pictures: as [`evaluation_task`], where there is one
+/// The task to evaluate in, or to ask which terms are seen beside pictures: as `evaluation_task`, where there is one
 /// to ask.
 pub fn known_task(
     vision: &VisionSettings,
