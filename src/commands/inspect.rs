@@ -231,7 +231,7 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
     let mut value: Value = serde_json::from_str(&files::read_text(&place)?)
         .map_err(|e| InputError::unexpected(place.display(), "JSON", e))?;
     let told = |path: &Path| path.display().to_string();
-    renames::update_json(&mut value, &json!({ "optimizer": "" }), &told(&place))?;
+    renames::update_json(&mut value, &json!({ "optimizer": "", "quality": {} }), &told(&place))?;
     for round in value.get_mut("rounds").and_then(Value::as_array_mut).into_iter().flatten() {
         renames::update_json(round, &Round::default(), &told(&place))?;
     }

@@ -341,7 +341,7 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
     let (report, episodes) = collected("1", shared);
     assert!((1..12).contains(&report["handed_over"].as_u64().unwrap()), "{report}");
     assert_eq!((report, episodes), collected("2", shared));
-    let limited = "--set optimizer=cem --set noise=0.3 --set action_rate_limit=0.2";
+    let limited = "--set optimizer=cem --set noise=0.30 --set action_rate_limit=0.2";
     let (report, episodes) = collected("1", limited);
     let (_, leaping) = collected("2", "--set optimizer=cem --set noise=0.3");
     assert_ne!(episodes, leaping);
