@@ -57,10 +57,10 @@ fn setting(call: &Call, key: &str) -> String {
 #[test]
 fn a_training_is_resumed_and_its_checkpoint_runs() {
     let old = Copied::new();
-    let call = Call::new("train --resume --quiet --threads 1 --evaluation-episodes 0 --set steps=120");
+    let call = Call::new("train --resume --quiet --threads 1 --evaluation-episodes 0");
     let call = call.with("--task", old.at("easy.toml")).with("--data", old.at("demonstrations"));
     let result = call.with("--out", old.at("training")).json();
-    assert_eq!(result["steps"], 120);
+    assert_eq!(result["steps"], 4000);
     for checkpoint in ["generator", "training", "expert-iteration", "best-of-n"] {
         let run = Call::new("run --episodes 1 --optimizer none --threads 1").with("--task", old.at("easy.toml"));
         assert_eq!(run.with("--checkpoint", old.at(checkpoint)).json()["success_rate"], 1.0, "{checkpoint}");
