@@ -106,13 +106,12 @@ impl Controller {
     ///     }
     /// }
     ///
-    /// let optimizer = Cem { noise: 0.5, ..Cem::default() };
-    /// let mut mpc = Controller::with_simulator(Point).optimizer(optimizer).noise(0.5).threads(1).build()?;
+    /// let mut mpc = Controller::with_simulator(Point).optimizer(Cem::default()).threads(1).build()?;
     /// let mut x = 0.0;
     /// for _ in 0..20 {
     ///     x += f64::from(mpc.act(&[], &[x])?[0]);
     /// }
-    /// assert!((x - 1.0).abs() < 0.1, "{x}");
+    /// assert!((x - 1.0).abs() < 0.3, "{x}");
     /// # Ok::<(), imle_planner::Error>(())
     /// ```
     pub fn with_simulator(simulator: impl Simulator + 'static) -> ControllerBuilder {
