@@ -23,7 +23,7 @@ cuda:  ## what libtorch needs on an NVIDIA GPU (1.9 GB, once); then --device cud
 install: setup  ## `planner` on the PATH, runnable from any folder
 	cargo install --path . --locked
 
-env:  ## what a library user must set
+env:  ## Cargo.toml and .cargo/config.toml of a program that uses the library
 	@$(PYTHON) configs/native/fetch.py env
 
 lint: setup checks  ## formatting, lints and documentation, warnings denied

@@ -8,6 +8,7 @@ use planner::optimizer::Mppi;
 use planner::parameterization::ParameterizationKind;
 use planner::rollout::{Candidates, Score, Simulator};
 use planner::seed::Purpose;
+use planner::workers::ThreadPool;
 use planner::{Controller, Policy, Task, World};
 
 /// x ← x + 0.3 · (target − x) at every control step. The cost is the distance of x from `line`, and of y from the far
@@ -26,7 +27,7 @@ impl Simulator for Point {
         self.task.action_bounds().range()
     }
 
-    fn rollout(&self, _: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> planner::Result<()> {
+    fn rollout(&self, _: &ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> planner::Result<()> {
         let (each, far) = (out.len() / (c.states.len() / 2), f64::from(self.action_range().1[1]));
         for (i, score) in out.iter_mut().enumerate() {
             let mut at = [c.states[i / each * 2], c.states[i / each * 2 + 1]];

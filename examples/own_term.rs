@@ -1,10 +1,10 @@
 //! A task whose cost has a term that its file cannot say: the energy of a pole.
 //! Run it with `cargo run --release --example own_term`.
 //!
-//! `own_term.toml` names a quantity of kind `custom`; the program gives a [`CustomQuantity`] of that name. All else stays the file's, and
-//! planning needs no generator here: the search starts from noise and its last plan.
+//! `own_term.toml` names a quantity of kind `custom`; the program gives a [`CustomQuantity`] of that name. All else
+//! stays the file's, and planning needs no generator here: the search starts from noise and its last plan.
 
-use mujoco_rs::prelude::MjModel;
+use planner::envs::mujoco::MjModel;
 use planner::envs::mujoco::lookup::{ObjectKind, find};
 use planner::envs::mujoco::simulation::{Needs, Simulation};
 use planner::envs::task::custom::{CustomQuantities, CustomQuantity, PreparedQuantity};

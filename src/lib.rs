@@ -19,7 +19,7 @@
 //! use planner::{Controller, Policy, Task, World, optimizer::Cem, seed::Purpose};
 //!
 //! let task = std::sync::Arc::new(Task::load("cylinder_push")?); // or your own TOML file
-//! let policy = Policy::pretrained(task.name())?; // or Policy::load(folder, device)
+//! let policy = Policy::pretrained(&*task)?; // or Policy::load(folder, device)
 //! let mut mpc = Controller::builder(task.clone()).policy(policy).optimizer(Cem::default()).candidates(32).build()?;
 //! let mut robot = World::new(task.clone())?; // yours: a robot, or any simulator
 //! robot.reset(0, Purpose::Reset, 0)?;
@@ -38,7 +38,6 @@
 pub use imle_configs::embedded;
 pub use imle_configs::seed;
 pub use imle_configs::spec;
-pub use imle_configs::workers;
 pub use imle_data as data;
 pub use imle_envs as envs;
 pub use imle_envs::task::Task;
@@ -54,6 +53,12 @@ pub use imle_policy::checkpoint::Checkpoint;
 pub use imle_policy::policy::Policy;
 pub use imle_rl as rl;
 pub use tch::Device;
+
+/// Threads: one pool a process, or a separate pool, shared by all that get it.
+pub mod workers {
+    pub use imle_configs::workers::Workers;
+    pub use rayon::ThreadPool;
+}
 
 /// Where candidates are scored.
 pub mod rollout {

@@ -6,7 +6,7 @@ step no Python is needed to build or run. Clones share the cache; concurrent cal
 
 usage: fetch.py setup   fetch what is missing, write .cargo/native.toml
        fetch.py cuda    the same, and what libtorch needs on an NVIDIA GPU (1.9 GB)
-       fetch.py env     print what a library user must set
+       fetch.py env     print Cargo.toml and .cargo/config.toml of a program that uses the library
 """
 import contextlib
 import fcntl
@@ -34,6 +34,17 @@ LAYOUT = "1"
 # What a build and a CPU run need; Python bindings and tests stay out.
 KEEP = ("torch/lib/lib", "torch/include/", "nvidia/", "mujoco/libmujoco", "mujoco/include/")
 DROP = ("torch/lib/libtorch_python",)
+
+# The build script lets the linker note where the libraries are, so that the program finds them.
+PACKAGE = f"""[package]
+name = "my_controller"
+version = "0.1.0"
+edition = "2024"
+build = "{ROOT}/configs/native_link.rs"
+
+[dependencies]
+planner = {{ path = "{ROOT}", default-features = false }}
+"""
 
 
 def cache_folder() -> Path:
@@ -92,9 +103,12 @@ def scratch_folder(target: Path):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def cargo_settings(target: Path) -> str:
+    return f'[env]\nLIBTORCH = "{target / "torch"}"\nMUJOCO_DYNAMIC_LINK_DIR = "{target / "mujoco"}"\n'
+
+
 def write_cargo_settings(target: Path) -> None:
-    text = ("# Written by `make setup`.\n[env]\n"
-            f'LIBTORCH = "{target / "torch"}"\nMUJOCO_DYNAMIC_LINK_DIR = "{target / "mujoco"}"\n')
+    text = "# Written by `make setup`.\n" + cargo_settings(target)
     path = ROOT / ".cargo" / "native.toml"
     if not path.exists() or path.read_text() != text:
         temporary = path.with_suffix(".tmp")
@@ -108,9 +122,7 @@ def main() -> None:
         sys.exit(__doc__)
     target = cache_folder()
     if verb == "env":
-        torch, mujoco = target / "torch", target / "mujoco"
-        print(f"export LIBTORCH={torch}\nexport MUJOCO_DYNAMIC_LINK_DIR={mujoco}\n"
-              f'export RUSTFLAGS="-C link-arg=-Wl,-rpath,{torch / "lib"} -C link-arg=-Wl,-rpath,{mujoco}"')
+        print(f"# Cargo.toml\n{PACKAGE}\n# .cargo/config.toml\n{cargo_settings(target)}", end="")
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with open(target.parent / ".lock", "w") as lock:

@@ -102,11 +102,13 @@ impl EpisodeState {
         self.observe_all(observation)
     }
 
-    /// As [`observe`](Self::observe), with the pictures of that moment, (cameras, H, W, 3).
+    /// As [`observe`](Self::observe), with the pictures of that moment, (cameras, H, W, 3). A control step that is
+    /// observed without pictures keeps the last ones.
     ///
     /// # Errors
-    /// [`Error::Shape`], also for pictures of another size than before.
+    /// [`Error::Shape`], also for pictures of another size than before; the episode is then as before.
     pub fn observe_with(&mut self, observation: &[f32], pictures: &[u8]) -> Result<()> {
+        check("observation", self.observation, observation.len())?;
         let bytes = self.pictures.len() / self.horizons.observation;
         if self.pictures.is_empty() {
             self.pictures = pictures.repeat(self.horizons.observation);
@@ -116,7 +118,7 @@ impl EpisodeState {
             let newest = self.pictures.len() - bytes;
             self.pictures[newest..].copy_from_slice(pictures);
         }
-        self.observe(observation)
+        self.observe_all(observation)
     }
 
     /// Adds the observations of several control steps, (n, O), oldest first.

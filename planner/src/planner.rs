@@ -21,6 +21,36 @@ use rayon::prelude::*;
 /// N rollouts, in waves: the first is shared out among the proposals, the others are drawn by the optimizer's search.
 /// If no candidate can be simulated the plan falls back to the warm start, with `predicted` empty. A source that has
 /// nothing to propose is simulated all the same and never chosen.
+///
+/// One planner decides for many episodes in one call:
+///
+/// ```
+/// use imle_configs::workers::Workers;
+/// use imle_envs::task::Task;
+/// use imle_planner::episode::{DecisionBatch, DecisionTiming, EpisodeState};
+/// use imle_planner::{Controller, optimizer::Cem};
+///
+/// let task = std::sync::Arc::new(Task::load("cartpole")?);
+/// let builder = Controller::builder(task.clone()).optimizer(Cem::default()).candidates(16).threads(2);
+/// let (mut decider, horizons) = builder.decider()?; // a planner, or a policy alone
+/// let sizes = (task.spec().observation.size(), task.spec().action.size());
+/// let (mut episodes, mut states) = (Vec::new(), Vec::new());
+/// for (index, angle) in [2.9, 3.3].into_iter().enumerate() {
+///     let state = task.state_at(&[0.0, angle], &[0.0, 0.0], None)?;
+///     let mut episode = EpisodeState::new(horizons, sizes.0, sizes.1);
+///     episode.reset(index as u64);
+///     episode.hold(&task.hold(&state)?)?;
+///     episode.observe(&task.observe(&state)?)?;
+///     states.extend(state);
+///     episodes.push(episode);
+/// }
+/// let mut all: Vec<_> = episodes.iter_mut().collect();
+/// let (mut batch, workers) = (DecisionBatch::default(), Workers::new(2)?);
+/// let decisions = batch.decide(&mut decider, &workers, &mut all, &states, DecisionTiming::default())?;
+/// assert!(decisions.iter().all(|d| d.rollouts == 16));
+/// assert_eq!(episodes[1].next_action().len(), sizes.1);
+/// # Ok::<(), imle_planner::Error>(())
+/// ```
 pub struct Planner {
     simulator: Box<dyn Simulator>,
     sources: Vec<Box<dyn Proposal>>,

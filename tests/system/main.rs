@@ -26,6 +26,7 @@ mod interrupt;
 mod old_versions;
 mod online;
 mod output;
+mod outside;
 mod own_task;
 mod planners;
 mod resume;

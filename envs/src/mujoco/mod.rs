@@ -6,3 +6,5 @@ pub mod lookup;
 pub mod model;
 pub mod native;
 pub mod simulation;
+
+pub use mujoco_rs::prelude::MjModel;

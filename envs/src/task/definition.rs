@@ -23,6 +23,17 @@ use mujoco_rs::prelude::MjModel;
 use std::sync::Arc;
 
 /// A loaded task.
+///
+/// ```
+/// use imle_envs::task::Task;
+///
+/// let task = Task::load("cartpole")?; // or the path of a TOML file
+/// let state = task.state_at(&[0.0, 0.1], &[0.0, 0.0], None)?;
+/// let (observation, action) = (task.observe(&state)?, task.hold(&state)?);
+/// assert_eq!((observation.len(), action.len()), (task.spec().observation.size(), task.spec().action.size()));
+/// assert_eq!(task.controls(&action, &state)?.len(), 1); // of the cart's motor
+/// # Ok::<(), imle_envs::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Task {
     pub(super) spec: Spec,

@@ -8,6 +8,23 @@ use std::time::Duration;
 ///
 /// A plan can be kept and written again by [`Controller::plan_into`](crate::Controller::plan_into), which then
 /// allocates nothing.
+///
+/// ```
+/// use imle_envs::task::Task;
+/// use imle_planner::{Controller, optimizer::Cem};
+///
+/// let task = Task::load("cartpole")?;
+/// let state = task.state_at(&[0.0, 3.0], &[0.0, 0.0], None)?;
+/// let observation = task.observe(&state)?;
+/// let mut mpc = Controller::builder(task).optimizer(Cem::default()).candidates(16).threads(1).build()?;
+/// mpc.observe(&observation)?;
+/// let plan = mpc.plan(&state)?;
+/// let [n, steps, size] = plan.candidates_shape();
+/// assert_eq!((n, plan.actions().len(), plan.costs().len()), (16, steps * size, n));
+/// let best = plan.costs().iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+/// assert_eq!(best.and_then(|(index, _)| plan.candidate(index)), Some(plan.actions()));
+/// # Ok::<(), imle_planner::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     pub(super) actions: Vec<f32>,

@@ -7,6 +7,7 @@ use imle_cli::failure::{Failure, Result};
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_envs::world::World;
+use imle_planner::episode::EpisodeState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
@@ -64,6 +65,13 @@ impl Service {
             clients: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         })
+    }
+
+    /// Episode `index`, of which nothing is observed yet.
+    pub fn new_episode(&self, index: u64) -> EpisodeState {
+        let mut episode = EpisodeState::new(self.horizons, self.hello.observation_size, self.hello.action_size);
+        episode.reset(index);
+        episode
     }
 
     pub fn observation_size(&self) -> usize {

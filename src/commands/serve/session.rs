@@ -1,4 +1,4 @@
-//! State of one client: the episode's last observations, its last plan, its decisions.
+//! State of one client: its episode, and the world in which its states are looked at.
 
 use super::protocol::{Answer, Decided, Example, Request};
 use super::service::{Service, rows};
@@ -7,8 +7,7 @@ use imle_cli::failure::{Failure, Result};
 use imle_configs::Error as InputError;
 use imle_configs::seed::Purpose;
 use imle_envs::world::World;
-use imle_planner::chunk;
-use imle_planner::decide::Key;
+use imle_planner::episode::EpisodeState;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -21,21 +20,8 @@ pub struct Session<'a> {
     jobs: SyncSender<Job>,
     /// Where states are looked at.
     world: World,
-    episode: Option<Episode>,
-}
-
-/// An episode under way. A request works on a copy, which is kept only if all went well.
-#[derive(Clone)]
-struct Episode {
-    index: u64,
-    /// Decisions made.
-    decision: u64,
-    /// (T_obs, O), oldest first; empty before the first observation.
-    history: Vec<f32>,
-    /// The last chunk, (T_pred, A); empty before the first decision.
-    plan: Vec<f32>,
-    /// Steps of it that were once planned.
-    plan_left: usize,
+    /// The episode under way. A request works on a copy, which is kept only if all went well.
+    episode: Option<EpisodeState>,
 }
 
 impl<'a> Session<'a> {
@@ -48,16 +34,16 @@ impl<'a> Session<'a> {
     }
 
     /// Notes the observation, and the state if the request has one; returns whether it has.
-    fn note(&mut self, request: &Request) -> Result<(Episode, bool)> {
-        let next = self.episode.as_ref().map(|e| e.index);
+    fn note(&mut self, request: &Request) -> Result<(EpisodeState, bool)> {
+        let next = self.episode.as_ref().map(|e| e.key().episode);
         let index = request.episode.unwrap_or(match (next, request.reset) {
             (None, _) => 0,
             (Some(index), false) => index,
             (Some(index), true) => index.wrapping_add(1),
         });
         let mut episode = match &self.episode {
-            Some(episode) if episode.index == index && !request.reset => episode.clone(),
-            _ => Episode { index, decision: 0, history: Vec::new(), plan: Vec::new(), plan_left: 0 },
+            Some(episode) if episode.key().episode == index && !request.reset => episode.clone(),
+            _ => self.service.new_episode(index),
         };
         let told = self.take_state(request, index)?;
         let horizons = self.service.horizons;
@@ -76,11 +62,7 @@ impl<'a> Session<'a> {
                 return Err(InputError::unexpected("observations", expected, "neither").into());
             }
         };
-        if episode.history.is_empty() {
-            episode.history = seen[..self.service.observation_size()].repeat(horizons.observation);
-        }
-        episode.history.drain(..seen.len());
-        episode.history.extend(seen);
+        episode.observe_all(&seen)?;
         Ok((episode, told))
     }
 
@@ -120,7 +102,7 @@ impl<'a> Session<'a> {
     /// A bad input that names the field.
     pub fn observe(&mut self, request: &Request) -> Result<Answer> {
         let (episode, _) = self.note(request)?;
-        let answer = Answer::Observed { episode: episode.index, decision: episode.decision };
+        let answer = Answer::Observed { episode: episode.key().episode, decision: episode.key().decision };
         self.episode = Some(episode);
         Ok(answer)
     }
@@ -131,7 +113,7 @@ impl<'a> Session<'a> {
     /// A bad input that names the field; what the controller returns; if the server stops.
     pub fn decide(&mut self, request: &Request) -> Result<Answer> {
         let asked = Instant::now();
-        let (horizons, action) = (self.service.horizons, self.service.hello.action_size);
+        let horizons = self.service.horizons;
         let executed = request.executed.unwrap_or(horizons.action);
         if executed > horizons.prediction {
             let expected = format!("at most the {} actions of a chunk", horizons.prediction);
@@ -151,30 +133,24 @@ impl<'a> Session<'a> {
             return Err(InputError::unexpected("state", expected, "none").into());
         }
         let mut state = vec![0.0; hello.state_size];
-        let mut warm = vec![0.0; horizons.prediction * action];
-        let mut warm_left = 0;
         if told {
             self.world.get_state(&mut state)?;
+            let mut hold = vec![0.0; hello.action_size];
+            self.world.hold(&mut hold);
+            episode.hold(&hold)?;
         }
-        if !episode.plan.is_empty() {
-            chunk::shift(&episode.plan, executed, action, &mut warm);
-            warm_left = episode.plan_left.saturating_sub(executed);
-        } else if told {
-            self.world.hold(&mut warm[..action]);
-            warm = warm[..action].repeat(horizons.prediction);
-        }
-        let key = Key { episode: episode.index, decision: episode.decision };
-        let observations = episode.history.clone();
+        episode.set_executed(executed);
+        let key = episode.key();
         // Only the job holds the sender: if the job is dropped, the wait ends.
         let (reply, done) = sync_channel(1);
         let stopping = || Failure::Run("the server stops".into());
-        let job = Job { observations, state, warm: warm.clone(), warm_left, key, asked, deadline, reply };
+        let job = Job { episode, state, asked, deadline, reply };
         self.jobs.send(job).map_err(|_| stopping())?;
         let done = done.recv().map_err(|_| stopping())??;
         let answer = Decided {
             episode: key.episode,
             decision: key.decision,
-            chunk: rows(&done.chunk, action),
+            chunk: rows(done.episode.plan(), hello.action_size),
             execute: horizons.action,
             source: done.source,
             predicted: done.how.predicted,
@@ -184,10 +160,7 @@ impl<'a> Session<'a> {
             plan_ms: done.plan_ms,
             waited_ms: done.waited_ms,
         };
-        episode.plan_left = if done.chunk == warm { warm_left } else { horizons.prediction };
-        episode.plan = done.chunk;
-        episode.decision += 1;
-        self.episode = Some(episode);
+        self.episode = Some(done.episode);
         Ok(Answer::Decided(Box::new(answer)))
     }
 
