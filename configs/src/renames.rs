@@ -82,13 +82,23 @@ pub fn update(overlay: &mut Table, known: &Table, place: &str) -> Result<()> {
     updated
 }
 
-/// As [`update`], of a record in JSON. `known` is a value of today's type.
+/// As [`update`], of settings in JSON. `known` are settings of today.
 ///
 /// # Errors
 /// As [`update`]; `known` has no form in JSON.
-pub fn update_json(record: &mut Json, known: &impl Serialize, place: &str) -> Result<()> {
+pub fn update_json(settings: &mut Json, known: &impl Serialize, place: &str) -> Result<()> {
+    let known = serde_json::to_value(known).map_err(|e| Error::unexpected(place, "settings in JSON", e))?;
+    update_tree(settings, &known, place)
+}
+
+/// Brings the keys of a record other than settings to today's names: nothing of it counts as removed. `known` is a record of
+/// today.
+///
+/// # Errors
+/// [`Error::Unexpected`] for an old key beside its new name, or a `known` that has no form in JSON.
+pub fn update_record(record: &mut Json, known: &impl Serialize, place: &str) -> Result<()> {
     let known = serde_json::to_value(known).map_err(|e| Error::unexpected(place, "a record in JSON", e))?;
-    update_tree(record, &known, place)
+    rename(record, &known, place)
 }
 
 /// Today's dotted path of the setting `key`. `known` has all settings of today.
@@ -146,6 +156,11 @@ trait Tree: Sized {
 }
 
 fn update_tree<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
+    rename(tree, known, place)?;
+    remove(tree, known, place)
+}
+
+fn rename<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
     for (old, new) in current(known) {
         if tree.at(old).is_none() {
             continue;
@@ -160,6 +175,10 @@ fn update_tree<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
             parent.put(key, value);
         }
     }
+    Ok(())
+}
+
+fn remove<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
     for removed in REMOVED.iter().filter(|removed| known.at(removed.key).is_none()) {
         let Some(value) = tree.at(removed.key) else { continue };
         if let Some(inert) = removed.inert.filter(|inert| !value.is(*inert)) {
@@ -251,6 +270,13 @@ mod tests {
         let known = json!({ "candidate_sweep": [2], "stay": 0.0 });
         let setting = |key| setting(key, &known).unwrap();
         assert_eq!((setting("ladder"), setting("stay"), setting("space")), ("candidate_sweep", "stay", "space"));
+    }
+
+    #[test]
+    fn nothing_of_a_record_counts_as_removed() {
+        let mut record = json!({ "planner": "cem", "quality": { "modes": 1.0 } });
+        update_record(&mut record, &json!({ "optimizer": "" }), "summary.json").unwrap();
+        assert_eq!(record, json!({ "optimizer": "cem", "quality": { "modes": 1.0 } }));
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! The one budget of threads: made by the controller's side, handed down to every library.
+//! Pools whose workers have one libtorch thread each.
+//!
+//! The start handler also sets libtorch's default for threads that have not used it yet, the calling thread among them.
+//! [`Workers`](imle_configs::workers::Workers) cannot do that: imle-configs has no tensors.
 
 use crate::error::{Error, Result};
 

@@ -227,7 +227,7 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
             renames::update_json(settings, &S::default(), &name)?;
         }
         for round in value.get_mut("rounds").and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
-            renames::update_json(round, &Round::default(), &name)?;
+            renames::update_record(round, &Round::default(), &name)?;
         }
         let refused = |e| InputError::unexpected(&name, "the state of a fine-tuning run", e);
         Ok(Self { format: FORMAT, ..serde_json::from_value(value).map_err(refused)? })

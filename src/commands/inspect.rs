@@ -231,9 +231,9 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
     let mut value: Value = serde_json::from_str(&files::read_text(&place)?)
         .map_err(|e| InputError::unexpected(place.display(), "JSON", e))?;
     let told = |path: &Path| path.display().to_string();
-    renames::update_json(&mut value, &json!({ "optimizer": "", "quality": {} }), &told(&place))?;
+    renames::update_record(&mut value, &json!({ "optimizer": "" }), &told(&place))?;
     for round in value.get_mut("rounds").and_then(Value::as_array_mut).into_iter().flatten() {
-        renames::update_json(round, &Round::default(), &told(&place))?;
+        renames::update_record(round, &Round::default(), &told(&place))?;
     }
     let mut result = value
         .as_object()
@@ -244,7 +244,7 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
         Ok(text) => serde_json::from_str(&text).map_err(|e| InputError::unexpected(path.display(), "JSON", e))?,
         Err(_) => Value::Null,
     };
-    renames::update_json(&mut config, &ControllerArgs::default(), &told(&path.join("config.json")))?;
+    renames::update_record(&mut config, &ControllerArgs::default(), &told(&path.join("config.json")))?;
     if let Some(rate) = value.get("success_rate").and_then(Value::as_f64) {
         output.say(format!(
             "run of task {}: {} solved in {} episodes",

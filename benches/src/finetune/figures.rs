@@ -48,7 +48,7 @@ pub struct FinetuneFigures {
 impl Record for FinetuneFigures {
     fn update(record: &mut Value, place: &str) -> Result<()> {
         let rounds = record.get_mut("rounds").and_then(Value::as_array_mut);
-        rounds.into_iter().flatten().try_for_each(|round| renames::update_json(round, &Round::default(), place))
+        rounds.into_iter().flatten().try_for_each(|round| renames::update_record(round, &Round::default(), place))
     }
 }
 

@@ -37,7 +37,7 @@ pub struct TaskRow<'a> {
 
 impl Record for TaskCell {
     fn update(record: &mut Value, place: &str) -> Result<()> {
-        renames::update_json(record, &json!({ "optimizer": "" }), place)
+        renames::update_record(record, &json!({ "optimizer": "" }), place)
     }
 }
 

@@ -157,7 +157,7 @@ impl ExpertIteration<'_> {
         let place = self.folder(round).join(COLLECTED_FILE);
         let refused = |e| InputError::unexpected(place.display(), "what a round collected", e);
         let mut value = serde_json::from_str(&files::read_text(&place)?).map_err(refused)?;
-        renames::update_json(&mut value, &Round::default(), &place.display().to_string())?;
+        renames::update_record(&mut value, &Round::default(), &place.display().to_string())?;
         Ok(serde_json::from_value(value).map_err(refused)?)
     }
 

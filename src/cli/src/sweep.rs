@@ -241,7 +241,7 @@ mod tests {
 
     impl Record for Renamed {
         fn update(record: &mut Value, place: &str) -> imle_configs::Result<()> {
-            imle_configs::renames::update_json(record, &json!({ "optimizer": "" }), place)
+            imle_configs::renames::update_record(record, &json!({ "optimizer": "" }), place)
         }
     }
 
