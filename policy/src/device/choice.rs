@@ -42,12 +42,8 @@ impl FromStr for DeviceChoice {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda),
-            "auto" => Ok(Self::Auto),
-            _ => Err(imle_configs::Error::unknown("device", name, ["cpu", "cuda", "auto"]).into()),
-        }
+        let known = [("cpu", Self::Cpu), ("cuda", Self::Cuda), ("auto", Self::Auto)];
+        Ok(imle_configs::by_name("device", name, &known)?)
     }
 }
 

@@ -88,6 +88,6 @@ pub(super) fn weights(
 }
 
 /// Checks that sizes which a configuration gives twice agree.
-pub(super) fn same(place: String, expected: usize, found: usize) -> std::result::Result<(), ConfigError> {
-    if expected == found { Ok(()) } else { Err(ConfigError::unexpected(place, expected, found)) }
+pub(super) fn same(place: String, expected: usize, found: usize) -> imle_configs::Result<()> {
+    ConfigError::require(expected == found, place, expected, found)
 }

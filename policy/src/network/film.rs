@@ -7,10 +7,9 @@
 //! ```
 
 use super::conditioning::Conditioning;
-use super::layers::Linear;
+use super::layers::{Linear, sinusoidal};
 use super::parameters::Builder;
 use super::shape::ChunkShape;
-use super::time::sinusoidal;
 use crate::error::Result;
 use tch::Tensor;
 

@@ -57,9 +57,7 @@ pub struct EvalPoint {
 /// The caller's side of a training. This crate has no simulator: evaluation is a callback.
 pub trait TrainObserver {
     /// A line was logged.
-    fn logged(&mut self, metrics: &TrainMetrics) {
-        let _ = metrics;
-    }
+    fn logged(&mut self, _metrics: &TrainMetrics) {}
 
     /// Evaluates the averaged weights after `step` steps; `None` if there is nothing to evaluate with, or if it was
     /// stopped (then [`should_stop`](Self::should_stop) says so, and a resume begins with this evaluation). The policy
@@ -69,10 +67,9 @@ pub trait TrainObserver {
     /// Any error ends the training, after a checkpoint.
     fn evaluate(
         &mut self,
-        step: u64,
-        policy: &Policy,
+        _step: u64,
+        _policy: &Policy,
     ) -> Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
-        let _ = (step, policy);
         Ok(None)
     }
 

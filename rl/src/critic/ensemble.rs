@@ -9,14 +9,13 @@
 //! All members are computed in one product of matrices a layer. Layer norms keep a critic from extrapolating without
 //! bound (Ball et al., arXiv 2302.02948).
 
-use imle_configs::{Error as InputError, files};
 use imle_policy::Result;
-use imle_policy::checkpoint::weights_file::{self, StoredPrecision};
+use imle_policy::checkpoint::weights_file;
 use imle_policy::network::parameters::{Initial, Parameter, ParameterTable};
 use imle_policy::train::optimizer::{Moments, move_average};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// Longest gradient; longer ones are scaled down to it.
 const CLIP: f64 = 10.0;
@@ -98,7 +97,7 @@ impl CriticEnsemble {
     /// # Errors
     /// libtorch's, if the sizes do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.forward_with(&self.weights, x)
+        self.layers(&self.table.views(&self.weights)?, x)
     }
 
     /// As [`forward`](Self::forward), with the weights cut off from the gradient.
@@ -106,7 +105,7 @@ impl CriticEnsemble {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn frozen(&self, x: &Tensor) -> Result<Tensor> {
-        self.forward_with(&self.weights.f_detach()?, x)
+        self.layers(&self.table.views(&self.weights.f_detach()?)?, x)
     }
 
     /// As [`forward`](Self::forward), of the slow copy of two members, (2, B, outputs), which has no gradient.
@@ -118,10 +117,6 @@ impl CriticEnsemble {
         let views = self.table.views(&self.slow)?;
         let views = views.iter().map(|v| Ok(v.f_index_select(0, &pair)?)).collect::<Result<Vec<_>>>()?;
         self.layers(&views, x)
-    }
-
-    fn forward_with(&self, flat: &Tensor, x: &Tensor) -> Result<Tensor> {
-        self.layers(&self.table.views(flat)?, x)
     }
 
     fn layers(&self, views: &[Tensor], x: &Tensor) -> Result<Tensor> {
@@ -173,11 +168,7 @@ impl CriticEnsemble {
     /// If the disk refuses.
     pub fn save(&self, path: &Path) -> Result<()> {
         let parts = [&self.weights, &self.slow, &self.moments.first, &self.moments.second];
-        let parts = parts.map(to_host).into_iter().collect::<Result<Vec<_>>>()?;
-        let named: Vec<(&str, &[f32])> = PARTS.iter().copied().zip(parts.iter().map(Vec::as_slice)).collect();
-        let bytes = weights_file::to_bytes(&self.table, &named, StoredPrecision::Single)
-            .map_err(|e| InputError::io(path, "write", std::io::Error::other(e)))?;
-        Ok(files::write_atomic(path, |w| w.write_all(&bytes))?)
+        weights_file::write_tensors(path, &self.table, PARTS, parts)
     }
 
     /// Loads an ensemble saved to `path`, with `counters`.
@@ -186,13 +177,8 @@ impl CriticEnsemble {
     /// A bad input that names the file and the tensor.
     pub fn load(shape: EnsembleShape, path: &Path, counters: StepCounters, device: Device) -> Result<Self> {
         let table = table(shape);
-        let bytes = std::fs::read(path).map_err(|e| InputError::io(path, "read", e))?;
-        let place = path.display().to_string();
-        let parts = weights_file::from_bytes(&table, &PARTS, &place, &bytes)?;
-        let [weights, slow, first, second] = parts.as_slice() else {
-            return Err(InputError::unexpected(place, "four sets of tensors", parts.len()).into());
-        };
-        Self::assemble(shape, table, [weights, slow], Some([first, second]), counters, device)
+        let [weights, slow, first, second] = weights_file::read(path, &table, PARTS)?;
+        Self::assemble(shape, table, [&weights, &slow], Some([&first, &second]), counters, device)
     }
 }
 
@@ -210,17 +196,10 @@ fn table(EnsembleShape { members, inputs, width, outputs }: EnsembleShape) -> Pa
     ParameterTable::new(sizes.iter().enumerate().flat_map(layer).collect())
 }
 
-/// The values of a tensor, row-major.
-pub(crate) fn to_host(tensor: &Tensor) -> Result<Vec<f32>> {
-    let mut values = vec![0.0; tensor.numel()];
-    let host = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
-    host.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Kind;
 
     #[test]
     fn members_differ_learn_and_come_back_from_disk() {

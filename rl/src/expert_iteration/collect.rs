@@ -3,7 +3,7 @@
 use super::dagger::{DaggerMixing, StudentTurns, take_over};
 use super::elites::{Recorder, save};
 use super::kept::Kept;
-use super::smoothing::{Smoothing, start_of};
+use super::smoothing::start_of;
 use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
 use crate::error::{Error, Result};
 use crate::run::{Observer, Phase, Round};
@@ -128,14 +128,7 @@ impl ExpertIteration<'_> {
         let training_decisions = solved.map(|e| e.decisions.len()).sum();
         let mut solved = outcome.episodes;
         solved.retain(|e| e.success);
-        let smoothing = Smoothing {
-            task: &self.run.task,
-            horizons,
-            widths: &self.settings.smooth,
-            lockstep: self.settings.lockstep,
-        };
-        let mut phase = Phase { observer, round, name: "smooth" };
-        let smoothed = smoothing.apply(&self.pool, &mut solved, &mut phase)?;
+        let smoothed = self.smooth(horizons, &mut solved, &mut Phase { observer, round, name: "smooth" })?;
         self.keep_episodes(round, solved)?;
         let collected = Collected {
             env_steps: report.env_steps + retried.env_steps,

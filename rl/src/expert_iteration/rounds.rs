@@ -15,10 +15,9 @@ use imle_policy::checkpoint::Checkpoint;
 pub fn run(settings: &ExpertIterationSettings, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Vec<Round>> {
     settings.check()?;
     settings.training(run.checkpoint, run.seed).check()?;
-    if run.task.spec().pictures.is_some() && settings.elite_share > 0.0 {
-        let expected = "0 for a generator that sees pictures: elites are kept without them";
-        return Err(InputError::unexpected("settings: elite_share", expected, settings.elite_share).into());
-    }
+    let kept = run.task.spec().pictures.is_none() || settings.elite_share <= 0.0;
+    let expected = "0 for a generator that sees pictures: elites are kept without them";
+    InputError::require(kept, "settings: elite_share", expected, settings.elite_share)?;
     let mut algorithm = ExpertIteration::begin(settings, run)?;
     if algorithm.state.rounds.is_empty() {
         let before = algorithm.evaluate(0, run.checkpoint, observer)?;

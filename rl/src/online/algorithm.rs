@@ -52,8 +52,7 @@ pub trait Algorithm {
     ///
     /// # Errors
     /// If memory runs out; a bad input that names the file.
-    fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
-        let _ = (learner, saved);
+    fn begin(&mut self, _learner: &Learner<'_>, _saved: Option<&Path>) -> Result<()> {
         Ok(())
     }
 
@@ -75,8 +74,7 @@ pub trait Algorithm {
     ///
     /// # Errors
     /// If it does not fit.
-    fn note(&mut self, collecting: Collecting<'_>, trajectories: &mut [Trajectory]) -> Result<()> {
-        let _ = (collecting, trajectories);
+    fn note(&mut self, _collecting: Collecting<'_>, _trajectories: &mut [Trajectory]) -> Result<()> {
         Ok(())
     }
 
@@ -90,8 +88,7 @@ pub trait Algorithm {
     ///
     /// # Errors
     /// If the disk refuses.
-    fn save(&self, folder: &Path) -> Result<()> {
-        let _ = folder;
+    fn save(&self, _folder: &Path) -> Result<()> {
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use super::algorithm::{Algorithm, Collecting, Iteration};
 use super::learner::{Learner, Mean};
 use super::settings::OnlineSettings;
 use crate::critic::chunk_critic::Critic;
-use crate::critic::ensemble::{StepCounters, to_host};
+use crate::critic::ensemble::StepCounters;
 use crate::error::Result;
 use crate::replay::trajectory::Trajectory;
 use crate::run::Figures;
@@ -25,6 +25,7 @@ use imle_configs::{Error as InputError, files};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::proposal::{latent_keys, observations};
 use imle_policy::checkpoint::Checkpoint;
+use imle_policy::device::to_host;
 use imle_policy::network::Network;
 use imle_policy::{policy::Policy, sampler::LatentKey};
 use rand::seq::SliceRandom;
@@ -62,18 +63,19 @@ impl Algorithm for Ppo {
     }
 
     fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
-        let (settings, (history, latent)) = (&learner.settings.critic, shape(learner));
-        let (bounds, device) = (learner.run.task.reward().bounds(), learner.device());
-        self.value = Some(match saved {
-            None => Critic::new(settings, history, latent, bounds, learner.run.seed, device)?,
-            Some(folder) => {
-                let path = folder.join(COUNTERS_FILE);
-                let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
-                    .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
-                Critic::load(settings, history, latent, bounds, &folder.join(VALUE_FILE), counters, device)?
-            }
-        });
-        self.first = Some(tch::no_grad(|| learner.run.checkpoint.network(learner.device()))?);
+        let (run, settings) = (learner.run, &learner.settings.critic);
+        // V sees a history and a latent.
+        let inputs = learner.sizes.history() + learner.actor.latent_size();
+        let read = |folder: &Path| -> Result<_> {
+            let path = folder.join(COUNTERS_FILE);
+            let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
+                .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
+            Ok((folder.join(VALUE_FILE), counters))
+        };
+        let saved = saved.map(read).transpose()?;
+        let saved = saved.as_ref().map(|(path, counters)| (path.as_path(), *counters));
+        self.value = Some(Critic::new(settings, inputs, run.task.reward().bounds(), run.seed, saved, run.device)?);
+        self.first = Some(tch::no_grad(|| run.checkpoint.network(run.device))?);
         Ok(())
     }
 
@@ -108,7 +110,7 @@ impl Algorithm for Ppo {
 
     fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
         let (Some(value), Some(first)) = (self.value.as_mut(), self.first.as_ref()) else { return Ok(()) };
-        let (settings, device) = (learner.settings.ppo.clone(), learner.device());
+        let (settings, device) = (learner.settings.ppo.clone(), learner.run.device);
         let rows: Vec<usize> = iteration.new.clone().collect();
         if rows.is_empty() {
             return Ok(());
@@ -118,11 +120,10 @@ impl Algorithm for Ppo {
         let spread = (advantages.iter().map(|a| a * a).sum::<f64>() / advantages.len() as f64).sqrt();
         let mean = advantages.iter().sum::<f64>() / advantages.len() as f64;
 
-        let maps = learner.actor.maps();
+        let maps = &learner.actor.maps;
         let old = learner.actor.trainer.network(false)?;
-        let (mut value_loss, mut loss, mut kl, mut moved) =
-            (Mean::default(), Mean::default(), Mean::default(), Mean::default());
-        let warm = learner.is_warm();
+        let [mut value_loss, mut loss, mut kl, mut moved] = [Mean::default(); 4];
+        let warm = learner.warm;
         let size = learner.settings.actor.batch_size.min(rows.len());
         'epochs: for epoch in 0..settings.epochs {
             let mut order: Vec<usize> = (0..rows.len()).collect();
@@ -184,11 +185,6 @@ impl Algorithm for Ppo {
     }
 }
 
-/// V's inputs: a history and a latent.
-fn shape(learner: &Learner<'_>) -> (usize, usize) {
-    (learner.sizes.history(), learner.actor.latent_size())
-}
-
 fn latents_of(learner: &Learner<'_>, rows: &[usize], device: tch::Device) -> imle_policy::Result<Tensor> {
     let size = learner.actor.latent_size();
     let of = |row: &usize| {
@@ -212,7 +208,7 @@ struct Estimates {
 }
 
 fn estimate(learner: &Learner<'_>, value: &Critic, rows: &[usize], latents: &Tensor) -> imle_policy::Result<Estimates> {
-    let device = learner.device();
+    let device = learner.run.device;
     let batch = learner.replay.batch(rows.to_vec(), device)?;
     let mean = |values: Tensor| -> imle_policy::Result<Vec<f64>> {
         let mean = values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;

@@ -43,13 +43,8 @@ pub(super) fn vision(
             return Err(Error::unexpected(place, "deviations or ranges above 0", map.scale));
         }
         // (x − center) / scale + offset, in one subtraction and one division.
-        let [center, scale, offset] = [
-            |m: &AffineMap| f64::from(m.center),
-            |m: &AffineMap| f64::from(m.scale),
-            |m: &AffineMap| f64::from(m.offset),
-        ];
-        mean.push([0, 1, 2].map(|i| center(&maps[i]) - offset(&maps[i]) * scale(&maps[i])));
-        std.push([0, 1, 2].map(|i| scale(&maps[i])));
+        mean.push(maps.map(|m| f64::from(m.center) - f64::from(m.offset) * f64::from(m.scale)));
+        std.push(maps.map(|m| f64::from(m.scale)));
     }
     let encoder = EncoderConfig {
         width: 64,

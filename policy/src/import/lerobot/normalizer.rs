@@ -55,6 +55,7 @@ fn shape(term: &Term) -> Vec<usize> {
 }
 
 /// A way to normalise, by LeRobot's name for it.
+#[derive(Clone, Copy)]
 enum Mode {
     Identity,
     MeanStd,
@@ -64,17 +65,16 @@ enum Mode {
 
 impl Mode {
     fn of(name: &str, place: String) -> Result<Self> {
-        match name.to_uppercase().as_str() {
-            "IDENTITY" => Ok(Self::Identity),
-            "MEAN_STD" => Ok(Self::MeanStd),
-            "MIN_MAX" => Ok(Self::Range("min", "max")),
-            "QUANTILES" => Ok(Self::Range("q01", "q99")),
-            "QUANTILE10" => Ok(Self::Range("q10", "q90")),
-            _ => {
-                let known = ["IDENTITY", "MEAN_STD", "MIN_MAX", "QUANTILES", "QUANTILE10"];
-                Err(Error::unknown("normalization", name, known).in_file(place))
-            }
-        }
+        let known = [
+            ("IDENTITY", Self::Identity),
+            ("MEAN_STD", Self::MeanStd),
+            ("MIN_MAX", Self::Range("min", "max")),
+            ("QUANTILES", Self::Range("q01", "q99")),
+            ("QUANTILE10", Self::Range("q10", "q90")),
+        ];
+        let found = known.iter().find(|(known, _)| *known == name.to_uppercase());
+        let unknown = || Error::unknown("normalization", name, known.map(|(known, _)| known)).in_file(place);
+        found.map(|(_, mode)| *mode).ok_or_else(unknown)
     }
 
     /// Adds the maps of `term`; `take` gives a statistic of it. `added` is what is added to the denominators.
@@ -86,7 +86,7 @@ impl Mode {
         mut take: impl FnMut(&str) -> Result<Vec<f32>>,
     ) -> Result<()> {
         let [to_range, to_deviation] = added;
-        match self {
+        match *self {
             Self::Identity => maps.extend(vec![AffineMap { center: 0.0, scale: 1.0, offset: 0.0 }; term.size]),
             Self::MeanStd => {
                 for (mean, deviation) in take("mean")?.into_iter().zip(take("std")?) {
