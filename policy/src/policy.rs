@@ -1,14 +1,10 @@
 //! A generator as one value: loaded, cloned, moved between threads, and sampled from.
 
-use crate::checkpoint::Checkpoint;
-use crate::error::Result;
-use crate::method::Sampling;
 use crate::sampler::{LatentKey, Sampler};
-use imle_configs::Error as ConfigError;
+use crate::{checkpoint::Checkpoint, error::Result, method::Sampling};
 use imle_configs::spec::{Horizons, Spec};
-use imle_configs::workers::Workers;
-use std::path::Path;
-use std::sync::Arc;
+use imle_configs::{Error as ConfigError, workers::Workers};
+use std::{path::Path, sync::Arc};
 use tch::Device;
 
 /// A trained generator of action chunks.

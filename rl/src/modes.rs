@@ -9,18 +9,15 @@
 //! - `modes/entropy` of the labelled modes of solved held-out episodes, nats; `modes/seen`, how many of them there are;
 //!   `modes/share_…`, which part of them each is.
 
-use crate::error::Result;
-use crate::mode_reweighting::note_shares;
 use crate::replay::trajectory::{Sizes, Trajectory};
 use crate::run::{Evaluation, Figures, Run};
+use crate::{error::Result, mode_reweighting::note_shares};
 use imle_configs::seed::Purpose;
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_planner::policy_controller::PolicyController;
-use imle_policy::checkpoint::Checkpoint;
 use imle_policy::fidelity::{Fidelity, HeldOutWindows};
-use imle_policy::normalizer::Normalizer;
 use imle_policy::targets::DemonstrationChunks;
-use imle_policy::{policy::Policy, sampler::LatentKey};
+use imle_policy::{checkpoint::Checkpoint, normalizer::Normalizer, policy::Policy, sampler::LatentKey};
 use rayon::prelude::*;
 
 /// Samples a state of recall and precision.

@@ -3,19 +3,13 @@
 use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
 use imle_configs::{Error as InputError, files, renames};
-use imle_envs::task::Task;
-use imle_envs::task::file::RewardKind;
-use imle_planner::evaluation::report::Report;
-use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, evaluate};
+use imle_envs::task::{Task, file::RewardKind};
+use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, evaluate, report::Report};
 use imle_planner::policy_controller::PolicyController;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
-use imle_policy::targets::DemonstrationChunks;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use imle_policy::{checkpoint::Checkpoint, policy::Policy, targets::DemonstrationChunks};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tch::Device;
 
 /// Inputs of a run.

@@ -1,12 +1,10 @@
 //! Safetensors files: flat parameter vectors as named tensors, and back with every tensor checked by name.
 
-use crate::device::to_host;
-use crate::network::parameters::ParameterTable;
+use crate::{device::to_host, network::parameters::ParameterTable};
 use half::{bf16, f16};
 use imle_configs::{Error as ConfigError, Result, files};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 use tch::Tensor;
 
 /// The precision that weights are stored in.

@@ -6,9 +6,7 @@
 
 use crate::error::{Error, Result};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-use std::fmt;
-use std::str::FromStr;
-use std::sync::OnceLock;
+use std::{fmt, str::FromStr, sync::OnceLock};
 use tch::Device;
 
 /// A device by the name the command line gives it (`--device`).

@@ -4,15 +4,10 @@
 //! `config.json` is `{"type": "diffusion_policy", "policy": …}` with the code's own configuration of the policy. The
 //! normaliser is in the state dict: n = x · scale + offset.
 
-use super::options::Options;
-use super::scheduler::schedule;
-use super::source_policy::SourcePolicy;
-use super::tensors::Tensors;
 use super::weights::{Names, same};
-use crate::checkpoint::MODEL_FILE;
+use super::{options::Options, scheduler::schedule, source_policy::SourcePolicy, tensors::Tensors};
 use crate::method::{Sampling, Schedule, Solver};
-use crate::network::NetworkConfig;
-use crate::normalizer::AffineMap;
+use crate::{checkpoint::MODEL_FILE, network::NetworkConfig, normalizer::AffineMap};
 use imle_configs::spec::{Horizons, Term};
 use imle_configs::{Error, Result};
 use serde_json::json;

@@ -9,16 +9,13 @@
 //! With pictures an observation is what a ResNet18 a camera makes of them, the mean of its last maps, and then the
 //! state. Pictures are in [0, 1] and whole; nothing gives their size, but `image_shape`, [height, width], may.
 
-use super::options::Options;
 use super::source_policy::{SourcePolicy, of_range};
-use super::tensors::Tensors;
 use super::vision_input::{Naming, VisionInput};
 use super::weights::{Names, same};
-use crate::checkpoint::MODEL_FILE;
+use super::{options::Options, tensors::Tensors};
 use crate::method::{Sampling, Schedule, Solver};
-use crate::network::NetworkConfig;
-use crate::normalizer::AffineMap;
 use crate::vision::{EncoderConfig, OneOrMany};
+use crate::{checkpoint::MODEL_FILE, network::NetworkConfig, normalizer::AffineMap};
 use imle_configs::spec::{CHANNELS, Horizons, Term};
 use imle_configs::{Error, Result};
 use std::path::Path;

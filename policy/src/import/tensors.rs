@@ -3,9 +3,7 @@
 use crate::checkpoint::weights_file::floats;
 use imle_configs::{Error, Result};
 use safetensors::SafeTensors;
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 /// Refuses a pickle, saying how to convert it.
 pub(super) fn refuse_pickle(path: &Path) -> Result<()> {

@@ -1,7 +1,6 @@
 //! The vision of an imported policy: cameras and encoders, whose parameters are put where ours have them.
 
-use super::target::ImportTarget;
-use super::tensors::Tensors;
+use super::{target::ImportTarget, tensors::Tensors};
 use crate::vision::EncoderConfig;
 use imle_configs::spec::{ImageLayout, Spec};
 use imle_configs::{Error, Result};

@@ -1,9 +1,7 @@
 //! The weights of a public policy, put where ours have them: of its conditional U-Net, and of its encoders of pictures.
 
-use super::tensors::Tensors;
-use super::vision_input::VisionInput;
-use crate::checkpoint::CheckpointConfig;
-use crate::error::Result;
+use super::{tensors::Tensors, vision_input::VisionInput};
+use crate::{checkpoint::CheckpointConfig, error::Result};
 use imle_configs::Error as ConfigError;
 
 /// Names that a kind of policy has for the network's parameters.

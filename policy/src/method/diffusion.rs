@@ -9,12 +9,10 @@
 //! η = 0 (arXiv 2010.02502). With 100 passes DDPM is what the authors run, with 10 DDIM is the honest latency.
 
 use super::objective::{Loss, LossContext, Method, TensorBatch};
-use super::prepared::Prepared;
-use super::rows::squared_error;
 use super::sampling::{Sampling, Solver, latent_is_chunk};
 use super::schedule::{Prediction, Variance};
-use crate::error::Result;
-use crate::network::Network;
+use super::{prepared::Prepared, rows::squared_error};
+use crate::{error::Result, network::Network};
 use imle_configs::Error as ConfigError;
 use tch::Tensor;
 

@@ -8,10 +8,8 @@
 
 use super::objective::{Loss, LossContext, Method, TensorBatch};
 use super::prepared::{Prepared, follow};
-use super::rows::squared_error;
-use super::sampling::Sampling;
-use crate::error::Result;
-use crate::network::Network;
+use super::{rows::squared_error, sampling::Sampling};
+use crate::{error::Result, network::Network};
 use tch::Tensor;
 
 /// Default passes of a sample.

@@ -15,13 +15,10 @@
 //! modes in place of means (0.77 and 0.00). The total derivative is a central difference: libtorch's bindings have no
 //! forward mode, and the target needs no gradient.
 
-use super::flow::TIME_SCALE;
 use super::objective::{Loss, LossContext, Method, TensorBatch};
 use super::prepared::{Prepared, follow};
-use super::rows::squared_error;
-use super::sampling::Sampling;
-use crate::error::Result;
-use crate::network::Network;
+use super::{flow::TIME_SCALE, rows::squared_error, sampling::Sampling};
+use crate::{error::Result, network::Network};
 use tch::Tensor;
 
 /// Share of rows with r < t.

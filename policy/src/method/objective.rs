@@ -1,8 +1,7 @@
 //! The interface of every method: an objective over a batch, and the sampler that goes with it.
 
-use super::prepared::Prepared;
 use super::sampling::{Sampling, latent_is_chunk};
-use super::workers::NetworkPool;
+use super::{prepared::Prepared, workers::NetworkPool};
 use crate::error::Result;
 use crate::network::{ChunkShape, Network, ObservationTensors};
 use tch::Tensor;

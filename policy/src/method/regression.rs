@@ -3,11 +3,8 @@
 //! loss = mean (G(o) − a)² over elements; one pass, the latent is not used.
 
 use super::objective::{Loss, LossContext, Method, TensorBatch};
-use super::prepared::Prepared;
-use super::rows::squared_error;
-use super::sampling::Sampling;
-use crate::error::Result;
-use crate::network::Network;
+use super::{prepared::Prepared, rows::squared_error, sampling::Sampling};
+use crate::{error::Result, network::Network};
 use tch::{Kind, Tensor};
 
 /// The method `regression`.

@@ -1,8 +1,7 @@
 //! The targets of a batch as rows with draws of their own.
 
 use super::objective::{Loss, LossContext, LossValue, TensorBatch};
-use crate::error::Result;
-use crate::network::Network;
+use crate::{error::Result, network::Network};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;

@@ -1,13 +1,11 @@
 //! The way a checkpoint is sampled.
 
 use super::schedule::Schedule;
-use crate::network::precision::Precision;
-use crate::sampler::latents::Latents;
+use crate::{network::precision::Precision, sampler::latents::Latents};
 use imle_configs::{Error as ConfigError, Result, by_name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 /// Most passes a chunk.
 const MOST_PASSES: usize = 1000;

@@ -1,13 +1,9 @@
 //! The interface of a family of networks, of which each has a name in [`super::registry`].
 
-use super::config::NetworkConfig;
-use super::interface::Network;
-use super::parameters::Builder;
-use super::shape::ChunkShape;
+use super::{config::NetworkConfig, interface::Network, parameters::Builder, shape::ChunkShape};
 use crate::error::Result;
 use imle_configs::Error as ConfigError;
-use std::fmt::Display;
-use std::ops::RangeInclusive;
+use std::{fmt::Display, ops::RangeInclusive};
 
 /// A family of networks: its limits, its layers, its costs.
 pub(crate) trait Architecture: Sync {

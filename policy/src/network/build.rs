@@ -1,13 +1,9 @@
 //! Networks built from their settings and a flat parameter vector.
 
-use super::architecture::in_range;
-use super::conditioning::Conditioning;
-use super::config::NetworkConfig;
 use super::interface::{Network, ObservationTensors};
 use super::parameters::{Builder, ParameterTable};
-use super::registry;
-use super::shape::ChunkShape;
 use super::vision_network::VisionNetwork;
+use super::{architecture::in_range, conditioning::Conditioning, config::NetworkConfig, registry, shape::ChunkShape};
 use crate::error::Result;
 use tch::{Kind, Tensor};
 

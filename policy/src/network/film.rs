@@ -6,10 +6,8 @@
 //! s_i,b_i = rows of W_film c                          `pairs` of W values each
 //! ```
 
-use super::conditioning::Conditioning;
 use super::layers::{Linear, sinusoidal};
-use super::parameters::Builder;
-use super::shape::ChunkShape;
+use super::{conditioning::Conditioning, parameters::Builder, shape::ChunkShape};
 use crate::error::Result;
 use tch::Tensor;
 

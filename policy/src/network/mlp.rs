@@ -13,13 +13,10 @@
 //! A U-Net over 16 steps costs as much as rolling its candidates out; this one leaves the time to the physics.
 
 use super::architecture::{Architecture, in_range};
-use super::conditioning::Conditioning;
-use super::config::NetworkConfig;
-use super::film::Film;
 use super::interface::{Network, ObservationTensors};
 use super::layers::{Linear, layer_norm};
 use super::parameters::{Builder, Initial};
-use super::shape::ChunkShape;
+use super::{conditioning::Conditioning, config::NetworkConfig, film::Film, shape::ChunkShape};
 use crate::error::Result;
 use tch::Tensor;
 

@@ -12,13 +12,10 @@
 //! ```
 
 use super::architecture::{Architecture, in_range, require};
-use super::conditioning::Conditioning;
-use super::config::NetworkConfig;
-use super::film::Film;
 use super::interface::{Network, ObservationTensors};
 use super::layers::{Linear, as_chunks, layer_norm};
 use super::parameters::{Builder, Initial};
-use super::shape::ChunkShape;
+use super::{conditioning::Conditioning, config::NetworkConfig, film::Film, shape::ChunkShape};
 use crate::error::Result;
 use tch::Tensor;
 

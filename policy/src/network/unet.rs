@@ -8,12 +8,9 @@
 //! latent that is not shaped like the chunk is mapped to one linearly (`latent.weight`, not in the public networks).
 
 use super::architecture::{Architecture, in_range, require};
-use super::conditioning::Conditioning;
-use super::config::NetworkConfig;
 use super::interface::{Network, ObservationTensors};
 use super::layers::{Conv1d, GroupNorm, Linear, Upsample, as_chunks, sinusoidal};
-use super::parameters::Builder;
-use super::shape::ChunkShape;
+use super::{conditioning::Conditioning, config::NetworkConfig, parameters::Builder, shape::ChunkShape};
 use crate::error::Result;
 use tch::Tensor;
 

@@ -1,11 +1,8 @@
 //! The settings of a training.
 
-use crate::checkpoint::check_horizons;
-use crate::error::Result;
-use crate::method;
-use crate::method::Sampling;
+use crate::method::{self, Sampling};
 use crate::network::{NetworkConfig, registry};
-use crate::vision::VisionSettings;
+use crate::{checkpoint::check_horizons, error::Result, vision::VisionSettings};
 use imle_configs::{Error as ConfigError, spec::Horizons};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -4,11 +4,9 @@
 //! safetensors file beside it with weights, their average and both moments. The tensors are written first under a
 //! new name, then `state.json` is renamed over the old one: at every moment it names a whole file of its own step.
 
-use super::settings::TrainSettings;
-use super::thresholds::Thresholds;
 use super::trainer::{TrainCounters, Trainer};
-use crate::checkpoint::CheckpointConfig;
-use crate::checkpoint::weights_file;
+use super::{settings::TrainSettings, thresholds::Thresholds};
+use crate::checkpoint::{CheckpointConfig, weights_file};
 use crate::error::Result;
 use imle_configs::{Error as ConfigError, files};
 use serde::{Deserialize, Serialize};

@@ -1,16 +1,13 @@
 //! One training in memory, a step at a time.
 
 use super::optimizer::{Moments, average_decay, move_average};
-use super::settings::TrainSettings;
-use super::thresholds::Thresholds;
+use super::{settings::TrainSettings, thresholds::Thresholds};
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
-use crate::device::to_host;
 use crate::error::{Error, Result};
 use crate::method::{self, Loss, LossContext, LossValue, Method, NetworkPool, TensorBatch};
 use crate::network::{ChunkShape, Network, ObservationTensors, parameters::ParameterTable};
-use crate::normalizer::Normalizers;
 use crate::targets::{TargetBatch, TargetSource};
-use crate::vision::Preprocessor;
+use crate::{device::to_host, normalizer::Normalizers, vision::Preprocessor};
 use imle_configs::{Error as ConfigError, spec::Spec};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};

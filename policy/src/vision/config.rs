@@ -1,8 +1,7 @@
 //! The settings of vision.
 
-use super::one_or_many::OneOrMany;
 use super::registry::{self, NAMES};
-use super::shape::VisionShape;
+use super::{one_or_many::OneOrMany, shape::VisionShape};
 use crate::network::precision::Precision;
 use imle_configs::Error as ConfigError;
 use imle_configs::spec::{CHANNELS, Horizons, ImageLayout};

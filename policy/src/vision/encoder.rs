@@ -1,13 +1,9 @@
 //! An encoder: backbone, pooling, and a linear layer, with the names of LeRobot's `DiffusionRgbEncoder` behind the
 //! backbone's own.
 
-use super::backbone::Backbone;
-use super::keypoints::SpatialSoftmax;
-use super::registry;
-use super::shape::VisionShape;
+use super::{backbone::Backbone, keypoints::SpatialSoftmax, registry, shape::VisionShape};
 use crate::error::Result;
-use crate::network::layers::Linear;
-use crate::network::parameters::Builder;
+use crate::network::{layers::Linear, parameters::Builder};
 use tch::{Kind, Tensor};
 
 /// Features of pictures.

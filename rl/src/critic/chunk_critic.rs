@@ -11,8 +11,7 @@
 //! after Q-chunking (arXiv 2507.07969), two random members of several after REDQ (arXiv 2101.05982). Q̄ is a slow copy.
 
 use super::ensemble::{CriticEnsemble, EnsembleShape, StepCounters};
-use super::rank_correlation::spearman;
-use super::settings::CriticSettings;
+use super::{rank_correlation::spearman, settings::CriticSettings};
 use crate::replay::buffer::{ReplayBuffer, TransitionBatch};
 use imle_policy::{Result, device::to_host};
 use std::path::Path;

@@ -9,10 +9,9 @@
 //! All members are computed in one product of matrices a layer. Layer norms keep a critic from extrapolating without
 //! bound (Ball et al., arXiv 2302.02948).
 
-use imle_policy::Result;
-use imle_policy::checkpoint::weights_file;
 use imle_policy::network::parameters::{Initial, Parameter, ParameterTable};
 use imle_policy::train::optimizer::{Moments, move_average};
+use imle_policy::{Result, checkpoint::weights_file};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tch::{Device, Tensor};

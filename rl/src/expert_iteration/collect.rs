@@ -2,21 +2,15 @@
 
 use super::dagger::{DaggerMixing, StudentTurns, take_over};
 use super::elites::{Recorder, save};
-use super::kept::Kept;
-use super::smoothing::start_of;
 use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
+use super::{kept::Kept, smoothing::start_of};
 use crate::error::{Error, Result};
 use crate::run::{Observer, Phase, Round};
-use imle_configs::episode::Episode;
-use imle_configs::seed::Purpose;
 use imle_configs::spec::{Horizons, Spec};
-use imle_configs::{Error as InputError, files, renames};
-use imle_planner::decide::Decide;
-use imle_planner::evaluation::report::Report;
-use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate};
-use imle_planner::policy_controller::PolicyController;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
+use imle_configs::{Error as InputError, episode::Episode, files, renames, seed::Purpose};
+use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate, report::Report};
+use imle_planner::{decide::Decide, policy_controller::PolicyController};
+use imle_policy::{checkpoint::Checkpoint, policy::Policy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

@@ -2,12 +2,9 @@
 
 use super::elites::load;
 use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
-use crate::error::Result;
-use crate::mode_reweighting;
 use crate::modes::{Floors, MOST_SHARE, share_of_demonstrations};
-use crate::run::Observer;
-use imle_configs::Error as InputError;
-use imle_configs::episode::Episode;
+use crate::{error::Result, mode_reweighting, run::Observer};
+use imle_configs::{Error as InputError, episode::Episode};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets};
 use imle_policy::train::{self, STATE_FOLDER, TrainMetrics, TrainObserver, TrainStart};

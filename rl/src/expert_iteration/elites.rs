@@ -15,16 +15,13 @@
 //! weights.
 
 use imle_configs::{Error as InputError, files};
-use imle_planner::chunk;
 use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::planner::Planner;
-use imle_planner::rollout::Score;
+use imle_planner::{chunk, planner::Planner, rollout::Score};
 use imle_policy::targets::WeightedState;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// Choice of elites.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

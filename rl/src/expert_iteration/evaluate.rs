@@ -1,13 +1,10 @@
 //! Evaluations of a round: the generator alone, its modes, and how few candidates the planner needs.
 
 use super::state::ExpertIteration;
-use crate::error::Result;
-use crate::modes::Modes;
 use crate::run::{Figures, Observer, Phase, Round};
-use imle_planner::evaluation::report::wilson95;
-use imle_planner::evaluation::{EvaluationSettings, Progress, evaluate};
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
+use crate::{error::Result, modes::Modes};
+use imle_planner::evaluation::{EvaluationSettings, Progress, evaluate, report::wilson95};
+use imle_policy::{checkpoint::Checkpoint, policy::Policy};
 
 /// Success that the planner is to reach with as few candidates as it can.
 const WANTED: f64 = 0.95;

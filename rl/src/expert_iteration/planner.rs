@@ -4,14 +4,10 @@ use super::state::ExpertIteration;
 use crate::error::Result;
 use imle_configs::spec::Horizons;
 use imle_planner::optimizer::{self, Optimizer, OptimizerSettings};
-use imle_planner::parameterization;
-use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
-use imle_planner::rollout::Simulator;
-use imle_planner::rollout::action_perturbation::with_tolerance;
-use imle_planner::selection::ActionRateLimit;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
+use imle_planner::rollout::{Simulator, action_perturbation::with_tolerance};
+use imle_planner::{parameterization, planner::Planner, selection::ActionRateLimit};
+use imle_policy::{checkpoint::Checkpoint, policy::Policy};
 use std::sync::Arc;
 
 /// The generator's candidates and the last plan.

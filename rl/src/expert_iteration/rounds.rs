@@ -1,7 +1,6 @@
 //! The rounds of expert iteration.
 
-use super::settings::ExpertIterationSettings;
-use super::state::ExpertIteration;
+use super::{settings::ExpertIterationSettings, state::ExpertIteration};
 use crate::error::Result;
 use crate::run::{Observer, Round, Run};
 use imle_configs::Error as InputError;

@@ -2,10 +2,8 @@
 
 use super::elites::EliteSettings;
 use imle_configs::Error as InputError;
-use imle_planner::optimizer;
-use imle_planner::rollout::ensemble::MOST_MODELS;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::train::TrainSettings;
+use imle_planner::{optimizer, rollout::ensemble::MOST_MODELS};
+use imle_policy::{checkpoint::Checkpoint, train::TrainSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;

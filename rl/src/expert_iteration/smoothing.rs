@@ -14,8 +14,7 @@
 
 use super::state::ExpertIteration;
 use crate::error::Result;
-use imle_configs::seed::Purpose;
-use imle_configs::spec::Horizons;
+use imle_configs::{seed::Purpose, spec::Horizons};
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Progress, Start, evaluate};

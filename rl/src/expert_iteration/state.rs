@@ -1,14 +1,11 @@
 //! State of a run of expert iteration.
 
 use super::settings::ExpertIterationSettings;
-use crate::error::Result;
-use crate::modes::Modes;
 use crate::run::{Round, Run, State};
+use crate::{error::Result, modes::Modes};
 use imle_envs::rollout::RolloutEngine;
-use imle_policy::metrics::RunLog;
-use imle_policy::targets::DemonstrationChunks;
-use std::path::PathBuf;
-use std::sync::Arc;
+use imle_policy::{metrics::RunLog, targets::DemonstrationChunks};
+use std::{path::PathBuf, sync::Arc};
 
 /// Name of the algorithm.
 pub const NAME: &str = "expert-iteration";

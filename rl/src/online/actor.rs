@@ -3,10 +3,8 @@
 use super::settings::ActorSettings;
 use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, fill_normal, stream};
-use imle_policy::Result;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::network::Network;
 use imle_policy::train::{TrainSettings, Trainer};
+use imle_policy::{Result, checkpoint::Checkpoint, network::Network};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 

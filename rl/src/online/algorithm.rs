@@ -1,15 +1,10 @@
 //! The trait of the algorithms that learn online.
 
-use super::learner::Learner;
-use super::settings::OnlineSettings;
-use crate::error::Result;
-use crate::replay::trajectory::Trajectory;
-use crate::run::Figures;
+use super::{learner::Learner, settings::OnlineSettings};
+use crate::{error::Result, replay::trajectory::Trajectory, run::Figures};
 use imle_planner::decide::Decide;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
-use std::ops::Range;
-use std::path::Path;
+use imle_policy::{checkpoint::Checkpoint, policy::Policy};
+use std::{ops::Range, path::Path};
 
 /// Inputs of an algorithm's collection.
 #[derive(Clone, Copy)]

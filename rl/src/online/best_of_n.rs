@@ -14,8 +14,7 @@
 use super::algorithm::{Algorithm, Collecting, Iteration};
 use super::best_of_n_policy::BestOfNPolicy;
 use super::learner::{Learner, Mean, repeat};
-use crate::error::Result;
-use crate::run::Figures;
+use crate::{error::Result, run::Figures};
 use imle_planner::decide::Decide;
 use imle_policy::device::to_host;
 use imle_policy::targets::{TargetSource, WeightedState, WeightedTargets};

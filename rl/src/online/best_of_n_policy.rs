@@ -5,8 +5,7 @@ use crate::critic::chunk_critic::Critic;
 use imle_configs::seed::{Purpose, stream};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::proposal::{latent_keys, observations};
-use imle_policy::device::to_host;
-use imle_policy::policy::Policy;
+use imle_policy::{device::to_host, policy::Policy};
 use rand::Rng;
 use tch::{Kind, Tensor};
 

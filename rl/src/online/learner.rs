@@ -1,24 +1,25 @@
 //! Learner that the online algorithms share: the generator, a chunk critic, the replay buffer, and the anchor.
 
-use super::actor::Actor;
-use super::settings::OnlineSettings;
-use crate::critic::chunk_critic::{Critic, Judgement};
-use crate::critic::ensemble::StepCounters;
+use super::{actor::Actor, settings::OnlineSettings};
+use crate::critic::{
+    chunk_critic::{Critic, Judgement},
+    ensemble::StepCounters,
+};
 use crate::error::Result;
 use crate::modes::{Floors, share_of_demonstrations};
-use crate::replay::buffer::{ReplayBuffer, TransitionBatch};
-use crate::replay::trajectory::{Sizes, Trajectory};
+use crate::replay::{
+    buffer::{ReplayBuffer, TransitionBatch},
+    trajectory::{Sizes, Trajectory},
+};
 use crate::run::{Figures, Run};
-use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, stream};
-use imle_configs::spec::Horizons;
+use imle_configs::{Error as InputError, spec::Horizons};
 use imle_policy::network::Network;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource};
 use imle_policy::train::{StepReport, WeightedSource};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
-use std::path::Path;
+use std::{ops::Range, path::Path};
 use tch::Tensor;
 
 const ACTOR_FOLDER: &str = "actor";

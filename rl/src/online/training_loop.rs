@@ -17,17 +17,15 @@ use super::learner::{Learner, damaged};
 use super::settings::OnlineSettings;
 use crate::error::{Error, PATIENCE, Result};
 use crate::modes::Modes;
-use crate::replay::episode_log::{EpisodeLog, IterationCounts, IterationRecord};
-use crate::replay::trajectory::Trajectory;
-use crate::run::Figures;
-use crate::run::{Course, Observer, Phase, Round, Run, State};
-use imle_configs::Error as InputError;
-use imle_configs::seed::Purpose;
+use crate::replay::{
+    episode_log::{EpisodeLog, IterationCounts, IterationRecord},
+    trajectory::Trajectory,
+};
+use crate::run::{Course, Figures, Observer, Phase, Round, Run, State};
+use imle_configs::{Error as InputError, seed::Purpose};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
-use imle_policy::metrics::RunLog;
-use imle_policy::policy::Policy;
-use std::path::Path;
-use std::time::Instant;
+use imle_policy::{metrics::RunLog, policy::Policy};
+use std::{path::Path, time::Instant};
 
 /// Folder of the weights after an iteration, in the run's.
 const LEARNER_FOLDER: &str = "learner";

@@ -3,8 +3,7 @@
 use super::trajectory::{Sizes, Trajectory};
 use imle_configs::seed::{Purpose, stream};
 use imle_envs::task::reward::Reward;
-use imle_policy::Result;
-use imle_policy::normalizer::Normalizers;
+use imle_policy::{Result, normalizer::Normalizers};
 use rand::Rng;
 use tch::{Device, Tensor};
 

@@ -2,12 +2,13 @@
 //! normalisation, spatial softmax, a linear layer with ReLU.
 
 use super::features::Features;
-use crate::import::options::Options;
-use crate::import::vision_input::{Naming, VisionInput};
+use crate::import::{
+    options::Options,
+    vision_input::{Naming, VisionInput},
+};
 use crate::normalizer::AffineMap;
 use crate::vision::{EncoderConfig, OneOrMany};
-use imle_configs::spec::CHANNELS;
-use imle_configs::{Error, Result};
+use imle_configs::{Error, Result, spec::CHANNELS};
 use serde_json::json;
 
 /// The cameras and encoders of a policy with pictures; `maps` normalise the pictures of each camera.

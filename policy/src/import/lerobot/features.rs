@@ -1,8 +1,7 @@
 //! Inputs and outputs of a LeRobot policy, from its configuration.
 
 use super::names::{ACTION, ENVIRONMENT, STATE};
-use crate::checkpoint::CONFIG_FILE;
-use crate::import::options::Options;
+use crate::{checkpoint::CONFIG_FILE, import::options::Options};
 use imle_configs::spec::{CHANNELS, Term};
 use imle_configs::{Error, Result, files};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};

@@ -9,17 +9,11 @@ mod features;
 mod names;
 mod normalizer;
 
-use super::options::Options;
-use super::scheduler::schedule;
-use super::source_policy::SourcePolicy;
-use super::tensors::Tensors;
-use super::weights::Names;
-use crate::checkpoint::MODEL_FILE;
+use super::{options::Options, scheduler::schedule, source_policy::SourcePolicy, tensors::Tensors, weights::Names};
 use crate::method::{Sampling, Solver};
-use crate::network::NetworkConfig;
+use crate::{checkpoint::MODEL_FILE, network::NetworkConfig};
 use features::Features;
-use imle_configs::spec::Horizons;
-use imle_configs::{Error, Result};
+use imle_configs::{Error, Result, spec::Horizons};
 use normalizer::Maps;
 use std::path::Path;
 

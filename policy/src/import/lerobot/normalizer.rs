@@ -3,9 +3,7 @@
 
 use super::features::Features;
 use super::names::{ACTION, ENVIRONMENT, PREPROCESSOR, STATE};
-use crate::import::options::Options;
-use crate::import::source_policy::of_range;
-use crate::import::tensors::Tensors;
+use crate::import::{options::Options, source_policy::of_range, tensors::Tensors};
 use crate::normalizer::AffineMap;
 use imle_configs::spec::{CHANNELS, Term};
 use imle_configs::{Error, Result, files};
