@@ -23,22 +23,20 @@ pub fn to_bytes(
     parts: &[(&str, &[f32])],
     precision: StoredPrecision,
 ) -> std::result::Result<Vec<u8>, String> {
+    let (dtype, encode): (Dtype, fn(&[f32]) -> Vec<u8>) = match precision {
+        StoredPrecision::Single => (Dtype::F32, |values| values.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        StoredPrecision::Half => {
+            (Dtype::F16, |values| values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect())
+        }
+    };
     let mut named: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     for (prefix, flat) in parts {
         for (parameter, range) in table.ranges() {
             let values = flat.get(range).ok_or_else(|| format!("`{}` lies past the end", parameter.name))?;
             let shape = parameter.shape.iter().map(|n| *n as usize).collect();
-            let bytes = match precision {
-                StoredPrecision::Single => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-                StoredPrecision::Half => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
-            };
-            named.push((format!("{prefix}{}", parameter.name), shape, bytes));
+            named.push((format!("{prefix}{}", parameter.name), shape, encode(values)));
         }
     }
-    let dtype = match precision {
-        StoredPrecision::Single => Dtype::F32,
-        StoredPrecision::Half => Dtype::F16,
-    };
     let views = named
         .iter()
         .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(dtype, shape.clone(), bytes)?)))

@@ -5,7 +5,7 @@ pub mod roofline;
 pub(crate) mod threads;
 
 pub use choice::{DeviceChoice, open_cuda};
-pub use threads::use_one_thread;
+pub use threads::{use_one_thread, with_threads};
 
 use crate::error::Result;
 use tch::{Device, Kind, Tensor};

@@ -19,15 +19,11 @@ pub(super) fn refuse_pickle(path: &Path) -> Result<()> {
     Ok(())
 }
 
-struct Values {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
 /// The tensors of a file that have not been taken yet.
 pub(super) struct Tensors {
     place: String,
-    left: BTreeMap<String, Values>,
+    /// Shape and values by name.
+    left: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
 impl Tensors {
@@ -45,7 +41,7 @@ impl Tensors {
         let mut left = BTreeMap::new();
         for (name, view) in file.tensors() {
             if let Some(values) = floats(view.dtype(), view.data()) {
-                left.insert(name, Values { shape: view.shape().to_vec(), values });
+                left.insert(name, (view.shape().to_vec(), values));
             }
         }
         Ok(Self { place, left })
@@ -65,12 +61,10 @@ impl Tensors {
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let key = format!("{}: {name}", self.place);
         let expected = format!("a tensor {shape:?}");
-        let Some(Values { shape: found, values }) = self.left.remove(name) else {
+        let Some((found, values)) = self.left.remove(name) else {
             return Err(Error::unexpected(key, expected, "none of that name"));
         };
-        if found != shape {
-            return Err(Error::unexpected(key, expected, format!("{found:?}")));
-        }
+        Error::require(found == shape, &key, expected, format_args!("{found:?}"))?;
         match values.iter().find(|v| !v.is_finite()) {
             Some(value) => Err(Error::unexpected(key, "finite weights", value)),
             None => Ok(values),

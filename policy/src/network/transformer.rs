@@ -33,21 +33,16 @@ impl Architecture for TransformerArchitecture {
 
     fn build(&self, c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
         let w = c.width;
-        let latent = match c.latent {
-            0 => None,
-            n => Some(Linear::new(b, "latent", n, shape.chunk())?),
-        };
+        let latent = (c.latent > 0).then(|| Linear::new(b, "latent", c.latent, shape.chunk())).transpose()?;
         let film = Film::new(b, shape, w, 2 * c.blocks)?;
         let input = Linear::new(b, "input", shape.action, w)?;
         let position = b.next(format_args!("position"), &[shape.prediction, w], Initial::Uniform(0.1))?;
         let mut blocks = Vec::with_capacity(c.blocks);
         for i in 0..c.blocks {
-            blocks.push(Block {
-                project: Linear::new(b, &format!("blocks.{i}.project"), w, 3 * w)?,
-                join: Linear::new(b, &format!("blocks.{i}.join"), w, w)?,
-                widen: Linear::new(b, &format!("blocks.{i}.widen"), w, 4 * w)?,
-                narrow: Linear::new(b, &format!("blocks.{i}.narrow"), 4 * w, w)?,
-            });
+            let mut linear = |name, inputs, outputs| Linear::new(b, &format!("blocks.{i}.{name}"), inputs, outputs);
+            let (project, join) = (linear("project", w, 3 * w)?, linear("join", w, w)?);
+            let (widen, narrow) = (linear("widen", w, 4 * w)?, linear("narrow", 4 * w, w)?);
+            blocks.push(Block { project, join, widen, narrow });
         }
         let output = Linear::new(b, "output", w, shape.action)?;
         let chunk = [shape.prediction as i64, shape.action as i64];

@@ -40,21 +40,13 @@ impl Architecture for UnetArchitecture {
     }
 
     fn build(&self, c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
-        let latent = match c.latent {
-            0 => None,
-            n => Some(Linear::new(b, "latent", n, shape.chunk())?),
-        };
+        let latent = (c.latent > 0).then(|| Linear::new(b, "latent", c.latent, shape.chunk())).transpose()?;
         let size = c.time_embedding;
-        let time = match shape.times {
-            0 => None,
-            n => {
-                let embedding = [
-                    Linear::new(b, "diffusion_step_encoder.1", n * size, 4 * size)?,
-                    Linear::new(b, "diffusion_step_encoder.3", 4 * size, size)?,
-                ];
-                Some((size as i64, embedding))
-            }
+        let embedding = || -> Result<_> {
+            let first = Linear::new(b, "diffusion_step_encoder.1", shape.times * size, 4 * size)?;
+            Ok((size as i64, [first, Linear::new(b, "diffusion_step_encoder.3", 4 * size, size)?]))
         };
+        let time = (shape.times > 0).then(embedding).transpose()?;
         let o = shape.observation + if time.is_some() { size } else { 0 };
         let dims = &c.down_dims;
         let top = dims.len() - 1;
@@ -68,10 +60,8 @@ impl Architecture for UnetArchitecture {
         for (i, dim) in dims.iter().enumerate() {
             let inputs = if i == 0 { shape.action } else { dims[i - 1] };
             let blocks = pair(b, format!("down_modules.{i}"), inputs, *dim)?;
-            let resample = match i < top {
-                true => Some(Conv1d::new(b, &format!("down_modules.{i}.2.conv"), (*dim, *dim), (3, 2, 1))?),
-                false => None,
-            };
+            let conv = || Conv1d::new(b, &format!("down_modules.{i}.2.conv"), (*dim, *dim), (3, 2, 1));
+            let resample = (i < top).then(conv).transpose()?;
             down.push(Level { blocks, resample });
         }
         let mid = pair(b, "mid_modules".into(), dims[top], dims[top])?;
@@ -148,10 +138,8 @@ impl ResidualBlock {
         ];
         let values = if c.film_scale { 2 * outputs } else { outputs };
         let condition = Linear::new(b, &format!("{name}.cond_encoder.1"), o, values)?;
-        let residual = match inputs == outputs {
-            true => None,
-            false => Some(Conv1d::new(b, &format!("{name}.residual_conv"), (inputs, outputs), (1, 1, 0))?),
-        };
+        let conv = || Conv1d::new(b, &format!("{name}.residual_conv"), (inputs, outputs), (1, 1, 0));
+        let residual = (inputs != outputs).then(conv).transpose()?;
         Ok(Self { blocks, condition, residual, channels: outputs as i64, scaled: c.film_scale })
     }
 

@@ -28,17 +28,11 @@ pub struct TrainMetrics {
 impl TrainMetrics {
     /// The figures by their names in the log.
     pub fn figures(&self) -> Vec<(String, f64)> {
-        let mut figures = vec![
-            ("train/loss".to_string(), self.loss),
-            ("train/grad_norm".to_string(), self.grad_norm),
-            ("train/learning_rate".to_string(), self.learning_rate),
-        ];
-        figures.extend(self.parts.iter().map(|(name, value)| (format!("train/{name}"), *value)));
-        figures.extend([
-            ("train/skipped_steps".to_string(), self.skipped as f64),
-            ("train/empty_steps".to_string(), self.empty as f64),
-            ("time/steps_per_second".to_string(), self.steps_per_second),
-        ]);
+        let step = [("loss", self.loss), ("grad_norm", self.grad_norm), ("learning_rate", self.learning_rate)];
+        let all = [("skipped_steps", self.skipped as f64), ("empty_steps", self.empty as f64)];
+        let train = step.iter().chain(&self.parts).chain(&all);
+        let mut figures: Vec<_> = train.map(|(name, value)| (format!("train/{name}"), *value)).collect();
+        figures.push(("time/steps_per_second".to_string(), self.steps_per_second));
         figures
     }
 }

@@ -3,11 +3,12 @@
 use super::optimizer::{Moments, average_decay, move_average};
 use super::{settings::TrainSettings, thresholds::Thresholds};
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
+use crate::device::{to_host, with_threads};
 use crate::error::{Error, Result};
 use crate::method::{self, Loss, LossContext, LossValue, Method, NetworkPool, TensorBatch};
 use crate::network::{ChunkShape, Network, ObservationTensors, parameters::ParameterTable};
 use crate::targets::{TargetBatch, TargetSource};
-use crate::{device::to_host, normalizer::Normalizers, vision::Preprocessor};
+use crate::{normalizer::Normalizers, vision::Preprocessor};
 use imle_configs::{Error as ConfigError, spec::Spec};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -366,17 +367,4 @@ impl Trainer {
         config.provenance.steps = self.counters.step;
         Checkpoint::new(config, to_host(weights)?)
     }
-}
-
-/// Runs `f` with `threads` libtorch threads on the calling thread and puts the old number back.
-fn with_threads<T>(threads: usize, f: impl FnOnce() -> T) -> T {
-    let old = tch::get_num_threads();
-    let wanted = i32::try_from(threads).unwrap_or(old);
-    if wanted == old {
-        return f();
-    }
-    tch::set_num_threads(wanted);
-    let result = f();
-    tch::set_num_threads(old);
-    result
 }

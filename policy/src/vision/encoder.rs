@@ -24,10 +24,8 @@ impl Encoder {
             n => Some(SpatialSoftmax::new(b, &format!("{name}.pool"), shape.channels, n)?),
         };
         let pooled = if shape.keypoints == 0 { shape.channels } else { 2 * shape.keypoints };
-        let out = match shape.linear {
-            true => Some(Linear::new(b, &format!("{name}.out"), pooled, shape.features)?),
-            false => None,
-        };
+        let out = || Linear::new(b, &format!("{name}.out"), pooled, shape.features);
+        let out = shape.linear.then(out).transpose()?;
         Ok(Self { backbone, keypoints, out, half: shape.half })
     }
 

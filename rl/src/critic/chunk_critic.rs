@@ -19,7 +19,8 @@ use tch::{Device, Kind, Tensor};
 
 /// A critic of chunks, or of anything else beside a history.
 pub struct Critic {
-    mlp: CriticEnsemble,
+    /// The networks.
+    pub mlp: CriticEnsemble,
     low: f64,
     span: f64,
 }
@@ -39,16 +40,7 @@ impl Critic {
         device: Device,
     ) -> Result<Self> {
         let shape = EnsembleShape { members: settings.members, inputs, width: settings.width, outputs: 1 };
-        let mlp = match saved {
-            None => CriticEnsemble::new(shape, seed, device)?,
-            Some((path, counters)) => CriticEnsemble::load(shape, path, counters, device)?,
-        };
-        Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
-    }
-
-    /// The network.
-    pub fn mlp(&self) -> &CriticEnsemble {
-        &self.mlp
+        Ok(Self { mlp: CriticEnsemble::new(shape, seed, saved, device)?, low: bounds[0], span: bounds[1] - bounds[0] })
     }
 
     fn value(&self, logits: &Tensor) -> Result<Tensor> {

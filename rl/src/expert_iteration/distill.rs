@@ -15,10 +15,8 @@ impl ExpertIteration<'_> {
     pub(super) fn distil(&self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<()> {
         let (mut states, mut solved) = (Vec::new(), Vec::new());
         let mut pictures = Vec::new();
-        let first = match self.settings.kept_rounds {
-            0 => 1,
-            kept => (round + 1).saturating_sub(kept).max(1),
-        };
+        let kept = self.settings.kept_rounds;
+        let first = if kept == 0 { 1 } else { (round + 1).saturating_sub(kept).max(1) };
         for earlier in first..=round {
             if self.settings.elite_share > 0.0 {
                 states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);

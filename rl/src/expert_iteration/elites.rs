@@ -138,8 +138,8 @@ fn choose(
 /// If the file cannot be written, or there are no states.
 pub fn save(path: &Path, states: &[WeightedState]) -> imle_configs::Result<()> {
     let sizes = states.first().and_then(|s| Some((s.observation.len(), s.elites.first()?.len())));
-    let (observation, chunk) =
-        sizes.ok_or_else(|| InputError::unexpected(path.display(), "states with elites", "none"))?;
+    let none = || InputError::unexpected(path.display(), "states with elites", "none");
+    let (observation, chunk) = sizes.ok_or_else(none)?;
     let floats = |values: &mut dyn Iterator<Item = f32>| values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
     let observations = floats(&mut states.iter().flat_map(|s| s.observation.iter().copied()));
     let elites = floats(&mut states.iter().flat_map(|s| s.elites.iter().flatten().copied()));

@@ -20,13 +20,11 @@ mod elites;
 mod evaluate;
 mod kept;
 mod planner;
-mod rounds;
 mod settings;
 mod smoothing;
 mod state;
 
 pub use elites::EliteSettings;
 pub use evaluate::CANDIDATES_FOR_95;
-pub use rounds::run;
 pub use settings::ExpertIterationSettings;
-pub use state::NAME;
+pub use state::{NAME, run};

@@ -18,7 +18,8 @@ pub struct Actor {
     pub trainer: Trainer,
     /// Map from the network's output to chunks.
     pub maps: Maps,
-    latent: usize,
+    /// Z, values of a latent.
+    pub latent: usize,
     temperature: f64,
 }
 
@@ -61,11 +62,6 @@ impl Actor {
         };
         let maps = Maps { residual, executed };
         Ok(Self { trainer, maps, latent, temperature: config.sampling.temperature })
-    }
-
-    /// Z, values of a latent.
-    pub fn latent_size(&self) -> usize {
-        self.latent
     }
 
     /// Latents (b, n, Z) of the stream of (seed, draw).

@@ -137,8 +137,8 @@ impl<'a> Learner<'a> {
     pub fn save(&mut self, folder: &Path) -> Result<LearnerState> {
         self.actor.trainer.save(&folder.join(ACTOR_FOLDER))?;
         if let Some(critic) = &self.critic {
-            critic.mlp().save(&folder.join(CRITIC_FILE))?;
-            self.state.critic = critic.mlp().counters();
+            critic.mlp.save(&folder.join(CRITIC_FILE))?;
+            self.state.critic = critic.mlp.counters;
         }
         Ok(self.state.clone())
     }
@@ -234,10 +234,8 @@ impl<'a> Learner<'a> {
         let mut sources: Vec<(f64, &dyn TargetSource)> = Vec::new();
         // What keeps the modes counts more by its share where there is another source, since the step's size is the
         // same with any weight of both.
-        let raised = match self.settings.anchor.weight {
-            0.0 => 1.0,
-            weight => self.state.anchor / weight,
-        };
+        let usual = self.settings.anchor.weight;
+        let raised = if usual == 0.0 { 1.0 } else { self.state.anchor / usual };
         let more = more.map(|(share, source)| (share / (share + (1.0 - share) * raised), source));
         let (rest, shown) = (1.0 - more.map_or(0.0, |(share, _)| share), self.state.demonstration_share);
         match (&self.solved, &self.demonstrations) {
@@ -254,10 +252,7 @@ impl<'a> Learner<'a> {
         sources.retain(|(share, _)| *share > 0.0);
         self.state.actor_steps += 1;
         let weight = if more.is_some() { 1.0 } else { self.state.anchor };
-        let mixed = match sources.is_empty() || weight == 0.0 {
-            true => None,
-            false => Some(MixedTargets::new(&sources)?),
-        };
+        let mixed = (!sources.is_empty() && weight != 0.0).then(|| MixedTargets::new(&sources)).transpose()?;
         let weighted = mixed.as_ref().map(|mixed| WeightedSource { weight, source: mixed });
         let report = self.actor.trainer.step_with_auxiliary(weighted, &mut |_| Ok(None), &self.pool)?;
         let skipped = self.actor.trainer.counters().skipped_in_a_row;
@@ -302,15 +297,10 @@ impl Mean {
         }
     }
 
-    /// The mean, if anything was added.
-    pub fn value(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
-    }
-
-    /// Writes it under `name`, if there is one.
+    /// Writes it under `name`, if anything was added.
     pub fn write(&self, name: &str, figures: &mut Figures) {
-        if let Some(value) = self.value() {
-            figures.insert(name.into(), value);
+        if self.count > 0 {
+            figures.insert(name.into(), self.sum / self.count as f64);
         }
     }
 }

@@ -59,7 +59,7 @@ impl Algorithm for Ppo {
     fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
         let (run, settings) = (learner.run, &learner.settings.critic);
         // V sees a history and a latent.
-        let inputs = learner.sizes.history() + learner.actor.latent_size();
+        let inputs = learner.sizes.history() + learner.actor.latent;
         let read = |folder: &Path| -> Result<_> {
             let path = folder.join(COUNTERS_FILE);
             let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
@@ -171,16 +171,16 @@ impl Algorithm for Ppo {
 
     fn save(&self, folder: &Path) -> Result<()> {
         let Some(value) = &self.value else { return Ok(()) };
-        value.mlp().save(&folder.join(VALUE_FILE))?;
+        value.mlp.save(&folder.join(VALUE_FILE))?;
         let path = folder.join(COUNTERS_FILE);
-        let text = serde_json::to_string(&value.mlp().counters())
+        let text = serde_json::to_string(&value.mlp.counters)
             .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
         Ok(files::write_text(&path, &text)?)
     }
 }
 
 fn latents_of(learner: &Learner<'_>, rows: &[usize], device: tch::Device) -> imle_policy::Result<Tensor> {
-    let size = learner.actor.latent_size();
+    let size = learner.actor.latent;
     let of = |row: &usize| {
         let (trajectory, index) = learner.replay.place(*row);
         trajectory.latents[index * size..][..size].to_vec()
@@ -209,7 +209,7 @@ fn estimate(learner: &Learner<'_>, value: &Critic, rows: &[usize], latents: &Ten
         Ok(to_host(&mean)?.into_iter().map(f64::from).collect())
     };
     let drawn = (learner.run.seed, Purpose::TrainLatent, u64::MAX / 2 + rows[0] as u64);
-    let z = normal(drawn, &[rows.len(), learner.actor.latent_size()], device)?;
+    let z = normal(drawn, &[rows.len(), learner.actor.latent], device)?;
     let place = |row: usize| learner.replay.place(row);
     Ok(Estimates {
         values: mean(value.values(&batch.before, latents)?)?,

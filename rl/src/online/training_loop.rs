@@ -24,7 +24,7 @@ use crate::replay::{
 use crate::run::{Course, Figures, Observer, Phase, Round, Run, State};
 use imle_configs::{Error as InputError, seed::Purpose};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
-use imle_policy::{metrics::RunLog, policy::Policy};
+use imle_policy::{device::with_threads, metrics::RunLog, policy::Policy};
 use std::{path::Path, time::Instant};
 
 /// Folder of the weights after an iteration, in the run's.
@@ -43,11 +43,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Round>> {
     settings.check()?;
-    let threads = tch::get_num_threads();
-    tch::set_num_threads(settings.learner_threads as i32);
-    let rounds = Online::begin(name, algorithm, settings, run).and_then(|mut online| online.go(observer));
-    tch::set_num_threads(threads);
-    rounds
+    with_threads(settings.learner_threads, || Online::begin(name, algorithm, settings, run)?.go(observer))
 }
 
 struct Online<'a, 'b> {

@@ -6,7 +6,6 @@
 
 mod encoder;
 mod features;
-mod names;
 mod normalizer;
 
 use super::{options::Options, scheduler::schedule, source_policy::SourcePolicy, tensors::Tensors, weights::Names};

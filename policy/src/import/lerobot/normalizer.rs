@@ -1,8 +1,7 @@
 //! LeRobot's normalisation: by statistics in the weights (before LeRobot 0.4) or in the files of the pre- and
 //! postprocessor (from 0.4 on).
 
-use super::features::Features;
-use super::names::{ACTION, ENVIRONMENT, PREPROCESSOR, STATE};
+use super::features::{ACTION, ENVIRONMENT, Features, STATE};
 use crate::import::{options::Options, source_policy::of_range, tensors::Tensors};
 use crate::normalizer::AffineMap;
 use imle_configs::spec::{CHANNELS, Term};
@@ -10,6 +9,7 @@ use imle_configs::{Error, Result, files};
 use serde_json::Value;
 use std::path::Path;
 
+const PREPROCESSOR: &str = "policy_preprocessor.json";
 const POSTPROCESSOR: &str = "policy_postprocessor.json";
 /// Addend of LeRobot's denominators.
 const EPSILON: f32 = 1e-8;
@@ -30,10 +30,8 @@ impl Maps {
         features: &Features,
         tensors: &mut Tensors,
     ) -> Result<Self> {
-        match folder.join(PREPROCESSOR).exists() {
-            true => of_processors(folder, features),
-            false => of_buffers(tensors, config, features),
-        }
+        let old = !folder.join(PREPROCESSOR).exists();
+        if old { of_buffers(tensors, config, features) } else { of_processors(folder, features) }
     }
 
     /// From all the maps of what is seen, in order, and those of the action.
