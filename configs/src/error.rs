@@ -82,6 +82,14 @@ impl Error {
         Self::Unexpected { place: place.to_string(), expected: expected.to_string(), found: found.to_string() }
     }
 
+    /// Checks that what is there `holds`.
+    ///
+    /// # Errors
+    /// An [`Error::Unexpected`] if it does not.
+    pub fn require(holds: bool, place: impl ToString, expected: impl ToString, found: impl ToString) -> Result<()> {
+        if holds { Ok(()) } else { Err(Self::unexpected(place, expected, found)) }
+    }
+
     /// An [`Error::Unknown`] with the nearest of `known`.
     pub fn unknown<S: AsRef<str>>(what: &'static str, name: &str, known: impl IntoIterator<Item = S>) -> Self {
         Self::Unknown { place: String::new(), what, name: name.to_string(), near: nearest(name, known) }
@@ -99,6 +107,15 @@ impl Error {
             other => other,
         }
     }
+}
+
+/// The value called `name` among `known`.
+///
+/// # Errors
+/// [`Error::Unknown`] with the nearest names.
+pub fn by_name<T: Copy>(what: &'static str, name: &str, known: &[(&str, T)]) -> Result<T> {
+    let found = known.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    found.ok_or_else(|| Error::unknown(what, name, known.iter().map(|(known, _)| known)))
 }
 
 /// Up to three of `known` that are like `name`, the likest first; if there are none, the first of those there are.

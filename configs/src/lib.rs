@@ -29,7 +29,7 @@ pub mod workers;
 
 mod rollout;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, by_name};
 pub use rollout::{bounds, derivatives, ends, episode, score};
 
 /// The version written into checkpoints, datasets, runs and `--json` output.

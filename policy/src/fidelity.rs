@@ -126,21 +126,19 @@ impl HeldOutWindows {
             [*window].into_iter().chain(neighbours).flat_map(|index| of(&chunks, shape.chunk, index)).collect()
         };
         let chunks: Vec<f32> = pool.install(|| chosen.par_iter().flat_map_iter(near).collect());
-        let mut apart: Vec<f64> = chunks
-            .chunks_exact((1 + kept) * shape.chunk)
-            .map(|of_window| nearest(&of_window[..shape.chunk], &of_window[shape.chunk..]))
-            .collect();
-        apart.sort_by(f64::total_cmp);
-        let radius = apart[apart.len() / 2].max(LEAST_RADIUS);
-        let among_themselves = chunks.chunks_exact((1 + kept) * shape.chunk).flat_map(|of_window| {
-            let of: Vec<&[f32]> = of_window.chunks_exact(shape.chunk).collect();
-            let others = |i: usize| (0..of.len()).filter(move |j| *j != i);
-            (1..of.len())
-                .map(|i| others(i).map(|j| distance(of[i], of[j])).fold(f64::INFINITY, f64::min))
-                .collect::<Vec<_>>()
-        });
+        let of_windows = || chunks.chunks_exact((1 + kept) * shape.chunk);
+        // From chunk `i` of a window to the nearest other one.
+        let apart = |of: &[f32], i: usize| {
+            let (before, rest) = of.split_at(i * shape.chunk);
+            let (own, behind) = rest.split_at(shape.chunk);
+            nearest(own, before).min(nearest(own, behind))
+        };
+        let mut own: Vec<f64> = of_windows().map(|of| apart(of, 0)).collect();
+        own.sort_by(f64::total_cmp);
+        let radius = own[own.len() / 2].max(LEAST_RADIUS);
+        let neighbours: Vec<f64> = of_windows().flat_map(|of| (1..=kept).map(move |i| apart(of, i))).collect();
         let share = |of: &[f64]| of.iter().filter(|d| **d <= radius).count() as f64 / of.len() as f64;
-        let demonstrations = [share(&apart), share(&among_themselves.collect::<Vec<_>>())];
+        let demonstrations = [share(&own), share(&neighbours)];
         Ok(Self {
             histories: chosen.iter().flat_map(|index| of(&raw, shape.observation, *index)).collect(),
             chunks,

@@ -1,15 +1,10 @@
 //! A generator as one value: loaded, cloned, moved between threads, and sampled from.
 
-use crate::checkpoint::Checkpoint;
-use crate::error::Result;
-use crate::method::Sampling;
-use crate::sampler::{LatentKey, Observations, Sampler};
-use imle_configs::Error as ConfigError;
-use imle_configs::embedded;
+use crate::sampler::{LatentKey, Sampler};
+use crate::{checkpoint::Checkpoint, error::Result, method::Sampling};
 use imle_configs::spec::{Horizons, Spec};
-use imle_configs::workers::Workers;
-use std::path::Path;
-use std::sync::Arc;
+use imle_configs::{Error as ConfigError, workers::Workers};
+use std::{path::Path, sync::Arc};
 use tch::Device;
 
 /// A trained generator of action chunks.
@@ -34,23 +29,6 @@ pub struct Policy {
     threads: usize,
 }
 
-/// Which draws a policy makes: the same key gives the same chunks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SampleKey {
-    /// Seed of the run.
-    pub seed: u64,
-    /// Index of the episode.
-    pub episode: u64,
-    /// Index of the decision in its episode.
-    pub decision: u64,
-}
-
-impl From<SampleKey> for LatentKey {
-    fn from(key: SampleKey) -> Self {
-        Self { seed: key.seed, episode: key.episode, step: key.decision }
-    }
-}
-
 /// Chunks as a policy draws them, (N, T_pred, A), in the units of the task's actions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chunks {
@@ -73,11 +51,6 @@ impl Chunks {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact((self.shape[1] * self.shape[2]).max(1))
     }
-
-    /// The values, row-major (N, T_pred, A).
-    pub fn into_values(self) -> Vec<f32> {
-        self.values
-    }
 }
 
 impl Policy {
@@ -88,8 +61,7 @@ impl Policy {
     pub fn pretrained(task: impl AsRef<str>) -> Result<Self> {
         let task = task.as_ref();
         let known = || ConfigError::unexpected(format!("task `{task}`"), "one with a shipped checkpoint", "none");
-        let files = embedded::checkpoint(task).ok_or_else(known)?;
-        Self::from_checkpoint(&Checkpoint::load_bytes(&format!("shipped checkpoint `{task}`"), &files)?, Device::Cpu)
+        Self::from_checkpoint(&Checkpoint::shipped(task)?.ok_or_else(known)?, Device::Cpu)
     }
 
     /// The checkpoint in `folder`, on `device`.
@@ -114,12 +86,8 @@ impl Policy {
     /// # Errors
     /// [`crate::Error::Torch`] if memory runs out.
     pub fn with_threads(checkpoint: &Checkpoint, threads: usize, device: Device) -> Result<Self> {
-        Self::new(Arc::new(checkpoint.clone()), threads, device)
-    }
-
-    fn new(checkpoint: Arc<Checkpoint>, threads: usize, device: Device) -> Result<Self> {
-        let sampler = Arc::new(Sampler::new(&checkpoint, threads, device)?);
-        Ok(Self { checkpoint, sampler, device, threads })
+        let sampler = Arc::new(Sampler::new(checkpoint, threads, device)?);
+        Ok(Self { checkpoint: Arc::new(checkpoint.clone()), sampler, device, threads })
     }
 
     /// The same weights, sampled in another way.
@@ -131,7 +99,7 @@ impl Policy {
             return Ok(self);
         }
         let checkpoint = Arc::unwrap_or_clone(self.checkpoint).with_sampling(sampling)?;
-        Self::new(Arc::new(checkpoint), self.threads, self.device)
+        Self::with_threads(&checkpoint, self.threads, self.device)
     }
 
     /// The checkpoint it is made from.
@@ -176,44 +144,20 @@ impl Policy {
     /// # Errors
     /// [`crate::Error::Argument`] for an observation of another size or one that is not finite; [`crate::Error::Torch`].
     pub fn sample(&self, observation: &[f32], n: usize) -> Result<Chunks> {
-        self.sample_with(&Workers::shared()?, observation, n, SampleKey::default())
+        self.sample_with(&Workers::shared()?, observation, n, LatentKey::default())
     }
 
     /// As [`sample`](Self::sample), with the draws of `key` and the threads of `workers`.
     ///
     /// # Errors
     /// As [`sample`](Self::sample).
-    pub fn sample_with(&self, workers: &Workers, observation: &[f32], n: usize, key: SampleKey) -> Result<Chunks> {
+    pub fn sample_with(&self, workers: &Workers, observation: &[f32], n: usize, key: LatentKey) -> Result<Chunks> {
         let (steps, action) = (self.horizons().prediction, self.spec().action.size());
         let mut values = vec![0.0; n * steps * action];
-        if observation.len() == self.spec().observation.size() {
-            let history = observation.repeat(self.horizons().observation);
-            self.sample_into(workers, &history, &[key], n, &mut values)?;
-        } else {
-            self.sample_into(workers, observation, &[key], n, &mut values)?;
-        }
+        let one = observation.len() == self.spec().observation.size();
+        let history = observation.repeat(if one { self.horizons().observation } else { 1 });
+        self.sampler.sample(workers, &history, &[key], n, &mut values)?;
         Ok(Chunks { values, shape: [n, steps, action] })
-    }
-
-    /// Draws `n` chunks for each of B decisions into `out` (B, n, T_pred, A); `observations` are histories
-    /// (B, T_obs, O), with their pictures for a policy that sees them, `keys` (B). Only libtorch allocates.
-    ///
-    /// # Errors
-    /// As [`sample`](Self::sample); [`crate::Error::Argument`] if the sizes do not fit.
-    pub fn sample_into<'a>(
-        &self,
-        workers: &Workers,
-        observations: impl Into<Observations<'a>>,
-        keys: &[SampleKey],
-        n: usize,
-        out: &mut [f32],
-    ) -> Result<()> {
-        let observations = observations.into();
-        if let [key] = keys {
-            return self.sampler.sample(workers, observations, &[LatentKey::from(*key)], n, out);
-        }
-        let keys: Vec<LatentKey> = keys.iter().map(|key| LatentKey::from(*key)).collect();
-        self.sampler.sample(workers, observations, &keys, n, out)
     }
 
     /// Checks that it is made for `spec`; `place` names the policy in the error.
@@ -246,12 +190,11 @@ mod tests {
         let (workers, horizons) = (Workers::new(2).unwrap(), policy.horizons());
         let one: Vec<f32> = (0..5).map(|i| (i as f32).sin()).collect();
         let history = one.repeat(horizons.observation);
-        let key = SampleKey { seed: 9, episode: 2, decision: 3 };
+        let key = LatentKey { seed: 9, episode: 2, step: 3 };
         let drawn = policy.sample_with(&workers, &one, 6, key).unwrap();
         assert_eq!(drawn.shape(), [6, horizons.prediction, 3]);
         let mut wanted = vec![0.0; drawn.values().len()];
-        let latent = LatentKey { seed: 9, episode: 2, step: 3 };
-        policy.sampler().sample(&workers, &history, &[latent], 6, &mut wanted).unwrap();
+        policy.sampler().sample(&workers, &history, &[key], 6, &mut wanted).unwrap();
         assert_eq!(drawn.values(), wanted);
         assert_eq!(drawn.iter().len(), 6);
         assert_eq!(policy.clone().sample_with(&workers, &history, 6, key).unwrap(), drawn);

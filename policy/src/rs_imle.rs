@@ -91,7 +91,6 @@ pub fn select(distances: &[f32], mask: &[bool], samples: usize, targets: usize, 
     };
     let mut sums = [0.0f64; 2];
     let (mut survivors, mut pool) = (0usize, 0usize);
-    let mut alive = Vec::with_capacity(samples);
     for (state, (rows, mask)) in distances.chunks_exact(samples * targets).zip(mask.chunks_exact(targets)).enumerate() {
         let kept: Vec<usize> = (0..targets).filter(|k| mask[*k]).collect();
         if kept.is_empty() {
@@ -101,11 +100,9 @@ pub fn select(distances: &[f32], mask: &[bool], samples: usize, targets: usize, 
         let within = |j: &usize| kept.iter().any(|k| distance(*j, *k) <= epsilon[state]);
         selection.within[state] = (0..samples).filter(within).count() as f32 / samples as f32;
         let rejects = kept.len() < samples;
-        alive.clear();
         // A candidate that is not finite is at no distance and cannot be assigned.
-        alive.extend(
-            (0..samples).filter(|j| kept.iter().all(|k| distance(*j, *k).is_finite()) && !(rejects && within(j))),
-        );
+        let lives = |j: &usize| kept.iter().all(|k| distance(*j, *k).is_finite()) && !(rejects && within(j));
+        let alive: Vec<usize> = (0..samples).filter(lives).collect();
         survivors += alive.len();
         pool += samples;
         sums[1] +=

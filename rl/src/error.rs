@@ -77,10 +77,7 @@ impl Error {
             Self::World(e) => e.is_input(),
             Self::Policy(e) => e.is_input(),
             Self::Planner(e) => e.is_input(),
-            Self::NothingLearned { .. }
-            | Self::NoReward { .. }
-            | Self::ActorDiverged { .. }
-            | Self::CriticDiverged { .. } => false,
+            _ => false,
         }
     }
 }

@@ -21,17 +21,21 @@ const SHARE: &str = "modes/share_";
 
 /// Adds the share of each mode to `figures`; returns how many modes there are.
 pub(crate) fn note_shares<'a>(labels: impl Iterator<Item = &'a str>, figures: &mut BTreeMap<String, f64>) -> usize {
-    let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
-    labels.for_each(|label| *counts.entry(label).or_default() += 1.0);
+    let counts = counts(labels);
     let (all, seen): (f64, usize) = (counts.values().sum(), counts.len());
     figures.extend(counts.into_iter().map(|(label, n)| (format!("{SHARE}{label}"), n / all)));
     seen
 }
 
+fn counts<'a>(labels: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, f64> {
+    let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
+    labels.for_each(|label| *counts.entry(label).or_default() += 1.0);
+    counts
+}
+
 /// One weight a training sample, by the mode of each and the figures of the initial generator.
 pub(crate) fn weights(modes: &[&str], before: &BTreeMap<String, f64>) -> Vec<f64> {
-    let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
-    modes.iter().for_each(|mode| *counts.entry(mode).or_default() += 1.0);
+    let counts = counts(modes.iter().copied());
     let weight = |mode: &&str| {
         let was = before.get(&format!("{SHARE}{mode}"))?;
         Some((was * modes.len() as f64 / counts.get(mode)?).clamp(1.0 / MOST, MOST))

@@ -9,20 +9,16 @@
 //! - `modes/entropy` of the labelled modes of solved held-out episodes, nats; `modes/seen`, how many of them there are;
 //!   `modes/share_…`, which part of them each is.
 
-use crate::error::Result;
-use crate::mode_reweighting::note_shares;
 use crate::replay::trajectory::{Sizes, Trajectory};
-use crate::run::{Evaluation, Run};
+use crate::run::{Evaluation, Figures, Run};
+use crate::{error::Result, mode_reweighting::note_shares};
 use imle_configs::seed::Purpose;
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_planner::policy_controller::PolicyController;
-use imle_policy::checkpoint::Checkpoint;
 use imle_policy::fidelity::{Fidelity, HeldOutWindows};
-use imle_policy::normalizer::Normalizer;
 use imle_policy::targets::DemonstrationChunks;
-use imle_policy::{policy::Policy, sampler::LatentKey};
+use imle_policy::{checkpoint::Checkpoint, normalizer::Normalizer, policy::Policy, sampler::LatentKey};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 
 /// Samples a state of recall and precision.
 const SAMPLES: usize = 64;
@@ -52,22 +48,22 @@ pub(crate) struct Floors {
 
 impl Floors {
     /// Whether `now` is below a floor of what was measured `before`.
-    pub(crate) fn missed(self, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
+    pub(crate) fn missed(self, before: &Figures, now: &Figures) -> bool {
         self.recall_missed(before, now) || self.entropy_missed(before, now)
     }
 
     /// Whether recall is below its floor.
-    pub(crate) fn recall_missed(self, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
+    pub(crate) fn recall_missed(self, before: &Figures, now: &Figures) -> bool {
         below("modes/recall", self.recall, before, now)
     }
 
     /// Whether entropy is below its floor.
-    pub(crate) fn entropy_missed(self, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
+    pub(crate) fn entropy_missed(self, before: &Figures, now: &Figures) -> bool {
         below("modes/entropy", self.entropy, before, now)
     }
 }
 
-fn below(key: &str, floor: f64, before: &BTreeMap<String, f64>, now: &BTreeMap<String, f64>) -> bool {
+fn below(key: &str, floor: f64, before: &Figures, now: &Figures) -> bool {
     match (before.get(key), now.get(key)) {
         (Some(was), Some(is)) => *was > 0.0 && *is < floor * was,
         _ => false,
@@ -109,13 +105,12 @@ impl Modes {
         let all: Vec<f32> = match demonstrations {
             None => met(run, pool)?,
             Some(windows) => {
-                let (mut history, mut chunk) = (vec![0.0; shape.observation], vec![0.0; shape.chunk()]);
                 let count = windows.len().min(STATES);
-                let each = (0..count).flat_map(|i| {
-                    windows.window(i * windows.len() / count, &mut history, &mut chunk);
-                    history.clone()
-                });
-                each.collect()
+                let mut histories = vec![0.0; count * shape.observation];
+                for (i, history) in histories.chunks_exact_mut(shape.observation).enumerate() {
+                    windows.window(i * windows.len() / count, history, &mut []);
+                }
+                histories
             }
         };
         let count = (all.len() / shape.observation).min(STATES);
@@ -131,6 +126,22 @@ impl Modes {
         let sampler = Policy::with_threads(run.checkpoint, run.threads, run.device)?;
         modes.first = modes.draw(pool, &sampler, 0)?;
         Ok(modes)
+    }
+
+    /// Those in `modes`, which are made when they are first needed.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn kept<'m>(
+        modes: &'m mut Option<Self>,
+        run: &Run<'_>,
+        pool: &rayon::ThreadPool,
+        demonstrations: Option<&DemonstrationChunks>,
+    ) -> Result<&'m Self> {
+        Ok(match modes {
+            Some(modes) => modes,
+            none => none.insert(Self::new(run, pool, demonstrations)?),
+        })
     }
 
     fn draw(&self, pool: &rayon::ThreadPool, sampler: &Policy, step: u64) -> Result<Vec<f32>> {
@@ -172,8 +183,8 @@ impl Modes {
         pool: &rayon::ThreadPool,
         checkpoint: &Checkpoint,
         evaluation: &Evaluation,
-    ) -> Result<BTreeMap<String, f64>> {
-        let mut found = BTreeMap::new();
+    ) -> Result<Figures> {
+        let mut found = Figures::new();
         let sampler = Policy::with_threads(checkpoint, run.threads, run.device)?;
         if let Some(fidelity) = self.fidelity(pool, &sampler)? {
             found.insert("modes/recall".to_string(), fidelity.recall);
@@ -244,6 +255,7 @@ fn far(a: &[f32], b: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_floor_is_a_share_of_what_was() {

@@ -1,8 +1,7 @@
 //! The registry of algorithms by name.
 
 use crate::expert_iteration;
-use crate::online::algorithm::Algorithm;
-use crate::online::{best_of_n, ppo};
+use crate::online::{algorithm::Algorithm, best_of_n, ppo};
 use imle_configs::Error as InputError;
 
 /// Names of the algorithms.

@@ -3,20 +3,13 @@
 use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
 use imle_configs::{Error as InputError, files, renames};
-use imle_envs::task::Task;
-use imle_envs::task::file::RewardKind;
-use imle_planner::decide::Decide;
-use imle_planner::evaluation::report::Report;
-use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, evaluate};
+use imle_envs::task::{Task, file::RewardKind};
+use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, evaluate, report::Report};
 use imle_planner::policy_controller::PolicyController;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
-use imle_policy::targets::DemonstrationChunks;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use imle_policy::{checkpoint::Checkpoint, policy::Policy, targets::DemonstrationChunks};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use tch::Device;
 
 /// Inputs of a run.
@@ -48,10 +41,7 @@ impl Run<'_> {
     pub(crate) fn windows(&self, episodes: &[Episode], pictures: Option<Arc<Vec<u8>>>) -> Result<DemonstrationChunks> {
         let config = self.checkpoint.config();
         let windows = DemonstrationChunks::new(&config.spec, config.horizons, episodes)?;
-        Ok(match pictures {
-            Some(pictures) => windows.with_pictures(pictures)?,
-            None => windows,
-        })
+        Ok(if let Some(pictures) = pictures { windows.with_pictures(pictures)? } else { windows })
     }
 
     /// The windows of the demonstrations, if there are any.
@@ -73,10 +63,9 @@ impl Run<'_> {
     ) -> Result<Evaluation> {
         let horizons = self.task.horizons(checkpoint.config().horizons);
         let sampler = Policy::with_threads(checkpoint, self.threads, self.device)?;
-        let mut alone = PolicyController::new(sampler.clone(), self.seed, horizons);
-        let decider: &mut dyn Decide = &mut alone;
+        let mut alone = PolicyController::new(sampler, self.seed, horizons);
         let settings = EvaluationSettings { lockstep, ..EvaluationSettings::held_out(episodes, self.seed, horizons) };
-        let outcome = evaluate(&self.task, decider, &settings, pool, progress)?;
+        let outcome = evaluate(&self.task, &mut alone, &settings, pool, progress)?;
         Ok(Evaluation { report: Report::new(&outcome, self.task.spec().control_rate), outcome })
     }
 }
@@ -205,13 +194,10 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
         }
         let place = run.out.join(STATE_FILE);
         let state = Self::read(run.out)?;
-        if state.algorithm != algorithm {
-            return Err(InputError::unexpected("--algorithm", &state.algorithm, algorithm).into());
-        }
-        if state.seed != run.seed || state.settings != *settings {
-            let expected = "the seed and settings the run was begun with";
-            return Err(InputError::unexpected(place.display(), expected, "others; leave them out to resume").into());
-        }
+        InputError::require(state.algorithm == algorithm, "--algorithm", &state.algorithm, algorithm)?;
+        let same = state.seed == run.seed && state.settings == *settings;
+        let expected = "the seed and settings the run was begun with";
+        InputError::require(same, place.display(), expected, "others; leave them out to resume")?;
         if let Some((flag, was, is)) = state.inputs.difference(&Inputs::of(run)) {
             let expected = format!("{was}, with which {} was begun", run.out.display());
             return Err(InputError::unexpected(flag, expected, is).into());
@@ -245,11 +231,10 @@ fn read_value(folder: &Path) -> Result<(PathBuf, serde_json::Value)> {
     let value: serde_json::Value = serde_json::from_str(&files::read_text(&place)?)
         .map_err(|e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e))?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);
-    if !READ.iter().any(|known| format == Some(u64::from(*known))) {
-        let found = format.map_or("none".into(), |n| n.to_string());
-        let expected = READ.map(|n| n.to_string()).join(" or ");
-        return Err(InputError::unexpected(format!("{}: format", place.display()), expected, found).into());
-    }
+    let known = READ.iter().any(|known| format == Some(u64::from(*known)));
+    let found = format.map_or("none".into(), |n| n.to_string());
+    let expected = READ.map(|n| n.to_string()).join(" or ");
+    InputError::require(known, format_args!("{}: format", place.display()), expected, found)?;
     Ok((place, value))
 }
 

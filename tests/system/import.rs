@@ -1,6 +1,6 @@
 //! Policies trained elsewhere: brought in, they are checkpoints like any other.
 
-#[path = "../../policy/fixtures/complete.rs"]
+#[path = "../../policy/src/import/tests/complete.rs"]
 mod complete;
 
 use crate::call::Call;

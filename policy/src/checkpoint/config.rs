@@ -7,6 +7,7 @@ use crate::vision::{EncoderConfig, Preprocessor, VisionSettings};
 use imle_configs::Error as ConfigError;
 use imle_configs::spec::{Horizons, Spec};
 use serde::{Deserialize, Serialize};
+use std::fmt::{self, Display};
 
 /// The format this program writes and the newest it reads.
 pub const FORMAT: u32 = 1;
@@ -68,7 +69,7 @@ impl CheckpointConfig {
         let times = method::by_name(&self.method).map_or(0, Method::times);
         let vision = self.vision.as_ref().zip(self.spec.pictures.as_ref()).map(|(v, p)| v.shape(self.horizons, p));
         let shape = ChunkShape::new(self.horizons, self.spec.observation.size(), self.spec.action.size());
-        shape.with_times(times).with_vision(vision)
+        ChunkShape { times, vision, ..shape }
     }
 
     /// The settings with which a training goes on from the pictures and state of this checkpoint.
@@ -96,44 +97,37 @@ impl CheckpointConfig {
     ///
     /// # Errors
     /// [`ConfigError`] naming the key.
-    pub fn check(&self, place: &str) -> std::result::Result<(), ConfigError> {
+    pub fn check(&self, place: &str) -> imle_configs::Result<()> {
         let method = method::by_name(&self.method).map_err(|e| e.in_file(place))?;
         method.check(&self.sampling, self.network.latent).map_err(|e| e.in_file(place))?;
         check_horizons(&self.horizons, place)?;
         for (key, layout) in [("spec.observation", &self.spec.observation), ("spec.action", &self.spec.action)] {
             // Summed with care: the sizes come from a file.
             let size = layout.terms.iter().try_fold(0usize, |sum, t| sum.checked_add(t.size));
-            if !size.is_some_and(|n| (1..=LARGEST).contains(&n)) {
-                let found = size.map_or("more than fits".into(), |n| n.to_string());
-                return Err(ConfigError::unexpected(
-                    format!("{place}: {key}"),
-                    format!("1 to {LARGEST} values"),
-                    found,
-                ));
-            }
+            let fits = size.is_some_and(|n| (1..=LARGEST).contains(&n));
+            let found = size.map_or("more than fits".into(), |n| n.to_string());
+            let expected = format_args!("1 to {LARGEST} values");
+            ConfigError::require(fits, format_args!("{place}: {key}"), expected, found)?;
         }
         let (o, a) = (self.spec.observation.size(), self.spec.action.size());
         self.normalizers.observation.check(o, &format!("{place}: normalizers.observation"))?;
         self.normalizers.action.check(a, &format!("{place}: normalizers.action"))?;
-        if self.lead > LARGEST {
-            return Err(ConfigError::unexpected(format!("{place}: lead"), format!("at most {LARGEST}"), self.lead));
-        }
+        let expected = format_args!("at most {LARGEST}");
+        ConfigError::require(self.lead <= LARGEST, format_args!("{place}: lead"), expected, self.lead)?;
+        let bad = |expected: &str, found: &dyn Display| {
+            Err(ConfigError::unexpected(format!("{place}: spec.pictures"), expected, found))
+        };
         match (&self.vision, &self.spec.pictures) {
             (Some(vision), Some(pictures)) => {
                 let sides = [pictures.cameras.len(), pictures.height, pictures.width];
                 if sides.iter().any(|n| !(1..=LARGEST).contains(n)) {
-                    let expected = format!("1 to {LARGEST} cameras and pixels of a side");
-                    return Err(ConfigError::unexpected(format!("{place}: spec.pictures"), expected, pictures));
+                    return bad(&format!("1 to {LARGEST} cameras and pixels of a side"), pictures);
                 }
                 vision.check(Some(pictures), place)?;
             }
             (None, None) => {}
-            (vision, _) => {
-                let [expected, found] = if vision.is_some() { ["cameras", "none"] } else { ["none", "cameras"] };
-                let expected =
-                    format!("{expected}, as there is {} `vision`", if vision.is_some() { "a" } else { "no" });
-                return Err(ConfigError::unexpected(format!("{place}: spec.pictures"), expected, found));
-            }
+            (Some(_), None) => return bad("cameras, as there is a `vision`", &"none"),
+            (None, Some(_)) => return bad("none, as there is no `vision`", &"cameras"),
         }
         let shape = self.shape();
         if let Some(residual) = &self.normalizers.residual {
@@ -150,16 +144,13 @@ impl CheckpointConfig {
 }
 
 /// Horizons must be at least 1 and T_act at most T_pred.
-pub(crate) fn check_horizons(h: &Horizons, place: &str) -> std::result::Result<(), ConfigError> {
+pub(crate) fn check_horizons(h: &Horizons, place: &str) -> imle_configs::Result<()> {
+    let require = |holds: bool, key: &str, expected: fmt::Arguments<'_>, found: usize| {
+        ConfigError::require(holds, format_args!("{place}: horizons.{key}"), expected, found)
+    };
     for (key, value) in [("observation", h.observation), ("prediction", h.prediction), ("action", h.action)] {
-        if !(1..=LARGEST).contains(&value) {
-            let place = format!("{place}: horizons.{key}");
-            return Err(ConfigError::unexpected(place, format!("1 to {LARGEST} control steps"), value));
-        }
+        require((1..=LARGEST).contains(&value), key, format_args!("1 to {LARGEST} control steps"), value)?;
     }
-    if h.action > h.prediction {
-        let expected = format!("at most horizons.prediction, {}", h.prediction);
-        return Err(ConfigError::unexpected(format!("{place}: horizons.action"), expected, h.action));
-    }
-    Ok(())
+    let most = h.prediction;
+    require(h.action <= most, "action", format_args!("at most horizons.prediction, {most}"), h.action)
 }

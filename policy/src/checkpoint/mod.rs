@@ -12,8 +12,7 @@ pub use config::{CheckpointConfig, FORMAT, Provenance};
 use crate::error::{Error, Result};
 use crate::method::{Sampling, SamplingOverrides};
 use crate::network::{Network, parameters::ParameterTable};
-use imle_configs::spec::Spec;
-use imle_configs::{Error as ConfigError, embedded, files};
+use imle_configs::{Error as ConfigError, embedded, files, spec::Spec};
 use std::path::Path;
 use tch::{Device, Tensor};
 use weights_file::StoredPrecision;
@@ -22,19 +21,6 @@ use weights_file::StoredPrecision;
 pub const CONFIG_FILE: &str = "config.json";
 /// Name of the weights in a checkpoint's folder.
 pub const MODEL_FILE: &str = "model.safetensors";
-
-fn shipped_place(task: &str) -> String {
-    format!("shipped checkpoint `{task}`")
-}
-
-/// A checkpoint and the place that it comes from, for errors.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FoundCheckpoint {
-    /// The checkpoint.
-    pub checkpoint: Checkpoint,
-    /// The folder, or the name under which it is shipped.
-    pub place: String,
-}
 
 /// A trained generator.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +58,7 @@ impl Checkpoint {
     pub fn from_safetensors(config: CheckpointConfig, place: &str, bytes: &[u8]) -> Result<Self> {
         config.check(place)?;
         let table = config.network.parameters(&config.network_shape())?;
-        let weights = weights_file::from_bytes(&table, &[""], place, bytes)?.pop().unwrap_or_default();
+        let [weights] = weights_file::from_bytes(&table, [""], place, bytes)?;
         Ok(Self { config, table, weights })
     }
 
@@ -82,11 +68,8 @@ impl Checkpoint {
     /// One line naming file and key: a file that is missing or cut short, a tensor that is missing, extra, of another
     /// shape or not finite, a configuration whose parts do not fit, or one made by a newer version.
     pub fn load(folder: &Path) -> Result<Self> {
-        if folder.join("meta/info.json").exists() {
-            return Err(
-                ConfigError::unexpected(folder.display(), "the folder of a checkpoint", "that of a dataset").into()
-            );
-        }
+        let dataset = folder.join("meta/info.json").exists();
+        ConfigError::require(!dataset, folder.display(), "the folder of a checkpoint", "that of a dataset")?;
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).map_err(|e| ConfigError::io(&path, "read", e))
@@ -112,25 +95,8 @@ impl Checkpoint {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn shipped(task: &str) -> Result<Option<Self>> {
-        let place = shipped_place(task);
+        let place = format!("shipped checkpoint `{task}`");
         embedded::checkpoint(task).map(|files| Self::load_bytes(&place, &files)).transpose()
-    }
-
-    /// The checkpoint in `folder`, or the one shipped for `task` if `folder` is `None`; `None` if neither exists.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn find(folder: Option<&Path>, task: &str) -> Result<Option<FoundCheckpoint>> {
-        match folder {
-            Some(folder) => {
-                let (checkpoint, place) = (Self::load(folder)?, folder.display().to_string());
-                Ok(Some(FoundCheckpoint { checkpoint, place }))
-            }
-            None => {
-                let found = |checkpoint| FoundCheckpoint { checkpoint, place: shipped_place(task) };
-                Ok(Self::shipped(task)?.map(found))
-            }
-        }
     }
 
     fn parse(place: &str, config: &[u8], model: &[u8]) -> Result<Self> {
@@ -139,17 +105,15 @@ impl Checkpoint {
         // The format is looked at first: a newer one may differ in anything else.
         let value: serde_json::Value = serde_json::from_slice(config).map_err(json)?;
         let format = value.get("format").and_then(serde_json::Value::as_u64);
-        match format {
-            Some(n) if n == u64::from(FORMAT) => {}
-            Some(n) if n > u64::from(FORMAT) => {
-                let by = value.get("version").and_then(|v| v.as_str()).unwrap_or("unknown");
-                let found = format!("format {n}: it was made by a newer version of planner ({by})");
-                return Err(ConfigError::unexpected(format!("{config_place}: format"), FORMAT, found).into());
-            }
-            other => {
-                let found = other.map_or("none".into(), |n| n.to_string());
-                return Err(ConfigError::unexpected(format!("{config_place}: format"), FORMAT, found).into());
-            }
+        if format != Some(u64::from(FORMAT)) {
+            let by = value.get("version").and_then(|v| v.as_str()).unwrap_or("unknown");
+            let found = match format {
+                Some(n) if n > u64::from(FORMAT) => {
+                    format!("format {n}: it was made by a newer version of planner ({by})")
+                }
+                other => other.map_or("none".into(), |n| n.to_string()),
+            };
+            return Err(ConfigError::unexpected(format!("{config_place}: format"), FORMAT, found).into());
         }
         let config: CheckpointConfig = serde_json::from_value(value).map_err(json)?;
         config.check(&config_place)?;
@@ -177,10 +141,7 @@ impl Checkpoint {
     }
 
     fn write_files(&self, folder: &Path, precision: StoredPrecision) -> Result<()> {
-        let path = folder.join(MODEL_FILE);
-        let bytes = weights_file::to_bytes(&self.table, &[("", &self.weights)], precision)
-            .map_err(|e| ConfigError::io(&path, "write", std::io::Error::other(e)))?;
-        files::write_atomic(&path, |w| w.write_all(&bytes))?;
+        weights_file::write(&folder.join(MODEL_FILE), &self.table, &[("", &self.weights)], precision)?;
         let path = folder.join(CONFIG_FILE);
         let mut text = serde_json::to_string_pretty(&self.config)
             .map_err(|e| ConfigError::io(&path, "write", std::io::Error::other(e)))?;

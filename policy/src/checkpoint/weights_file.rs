@@ -1,9 +1,11 @@
 //! Safetensors files: flat parameter vectors as named tensors, and back with every tensor checked by name.
 
-use crate::network::parameters::ParameterTable;
-use half::f16;
-use imle_configs::{Error as ConfigError, Result};
+use crate::{device::to_host, network::parameters::ParameterTable};
+use half::{bf16, f16};
+use imle_configs::{Error as ConfigError, Result, files};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use std::{collections::BTreeSet, path::Path};
+use tch::Tensor;
 
 /// The precision that weights are stored in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,22 +23,20 @@ pub fn to_bytes(
     parts: &[(&str, &[f32])],
     precision: StoredPrecision,
 ) -> std::result::Result<Vec<u8>, String> {
+    let (dtype, encode): (Dtype, fn(&[f32]) -> Vec<u8>) = match precision {
+        StoredPrecision::Single => (Dtype::F32, |values| values.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        StoredPrecision::Half => {
+            (Dtype::F16, |values| values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect())
+        }
+    };
     let mut named: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     for (prefix, flat) in parts {
         for (parameter, range) in table.ranges() {
             let values = flat.get(range).ok_or_else(|| format!("`{}` lies past the end", parameter.name))?;
             let shape = parameter.shape.iter().map(|n| *n as usize).collect();
-            let bytes = match precision {
-                StoredPrecision::Single => values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-                StoredPrecision::Half => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
-            };
-            named.push((format!("{prefix}{}", parameter.name), shape, bytes));
+            named.push((format!("{prefix}{}", parameter.name), shape, encode(values)));
         }
     }
-    let dtype = match precision {
-        StoredPrecision::Single => Dtype::F32,
-        StoredPrecision::Half => Dtype::F16,
-    };
     let views = named
         .iter()
         .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(dtype, shape.clone(), bytes)?)))
@@ -44,20 +44,57 @@ pub fn to_bytes(
     views.and_then(|views| safetensors::serialize(views, None)).map_err(|e| e.to_string())
 }
 
+/// Writes such a file to `path`, whole or not at all.
+///
+/// # Errors
+/// [`ConfigError::Io`] if the disk refuses.
+pub fn write(path: &Path, table: &ParameterTable, parts: &[(&str, &[f32])], precision: StoredPrecision) -> Result<()> {
+    let bytes = to_bytes(table, parts, precision);
+    let bytes = bytes.map_err(|e| ConfigError::io(path, "write", std::io::Error::other(e)))?;
+    files::write_atomic(path, |w| w.write_all(&bytes))
+}
+
+/// Writes flat tensors, one a prefix, to `path`.
+///
+/// # Errors
+/// As [`write`]; [`crate::Error::Torch`].
+pub fn write_tensors<const N: usize>(
+    path: &Path,
+    table: &ParameterTable,
+    prefixes: [&str; N],
+    tensors: [&Tensor; N],
+) -> crate::error::Result<()> {
+    let flat = tensors.map(to_host).into_iter().collect::<crate::error::Result<Vec<_>>>()?;
+    let named: Vec<(&str, &[f32])> = prefixes.into_iter().zip(flat.iter().map(Vec::as_slice)).collect();
+    Ok(write(path, table, &named, StoredPrecision::Single)?)
+}
+
+/// The flat vectors, one a prefix, in the file `path`.
+///
+/// # Errors
+/// As [`from_bytes`]; [`ConfigError::Io`].
+pub fn read<const N: usize>(path: &Path, table: &ParameterTable, prefixes: [&str; N]) -> Result<[Vec<f32>; N]> {
+    let bytes = std::fs::read(path).map_err(|e| ConfigError::io(path, "read", e))?;
+    from_bytes(table, prefixes, &path.display().to_string(), &bytes)
+}
+
 /// The flat vectors, one a prefix, in a file called `place`: exactly those tensors, f32 or f16, finite.
 ///
 /// # Errors
 /// [`ConfigError::Unexpected`] naming the file and the first tensor that is missing, extra, of another shape or type,
 /// or not finite.
-pub fn from_bytes(table: &ParameterTable, prefixes: &[&str], place: &str, bytes: &[u8]) -> Result<Vec<Vec<f32>>> {
+pub fn from_bytes<const N: usize>(
+    table: &ParameterTable,
+    prefixes: [&str; N],
+    place: &str,
+    bytes: &[u8],
+) -> Result<[Vec<f32>; N]> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| {
         ConfigError::unexpected(place, "a whole safetensors file", format!("{} bytes ({e})", bytes.len()))
     })?;
-    let mut names: Vec<String> = file.names().iter().map(ToString::to_string).collect();
-    names.sort_unstable();
-    let mut result = Vec::with_capacity(prefixes.len());
-    for prefix in prefixes {
-        let mut flat = vec![0.0f32; table.len()];
+    let mut names: BTreeSet<String> = file.names().iter().map(ToString::to_string).collect();
+    let mut result = [(); N].map(|()| vec![0.0f32; table.len()]);
+    for (prefix, flat) in prefixes.into_iter().zip(&mut result) {
         for (parameter, range) in table.ranges() {
             let name = format!("{prefix}{}", parameter.name);
             let shape: Vec<usize> = parameter.shape.iter().map(|n| *n as usize).collect();
@@ -65,22 +102,16 @@ pub fn from_bytes(table: &ParameterTable, prefixes: &[&str], place: &str, bytes:
             let key = || format!("{place}: {name}");
             let view =
                 file.tensor(&name).map_err(|_| ConfigError::unexpected(key(), &expected, "none of that name"))?;
-            if !matches!(view.dtype(), Dtype::F32 | Dtype::F16) || view.shape() != shape {
-                return Err(ConfigError::unexpected(
-                    key(),
-                    &expected,
-                    format!("{:?} {:?}", view.dtype(), view.shape()),
-                ));
+            let values = floats(view.dtype(), view.data())
+                .filter(|_| matches!(view.dtype(), Dtype::F32 | Dtype::F16) && view.shape() == shape);
+            let found = || format!("{:?} {:?}", view.dtype(), view.shape());
+            let values = values.ok_or_else(|| ConfigError::unexpected(key(), &expected, found()))?;
+            if let Some(value) = values.iter().find(|x| !x.is_finite()) {
+                return Err(ConfigError::unexpected(key(), "finite weights", value));
             }
-            fill(&mut flat[range.clone()], &view);
-            if let Some(value) = flat[range].iter().find(|x| !x.is_finite()) {
-                return Err(ConfigError::unexpected(key(), "finite weights", value.to_string()));
-            }
-            if let Ok(index) = names.binary_search(&name) {
-                names.remove(index);
-            }
+            flat[range].copy_from_slice(&values);
+            names.remove(&name);
         }
-        result.push(flat);
     }
     match names.first() {
         None => Ok(result),
@@ -90,13 +121,13 @@ pub fn from_bytes(table: &ParameterTable, prefixes: &[&str], place: &str, bytes:
     }
 }
 
-/// The values of a tensor in f32 or f16.
-fn fill(values: &mut [f32], view: &TensorView<'_>) {
-    if view.dtype() == Dtype::F16 {
-        let halves = view.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32());
-        values.iter_mut().zip(halves).for_each(|(value, x)| *value = x);
-    } else {
-        let singles = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        values.iter_mut().zip(singles).for_each(|(value, x)| *value = x);
-    }
+/// The floating-point numbers of a tensor as f32; nothing if it holds others.
+pub(crate) fn floats(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
+    Some(match dtype {
+        Dtype::F32 => data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Dtype::F64 => data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+        Dtype::F16 => data.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::BF16 => data.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        _ => return None,
+    })
 }

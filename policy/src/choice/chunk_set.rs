@@ -56,11 +56,8 @@ impl ChunkSet<'_> {
         };
         let (size, action) = (self.size(), self.scales.len());
         if size == 0 || self.chunks.is_empty() || !self.chunks.len().is_multiple_of(size) {
-            return bad(
-                "chunks",
-                format!("at least one chunk of {} × {action} values", self.prediction),
-                self.chunks.len(),
-            );
+            let expected = format!("at least one chunk of {} × {action} values", self.prediction);
+            return bad("chunks", expected, self.chunks.len());
         }
         if self.tail.len() > size || !self.tail.len().is_multiple_of(action) {
             return bad("tail", format!("at most {} actions of {action} values", self.prediction), self.tail.len());

@@ -6,9 +6,7 @@
 
 use crate::error::{Error, Result};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-use std::fmt;
-use std::str::FromStr;
-use std::sync::OnceLock;
+use std::{fmt, str::FromStr, sync::OnceLock};
 use tch::Device;
 
 /// A device by the name the command line gives it (`--device`).
@@ -42,12 +40,8 @@ impl FromStr for DeviceChoice {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda),
-            "auto" => Ok(Self::Auto),
-            _ => Err(imle_configs::Error::unknown("device", name, ["cpu", "cuda", "auto"]).into()),
-        }
+        let known = [("cpu", Self::Cpu), ("cuda", Self::Cuda), ("auto", Self::Auto)];
+        Ok(imle_configs::by_name("device", name, &known)?)
     }
 }
 

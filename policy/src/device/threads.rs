@@ -10,23 +10,15 @@ pub fn use_one_thread() {
     }
 }
 
-/// Binds the calling thread to one libtorch thread until it is dropped.
-pub(crate) struct OneThread {
-    before: i32,
-}
-
-impl OneThread {
-    pub(crate) fn new() -> Self {
-        let before = tch::get_num_threads();
-        use_one_thread();
-        Self { before }
+/// Runs `f` with `threads` libtorch threads on the calling thread and puts the old number back.
+pub fn with_threads<T>(threads: usize, f: impl FnOnce() -> T) -> T {
+    let old = tch::get_num_threads();
+    let wanted = i32::try_from(threads).unwrap_or(old);
+    if wanted == old {
+        return f();
     }
-}
-
-impl Drop for OneThread {
-    fn drop(&mut self) {
-        if self.before != 1 {
-            tch::set_num_threads(self.before);
-        }
-    }
+    tch::set_num_threads(wanted);
+    let result = f();
+    tch::set_num_threads(old);
+    result
 }

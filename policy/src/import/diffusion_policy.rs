@@ -4,15 +4,10 @@
 //! `config.json` is `{"type": "diffusion_policy", "policy": …}` with the code's own configuration of the policy. The
 //! normaliser is in the state dict: n = x · scale + offset.
 
-use super::options::Options;
-use super::scheduler::schedule;
-use super::source_policy::SourcePolicy;
-use super::tensors::Tensors;
 use super::weights::{Names, same};
-use crate::checkpoint::MODEL_FILE;
+use super::{options::Options, scheduler::schedule, source_policy::SourcePolicy, tensors::Tensors};
 use crate::method::{Sampling, Schedule, Solver};
-use crate::network::NetworkConfig;
-use crate::normalizer::AffineMap;
+use crate::{checkpoint::MODEL_FILE, network::NetworkConfig, normalizer::AffineMap};
 use imle_configs::spec::{Horizons, Term};
 use imle_configs::{Error, Result};
 use serde_json::json;
@@ -24,13 +19,12 @@ const NETWORK: &str = "ConditionalUnet1D";
 pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> {
     let policy = config.object("policy")?;
     let mut tensors = Tensors::read(&folder.join(MODEL_FILE))?;
-    let mut pictures = tensors.names().filter(|name| name.starts_with("obs_encoder."));
-    if let Some(first) = pictures.next() {
-        let place = format!("{}: {first}", tensors.place());
-        let found = format!("{} of a vision network", 1 + pictures.count());
+    let pictures: Vec<&String> = tensors.names().filter(|name| name.starts_with("obs_encoder.")).collect();
+    if let Some(first) = pictures.first() {
+        let (place, found) =
+            (format!("{}: {first}", tensors.place()), format!("{} of a vision network", pictures.len()));
         return Err(Error::unexpected(place, "no tensors but of a policy that sees states, not pictures", found));
     }
-    drop(pictures);
     class(&policy, &[POLICY])?;
     policy.only_known(&[
         "_target_",
@@ -48,9 +42,8 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> 
         "oa_step_convention",
     ])?;
     policy.only("obs_as_local_cond", &json!(false))?;
-    if !policy.flag("obs_as_global_cond", false)? {
-        return Err(Error::unexpected(policy.place("obs_as_global_cond"), "true, all that is supported", "false"));
-    }
+    let conditions = policy.flag("obs_as_global_cond", false)?;
+    Error::require(conditions, policy.place("obs_as_global_cond"), "true, all that is supported", "false")?;
     let (observation, action) = (policy.size("obs_dim")?, policy.size("action_dim")?);
     let (seen, executed) = (policy.size("n_obs_steps")?, policy.size("n_action_steps")?);
     // Without it the action of a step is that which led to it.
@@ -87,13 +80,9 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> 
 fn class(options: &Options<'_>, known: &[&str]) -> Result<String> {
     let target = options.text("_target_")?;
     let name = target.rsplit('.').next().unwrap_or_default();
-    match known.contains(&name) {
-        true => Ok(name.to_string()),
-        false => {
-            let expected = format!("{}, all that is supported", known.join(" or "));
-            Err(Error::unexpected(options.place("_target_"), expected, target))
-        }
-    }
+    let expected = format!("{}, all that is supported", known.join(" or "));
+    Error::require(known.contains(&name), options.place("_target_"), expected, &target)?;
+    Ok(name.to_string())
 }
 
 fn network(policy: &Options<'_>, condition: usize, action: usize) -> Result<NetworkConfig> {
@@ -113,15 +102,13 @@ fn network(policy: &Options<'_>, condition: usize, action: usize) -> Result<Netw
     model.only("local_cond_dim", &json!(null))?;
     same(model.place("input_dim"), action, model.size("input_dim")?)?;
     same(model.place("global_cond_dim"), condition, model.size("global_cond_dim")?)?;
-    let default = NetworkConfig::default();
-    Ok(NetworkConfig {
-        kind: "unet".into(),
-        down_dims: model.sizes("down_dims")?.unwrap_or(default.down_dims.clone()),
-        kernel_size: model.size_if_any("kernel_size")?.unwrap_or(3),
-        n_groups: model.size_if_any("n_groups")?.unwrap_or(8),
-        time_embedding: model.size_if_any("diffusion_step_embed_dim")?.unwrap_or(256),
-        film_scale: model.flag("cond_predict_scale", false)?,
-        ..default
+    let film_scale = model.flag("cond_predict_scale", false)?;
+    model.unet(NetworkConfig {
+        kernel_size: 3,
+        n_groups: 8,
+        time_embedding: 256,
+        film_scale,
+        ..NetworkConfig::default()
     })
 }
 
@@ -167,12 +154,10 @@ fn maps(tensors: &mut Tensors, what: &str, size: usize) -> Result<Vec<AffineMap>
     let name = |part: &str| format!("normalizer.params_dict.{what}.{part}");
     let scale = tensors.take(&name("scale"), &[size])?;
     let offset = tensors.take(&name("offset"), &[size])?;
-    let mut maps = Vec::new();
-    for (scale, offset) in scale.into_iter().zip(offset) {
-        if scale <= 0.0 || !(1.0 / scale).is_finite() {
-            return Err(Error::unexpected(format!("{}: {}", tensors.place(), name("scale")), "numbers above 0", scale));
-        }
-        maps.push(AffineMap { center: 0.0, scale: 1.0 / scale, offset });
-    }
-    Ok(maps)
+    let map = |(scale, offset): (f32, f32)| {
+        let place = format!("{}: {}", tensors.place(), name("scale"));
+        Error::require(scale > 0.0 && (1.0 / scale).is_finite(), place, "numbers above 0", scale)?;
+        Ok(AffineMap { center: 0.0, scale: 1.0 / scale, offset })
+    };
+    scale.into_iter().zip(offset).map(map).collect()
 }

@@ -9,16 +9,13 @@
 //! With pictures an observation is what a ResNet18 a camera makes of them, the mean of its last maps, and then the
 //! state. Pictures are in [0, 1] and whole; nothing gives their size, but `image_shape`, [height, width], may.
 
-use super::options::Options;
 use super::source_policy::{SourcePolicy, of_range};
-use super::tensors::Tensors;
 use super::vision_input::{Naming, VisionInput};
-use super::weights::Names;
-use crate::checkpoint::MODEL_FILE;
+use super::weights::{Names, same};
+use super::{options::Options, tensors::Tensors};
 use crate::method::{Sampling, Schedule, Solver};
-use crate::network::NetworkConfig;
-use crate::normalizer::AffineMap;
 use crate::vision::{EncoderConfig, OneOrMany};
+use crate::{checkpoint::MODEL_FILE, network::NetworkConfig, normalizer::AffineMap};
 use imle_configs::spec::{CHANNELS, Horizons, Term};
 use imle_configs::{Error, Result};
 use std::path::Path;
@@ -48,29 +45,18 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> 
             return Err(Error::unknown("method", other, known).in_file(config.place("method")));
         }
     };
-    let default = NetworkConfig::default();
-    let network = NetworkConfig {
-        kind: "unet".into(),
-        down_dims: config.sizes("down_dims")?.unwrap_or(default.down_dims.clone()),
-        kernel_size: config.size_if_any("kernel_size")?.unwrap_or(default.kernel_size),
-        n_groups: config.size_if_any("n_groups")?.unwrap_or(default.n_groups),
-        time_embedding: config.size_if_any("diffusion_step_embed_dim")?.unwrap_or(default.time_embedding),
-        ..default
-    };
+    let network = config.unet(NetworkConfig::default())?;
     let pusher = tensors.names().any(|name| name.starts_with("stats.agent_pos."));
     let seen = if pusher { "agent_pos" } else { "obs" };
     let mut range = |what: &str, size: usize| -> Result<Vec<AffineMap>> {
         let low = tensors.take(&format!("stats.{what}.min"), &[size])?;
         let high = tensors.take(&format!("stats.{what}.max"), &[size])?;
-        let mut maps = Vec::new();
-        for (d, (low, high)) in low.iter().zip(&high).enumerate() {
-            if low > high {
-                let place = format!("{}: stats.{what}.max: dimension {d}", folder.join(MODEL_FILE).display());
-                return Err(Error::unexpected(place, format!("at least the minimum, {low}"), high));
-            }
-            maps.push(of_range(*low, *high, 0.0));
-        }
-        Ok(maps)
+        let map = |(d, (low, high)): (usize, (&f32, &f32))| {
+            let place = format!("{}: stats.{what}.max: dimension {d}", tensors.place());
+            Error::require(low <= high, place, format_args!("at least the minimum, {low}"), high)?;
+            Ok(of_range(*low, *high, 0.0))
+        };
+        low.iter().zip(&high).enumerate().map(map).collect()
     };
     let maps = [range(seen, observation)?, range("action", action)?];
     let horizons = Horizons {
@@ -104,17 +90,10 @@ fn vision(config: &Options<'_>) -> Result<(usize, Option<VisionInput>)> {
     }
     let cameras = config.size("num_cameras")?;
     let features = config.size_if_any("vision_feature_dim")?.unwrap_or(FEATURES);
-    if features != FEATURES {
-        return Err(Error::unexpected(
-            config.place("vision_feature_dim"),
-            format!("{FEATURES}, a ResNet18's"),
-            features,
-        ));
-    }
-    if all != state + cameras * FEATURES {
-        let expected = format!("{state} values of the state and {FEATURES} of each of {cameras} cameras");
-        return Err(Error::unexpected(config.place("obs_dim"), expected, all));
-    }
+    let (place, expected) = (config.place("vision_feature_dim"), format!("{FEATURES}, a ResNet18's"));
+    Error::require(features == FEATURES, place, expected, features)?;
+    let expected = format!("{state} values of the state and {FEATURES} of each of {cameras} cameras");
+    Error::require(all == state + cameras * FEATURES, config.place("obs_dim"), expected, all)?;
     let size = match config.sizes("image_shape")?.as_deref() {
         None => None,
         Some([height, width]) => Some([*height, *width]),
@@ -140,12 +119,8 @@ fn vision(config: &Options<'_>) -> Result<(usize, Option<VisionInput>)> {
 /// The code cuts the times of its passes down to whole numbers, ours does not.
 fn flow(config: &Options<'_>) -> Result<Sampling> {
     let passes = config.size("num_flow_iters")?;
-    if config.size("timestep_integer_scaler")? != TIME_SCALE {
-        let place = config.place("timestep_integer_scaler");
-        return Err(Error::unexpected(place, TIME_SCALE, config.size("timestep_integer_scaler")?));
-    }
-    if !TIME_SCALE.is_multiple_of(passes) {
-        return Err(Error::unexpected(config.place("num_flow_iters"), "a divisor of 100", passes));
-    }
+    same(config.place("timestep_integer_scaler"), TIME_SCALE, config.size("timestep_integer_scaler")?)?;
+    let divides = TIME_SCALE.is_multiple_of(passes);
+    Error::require(divides, config.place("num_flow_iters"), "a divisor of 100", passes)?;
     Ok(Sampling { passes, ..Sampling::default() })
 }

@@ -115,11 +115,9 @@ fn finish(mut source: SourcePolicy, folder: &Path, wanted: &ImportTarget) -> Res
         pictures: None,
     });
     let place = folder.display();
-    if spec.action.size() != source.action {
-        let expected =
-            format!("{} values, the action of task {}: {}", spec.action.size(), spec.task, shown(&spec.action));
-        return Err(ConfigError::unexpected(format!("{place}: action"), expected, source.action).into());
-    }
+    let (size, same) = (spec.action.size(), spec.action.size() == source.action);
+    let expected = format!("{size} values, the action of task {}: {}", spec.task, shown(&spec.action));
+    ConfigError::require(same, format_args!("{place}: action"), expected, source.action)?;
     let input = source.vision.as_ref();
     let (spec, seen) = served(spec, &layout, input, wanted).map_err(|e| e.in_file(&place))?;
     let Horizons { observation, prediction, action } = source.horizons;
@@ -191,37 +189,21 @@ fn shown(layout: &Layout) -> String {
 }
 
 /// Of every value that the policy sees its index in the spec's observation.
-fn seen(spec: &Spec, policy: &Layout, order: &[String]) -> std::result::Result<Vec<usize>, ConfigError> {
-    let mut at = 0;
-    let mut places = Vec::new();
-    for term in &spec.observation.terms {
-        places.push((term, at..at + term.size));
-        at += term.size;
-    }
-    let mut indices = Vec::new();
+fn seen(spec: &Spec, policy: &Layout, order: &[String]) -> imle_configs::Result<Vec<usize>> {
+    let (all, terms) = (order.is_empty(), &spec.observation.terms);
     for (i, name) in order.iter().enumerate() {
-        let place = places.iter().find(|(term, _)| term.name == *name);
-        let (_, range) = place.ok_or_else(|| {
-            ConfigError::unknown("term of the observation", name, places.iter().map(|(term, _)| &term.name))
-        })?;
-        if order[..i].contains(name) {
-            return Err(ConfigError::unexpected("--observation", "each term once", format!("`{name}` twice")));
+        if !terms.iter().any(|term| term.name == *name) {
+            return Err(ConfigError::unknown("term of the observation", name, terms.iter().map(|term| &term.name)));
         }
-        indices.extend(range.clone());
+        let found = format_args!("`{name}` twice");
+        ConfigError::require(!order[..i].contains(name), "--observation", "each term once", found)?;
     }
-    if order.is_empty() {
-        indices = (0..at).collect();
-    }
-    if indices.len() != policy.size() {
-        let terms: Vec<Term> = places
-            .iter()
-            .filter(|(term, _)| order.is_empty() || order.contains(&term.name))
-            .map(|(term, _)| (*term).clone())
-            .collect();
-        let expected = format!("{} values, those of task {}: {}", indices.len(), spec.task, shown(&Layout { terms }));
-        let found = format!("{}: {}", policy.size(), shown(policy));
-        return Err(ConfigError::unexpected("observation", expected, found));
-    }
+    let indices = if all { (0..spec.observation.size()).collect() } else { spec.observation.part(order)?.1 };
+    let there = terms.iter().filter(|term| all || order.contains(&term.name)).cloned().collect();
+    let there = shown(&Layout { terms: there });
+    let expected = format!("{} values, those of task {}: {there}", indices.len(), spec.task);
+    let found = format!("{}: {}", policy.size(), shown(policy));
+    ConfigError::require(indices.len() == policy.size(), "observation", expected, found)?;
     Ok(indices)
 }
 

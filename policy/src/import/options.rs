@@ -1,6 +1,7 @@
 //! Options in a policy's JSON configuration, each error naming the key.
 
-use imle_configs::{Error, Result};
+use crate::network::NetworkConfig;
+use imle_configs::{Error, Result, by_name};
 use serde_json::{Map, Value};
 
 /// Largest size and number of steps that is believed.
@@ -14,6 +15,10 @@ pub(super) struct Options<'a> {
 
 fn shown(value: Option<&Value>) -> String {
     value.map_or_else(|| "none".into(), Value::to_string)
+}
+
+fn size(value: &Value) -> Option<usize> {
+    value.as_u64().filter(|n| (1..=LARGEST).contains(n)).map(|n| n as usize)
 }
 
 impl<'a> Options<'a> {
@@ -56,13 +61,11 @@ impl<'a> Options<'a> {
     }
 
     pub(super) fn size_if_any(&self, key: &str) -> Result<Option<usize>> {
-        let size = |v: &Value| v.as_u64().filter(|n| (1..=LARGEST).contains(n)).map(|n| n as usize);
         self.take(key, "a whole number from 1 to 65536", size)
     }
 
     /// Whole numbers from 1.
     pub(super) fn sizes(&self, key: &str) -> Result<Option<Vec<usize>>> {
-        let size = |v: &Value| v.as_u64().filter(|n| (1..=LARGEST).contains(n)).map(|n| n as usize);
         self.take(key, "a list of whole numbers from 1 to 65536", |v| v.as_array()?.iter().map(size).collect())
     }
 
@@ -83,23 +86,34 @@ impl<'a> Options<'a> {
         self.take(key, "a string", |v| v.as_str().map(str::to_string))
     }
 
+    /// The one of `known` that the text of `key` names; `what` are its values.
+    pub(super) fn choice<T: Copy>(&self, key: &str, what: &'static str, known: &[(&str, T)]) -> Result<T> {
+        by_name(what, &self.text(key)?, known).map_err(|e| e.in_file(self.place(key)))
+    }
+
+    /// A U-Net of the sizes that are given, and those of `default` else.
+    pub(super) fn unet(&self, default: NetworkConfig) -> Result<NetworkConfig> {
+        Ok(NetworkConfig {
+            kind: "unet".into(),
+            down_dims: self.sizes("down_dims")?.unwrap_or(default.down_dims),
+            kernel_size: self.size_if_any("kernel_size")?.unwrap_or(default.kernel_size),
+            n_groups: self.size_if_any("n_groups")?.unwrap_or(default.n_groups),
+            time_embedding: self.size_if_any("diffusion_step_embed_dim")?.unwrap_or(default.time_embedding),
+            ..default
+        })
+    }
+
     /// An option of which only one value is supported, which is also what it is when it is not given.
     pub(super) fn only(&self, key: &str, supported: &Value) -> Result<()> {
-        match self.map.get(key) {
-            Some(found) if found != supported => {
-                Err(Error::unexpected(self.place(key), format!("{supported}, all that is supported"), found))
-            }
-            _ => Ok(()),
-        }
+        let found = self.map.get(key).unwrap_or(supported);
+        Error::require(found == supported, self.place(key), format_args!("{supported}, all that is supported"), found)
     }
 
     /// No options but `known`, of which it is known what they do.
     pub(super) fn only_known(&self, known: &[&str]) -> Result<()> {
-        match self.map.keys().find(|key| !known.contains(&key.as_str())) {
+        match self.map.iter().find(|(key, _)| !known.contains(&key.as_str())) {
             None => Ok(()),
-            Some(key) => {
-                Err(Error::unexpected(self.place(key), "no such option: it is not supported", shown(self.map.get(key))))
-            }
+            Some((key, found)) => Err(Error::unexpected(self.place(key), "no such option: it is not supported", found)),
         }
     }
 }

@@ -2,36 +2,22 @@
 
 use super::options::Options;
 use crate::method::{Betas, Prediction, Schedule, Variance};
-use imle_configs::{Error, Result};
+use imle_configs::Result;
 
 /// The schedule that `options` give in the names of `diffusers`' `DDPMScheduler` and `DDIMScheduler`.
 pub(super) fn schedule(options: &Options<'_>) -> Result<Schedule> {
     let default = Schedule::default();
-    let betas = match options.text("beta_schedule")?.as_str() {
-        "squaredcos_cap_v2" => Betas::SquaredCosine,
-        "linear" => Betas::Linear,
-        "scaled_linear" => Betas::ScaledLinear,
-        other => {
-            let known = ["squaredcos_cap_v2", "linear", "scaled_linear"];
-            return Err(Error::unknown("schedule", other, known).in_file(options.place("beta_schedule")));
-        }
-    };
-    let prediction = match options.text("prediction_type")?.as_str() {
-        "epsilon" => Prediction::Epsilon,
-        "sample" => Prediction::Sample,
-        other => {
-            let place = options.place("prediction_type");
-            return Err(Error::unknown("prediction", other, ["epsilon", "sample"]).in_file(place));
-        }
-    };
-    let variance = match options.text_if_any("variance_type")?.as_deref() {
-        // The logarithm is taken and undone again.
-        None | Some("fixed_small" | "fixed_small_log") => Variance::FixedSmall,
-        Some("fixed_large") => Variance::FixedLarge,
-        Some(other) => {
-            let known = ["fixed_small", "fixed_small_log", "fixed_large"];
-            return Err(Error::unknown("variance", other, known).in_file(options.place("variance_type")));
-        }
+    let (cosine, linear, scaled) = (Betas::SquaredCosine, Betas::Linear, Betas::ScaledLinear);
+    let betas = [("squaredcos_cap_v2", cosine), ("linear", linear), ("scaled_linear", scaled)];
+    let betas = options.choice("beta_schedule", "schedule", &betas)?;
+    let predictions = [("epsilon", Prediction::Epsilon), ("sample", Prediction::Sample)];
+    let prediction = options.choice("prediction_type", "prediction", &predictions)?;
+    // The logarithm is taken and undone again.
+    let (small, large) = (Variance::FixedSmall, Variance::FixedLarge);
+    let variances = [("fixed_small", small), ("fixed_small_log", small), ("fixed_large", large)];
+    let variance = match options.text_if_any("variance_type")? {
+        None => small,
+        Some(_) => options.choice("variance_type", "variance", &variances)?,
     };
     let clips = options.flag("clip_sample", true)?;
     Ok(Schedule {

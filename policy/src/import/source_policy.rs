@@ -1,11 +1,7 @@
 //! A policy as the reader of its kind finds it.
 
-use super::tensors::Tensors;
-use super::vision_input::VisionInput;
-use super::weights::Names;
-use crate::method::Sampling;
-use crate::network::NetworkConfig;
-use crate::normalizer::AffineMap;
+use super::{tensors::Tensors, vision_input::VisionInput, weights::Names};
+use crate::{method::Sampling, network::NetworkConfig, normalizer::AffineMap};
 use imle_configs::spec::{Horizons, Term};
 
 /// The policy that a reader finds in a folder.

@@ -1,11 +1,9 @@
 //! The tensors of a policy's safetensors file, each to be taken once, as f32.
 
-use half::{bf16, f16};
+use crate::checkpoint::weights_file::floats;
 use imle_configs::{Error, Result};
-use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
+use safetensors::SafeTensors;
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 /// Refuses a pickle, saying how to convert it.
 pub(super) fn refuse_pickle(path: &Path) -> Result<()> {
@@ -21,15 +19,11 @@ pub(super) fn refuse_pickle(path: &Path) -> Result<()> {
     Ok(())
 }
 
-struct Values {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
 /// The tensors of a file that have not been taken yet.
 pub(super) struct Tensors {
     place: String,
-    left: BTreeMap<String, Values>,
+    /// Shape and values by name.
+    left: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
 impl Tensors {
@@ -47,7 +41,7 @@ impl Tensors {
         let mut left = BTreeMap::new();
         for (name, view) in file.tensors() {
             if let Some(values) = floats(view.dtype(), view.data()) {
-                left.insert(name, Values { shape: view.shape().to_vec(), values });
+                left.insert(name, (view.shape().to_vec(), values));
             }
         }
         Ok(Self { place, left })
@@ -67,12 +61,10 @@ impl Tensors {
     pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let key = format!("{}: {name}", self.place);
         let expected = format!("a tensor {shape:?}");
-        let Some(Values { shape: found, values }) = self.left.remove(name) else {
+        let Some((found, values)) = self.left.remove(name) else {
             return Err(Error::unexpected(key, expected, "none of that name"));
         };
-        if found != shape {
-            return Err(Error::unexpected(key, expected, format!("{found:?}")));
-        }
+        Error::require(found == shape, &key, expected, format_args!("{found:?}"))?;
         match values.iter().find(|v| !v.is_finite()) {
             Some(value) => Err(Error::unexpected(key, "finite weights", value)),
             None => Ok(values),
@@ -96,17 +88,4 @@ impl Tensors {
             }
         }
     }
-}
-
-fn floats(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
-    Some(match dtype {
-        Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        Dtype::F64 => data
-            .chunks_exact(8)
-            .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]) as f32)
-            .collect(),
-        Dtype::F16 => data.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-        Dtype::BF16 => data.chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-        _ => return None,
-    })
 }

@@ -1,7 +1,6 @@
 //! The vision of an imported policy: cameras and encoders, whose parameters are put where ours have them.
 
-use super::target::ImportTarget;
-use super::tensors::Tensors;
+use super::{target::ImportTarget, tensors::Tensors};
 use crate::vision::EncoderConfig;
 use imle_configs::spec::{ImageLayout, Spec};
 use imle_configs::{Error, Result};
@@ -90,10 +89,8 @@ impl VisionInput {
                 let expected = "[height, width] of the policy's pictures, or a task or dataset that has such pictures";
                 return Err(Error::unexpected("image_shape", expected, "none"));
             };
-            if !wanted.cameras.is_empty() {
-                let expected = "a task or dataset that has these cameras";
-                return Err(Error::unexpected("--cameras", expected, "none"));
-            }
+            let expected = "a task or dataset that has these cameras";
+            Error::require(wanted.cameras.is_empty(), "--cameras", expected, "none")?;
             return Ok(ImageLayout { cameras: self.cameras.clone(), height, width });
         };
         let Some(there) = &wanted.pictures else {
@@ -104,21 +101,18 @@ impl VisionInput {
             if !there.cameras.contains(name) {
                 return Err(Error::unknown("camera", name, &there.cameras));
             }
-            if wanted.cameras[..i].contains(name) {
-                return Err(Error::unexpected("--cameras", "each camera once", format!("`{name}` twice")));
-            }
+            let found = format_args!("`{name}` twice");
+            Error::require(!wanted.cameras[..i].contains(name), "--cameras", "each camera once", found)?;
         }
         let cameras = if wanted.cameras.is_empty() { &there.cameras } else { &wanted.cameras };
-        if cameras.len() != self.cameras.len() {
-            let expected = format!("{}, as the policy sees (--cameras names them in its order)", many(&self.cameras));
-            return Err(Error::unexpected(format!("cameras of task {task}"), expected, many(cameras)));
-        }
+        let (place, same) = (format!("cameras of task {task}"), cameras.len() == self.cameras.len());
+        let expected = format!("{}, as the policy sees (--cameras names them in its order)", many(&self.cameras));
+        Error::require(same, &place, expected, many(cameras))?;
         let [height, width] = self.size.unwrap_or([there.height, there.width]);
-        if (there.height, there.width) != (height, width) {
-            let expected = format!("pictures of {width}×{height} pixels, as the policy sees");
-            let found = format!("{}×{}", there.width, there.height);
-            return Err(Error::unexpected(format!("cameras of task {task}"), expected, found));
-        }
+        let (same, found) =
+            ([there.height, there.width] == [height, width], format!("{}×{}", there.width, there.height));
+        let expected = format_args!("pictures of {width}×{height} pixels, as the policy sees");
+        Error::require(same, &place, expected, found)?;
         Ok(ImageLayout { cameras: cameras.clone(), height, width })
     }
 }

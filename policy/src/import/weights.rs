@@ -1,9 +1,7 @@
 //! The weights of a public policy, put where ours have them: of its conditional U-Net, and of its encoders of pictures.
 
-use super::tensors::Tensors;
-use super::vision_input::VisionInput;
-use crate::checkpoint::CheckpointConfig;
-use crate::error::Result;
+use super::{tensors::Tensors, vision_input::VisionInput};
+use crate::{checkpoint::CheckpointConfig, error::Result};
 use imle_configs::Error as ConfigError;
 
 /// Names that a kind of policy has for the network's parameters.
@@ -88,6 +86,6 @@ pub(super) fn weights(
 }
 
 /// Checks that sizes which a configuration gives twice agree.
-pub(super) fn same(place: String, expected: usize, found: usize) -> std::result::Result<(), ConfigError> {
-    if expected == found { Ok(()) } else { Err(ConfigError::unexpected(place, expected, found)) }
+pub(super) fn same(place: String, expected: usize, found: usize) -> imle_configs::Result<()> {
+    ConfigError::require(expected == found, place, expected, found)
 }

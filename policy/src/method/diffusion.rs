@@ -8,15 +8,13 @@
 //! Sampling goes from k = 99 down in equal strides: DDPM (arXiv 2006.11239, variance of the posterior) or DDIM with
 //! η = 0 (arXiv 2010.02502). With 100 passes DDPM is what the authors run, with 10 DDIM is the honest latency.
 
-use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
-use super::prepared::Prepared;
-use super::rows::Rows;
+use super::objective::{Loss, LossContext, Method, TensorBatch};
 use super::sampling::{Sampling, Solver, latent_is_chunk};
 use super::schedule::{Prediction, Variance};
-use crate::error::Result;
-use crate::network::Network;
+use super::{prepared::Prepared, rows::squared_error};
+use crate::{error::Result, network::Network};
 use imle_configs::Error as ConfigError;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// Default passes of a sample.
 const PASSES: usize = 10;
@@ -25,10 +23,6 @@ const PASSES: usize = 10;
 pub struct Diffusion;
 
 impl Method for Diffusion {
-    fn name(&self) -> &'static str {
-        "diffusion"
-    }
-
     fn times(&self) -> usize {
         1
     }
@@ -41,38 +35,32 @@ impl Method for Diffusion {
         if sampling.solver == Solver::Ddpm { self.passes(sampling) } else { 1 }
     }
 
-    fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
+    fn check(&self, sampling: &Sampling, latent: usize) -> imle_configs::Result<()> {
         latent_is_chunk(latent)?;
         sampling.some_passes()?;
         sampling.schedule.check()?;
-        let steps = sampling.schedule.steps;
-        if sampling.passes > steps {
-            return Err(ConfigError::unexpected("sampling.passes", format!("at most {steps}"), sampling.passes));
-        }
-        Ok(())
+        let (passes, steps) = (sampling.passes, sampling.schedule.steps);
+        ConfigError::require(passes <= steps, "sampling.passes", format_args!("at most {steps}"), passes)
     }
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
-        let Some(rows) = Rows::of(batch, context, 1)? else {
-            return Ok(Loss::plain(LossValue::Empty));
-        };
         let schedule = &context.sampling.schedule;
         let n = schedule.steps;
-        let steps: Vec<usize> = rows.uniform.iter().map(|u| ((u * n as f64) as usize).min(n - 1)).collect();
-        let column = |f: &dyn Fn(usize) -> f64| rows.column(&steps.iter().map(|k| f(*k)).collect::<Vec<_>>());
-        let signals: Vec<f64> = schedule.signals().into_iter().map(f64::from).collect();
-        let keep = column(&|k| signals[k].sqrt())?.f_unsqueeze(2)?;
-        let spoil = column(&|k| (1.0 - signals[k]).sqrt())?.f_unsqueeze(2)?;
-        let x = rows.targets.f_mul(&keep)?.f_add(&rows.noise.f_mul(&spoil)?)?;
-        let features = rows.features(network, batch)?;
-        let conditioning = network.condition(&features, Some(&column(&|k| k as f64)?))?;
-        let found = network.generate(&x, &conditioning)?.f_view_as(&rows.noise)?;
-        let wanted = match schedule.prediction {
-            Prediction::Epsilon => &rows.noise,
-            Prediction::Sample => &rows.targets,
-        };
-        let loss = found.f_sub(wanted)?.f_square()?.f_mean(Kind::Float)?;
-        Ok(Loss::plain(LossValue::Scalar(loss)))
+        squared_error(batch, context, 1, |rows| {
+            let steps: Vec<usize> = rows.uniform.iter().map(|u| ((u * n as f64) as usize).min(n - 1)).collect();
+            let column = |f: &dyn Fn(usize) -> f64| rows.column(&steps.iter().map(|k| f(*k)).collect::<Vec<_>>());
+            let signals: Vec<f64> = schedule.signals().into_iter().map(f64::from).collect();
+            let keep = column(&|k| signals[k].sqrt())?.f_unsqueeze(2)?;
+            let spoil = column(&|k| (1.0 - signals[k]).sqrt())?.f_unsqueeze(2)?;
+            let x = rows.targets.f_mul(&keep)?.f_add(&rows.noise.f_mul(&spoil)?)?;
+            let features = rows.features(network, batch)?;
+            let conditioning = network.condition(&features, Some(&column(&|k| k as f64)?))?;
+            let wanted = match schedule.prediction {
+                Prediction::Epsilon => &rows.noise,
+                Prediction::Sample => &rows.targets,
+            };
+            Ok([network.generate(&x, &conditioning)?.f_view_as(wanted)?, wanted.shallow_clone()])
+        })
     }
 
     fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {

@@ -6,14 +6,11 @@
 //! x_(t + h) = x_t + h V(x_t, o, t),   h = 1 / passes, from x_0 = z
 //! ```
 
-use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
+use super::objective::{Loss, LossContext, Method, TensorBatch};
 use super::prepared::{Prepared, follow};
-use super::rows::Rows;
-use super::sampling::{Sampling, latent_is_chunk};
-use crate::error::Result;
-use crate::network::Network;
-use imle_configs::Error as ConfigError;
-use tch::{Kind, Tensor};
+use super::{rows::squared_error, sampling::Sampling};
+use crate::{error::Result, network::Network};
+use tch::Tensor;
 
 /// Default passes of a sample.
 const PASSES: usize = 8;
@@ -24,10 +21,6 @@ pub(super) const TIME_SCALE: f64 = 100.0;
 pub struct Flow;
 
 impl Method for Flow {
-    fn name(&self) -> &'static str {
-        "flow"
-    }
-
     fn times(&self) -> usize {
         1
     }
@@ -36,24 +29,15 @@ impl Method for Flow {
         if sampling.passes == 0 { PASSES } else { sampling.passes }
     }
 
-    fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
-        latent_is_chunk(latent)?;
-        sampling.without_solver()?;
-        sampling.some_passes()
-    }
-
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
-        let Some(rows) = Rows::of(batch, context, 1)? else {
-            return Ok(Loss::plain(LossValue::Empty));
-        };
-        let times = rows.column(&rows.uniform)?;
-        let velocity = rows.targets.f_sub(&rows.noise)?;
-        let x = rows.noise.f_add(&velocity.f_mul(&times.f_unsqueeze(2)?)?)?;
-        let features = rows.features(network, batch)?;
-        let conditioning = network.condition(&features, Some(&times.f_mul_scalar(TIME_SCALE)?))?;
-        let found = network.generate(&x, &conditioning)?.f_view_as(&velocity)?;
-        let loss = found.f_sub(&velocity)?.f_square()?.f_mean(Kind::Float)?;
-        Ok(Loss::plain(LossValue::Scalar(loss)))
+        squared_error(batch, context, 1, |rows| {
+            let times = rows.column(&rows.uniform)?;
+            let velocity = rows.targets.f_sub(&rows.noise)?;
+            let x = rows.noise.f_add(&velocity.f_mul(&times.f_unsqueeze(2)?)?)?;
+            let features = rows.features(network, batch)?;
+            let conditioning = network.condition(&features, Some(&times.f_mul_scalar(TIME_SCALE)?))?;
+            Ok([network.generate(&x, &conditioning)?.f_view_as(&velocity)?, velocity])
+        })
     }
 
     fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {

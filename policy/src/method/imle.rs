@@ -18,10 +18,6 @@ const TILE: usize = 256;
 pub struct Imle;
 
 impl Method for Imle {
-    fn name(&self) -> &'static str {
-        "imle"
-    }
-
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
         let (states, targets, chunk) = batch.targets.size3()?;
         let (device, m) = (batch.targets.device(), context.samples);

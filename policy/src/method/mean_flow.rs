@@ -15,15 +15,11 @@
 //! modes in place of means (0.77 and 0.00). The total derivative is a central difference: libtorch's bindings have no
 //! forward mode, and the target needs no gradient.
 
-use super::flow::TIME_SCALE;
-use super::objective::{Loss, LossContext, LossValue, Method, TensorBatch};
+use super::objective::{Loss, LossContext, Method, TensorBatch};
 use super::prepared::{Prepared, follow};
-use super::rows::Rows;
-use super::sampling::{Sampling, latent_is_chunk};
-use crate::error::Result;
-use crate::network::Network;
-use imle_configs::Error as ConfigError;
-use tch::{Kind, Tensor};
+use super::{flow::TIME_SCALE, rows::squared_error, sampling::Sampling};
+use crate::{error::Result, network::Network};
+use tch::Tensor;
 
 /// Share of rows with r < t.
 const APART: f64 = 0.25;
@@ -39,10 +35,6 @@ fn times(r: f64, t: f64) -> [f64; 2] {
 }
 
 impl Method for MeanFlow {
-    fn name(&self) -> &'static str {
-        "mean-flow"
-    }
-
     fn times(&self) -> usize {
         2
     }
@@ -51,39 +43,28 @@ impl Method for MeanFlow {
         sampling.passes.max(1)
     }
 
-    fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
-        latent_is_chunk(latent)?;
-        sampling.without_solver()?;
-        sampling.some_passes()
-    }
-
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {
-        let Some(rows) = Rows::of(batch, context, 3)? else {
-            return Ok(Loss::plain(LossValue::Empty));
-        };
-        let spans: Vec<[f64; 2]> = rows
-            .uniform
-            .chunks_exact(3)
-            .map(|u| if u[2] < APART { [u[0].min(u[1]), u[0].max(u[1])] } else { [u[0]; 2] })
-            .collect();
-        let column = |f: &dyn Fn(&[f64; 2]) -> f64| -> Result<Tensor> {
-            Ok(rows.column(&spans.iter().map(f).collect::<Vec<_>>())?.f_unsqueeze(2)?)
-        };
-        let velocity = rows.noise.f_sub(&rows.targets)?;
-        let x = rows.targets.f_add(&velocity.f_mul(&column(&|s| s[1])?)?)?;
-        let features = rows.features(network, batch)?;
-        let average = |shift: f64| -> Result<Tensor> {
-            let columns: Vec<f64> = spans.iter().flat_map(|[r, t]| times(*r, t + shift)).collect();
-            let conditioning = network.condition(&features, Some(&rows.column(&columns)?))?;
-            let moved = x.f_add(&velocity.f_mul_scalar(shift)?)?;
-            Ok(network.generate(&moved, &conditioning)?.f_view_as(&velocity)?)
-        };
-        let slope = tch::no_grad(|| -> Result<Tensor> {
-            Ok(average(STEP)?.f_sub(&average(-STEP)?)?.f_div_scalar(2.0 * STEP)?)
-        })?;
-        let target = velocity.f_sub(&slope.f_mul(&column(&|[r, t]| t - r)?)?)?;
-        let loss = average(0.0)?.f_sub(&target)?.f_square()?.f_mean(Kind::Float)?;
-        Ok(Loss::plain(LossValue::Scalar(loss)))
+        squared_error(batch, context, 3, |rows| {
+            let span = |u: &[f64]| if u[2] < APART { [u[0].min(u[1]), u[0].max(u[1])] } else { [u[0]; 2] };
+            let spans: Vec<[f64; 2]> = rows.uniform.chunks_exact(3).map(span).collect();
+            let column = |f: &dyn Fn(&[f64; 2]) -> f64| -> Result<Tensor> {
+                Ok(rows.column(&spans.iter().map(f).collect::<Vec<_>>())?.f_unsqueeze(2)?)
+            };
+            let velocity = rows.noise.f_sub(&rows.targets)?;
+            let x = rows.targets.f_add(&velocity.f_mul(&column(&|s| s[1])?)?)?;
+            let features = rows.features(network, batch)?;
+            let average = |shift: f64| -> Result<Tensor> {
+                let columns: Vec<f64> = spans.iter().flat_map(|[r, t]| times(*r, t + shift)).collect();
+                let conditioning = network.condition(&features, Some(&rows.column(&columns)?))?;
+                let moved = x.f_add(&velocity.f_mul_scalar(shift)?)?;
+                Ok(network.generate(&moved, &conditioning)?.f_view_as(&velocity)?)
+            };
+            let slope = tch::no_grad(|| -> Result<Tensor> {
+                Ok(average(STEP)?.f_sub(&average(-STEP)?)?.f_div_scalar(2.0 * STEP)?)
+            })?;
+            let target = velocity.f_sub(&slope.f_mul(&column(&|[r, t]| t - r)?)?)?;
+            Ok([average(0.0)?, target])
+        })
     }
 
     fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {

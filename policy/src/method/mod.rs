@@ -10,7 +10,6 @@ mod imle;
 mod mean_flow;
 mod objective;
 mod prepared;
-mod registry;
 mod regression;
 mod rows;
 mod sampling;
@@ -19,7 +18,26 @@ mod workers;
 
 pub use objective::{Loss, LossContext, LossValue, Method, TensorBatch};
 pub use prepared::Prepared;
-pub use registry::{NAMES, by_name};
 pub use sampling::{Sampling, SamplingOverrides, Solver};
 pub use schedule::{Betas, Prediction, Schedule, Variance};
 pub use workers::NetworkPool;
+
+use imle_configs::Error as ConfigError;
+
+/// Names of all methods.
+pub const NAMES: [&str; 5] = ["imle", "diffusion", "flow", "mean-flow", "regression"];
+
+/// The method called `name`.
+///
+/// # Errors
+/// [`ConfigError::Unknown`] with the nearest names.
+pub fn by_name(name: &str) -> imle_configs::Result<&'static dyn Method> {
+    Ok(match name {
+        "imle" => &imle::Imle,
+        "diffusion" => &diffusion::Diffusion,
+        "flow" => &flow::Flow,
+        "mean-flow" => &mean_flow::MeanFlow,
+        "regression" => &regression::Regression,
+        _ => return Err(ConfigError::unknown("method", name, NAMES)),
+    })
+}

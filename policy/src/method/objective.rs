@@ -1,11 +1,9 @@
 //! The interface of every method: an objective over a batch, and the sampler that goes with it.
 
-use super::prepared::Prepared;
-use super::sampling::Sampling;
-use super::workers::NetworkPool;
+use super::sampling::{Sampling, latent_is_chunk};
+use super::{prepared::Prepared, workers::NetworkPool};
 use crate::error::Result;
 use crate::network::{ChunkShape, Network, ObservationTensors};
-use imle_configs::Error as ConfigError;
 use tch::Tensor;
 
 /// A batch on the training device, normalised.
@@ -65,30 +63,25 @@ pub struct Loss {
 
 impl Loss {
     /// Of a method that rejects no candidates and has no figures of its own.
-    pub(super) fn plain(value: LossValue) -> Self {
+    pub(crate) fn plain(value: LossValue) -> Self {
         Self { value, parts: Vec::new(), within: Vec::new() }
     }
 }
 
 /// An objective and its sampler.
 pub trait Method: Send + Sync {
-    /// The name in settings and checkpoints.
-    fn name(&self) -> &'static str;
-
     /// Number of times that its network gets in a pass: 0 for methods of one pass.
     fn times(&self) -> usize {
         0
     }
 
     /// Passes a chunk under `sampling`.
-    fn passes(&self, sampling: &Sampling) -> usize {
-        let _ = sampling;
+    fn passes(&self, _sampling: &Sampling) -> usize {
         1
     }
 
     /// Latents of normal values that a chunk is made from.
-    fn draws(&self, sampling: &Sampling) -> usize {
-        let _ = sampling;
+    fn draws(&self, _sampling: &Sampling) -> usize {
         1
     }
 
@@ -96,10 +89,14 @@ pub trait Method: Send + Sync {
     ///
     /// # Errors
     /// The key, what was expected and what was found.
-    fn check(&self, sampling: &Sampling, latent: usize) -> std::result::Result<(), ConfigError> {
-        let _ = latent;
+    fn check(&self, sampling: &Sampling, latent: usize) -> imle_configs::Result<()> {
+        if self.times() == 0 {
+            sampling.without_solver()?;
+            return sampling.one_pass();
+        }
+        latent_is_chunk(latent)?;
         sampling.without_solver()?;
-        sampling.one_pass()
+        sampling.some_passes()
     }
 
     /// The loss of one batch; a pure function of its arguments.
@@ -112,8 +109,7 @@ pub trait Method: Send + Sync {
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
-    fn prepare(&self, network: &dyn Network, features: &Tensor, sampling: &Sampling) -> Result<Prepared> {
-        let _ = sampling;
+    fn prepare(&self, network: &dyn Network, features: &Tensor, _sampling: &Sampling) -> Result<Prepared> {
         Ok(Prepared::of_one(network.condition(features, None)?))
     }
 
@@ -122,8 +118,7 @@ pub trait Method: Send + Sync {
     ///
     /// # Errors
     /// [`crate::Error::Torch`].
-    fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, sampling: &Sampling) -> Result<Tensor> {
-        let _ = sampling;
+    fn generate(&self, network: &dyn Network, z: &Tensor, prepared: &Prepared, _sampling: &Sampling) -> Result<Tensor> {
         network.generate(z, prepared.pass(0)?)
     }
 }

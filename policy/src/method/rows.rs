@@ -1,12 +1,11 @@
 //! The targets of a batch as rows with draws of their own.
 
-use super::objective::{LossContext, TensorBatch};
-use crate::error::Result;
-use crate::network::Network;
+use super::objective::{Loss, LossContext, LossValue, TensorBatch};
+use crate::{error::Result, network::Network};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// The kept targets of a batch as rows, each with the draws of its own stream: for methods that learn from every
 /// target alike.
@@ -21,9 +20,22 @@ pub(super) struct Rows {
     pub(super) uniform: Vec<f64>,
 }
 
+/// The loss of a method that learns from every target alike: the mean over elements of (found − wanted)², both made by
+/// `pair` from the rows of `batch`, which draw `per_row` uniform values each.
+pub(super) fn squared_error(
+    batch: &TensorBatch<'_>,
+    context: &LossContext<'_>,
+    per_row: usize,
+    pair: impl FnOnce(&Rows) -> Result<[Tensor; 2]>,
+) -> Result<Loss> {
+    let Some(rows) = Rows::of(batch, context, per_row)? else { return Ok(Loss::plain(LossValue::Empty)) };
+    let [found, wanted] = pair(&rows)?;
+    Ok(Loss::plain(LossValue::Scalar(found.f_sub(&wanted)?.f_square()?.f_mean(Kind::Float)?)))
+}
+
 impl Rows {
     /// The rows of `batch`, nothing if no target is kept; each draws its noise and then `per_row` uniform values.
-    pub(super) fn of(batch: &TensorBatch<'_>, context: &LossContext<'_>, per_row: usize) -> Result<Option<Self>> {
+    fn of(batch: &TensorBatch<'_>, context: &LossContext<'_>, per_row: usize) -> Result<Option<Self>> {
         let (states, targets, chunk) = batch.targets.size3()?;
         let kept: Vec<i64> = (0..states * targets).filter(|i| batch.mask[*i as usize]).collect();
         if kept.is_empty() {
@@ -40,13 +52,10 @@ impl Rows {
         let of_state: Vec<i64> = kept.iter().map(|i| i / targets).collect();
         let index = |values: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(device)?) };
         let sizes = [rows as i64, 1, chunk];
+        let all = batch.targets.f_view([states * targets, chunk])?;
         Ok(Some(Self {
             states: index(&of_state)?,
-            targets: batch
-                .targets
-                .f_view([states * targets, chunk])?
-                .f_index_select(0, &index(&kept)?)?
-                .f_view(sizes)?,
+            targets: all.f_index_select(0, &index(&kept)?)?.f_view(sizes)?,
             noise: Tensor::f_from_slice(&noise)?.f_view(sizes)?.f_to_device(device)?,
             uniform,
         }))

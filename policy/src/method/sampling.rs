@@ -1,13 +1,11 @@
 //! The way a checkpoint is sampled.
 
 use super::schedule::Schedule;
-use crate::network::precision::Precision;
-use crate::sampler::latents::Latents;
-use imle_configs::Error as ConfigError;
+use crate::{network::precision::Precision, sampler::latents::Latents};
+use imle_configs::{Error as ConfigError, Result, by_name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 /// Most passes a chunk.
 const MOST_PASSES: usize = 1000;
@@ -30,13 +28,11 @@ pub enum Solver {
 impl FromStr for Solver {
     type Err = ConfigError;
 
-    fn from_str(name: &str) -> std::result::Result<Self, ConfigError> {
-        match name {
-            "" => Ok(Self::Default),
-            "ddim" => Ok(Self::Ddim),
-            "ddpm" => Ok(Self::Ddpm),
-            _ => Err(ConfigError::unknown("solver", name, ["ddim", "ddpm"])),
+    fn from_str(name: &str) -> Result<Self> {
+        if name.is_empty() {
+            return Ok(Self::Default);
         }
+        by_name("solver", name, &[("ddim", Self::Ddim), ("ddpm", Self::Ddpm)])
     }
 }
 
@@ -88,43 +84,33 @@ impl Sampling {
     ///
     /// # Errors
     /// [`ConfigError::Unexpected`] naming the key.
-    pub fn check(&self, size: usize) -> std::result::Result<(), ConfigError> {
-        if !(self.temperature >= 0.0 && self.temperature <= 10.0) {
-            return Err(ConfigError::unexpected("sampling.temperature", "0 to 10", self.temperature));
-        }
+    pub fn check(&self, size: usize) -> Result<()> {
+        let within = (0.0..=10.0).contains(&self.temperature);
+        ConfigError::require(within, "sampling.temperature", "0 to 10", self.temperature)?;
         self.latents.check(size)
     }
+
     /// Checks that no solver is chosen.
-    pub(super) fn without_solver(&self) -> std::result::Result<(), ConfigError> {
-        match self.solver {
-            Solver::Default => Ok(()),
-            other => Err(ConfigError::unexpected("sampling.solver", "none, which only diffusion has", other)),
-        }
+    pub(super) fn without_solver(&self) -> Result<()> {
+        let none = self.solver == Solver::Default;
+        ConfigError::require(none, "sampling.solver", "none, which only diffusion has", self.solver)
     }
 
     /// Checks for a single pass.
-    pub(super) fn one_pass(&self) -> std::result::Result<(), ConfigError> {
-        match self.passes {
-            0 | 1 => Ok(()),
-            n => Err(ConfigError::unexpected("sampling.passes", "1, all that this method makes", n)),
-        }
+    pub(super) fn one_pass(&self) -> Result<()> {
+        ConfigError::require(self.passes <= 1, "sampling.passes", "1, all that this method makes", self.passes)
     }
 
     /// Checks for at most [`MOST_PASSES`].
-    pub(super) fn some_passes(&self) -> std::result::Result<(), ConfigError> {
-        match self.passes {
-            0..=MOST_PASSES => Ok(()),
-            n => Err(ConfigError::unexpected("sampling.passes", format!("at most {MOST_PASSES}"), n)),
-        }
+    pub(super) fn some_passes(&self) -> Result<()> {
+        let few = self.passes <= MOST_PASSES;
+        ConfigError::require(few, "sampling.passes", format_args!("at most {MOST_PASSES}"), self.passes)
     }
 }
 
 /// Checks that a latent is shaped like the chunk that it becomes.
-pub(super) fn latent_is_chunk(latent: usize) -> std::result::Result<(), ConfigError> {
-    match latent {
-        0 => Ok(()),
-        n => Err(ConfigError::unexpected("network.latent", "0: a latent shaped like the chunk", n)),
-    }
+pub(super) fn latent_is_chunk(latent: usize) -> Result<()> {
+    ConfigError::require(latent == 0, "network.latent", "0: a latent shaped like the chunk", latent)
 }
 
 /// Changes to the way a checkpoint is sampled; what is absent stays as the checkpoint has it.

@@ -94,21 +94,13 @@ impl Schedule {
     /// # Errors
     /// [`ConfigError::Unexpected`] naming the key.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let bad = |key: &str, expected: &str, found: String| {
-            Err(ConfigError::unexpected(format!("sampling.schedule.{key}"), expected, found))
-        };
-        if !(1..=MOST_STEPS).contains(&self.steps) {
-            return bad("steps", "1 to 1000", self.steps.to_string());
-        }
+        let place = |key: &str| format!("sampling.schedule.{key}");
+        ConfigError::require((1..=MOST_STEPS).contains(&self.steps), place("steps"), "1 to 1000", self.steps)?;
         for (key, beta) in [("beta_start", self.beta_start), ("beta_end", self.beta_end)] {
-            if !(beta > 0.0 && beta < 1.0) {
-                return bad(key, "between 0 and 1", beta.to_string());
-            }
+            ConfigError::require(beta > 0.0 && beta < 1.0, place(key), "between 0 and 1", beta)?;
         }
-        if !(self.clip.is_finite() && self.clip >= 0.0) {
-            return bad("clip", "a number of at least 0", self.clip.to_string());
-        }
-        Ok(())
+        let clips = self.clip.is_finite() && self.clip >= 0.0;
+        ConfigError::require(clips, place("clip"), "a number of at least 0", self.clip)
     }
 
     /// ᾱ_k of every step k.

@@ -4,9 +4,7 @@
 //! depend on the number of workers, and a tile of candidates stays in a core's cache. libtorch's own threads do
 //! neither, and fall far behind when other programs use the cores.
 
-use crate::device::threads::use_one_thread;
-use crate::error::Result;
-use crate::network::Network;
+use crate::{device::threads::use_one_thread, error::Result, network::Network};
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 use tch::Device;

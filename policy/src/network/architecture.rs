@@ -1,11 +1,9 @@
 //! The interface of a family of networks, of which each has a name in [`super::registry`].
 
-use super::config::NetworkConfig;
-use super::interface::Network;
-use super::parameters::Builder;
-use super::shape::ChunkShape;
+use super::{config::NetworkConfig, interface::Network, parameters::Builder, shape::ChunkShape};
 use crate::error::Result;
-use std::ops::RangeInclusive;
+use imle_configs::Error as ConfigError;
+use std::{fmt::Display, ops::RangeInclusive};
 
 /// A family of networks: its limits, its layers, its costs.
 pub(crate) trait Architecture: Sync {
@@ -13,7 +11,7 @@ pub(crate) trait Architecture: Sync {
     ///
     /// # Errors
     /// The first key that does not fit.
-    fn check(&self, config: &NetworkConfig, shape: &ChunkShape) -> std::result::Result<(), Misfit>;
+    fn check(&self, config: &NetworkConfig, shape: &ChunkShape) -> imle_configs::Result<()>;
 
     /// Builds the network. It takes its parameters from the builder in a fixed order: the same code declares and binds
     /// them.
@@ -26,37 +24,17 @@ pub(crate) trait Architecture: Sync {
     fn uses(&self, config: &NetworkConfig, shape: &ChunkShape, name: &str) -> usize;
 
     /// The default peak learning rate; `vision` says whether the network has encoders of pictures.
-    fn learning_rate(&self, vision: bool) -> f64 {
-        let _ = vision;
+    fn learning_rate(&self, _vision: bool) -> f64 {
         5e-4
     }
 }
 
-/// A setting of a network that does not fit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Misfit {
-    pub(crate) key: &'static str,
-    pub(crate) expected: String,
-    pub(crate) found: String,
-}
-
-impl Misfit {
-    pub(crate) fn new(key: &'static str, expected: impl ToString, found: impl ToString) -> Self {
-        Self { key, expected: expected.to_string(), found: found.to_string() }
-    }
+/// Checks that what `key` of the configuration is to be `holds`.
+pub(crate) fn require(holds: bool, key: &str, expected: impl Display, found: impl Display) -> imle_configs::Result<()> {
+    ConfigError::require(holds, format_args!("network.{key}"), expected, found)
 }
 
 /// Checks that `value` lies in `range`.
-///
-/// # Errors
-/// The misfit of `key`.
-pub(crate) fn in_range(
-    key: &'static str,
-    value: usize,
-    range: RangeInclusive<usize>,
-) -> std::result::Result<(), Misfit> {
-    match range.contains(&value) {
-        true => Ok(()),
-        false => Err(Misfit::new(key, format!("{} to {}", range.start(), range.end()), value)),
-    }
+pub(crate) fn in_range(key: &str, value: usize, range: RangeInclusive<usize>) -> imle_configs::Result<()> {
+    require(range.contains(&value), key, format_args!("{} to {}", range.start(), range.end()), value)
 }

@@ -1,28 +1,21 @@
 //! Networks built from their settings and a flat parameter vector.
 
-use super::architecture::in_range;
-use super::bf16::Bf16Network;
-use super::config::NetworkConfig;
-use super::interface::Network;
+use super::interface::{Network, ObservationTensors};
 use super::parameters::{Builder, ParameterTable};
-use super::registry;
-use super::shape::ChunkShape;
 use super::vision_network::VisionNetwork;
+use super::{architecture::in_range, conditioning::Conditioning, config::NetworkConfig, registry, shape::ChunkShape};
 use crate::error::Result;
-use imle_configs::Error as ConfigError;
 use tch::{Kind, Tensor};
 
 impl NetworkConfig {
     /// Checks that the network can be built for `shape`; `place` names the file in errors.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the key.
-    pub fn check(&self, shape: &ChunkShape, place: &str) -> std::result::Result<(), ConfigError> {
+    /// [`imle_configs::Error`] naming the key.
+    pub fn check(&self, shape: &ChunkShape, place: &str) -> imle_configs::Result<()> {
         let architecture = registry::by_name(&self.kind).map_err(|e| e.in_file(place))?;
         let latent = in_range("latent", self.latent, 0..=1 << 16);
-        latent.and_then(|()| architecture.check(self, &shape.body())).map_err(|misfit| {
-            ConfigError::unexpected(format!("{place}: network.{}", misfit.key), misfit.expected, misfit.found)
-        })
+        latent.and_then(|()| architecture.check(self, &shape.body())).map_err(|e| e.in_file(place))
     }
 
     /// The network, behind encoders if there are pictures.
@@ -64,6 +57,24 @@ impl NetworkConfig {
     pub fn build(&self, shape: &ChunkShape, table: &ParameterTable, flat: &Tensor) -> Result<Box<dyn Network>> {
         let network = self.assemble(shape, &mut Builder::bind(table.views(flat)?))?;
         Ok(if flat.kind() == Kind::BFloat16 { Box::new(Bf16Network(network)) } else { network })
+    }
+}
+
+/// A network whose parameters are bfloat16, between inputs and outputs in single precision.
+struct Bf16Network(Box<dyn Network>);
+
+impl Network for Bf16Network {
+    fn encode(&self, observations: &ObservationTensors) -> Result<Tensor> {
+        let pictures = observations.pictures.as_ref().map(|p| p.f_to_kind(Kind::BFloat16)).transpose()?;
+        self.0.encode(&ObservationTensors { values: observations.values.f_to_kind(Kind::BFloat16)?, pictures })
+    }
+
+    fn condition(&self, features: &Tensor, times: Option<&Tensor>) -> Result<Conditioning> {
+        self.0.condition(features, times)
+    }
+
+    fn generate(&self, z: &Tensor, conditioning: &Conditioning) -> Result<Tensor> {
+        Ok(self.0.generate(&z.f_to_kind(Kind::BFloat16)?, conditioning)?.f_to_kind(Kind::Float)?)
     }
 }
 

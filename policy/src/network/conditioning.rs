@@ -26,10 +26,8 @@ impl Conditioning {
     }
 
     /// The rows named by `index` (R,), int64, in that order; a row may occur many times.
-    ///
-    /// # Errors
-    /// [`crate::Error::Torch`] if an index is out of range.
-    pub fn select(&self, index: &Tensor) -> Result<Self> {
+    #[cfg(test)]
+    pub(super) fn select(&self, index: &Tensor) -> Result<Self> {
         self.map(|t| t.f_index_select(0, index))
     }
 

@@ -6,11 +6,8 @@
 //! s_i,b_i = rows of W_film c                          `pairs` of W values each
 //! ```
 
-use super::conditioning::Conditioning;
-use super::layers::Linear;
-use super::parameters::Builder;
-use super::shape::ChunkShape;
-use super::time::sinusoidal;
+use super::layers::{Linear, sinusoidal};
+use super::{conditioning::Conditioning, parameters::Builder, shape::ChunkShape};
 use crate::error::Result;
 use tch::Tensor;
 
@@ -32,13 +29,11 @@ impl Film {
         let features = width.div_ceil(2);
         let encoder =
             [Linear::new(b, "encoder.0", shape.observation, width)?, Linear::new(b, "encoder.1", width, features)?];
-        let time = match shape.times {
-            0 => None,
-            n => Some([
-                Linear::new(b, "time.0", n * SINUSOIDS, features)?,
-                Linear::new(b, "time.1", features, features)?,
-            ]),
+        let time = || -> Result<_> {
+            let first = Linear::new(b, "time.0", shape.times * SINUSOIDS, features)?;
+            Ok([first, Linear::new(b, "time.1", features, features)?])
         };
+        let time = (shape.times > 0).then(time).transpose()?;
         let film = Linear::new(b, "film", features, pairs * 2 * width)?;
         Ok(Self { encoder, time, film, pairs: pairs as i64, width: width as i64 })
     }

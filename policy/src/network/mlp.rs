@@ -12,14 +12,11 @@
 //! The first pair lets a state with one way to go close the latent off, which the residuals would carry to the output.
 //! A U-Net over 16 steps costs as much as rolling its candidates out; this one leaves the time to the physics.
 
-use super::architecture::{Architecture, Misfit, in_range};
-use super::conditioning::Conditioning;
-use super::config::NetworkConfig;
-use super::film::Film;
+use super::architecture::{Architecture, in_range};
 use super::interface::{Network, ObservationTensors};
-use super::layers::Linear;
+use super::layers::{Linear, layer_norm};
 use super::parameters::{Builder, Initial};
-use super::shape::ChunkShape;
+use super::{conditioning::Conditioning, config::NetworkConfig, film::Film, shape::ChunkShape};
 use crate::error::Result;
 use tch::Tensor;
 
@@ -27,7 +24,7 @@ use tch::Tensor;
 pub(super) struct MlpArchitecture;
 
 impl Architecture for MlpArchitecture {
-    fn check(&self, c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<(), Misfit> {
+    fn check(&self, c: &NetworkConfig, _: &ChunkShape) -> imle_configs::Result<()> {
         in_range("width", c.width, 1..=8192)?;
         in_range("blocks", c.blocks, 1..=64)
     }
@@ -65,12 +62,6 @@ struct Mlp {
     output: Linear,
 }
 
-impl Mlp {
-    fn layer_norm(&self, h: &Tensor) -> Result<Tensor> {
-        Ok(h.f_layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?)
-    }
-}
-
 impl Network for Mlp {
     fn encode(&self, observations: &ObservationTensors) -> Result<Tensor> {
         self.film.encode(&observations.values)
@@ -88,11 +79,11 @@ impl Network for Mlp {
         let mut h = shift.f_unsqueeze(1)?.f_addcmul(&h, &scale.f_unsqueeze(1)?)?.f_view([b * n, self.width])?;
         for (i, weight) in self.blocks.iter().enumerate() {
             let (scale, shift) = conditioning.block(i + 1);
-            let normed = self.layer_norm(&h)?.f_view([b, n, self.width])?;
+            let normed = layer_norm(&h, self.width)?.f_view([b, n, self.width])?;
             let mut u = shift.f_unsqueeze(1)?.f_addcmul(&normed, &scale.f_unsqueeze(1)?)?;
             let u = u.f_silu_()?.f_view([b * n, self.width])?;
             h = h.f_addmm(&u, &weight.f_transpose(0, 1)?)?;
         }
-        Ok(self.output.forward(&self.layer_norm(&h)?)?.f_view([b, n, t, a])?)
+        Ok(self.output.forward(&layer_norm(&h, self.width)?)?.f_view([b, n, t, a])?)
     }
 }

@@ -6,7 +6,6 @@
 //! from its flat parameter vector ([`parameters`]) whenever that is needed, once a training step or once a worker.
 
 mod architecture;
-mod bf16;
 mod build;
 mod conditioning;
 mod config;
@@ -18,7 +17,6 @@ pub mod parameters;
 pub(crate) mod precision;
 pub(crate) mod registry;
 mod shape;
-mod time;
 mod transformer;
 mod unet;
 mod vision_network;

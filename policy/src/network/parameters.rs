@@ -33,13 +33,8 @@ pub struct Parameter {
 
 impl Parameter {
     /// Number of values.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.shape.iter().product::<i64>() as usize
-    }
-
-    /// Whether there are no values.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 

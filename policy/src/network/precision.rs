@@ -1,6 +1,6 @@
 //! The numbers that a network computes in.
 
-use imle_configs::Error as ConfigError;
+use imle_configs::{Error as ConfigError, Result, by_name};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -21,12 +21,8 @@ pub enum Precision {
 impl FromStr for Precision {
     type Err = ConfigError;
 
-    fn from_str(name: &str) -> std::result::Result<Self, ConfigError> {
-        match name {
-            "f32" => Ok(Self::F32),
-            "bf16" => Ok(Self::Bf16),
-            _ => Err(ConfigError::unknown("precision", name, ["f32", "bf16"])),
-        }
+    fn from_str(name: &str) -> Result<Self> {
+        by_name("precision", name, &[("f32", Self::F32), ("bf16", Self::Bf16)])
     }
 }
 

@@ -1,9 +1,7 @@
 //! Networks by name: a new one is one file and one line in [`by_name`].
 
-use super::architecture::Architecture;
-use super::mlp::MlpArchitecture;
-use super::transformer::TransformerArchitecture;
 use super::unet::UnetArchitecture;
+use super::{architecture::Architecture, mlp::MlpArchitecture, transformer::TransformerArchitecture};
 use imle_configs::Error as ConfigError;
 
 /// Names of all networks.

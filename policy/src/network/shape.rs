@@ -26,22 +26,10 @@ impl ChunkShape {
         Self { observation, prediction, action, times: 0, vision: None }
     }
 
-    /// The same with pictures.
-    #[must_use]
-    pub fn with_vision(self, vision: Option<VisionShape>) -> Self {
-        Self { vision, ..self }
-    }
-
     /// Of the network behind the encoders, for which the pictures' features are part of the observation.
     pub(super) fn body(&self) -> Self {
         let seen = self.vision.map_or(0, |v| v.steps * v.cameras * v.features);
         Self { observation: self.observation + seen, vision: None, ..*self }
-    }
-
-    /// The same with the times of a method.
-    #[must_use]
-    pub fn with_times(self, times: usize) -> Self {
-        Self { times, ..self }
     }
 
     /// Values of a chunk, T_pred · A.

@@ -11,14 +11,11 @@
 //! chunk   = W_out LN(h)
 //! ```
 
-use super::architecture::{Architecture, Misfit, in_range};
-use super::conditioning::Conditioning;
-use super::config::NetworkConfig;
-use super::film::Film;
+use super::architecture::{Architecture, in_range, require};
 use super::interface::{Network, ObservationTensors};
-use super::layers::{Linear, as_chunks};
+use super::layers::{Linear, as_chunks, layer_norm};
 use super::parameters::{Builder, Initial};
-use super::shape::ChunkShape;
+use super::{conditioning::Conditioning, config::NetworkConfig, film::Film, shape::ChunkShape};
 use crate::error::Result;
 use tch::Tensor;
 
@@ -26,33 +23,26 @@ use tch::Tensor;
 pub(super) struct TransformerArchitecture;
 
 impl Architecture for TransformerArchitecture {
-    fn check(&self, c: &NetworkConfig, _: &ChunkShape) -> std::result::Result<(), Misfit> {
+    fn check(&self, c: &NetworkConfig, _: &ChunkShape) -> imle_configs::Result<()> {
         in_range("width", c.width, 1..=8192)?;
         in_range("blocks", c.blocks, 1..=64)?;
         in_range("heads", c.heads, 1..=64)?;
-        if !c.width.is_multiple_of(c.heads) {
-            return Err(Misfit::new("heads", format!("a divisor of the width, {}", c.width), c.heads.to_string()));
-        }
-        Ok(())
+        let expected = format_args!("a divisor of the width, {}", c.width);
+        require(c.width.is_multiple_of(c.heads), "heads", expected, c.heads)
     }
 
     fn build(&self, c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
         let w = c.width;
-        let latent = match c.latent {
-            0 => None,
-            n => Some(Linear::new(b, "latent", n, shape.chunk())?),
-        };
+        let latent = (c.latent > 0).then(|| Linear::new(b, "latent", c.latent, shape.chunk())).transpose()?;
         let film = Film::new(b, shape, w, 2 * c.blocks)?;
         let input = Linear::new(b, "input", shape.action, w)?;
         let position = b.next(format_args!("position"), &[shape.prediction, w], Initial::Uniform(0.1))?;
         let mut blocks = Vec::with_capacity(c.blocks);
         for i in 0..c.blocks {
-            blocks.push(Block {
-                project: Linear::new(b, &format!("blocks.{i}.project"), w, 3 * w)?,
-                join: Linear::new(b, &format!("blocks.{i}.join"), w, w)?,
-                widen: Linear::new(b, &format!("blocks.{i}.widen"), w, 4 * w)?,
-                narrow: Linear::new(b, &format!("blocks.{i}.narrow"), 4 * w, w)?,
-            });
+            let mut linear = |name, inputs, outputs| Linear::new(b, &format!("blocks.{i}.{name}"), inputs, outputs);
+            let (project, join) = (linear("project", w, 3 * w)?, linear("join", w, w)?);
+            let (widen, narrow) = (linear("widen", w, 4 * w)?, linear("narrow", 4 * w, w)?);
+            blocks.push(Block { project, join, widen, narrow });
         }
         let output = Linear::new(b, "output", w, shape.action)?;
         let chunk = [shape.prediction as i64, shape.action as i64];
@@ -90,14 +80,10 @@ struct Transformer {
 }
 
 impl Transformer {
-    fn layer_norm(&self, h: &Tensor) -> Result<Tensor> {
-        Ok(h.f_layer_norm([self.width], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?)
-    }
-
     /// (1 + s) ⊙ LN(h) + b for tokens `h` (B · n, T, W) under B rows of (1 + s, b).
     fn modulated(&self, h: &Tensor, (scale, shift): (&Tensor, &Tensor)) -> Result<Tensor> {
         let rows = scale.size2()?.0;
-        let normed = self.layer_norm(h)?.f_view([rows, -1, self.width])?;
+        let normed = layer_norm(h, self.width)?.f_view([rows, -1, self.width])?;
         let moved = shift.f_unsqueeze(1)?.f_addcmul(&normed, &scale.f_unsqueeze(1)?)?;
         Ok(moved.f_view_as(h)?)
     }
@@ -107,16 +93,8 @@ impl Transformer {
         let parts =
             block.project.forward(x)?.f_view([r, t, 3, self.heads, w / self.heads])?.f_permute([2, 0, 3, 1, 4])?;
         let part = |i: i64| parts.f_select(0, i);
-        let seen = Tensor::f_scaled_dot_product_attention(
-            &part(0)?,
-            &part(1)?,
-            &part(2)?,
-            None::<&Tensor>,
-            0.0,
-            false,
-            None,
-            false,
-        )?;
+        let (q, k, v, mask) = (part(0)?, part(1)?, part(2)?, None::<&Tensor>);
+        let seen = Tensor::f_scaled_dot_product_attention(&q, &k, &v, mask, 0.0, false, None, false)?;
         block.join.forward(&seen.f_transpose(1, 2)?.f_reshape([r, t, w])?)
     }
 }
@@ -141,6 +119,6 @@ impl Network for Transformer {
             let wide = block.widen.forward(&self.modulated(&h, conditioning.block(2 * i + 1))?)?.f_silu()?;
             h = h.f_add(&block.narrow.forward(&wide)?)?;
         }
-        Ok(self.output.forward(&self.layer_norm(&h)?)?.f_view([b, n, t, a])?)
+        Ok(self.output.forward(&layer_norm(&h, self.width)?)?.f_view([b, n, t, a])?)
     }
 }

@@ -7,14 +7,10 @@
 //! itself is the condition, after the embedded times if there are any. T_pred must be divisible by 2^(levels − 1). A
 //! latent that is not shaped like the chunk is mapped to one linearly (`latent.weight`, not in the public networks).
 
-use super::architecture::{Architecture, Misfit, in_range};
-use super::conditioning::Conditioning;
-use super::config::NetworkConfig;
+use super::architecture::{Architecture, in_range, require};
 use super::interface::{Network, ObservationTensors};
-use super::layers::{Conv1d, GroupNorm, Linear, Upsample, as_chunks};
-use super::parameters::Builder;
-use super::shape::ChunkShape;
-use super::time::sinusoidal;
+use super::layers::{Conv1d, GroupNorm, Linear, Upsample, as_chunks, sinusoidal};
+use super::{conditioning::Conditioning, config::NetworkConfig, parameters::Builder, shape::ChunkShape};
 use crate::error::Result;
 use tch::Tensor;
 
@@ -22,55 +18,35 @@ use tch::Tensor;
 pub(super) struct UnetArchitecture;
 
 impl Architecture for UnetArchitecture {
-    fn check(&self, c: &NetworkConfig, shape: &ChunkShape) -> std::result::Result<(), Misfit> {
+    fn check(&self, c: &NetworkConfig, shape: &ChunkShape) -> imle_configs::Result<()> {
         in_range("kernel_size", c.kernel_size, 1..=31)?;
-        if c.kernel_size.is_multiple_of(2) {
-            return Err(Misfit::new("kernel_size", "an odd number", c.kernel_size.to_string()));
-        }
+        require(!c.kernel_size.is_multiple_of(2), "kernel_size", "an odd number", c.kernel_size)?;
         in_range("n_groups", c.n_groups, 1..=1024)?;
-        let levels = c.down_dims.len();
-        if !(1..=8).contains(&levels) || c.down_dims.iter().any(|d| !(1..=8192).contains(d)) {
-            let expected = "1 to 8 numbers of channels, each 1 to 8192";
-            return Err(Misfit::new("down_dims", expected, format!("{:?}", c.down_dims)));
+        let (dims, levels, groups) = (&c.down_dims, c.down_dims.len(), c.n_groups);
+        let within = (1..=8).contains(&levels) && dims.iter().all(|d| (1..=8192).contains(d));
+        let expected = "1 to 8 numbers of channels, each 1 to 8192";
+        require(within, "down_dims", expected, format_args!("{dims:?}"))?;
+        for d in dims {
+            let expected = format_args!("a divisor of every down_dims, {dims:?}");
+            require(d.is_multiple_of(groups), "n_groups", expected, format_args!("{groups} for {d}"))?;
         }
-        if let Some(d) = c.down_dims.iter().find(|d| !d.is_multiple_of(c.n_groups)) {
-            return Err(Misfit::new(
-                "n_groups",
-                format!("a divisor of every down_dims, {:?}", c.down_dims),
-                format!("{} for {d}", c.n_groups),
-            ));
-        }
-        if !c.down_dims[0].is_multiple_of(LAST_GROUPS) {
-            let expected = format!("a first number of channels that is a multiple of {LAST_GROUPS}");
-            return Err(Misfit::new("down_dims", expected, c.down_dims[0].to_string()));
-        }
-        if !(4..=8192).contains(&c.time_embedding) || !c.time_embedding.is_multiple_of(2) {
-            return Err(Misfit::new("time_embedding", "an even number, 4 to 8192", c.time_embedding.to_string()));
-        }
-        let divisor = 1usize << (levels - 1);
-        if !shape.prediction.is_multiple_of(divisor) {
-            let found = format!("{levels} levels for T_pred {}, which is no multiple of {divisor}", shape.prediction);
-            return Err(Misfit::new("down_dims", "levels that halve T_pred evenly", found));
-        }
-        Ok(())
+        let expected = format_args!("a first number of channels that is a multiple of {LAST_GROUPS}");
+        require(dims[0].is_multiple_of(LAST_GROUPS), "down_dims", expected, dims[0])?;
+        let even = (4..=8192).contains(&c.time_embedding) && c.time_embedding.is_multiple_of(2);
+        require(even, "time_embedding", "an even number, 4 to 8192", c.time_embedding)?;
+        let (steps, divisor) = (shape.prediction, 1usize << (levels - 1));
+        let found = format_args!("{levels} levels for T_pred {steps}, which is no multiple of {divisor}");
+        require(steps.is_multiple_of(divisor), "down_dims", "levels that halve T_pred evenly", found)
     }
 
     fn build(&self, c: &NetworkConfig, shape: &ChunkShape, b: &mut Builder) -> Result<Box<dyn Network>> {
-        let latent = match c.latent {
-            0 => None,
-            n => Some(Linear::new(b, "latent", n, shape.chunk())?),
-        };
+        let latent = (c.latent > 0).then(|| Linear::new(b, "latent", c.latent, shape.chunk())).transpose()?;
         let size = c.time_embedding;
-        let time = match shape.times {
-            0 => None,
-            n => {
-                let embedding = [
-                    Linear::new(b, "diffusion_step_encoder.1", n * size, 4 * size)?,
-                    Linear::new(b, "diffusion_step_encoder.3", 4 * size, size)?,
-                ];
-                Some((size as i64, embedding))
-            }
+        let embedding = || -> Result<_> {
+            let first = Linear::new(b, "diffusion_step_encoder.1", shape.times * size, 4 * size)?;
+            Ok((size as i64, [first, Linear::new(b, "diffusion_step_encoder.3", 4 * size, size)?]))
         };
+        let time = (shape.times > 0).then(embedding).transpose()?;
         let o = shape.observation + if time.is_some() { size } else { 0 };
         let dims = &c.down_dims;
         let top = dims.len() - 1;
@@ -84,10 +60,8 @@ impl Architecture for UnetArchitecture {
         for (i, dim) in dims.iter().enumerate() {
             let inputs = if i == 0 { shape.action } else { dims[i - 1] };
             let blocks = pair(b, format!("down_modules.{i}"), inputs, *dim)?;
-            let resample = match i < top {
-                true => Some(Conv1d::new(b, &format!("down_modules.{i}.2.conv"), (*dim, *dim), (3, 2, 1))?),
-                false => None,
-            };
+            let conv = || Conv1d::new(b, &format!("down_modules.{i}.2.conv"), (*dim, *dim), (3, 2, 1));
+            let resample = (i < top).then(conv).transpose()?;
             down.push(Level { blocks, resample });
         }
         let mid = pair(b, "mid_modules".into(), dims[top], dims[top])?;
@@ -164,10 +138,8 @@ impl ResidualBlock {
         ];
         let values = if c.film_scale { 2 * outputs } else { outputs };
         let condition = Linear::new(b, &format!("{name}.cond_encoder.1"), o, values)?;
-        let residual = match inputs == outputs {
-            true => None,
-            false => Some(Conv1d::new(b, &format!("{name}.residual_conv"), (inputs, outputs), (1, 1, 0))?),
-        };
+        let conv = || Conv1d::new(b, &format!("{name}.residual_conv"), (inputs, outputs), (1, 1, 0));
+        let residual = (inputs != outputs).then(conv).transpose()?;
         Ok(Self { blocks, condition, residual, channels: outputs as i64, scaled: c.film_scale })
     }
 

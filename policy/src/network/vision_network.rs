@@ -7,12 +7,10 @@
 //!
 //! The order within a step is LeRobot's: the state, then the cameras.
 
-use super::conditioning::Conditioning;
 use super::interface::{Network, ObservationTensors};
-use super::parameters::Builder;
+use super::{conditioning::Conditioning, parameters::Builder};
 use crate::error::Result;
-use crate::vision::encoder::Encoder;
-use crate::vision::shape::VisionShape;
+use crate::vision::{encoder::Encoder, shape::VisionShape};
 use tch::Tensor;
 
 /// A network behind encoders of pictures.

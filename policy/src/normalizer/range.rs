@@ -58,10 +58,8 @@ impl Normalizer {
             return bad(format!("at least one row of {size} values"), format!("{} values", rows.len()));
         }
         if let Some(at) = rows.iter().position(|x| !x.is_finite()) {
-            return bad(
-                "finite values".into(),
-                format!("{} in dimension {} of row {}", rows[at], at % size, at / size),
-            );
+            let (dimension, row) = (at % size, at / size);
+            return bad("finite values".into(), format!("{} in dimension {dimension} of row {row}", rows[at]));
         }
         let (mut min, mut max) = (rows[..size].to_vec(), rows[..size].to_vec());
         for row in rows.chunks_exact(size) {
@@ -85,33 +83,37 @@ impl Normalizer {
     ///
     /// # Errors
     /// [`ConfigError::Unexpected`] naming `place`.
-    pub fn check(&self, size: usize, place: &str) -> std::result::Result<(), ConfigError> {
-        let wrong = |expected: String, found: String| Err(ConfigError::unexpected(place, expected, found));
-        let at = |d: usize| format!("{place}: dimension {d}");
+    pub fn check(&self, size: usize, place: &str) -> imle_configs::Result<()> {
         match self {
             Self::Range { min, max } => {
-                if min.len() != size || max.len() != size {
-                    let found = format!("{} minima and {} maxima", min.len(), max.len());
-                    return wrong(format!("{size} minima and maxima"), found);
+                let (fits, found) = (min.len() == size && max.len() == size, [min.len(), max.len()]);
+                let found = format_args!("{} minima and {} maxima", found[0], found[1]);
+                ConfigError::require(fits, place, format_args!("{size} minima and maxima"), found)?;
+                for (d, (lo, hi)) in min.iter().zip(max).enumerate() {
+                    let fits = lo.is_finite() && hi.is_finite() && lo <= hi;
+                    ConfigError::require(
+                        fits,
+                        format_args!("{place}: dimension {d}"),
+                        "finite min ≤ max",
+                        format_args!("[{lo}, {hi}]"),
+                    )?;
                 }
-                let bad = min.iter().zip(max).position(|(lo, hi)| !(lo.is_finite() && hi.is_finite() && lo <= hi));
-                bad.map_or(Ok(()), |d| {
-                    let found = format!("[{}, {}]", min[d], max[d]);
-                    Err(ConfigError::unexpected(at(d), "finite min ≤ max", found))
-                })
             }
             Self::Affine { maps } => {
-                if maps.len() != size {
-                    return wrong(format!("{size} maps"), maps.len().to_string());
-                }
-                let fits =
-                    |m: &AffineMap| [m.center, m.scale, m.offset].iter().all(|x| x.is_finite()) && m.scale >= 0.0;
-                maps.iter().position(|m| !fits(m)).map_or(Ok(()), |d| {
+                ConfigError::require(maps.len() == size, place, format_args!("{size} maps"), maps.len())?;
+                for (d, map) in maps.iter().enumerate() {
+                    let fits = [map.center, map.scale, map.offset].iter().all(|x| x.is_finite()) && map.scale >= 0.0;
                     let expected = "finite numbers, the scale at least 0";
-                    Err(ConfigError::unexpected(at(d), expected, format!("{:?}", maps[d])))
-                })
+                    ConfigError::require(
+                        fits,
+                        format_args!("{place}: dimension {d}"),
+                        expected,
+                        format_args!("{map:?}"),
+                    )?;
+                }
             }
         }
+        Ok(())
     }
 
     /// The map of dimension `d`.

@@ -33,24 +33,15 @@ impl Residual {
     ///
     /// # Errors
     /// [`ConfigError::Unexpected`] naming `place`.
-    pub fn check(&self, observation: usize, chunk: usize, place: &str) -> std::result::Result<(), ConfigError> {
-        let wanted = [chunk * (observation + 1), chunk];
-        if [self.weights.len(), self.scale.len()] != wanted {
-            let found = format!("{} and {}", self.weights.len(), self.scale.len());
-            return Err(ConfigError::unexpected(
-                place,
-                format!("{} weights and {} scales", wanted[0], wanted[1]),
-                found,
-            ));
-        }
+    pub fn check(&self, observation: usize, chunk: usize, place: &str) -> imle_configs::Result<()> {
+        let (weights, scales) = (chunk * (observation + 1), chunk);
+        let found = format!("{} and {}", self.weights.len(), self.scale.len());
+        let fits = self.weights.len() == weights && self.scale.len() == scales;
+        ConfigError::require(fits, place, format_args!("{weights} weights and {scales} scales"), found)?;
         let finite = self.weights.iter().all(|w| w.is_finite());
-        match self.scale.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
-            None if finite => Ok(()),
-            bad => {
-                let found = bad.map_or("a weight that is not".into(), ToString::to_string);
-                Err(ConfigError::unexpected(place, "finite weights and scales above 0", found))
-            }
-        }
+        let bad = self.scale.iter().find(|s| !(s.is_finite() && **s > 0.0));
+        let found = bad.map_or("a weight that is not".into(), ToString::to_string);
+        ConfigError::require(finite && bad.is_none(), place, "finite weights and scales above 0", found)
     }
 
     /// Writes the prediction from one normalised `observation` history to `base` (T_pred · A).

@@ -1,9 +1,8 @@
 //! The sampler: workers, micro-batches, and the way from observations to raw chunks.
 
-use super::key::LatentKey;
-use super::observations::Observations;
+use super::latents::LatentKey;
 use crate::checkpoint::{Checkpoint, CheckpointConfig};
-use crate::device::threads::{OneThread, use_one_thread};
+use crate::device::threads::{use_one_thread, with_threads};
 use crate::error::{Error, Result};
 use crate::method::{self, Method, Prepared, Sampling};
 use crate::network::{ChunkShape, Network, ObservationTensors};
@@ -19,6 +18,28 @@ pub fn micro_batch(n: usize) -> usize {
         0..=1 => 1,
         2..256 => 16,
         _ => 64,
+    }
+}
+
+/// Observation histories of B decisions, raw, oldest first. A slice of values alone has no pictures.
+#[derive(Clone, Copy, Debug)]
+pub struct Observations<'a> {
+    /// Observation histories (B, T_obs, O).
+    pub values: &'a [f32],
+    /// The pictures beside them (B, T_obs, cameras, H, W, 3), for a checkpoint that sees pictures; else empty.
+    pub pictures: &'a [u8],
+}
+
+impl<'a, T: AsRef<[f32]> + ?Sized> From<&'a T> for Observations<'a> {
+    fn from(values: &'a T) -> Self {
+        Self { values: values.as_ref(), pictures: &[] }
+    }
+}
+
+impl<'a> Observations<'a> {
+    /// Decision `index` of those with `o` values and `p` bytes each.
+    pub(super) fn decision(&self, index: usize, o: usize, p: usize) -> Self {
+        Self { values: &self.values[index * o..][..o], pictures: &self.pictures[index * p..][..p] }
     }
 }
 
@@ -159,11 +180,10 @@ impl Sampler {
         }
         match self.device {
             // Waking a worker for what one pass does takes as long as half of the pass.
-            Device::Cpu if decisions == 1 && n <= micro_batch(n) => {
-                let _one = OneThread::new();
+            Device::Cpu if decisions == 1 && n <= micro_batch(n) => with_threads(1, || {
                 let (prepared, base) = self.prepare(observations)?;
                 self.draw_rows(&prepared, &base, micro_batch(n), out, &|row, z| latent(0, row, z))
-            }
+            }),
             Device::Cpu => pool.install(|| self.draw_in_micro_batches(observations, n, out, latent)),
             _ => self.draw_at_once(pool, observations, n, out, latent),
         }
@@ -173,11 +193,10 @@ impl Sampler {
     pub(super) fn check(&self, observations: Observations<'_>, decisions: usize, n: usize, out: &[f32]) -> Result<()> {
         let (o, p, chunk) = (self.shape.observation, self.picture_bytes(), self.shape.chunk());
         let values = observations.values;
-        if values.len() != decisions * o {
-            return Err(wrong_size("observations", format!("({decisions}, {o})"), values.len()));
-        }
-        if observations.pictures.len() != decisions * p {
-            return Err(wrong_size("pictures", format!("({decisions}, {p})"), observations.pictures.len()));
+        for (what, found, each) in [("observations", values.len(), o), ("pictures", observations.pictures.len(), p)] {
+            if found != decisions * each {
+                return Err(wrong_size(what, format!("({decisions}, {each})"), found));
+            }
         }
         if out.len() != decisions * n * chunk {
             return Err(wrong_size("out", format!("({decisions}, {n}, {chunk})"), out.len()));

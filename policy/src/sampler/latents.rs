@@ -8,9 +8,8 @@
 //!
 //! Each latent alone is standard normal under all three, and latent i is the same for any number of candidates.
 
-use super::key::LatentKey;
-use imle_configs::Error as ConfigError;
 use imle_configs::seed::{Purpose, fill_normal, stream};
+use imle_configs::{Error as ConfigError, Result, by_name};
 use rand::RngCore;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +20,17 @@ use std::str::FromStr;
 const MOST_DIMENSIONS: usize = sobol_burley::NUM_DIMENSIONS as usize;
 /// Points of the Sobol sequence; later latents are independent.
 const MOST_POINTS: u64 = 1 << 16;
+
+/// The decision that a set of candidates is for: it keys their latents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LatentKey {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Episode index.
+    pub episode: u64,
+    /// Control step within the episode.
+    pub step: u64,
+}
 
 /// A way to draw the latents of a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,13 +49,11 @@ pub enum Latents {
 impl FromStr for Latents {
     type Err = ConfigError;
 
-    fn from_str(name: &str) -> std::result::Result<Self, ConfigError> {
-        match name {
-            "independent" => Ok(Self::Independent),
-            "antithetic" => Ok(Self::Antithetic),
-            "low-discrepancy" => Ok(Self::LowDiscrepancy),
-            _ => Err(ConfigError::unknown("latents", name, ["independent", "antithetic", "low-discrepancy"])),
-        }
+    fn from_str(name: &str) -> Result<Self> {
+        let (independent, antithetic) = (Self::Independent, Self::Antithetic);
+        let known =
+            [("independent", independent), ("antithetic", antithetic), ("low-discrepancy", Self::LowDiscrepancy)];
+        by_name("latents", name, &known)
     }
 }
 
@@ -54,12 +62,10 @@ impl Latents {
     ///
     /// # Errors
     /// [`ConfigError::Unexpected`] for one too long.
-    pub fn check(self, size: usize) -> std::result::Result<(), ConfigError> {
-        if self == Self::LowDiscrepancy && size > MOST_DIMENSIONS {
-            let expected = format!("latents of at most {MOST_DIMENSIONS} values for low-discrepancy");
-            return Err(ConfigError::unexpected("sampling.latents", expected, size));
-        }
-        Ok(())
+    pub fn check(self, size: usize) -> Result<()> {
+        let expected = format_args!("latents of at most {MOST_DIMENSIONS} values for low-discrepancy");
+        let fits = self != Self::LowDiscrepancy || size <= MOST_DIMENSIONS;
+        ConfigError::require(fits, "sampling.latents", expected, size)
     }
 
     /// Fills `z` with latent `i` of the decision `key`.

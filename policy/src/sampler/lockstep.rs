@@ -6,9 +6,8 @@
 //! index gives it, and places that nothing is decided for hold zeros: the bits are the same for any company and any
 //! number of threads.
 
-use super::draw::Sampler;
-use super::key::LatentKey;
-use super::observations::Observations;
+use super::draw::{Observations, Sampler};
+use super::latents::LatentKey;
 use crate::error::Result;
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};

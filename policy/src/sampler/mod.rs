@@ -11,12 +11,8 @@
 //! Many decisions of one chunk each, of episodes in lock-step, share passes: [`Sampler::sample_lockstep`].
 
 mod draw;
-mod key;
 pub(crate) mod latents;
 mod lockstep;
-mod observations;
 
-pub use draw::{Sampler, micro_batch};
-pub use key::LatentKey;
-pub use latents::Latents;
-pub use observations::Observations;
+pub use draw::{Observations, Sampler, micro_batch};
+pub use latents::{LatentKey, Latents};

@@ -147,15 +147,9 @@ impl DemonstrationChunks {
         })
     }
 
-    /// The frames (first, end) of the episode of window `index`.
-    fn frames(&self, index: usize) -> (usize, usize) {
-        let (first, end) = self.episodes[self.episode_of[index] as usize];
-        (first as usize, end as usize)
-    }
-
     /// The frame of the `i`th observation of window `index`.
     fn seen(&self, index: usize, i: usize) -> usize {
-        (index + i + 1).saturating_sub(self.horizons.observation).max(self.frames(index).0)
+        (index + i + 1).saturating_sub(self.horizons.observation).max(self.episodes[self.episode(index)].0 as usize)
     }
 
     /// Writes the pictures of window `index`, (T_obs, cameras, H, W, 3); nothing without.
@@ -167,7 +161,7 @@ impl DemonstrationChunks {
 
     /// Writes window `index` (0 to [`len`](Self::len) − 1): history (T_obs · O) and chunk (T_pred · A).
     pub fn window(&self, index: usize, observation: &mut [f32], chunk: &mut [f32]) {
-        let end = self.frames(index).1;
+        let end = self.episodes[self.episode(index)].1 as usize;
         for (i, out) in observation.chunks_exact_mut(self.observation_size).enumerate() {
             let frame = self.seen(index, i);
             out.copy_from_slice(&self.observations[frame * self.observation_size..][..self.observation_size]);

@@ -19,29 +19,17 @@ pub struct DistillationTargets {
     shape: TargetShape,
 }
 
-impl DistillationTargets {
-    /// Number of windows.
-    pub fn len(&self) -> usize {
-        self.windows.len()
-    }
-
-    /// Whether there are no windows; never true.
-    pub fn is_empty(&self) -> bool {
-        self.windows.is_empty()
-    }
-}
-
 impl TargetSource for DistillationTargets {
     fn shape(&self) -> TargetShape {
         self.shape
     }
 
     fn states(&self) -> usize {
-        self.len()
+        self.windows.len()
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng, row: TargetRow<'_>) -> usize {
-        let (index, size) = (rng.random_range(0..self.len()), self.shape.targets * self.shape.chunk);
+        let (index, size) = (rng.random_range(0..self.states()), self.shape.targets * self.shape.chunk);
         self.windows.window(index, row.observation, &mut []);
         self.windows.window_pictures(index, row.pictures);
         row.targets[..size].copy_from_slice(&self.chunks[index * size..][..size]);
@@ -130,7 +118,7 @@ mod tests {
             .unwrap()
         };
         let targets = learn();
-        assert_eq!((targets.len(), targets.shape().targets), (70, 5));
+        assert_eq!((targets.states(), targets.shape().targets), (70, 5));
         let (mut one, mut again) = (crate::targets::TargetBatch::default(), crate::targets::TargetBatch::default());
         targets.batch(1, 0, 8, &mut one);
         learn().batch(1, 0, 8, &mut again);

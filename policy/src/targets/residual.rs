@@ -1,7 +1,6 @@
 //! The fit of a linear prediction to demonstrations ([`Residual`] has the formulas), and their normalisers.
 
-use super::demonstrations::DemonstrationChunks;
-use super::source::TargetSource;
+use super::{demonstrations::DemonstrationChunks, source::TargetSource};
 use crate::error::{Error, Result};
 use crate::normalizer::{Normalizers, Residual};
 

@@ -44,6 +44,12 @@ pub struct TargetRow<'a> {
     pub mask: &'a mut [bool],
 }
 
+/// Makes `length` default values of what was there, in the same memory.
+fn refill<T: Clone + Default>(values: &mut Vec<T>, length: usize) {
+    values.clear();
+    values.resize(length, T::default());
+}
+
 /// A source of training targets.
 pub trait TargetSource {
     /// Sizes of what it gives, the same for every row.
@@ -59,18 +65,11 @@ pub trait TargetSource {
     /// Fills `batch` with the `size` states of training step `step`.
     fn batch(&self, seed: u64, step: u64, size: usize, batch: &mut TargetBatch) {
         let shape = self.shape();
-        for (values, length) in [
-            (&mut batch.observations, size * shape.observation),
-            (&mut batch.targets, size * shape.targets * shape.chunk),
-        ] {
-            values.clear();
-            values.resize(length, 0.0);
-        }
+        refill(&mut batch.observations, size * shape.observation);
+        refill(&mut batch.targets, size * shape.targets * shape.chunk);
+        refill(&mut batch.pictures, size * shape.pictures);
+        refill(&mut batch.mask, size * shape.targets);
         batch.states.clear();
-        batch.pictures.clear();
-        batch.pictures.resize(size * shape.pictures, 0);
-        batch.mask.clear();
-        batch.mask.resize(size * shape.targets, false);
         let observations = batch.observations.chunks_exact_mut(shape.observation);
         let mut pictures = batch.pictures.as_mut_slice();
         let targets = batch.targets.chunks_exact_mut(shape.targets * shape.chunk);

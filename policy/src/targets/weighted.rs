@@ -67,11 +67,8 @@ impl WeightedTargets {
                 && state.elites.iter().all(|e| e.len() == chunk);
             if !fits || observation == 0 || chunk == 0 {
                 let sizes: Vec<_> = state.elites.iter().map(Vec::len).collect();
-                let found = format!(
-                    "{}, {sizes:?} and {} weights in state {index}",
-                    state.observation.len(),
-                    state.weights.len()
-                );
+                let (history, weights) = (state.observation.len(), state.weights.len());
+                let found = format!("{history}, {sizes:?} and {weights} weights in state {index}");
                 let expected = format!(
                     "a history of {observation} values, at least one elite of {chunk} values, no weights or one an elite"
                 );
@@ -90,16 +87,6 @@ impl WeightedTargets {
         result.draw = Draw::weighted(operation, states.iter().map(|s| s.probability))?;
         Ok(result)
     }
-
-    /// Number of states.
-    pub fn len(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    /// Whether there are no states; never true.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl TargetSource for WeightedTargets {
@@ -108,7 +95,7 @@ impl TargetSource for WeightedTargets {
     }
 
     fn states(&self) -> usize {
-        self.len()
+        self.starts.len() - 1
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng, TargetRow { observation, targets, mask, .. }: TargetRow<'_>) -> usize {

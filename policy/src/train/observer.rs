@@ -28,17 +28,11 @@ pub struct TrainMetrics {
 impl TrainMetrics {
     /// The figures by their names in the log.
     pub fn figures(&self) -> Vec<(String, f64)> {
-        let mut figures = vec![
-            ("train/loss".to_string(), self.loss),
-            ("train/grad_norm".to_string(), self.grad_norm),
-            ("train/learning_rate".to_string(), self.learning_rate),
-        ];
-        figures.extend(self.parts.iter().map(|(name, value)| (format!("train/{name}"), *value)));
-        figures.extend([
-            ("train/skipped_steps".to_string(), self.skipped as f64),
-            ("train/empty_steps".to_string(), self.empty as f64),
-            ("time/steps_per_second".to_string(), self.steps_per_second),
-        ]);
+        let step = [("loss", self.loss), ("grad_norm", self.grad_norm), ("learning_rate", self.learning_rate)];
+        let all = [("skipped_steps", self.skipped as f64), ("empty_steps", self.empty as f64)];
+        let train = step.iter().chain(&self.parts).chain(&all);
+        let mut figures: Vec<_> = train.map(|(name, value)| (format!("train/{name}"), *value)).collect();
+        figures.push(("time/steps_per_second".to_string(), self.steps_per_second));
         figures
     }
 }
@@ -57,9 +51,7 @@ pub struct EvalPoint {
 /// The caller's side of a training. This crate has no simulator: evaluation is a callback.
 pub trait TrainObserver {
     /// A line was logged.
-    fn logged(&mut self, metrics: &TrainMetrics) {
-        let _ = metrics;
-    }
+    fn logged(&mut self, _metrics: &TrainMetrics) {}
 
     /// Evaluates the averaged weights after `step` steps; `None` if there is nothing to evaluate with, or if it was
     /// stopped (then [`should_stop`](Self::should_stop) says so, and a resume begins with this evaluation). The policy
@@ -69,10 +61,9 @@ pub trait TrainObserver {
     /// Any error ends the training, after a checkpoint.
     fn evaluate(
         &mut self,
-        step: u64,
-        policy: &Policy,
+        _step: u64,
+        _policy: &Policy,
     ) -> Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
-        let _ = (step, policy);
         Ok(None)
     }
 

@@ -1,14 +1,12 @@
 //! The settings of a training.
 
-use crate::checkpoint::check_horizons;
-use crate::error::Result;
-use crate::method;
-use crate::method::Sampling;
+use crate::method::{self, Sampling};
 use crate::network::{NetworkConfig, registry};
-use crate::vision::VisionSettings;
+use crate::{checkpoint::check_horizons, error::Result, vision::VisionSettings};
 use imle_configs::{Error as ConfigError, spec::Horizons};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 
 /// Everything that shapes a training; loaded with `imle_configs::settings::load`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -123,24 +121,20 @@ impl TrainSettings {
     /// # Errors
     /// [`crate::Error::Config`] naming the key.
     pub fn check(&self) -> Result<()> {
-        let bad = |key: &str, expected: &str, found: String| {
-            Err(ConfigError::unexpected(format!("settings: {key}"), expected, found).into())
+        let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
+            ConfigError::require(holds, format_args!("settings: {key}"), expected, found)
         };
         let method = method::by_name(&self.method).map_err(|e| e.in_file("settings"))?;
         method.check(&self.sampling, self.network.latent).map_err(|e| e.in_file("settings"))?;
         check_horizons(&self.horizons, "settings")?;
         self.vision.encoder.check(None, "settings")?;
         for (key, value) in [("steps", self.steps), ("log_every", self.log_every)] {
-            if value == 0 {
-                return bad(key, "at least 1", "0".into());
-            }
+            require(value > 0, key, "at least 1", &value)?;
         }
         for (key, value) in
             [("batch_size", self.batch_size), ("samples", self.samples), ("gradient_threads", self.gradient_threads)]
         {
-            if !(1..=1 << 20).contains(&value) {
-                return bad(key, "1 to 1048576", value.to_string());
-            }
+            require((1..=1 << 20).contains(&value), key, "1 to 1048576", &value)?;
         }
         for (key, value) in [
             ("epsilon", self.epsilon),
@@ -150,22 +144,14 @@ impl TrainSettings {
             ("weight_decay", self.weight_decay),
             ("ema_power", self.ema_power),
         ] {
-            if !(value.is_finite() && value >= 0.0) {
-                return bad(key, "a number of at least 0", value.to_string());
-            }
+            require(value.is_finite() && value >= 0.0, key, "a number of at least 0", &value)?;
         }
-        if !(self.grad_clip.is_finite() && self.grad_clip > 0.0) {
-            return bad("grad_clip", "a number above 0", self.grad_clip.to_string());
-        }
-        if !(self.epsilon_decay > 0.0 && self.epsilon_decay <= 1.0) {
-            return bad("epsilon_decay", "above 0 and at most 1", self.epsilon_decay.to_string());
-        }
-        if !(0.0..=1.0).contains(&self.epsilon_matched) {
-            return bad("epsilon_matched", "0 to 1", self.epsilon_matched.to_string());
-        }
-        if !(0.0..1.0).contains(&self.ema_max) {
-            return bad("ema_max", "at least 0 and below 1", self.ema_max.to_string());
-        }
+        let Self { grad_clip, epsilon_decay, epsilon_matched, ema_max, .. } = self;
+        require(grad_clip.is_finite() && *grad_clip > 0.0, "grad_clip", "a number above 0", grad_clip)?;
+        let decays = *epsilon_decay > 0.0 && *epsilon_decay <= 1.0;
+        require(decays, "epsilon_decay", "above 0 and at most 1", epsilon_decay)?;
+        require((0.0..=1.0).contains(epsilon_matched), "epsilon_matched", "0 to 1", epsilon_matched)?;
+        require((0.0..1.0).contains(ema_max), "ema_max", "at least 0 and below 1", ema_max)?;
         Ok(())
     }
 

@@ -4,11 +4,9 @@
 //! safetensors file beside it with weights, their average and both moments. The tensors are written first under a
 //! new name, then `state.json` is renamed over the old one: at every moment it names a whole file of its own step.
 
-use super::settings::TrainSettings;
-use super::thresholds::Thresholds;
-use super::trainer::{TrainCounters, Trainer, to_host};
-use crate::checkpoint::CheckpointConfig;
-use crate::checkpoint::weights_file::{self, StoredPrecision};
+use super::trainer::{TrainCounters, Trainer};
+use super::{settings::TrainSettings, thresholds::Thresholds};
+use crate::checkpoint::{CheckpointConfig, weights_file};
 use crate::error::Result;
 use imle_configs::{Error as ConfigError, files};
 use serde::{Deserialize, Serialize};
@@ -83,11 +81,7 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<(
     let tensors = format!("state-{:010}.safetensors", trainer.counters.step);
     let path = place.join(&tensors);
     let parts = [&trainer.weights, &trainer.average, &trainer.moments.first, &trainer.moments.second];
-    let parts = parts.map(to_host).into_iter().collect::<Result<Vec<_>>>()?;
-    let named: Vec<(&str, &[f32])> = PARTS.iter().copied().zip(parts.iter().map(Vec::as_slice)).collect();
-    let other = |e: String| ConfigError::io(&path, "write", std::io::Error::other(e));
-    let bytes = weights_file::to_bytes(&trainer.table, &named, StoredPrecision::Single).map_err(other)?;
-    files::write_atomic(&path, |w| w.write_all(&bytes))?;
+    weights_file::write_tensors(&path, &trainer.table, PARTS, parts)?;
     let state = State {
         format: FORMAT,
         tensors: tensors.clone(),
@@ -98,7 +92,8 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<(
         evaluation_due: course.evaluation_due,
         thresholds: trainer.thresholds.0.clone(),
     };
-    let text = serde_json::to_string_pretty(&state).map_err(|e| other(e.to_string()))?;
+    let other = |e: serde_json::Error| ConfigError::io(&path, "write", e.into());
+    let text = serde_json::to_string_pretty(&state).map_err(other)?;
     files::write_text(&place.join(STATE_FILE), &text)?;
     remove_others(&place, &tensors);
     checkpoint.save(folder)
@@ -158,13 +153,9 @@ pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> R
     state.config.check(&place)?;
     let table = state.config.network.parameters(&state.config.shape())?;
     let path = folder.join(STATE_FOLDER).join(&state.tensors);
-    let bytes = std::fs::read(&path).map_err(|e| ConfigError::io(&path, "read", e))?;
-    let parts = weights_file::from_bytes(&table, &PARTS, &path.display().to_string(), &bytes)?;
-    let [weights, average, first, second] = parts.as_slice() else {
-        return Err(ConfigError::unexpected(path.display(), "four sets of tensors", parts.len()).into());
-    };
-    let mut trainer =
-        Trainer::assemble(settings, state.config, [weights, average], Some([first, second]), state.counters, device)?;
+    let [weights, average, first, second] = weights_file::read(&path, &table, PARTS)?;
+    let (weights, moments) = ([&weights[..], &average], Some([&first[..], &second]));
+    let mut trainer = Trainer::assemble(settings, state.config, weights, moments, state.counters, device)?;
     trainer.thresholds = Thresholds(state.thresholds);
     Ok((trainer, Course { best: state.best, evaluation_due: state.evaluation_due }))
 }

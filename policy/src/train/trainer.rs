@@ -1,18 +1,17 @@
 //! One training in memory, a step at a time.
 
 use super::optimizer::{Moments, average_decay, move_average};
-use super::settings::TrainSettings;
-use super::thresholds::Thresholds;
+use super::{settings::TrainSettings, thresholds::Thresholds};
 use crate::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
+use crate::device::{to_host, with_threads};
 use crate::error::{Error, Result};
 use crate::method::{self, Loss, LossContext, LossValue, Method, NetworkPool, TensorBatch};
 use crate::network::{ChunkShape, Network, ObservationTensors, parameters::ParameterTable};
-use crate::normalizer::Normalizers;
 use crate::targets::{TargetBatch, TargetSource};
-use crate::vision::Preprocessor;
+use crate::{normalizer::Normalizers, vision::Preprocessor};
 use imle_configs::{Error as ConfigError, spec::Spec};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// The start of a training from scratch, beside its settings and targets.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,12 +107,8 @@ impl Trainer {
         let seen = fresh.spec.pictures.as_ref().map_or(&[][..], |p| &p.cameras);
         if settings.vision.cameras != seen {
             let expected = format!("the cameras of the data, {seen:?}");
-            return Err(ConfigError::unexpected(
-                "settings: vision.cameras",
-                expected,
-                settings.vision.cameras.join(", "),
-            )
-            .into());
+            let found = settings.vision.cameras.join(", ");
+            return Err(ConfigError::unexpected("settings: vision.cameras", expected, found).into());
         }
         config.check("settings")?;
         let weights = config.network.parameters(&config.shape())?.initial(settings.seed);
@@ -130,15 +125,12 @@ impl Trainer {
         let (network, vision, horizons) = (config.network.clone(), config.vision_settings(), config.horizons);
         let settings = TrainSettings { network, horizons, vision, ..settings.clone() };
         config.version = imle_configs::VERSION.into();
-        if settings.method != config.method {
-            // Another method's network may take other times: its weights do not fit.
-            let expected = format!("`{}`, the method of the checkpoint it starts from", config.method);
-            return Err(ConfigError::unexpected("settings: method", expected, &settings.method).into());
-        }
-        if config.lead > 0 {
-            let expected = "0, a generator whose chunks begin at the current step (planner distill makes one)";
-            return Err(ConfigError::unexpected("checkpoint: lead", expected, config.lead).into());
-        }
+        // Another method's network may take other times: its weights do not fit.
+        let (same, method) = (settings.method == config.method, &config.method);
+        let expected = format_args!("`{method}`, the method of the checkpoint it starts from");
+        ConfigError::require(same, "settings: method", expected, &settings.method)?;
+        let expected = "0, a generator whose chunks begin at the current step (planner distill makes one)";
+        ConfigError::require(config.lead == 0, "checkpoint: lead", expected, config.lead)?;
         config.provenance = Provenance { data: data.into(), steps: 0, seed: settings.seed };
         Self::assemble(&settings, config, [start.weights(), start.weights()], None, TrainCounters::default(), device)
     }
@@ -158,13 +150,8 @@ impl Trainer {
         let table = config.network.parameters(&shape)?;
         let tensor = |flat: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(flat)?.f_to_device(device)?) };
         let weights = tensor(weights)?.f_set_requires_grad(true)?;
-        let moments = match moments {
-            Some([first, second]) => Moments::new(tensor(first)?, tensor(second)?)?,
-            None => {
-                let zeros = || Tensor::f_zeros([table.len() as i64], (Kind::Float, device));
-                Moments::new(zeros()?, zeros()?)?
-            }
-        };
+        let zeros = vec![0.0; table.len()];
+        let [first, second] = moments.unwrap_or([&zeros, &zeros]);
         Ok(Self {
             settings: settings.clone(),
             method: method::by_name(&config.method)?,
@@ -175,7 +162,7 @@ impl Trainer {
             device,
             weights,
             average: tensor(average)?,
-            moments,
+            moments: Moments::new(tensor(first)?, tensor(second)?)?,
             counters,
             thresholds: Thresholds::default(),
             batch: TargetBatch::default(),
@@ -230,10 +217,9 @@ impl Trainer {
         pool: &rayon::ThreadPool,
     ) -> Result<StepReport> {
         let network = self.config.network.build(&self.shape, &self.table, &self.weights)?;
-        let nothing = Loss { value: LossValue::Empty, parts: Vec::new(), within: Vec::new() };
         let (weight, found) = match source {
             Some(WeightedSource { weight, source }) => (weight, self.method_loss(network.as_ref(), source, pool)?),
-            None => (0.0, nothing),
+            None => (0.0, Loss::plain(LossValue::Empty)),
         };
         let auxiliary = auxiliary(network.as_ref())?;
 
@@ -381,24 +367,4 @@ impl Trainer {
         config.provenance.steps = self.counters.step;
         Checkpoint::new(config, to_host(weights)?)
     }
-}
-
-/// A flat vector's values.
-pub(super) fn to_host(flat: &Tensor) -> Result<Vec<f32>> {
-    let mut values = vec![0.0; flat.numel()];
-    flat.f_detach()?.f_to_device(Device::Cpu)?.f_copy_data(&mut values, flat.numel())?;
-    Ok(values)
-}
-
-/// Runs `f` with `threads` libtorch threads on the calling thread and puts the old number back.
-fn with_threads<T>(threads: usize, f: impl FnOnce() -> T) -> T {
-    let old = tch::get_num_threads();
-    let wanted = i32::try_from(threads).unwrap_or(old);
-    if wanted == old {
-        return f();
-    }
-    tch::set_num_threads(wanted);
-    let result = f();
-    tch::set_num_threads(old);
-    result
 }

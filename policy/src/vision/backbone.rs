@@ -1,8 +1,7 @@
 //! The interface of a backbone, of which each has a name in [`super::registry`].
 
 use super::shape::VisionShape;
-use crate::error::Result;
-use crate::network::parameters::Builder;
+use crate::{error::Result, network::parameters::Builder};
 use tch::Tensor;
 
 /// A network from pictures to feature maps.

@@ -1,13 +1,13 @@
 //! The settings of vision.
 
-use super::one_or_many::OneOrMany;
 use super::registry::{self, NAMES};
-use super::shape::VisionShape;
+use super::{one_or_many::OneOrMany, shape::VisionShape};
 use crate::network::precision::Precision;
 use imle_configs::Error as ConfigError;
 use imle_configs::spec::{CHANNELS, Horizons, ImageLayout};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 
 /// `[vision]` of a training: the generator's cameras and their encoders.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -77,9 +77,8 @@ impl std::fmt::Display for EncoderConfig {
             0 => f.write_str("mean of the maps")?,
             n => write!(f, "{n} keypoints")?,
         }
-        match self.features {
-            0 => {}
-            n => write!(f, ", {n} features")?,
+        if self.features > 0 {
+            write!(f, ", {} features", self.features)?;
         }
         let arithmetic = if self.precision == Precision::Bf16 { "bf16" } else { "f32" };
         match self.crop_shares().map(|share| 100.0 * share) {
@@ -92,51 +91,43 @@ impl std::fmt::Display for EncoderConfig {
 /// Least side of a picture after the crop, pixels: smaller ones leave a single place in the last feature map.
 const LEAST_SIDE: usize = 33;
 
+fn shown<T: std::fmt::Debug + Clone + PartialEq>(values: &OneOrMany<T>) -> String {
+    format!("{:?}", values.values())
+}
+
 impl EncoderConfig {
     /// Checks all values, for pictures of `pictures` if they are known; `place` names the file in errors.
     ///
     /// # Errors
     /// [`ConfigError`] naming the key.
-    pub fn check(&self, pictures: Option<&ImageLayout>, place: &str) -> std::result::Result<(), ConfigError> {
-        let bad = |key: &str, expected: &str, found: String| {
-            Err(ConfigError::unexpected(format!("{place}: vision.{key}"), expected, found))
+    pub fn check(&self, pictures: Option<&ImageLayout>, place: &str) -> imle_configs::Result<()> {
+        let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
+            ConfigError::require(holds, format_args!("{place}: vision.{key}"), expected, found)
         };
         registry::by_name(&self.kind).map_err(|e| e.in_file(place))?;
-        if !(matches!(self.width, 4 | 8) || self.width.is_multiple_of(16) && (16..=512).contains(&self.width)) {
-            return bad("width", "4, 8 or a multiple of 16 up to 512", self.width.to_string());
-        }
+        let width = matches!(self.width, 4 | 8) || self.width.is_multiple_of(16) && (16..=512).contains(&self.width);
+        require(width, "width", "4, 8 or a multiple of 16 up to 512", &self.width)?;
         for (key, value) in [("keypoints", self.keypoints), ("features", self.features)] {
-            if value > 4096 {
-                return bad(key, "at most 4096", value.to_string());
-            }
+            require(value <= 4096, key, "at most 4096", &value)?;
         }
-        if !self.crop.fits(2) || self.crop.values().iter().any(|share| !(*share > 0.0 && *share <= 1.0)) {
-            let expected = "a share above 0 and at most 1, or one of the height and one of the width";
-            return bad("crop", expected, format!("{:?}", self.crop.values()));
-        }
-        if !(0.0..1.0).contains(&self.colour_jitter) {
-            return bad("colour_jitter", "at least 0 and below 1", self.colour_jitter.to_string());
-        }
-        if self.mean.values().iter().flatten().any(|x| !x.is_finite()) {
-            return bad("mean", "finite numbers", format!("{:?}", self.mean.values()));
-        }
-        if self.std.values().iter().flatten().any(|x| !(x.is_finite() && *x > 0.0)) {
-            return bad("std", "numbers above 0", format!("{:?}", self.std.values()));
-        }
+        let [crop, mean, std] = [&shown(&self.crop), &shown(&self.mean), &shown(&self.std)];
+        let shares = self.crop.fits(2) && self.crop.values().iter().all(|share| *share > 0.0 && *share <= 1.0);
+        let expected = "a share above 0 and at most 1, or one of the height and one of the width";
+        require(shares, "crop", expected, crop)?;
+        let jitter = self.colour_jitter;
+        require((0.0..1.0).contains(&jitter), "colour_jitter", "at least 0 and below 1", &jitter)?;
+        require(self.mean.values().iter().flatten().all(|x| x.is_finite()), "mean", "finite numbers", mean)?;
+        let divides = |x: &f64| x.is_finite() && *x > 0.0;
+        require(self.std.values().iter().flatten().all(divides), "std", "numbers above 0", std)?;
         let Some(pictures) = pictures else { return Ok(()) };
-        for (key, colours) in [("mean", &self.mean), ("std", &self.std)] {
-            let cameras = pictures.cameras.len();
-            if !colours.fits(cameras) {
-                let expected = format!("three numbers, or three for each of {cameras} cameras");
-                return bad(key, &expected, format!("{:?}", colours.values()));
-            }
-        }
+        let cameras = pictures.cameras.len();
+        let expected = format!("three numbers, or three for each of {cameras} cameras");
+        require(self.mean.fits(cameras), "mean", &expected, mean)?;
+        require(self.std.fits(cameras), "std", &expected, std)?;
         let [height, width] = self.kept(pictures);
-        if height.min(width) < LEAST_SIDE {
-            let found = format!("{width}×{height} pixels kept of {pictures}");
-            return bad("crop", &format!("at least {LEAST_SIDE} pixels of each side"), found);
-        }
-        Ok(())
+        let found = format!("{width}×{height} pixels kept of {pictures}");
+        let expected = format!("at least {LEAST_SIDE} pixels of each side");
+        require(height.min(width) >= LEAST_SIDE, "crop", &expected, &found)
     }
 
     /// Shares of height and width that are kept.

@@ -1,13 +1,9 @@
 //! An encoder: backbone, pooling, and a linear layer, with the names of LeRobot's `DiffusionRgbEncoder` behind the
 //! backbone's own.
 
-use super::backbone::Backbone;
-use super::keypoints::SpatialSoftmax;
-use super::registry;
-use super::shape::VisionShape;
+use super::{backbone::Backbone, keypoints::SpatialSoftmax, registry, shape::VisionShape};
 use crate::error::Result;
-use crate::network::layers::Linear;
-use crate::network::parameters::Builder;
+use crate::network::{layers::Linear, parameters::Builder};
 use tch::{Kind, Tensor};
 
 /// Features of pictures.
@@ -28,10 +24,8 @@ impl Encoder {
             n => Some(SpatialSoftmax::new(b, &format!("{name}.pool"), shape.channels, n)?),
         };
         let pooled = if shape.keypoints == 0 { shape.channels } else { 2 * shape.keypoints };
-        let out = match shape.linear {
-            true => Some(Linear::new(b, &format!("{name}.out"), pooled, shape.features)?),
-            false => None,
-        };
+        let out = || Linear::new(b, &format!("{name}.out"), pooled, shape.features);
+        let out = shape.linear.then(out).transpose()?;
         Ok(Self { backbone, keypoints, out, half: shape.half })
     }
 

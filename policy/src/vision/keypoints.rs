@@ -6,8 +6,7 @@
 //! ```
 
 use crate::error::Result;
-use crate::network::layers::Linear;
-use crate::network::parameters::Builder;
+use crate::network::{layers::Linear, parameters::Builder};
 use tch::{Kind, Tensor};
 
 /// K keypoints of feature maps.

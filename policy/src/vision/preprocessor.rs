@@ -5,8 +5,7 @@
 //! `Augmentation`, state, step, camera). Factors of brightness, contrast and saturation are those of torchvision's
 //! `ColorJitter`, applied in this order.
 
-use super::config::EncoderConfig;
-use super::one_or_many::OneOrMany;
+use super::{config::EncoderConfig, one_or_many::OneOrMany};
 use crate::error::{Error, Result};
 use imle_configs::seed::{Purpose, stream};
 use imle_configs::spec::{CHANNELS, Horizons, ImageLayout};

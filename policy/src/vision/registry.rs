@@ -1,7 +1,6 @@
 //! Backbones by name: a new one is one file and one line in [`by_name`].
 
-use super::backbone::BackboneFamily;
-use super::resnet::ResNet18;
+use super::{backbone::BackboneFamily, resnet::ResNet18};
 use imle_configs::Error as ConfigError;
 
 /// Names of all backbones.

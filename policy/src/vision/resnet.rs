@@ -5,8 +5,10 @@
 use super::backbone::{Backbone, BackboneFamily};
 use super::shape::VisionShape;
 use crate::error::Result;
-use crate::network::layers::{Conv2d, GroupNorm};
-use crate::network::parameters::Builder;
+use crate::network::{
+    layers::{Conv2d, GroupNorm},
+    parameters::Builder,
+};
 use tch::Tensor;
 
 const LEVELS: usize = 4;

@@ -174,7 +174,7 @@ fn every_network_and_method_goes_on_from_the_features() {
         let mlp = NetworkConfig { width: 16, blocks: 2, ..NetworkConfig::default() };
         let unet = NetworkConfig { kind: "unet".into(), down_dims: vec![16, 32], ..NetworkConfig::default() };
         for network in [mlp, unet] {
-            let shape = ChunkShape::new(HORIZONS, 3, 2).with_vision(Some(vision.shape(HORIZONS, &layout)));
+            let shape = ChunkShape { vision: Some(vision.shape(HORIZONS, &layout)), ..ChunkShape::new(HORIZONS, 3, 2) };
             let table = network.parameters(&shape).unwrap();
             let encoders = table.parameters().iter().filter(|p| p.name.ends_with(".out.weight")).count();
             assert_eq!(encoders, if shared { 1 } else { cameras });

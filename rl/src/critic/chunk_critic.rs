@@ -10,58 +10,37 @@
 //! cross-entropy of the target's place in it (Farebrother et al., arXiv 2403.03950, for two atoms). Chunks as actions
 //! after Q-chunking (arXiv 2507.07969), two random members of several after REDQ (arXiv 2101.05982). Q̄ is a slow copy.
 
-use super::ensemble::{CriticEnsemble, EnsembleShape, StepCounters, to_host};
-use super::rank_correlation::spearman;
-use super::settings::CriticSettings;
+use super::ensemble::{CriticEnsemble, EnsembleShape, StepCounters};
+use super::{rank_correlation::spearman, settings::CriticSettings};
 use crate::replay::buffer::{ReplayBuffer, TransitionBatch};
-use imle_policy::Result;
+use imle_policy::{Result, device::to_host};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
 /// A critic of chunks, or of anything else beside a history.
 pub struct Critic {
-    mlp: CriticEnsemble,
+    /// The networks.
+    pub mlp: CriticEnsemble,
     low: f64,
     span: f64,
 }
 
 impl Critic {
-    /// Fresh, for returns within `bounds`; a row is a history of `history` values and `beside` values more.
+    /// For returns within `bounds`; a row is a history and what is beside it, `inputs` values. Fresh, or what was saved to
+    /// a file with these counters.
     ///
     /// # Errors
-    /// libtorch's, if memory runs out.
+    /// libtorch's, if memory runs out; a bad input that names the file and the tensor.
     pub fn new(
         settings: &CriticSettings,
-        history: usize,
-        beside: usize,
+        inputs: usize,
         bounds: [f64; 2],
         seed: u64,
+        saved: Option<(&Path, StepCounters)>,
         device: Device,
     ) -> Result<Self> {
-        let mlp = CriticEnsemble::new(shape(settings, history + beside), seed, device)?;
-        Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
-    }
-
-    /// Loads a critic saved to `path`.
-    ///
-    /// # Errors
-    /// A bad input that names the file and the tensor.
-    pub fn load(
-        settings: &CriticSettings,
-        history: usize,
-        beside: usize,
-        bounds: [f64; 2],
-        path: &Path,
-        counters: StepCounters,
-        device: Device,
-    ) -> Result<Self> {
-        let mlp = CriticEnsemble::load(shape(settings, history + beside), path, counters, device)?;
-        Ok(Self { mlp, low: bounds[0], span: bounds[1] - bounds[0] })
-    }
-
-    /// The network.
-    pub fn mlp(&self) -> &CriticEnsemble {
-        &self.mlp
+        let shape = EnsembleShape { members: settings.members, inputs, width: settings.width, outputs: 1 };
+        Ok(Self { mlp: CriticEnsemble::new(shape, seed, saved, device)?, low: bounds[0], span: bounds[1] - bounds[0] })
     }
 
     fn value(&self, logits: &Tensor) -> Result<Tensor> {
@@ -98,12 +77,8 @@ impl Critic {
         let logits = self.mlp.forward(&Tensor::f_cat(&[histories, beside], 1)?)?.f_squeeze_dim(2)?;
         let place = targets.f_sub_scalar(self.low)?.f_div_scalar(self.span)?.f_clamp(0.0, 1.0)?;
         let place = place.f_unsqueeze(0)?.f_expand_as(&logits)?;
-        let loss = logits.f_binary_cross_entropy_with_logits(
-            &place,
-            None::<&Tensor>,
-            None::<&Tensor>,
-            tch::Reduction::Mean,
-        )?;
+        let (none, mean) = (None::<&Tensor>, tch::Reduction::Mean);
+        let loss = logits.f_binary_cross_entropy_with_logits(&place, none, none, mean)?;
         // A mean over members would make their steps smaller the more there are; AdamW does not see the factor.
         let taken = self.mlp.step(&loss, settings.learning_rate, settings.weight_decay)?;
         self.mlp.follow(settings.follow)?;
@@ -148,10 +123,6 @@ pub struct Judgement {
     pub above: f64,
 }
 
-fn shape(settings: &CriticSettings, inputs: usize) -> EnsembleShape {
-    EnsembleShape { members: settings.members, inputs, width: settings.width, outputs: 1 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +132,7 @@ mod tests {
     fn values_are_discounted_distances() {
         let settings =
             CriticSettings { members: 3, width: 32, learning_rate: 3e-3, follow: 0.05, ..Default::default() };
-        let mut critic = Critic::new(&settings, 1, 1, [0.0, 1.0], 0, Device::Cpu).unwrap();
+        let mut critic = Critic::new(&settings, 2, [0.0, 1.0], 0, None, Device::Cpu).unwrap();
         let column = |values: &[f32]| Tensor::from_slice(values).view([-1, 1]);
         let batch = TransitionBatch {
             before: column(&[0.0, 0.25, 0.5, 0.75]),

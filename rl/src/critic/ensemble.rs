@@ -9,14 +9,12 @@
 //! All members are computed in one product of matrices a layer. Layer norms keep a critic from extrapolating without
 //! bound (Ball et al., arXiv 2302.02948).
 
-use imle_configs::{Error as InputError, files};
-use imle_policy::Result;
-use imle_policy::checkpoint::weights_file::{self, StoredPrecision};
 use imle_policy::network::parameters::{Initial, Parameter, ParameterTable};
 use imle_policy::train::optimizer::{Moments, move_average};
+use imle_policy::{Result, checkpoint::weights_file};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// Longest gradient; longer ones are scaled down to it.
 const CLIP: f64 = 10.0;
@@ -41,7 +39,8 @@ pub struct CriticEnsemble {
     weights: Tensor,
     slow: Tensor,
     moments: Moments,
-    counters: StepCounters,
+    /// Steps so far.
+    pub counters: StepCounters,
 }
 
 /// Steps so far.
@@ -57,27 +56,20 @@ pub struct StepCounters {
 const PARTS: [&str; 4] = ["weights.", "slow.", "first_moment.", "second_moment."];
 
 impl CriticEnsemble {
-    /// Fresh weights from the `Weights` streams of `seed`.
+    /// Fresh weights from the `Weights` streams of `seed`, or what was saved to a file, with these counters.
     ///
     /// # Errors
-    /// libtorch's, if memory runs out.
-    pub fn new(shape: EnsembleShape, seed: u64, device: Device) -> Result<Self> {
+    /// libtorch's, if memory runs out; a bad input that names the file and the tensor.
+    pub fn new(shape: EnsembleShape, seed: u64, saved: Option<(&Path, StepCounters)>, device: Device) -> Result<Self> {
         let table = table(shape);
-        let initial = table.initial(seed);
-        Self::assemble(shape, table, [&initial, &initial], None, StepCounters::default(), device)
-    }
-
-    fn assemble(
-        shape: EnsembleShape,
-        table: ParameterTable,
-        [weights, slow]: [&[f32]; 2],
-        moments: Option<[&[f32]; 2]>,
-        counters: StepCounters,
-        device: Device,
-    ) -> Result<Self> {
-        let tensor = |flat: &[f32]| -> Result<Tensor> { Ok(Tensor::f_from_slice(flat)?.f_to_device(device)?) };
-        let zeros = vec![0.0; table.len()];
-        let [first, second] = moments.unwrap_or([&zeros, &zeros]);
+        let ([weights, slow, first, second], counters) = match saved {
+            Some((path, counters)) => (weights_file::read(path, &table, PARTS)?, counters),
+            None => {
+                let (initial, zeros) = (table.initial(seed), vec![0.0; table.len()]);
+                ([initial.clone(), initial, zeros.clone(), zeros], StepCounters::default())
+            }
+        };
+        let tensor = |flat: Vec<f32>| -> Result<Tensor> { Ok(Tensor::f_from_slice(&flat)?.f_to_device(device)?) };
         Ok(Self {
             weights: tensor(weights)?.f_set_requires_grad(true)?,
             slow: tensor(slow)?,
@@ -88,17 +80,12 @@ impl CriticEnsemble {
         })
     }
 
-    /// Steps so far.
-    pub fn counters(&self) -> StepCounters {
-        self.counters
-    }
-
     /// (E, B, outputs) of `x` (B, inputs); gradients flow to `x` and to the weights.
     ///
     /// # Errors
     /// libtorch's, if the sizes do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.forward_with(&self.weights, x)
+        self.layers(&self.table.views(&self.weights)?, x)
     }
 
     /// As [`forward`](Self::forward), with the weights cut off from the gradient.
@@ -106,7 +93,7 @@ impl CriticEnsemble {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn frozen(&self, x: &Tensor) -> Result<Tensor> {
-        self.forward_with(&self.weights.f_detach()?, x)
+        self.layers(&self.table.views(&self.weights.f_detach()?)?, x)
     }
 
     /// As [`forward`](Self::forward), of the slow copy of two members, (2, B, outputs), which has no gradient.
@@ -118,10 +105,6 @@ impl CriticEnsemble {
         let views = self.table.views(&self.slow)?;
         let views = views.iter().map(|v| Ok(v.f_index_select(0, &pair)?)).collect::<Result<Vec<_>>>()?;
         self.layers(&views, x)
-    }
-
-    fn forward_with(&self, flat: &Tensor, x: &Tensor) -> Result<Tensor> {
-        self.layers(&self.table.views(flat)?, x)
     }
 
     fn layers(&self, views: &[Tensor], x: &Tensor) -> Result<Tensor> {
@@ -150,10 +133,7 @@ impl CriticEnsemble {
             self.counters.skipped += 1;
             return Ok(false);
         }
-        let gradient = match norm > CLIP {
-            true => gradient.f_mul_scalar(CLIP / norm)?,
-            false => gradient,
-        };
+        let gradient = if norm > CLIP { gradient.f_mul_scalar(CLIP / norm)? } else { gradient };
         self.counters.updates += 1;
         self.moments.step(&self.weights, gradient, self.counters.updates, rate, decay)?;
         Ok(true)
@@ -173,26 +153,7 @@ impl CriticEnsemble {
     /// If the disk refuses.
     pub fn save(&self, path: &Path) -> Result<()> {
         let parts = [&self.weights, &self.slow, &self.moments.first, &self.moments.second];
-        let parts = parts.map(to_host).into_iter().collect::<Result<Vec<_>>>()?;
-        let named: Vec<(&str, &[f32])> = PARTS.iter().copied().zip(parts.iter().map(Vec::as_slice)).collect();
-        let bytes = weights_file::to_bytes(&self.table, &named, StoredPrecision::Single)
-            .map_err(|e| InputError::io(path, "write", std::io::Error::other(e)))?;
-        Ok(files::write_atomic(path, |w| w.write_all(&bytes))?)
-    }
-
-    /// Loads an ensemble saved to `path`, with `counters`.
-    ///
-    /// # Errors
-    /// A bad input that names the file and the tensor.
-    pub fn load(shape: EnsembleShape, path: &Path, counters: StepCounters, device: Device) -> Result<Self> {
-        let table = table(shape);
-        let bytes = std::fs::read(path).map_err(|e| InputError::io(path, "read", e))?;
-        let place = path.display().to_string();
-        let parts = weights_file::from_bytes(&table, &PARTS, &place, &bytes)?;
-        let [weights, slow, first, second] = parts.as_slice() else {
-            return Err(InputError::unexpected(place, "four sets of tensors", parts.len()).into());
-        };
-        Self::assemble(shape, table, [weights, slow], Some([first, second]), counters, device)
+        weights_file::write_tensors(path, &self.table, PARTS, parts)
     }
 }
 
@@ -210,22 +171,15 @@ fn table(EnsembleShape { members, inputs, width, outputs }: EnsembleShape) -> Pa
     ParameterTable::new(sizes.iter().enumerate().flat_map(layer).collect())
 }
 
-/// The values of a tensor, row-major.
-pub(crate) fn to_host(tensor: &Tensor) -> Result<Vec<f32>> {
-    let mut values = vec![0.0; tensor.numel()];
-    let host = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
-    host.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Kind;
 
     #[test]
     fn members_differ_learn_and_come_back_from_disk() {
         let shape = EnsembleShape { members: 3, inputs: 2, width: 16, outputs: 1 };
-        let mut mlp = CriticEnsemble::new(shape, 1, Device::Cpu).unwrap();
+        let mut mlp = CriticEnsemble::new(shape, 1, None, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&[0.0f32, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]).view([4, 2]);
         let y = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([1, 4, 1]);
         let first = mlp.forward(&x).unwrap();
@@ -241,20 +195,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("critic.safetensors");
         mlp.save(&path).unwrap();
-        let back = CriticEnsemble::load(shape, &path, mlp.counters(), Device::Cpu).unwrap();
+        let load = |shape| CriticEnsemble::new(shape, 0, Some((path.as_path(), mlp.counters)), Device::Cpu);
+        let back = load(shape).unwrap();
         assert_eq!(back.forward(&x).unwrap(), mlp.forward(&x).unwrap());
-        let wrong = CriticEnsemble::load(EnsembleShape { width: 8, ..shape }, &path, mlp.counters(), Device::Cpu);
+        let wrong = load(EnsembleShape { width: 8, ..shape });
         assert!(wrong.err().unwrap().to_string().contains("critic.safetensors"));
     }
 
     #[test]
     fn a_step_that_is_not_finite_changes_nothing() {
         let shape = EnsembleShape { members: 1, inputs: 1, width: 4, outputs: 1 };
-        let mut mlp = CriticEnsemble::new(shape, 1, Device::Cpu).unwrap();
+        let mut mlp = CriticEnsemble::new(shape, 1, None, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&[1.0f32]).view([1, 1]);
         let before = mlp.forward(&x).unwrap();
         let loss = mlp.forward(&x).unwrap().mean(Kind::Float) * f64::NAN;
         assert!(!mlp.step(&loss, 0.1, 0.0).unwrap());
-        assert_eq!((mlp.forward(&x).unwrap(), mlp.counters().skipped), (before, 1));
+        assert_eq!((mlp.forward(&x).unwrap(), mlp.counters.skipped), (before, 1));
     }
 }

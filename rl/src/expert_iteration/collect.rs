@@ -2,21 +2,15 @@
 
 use super::dagger::{DaggerMixing, StudentTurns, take_over};
 use super::elites::{Recorder, save};
-use super::kept::Kept;
-use super::smoothing::{Smoothing, start_of};
 use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
+use super::{kept::Kept, smoothing::start_of};
 use crate::error::{Error, Result};
 use crate::run::{Observer, Phase, Round};
-use imle_configs::episode::Episode;
-use imle_configs::seed::Purpose;
 use imle_configs::spec::{Horizons, Spec};
-use imle_configs::{Error as InputError, files, renames};
-use imle_planner::decide::Decide;
-use imle_planner::evaluation::report::Report;
-use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate};
-use imle_planner::policy_controller::PolicyController;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
+use imle_configs::{Error as InputError, episode::Episode, files, renames, seed::Purpose};
+use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate, report::Report};
+use imle_planner::{decide::Decide, policy_controller::PolicyController};
+use imle_policy::{checkpoint::Checkpoint, policy::Policy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -36,13 +30,6 @@ pub(super) struct Collected {
     /// Episodes that the generator began, and the planner took over.
     #[serde(default)]
     handed_over: usize,
-}
-
-/// Results of later attempts.
-#[derive(Clone, Debug, Default)]
-struct Retried {
-    env_steps: u64,
-    simulation_steps: u64,
 }
 
 impl ExpertIteration<'_> {
@@ -112,7 +99,8 @@ impl ExpertIteration<'_> {
             starts.extend(start);
             kept
         });
-        let retried = self.retry((round, &kept), (&sampler, horizons), (&mut outcome.episodes, &starts), observer)?;
+        let [retried_steps, retried_simulation] =
+            self.retry((round, &kept), (&sampler, horizons), (&mut outcome.episodes, &starts), observer)?;
         let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
         if succeeded.is_empty() {
             return Err(Error::NothingLearned { round, episodes });
@@ -128,18 +116,11 @@ impl ExpertIteration<'_> {
         let training_decisions = solved.map(|e| e.decisions.len()).sum();
         let mut solved = outcome.episodes;
         solved.retain(|e| e.success);
-        let smoothing = Smoothing {
-            task: &self.run.task,
-            horizons,
-            widths: &self.settings.smooth,
-            lockstep: self.settings.lockstep,
-        };
-        let mut phase = Phase { observer, round, name: "smooth" };
-        let smoothed = smoothing.apply(&self.pool, &mut solved, &mut phase)?;
+        let smoothed = self.smooth(horizons, &mut solved, &mut Phase { observer, round, name: "smooth" })?;
         self.keep_episodes(round, solved)?;
         let collected = Collected {
-            env_steps: report.env_steps + retried.env_steps,
-            simulation_steps: report.physics_steps + retried.simulation_steps + smoothed.physics_steps,
+            env_steps: report.env_steps + retried_steps,
+            simulation_steps: report.physics_steps + retried_simulation + smoothed.physics_steps,
             smoothed: smoothed.replaced,
             handed_over,
             success_rate: report.success_rate,
@@ -164,10 +145,7 @@ impl ExpertIteration<'_> {
     /// Which episodes of a round the generator begins.
     fn turns(&self, round: u64, horizons: Horizons) -> StudentTurns {
         let whole = self.run.task.max_steps().div_ceil(horizons.action) as u64;
-        let most = match self.settings.student_decisions {
-            0 => whole,
-            n => n.min(whole),
-        };
+        let most = Some(self.settings.student_decisions).filter(|n| *n > 0).map_or(whole, |n| n.min(whole));
         let share = if round > self.settings.planner_rounds { self.settings.student_share } else { 0.0 };
         StudentTurns { share, most, seed: self.run.seed }
     }
@@ -179,14 +157,15 @@ impl ExpertIteration<'_> {
 
     /// Begins the episodes that were not solved again, by the planner with ever more candidates, and puts those that
     /// are solved then in their places: start states that are left out would be those that the generator needs most.
+    /// Returns the control steps and the physics steps of this.
     fn retry(
         &self,
         (round, kept): (u64, &Kept<'_>),
         (sampler, horizons): (&Policy, Horizons),
         (episodes, starts): (&mut [EpisodeResult], &[imle_planner::evaluation::Start]),
         observer: &mut dyn Observer,
-    ) -> Result<Retried> {
-        let mut done = Retried::default();
+    ) -> Result<[u64; 2]> {
+        let [mut env_steps, mut simulation_steps] = [0; 2];
         let attempts = self.settings.attempts;
         for attempt in usize::from(!self.student_first(round))..attempts {
             let left: Vec<usize> = (0..starts.len()).filter(|i| !episodes[*i].success).collect();
@@ -212,14 +191,14 @@ impl ExpertIteration<'_> {
                 Ok(evaluate(&self.run.task, &mut planner, settings, &self.pool, progress)?)
             })?;
             let report = Report::new(&outcome, self.run.task.spec().control_rate);
-            done.env_steps += report.env_steps;
-            done.simulation_steps += report.physics_steps;
+            env_steps += report.env_steps;
+            simulation_steps += report.physics_steps;
             for (at, mut episode) in left.into_iter().zip(outcome.episodes).filter(|(_, e)| e.success) {
                 episode.episode = episodes[at].episode;
                 episodes[at] = episode;
             }
         }
-        Ok(done)
+        Ok([env_steps, simulation_steps])
     }
 
     /// Writes the solved episodes as a dataset of the round, with what the generator saw.

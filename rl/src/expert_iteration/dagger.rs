@@ -56,7 +56,8 @@ impl Decide for DaggerMixing<'_> {
         chunks: &mut [f32],
         how: &mut [Decision],
     ) -> imle_planner::Result<()> {
-        let of = |key: &Key| key.decision < self.turns.students(key.episode);
+        let turns = self.turns;
+        let of = |key: &Key| key.decision < turns.students(key.episode);
         let (students, teachers): (Vec<usize>, Vec<usize>) = (0..how.len()).partition(|b| of(&situation.keys[*b]));
         if students.is_empty() {
             return self.teacher.decide(pool, situation, chunks, how);
@@ -66,12 +67,21 @@ impl Decide for DaggerMixing<'_> {
             if mine.is_empty() {
                 continue;
             }
-            let part = Part::of(situation, &mine);
+            let batch = how.len();
+            let part = Situation {
+                observations: &gathered(situation.observations, batch, &mine),
+                pictures: &gathered(situation.pictures, batch, &mine),
+                states: &gathered(situation.states, batch, &mine),
+                warm: &gathered(situation.warm, batch, &mine),
+                warm_left: &gathered(situation.warm_left, batch, &mine),
+                keys: &gathered(situation.keys, batch, &mine),
+                ..*situation
+            };
             let chunk = chunks.len() / how.len();
             let (mut drawn, mut drawn_how) = (vec![0.0; chunk * mine.len()], vec![Decision::default(); mine.len()]);
-            decider.decide(pool, &part.situation(situation), &mut drawn, &mut drawn_how)?;
+            decider.decide(pool, &part, &mut drawn, &mut drawn_how)?;
             for ((b, drawn), mut drawn_how) in mine.iter().zip(drawn.chunks_exact(chunk)).zip(drawn_how) {
-                if situation.keys[*b].decision < self.turns.students(situation.keys[*b].episode) {
+                if of(&situation.keys[*b]) {
                     drawn_how.source = source;
                 }
                 chunks[b * chunk..][..chunk].copy_from_slice(drawn);
@@ -79,43 +89,6 @@ impl Decide for DaggerMixing<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Some episodes of a situation.
-struct Part {
-    observations: Vec<f32>,
-    pictures: Vec<u8>,
-    states: Vec<f64>,
-    warm: Vec<f32>,
-    warm_left: Vec<usize>,
-    keys: Vec<Key>,
-}
-
-impl Part {
-    fn of(whole: &Situation<'_>, rows: &[usize]) -> Self {
-        let batch = whole.keys.len();
-        Self {
-            observations: gathered(whole.observations, batch, rows),
-            pictures: gathered(whole.pictures, batch, rows),
-            states: gathered(whole.states, batch, rows),
-            warm: gathered(whole.warm, batch, rows),
-            warm_left: gathered(whole.warm_left, batch, rows),
-            keys: gathered(whole.keys, batch, rows),
-        }
-    }
-
-    fn situation(&self, whole: &Situation<'_>) -> Situation<'_> {
-        Situation {
-            observations: &self.observations,
-            pictures: &self.pictures,
-            states: &self.states,
-            warm: &self.warm,
-            warm_left: &self.warm_left,
-            keys: &self.keys,
-            deadline: whole.deadline,
-            lockstep: whole.lockstep,
-        }
     }
 }
 

@@ -2,12 +2,9 @@
 
 use super::elites::load;
 use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
-use crate::error::Result;
-use crate::mode_reweighting;
 use crate::modes::{Floors, MOST_SHARE, share_of_demonstrations};
-use crate::run::Observer;
-use imle_configs::Error as InputError;
-use imle_configs::episode::Episode;
+use crate::{error::Result, mode_reweighting, run::Observer};
+use imle_configs::{Error as InputError, episode::Episode};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets};
 use imle_policy::train::{self, STATE_FOLDER, TrainMetrics, TrainObserver, TrainStart};
@@ -18,10 +15,8 @@ impl ExpertIteration<'_> {
     pub(super) fn distil(&self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<()> {
         let (mut states, mut solved) = (Vec::new(), Vec::new());
         let mut pictures = Vec::new();
-        let first = match self.settings.kept_rounds {
-            0 => 1,
-            kept => (round + 1).saturating_sub(kept).max(1),
-        };
+        let kept = self.settings.kept_rounds;
+        let first = if kept == 0 { 1 } else { (round + 1).saturating_sub(kept).max(1) };
         for earlier in first..=round {
             if self.settings.elite_share > 0.0 {
                 states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);

@@ -15,16 +15,13 @@
 //! weights.
 
 use imle_configs::{Error as InputError, files};
-use imle_planner::chunk;
 use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::planner::Planner;
-use imle_planner::rollout::Score;
+use imle_planner::{chunk, planner::Planner, rollout::Score};
 use imle_policy::targets::WeightedState;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// Choice of elites.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,23 +44,14 @@ impl Default for EliteSettings {
     }
 }
 
-/// One decision that taught something.
-#[derive(Clone, Debug, PartialEq)]
-struct Sample {
-    /// The episode it belongs to.
-    pub episode: u64,
-    /// The state, its elites and its probability.
-    pub state: WeightedState,
-}
-
 /// A planner whose decisions are recorded.
 pub struct Recorder<'p> {
     planner: &'p mut Planner,
     settings: EliteSettings,
     low: Vec<f32>,
     high: Vec<f32>,
-    /// Samples recorded so far.
-    samples: Vec<Sample>,
+    /// States recorded so far, each with its episode.
+    samples: Vec<(u64, WeightedState)>,
 }
 
 impl<'p> Recorder<'p> {
@@ -74,8 +62,7 @@ impl<'p> Recorder<'p> {
 
     /// Training samples of the episodes that `succeeded`.
     pub fn kept(self, succeeded: &BTreeSet<u64>) -> Vec<WeightedState> {
-        let kept = |s: &Sample| succeeded.contains(&s.episode);
-        self.samples.iter().filter(|s| kept(s)).map(|s| s.state.clone()).collect()
+        self.samples.into_iter().filter(|(episode, _)| succeeded.contains(episode)).map(|(_, state)| state).collect()
     }
 
     /// The planner itself, whose decisions are then not recorded.
@@ -107,10 +94,7 @@ impl Decide for Recorder<'_> {
                 let probability = weights.iter().sum::<f64>() / weights.len() as f64;
                 let observation = situation.observations[b * history..][..history].to_vec();
                 let elites = elites.into_iter().map(|i| candidates[i * chunk..][..chunk].to_vec()).collect();
-                self.samples.push(Sample {
-                    episode: key.episode,
-                    state: WeightedState { observation, elites, weights, probability },
-                });
+                self.samples.push((key.episode, WeightedState { observation, elites, weights, probability }));
             }
         }
         Ok(())
@@ -154,8 +138,8 @@ fn choose(
 /// If the file cannot be written, or there are no states.
 pub fn save(path: &Path, states: &[WeightedState]) -> imle_configs::Result<()> {
     let sizes = states.first().and_then(|s| Some((s.observation.len(), s.elites.first()?.len())));
-    let (observation, chunk) =
-        sizes.ok_or_else(|| InputError::unexpected(path.display(), "states with elites", "none"))?;
+    let none = || InputError::unexpected(path.display(), "states with elites", "none");
+    let (observation, chunk) = sizes.ok_or_else(none)?;
     let floats = |values: &mut dyn Iterator<Item = f32>| values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
     let observations = floats(&mut states.iter().flat_map(|s| s.observation.iter().copied()));
     let elites = floats(&mut states.iter().flat_map(|s| s.elites.iter().flatten().copied()));
@@ -193,18 +177,11 @@ pub fn load(path: &Path) -> imle_configs::Result<Vec<WeightedState>> {
     let floats = |name: &str| -> imle_configs::Result<(Vec<f32>, usize)> {
         let t = tensor(name)?;
         let width = t.shape().get(1).copied().filter(|w| *w > 0 && t.dtype() == Dtype::F32);
-        let width = width.ok_or_else(|| {
-            InputError::unexpected(
-                &place,
-                format!("`{name}` as a float32 matrix"),
-                format!("{:?} {:?}", t.dtype(), t.shape()),
-            )
-        })?;
-        Ok((t.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(), width))
+        let found = || format!("{:?} {:?}", t.dtype(), t.shape());
+        let bad = || InputError::unexpected(&place, format!("`{name}` as a float32 matrix"), found());
+        Ok((t.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(), width.ok_or_else(bad)?))
     };
-    let words = |name: &str| -> imle_configs::Result<Vec<[u8; 8]>> {
-        Ok(tensor(name)?.data().chunks_exact(8).map(|b| [b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]).collect())
-    };
+    let words = |name: &str| -> imle_configs::Result<Vec<[u8; 8]>> { Ok(tensor(name)?.data().as_chunks().0.to_vec()) };
     let ((observations, observation), (elites, chunk)) = (floats("observations")?, floats("elites")?);
     let (counts, probabilities) = (words("counts")?, words("probabilities")?);
     let mut weights = words("weights")?.into_iter().map(f64::from_le_bytes);
@@ -217,12 +194,8 @@ pub fn load(path: &Path) -> imle_configs::Result<Vec<WeightedState>> {
         if elites.len() != count || weights.len() != count || count == 0 {
             return Err(InputError::unexpected(&place, format!("{count} elites for a state"), elites.len()));
         }
-        states.push(WeightedState {
-            observation: row.to_vec(),
-            elites,
-            weights,
-            probability: f64::from_le_bytes(probability),
-        });
+        let (observation, probability) = (row.to_vec(), f64::from_le_bytes(probability));
+        states.push(WeightedState { observation, elites, weights, probability });
     }
     Ok(states)
 }

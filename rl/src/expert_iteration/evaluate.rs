@@ -1,13 +1,15 @@
 //! Evaluations of a round: the generator alone, its modes, and how few candidates the planner needs.
 
-use super::candidate_sweep::CandidateSweep;
 use super::state::ExpertIteration;
-use crate::error::Result;
-use crate::modes::Modes;
 use crate::run::{Figures, Observer, Phase, Round};
-use imle_planner::evaluation::Progress;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
+use crate::{error::Result, modes::Modes};
+use imle_planner::evaluation::{EvaluationSettings, Progress, evaluate, report::wilson95};
+use imle_policy::{checkpoint::Checkpoint, policy::Policy};
+
+/// Success that the planner is to reach with as few candidates as it can.
+const WANTED: f64 = 0.95;
+/// The figure with the number of candidates that it reached it with.
+pub const CANDIDATES_FOR_95: &str = "planned/candidates_for_95";
 
 impl ExpertIteration<'_> {
     /// Success of the generator alone and what it keeps of its modes; the counters of the round are left to the caller.
@@ -22,17 +24,12 @@ impl ExpertIteration<'_> {
         let evaluation = self.run.evaluate(&self.pool, checkpoint, episodes, lockstep, &mut phase)?;
         let report = &evaluation.report;
         let (success_rate, success_ci95) = (report.success_rate, report.success_ci95);
-        let mut figures = match &mut self.modes {
-            // Modes are measured on observations alone.
-            _ if self.run.task.spec().pictures.is_some() => Figures::new(),
-            Some(modes) => modes.measure(self.run, &self.pool, checkpoint, &evaluation)?,
-            none => none.insert(Modes::new(self.run, &self.pool, self.demonstrations.as_ref())?).measure(
-                self.run,
-                &self.pool,
-                checkpoint,
-                &evaluation,
-            )?,
-        };
+        let mut figures = Figures::new();
+        // Modes are measured on observations alone.
+        if self.run.task.spec().pictures.is_none() {
+            let modes = Modes::kept(&mut self.modes, self.run, &self.pool, self.demonstrations.as_ref())?;
+            figures = modes.measure(self.run, &self.pool, checkpoint, &evaluation)?;
+        }
         figures.extend(self.candidate_sweep(checkpoint, &mut Phase { observer, round, name: "plan" })?);
         Ok(Round { round, success_rate, success_ci95, figures, ..self.last() })
     }
@@ -57,22 +54,29 @@ impl ExpertIteration<'_> {
         self.state.write(self.run.out)
     }
 
-    /// Candidates that the planner of `current` needs; nothing if none are to be tried.
+    /// Tries ever more candidates with the planner of `current` until it solves 95 % of the episodes:
+    /// `planned/success_rate_NNN` with its Wilson bound `planned/at_least_NNN`, and [`CANDIDATES_FOR_95`] where that is
+    /// reached; nothing if none are to be tried.
     fn candidate_sweep(&self, current: &Checkpoint, progress: &mut dyn Progress) -> Result<Figures> {
-        if self.settings.candidate_sweep.is_empty() {
-            return Ok(Figures::new());
+        let (run, settings, mut figures) = (self.run, self.settings, Figures::new());
+        if settings.candidate_sweep.is_empty() {
+            return Ok(figures);
         }
-        let horizons = self.horizons(current);
-        let sweep = CandidateSweep {
-            candidates: &self.settings.candidate_sweep,
-            episodes: self.settings.candidate_sweep_episodes,
-            lockstep: self.settings.lockstep,
-            horizons,
-        };
-        let sampler = Policy::with_threads(current, self.run.threads, self.run.device)?;
-        let planner = |candidates| {
-            self.search(candidates).or_best_of()?.planner(self.run, Box::new(self.engine.clone()), &sampler, horizons)
-        };
-        sweep.run(self.run, &self.pool, planner, progress)
+        let (horizons, episodes) = (self.horizons(current), settings.candidate_sweep_episodes);
+        let sampler = Policy::with_threads(current, run.threads, run.device)?;
+        let held_out = EvaluationSettings::held_out(episodes, run.seed, horizons);
+        let held_out = EvaluationSettings { lockstep: settings.lockstep, ..held_out };
+        for candidates in &settings.candidate_sweep {
+            let mut planner = self.planner_of(*candidates, &sampler, horizons)?;
+            let outcome = evaluate(&run.task, &mut planner, &held_out, &self.pool, progress)?;
+            let rate = outcome.solved() as f64 / episodes as f64;
+            figures.insert(format!("planned/success_rate_{candidates:03}"), rate);
+            figures.insert(format!("planned/at_least_{candidates:03}"), wilson95(outcome.solved(), episodes)[0]);
+            if rate >= WANTED {
+                figures.insert(CANDIDATES_FOR_95.into(), *candidates as f64);
+                break;
+            }
+        }
+        Ok(figures)
     }
 }

@@ -13,7 +13,6 @@
 //! (with `elite_share` only later attempts are), and every draw is keyed by counters: a run that is killed and resumed
 //! gives the bits of one that was not.
 
-mod candidate_sweep;
 mod collect;
 mod dagger;
 mod distill;
@@ -21,14 +20,11 @@ mod elites;
 mod evaluate;
 mod kept;
 mod planner;
-mod rounds;
-mod search;
 mod settings;
 mod smoothing;
 mod state;
 
-pub use candidate_sweep::CANDIDATES_FOR_95;
 pub use elites::EliteSettings;
-pub use rounds::run;
+pub use evaluate::CANDIDATES_FOR_95;
 pub use settings::ExpertIterationSettings;
-pub use state::NAME;
+pub use state::{NAME, run};

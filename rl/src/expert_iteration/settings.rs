@@ -2,12 +2,11 @@
 
 use super::elites::EliteSettings;
 use imle_configs::Error as InputError;
-use imle_planner::optimizer;
-use imle_planner::rollout::ensemble::MOST_MODELS;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::train::TrainSettings;
+use imle_planner::{optimizer, rollout::ensemble::MOST_MODELS};
+use imle_policy::{checkpoint::Checkpoint, train::TrainSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 
 /// Most candidates of a decision.
 const MOST_CANDIDATES: usize = 65_536;
@@ -160,55 +159,43 @@ impl ExpertIterationSettings {
             ("lockstep", self.lockstep),
             ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
-        if let Some((key, _)) = counts.iter().find(|(_, n)| *n == 0) {
-            return Err(InputError::unexpected(format!("settings: {key}"), "at least 1", 0));
+        let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
+            InputError::require(holds, format_args!("settings: {key}"), expected, found)
+        };
+        for (key, count) in counts {
+            require(count > 0, key, "at least 1", &count)?;
         }
-        if !(2..=MOST_CANDIDATES).contains(&self.candidates) {
-            let expected = format!("2 to {MOST_CANDIDATES}");
-            return Err(InputError::unexpected("settings: candidates", expected, self.candidates));
-        }
-        if let Some(candidates) = self.candidate_sweep.iter().find(|n| !(2..=MOST_CANDIDATES).contains(*n)) {
-            let expected = format!("2 to {MOST_CANDIDATES} each");
-            return Err(InputError::unexpected("settings: candidate_sweep", expected, candidates));
+        let (within, expected) = (2..=MOST_CANDIDATES, format!("2 to {MOST_CANDIDATES}"));
+        require(within.contains(&self.candidates), "candidates", &expected, &self.candidates)?;
+        for candidates in &self.candidate_sweep {
+            require(within.contains(candidates), "candidate_sweep", &format!("{expected} each"), candidates)?;
         }
         let optimizer = optimizer::OptimizerSettings { noise: self.noise, ..optimizer::OptimizerSettings::default() };
         optimizer::by_name(&self.optimizer, optimizer).map_err(|e| e.in_file("settings: optimizer"))?;
-        if !["linear", "zero", "cubic", "chunk"].contains(&self.parameterization.as_str()) {
-            let known = ["linear", "zero", "cubic", "chunk"];
-            return Err(InputError::unknown("parameterization", &self.parameterization, known)
-                .in_file("settings: parameterization"));
+        let known = ["linear", "zero", "cubic", "chunk"];
+        if !known.contains(&self.parameterization.as_str()) {
+            let unknown = InputError::unknown("parameterization", &self.parameterization, known);
+            return Err(unknown.in_file("settings: parameterization"));
         }
         for (key, noise) in [("noise", self.noise), ("retry_noise", self.retry_noise)] {
-            if !(noise > 0.0 && noise <= 10.0) {
-                return Err(InputError::unexpected(format!("settings: {key}"), "above 0 and at most 10", noise));
-            }
+            require(noise > 0.0 && noise <= 10.0, key, "above 0 and at most 10", &noise)?;
         }
         optimizer::by_name(&self.retry_optimizer, optimizer::OptimizerSettings::default())
             .map_err(|e| e.in_file("settings: retry_optimizer"))?;
-        if !(1..=8).contains(&self.attempts) || (self.attempts > 1 && self.elite_share > 0.0) {
-            let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";
-            return Err(InputError::unexpected("settings: attempts", expected, self.attempts));
-        }
-        if self.student_first && self.elite_share > 0.0 {
-            let expected = "0 beside student_first: elites are a planner's";
-            return Err(InputError::unexpected("settings: elite_share", expected, self.elite_share));
-        }
-        if !(0.0..=1.0).contains(&self.tolerance) {
-            return Err(InputError::unexpected("settings: tolerance", "0 to 1 half of the range", self.tolerance));
-        }
-        if !(self.action_rate_limit == 0.0 || (0.1..=100.0).contains(&self.action_rate_limit)) {
-            return Err(InputError::unexpected(
-                "settings: action_rate_limit",
-                "0, or 0.1 to 100 of the demonstrations' steps",
-                self.action_rate_limit,
-            ));
-        }
-        if !(2..=MOST_MODELS).contains(&self.shifts) || !self.shifts.is_multiple_of(2) {
-            let expected = format!("an even number from 2 to {MOST_MODELS}");
-            return Err(InputError::unexpected("settings: shifts", expected, self.shifts));
-        }
-        if let Some(width) = self.smooth.iter().find(|w| !(0.1..=100.0).contains(*w)) {
-            return Err(InputError::unexpected("settings: smooth", "0.1 to 100 control steps each", width));
+        let (elites, limit) = (self.elite_share > 0.0, self.action_rate_limit);
+        let attempts = (1..=8).contains(&self.attempts) && !(self.attempts > 1 && elites);
+        let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";
+        require(attempts, "attempts", expected, &self.attempts)?;
+        let expected = "0 beside student_first: elites are a planner's";
+        require(!(self.student_first && elites), "elite_share", expected, &self.elite_share)?;
+        let tolerance = (0.0..=1.0).contains(&self.tolerance);
+        require(tolerance, "tolerance", "0 to 1 half of the range", &self.tolerance)?;
+        let expected = "0, or 0.1 to 100 of the demonstrations' steps";
+        require(limit == 0.0 || (0.1..=100.0).contains(&limit), "action_rate_limit", expected, &limit)?;
+        let even = (2..=MOST_MODELS).contains(&self.shifts) && self.shifts.is_multiple_of(2);
+        require(even, "shifts", &format!("an even number from 2 to {MOST_MODELS}"), &self.shifts)?;
+        for width in &self.smooth {
+            require((0.1..=100.0).contains(width), "smooth", "0.1 to 100 control steps each", width)?;
         }
         for (key, share) in [
             ("elite_share", self.elite_share),
@@ -217,30 +204,16 @@ impl ExpertIterationSettings {
             ("entropy_floor", self.entropy_floor),
             ("student_share", self.student_share),
         ] {
-            if !(0.0..1.0).contains(&share) {
-                return Err(InputError::unexpected(format!("settings: {key}"), "at least 0 and below 1", share));
-            }
+            require((0.0..1.0).contains(&share), key, "at least 0 and below 1", &share)?;
         }
         let both = self.elite_share + self.demonstration_share;
-        if both >= 1.0 {
-            let keys = "settings: elite_share, demonstration_share";
-            return Err(InputError::unexpected(keys, "together below 1", both));
-        }
-        if self.elites.least_distance.is_nan() || self.elites.least_advantage.is_nan() {
-            return Err(InputError::unexpected("settings: elites", "numbers", "NaN"));
-        }
-        if self.elites.temperature.is_nan() || self.elites.temperature <= 0.0 {
-            return Err(InputError::unexpected(
-                "settings: elites.temperature",
-                "a number above 0",
-                self.elites.temperature,
-            ));
-        }
-        Ok(())
+        require(both < 1.0, "elite_share, demonstration_share", "together below 1", &both)?;
+        let elites = &self.elites;
+        let numbers = !(elites.least_distance.is_nan() || elites.least_advantage.is_nan());
+        require(numbers, "elites", "numbers", &"NaN")?;
+        require(elites.temperature > 0.0, "elites.temperature", "a number above 0", &elites.temperature)
     }
-}
 
-impl ExpertIterationSettings {
     /// The training of a round from `start`.
     pub(super) fn training(&self, start: &Checkpoint, seed: u64) -> TrainSettings {
         TrainSettings {

@@ -12,25 +12,12 @@
 //! and executed from the same start state without feedback, for the widest σ (in control steps) first. What is seen on
 //! the way is what the generator learns from.
 
+use super::state::ExpertIteration;
 use crate::error::Result;
-use imle_configs::seed::Purpose;
-use imle_configs::spec::Horizons;
+use imle_configs::{seed::Purpose, spec::Horizons};
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Progress, Start, evaluate};
-use std::sync::Arc;
-
-/// Settings for playing episodes again.
-pub struct Smoothing<'a> {
-    /// The task.
-    pub task: &'a Arc<Task>,
-    /// T_obs, T_pred, T_act.
-    pub horizons: Horizons,
-    /// Deviations that are tried, control steps, the widest first.
-    pub widths: &'a [f64],
-    /// Episodes in lock-step.
-    pub lockstep: usize,
-}
 
 /// Result of playing episodes again.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -41,40 +28,40 @@ pub struct Smoothed {
     pub physics_steps: u64,
 }
 
-impl Smoothing<'_> {
+impl ExpertIteration<'_> {
     /// Replaces what can be replaced of `episodes`: those that are solved and have kept their states and actions.
     ///
     /// # Errors
     /// What [`evaluate()`] returns.
-    pub fn apply(
+    pub(super) fn smooth(
         &self,
-        pool: &rayon::ThreadPool,
+        horizons: Horizons,
         episodes: &mut [EpisodeResult],
         progress: &mut dyn Progress,
     ) -> Result<Smoothed> {
-        let size = self.task.spec().action.size();
+        let task = &self.run.task;
+        let size = task.spec().action.size();
         let mut left: Vec<usize> =
             (0..episodes.len()).filter(|i| episodes[*i].success && !episodes[*i].states.is_empty()).collect();
         let mut done = Smoothed::default();
-        for width in self.widths {
+        for width in &self.settings.smooth {
             if left.is_empty() {
                 break;
             }
-            let starts: Vec<Start> =
-                left.iter().map(|i| start_of(self.task, self.horizons, &episodes[*i], 0)).collect();
+            let starts: Vec<Start> = left.iter().map(|i| start_of(task, horizons, &episodes[*i], 0)).collect();
             let actions = left.iter().map(|i| smooth(&episodes[*i].actions, size, *width)).collect();
-            let mut player = Player { actions, size, executed: self.horizons.action };
+            let mut player = Player { actions, size, executed: horizons.action };
             let settings = EvaluationSettings {
                 purpose: Purpose::FinetuneReset,
-                lockstep: self.lockstep,
+                lockstep: self.settings.lockstep,
                 keep_actions: true,
                 starts: Some(starts.into()),
-                ..EvaluationSettings::held_out(left.len(), 0, self.horizons)
+                ..EvaluationSettings::held_out(left.len(), 0, horizons)
             };
-            let played = evaluate(self.task, &mut player, &settings, pool, progress)?;
+            let played = evaluate(task, &mut player, &settings, &self.pool, progress)?;
             let mut failed = Vec::new();
             for (at, mut episode) in left.into_iter().zip(played.episodes) {
-                done.physics_steps += (episode.steps * self.task.substeps()) as u64;
+                done.physics_steps += (episode.steps * task.substeps()) as u64;
                 if episode.success {
                     episode.episode = episodes[at].episode;
                     episode.decisions = std::mem::take(&mut episodes[at].decisions);

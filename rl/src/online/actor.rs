@@ -3,10 +3,8 @@
 use super::settings::ActorSettings;
 use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, fill_normal, stream};
-use imle_policy::Result;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::network::Network;
 use imle_policy::train::{TrainSettings, Trainer};
+use imle_policy::{Result, checkpoint::Checkpoint, network::Network};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -18,8 +16,10 @@ const WARMUP: u64 = 100;
 pub struct Actor {
     /// Training state.
     pub trainer: Trainer,
-    maps: Maps,
-    latent: usize,
+    /// Map from the network's output to chunks.
+    pub maps: Maps,
+    /// Z, values of a latent.
+    pub latent: usize,
     temperature: f64,
 }
 
@@ -31,43 +31,26 @@ pub struct Maps {
 }
 
 impl Actor {
-    /// From `checkpoint`, of which `executed` = T_act · A values of each chunk are executed.
+    /// From `checkpoint`, of which `executed` = T_act · A values of each chunk are executed; what [`Trainer::save`] wrote
+    /// to the folder `saved`, if it is given.
     ///
     /// # Errors
-    /// A bad input: a generator of more than one pass, or one that sees pictures.
+    /// A bad input: a generator of more than one pass, or one that sees pictures; a file that does not fit.
     pub fn new(
         settings: &ActorSettings,
         checkpoint: &Checkpoint,
         executed: usize,
         threads: usize,
         seed: u64,
+        saved: Option<&Path>,
         device: Device,
     ) -> Result<Self> {
         check(checkpoint)?;
         let training = training(settings, checkpoint, threads, seed);
-        let trainer = Trainer::from_checkpoint(&training, checkpoint, "fine-tuning", device)?;
-        Self::of(trainer, checkpoint, executed, device)
-    }
-
-    /// Loads what [`Trainer::save`] wrote to `folder`.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new), and a bad input that names the file.
-    pub fn load(
-        settings: &ActorSettings,
-        checkpoint: &Checkpoint,
-        executed: usize,
-        threads: usize,
-        seed: u64,
-        folder: &Path,
-        device: Device,
-    ) -> Result<Self> {
-        check(checkpoint)?;
-        let training = training(settings, checkpoint, threads, seed);
-        Self::of(Trainer::resume(&training, folder, device)?, checkpoint, executed, device)
-    }
-
-    fn of(trainer: Trainer, checkpoint: &Checkpoint, executed: usize, device: Device) -> Result<Self> {
+        let trainer = match saved {
+            None => Trainer::from_checkpoint(&training, checkpoint, "fine-tuning", device)?,
+            Some(folder) => Trainer::resume(&training, folder, device)?,
+        };
         let config = checkpoint.config();
         let (shape, latent) = (config.shape(), config.network.latent_size(&config.shape()));
         let residual = match &config.normalizers.residual {
@@ -79,17 +62,6 @@ impl Actor {
         };
         let maps = Maps { residual, executed };
         Ok(Self { trainer, maps, latent, temperature: config.sampling.temperature })
-    }
-
-    /// Z, values of a latent.
-    pub fn latent_size(&self) -> usize {
-        self.latent
-    }
-
-    /// Map from the network's output to chunks: for losses, while the generator itself changes.
-    pub fn maps(&self) -> Maps {
-        let clone = |(a, b): &(Tensor, Tensor)| (a.shallow_clone(), b.shallow_clone());
-        Maps { residual: self.maps.residual.as_ref().map(clone), executed: self.maps.executed }
     }
 
     /// Latents (b, n, Z) of the stream of (seed, draw).
@@ -172,15 +144,11 @@ fn ratio(now: &Tensor, then: &Tensor, taken: &Tensor, sigma: f64) -> Result<Tens
 
 fn check(checkpoint: &Checkpoint) -> imle_configs::Result<()> {
     let config = checkpoint.config();
-    if config.method != "imle" {
-        let expected = "a generator of method imle (planner distill makes one), or --algorithm expert-iteration";
-        return Err(InputError::unexpected("--checkpoint", expected, format!("one of {}", config.method)));
-    }
-    if config.spec.pictures.is_some() {
-        let expected = "a generator that sees the state, or --algorithm expert-iteration";
-        return Err(InputError::unexpected("--checkpoint", expected, "one that sees pictures"));
-    }
-    Ok(())
+    let (one_pass, found) = (config.method == "imle", format!("one of {}", config.method));
+    let expected = "a generator of method imle (planner distill makes one), or --algorithm expert-iteration";
+    InputError::require(one_pass, "--checkpoint", expected, found)?;
+    let expected = "a generator that sees the state, or --algorithm expert-iteration";
+    InputError::require(config.spec.pictures.is_none(), "--checkpoint", expected, "one that sees pictures")
 }
 
 fn training(settings: &ActorSettings, checkpoint: &Checkpoint, threads: usize, seed: u64) -> TrainSettings {

@@ -1,15 +1,10 @@
 //! The trait of the algorithms that learn online.
 
-use super::learner::Learner;
-use super::settings::OnlineSettings;
-use crate::error::Result;
-use crate::replay::trajectory::Trajectory;
-use crate::run::Figures;
+use super::{learner::Learner, settings::OnlineSettings};
+use crate::{error::Result, replay::trajectory::Trajectory, run::Figures};
 use imle_planner::decide::Decide;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
-use std::ops::Range;
-use std::path::Path;
+use imle_policy::{checkpoint::Checkpoint, policy::Policy};
+use std::{ops::Range, path::Path};
 
 /// Inputs of an algorithm's collection.
 #[derive(Clone, Copy)]
@@ -52,8 +47,7 @@ pub trait Algorithm {
     ///
     /// # Errors
     /// If memory runs out; a bad input that names the file.
-    fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
-        let _ = (learner, saved);
+    fn begin(&mut self, _learner: &Learner<'_>, _saved: Option<&Path>) -> Result<()> {
         Ok(())
     }
 
@@ -75,8 +69,7 @@ pub trait Algorithm {
     ///
     /// # Errors
     /// If it does not fit.
-    fn note(&mut self, collecting: Collecting<'_>, trajectories: &mut [Trajectory]) -> Result<()> {
-        let _ = (collecting, trajectories);
+    fn note(&mut self, _collecting: Collecting<'_>, _trajectories: &mut [Trajectory]) -> Result<()> {
         Ok(())
     }
 
@@ -90,8 +83,7 @@ pub trait Algorithm {
     ///
     /// # Errors
     /// If the disk refuses.
-    fn save(&self, folder: &Path) -> Result<()> {
-        let _ = folder;
+    fn save(&self, _folder: &Path) -> Result<()> {
         Ok(())
     }
 }

@@ -14,10 +14,9 @@
 use super::algorithm::{Algorithm, Collecting, Iteration};
 use super::best_of_n_policy::BestOfNPolicy;
 use super::learner::{Learner, Mean, repeat};
-use crate::critic::ensemble::to_host;
-use crate::error::Result;
-use crate::run::Figures;
+use crate::{error::Result, run::Figures};
 use imle_planner::decide::Decide;
+use imle_policy::device::to_host;
 use imle_policy::targets::{TargetSource, WeightedState, WeightedTargets};
 
 /// Name of the algorithm.
@@ -58,14 +57,14 @@ impl Algorithm for BestOfN {
 /// The best candidates of states drawn anew, by the stream of `draws`.
 fn elites(learner: &Learner<'_>, draws: u64) -> Result<WeightedTargets> {
     let settings = &learner.settings.best_of_n;
-    let (n, device) = (settings.elite_candidates, learner.device());
+    let (n, device) = (settings.elite_candidates, learner.run.device);
     // Draws of their own: the critic's count from 0.
     let draw = u64::MAX - draws;
     let batch = learner.draw(draw, STATES)?;
     let network = learner.actor.trainer.network(true)?;
     let z = learner.actor.latents((learner.run.seed, draw), STATES, n, device)?;
     let (chunks, values) = tch::no_grad(|| -> imle_policy::Result<_> {
-        let chunks = learner.actor.maps().chunks(network.as_ref(), &batch.before, &z)?;
+        let chunks = learner.actor.maps.chunks(network.as_ref(), &batch.before, &z)?;
         let executed = chunks.f_narrow(2, 0, learner.sizes.chunk() as i64)?;
         let rows = executed.f_reshape([(STATES * n) as i64, -1])?;
         let values = match &learner.critic {

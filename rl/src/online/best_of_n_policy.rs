@@ -2,55 +2,12 @@
 
 use super::learner::{Learner, repeat};
 use crate::critic::chunk_critic::Critic;
-use crate::critic::ensemble::to_host;
 use imle_configs::seed::{Purpose, stream};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::proposal::{latent_keys, observations};
-use imle_policy::normalizer::Normalizers;
-use imle_policy::policy::Policy;
+use imle_policy::{device::to_host, policy::Policy};
 use rand::Rng;
-use tch::{Device, Kind, Tensor};
-
-/// Candidates of a sampler, as a critic sees them.
-pub(crate) struct Candidates {
-    normalizers: Normalizers,
-    /// T_obs · O and T_act · A.
-    sizes: (usize, usize),
-    device: Device,
-}
-
-impl Candidates {
-    pub(crate) fn of(learner: &Learner<'_>) -> Self {
-        Self {
-            normalizers: learner.run.checkpoint.config().normalizers.clone(),
-            sizes: (learner.sizes.history(), learner.sizes.chunk()),
-            device: learner.device(),
-        }
-    }
-
-    /// Values (B · n), the mean of the critic's members, of the first T_act actions of n chunks for each of B
-    /// histories.
-    pub(crate) fn values(
-        &self,
-        critic: &Critic,
-        histories: &[f32],
-        drawn: &[f32],
-        n: usize,
-    ) -> imle_policy::Result<Vec<f32>> {
-        let (history, executed) = self.sizes;
-        let chunk = drawn.len() / (histories.len() / history * n).max(1);
-        let mut seen = histories.to_vec();
-        self.normalizers.observation.normalize(&mut seen);
-        let mut chunks: Vec<f32> = drawn.chunks_exact(chunk).flat_map(|c| &c[..executed]).copied().collect();
-        self.normalizers.action.normalize(&mut chunks);
-        let rows = |values: &[f32], size: usize| -> imle_policy::Result<Tensor> {
-            Ok(Tensor::f_from_slice(values)?.f_view([-1, size as i64])?.f_to_device(self.device)?)
-        };
-        let seen = repeat(&rows(&seen, history)?, n)?;
-        let values = tch::no_grad(|| critic.values(&seen, &rows(&chunks, executed)?))?;
-        to_host(&values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)
-    }
-}
+use tch::{Kind, Tensor};
 
 /// a = argmax_n mean_e Q_e(o, G(o, z_n)), N candidates; in a share of the episodes the first candidate.
 pub struct BestOfNPolicy<'c> {
@@ -58,21 +15,39 @@ pub struct BestOfNPolicy<'c> {
     sampler: &'c Policy,
     candidates: usize,
     generator_share: f64,
-    seen: Candidates,
     drawn: Vec<f32>,
 }
 
 impl<'c> BestOfNPolicy<'c> {
     /// Over `candidates` of `sampler`.
     pub fn new(learner: &'c Learner<'c>, sampler: &'c Policy, candidates: usize, generator_share: f64) -> Self {
-        Self { learner, sampler, candidates, generator_share, seen: Candidates::of(learner), drawn: Vec::new() }
+        Self { learner, sampler, candidates, generator_share, drawn: Vec::new() }
+    }
+
+    /// Values (B · n), the mean of the critic's members, of the first T_act actions of n chunks drawn for each of B
+    /// `histories`.
+    fn values(&self, critic: &Critic, histories: &[f32]) -> imle_policy::Result<Vec<f32>> {
+        let (sizes, n) = (self.learner.sizes, self.candidates);
+        let (history, executed) = (sizes.history(), sizes.chunk());
+        let normalizers = &self.learner.run.checkpoint.config().normalizers;
+        let chunk = self.drawn.len() / (histories.len() / history * n).max(1);
+        let mut seen = histories.to_vec();
+        normalizers.observation.normalize(&mut seen);
+        let mut chunks: Vec<f32> = self.drawn.chunks_exact(chunk).flat_map(|c| &c[..executed]).copied().collect();
+        normalizers.action.normalize(&mut chunks);
+        let rows = |values: &[f32], size: usize| -> imle_policy::Result<Tensor> {
+            Ok(Tensor::f_from_slice(values)?.f_view([-1, size as i64])?.f_to_device(self.learner.run.device)?)
+        };
+        let seen = repeat(&rows(&seen, history)?, n)?;
+        let values = tch::no_grad(|| critic.values(&seen, &rows(&chunks, executed)?))?;
+        to_host(&values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)
     }
 
     /// Indices of the best candidate of each decision.
     fn best(&self, situation: &Situation<'_>) -> imle_policy::Result<Vec<usize>> {
         let n = self.candidates;
         let Some(critic) = &self.learner.critic else { return Ok(vec![0; situation.keys.len()]) };
-        let values = self.seen.values(critic, situation.observations, &self.drawn, n)?;
+        let values = self.values(critic, situation.observations)?;
         let best = |values: &[f32]| (0..n).max_by(|i, j| values[*i].total_cmp(&values[*j]).then(j.cmp(i))).unwrap_or(0);
         Ok(values.chunks_exact(n).map(best).collect())
     }

@@ -1,26 +1,26 @@
 //! Learner that the online algorithms share: the generator, a chunk critic, the replay buffer, and the anchor.
 
-use super::actor::Actor;
-use super::settings::OnlineSettings;
-use crate::critic::chunk_critic::{Critic, Judgement};
-use crate::critic::ensemble::StepCounters;
+use super::{actor::Actor, settings::OnlineSettings};
+use crate::critic::{
+    chunk_critic::{Critic, Judgement},
+    ensemble::StepCounters,
+};
 use crate::error::Result;
 use crate::modes::{Floors, share_of_demonstrations};
-use crate::replay::buffer::{ReplayBuffer, TransitionBatch};
-use crate::replay::trajectory::{Sizes, Trajectory};
+use crate::replay::{
+    buffer::{ReplayBuffer, TransitionBatch},
+    trajectory::{Sizes, Trajectory},
+};
 use crate::run::{Figures, Run};
-use imle_configs::Error as InputError;
 use imle_configs::seed::{Purpose, stream};
-use imle_configs::spec::Horizons;
+use imle_configs::{Error as InputError, spec::Horizons};
 use imle_policy::network::Network;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource};
 use imle_policy::train::{StepReport, WeightedSource};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
-use std::ops::Range;
-use std::path::Path;
-use tch::{Device, Tensor};
+use std::{ops::Range, path::Path};
+use tch::Tensor;
 
 const ACTOR_FOLDER: &str = "actor";
 const CRITIC_FILE: &str = "critic.safetensors";
@@ -50,15 +50,16 @@ pub struct Learner<'a> {
     pub critic: Option<Critic>,
     /// Counters.
     pub state: LearnerState,
-    demonstrations: Option<DemonstrationChunks>,
+    /// The windows of the demonstrations.
+    pub demonstrations: Option<DemonstrationChunks>,
+    /// Whether the last episodes were collected by the generator as it came, and only critics learn from them.
+    pub warm: bool,
     /// The last solved episodes.
     solved: Option<DemonstrationChunks>,
-    /// See [`is_warm`](Self::is_warm).
-    warm: bool,
 }
 
 /// StepCounters and weights that are saved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LearnerState {
     /// Steps of the critic so far, each with a batch of its own.
     pub critic_steps: u64,
@@ -98,31 +99,21 @@ impl<'a> Learner<'a> {
             seen: horizons.observation,
         };
         let reward = run.task.reward();
-        let (history, chunk, threads) = (sizes.history(), sizes.chunk(), settings.learner_threads);
-        let (actor, critic, state) = match saved {
-            None => {
-                let actor = Actor::new(&settings.actor, run.checkpoint, chunk, threads, run.seed, run.device)?;
-                let critic = || Critic::new(&settings.critic, history, chunk, reward.bounds(), run.seed, run.device);
-                let state = LearnerState {
-                    critic_steps: 0,
-                    actor_steps: 0,
-                    critic: StepCounters::default(),
-                    anchor: settings.anchor.weight,
-                    demonstration_share: settings.anchor.demonstration_share,
-                    trusted: false,
-                    diverged: 0,
-                    diverged_in_all: 0,
-                };
-                (actor, with_critic.then(critic).transpose()?, state)
-            }
-            Some((folder, state)) => {
-                let (place, path) = (folder.join(ACTOR_FOLDER), folder.join(CRITIC_FILE));
-                let actor = Actor::load(&settings.actor, run.checkpoint, chunk, threads, run.seed, &place, run.device)?;
-                let (critic, bounds) = (&settings.critic, reward.bounds());
-                let critic = || Critic::load(critic, history, chunk, bounds, &path, state.critic, run.device);
-                (actor, with_critic.then(critic).transpose()?, state)
-            }
+        let (chunk, threads, seed) = (sizes.chunk(), settings.learner_threads, run.seed);
+        let place = saved.as_ref().map(|(folder, _)| folder.join(ACTOR_FOLDER));
+        let place = place.as_deref();
+        let actor = Actor::new(&settings.actor, run.checkpoint, chunk, threads, seed, place, run.device)?;
+        let file = saved.as_ref().map(|(folder, state)| (folder.join(CRITIC_FILE), state.critic));
+        let critic = || {
+            let (inputs, file) = (sizes.history() + chunk, file.as_ref().map(|(path, steps)| (path.as_path(), *steps)));
+            Critic::new(&settings.critic, inputs, reward.bounds(), seed, file, run.device)
         };
+        let critic = with_critic.then(critic).transpose()?;
+        let state = saved.map(|(_, state)| state).unwrap_or_else(|| LearnerState {
+            anchor: settings.anchor.weight,
+            demonstration_share: settings.anchor.demonstration_share,
+            ..LearnerState::default()
+        });
         Ok(Self {
             run,
             settings,
@@ -146,20 +137,10 @@ impl<'a> Learner<'a> {
     pub fn save(&mut self, folder: &Path) -> Result<LearnerState> {
         self.actor.trainer.save(&folder.join(ACTOR_FOLDER))?;
         if let Some(critic) = &self.critic {
-            critic.mlp().save(&folder.join(CRITIC_FILE))?;
-            self.state.critic = critic.mlp().counters();
+            critic.mlp.save(&folder.join(CRITIC_FILE))?;
+            self.state.critic = critic.mlp.counters;
         }
         Ok(self.state.clone())
-    }
-
-    /// Where tensors live.
-    pub fn device(&self) -> Device {
-        self.run.device
-    }
-
-    /// The windows of the demonstrations.
-    pub fn demonstrations(&self) -> Option<&DemonstrationChunks> {
-        self.demonstrations.as_ref()
     }
 
     /// Adds trajectories to the replay buffer; returns the decisions that came.
@@ -170,10 +151,9 @@ impl<'a> Learner<'a> {
         let before = self.replay.len();
         self.replay.extend(trajectories);
         let most = self.settings.anchor.most_episodes;
-        let mut last: VecDeque<&Trajectory> =
-            self.replay.trajectories().iter().rev().filter(|t| t.success).take(most).collect();
-        last.make_contiguous().reverse();
-        let episodes: Vec<_> = last.iter().map(|t| t.episode(self.sizes, self.run.seed)).collect();
+        let last = self.replay.trajectories().iter().rev().filter(|t| t.success).take(most);
+        let mut episodes: Vec<_> = last.map(|t| t.episode(self.sizes, self.run.seed)).collect();
+        episodes.reverse();
         self.solved = if episodes.is_empty() { None } else { Some(self.run.windows(&episodes, None)?) };
         Ok(before..self.replay.len())
     }
@@ -193,16 +173,6 @@ impl<'a> Learner<'a> {
         Ok(Some(judged))
     }
 
-    /// Whether the last episodes were collected by the generator as it came, and only critics learn from them.
-    pub fn is_warm(&self) -> bool {
-        self.warm
-    }
-
-    /// Sets whether the episodes that are learned from next are such.
-    pub fn set_warm(&mut self, warm: bool) {
-        self.warm = warm;
-    }
-
     /// Seed of what acts in the world: the latents of evaluations are others.
     pub fn acting_seed(&self) -> u64 {
         self.run.seed ^ ACTING
@@ -216,7 +186,7 @@ impl<'a> Learner<'a> {
 
     /// Steps of the generator that are due for what was collected; none at the beginning.
     pub fn actor_steps_due(&self) -> u64 {
-        if self.is_warm() {
+        if self.warm {
             return 0;
         }
         let wanted = self.replay.len() as f64 * self.settings.actor.steps_per_decision;
@@ -249,7 +219,7 @@ impl<'a> Learner<'a> {
         let z = self.actor.latents((self.run.seed, step), settings.batch_size, settings.target_candidates, device)?;
         let Some(critic) = self.critic.as_mut() else { return Ok(()) };
         let targets = tch::no_grad(|| {
-            let candidates = self.actor.maps().executed(network, &batch.after, &z)?;
+            let candidates = self.actor.maps.executed(network, &batch.after, &z)?;
             critic.targets(&batch, &candidates, [first, second])
         })?;
         losses.add(critic.learn(settings, &batch.before, &batch.chunks, &targets)?);
@@ -264,10 +234,8 @@ impl<'a> Learner<'a> {
         let mut sources: Vec<(f64, &dyn TargetSource)> = Vec::new();
         // What keeps the modes counts more by its share where there is another source, since the step's size is the
         // same with any weight of both.
-        let raised = match self.settings.anchor.weight {
-            0.0 => 1.0,
-            weight => self.state.anchor / weight,
-        };
+        let usual = self.settings.anchor.weight;
+        let raised = if usual == 0.0 { 1.0 } else { self.state.anchor / usual };
         let more = more.map(|(share, source)| (share / (share + (1.0 - share) * raised), source));
         let (rest, shown) = (1.0 - more.map_or(0.0, |(share, _)| share), self.state.demonstration_share);
         match (&self.solved, &self.demonstrations) {
@@ -284,10 +252,7 @@ impl<'a> Learner<'a> {
         sources.retain(|(share, _)| *share > 0.0);
         self.state.actor_steps += 1;
         let weight = if more.is_some() { 1.0 } else { self.state.anchor };
-        let mixed = match sources.is_empty() || weight == 0.0 {
-            true => None,
-            false => Some(MixedTargets::new(&sources)?),
-        };
+        let mixed = (!sources.is_empty() && weight != 0.0).then(|| MixedTargets::new(&sources)).transpose()?;
         let weighted = mixed.as_ref().map(|mixed| WeightedSource { weight, source: mixed });
         let report = self.actor.trainer.step_with_auxiliary(weighted, &mut |_| Ok(None), &self.pool)?;
         let skipped = self.actor.trainer.counters().skipped_in_a_row;
@@ -332,15 +297,10 @@ impl Mean {
         }
     }
 
-    /// The mean, if anything was added.
-    pub fn value(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
-    }
-
-    /// Writes it under `name`, if there is one.
+    /// Writes it under `name`, if anything was added.
     pub fn write(&self, name: &str, figures: &mut Figures) {
-        if let Some(value) = self.value() {
-            figures.insert(name.into(), value);
+        if self.count > 0 {
+            figures.insert(name.into(), self.sum / self.count as f64);
         }
     }
 }

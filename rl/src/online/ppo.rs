@@ -15,18 +15,13 @@ use super::actor::{clipped, normal};
 use super::algorithm::{Algorithm, Collecting, Iteration};
 use super::learner::{Learner, Mean};
 use super::settings::OnlineSettings;
-use crate::critic::chunk_critic::Critic;
-use crate::critic::ensemble::{StepCounters, to_host};
-use crate::error::Result;
-use crate::replay::trajectory::Trajectory;
-use crate::run::Figures;
+use crate::critic::{chunk_critic::Critic, ensemble::StepCounters};
+use crate::{error::Result, replay::trajectory::Trajectory, run::Figures};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::{Error as InputError, files};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_planner::proposal::{latent_keys, observations};
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::network::Network;
-use imle_policy::{policy::Policy, sampler::LatentKey};
+use imle_policy::{checkpoint::Checkpoint, device::to_host, network::Network, policy::Policy, sampler::LatentKey};
 use rand::seq::SliceRandom;
 use std::path::Path;
 use tch::{Kind, Tensor};
@@ -62,18 +57,19 @@ impl Algorithm for Ppo {
     }
 
     fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
-        let (settings, (history, latent)) = (&learner.settings.critic, shape(learner));
-        let (bounds, device) = (learner.run.task.reward().bounds(), learner.device());
-        self.value = Some(match saved {
-            None => Critic::new(settings, history, latent, bounds, learner.run.seed, device)?,
-            Some(folder) => {
-                let path = folder.join(COUNTERS_FILE);
-                let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
-                    .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
-                Critic::load(settings, history, latent, bounds, &folder.join(VALUE_FILE), counters, device)?
-            }
-        });
-        self.first = Some(tch::no_grad(|| learner.run.checkpoint.network(learner.device()))?);
+        let (run, settings) = (learner.run, &learner.settings.critic);
+        // V sees a history and a latent.
+        let inputs = learner.sizes.history() + learner.actor.latent;
+        let read = |folder: &Path| -> Result<_> {
+            let path = folder.join(COUNTERS_FILE);
+            let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
+                .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
+            Ok((folder.join(VALUE_FILE), counters))
+        };
+        let saved = saved.map(read).transpose()?;
+        let saved = saved.as_ref().map(|(path, counters)| (path.as_path(), *counters));
+        self.value = Some(Critic::new(settings, inputs, run.task.reward().bounds(), run.seed, saved, run.device)?);
+        self.first = Some(tch::no_grad(|| run.checkpoint.network(run.device))?);
         Ok(())
     }
 
@@ -108,7 +104,7 @@ impl Algorithm for Ppo {
 
     fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
         let (Some(value), Some(first)) = (self.value.as_mut(), self.first.as_ref()) else { return Ok(()) };
-        let (settings, device) = (learner.settings.ppo.clone(), learner.device());
+        let (settings, device) = (learner.settings.ppo.clone(), learner.run.device);
         let rows: Vec<usize> = iteration.new.clone().collect();
         if rows.is_empty() {
             return Ok(());
@@ -118,11 +114,10 @@ impl Algorithm for Ppo {
         let spread = (advantages.iter().map(|a| a * a).sum::<f64>() / advantages.len() as f64).sqrt();
         let mean = advantages.iter().sum::<f64>() / advantages.len() as f64;
 
-        let maps = learner.actor.maps();
+        let maps = &learner.actor.maps;
         let old = learner.actor.trainer.network(false)?;
-        let (mut value_loss, mut loss, mut kl, mut moved) =
-            (Mean::default(), Mean::default(), Mean::default(), Mean::default());
-        let warm = learner.is_warm();
+        let [mut value_loss, mut loss, mut kl, mut moved] = [Mean::default(); 4];
+        let warm = learner.warm;
         let size = learner.settings.actor.batch_size.min(rows.len());
         'epochs: for epoch in 0..settings.epochs {
             let mut order: Vec<usize> = (0..rows.len()).collect();
@@ -176,21 +171,16 @@ impl Algorithm for Ppo {
 
     fn save(&self, folder: &Path) -> Result<()> {
         let Some(value) = &self.value else { return Ok(()) };
-        value.mlp().save(&folder.join(VALUE_FILE))?;
+        value.mlp.save(&folder.join(VALUE_FILE))?;
         let path = folder.join(COUNTERS_FILE);
-        let text = serde_json::to_string(&value.mlp().counters())
+        let text = serde_json::to_string(&value.mlp.counters)
             .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
         Ok(files::write_text(&path, &text)?)
     }
 }
 
-/// V's inputs: a history and a latent.
-fn shape(learner: &Learner<'_>) -> (usize, usize) {
-    (learner.sizes.history(), learner.actor.latent_size())
-}
-
 fn latents_of(learner: &Learner<'_>, rows: &[usize], device: tch::Device) -> imle_policy::Result<Tensor> {
-    let size = learner.actor.latent_size();
+    let size = learner.actor.latent;
     let of = |row: &usize| {
         let (trajectory, index) = learner.replay.place(*row);
         trajectory.latents[index * size..][..size].to_vec()
@@ -212,14 +202,14 @@ struct Estimates {
 }
 
 fn estimate(learner: &Learner<'_>, value: &Critic, rows: &[usize], latents: &Tensor) -> imle_policy::Result<Estimates> {
-    let device = learner.device();
+    let device = learner.run.device;
     let batch = learner.replay.batch(rows.to_vec(), device)?;
     let mean = |values: Tensor| -> imle_policy::Result<Vec<f64>> {
         let mean = values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;
         Ok(to_host(&mean)?.into_iter().map(f64::from).collect())
     };
     let drawn = (learner.run.seed, Purpose::TrainLatent, u64::MAX / 2 + rows[0] as u64);
-    let z = normal(drawn, &[rows.len(), learner.actor.latent_size()], device)?;
+    let z = normal(drawn, &[rows.len(), learner.actor.latent], device)?;
     let place = |row: usize| learner.replay.place(row);
     Ok(Estimates {
         values: mean(value.values(&batch.before, latents)?)?,

@@ -5,6 +5,7 @@ use imle_configs::Error as InputError;
 use imle_policy::train::TrainSettings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::Display;
 
 /// Sections that one algorithm alone reads, each bearing its name.
 const OWN_SECTIONS: [&str; 2] = ["best_of_n", "ppo"];
@@ -161,8 +162,8 @@ impl OnlineSettings {
     /// # Errors
     /// A bad input that names the key.
     pub fn check(&self) -> imle_configs::Result<()> {
-        let bad = |key: &str, expected: &str, found: String| {
-            Err(InputError::unexpected(format!("settings: {key}"), expected, found))
+        let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
+            InputError::require(holds, format_args!("settings: {key}"), expected, found)
         };
         for (key, count) in [
             ("episodes", self.episodes),
@@ -179,22 +180,13 @@ impl OnlineSettings {
             ("best_of_n.elites", self.best_of_n.elites),
             ("ppo.epochs", self.ppo.epochs),
         ] {
-            if !(1..=1 << 20).contains(&count) {
-                return bad(key, "1 to 1048576", count.to_string());
-            }
+            require((1..=1 << 20).contains(&count), key, "1 to 1048576", &count)?;
         }
-        for (key, count) in [("critic.members", self.critic.members)] {
-            if !(2..=1 << 10).contains(&count) {
-                return bad(key, "2 to 1024", count.to_string());
-            }
-        }
-        if self.best_of_n.elite_candidates < self.best_of_n.elites {
-            let found = self.best_of_n.elite_candidates.to_string();
-            return bad("best_of_n.elite_candidates", "at least best_of_n.elites", found);
-        }
-        if self.evaluate_every == 0 {
-            return bad("evaluate_every", "at least 1 control step", "0".into());
-        }
+        let members = self.critic.members;
+        require((2..=1 << 10).contains(&members), "critic.members", "2 to 1024", &members)?;
+        let (candidates, elites) = (self.best_of_n.elite_candidates, self.best_of_n.elites);
+        require(candidates >= elites, "best_of_n.elite_candidates", "at least best_of_n.elites", &candidates)?;
+        require(self.evaluate_every > 0, "evaluate_every", "at least 1 control step", &0)?;
         for (key, value) in [
             ("actor.learning_rate", self.actor.learning_rate),
             ("actor.steps_per_decision", self.actor.steps_per_decision),
@@ -205,9 +197,7 @@ impl OnlineSettings {
             ("ppo.clip", self.ppo.clip),
             ("ppo.target_kl", self.ppo.target_kl),
         ] {
-            if !(value > 0.0 && value.is_finite()) {
-                return bad(key, "a number above 0", value.to_string());
-            }
+            require(value > 0.0 && value.is_finite(), key, "a number above 0", &value)?;
         }
         for (key, value) in [
             ("actor.epsilon", self.actor.epsilon),
@@ -215,9 +205,7 @@ impl OnlineSettings {
             ("anchor.weight", self.anchor.weight),
             ("ppo.anchor", self.ppo.anchor),
         ] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return bad(key, "a number of at least 0", value.to_string());
-            }
+            require(value >= 0.0 && value.is_finite(), key, "a number of at least 0", &value)?;
         }
         for (key, value) in [
             ("discount", self.discount),
@@ -229,9 +217,7 @@ impl OnlineSettings {
             ("best_of_n.elite_share", self.best_of_n.elite_share),
             ("ppo.lambda", self.ppo.lambda),
         ] {
-            if !(0.0..=1.0).contains(&value) {
-                return bad(key, "0 to 1", value.to_string());
-            }
+            require((0.0..=1.0).contains(&value), key, "0 to 1", &value)?;
         }
         Ok(())
     }

@@ -17,17 +17,15 @@ use super::learner::{Learner, damaged};
 use super::settings::OnlineSettings;
 use crate::error::{Error, PATIENCE, Result};
 use crate::modes::Modes;
-use crate::replay::episode_log::{EpisodeLog, IterationCounts, IterationRecord};
-use crate::replay::trajectory::Trajectory;
-use crate::run::Figures;
-use crate::run::{Course, Observer, Phase, Round, Run, State};
-use imle_configs::Error as InputError;
-use imle_configs::seed::Purpose;
+use crate::replay::{
+    episode_log::{EpisodeLog, IterationCounts, IterationRecord},
+    trajectory::Trajectory,
+};
+use crate::run::{Course, Figures, Observer, Phase, Round, Run, State};
+use imle_configs::{Error as InputError, seed::Purpose};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
-use imle_policy::metrics::RunLog;
-use imle_policy::policy::Policy;
-use std::path::Path;
-use std::time::Instant;
+use imle_policy::{device::with_threads, metrics::RunLog, policy::Policy};
+use std::{path::Path, time::Instant};
 
 /// Folder of the weights after an iteration, in the run's.
 const LEARNER_FOLDER: &str = "learner";
@@ -45,11 +43,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Round>> {
     settings.check()?;
-    let threads = tch::get_num_threads();
-    tch::set_num_threads(settings.learner_threads as i32);
-    let rounds = Online::begin(name, algorithm, settings, run).and_then(|mut online| online.go(observer));
-    tch::set_num_threads(threads);
-    rounds
+    with_threads(settings.learner_threads, || Online::begin(name, algorithm, settings, run)?.go(observer))
 }
 
 struct Online<'a, 'b> {
@@ -123,12 +117,7 @@ impl<'a, 'b> Online<'a, 'b> {
 
     /// Sums over the iterations that are done.
     fn totals(&self) -> IterationCounts {
-        self.sum(0)
-    }
-
-    /// Sums over the iterations that are done, from `first` on.
-    fn sum(&self, first: u64) -> IterationCounts {
-        let done = self.records.iter().take(self.iterations() as usize).skip(first as usize);
+        let done = self.records.iter().take(self.iterations() as usize);
         done.fold(IterationCounts::default(), |sum, record| {
             let c = record.counts;
             IterationCounts {
@@ -191,11 +180,12 @@ impl<'a, 'b> Online<'a, 'b> {
                 record
             }
         };
-        self.learner.set_warm(self.totals().env_steps < self.learner.settings.warmup_steps);
+        self.learner.warm = self.totals().env_steps < self.learner.settings.warmup_steps;
         let mut figures = Figures::new();
         let new = self.learner.remember(record.trajectories.clone())?;
         let judged = self.learner.judge(new.clone(), &mut figures)?;
-        let most = self.learner.settings.critic.most_above * span(self.learner.run.task.reward().bounds());
+        let [low, high] = self.learner.run.task.reward().bounds();
+        let most = self.learner.settings.critic.most_above * (high - low);
         let above = judged.map_or(0.0, |j| j.above);
         let diverged = above > most || !above.is_finite();
         if diverged {
@@ -233,18 +223,14 @@ impl<'a, 'b> Online<'a, 'b> {
             let mut decider = self.algorithm.behaviour(collecting)?;
             evaluate(&run.task, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
         };
+        let decisions = outcome.episodes.iter().flat_map(|e| &e.decisions);
         let counts = IterationCounts {
             iteration: index,
             episodes: outcome.episodes.len() as u64,
             solved: outcome.solved() as u64,
             failed: outcome.episodes.iter().filter(|e| e.failure.is_some()).count() as u64,
             env_steps: outcome.episodes.iter().map(|e| e.steps as u64).sum(),
-            simulation_steps: outcome
-                .episodes
-                .iter()
-                .flat_map(|e| &e.decisions)
-                .map(|r| r.decision.physics_steps)
-                .sum(),
+            simulation_steps: decisions.map(|r| r.decision.physics_steps).sum(),
         };
         let mut trajectories = outcome.episodes.into_iter().filter_map(Trajectory::of).collect::<Vec<_>>();
         self.algorithm.note(collecting, &mut trajectories)?;
@@ -317,13 +303,9 @@ impl<'a, 'b> Online<'a, 'b> {
     fn look_for_rewards(&self, observer: &mut dyn Observer) -> Result<()> {
         let (totals, settings) = (self.totals(), self.learner.settings);
         let reward = self.learner.run.task.reward();
-        let any = self
-            .learner
-            .replay
-            .trajectories()
-            .iter()
-            .any(|t| t.success || (t.return_from(0, self.learner.sizes, reward, settings.discount) > 0.0));
-        if any {
+        let (sizes, discount) = (self.learner.sizes, settings.discount);
+        let mut all = self.learner.replay.trajectories().iter();
+        if all.any(|t| t.success || t.return_from(0, sizes, reward, discount) > 0.0) {
             return Ok(());
         }
         let patience = settings.warmup_steps.max(1);
@@ -344,9 +326,10 @@ impl<'a, 'b> Online<'a, 'b> {
         let first = !std::mem::replace(&mut course.heeded, true);
         let (before, last) = (course.before.clone(), course.last.clone());
         let generator = self.algorithm.acting(&self.learner)?;
-        let modes = frozen(&mut self.modes, &self.learner)?;
+        let (run, pool) = (self.learner.run, &self.learner.pool);
+        let modes = Modes::kept(&mut self.modes, run, pool, self.learner.demonstrations.as_ref())?;
         let mut now = Figures::new();
-        if let Some(recall) = modes.recall(self.learner.run, &self.learner.pool, &generator)? {
+        if let Some(recall) = modes.recall(run, pool, &generator)? {
             figures.insert("modes/recall".into(), recall);
             now.insert("modes/recall".into(), recall);
         }
@@ -368,15 +351,11 @@ impl<'a, 'b> Online<'a, 'b> {
         let mut phase = Phase { observer, round: index, name: "evaluate" };
         let (pool, episodes) = (&self.learner.pool, settings.evaluation_episodes);
         let evaluation = run.evaluate(pool, &generator, episodes, settings.lockstep, &mut phase)?;
-        let mut figures =
-            frozen(&mut self.modes, &self.learner)?.measure(run, &self.learner.pool, &generator, &evaluation)?;
+        let modes = Modes::kept(&mut self.modes, run, pool, self.learner.demonstrations.as_ref())?;
+        let mut figures = modes.measure(run, pool, &generator, &evaluation)?;
         let (totals, last) = (self.totals(), self.state.rounds.last());
-        let since = IterationCounts {
-            episodes: totals.episodes
-                - last.and_then(|r| r.figures.get("rollout/episodes")).copied().unwrap_or(0.0) as u64,
-            solved: totals.solved - last.and_then(|r| r.figures.get("rollout/solved")).copied().unwrap_or(0.0) as u64,
-            ..IterationCounts::default()
-        };
+        let before = |name| last.and_then(|r| r.figures.get(name)).copied().unwrap_or(0.0) as u64;
+        let since = [totals.episodes - before("rollout/episodes"), totals.solved - before("rollout/solved")];
         figures.insert("rollout/episodes".into(), totals.episodes as f64);
         figures.insert("rollout/solved".into(), totals.solved as f64);
         let solved = self.learner.replay.trajectories().iter().filter(|t| t.success);
@@ -385,7 +364,7 @@ impl<'a, 'b> Online<'a, 'b> {
             env_steps: totals.env_steps,
             simulation_steps: totals.simulation_steps,
             gradient_steps: self.learner.state.actor_steps,
-            collect_success_rate: (since.episodes > 0).then(|| since.solved as f64 / since.episodes as f64),
+            collect_success_rate: (since[0] > 0).then(|| since[1] as f64 / since[0] as f64),
             success_rate: evaluation.report.success_rate,
             success_ci95: evaluation.report.success_ci95,
             training_decisions: solved.map(|t| t.decisions(self.learner.sizes)).sum(),
@@ -414,14 +393,6 @@ fn rises(recall: bool, entropy: bool, first: bool) -> Option<bool> {
     }
 }
 
-/// The states in which modes are measured, which are found when they are first needed.
-fn frozen<'m>(modes: &'m mut Option<Modes>, learner: &Learner<'_>) -> Result<&'m Modes> {
-    Ok(match modes {
-        Some(modes) => modes,
-        none => none.insert(Modes::new(learner.run, &learner.pool, learner.demonstrations())?),
-    })
-}
-
 /// Removes the folders of weights of other iterations; one that cannot be removed does no harm.
 fn remove_others(out: &Path, keep: &[String]) {
     for entry in std::fs::read_dir(out).into_iter().flatten().flatten() {
@@ -431,10 +402,6 @@ fn remove_others(out: &Path, keep: &[String]) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
-}
-
-fn span([low, high]: [f64; 2]) -> f64 {
-    high - low
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use super::trajectory::{Sizes, Trajectory};
 use imle_configs::seed::{Purpose, stream};
 use imle_envs::task::reward::Reward;
-use imle_policy::Result;
-use imle_policy::normalizer::Normalizers;
+use imle_policy::{Result, normalizer::Normalizers};
 use rand::Rng;
 use tch::{Device, Tensor};
 
@@ -158,7 +157,7 @@ mod tests {
         assert_eq!((replay.len(), replay.place(3).0.episode, replay.place(3).1), (5, 1, 1));
         assert_eq!((replay.return_from(0), replay.return_from(4)), (0.125, 0.0));
         let batch = replay.batch(vec![1, 3], Device::Cpu).unwrap();
-        let host = |t: &Tensor| crate::critic::ensemble::to_host(t).unwrap();
+        let host = |t: &Tensor| imle_policy::device::to_host(t).unwrap();
         assert_eq!(host(&batch.before)[6..], [-1.0, -1.0, 0.0, 9.0, 1.0, 19.0]);
         assert_eq!((host(&batch.chunks), host(&batch.rewards)), (vec![1.0, 2.0, 1.0, 2.0], vec![0.5, 0.0]));
         assert_eq!(host(&batch.discounts), [0.0, 0.25]);

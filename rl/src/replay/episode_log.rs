@@ -173,25 +173,14 @@ fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<IterationRecord> {
     let about = metadata.metadata().as_ref().and_then(|m| m.get(ABOUT));
     let about: About = serde_json::from_str(about.map_or("", String::as_str))
         .map_err(|e| bad("the counters of an iteration", e.to_string()))?;
-    if about.groups.0 > 0 {
-        return Err(
-            bad("a log without groups of candidates: 0.1.0 was the last version that had them", "some".into()).into()
-        );
-    }
+    let expected = "a log without groups of candidates: 0.1.0 was the last version that had them";
+    InputError::require(about.groups.0 == 0, place, expected, "some")?;
     let tensor = |name: &str| file.tensor(name).map_err(|e| bad("the trajectories of an iteration", e.to_string()));
-    let floats = |name: &str| -> Result<std::vec::IntoIter<f32>> {
-        let values: Vec<f32> =
-            tensor(name)?.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        Ok(values.into_iter())
-    };
-    let doubles = |name: &str| -> Result<std::vec::IntoIter<f64>> {
-        let bytes = tensor(name)?.data().chunks_exact(8);
-        let values: Vec<f64> =
-            bytes.map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])).collect();
-        Ok(values.into_iter())
-    };
+    let floats =
+        |name: &str| -> Result<_> { Ok(tensor(name)?.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))) };
     let (mut observations, mut actions) = (floats("observations")?, floats("actions")?);
-    let (mut planned, mut latents, mut costs) = (floats("planned")?, floats("latents")?, doubles("costs")?);
+    let (mut planned, mut latents) = (floats("planned")?, floats("latents")?);
+    let mut costs = tensor("costs")?.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b));
     let total: usize = about.trajectories.iter().map(|t| t.1.div_ceil(sizes.executed)).sum();
     let latent = latents.len() / total.max(1);
     let mut record = IterationRecord { counts: about.counts, ..IterationRecord::default() };

@@ -1,7 +1,6 @@
 //! An episode as it is learned from: decisions, what was executed of them, and what it brought.
 
-use imle_configs::Error as InputError;
-use imle_configs::episode::Episode;
+use imle_configs::{Error as InputError, episode::Episode};
 use imle_envs::task::reward::{End, Reward};
 use imle_planner::evaluation::EpisodeResult;
 

@@ -2,12 +2,13 @@
 //! normalisation, spatial softmax, a linear layer with ReLU.
 
 use super::features::Features;
-use crate::import::options::Options;
-use crate::import::vision_input::{Naming, VisionInput};
+use crate::import::{
+    options::Options,
+    vision_input::{Naming, VisionInput},
+};
 use crate::normalizer::AffineMap;
 use crate::vision::{EncoderConfig, OneOrMany};
-use imle_configs::spec::CHANNELS;
-use imle_configs::{Error, Result};
+use imle_configs::{Error, Result, spec::CHANNELS};
 use serde_json::json;
 
 /// The cameras and encoders of a policy with pictures; `maps` normalise the pictures of each camera.
@@ -43,13 +44,8 @@ pub(super) fn vision(
             return Err(Error::unexpected(place, "deviations or ranges above 0", map.scale));
         }
         // (x − center) / scale + offset, in one subtraction and one division.
-        let [center, scale, offset] = [
-            |m: &AffineMap| f64::from(m.center),
-            |m: &AffineMap| f64::from(m.scale),
-            |m: &AffineMap| f64::from(m.offset),
-        ];
-        mean.push([0, 1, 2].map(|i| center(&maps[i]) - offset(&maps[i]) * scale(&maps[i])));
-        std.push([0, 1, 2].map(|i| scale(&maps[i])));
+        mean.push(maps.map(|m| f64::from(m.center) - f64::from(m.offset) * f64::from(m.scale)));
+        std.push(maps.map(|m| f64::from(m.scale)));
     }
     let encoder = EncoderConfig {
         width: 64,

@@ -1,14 +1,15 @@
 //! Inputs and outputs of a LeRobot policy, from its configuration.
 
-use super::names::{ACTION, ENVIRONMENT, STATE};
-use crate::checkpoint::CONFIG_FILE;
-use crate::import::options::Options;
+use crate::{checkpoint::CONFIG_FILE, import::options::Options};
 use imle_configs::spec::{CHANNELS, Term};
 use imle_configs::{Error, Result, files};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use std::path::Path;
 
+pub(super) const STATE: &str = "observation.state";
+pub(super) const ENVIRONMENT: &str = "observation.environment_state";
+pub(super) const ACTION: &str = "action";
 const IMAGE: &str = "observation.image";
 
 /// Inputs and outputs of the policy.

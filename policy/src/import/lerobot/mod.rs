@@ -6,20 +6,13 @@
 
 mod encoder;
 mod features;
-mod names;
 mod normalizer;
 
-use super::options::Options;
-use super::scheduler::schedule;
-use super::source_policy::SourcePolicy;
-use super::tensors::Tensors;
-use super::weights::Names;
-use crate::checkpoint::MODEL_FILE;
+use super::{options::Options, scheduler::schedule, source_policy::SourcePolicy, tensors::Tensors, weights::Names};
 use crate::method::{Sampling, Solver};
-use crate::network::NetworkConfig;
+use crate::{checkpoint::MODEL_FILE, network::NetworkConfig};
 use features::Features;
-use imle_configs::spec::Horizons;
-use imle_configs::{Error, Result};
+use imle_configs::{Error, Result, spec::Horizons};
 use normalizer::Maps;
 use std::path::Path;
 
@@ -31,7 +24,6 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> 
         prediction: config.size("horizon")?,
         action: config.size("n_action_steps")?,
     };
-    let default = NetworkConfig::default();
     let down_dims = config.sizes("down_dims")?;
     let network = NetworkConfig {
         kind: "unet".into(),
@@ -41,17 +33,11 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> 
         n_groups: config.size("n_groups")?,
         time_embedding: config.size("diffusion_step_embed_dim")?,
         film_scale: config.flag("use_film_scale_modulation", true)?,
-        ..default
+        ..NetworkConfig::default()
     };
     let schedule = schedule(config)?;
-    let solver = match config.text("noise_scheduler_type")?.as_str() {
-        "DDPM" => Solver::Ddpm,
-        "DDIM" => Solver::Ddim,
-        other => {
-            let place = config.place("noise_scheduler_type");
-            return Err(Error::unknown("scheduler", other, ["DDPM", "DDIM"]).in_file(place));
-        }
-    };
+    let solvers = [("DDPM", Solver::Ddpm), ("DDIM", Solver::Ddim)];
+    let solver = config.choice("noise_scheduler_type", "scheduler", &solvers)?;
     let passes = config.size_if_any("num_inference_steps")?.unwrap_or(schedule.steps);
     let maps = Maps::read(folder, config, &features, &mut tensors)?;
     let vision = encoder::vision(config, &features, &maps.pictures)?;

@@ -1,17 +1,15 @@
 //! LeRobot's normalisation: by statistics in the weights (before LeRobot 0.4) or in the files of the pre- and
 //! postprocessor (from 0.4 on).
 
-use super::features::Features;
-use super::names::{ACTION, ENVIRONMENT, PREPROCESSOR, STATE};
-use crate::import::options::Options;
-use crate::import::source_policy::of_range;
-use crate::import::tensors::Tensors;
+use super::features::{ACTION, ENVIRONMENT, Features, STATE};
+use crate::import::{options::Options, source_policy::of_range, tensors::Tensors};
 use crate::normalizer::AffineMap;
 use imle_configs::spec::{CHANNELS, Term};
 use imle_configs::{Error, Result, files};
 use serde_json::Value;
 use std::path::Path;
 
+const PREPROCESSOR: &str = "policy_preprocessor.json";
 const POSTPROCESSOR: &str = "policy_postprocessor.json";
 /// Addend of LeRobot's denominators.
 const EPSILON: f32 = 1e-8;
@@ -32,10 +30,8 @@ impl Maps {
         features: &Features,
         tensors: &mut Tensors,
     ) -> Result<Self> {
-        match folder.join(PREPROCESSOR).exists() {
-            true => of_processors(folder, features),
-            false => of_buffers(tensors, config, features),
-        }
+        let old = !folder.join(PREPROCESSOR).exists();
+        if old { of_buffers(tensors, config, features) } else { of_processors(folder, features) }
     }
 
     /// From all the maps of what is seen, in order, and those of the action.
@@ -55,6 +51,7 @@ fn shape(term: &Term) -> Vec<usize> {
 }
 
 /// A way to normalise, by LeRobot's name for it.
+#[derive(Clone, Copy)]
 enum Mode {
     Identity,
     MeanStd,
@@ -64,17 +61,16 @@ enum Mode {
 
 impl Mode {
     fn of(name: &str, place: String) -> Result<Self> {
-        match name.to_uppercase().as_str() {
-            "IDENTITY" => Ok(Self::Identity),
-            "MEAN_STD" => Ok(Self::MeanStd),
-            "MIN_MAX" => Ok(Self::Range("min", "max")),
-            "QUANTILES" => Ok(Self::Range("q01", "q99")),
-            "QUANTILE10" => Ok(Self::Range("q10", "q90")),
-            _ => {
-                let known = ["IDENTITY", "MEAN_STD", "MIN_MAX", "QUANTILES", "QUANTILE10"];
-                Err(Error::unknown("normalization", name, known).in_file(place))
-            }
-        }
+        let known = [
+            ("IDENTITY", Self::Identity),
+            ("MEAN_STD", Self::MeanStd),
+            ("MIN_MAX", Self::Range("min", "max")),
+            ("QUANTILES", Self::Range("q01", "q99")),
+            ("QUANTILE10", Self::Range("q10", "q90")),
+        ];
+        let found = known.iter().find(|(known, _)| *known == name.to_uppercase());
+        let unknown = || Error::unknown("normalization", name, known.map(|(known, _)| known)).in_file(place);
+        found.map(|(_, mode)| *mode).ok_or_else(unknown)
     }
 
     /// Adds the maps of `term`; `take` gives a statistic of it. `added` is what is added to the denominators.
@@ -86,7 +82,7 @@ impl Mode {
         mut take: impl FnMut(&str) -> Result<Vec<f32>>,
     ) -> Result<()> {
         let [to_range, to_deviation] = added;
-        match self {
+        match *self {
             Self::Identity => maps.extend(vec![AffineMap { center: 0.0, scale: 1.0, offset: 0.0 }; term.size]),
             Self::MeanStd => {
                 for (mean, deviation) in take("mean")?.into_iter().zip(take("std")?) {

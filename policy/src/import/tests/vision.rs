@@ -1,6 +1,6 @@
 //! Policies that see pictures.
 
-#[path = "../../../fixtures/complete.rs"]
+#[path = "complete.rs"]
 mod complete;
 
 use super::*;
