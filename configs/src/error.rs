@@ -82,6 +82,14 @@ impl Error {
         Self::Unexpected { place: place.to_string(), expected: expected.to_string(), found: found.to_string() }
     }
 
+    /// An [`Error::Unexpected`], unless something `holds`.
+    ///
+    /// # Errors
+    /// That one.
+    pub fn unless(holds: bool, place: impl ToString, expected: impl ToString, found: impl ToString) -> Result<()> {
+        if holds { Ok(()) } else { Err(Self::unexpected(place, expected, found)) }
+    }
+
     /// An [`Error::Unknown`] with the nearest of `known`.
     pub fn unknown<S: AsRef<str>>(what: &'static str, name: &str, known: impl IntoIterator<Item = S>) -> Self {
         Self::Unknown { place: String::new(), what, name: name.to_string(), near: nearest(name, known) }

@@ -89,10 +89,8 @@ pub(crate) fn align_welds(model: &mut MjModel, body: &str) -> Result<()> {
     let of_body = |(kind, (a, b)): (&MjtEq, (&i32, &i32))| *kind == MjtEq::mjEQ_WELD && (*a == id || *b == id);
     let welds: Vec<usize> =
         model.eq_type().iter().zip(ends).enumerate().filter(|(_, e)| of_body(*e)).map(|(i, _)| i).collect();
-    if welds.is_empty() {
-        let found = format!("`{body}`, which has none");
-        return Err(InputError::unexpected("action.aligned", "a mocap body with a weld", found));
-    }
+    let found = format!("`{body}`, which has none");
+    InputError::unless(!welds.is_empty(), "action.aligned", "a mocap body with a weld", found)?;
     // SAFETY: these are plain numbers: anchor (3), relative position (3) and rotation (4) of a weld.
     let data = unsafe { model.eq_data_mut() };
     for weld in welds {

@@ -71,18 +71,16 @@ impl Checked<'_> {
 
 fn check_marker(file: &MarkerFile, model: &MjModel) -> Result<(), InputError> {
     let place = |e: InputError| e.in_file(format!("marker `{}`", file.name));
-    if file.name.is_empty() || file.name.contains('\0') {
-        return Err(place(InputError::unexpected("name", "a name", "none")));
-    }
+    let named = !file.name.is_empty() && !file.name.contains('\0');
+    InputError::unless(named, "name", "a name", "none").map_err(place)?;
     if model.name_to_id(MjtObjBase::mjOBJ_BODY, &file.name).is_some() {
         return Err(place(InputError::unexpected("name", "one that no body of the model has", "one that has")));
     }
     if !file.position.iter().all(|p| p.is_finite()) {
         return Err(place(InputError::unexpected("position", "finite numbers", format!("{:?}", file.position))));
     }
-    if !(file.radius > 0.0 && file.radius <= 10.0) {
-        return Err(place(InputError::unexpected("radius", "above 0 and at most 10 m", file.radius)));
-    }
+    let expected = "above 0 and at most 10 m";
+    InputError::unless(file.radius > 0.0 && file.radius <= 10.0, "radius", expected, file.radius).map_err(place)?;
     Ok(())
 }
 

@@ -31,11 +31,8 @@ impl World {
     pub fn reconstruct(&mut self, observation: &[f32]) -> Result<Reconstruction> {
         let task = self.task().clone();
         let mut seen = vec![0.0; task.spec().observation.size()];
-        if observation.len() != seen.len() {
-            return Err(
-                InputError::unexpected("observation", format!("{} values", seen.len()), observation.len()).into()
-            );
-        }
+        let expected = format!("{} values", seen.len());
+        InputError::unless(observation.len() == seen.len(), "observation", expected, observation.len())?;
         self.observe(&mut seen);
         let differ = |seen: &[f32]| -> Vec<String> {
             let mut at = 0;

@@ -55,10 +55,8 @@ impl Camera {
     fn resolve(file: &CameraFile, model: &MjModel) -> Result<Self> {
         let global = &model.vis().global;
         for (key, value, most) in [("width", file.width, global.offwidth), ("height", file.height, global.offheight)] {
-            if value == 0 || i64::from(value) > i64::from(most) {
-                let expected = format!("1 to {most} pixels, the model's offscreen buffer");
-                return Err(InputError::unexpected(key, expected, value));
-            }
+            let expected = format!("1 to {most} pixels, the model's offscreen buffer");
+            InputError::unless(value > 0 && i64::from(value) <= i64::from(most), key, expected, value)?;
         }
         let [left, top, width, height] = file.crop.unwrap_or([0, 0, file.width, file.height]);
         let within =
@@ -70,9 +68,7 @@ impl Camera {
         for (key, value, most) in
             [("jitter.position", file.jitter.position, 1.0), ("jitter.rotation", file.jitter.rotation, 45.0)]
         {
-            if !(0.0..=most).contains(&value) {
-                return Err(InputError::unexpected(key, format!("0 to {most} (m, degrees)"), value));
-            }
+            InputError::unless((0.0..=most).contains(&value), key, format!("0 to {most} (m, degrees)"), value)?;
         }
         Ok(Self {
             name: file.name.clone(),

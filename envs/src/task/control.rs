@@ -112,13 +112,10 @@ impl Control {
             ActionFile::Actuators { actuators, .. } => (actuators, &none),
             ActionFile::Mocap { .. } => return Self::mocap(file, rest, period),
         };
-        if names.is_empty() {
-            return Err(InputError::unexpected("action.actuators", "at least one actuator", "none"));
-        }
-        if !ranges.is_empty() && ranges.len() != names.len() {
-            let expected = format!("{} ranges, one an actuator, or none", names.len());
-            return Err(InputError::unexpected("action.ranges", expected, ranges.len()));
-        }
+        InputError::unless(!names.is_empty(), "action.actuators", "at least one actuator", "none")?;
+        let expected = format!("{} ranges, one an actuator, or none", names.len());
+        let fit = ranges.is_empty() || ranges.len() == names.len();
+        InputError::unless(fit, "action.ranges", expected, ranges.len())?;
         let mut list = Vec::new();
         for (i, name) in names.iter().enumerate() {
             let most = speeds.get(i).map_or(f64::INFINITY, |s| s * period);
@@ -154,9 +151,8 @@ impl Control {
         let model = rest.model();
         let index = mocap_index(model, body)?;
         check_box(low, high, *height)?;
-        if !(*max_speed > 0.0 && max_speed.is_finite()) {
-            return Err(InputError::unexpected("action.max_speed", "a positive speed in m/s", max_speed));
-        }
+        let expected = "a positive speed in m/s";
+        InputError::unless(*max_speed > 0.0 && max_speed.is_finite(), "action.max_speed", expected, max_speed)?;
         let [w, x, y, z] = quaternion.unwrap_or(rest.data().mocap_quat()[index]);
         let base = UnitQuaternion::try_new(Quaternion::new(w, x, y, z), 1e-6);
         let base =
@@ -210,9 +206,7 @@ impl Control {
                 self.fingers = 1;
             }
             Some(GripperFile::Fingers(fingers)) => {
-                if fingers.is_empty() {
-                    return Err(InputError::unexpected("action.gripper", "at least one actuator", "none"));
-                }
+                InputError::unless(!fingers.is_empty(), "action.gripper", "at least one actuator", "none")?;
                 for finger in fingers {
                     let known = actuator(model, &finger.actuator, "action.gripper", None, f64::INFINITY)?;
                     let inside = |v: f64| (known.low..=known.high).contains(&v);
@@ -422,19 +416,15 @@ impl Control {
 /// Checks the corners of where positions may be commanded.
 fn check_box(low: &[f64], high: &[f64], height: Option<f64>) -> Result<()> {
     let axes = if height.is_some() { 2 } else { 3 };
-    if low.len() != axes || high.len() != axes {
-        let expected = format!("{axes} values each{}", if axes == 2 { ", since `height` is given" } else { "" });
-        let found = format!("{} and {}", low.len(), high.len());
-        return Err(InputError::unexpected("action.low, action.high", expected, found));
-    }
+    let expected = format!("{axes} values each{}", if axes == 2 { ", since `height` is given" } else { "" });
+    let found = format!("{} and {}", low.len(), high.len());
+    InputError::unless(low.len() == axes && high.len() == axes, "action.low, action.high", expected, found)?;
     if let Some(i) = (0..axes).find(|i| !ascending(low[*i], high[*i])) {
         let place = format!("action.low, action.high: axis {i}");
         return Err(InputError::unexpected(place, "low < high, in metres", format!("{} and {}", low[i], high[i])));
     }
-    if height.is_some_and(|h| !h.is_finite()) {
-        return Err(InputError::unexpected("action.height", "a finite number of m", height.unwrap_or_default()));
-    }
-    Ok(())
+    let height = height.unwrap_or_default();
+    InputError::unless(height.is_finite(), "action.height", "a finite number of m", height)
 }
 
 /// Whether `low` lies below `high`; a NaN lies nowhere.

@@ -59,9 +59,7 @@ impl Observation {
             layout.terms.push(Term { name, size });
             sources.push(source);
         }
-        if layout.size() == 0 {
-            return Err(InputError::unexpected("observation", "at least one term", "none"));
-        }
+        InputError::unless(layout.size() != 0, "observation", "at least one term", "none")?;
         Ok(Self { layout, sources })
     }
 

@@ -246,9 +246,7 @@ impl Reset {
 
 /// Copies `values`, the argument `name`, to where they belong.
 fn fill(name: &str, values: &[f64], to: &mut [f64]) -> Result<()> {
-    if values.len() != to.len() {
-        return Err(InputError::unexpected(name, format!("{} values", to.len()), values.len()));
-    }
+    InputError::unless(values.len() == to.len(), name, format!("{} values", to.len()), values.len())?;
     to.copy_from_slice(values);
     Ok(())
 }

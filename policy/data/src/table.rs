@@ -183,9 +183,8 @@ impl Batch {
     fn column(&self, name: &str) -> Result<&ArrayRef> {
         let missing = || Error::unexpected(place(&self.path, name), "a column of this name", "none");
         let column = self.rows.column_by_name(name).ok_or_else(missing)?;
-        if column.null_count() > 0 {
-            return Err(Error::unexpected(place(&self.path, name), "a value in every row", "an empty one"));
-        }
+        let expected = "a value in every row";
+        Error::unless(column.null_count() == 0, place(&self.path, name), expected, "an empty one")?;
         Ok(column)
     }
 

@@ -90,9 +90,7 @@ fn write_all<E: From<Error>>(
         return Err(Error::Exists { path: path.to_path_buf() }.into());
     }
     check_spec(path, spec)?;
-    if episodes.is_empty() {
-        return Err(Error::unexpected(path.display(), "at least one episode", "none").into());
-    }
+    Error::unless(!episodes.is_empty(), path.display(), "at least one episode", "none")?;
     for (number, episode) in episodes.iter().enumerate() {
         check_episode(path, spec, number, episode)?;
     }
@@ -200,9 +198,7 @@ fn check_spec(path: &Path, spec: &Spec) -> Result<()> {
         return Err(Error::unexpected(place("control_rate"), "a positive number of Hz", spec.control_rate));
     }
     for (key, layout) in [("observation", &spec.observation), ("action", &spec.action)] {
-        if layout.size() == 0 {
-            return Err(Error::unexpected(place(key), "at least one value", "none"));
-        }
+        Error::unless(layout.size() != 0, place(key), "at least one value", "none")?;
         let mut seen = BTreeSet::new();
         if let Some(twice) = layout.terms.iter().find(|t| !seen.insert(&t.name)) {
             return Err(Error::unexpected(place(key), "terms of distinct names", format!("`{}` twice", twice.name)));
@@ -213,17 +209,13 @@ fn check_spec(path: &Path, spec: &Spec) -> Result<()> {
 
 fn check_episode(path: &Path, spec: &Spec, number: usize, episode: &Episode) -> Result<()> {
     let place = |key: &str| format!("{}: episode {number}: {key}", path.display());
-    if episode.len == 0 {
-        return Err(Error::unexpected(place("len"), "at least one control step", 0));
-    }
+    Error::unless(episode.len != 0, place("len"), "at least one control step", 0)?;
     let vectors =
         [("observations", &episode.observations, &spec.observation), ("actions", &episode.actions, &spec.action)];
     for (key, values, layout) in vectors {
         let size = layout.size();
-        if episode.len.checked_mul(size) != Some(values.len()) {
-            let expected = format!("{} x {size} values", episode.len);
-            return Err(Error::unexpected(place(key), expected, values.len()));
-        }
+        let expected = format!("{} x {size} values", episode.len);
+        Error::unless(episode.len.checked_mul(size) == Some(values.len()), place(key), expected, values.len())?;
         if let Some(bad) = first_not_finite(values, layout) {
             return Err(Error::unexpected(place(key), "finite numbers", bad));
         }

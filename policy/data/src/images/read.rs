@@ -113,10 +113,8 @@ pub(crate) fn read_file(
             seen[e] += 1;
         }
         let (Some((_, start)), Some((_, last))) = (places.first(), places.last()) else { continue };
-        if last + 1 - start != places.len() {
-            let expected = "episodes one after the other";
-            return Err(Error::unexpected(table::place(file, NUMBER), expected, "another order"));
-        }
+        let expected = "episodes one after the other";
+        Error::unless(last + 1 - start == places.len(), table::place(file, NUMBER), expected, "another order")?;
         let into = &mut out[start * layout.bytes()..(last + 1) * layout.bytes()];
         into.par_chunks_exact_mut(layout.bytes()).zip(&places).try_for_each(|(frame, (i, _))| {
             let cameras = frame.chunks_exact_mut(layout.picture_bytes()).zip(names.iter().zip(&pictures));

@@ -130,10 +130,9 @@ impl Source for Folder {
             }
             episode.len += batch.len();
         }
-        if episode.len != length {
-            let place = format!("{}: length of episode {number}", self.root.join("meta/episodes.jsonl").display());
-            return Err(Error::unexpected(place, format!("the {} frames of {}", episode.len, file.display()), length));
-        }
+        let place = format!("{}: length of episode {number}", self.root.join("meta/episodes.jsonl").display());
+        let expected = format!("the {} frames of {}", episode.len, file.display());
+        Error::unless(episode.len == length, place, expected, length)?;
         Ok(episode)
     }
 

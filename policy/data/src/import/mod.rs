@@ -146,9 +146,7 @@ pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Conve
     let source = source.as_mut();
     let (spec, from_rate) = target(source, options).map_err(|e| e.in_file(from.display()))?;
     let count = options.episodes.map_or(source.len(), |n| n.min(source.len()));
-    if count == 0 {
-        return Err(Error::unexpected(from.display(), "at least one episode", "none"));
-    }
+    Error::unless(count != 0, from.display(), "at least one episode", "none")?;
     let resampled_from = from_rate.filter(|rate| *rate != spec.control_rate);
     let mut episodes = Vec::with_capacity(count);
     for number in 0..count {
@@ -165,9 +163,7 @@ pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Conve
         }
         None => write(out, &spec, &episodes)?,
         Some(layout) => {
-            if resampled_from.is_some() {
-                return Err(Error::unexpected(from.display(), "no --images beside --resample", "both"));
-            }
+            Error::unless(resampled_from.is_none(), from.display(), "no --images beside --resample", "both")?;
             write_with_images(out, &spec, &episodes, layout, |number| source.images(number))?;
         }
     }
@@ -238,10 +234,8 @@ fn target(source: &dyn Source, options: &ImportOptions) -> Result<(Spec, Option<
     for (what, wanted, own) in
         [("observation", &wanted.observation, &own.observation), ("action", &wanted.action, &own.action)]
     {
-        if wanted.size() != own.size() {
-            let expected = format!("{} values, as the task has: {}", wanted.size(), listed(wanted));
-            return Err(Error::unexpected(what, expected, format!("{}: {}", own.size(), listed(own))));
-        }
+        let expected = format!("{} values, as the task has: {}", wanted.size(), listed(wanted));
+        Error::unless(wanted.size() == own.size(), what, expected, format!("{}: {}", own.size(), listed(own)))?;
     }
     let rate = options.rate.or(stated);
     if rate.is_some_and(|r| r != wanted.control_rate) && !options.resample {

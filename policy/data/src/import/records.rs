@@ -159,10 +159,9 @@ impl Term {
             TermKind::Position | TermKind::Vector => Some(3),
             TermKind::Yaw => Some(1),
         };
-        if names.is_empty() || wanted.is_some_and(|n| n != names.len()) {
-            let expected = wanted.map_or("at least one".to_string(), |n| format!("{n}"));
-            return Err(Error::unexpected("columns", expected, names.len()));
-        }
+        let expected = wanted.map_or("at least one".to_string(), |n| format!("{n}"));
+        let fit = wanted.map_or(!names.is_empty(), |n| n == names.len());
+        Error::unless(fit, "columns", expected, names.len())?;
         let factor = match &file.unit {
             None => 1.0,
             Some(unit) => factor(unit).ok_or_else(|| Error::unknown("unit", unit, UNITS))?,
@@ -309,9 +308,7 @@ impl Table {
                 return Err(Error::unexpected(place, "a finite number", column[row]));
             }
         }
-        if rows == 0 {
-            return Err(Error::unexpected(path.display(), "at least one record", "none"));
-        }
+        Error::unless(rows != 0, path.display(), "at least one record", "none")?;
         Ok(Self { names: names.to_vec(), columns, rows })
     }
 }
@@ -451,11 +448,9 @@ impl Source for Records {
         }
         let (first, last) = (times[0], times[times.len() - 1]);
         let steps = (last - first) * self.spec.control_rate;
-        if steps > 1e7 {
-            let place = format!("{}: {}", path.display(), self.time);
-            let expected = format!("times in `time_unit`, less than {:.0} s in all", 1e7 / self.spec.control_rate);
-            return Err(Error::unexpected(place, expected, format!("{} s", last - first)));
-        }
+        let place = format!("{}: {}", path.display(), self.time);
+        let expected = format!("times in `time_unit`, less than {:.0} s in all", 1e7 / self.spec.control_rate);
+        Error::unless(steps <= 1e7, place, expected, format!("{} s", last - first))?;
         let grid = resample::grid(first, last, self.spec.control_rate);
         let rows = |terms: &[Term]| -> Vec<f32> {
             let parts: Vec<(usize, Vec<f64>)> = terms

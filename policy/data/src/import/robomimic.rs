@@ -142,11 +142,10 @@ impl Source for File {
         let actions = demo.dataset("actions").map_err(|e| message("actions", e))?;
         let len = actions.shape().first().map_or(0, |n| *n as usize);
         let size = self.spec.action.size();
-        if actions.shape() != [len as u64, size as u64] || len == 0 {
-            let place = place(&self.path, &format!("{name}/actions"));
-            let expected = format!("shape (frames, {size}) as in {}", self.demos[0]);
-            return Err(Error::unexpected(place, expected, format!("{:?}", actions.shape())));
-        }
+        let at = place(&self.path, &format!("{name}/actions"));
+        let expected = format!("shape (frames, {size}) as in {}", self.demos[0]);
+        let found = format!("{:?}", actions.shape());
+        Error::unless(actions.shape() == [len as u64, size as u64] && len != 0, at, expected, found)?;
         let mut parts = Vec::new();
         for array in &self.observation {
             let inside = format!("obs/{}", array.name);

@@ -44,10 +44,8 @@ impl Folder {
         for name in names(path)? {
             let stored = open(&format!("data/{name}"))?;
             let rows = stored.shape().first().copied().unwrap_or(0);
-            if rows != ends[ends.len() - 1] {
-                let expected = format!("{} rows, the last end of an episode", ends[ends.len() - 1]);
-                return Err(Error::unexpected(place(path, &format!("data/{name}")), expected, rows));
-            }
+            let expected = format!("{} rows, the last end of an episode", ends[ends.len() - 1]);
+            Error::unless(rows == ends[ends.len() - 1], place(path, &format!("data/{name}")), expected, rows)?;
             let shape = stored.shape().iter().skip(1).map(|n| *n as usize).collect();
             // Diffusion Policy keeps pixels as float32 of 0 to 255 too.
             all.push(Array { name, shape, bytes: *stored.data_type() == data_type::uint8() });

@@ -115,9 +115,7 @@ impl Info {
             return Err(Error::unexpected(keys.place("codebase_version"), expected, format!("`{version}`")));
         }
         let fps = keys.get("fps", "a number", Value::as_f64)?;
-        if !(fps.is_finite() && fps > 0.0) {
-            return Err(Error::unexpected(keys.place("fps"), "a positive number", fps));
-        }
+        Error::unless(fps.is_finite() && fps > 0.0, keys.place("fps"), "a positive number", fps)?;
         let (observation, action) = (keys.vector(features::OBSERVATION)?, keys.vector(features::ACTION)?);
         let spec = keys.spec(fps, &observation, &action)?;
         Ok(Self {
