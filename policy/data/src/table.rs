@@ -180,6 +180,11 @@ impl Batch {
         self.rows.column_by_name(name).is_some()
     }
 
+    /// What `get` makes of the column, if the file has it.
+    pub(crate) fn perhaps<T>(&self, name: &str, get: impl Fn(&Self, &str) -> Result<T>) -> Result<Option<T>> {
+        self.has(name).then(|| get(self, name)).transpose()
+    }
+
     fn column(&self, name: &str) -> Result<&ArrayRef> {
         let missing = || Error::unexpected(place(&self.path, name), "a column of this name", "none");
         let column = self.rows.column_by_name(name).ok_or_else(missing)?;
@@ -241,13 +246,9 @@ impl Batch {
     /// number, and others as lists of fixed or free length; float64 is narrowed. `at` says where a row lies.
     pub(crate) fn vectors(&self, name: &str, size: usize, at: &dyn Fn(usize) -> String) -> Result<Float32Array> {
         let column = self.column(name)?;
-        let wrong_length = |row: usize, found: usize| {
-            let found = format!("{found} in {}", at(row));
-            Err(Error::unexpected(
-                place(&self.path, name),
-                format!("{size} values a frame, as in meta/info.json"),
-                found,
-            ))
+        let wrong_length = |(row, found): (usize, usize)| {
+            let expected = format!("{size} values a frame, as in meta/info.json");
+            Error::unexpected(place(&self.path, name), expected, format!("{found} in {}", at(row)))
         };
         let values: ArrayRef = match column.data_type() {
             _ if column.is_empty() => return Ok(Float32Array::from(Vec::<f32>::new())),
@@ -255,19 +256,13 @@ impl Batch {
                 let list = column.as_fixed_size_list();
                 let length = usize::try_from(*length).unwrap_or(0);
                 if length != size {
-                    return wrong_length(0, length);
+                    return Err(wrong_length((0, length)));
                 }
                 let start = list.value_offset_at(0);
                 list.values().slice(start, size * list.len())
             }
-            DataType::List(_) => match list_values::<i32>(column, size) {
-                Ok(values) => values,
-                Err((row, found)) => return wrong_length(row, found),
-            },
-            DataType::LargeList(_) => match list_values::<i64>(column, size) {
-                Ok(values) => values,
-                Err((row, found)) => return wrong_length(row, found),
-            },
+            DataType::List(_) => list_values::<i32>(column, size).map_err(wrong_length)?,
+            DataType::LargeList(_) => list_values::<i64>(column, size).map_err(wrong_length)?,
             _ if size == 1 => column.clone(),
             _ => return self.no_vectors(name, column.data_type()),
         };
@@ -275,11 +270,8 @@ impl Batch {
             return self.no_vectors(name, column.data_type());
         }
         if let Some(row) = (0..values.len()).find(|i| values.is_null(*i)).map(|i| i / size) {
-            return Err(Error::unexpected(
-                place(&self.path, name),
-                "a number for every value",
-                format!("none in {}", at(row)),
-            ));
+            let found = format!("none in {}", at(row));
+            return Err(Error::unexpected(place(&self.path, name), "a number for every value", found));
         }
         match columns::numbers(&values) {
             Some(numbers) => Ok(numbers.into_iter().map(|v| v as f32).collect::<Vec<_>>().into()),
@@ -288,11 +280,8 @@ impl Batch {
     }
 
     fn no_vectors<T>(&self, name: &str, found: &DataType) -> Result<T> {
-        Err(Error::unexpected(
-            place(&self.path, name),
-            "lists of float32 or float64",
-            format!("type {}", one_line(found)),
-        ))
+        let found = format!("type {}", one_line(found));
+        Err(Error::unexpected(place(&self.path, name), "lists of float32 or float64", found))
     }
 }
 

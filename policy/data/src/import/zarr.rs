@@ -2,7 +2,7 @@
 //! each one ends.
 
 use super::arrays::{self, Array};
-use super::source::Source;
+use super::source::{EpisodeReader, Source};
 use crate::table::one_line;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
@@ -19,16 +19,14 @@ type Stored = ZarrArray<FilesystemStore>;
 pub(super) struct Folder {
     path: PathBuf,
     store: Arc<FilesystemStore>,
-    spec: Spec,
     /// Where episodes end.
     ends: Vec<u64>,
     observation: Vec<Array>,
-    pictures: Option<ImageLayout>,
 }
 
 impl Folder {
     /// Opens the folder; `keys` are those of the observation, all vectors but the action if empty.
-    pub(super) fn open(path: &Path, keys: &[String]) -> Result<Self> {
+    pub(super) fn open(path: &Path, keys: &[String]) -> Result<Source> {
         let store = FilesystemStore::new(path).map_err(|e| failed(path, "", e))?;
         let store = Arc::new(store);
         let open = |name: &str| open(path, &store, name);
@@ -61,8 +59,9 @@ impl Folder {
             action: Layout { terms: vec![Term { name: "action".into(), size: action.size() }] },
             pictures: None,
         };
-        let (observation, pictures) = (observation.into_iter().cloned().collect(), arrays::pictures(&all));
-        Ok(Self { path: path.to_path_buf(), store, spec, ends, observation, pictures })
+        let (len, observation) = (ends.len(), observation.into_iter().cloned().collect());
+        let reader = Box::new(Self { path: path.to_path_buf(), store, ends, observation });
+        Ok(Source { spec, len, pictures: arrays::pictures(&all), reader })
     }
 
     fn frames(&self, number: usize) -> Range<u64> {
@@ -136,19 +135,7 @@ fn numbers(path: &Path, inside: &str, stored: &Stored, rows: Range<u64>) -> Resu
     })
 }
 
-impl Source for Folder {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    fn pictures(&self) -> Option<&ImageLayout> {
-        self.pictures.as_ref()
-    }
-
+impl EpisodeReader for Folder {
     fn episode(&mut self, number: usize) -> Result<Episode> {
         let frames = self.frames(number);
         let len = (frames.end - frames.start) as usize;
@@ -167,8 +154,7 @@ impl Source for Folder {
         })
     }
 
-    fn images(&mut self, number: usize) -> Result<Vec<u8>> {
-        let Some(layout) = &self.pictures else { return Ok(Vec::new()) };
+    fn images(&mut self, number: usize, layout: &ImageLayout) -> Result<Vec<u8>> {
         let mut cameras = Vec::new();
         for camera in &layout.cameras {
             let pixels = self.rows(camera, self.frames(number))?;

@@ -1,7 +1,7 @@
 //! `meta/info.json`: version, rate, totals, features, and our own spec under the key `planner`.
 
-use crate::images::storage::{Stored, in_features};
-use crate::layout::features::{self, Feature};
+use crate::images::storage;
+use crate::layout::features::{self, FEATURES, Feature};
 use crate::layout::naming::{self, DATA_PATH};
 use crate::table::one_line;
 use imle_configs::files;
@@ -21,19 +21,12 @@ const FILE: &str = "meta/info.json";
 
 /// The text of a new `info.json`.
 pub(crate) fn to_json(spec: &Spec, images: Option<&ImageLayout>, episodes: usize, frames: usize) -> Value {
-    let names = |f: Feature| match f {
-        Feature::Observation => json!(spec.observation.value_names()),
-        Feature::Action => json!(spec.action.value_names()),
-        _ => Value::Null,
+    let feature = |f: &Feature| {
+        let names = f.layout.map(|layout| layout(spec).value_names());
+        (f.name.to_string(), json!({"dtype": f.kind.dtype(), "shape": [f.size(spec)], "names": names}))
     };
-    let mut features: Map<String, Value> = Feature::ALL
-        .into_iter()
-        .map(|f| {
-            let feature = json!({"dtype": f.kind().dtype(), "shape": [f.size(spec)], "names": names(f)});
-            (f.name().to_string(), feature)
-        })
-        .collect();
-    features.extend(images.into_iter().flat_map(|i| i.features()));
+    let mut features: Map<String, Value> = FEATURES.iter().map(feature).collect();
+    features.extend(images.into_iter().flat_map(storage::features));
     json!({
         "codebase_version": CODEBASE_VERSION,
         "robot_type": null,
@@ -153,12 +146,12 @@ impl Info {
 
     /// Whether there are pictures in the data files.
     pub(crate) fn has_images(&self) -> bool {
-        in_features(&self.features)
+        storage::in_features(&self.features)
     }
 
     /// The cameras whose pictures lie in the data files.
     pub(crate) fn images(&self) -> Result<ImageLayout> {
-        ImageLayout::of_features(&self.features).map_err(|e| e.in_file(self.path.display()))
+        storage::of_features(&self.features).map_err(|e| e.in_file(self.path.display()))
     }
 
     /// The data file of a chunk and file index, relative to the dataset.
@@ -230,7 +223,7 @@ impl<'a> Keys<'a> {
             _ => Err(Error::unexpected(
                 place(key),
                 format!("{} values, the feature's shape", vector.size),
-                show_sizes(layout),
+                naming::listed(layout),
             )),
         };
         check(".observation", &spec.observation, observation)?;
@@ -267,8 +260,4 @@ fn show(value: Option<&Value>) -> String {
             }
         }
     }
-}
-
-fn show_sizes(layout: &Layout) -> String {
-    layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect::<Vec<_>>().join(" ")
 }
