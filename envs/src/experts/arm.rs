@@ -95,12 +95,12 @@ impl Hand {
 
 /// Bodies that an expert observes, and the hand.
 #[derive(Clone, Copy, Debug)]
-pub struct Things<const N: usize> {
+pub struct Bodies<const N: usize> {
     bodies: [usize; N],
     pub hand: Hand,
 }
 
-impl<const N: usize> Things<N> {
+impl<const N: usize> Bodies<N> {
     /// Finds them in the model; see [`body`] for a model without.
     pub fn of(world: &World, bodies: [&str; N]) -> Self {
         Self { bodies: bodies.map(|name| body(world, name)), hand: Hand::of(world) }

@@ -3,10 +3,10 @@
 //! Four modes: the cube is grasped along the nearer of its two axes or along the other one (`near`, `far`), and the
 //! hand comes from `above` or sweeps in `low` over the table from the side.
 
-use super::arm::{Things, apart, distance, grasp_yaw, over};
+use super::arm::{Bodies, apart, distance, grasp_yaw, over};
 use super::expert::{Expert, ModeLabeller, Script};
 use super::motion::{Pose, happens};
-use super::picking::{Move, Phase, Picker, Work};
+use super::picking::{Handling, Move, Phase, Picker};
 use crate::world::World;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -26,13 +26,13 @@ const SWEEP: f64 = 0.09;
 /// Body that the expert observes.
 const BODIES: [&str; 1] = ["cube"];
 
-fn holding(things: Things<1>, world: &World) -> bool {
+fn holding(things: Bodies<1>, world: &World) -> bool {
     things.hand.holds(world, things.position(world, 0), 0.025, 0.015..0.024)
 }
 
-/// Its choices.
+/// Choices of an episode.
 struct Lift {
-    things: Things<1>,
+    things: Bodies<1>,
     far: bool,
     low: bool,
     height: f64,
@@ -43,7 +43,7 @@ fn start(world: &World, mode: Option<usize>, mut rng: ChaCha8Rng) -> Box<dyn Exp
     let (far, low) = mode.map_or(free, |m| (m >= 2, m % 2 == 1));
     let (speed, height) = (rng.random_range(0.35..0.55), rng.random_range(0.14..0.17));
     let detour = happens(&mut rng, 0.1);
-    Picker::start(world, Lift { things: Things::of(world, BODIES), far, low, height }, speed, detour, rng)
+    Picker::start(world, Lift { things: Bodies::of(world, BODIES), far, low, height }, speed, detour, rng)
 }
 
 impl Lift {
@@ -58,7 +58,7 @@ impl Lift {
     }
 }
 
-impl Work for Lift {
+impl Handling for Lift {
     fn plan(&mut self, phase: Phase, here: Pose, world: &World) -> Move {
         let cube = self.things.position(world, 0);
         let cube = over(cube, cube[2].max(REST));
@@ -94,7 +94,7 @@ impl Work for Lift {
 /// Labels by the yaw of the hand when the cube is first held, and by the height of the hand when it last came near.
 #[derive(Default)]
 pub struct LiftLabeller {
-    things: Option<Things<1>>,
+    things: Option<Bodies<1>>,
     outside: bool,
     low: bool,
     far: Option<bool>,
@@ -107,7 +107,7 @@ const LOW: f64 = 0.03;
 
 impl ModeLabeller for LiftLabeller {
     fn observe(&mut self, world: &World) {
-        let things = *self.things.get_or_insert_with(|| Things::of(world, BODIES));
+        let things = *self.things.get_or_insert_with(|| Bodies::of(world, BODIES));
         if self.far.is_some() {
             return;
         }

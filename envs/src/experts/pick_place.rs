@@ -3,10 +3,10 @@
 //! Three modes: the can is carried `over` the board between the bins, or low past its `near` or its `far` end, as seen
 //! from the robot.
 
-use super::arm::{Things, apart, distance, over};
+use super::arm::{Bodies, apart, distance, over};
 use super::expert::{Expert, ModeLabeller, Script};
 use super::motion::{Pose, happens};
-use super::picking::{Move, Phase, Picker, Work};
+use super::picking::{Handling, Move, Phase, Picker};
 use crate::world::World;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -32,9 +32,9 @@ const BASE: [f64; 2] = [-0.615, 0.0];
 /// Body that the expert observes.
 const BODIES: [&str; 1] = ["can"];
 
-/// Its choices.
+/// Choices of an episode.
 struct PickPlace {
-    things: Things<1>,
+    things: Bodies<1>,
     route: usize,
     /// Where in its compartment the can is put, and how it passes the gate.
     aim: [f64; 2],
@@ -50,7 +50,7 @@ fn start(world: &World, mode: Option<usize>, mut rng: ChaCha8Rng) -> Box<dyn Exp
     let aim = [rng.random_range(-0.015..0.015), rng.random_range(-0.012..0.012)];
     let gate = [x + rng.random_range(-0.01..0.01), z + rng.random_range(-0.01..0.01)];
     let (detour, missed) = (happens(&mut rng, 0.1), happens(&mut rng, 0.1));
-    let work = PickPlace { things: Things::of(world, BODIES), route, aim, gate, missed };
+    let work = PickPlace { things: Bodies::of(world, BODIES), route, aim, gate, missed };
     Picker::start(world, work, speed, detour, rng)
 }
 
@@ -59,7 +59,7 @@ fn heading(p: [f64; 3]) -> f64 {
     (p[1] - BASE[1]).atan2(p[0] - BASE[0])
 }
 
-impl Work for PickPlace {
+impl Handling for PickPlace {
     fn plan(&mut self, phase: Phase, here: Pose, world: &World) -> Move {
         let (can, tcp) = (self.things.position(world, 0), self.things.hand.position(world));
         // Where the can sits between the fingers, so that the can and not the hand ends up in place.
@@ -126,14 +126,14 @@ impl Work for PickPlace {
 /// Labels by where the can last crossed the plane of the board towards its goal.
 #[derive(Default)]
 pub struct PickPlaceLabeller {
-    things: Option<Things<1>>,
+    things: Option<Bodies<1>>,
     before: Option<[f64; 3]>,
     route: Option<usize>,
 }
 
 impl ModeLabeller for PickPlaceLabeller {
     fn observe(&mut self, world: &World) {
-        let can = self.things.get_or_insert_with(|| Things::of(world, BODIES)).position(world, 0);
+        let can = self.things.get_or_insert_with(|| Bodies::of(world, BODIES)).position(world, 0);
         if self.before.is_some_and(|b| b[1] < BOARD) && can[1] >= BOARD {
             let board = GATES[0][0];
             self.route = Some(match can {

@@ -38,7 +38,7 @@ pub struct Move {
 }
 
 /// The part of such an expert that knows its task.
-pub trait Work: Send {
+pub trait Handling: Send {
     /// The move of a phase from the pose that is commanded `here`, by where things are now.
     fn plan(&mut self, phase: Phase, here: Pose, world: &World) -> Move;
 
@@ -67,7 +67,7 @@ pub struct Picker<W> {
     detour: bool,
 }
 
-impl<W: Work + 'static> Picker<W> {
+impl<W: Handling + 'static> Picker<W> {
     /// Begins with a hover at the present pose of the hand.
     pub fn start(world: &World, work: W, speed: f64, detour: bool, rng: ChaCha8Rng) -> Box<dyn Expert> {
         let (position, yaw) = Hand::of(world).pose(world);
@@ -99,7 +99,7 @@ impl<W: Work + 'static> Picker<W> {
     }
 }
 
-impl<W: Work + 'static> Expert for Picker<W> {
+impl<W: Handling + 'static> Expert for Picker<W> {
     fn act(&mut self, world: &World, out: &mut [f32]) {
         if self.mover.due() {
             let next = match self.phase {

@@ -3,10 +3,10 @@
 //! Four modes: where the handle points when the nut is on the peg, along the world's axes as seen from the robot:
 //! `ahead` (+x), `left` (+y), `back` (−x), `right` (−y).
 
-use super::arm::{Things, apart, fold, over};
+use super::arm::{Bodies, apart, fold, over};
 use super::expert::{Expert, ModeLabeller, Script};
 use super::motion::{Pose, happens};
-use super::picking::{Move, Phase, Picker, Work};
+use super::picking::{Handling, Move, Phase, Picker};
 use crate::world::World;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -28,7 +28,7 @@ const TURNS: std::ops::RangeInclusive<f64> = -1.7..=3.2;
 const BODIES: [&str; 2] = ["nut", "peg"];
 
 /// Whether the nut is round the peg.
-fn threaded(things: Things<2>, world: &World) -> bool {
+fn threaded(things: Bodies<2>, world: &World) -> bool {
     let [nut, peg] = things.positions(world);
     apart(nut, peg) < 0.02 && nut[2] < 0.115
 }
@@ -40,16 +40,16 @@ struct Way {
     place: f64,
 }
 
-/// Its choices.
+/// Choices of an episode.
 struct Square {
-    things: Things<2>,
+    things: Bodies<2>,
     way: Way,
     mode: usize,
     missed: bool,
 }
 
 fn start(world: &World, mode: Option<usize>, mut rng: ChaCha8Rng) -> Box<dyn Expert> {
-    let things = Things::of(world, BODIES);
+    let things = Bodies::of(world, BODIES);
     let draw = rng.random_range(0.0..1.0);
     let speed = rng.random_range(0.45..0.65);
     let (detour, missed) = (happens(&mut rng, 0.1), happens(&mut rng, 0.1));
@@ -89,7 +89,7 @@ impl Square {
     }
 }
 
-impl Work for Square {
+impl Handling for Square {
     fn plan(&mut self, phase: Phase, here: Pose, world: &World) -> Move {
         let ([nut, peg], handle) = (self.things.positions(world), self.handle(world));
         let tcp = self.things.hand.position(world);
@@ -160,13 +160,13 @@ impl Work for Square {
 /// Labels by the yaw of the nut round the peg.
 #[derive(Default)]
 pub struct SquareLabeller {
-    things: Option<Things<2>>,
+    things: Option<Bodies<2>>,
     way: Option<usize>,
 }
 
 impl ModeLabeller for SquareLabeller {
     fn observe(&mut self, world: &World) {
-        let things = *self.things.get_or_insert_with(|| Things::of(world, BODIES));
+        let things = *self.things.get_or_insert_with(|| Bodies::of(world, BODIES));
         if threaded(things, world) {
             let quarters = (things.yaw(world, 0) / FRAC_PI_2).round().rem_euclid(4.0);
             self.way = Some(quarters as usize);

@@ -3,10 +3,10 @@
 //! Four modes: the cube is grasped along the nearer of its two axes or along the other one (`near`, `far`), and
 //! carried `low` (just above cube B) or `high`.
 
-use super::arm::{Things, apart, grasp_yaw, over};
+use super::arm::{Bodies, apart, grasp_yaw, over};
 use super::expert::{Expert, ModeLabeller, Script};
 use super::motion::{Pose, happens};
-use super::picking::{Move, Phase, Picker, Work};
+use super::picking::{Handling, Move, Phase, Picker};
 use crate::world::World;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -28,13 +28,13 @@ const EDGE: f64 = 0.04;
 const BODIES: [&str; 2] = ["cube_a", "cube_b"];
 
 /// Whether cube A is between closed fingers.
-fn holding(things: Things<2>, world: &World) -> bool {
+fn holding(things: Bodies<2>, world: &World) -> bool {
     things.hand.holds(world, things.position(world, 0), 0.025, 0.015..0.024)
 }
 
-/// Its choices.
+/// Choices of an episode.
 struct Stack {
-    things: Things<2>,
+    things: Bodies<2>,
     far: bool,
     high: bool,
 }
@@ -44,7 +44,7 @@ fn start(world: &World, mode: Option<usize>, mut rng: ChaCha8Rng) -> Box<dyn Exp
     let (far, high) = mode.map_or(free, |m| (m >= 2, m % 2 == 1));
     let speed = rng.random_range(0.40..0.60);
     let detour = happens(&mut rng, 0.1);
-    let mut work = Stack { things: Things::of(world, BODIES), far, high };
+    let mut work = Stack { things: Bodies::of(world, BODIES), far, high };
     if work.blocked(world, far) && !work.blocked(world, !far) {
         work.far = !far;
     }
@@ -68,7 +68,7 @@ impl Stack {
     }
 }
 
-impl Work for Stack {
+impl Handling for Stack {
     fn plan(&mut self, phase: Phase, here: Pose, world: &World) -> Move {
         let [a, b] = self.things.positions(world);
         // Where the held cube sits between the fingers, so that the cube and not the hand ends up in place.
@@ -110,14 +110,14 @@ impl Work for Stack {
 /// Labels by the yaw of the hand when the cube is first held and by the height of the carry.
 #[derive(Default)]
 pub struct StackLabeller {
-    things: Option<Things<2>>,
+    things: Option<Bodies<2>>,
     far: Option<bool>,
     highest: f64,
 }
 
 impl ModeLabeller for StackLabeller {
     fn observe(&mut self, world: &World) {
-        let things = *self.things.get_or_insert_with(|| Things::of(world, BODIES));
+        let things = *self.things.get_or_insert_with(|| Bodies::of(world, BODIES));
         if !holding(things, world) {
             return;
         }

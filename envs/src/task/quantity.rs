@@ -192,7 +192,7 @@ impl Quantity {
         })
     }
 
-    /// What `read` reads of `parts`, where positions, joints and controls are up to date.
+    /// The scalar that `read` finds in a state and `parts`, where positions, joints and controls are up to date.
     fn of<T: Send + Sync + 'static>(parts: T, read: fn(&Simulation, &T) -> f64) -> Self {
         Self { needs: Needs::default(), read: Arc::new(move |sim| read(sim, &parts)) }
     }

@@ -102,8 +102,7 @@ impl Reader {
         optional: &[&str],
         rows: Option<Range<usize>>,
     ) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
-        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
+        let mut builder = builder(path)?;
         if let Some(rows) = rows {
             builder = builder.with_offset(rows.start).with_limit(rows.len());
         }
@@ -125,15 +124,9 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub(crate) fn scalar_columns(path: &Path) -> Result<Vec<String>> {
-        let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
-        Ok(builder
-            .schema()
-            .fields()
-            .iter()
-            .filter(|f| columns::is_number(f.data_type()))
-            .map(|f| f.name().clone())
-            .collect())
+        let builder = builder(path)?;
+        let numbers = builder.schema().fields().iter().filter(|f| columns::is_number(f.data_type()));
+        Ok(numbers.map(|f| f.name().clone()).collect())
     }
 
     /// Names of the columns that are there and wanted, with their types.
@@ -150,6 +143,11 @@ impl Iterator for Reader {
         let batch = self.batches.next()?;
         Some(batch.map(|rows| Batch { path: self.path.clone(), rows }).map_err(|e| read_error(&self.path, e)))
     }
+}
+
+fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))
 }
 
 fn listed(names: &[&str]) -> String {
@@ -180,7 +178,7 @@ impl Batch {
         self.rows.column_by_name(name).is_some()
     }
 
-    /// What `get` makes of the column, if the file has it.
+    /// The column as `get` reads it, if the file has it.
     pub(crate) fn perhaps<T>(&self, name: &str, get: impl Fn(&Self, &str) -> Result<T>) -> Result<Option<T>> {
         self.has(name).then(|| get(self, name)).transpose()
     }

@@ -177,6 +177,7 @@ pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Conve
     })
 }
 
+#[cfg_attr(not(any(feature = "hdf5", feature = "zarr")), expect(unused_variables))]
 fn open(format: DatasetFormat, from: &Path, options: &ImportOptions) -> Result<Source> {
     match format {
         DatasetFormat::Lerobot => lerobot::Folder::open(from),

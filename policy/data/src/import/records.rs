@@ -28,7 +28,6 @@ struct RecordFile {
     #[serde(default = "seconds")]
     time_unit: String,
     /// Column whose last value says whether the episode was solved; all are taken for solved if absent.
-    #[serde(default)]
     success: Option<String>,
     /// Poses of frames in the world's.
     #[serde(default)]
@@ -70,19 +69,16 @@ struct TermFile {
     #[serde(default)]
     columns: Vec<String>,
     /// Unit of the columns; converted to m, rad, s, N.
-    #[serde(default)]
     unit: Option<String>,
     /// Kind of the values.
     #[serde(default)]
     kind: TermKind,
     /// Frame in which they were recorded; the world's if absent.
-    #[serde(default)]
     frame: Option<String>,
     /// Order of rotational symmetry, of a yaw.
     #[serde(default = "one")]
     symmetry: u32,
     /// Rule for values between two records; observations are interpolated, actions held, if absent.
-    #[serde(default)]
     between: Option<Between>,
 }
 

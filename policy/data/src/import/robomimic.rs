@@ -42,12 +42,8 @@ impl File {
             arrays::observation(&all, keys).map_err(|e| e.in_file(place(path, &format!("data/{first}/obs"))))?;
         let actions = demo.dataset("actions").map_err(|e| failed(path, &format!("data/{first}/actions"), e))?;
         let [_, size] = actions.shape() else {
-            let expected = "shape (frames, values)";
-            return Err(Error::unexpected(
-                place(path, &format!("data/{first}/actions")),
-                expected,
-                format!("{:?}", actions.shape()),
-            ));
+            let (place, found) = (place(path, &format!("data/{first}/actions")), format!("{:?}", actions.shape()));
+            return Err(Error::unexpected(place, "shape (frames, values)", found));
         };
         let (task, control_rate) = environment(&data);
         let spec = Spec {

@@ -1,4 +1,4 @@
-//! Datasets in any format, and the interface of what reads one.
+//! Datasets in any format, and the interface of their readers.
 
 use imle_configs::Result;
 use imle_configs::episode::Episode;
@@ -15,7 +15,7 @@ pub(super) struct Source {
     pub(super) reader: Box<dyn EpisodeReader>,
 }
 
-/// What reads a format.
+/// Reader of a format.
 pub(super) trait EpisodeReader {
     /// Reads an episode.
     fn episode(&mut self, number: usize) -> Result<Episode>;

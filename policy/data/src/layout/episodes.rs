@@ -102,11 +102,8 @@ pub(crate) fn read(root: &Path, info: &Info) -> Result<Vec<Row>> {
     for (expected, (number, row)) in rows.iter().enumerate() {
         if *number != expected {
             let place = table::place(&row.source, EPISODE);
-            return Err(Error::unexpected(
-                place,
-                format!("episode {expected} once, and all in a row"),
-                format!("episode {number}"),
-            ));
+            let expected = format!("episode {expected} once, and all in a row");
+            return Err(Error::unexpected(place, expected, format!("episode {number}")));
         }
     }
     info.check_total("total_episodes", info.total_episodes, rows.len(), "rows in meta/episodes")?;

@@ -187,14 +187,10 @@ impl<'a> Keys<'a> {
     fn vector(&self, name: &str) -> Result<Vector> {
         let features = self.get("features", "an object", Value::as_object)?;
         let place = |key: &str| self.place(&format!("features.{name}{key}"));
-        let known = || {
-            format!(
-                "none; the features are {}",
-                features.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
-            )
-        };
-        let feature =
-            features.get(name).ok_or_else(|| Error::unexpected(place(""), "a feature of this name", known()))?;
+        let feature = features.get(name).ok_or_else(|| {
+            let known = features.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+            Error::unexpected(place(""), "a feature of this name", format!("none; the features are {known}"))
+        })?;
         let dtype = feature.get("dtype");
         if !matches!(dtype.and_then(Value::as_str), Some("float32" | "float64")) {
             return Err(Error::unexpected(place(".dtype"), "`float32` or `float64`", show(dtype)));
@@ -214,17 +210,10 @@ impl<'a> Keys<'a> {
         let spec = ours.get("spec").unwrap_or(&Value::Null);
         let spec: Spec =
             serde_json::from_value(spec.clone()).map_err(|e| Error::unexpected(place(""), "a spec", one_line(e)))?;
-        let check = |key: &str, layout: &Layout, vector: &Vector| match layout
-            .terms
-            .iter()
-            .try_fold(0, |n: usize, t| n.checked_add(t.size))
-        {
-            Some(size) if size == vector.size => Ok(()),
-            _ => Err(Error::unexpected(
-                place(key),
-                format!("{} values, the feature's shape", vector.size),
-                naming::listed(layout),
-            )),
+        let check = |key: &str, layout: &Layout, vector: &Vector| {
+            let size = layout.terms.iter().try_fold(0, |n: usize, t| n.checked_add(t.size));
+            let expected = format!("{} values, the feature's shape", vector.size);
+            Error::unless(size == Some(vector.size), place(key), expected, naming::listed(layout))
         };
         check(".observation", &spec.observation, observation)?;
         check(".action", &spec.action, action)?;
@@ -253,10 +242,9 @@ fn show(value: Option<&Value>) -> String {
         None => "no such key".to_string(),
         Some(value) => {
             let text = value.to_string();
-            if text.chars().count() <= 60 {
-                format!("`{text}`")
-            } else {
-                format!("`{}…`", text.chars().take(60).collect::<String>())
+            match text.char_indices().nth(60) {
+                None => format!("`{text}`"),
+                Some((end, _)) => format!("`{}…`", &text[..end]),
             }
         }
     }
