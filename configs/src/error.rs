@@ -82,11 +82,11 @@ impl Error {
         Self::Unexpected { place: place.to_string(), expected: expected.to_string(), found: found.to_string() }
     }
 
-    /// Checks that what is there `holds`.
+    /// Nothing where `holds`, else an [`Error::Unexpected`].
     ///
     /// # Errors
-    /// An [`Error::Unexpected`] if it does not.
-    pub fn require(holds: bool, place: impl ToString, expected: impl ToString, found: impl ToString) -> Result<()> {
+    /// [`Error::Unexpected`].
+    pub fn ensure(holds: bool, place: impl ToString, expected: impl ToString, found: impl ToString) -> Result<()> {
         if holds { Ok(()) } else { Err(Self::unexpected(place, expected, found)) }
     }
 

@@ -194,10 +194,10 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
         }
         let place = run.out.join(STATE_FILE);
         let state = Self::read(run.out)?;
-        InputError::require(state.algorithm == algorithm, "--algorithm", &state.algorithm, algorithm)?;
+        InputError::ensure(state.algorithm == algorithm, "--algorithm", &state.algorithm, algorithm)?;
         let same = state.seed == run.seed && state.settings == *settings;
         let expected = "the seed and settings the run was begun with";
-        InputError::require(same, place.display(), expected, "others; leave them out to resume")?;
+        InputError::ensure(same, place.display(), expected, "others; leave them out to resume")?;
         if let Some((flag, was, is)) = state.inputs.difference(&Inputs::of(run)) {
             let expected = format!("{was}, with which {} was begun", run.out.display());
             return Err(InputError::unexpected(flag, expected, is).into());
@@ -234,7 +234,7 @@ fn read_value(folder: &Path) -> Result<(PathBuf, serde_json::Value)> {
     let known = READ.iter().any(|known| format == Some(u64::from(*known)));
     let found = format.map_or("none".into(), |n| n.to_string());
     let expected = READ.map(|n| n.to_string()).join(" or ");
-    InputError::require(known, format_args!("{}: format", place.display()), expected, found)?;
+    InputError::ensure(known, format_args!("{}: format", place.display()), expected, found)?;
     Ok((place, value))
 }
 

@@ -5,25 +5,28 @@ use crate::mujoco::lookup::{ObjectKind, find};
 use crate::world::World;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use std::f64::consts::FRAC_PI_2;
+use std::ops::Range;
 
 /// Index of the body of that name; a model without it gets the world's, which fails the episode.
 pub fn body(world: &World, name: &str) -> usize {
     find(world.simulation().model(), ObjectKind::Body, name).unwrap_or(0)
 }
 
-/// Position of a body's origin, world frame, m.
-pub fn position(world: &World, body: usize) -> [f64; 3] {
-    world.simulation().data().xpos()[body]
-}
-
-/// Rotation of a body about the vertical, rad in (−π, π].
-pub fn yaw(world: &World, body: usize) -> f64 {
-    yaw_of_matrix(&world.simulation().data().xmat()[body])
-}
-
 /// The same angle in [−period/2, period/2).
 pub fn fold(angle: f64, period: f64) -> f64 {
     (angle + period / 2.0).rem_euclid(period) - period / 2.0
+}
+
+/// Yaw of fingers that close on a cube of this yaw, which looks the same every quarter turn: along the nearer of its
+/// axes, or along the one that is further.
+pub fn grasp_yaw(cube: f64, far: bool) -> f64 {
+    let near = fold(cube, FRAC_PI_2);
+    match (far, near >= 0.0) {
+        (false, _) => near,
+        (true, true) => near - FRAC_PI_2,
+        (true, false) => near + FRAC_PI_2,
+    }
 }
 
 /// The point at height `z` above or below `p`, m.
@@ -85,8 +88,37 @@ impl Hand {
     }
 
     /// Whether `point` is within `reach` m of the hand and the fingers are `width` apart (half, m).
-    pub fn holds(self, world: &World, point: [f64; 3], reach: f64, width: std::ops::Range<f64>) -> bool {
+    pub fn holds(self, world: &World, point: [f64; 3], reach: f64, width: Range<f64>) -> bool {
         distance(self.position(world), point) < reach && width.contains(&self.finger(world))
+    }
+}
+
+/// Bodies that an expert observes, and the hand.
+#[derive(Clone, Copy, Debug)]
+pub struct Bodies<const N: usize> {
+    bodies: [usize; N],
+    pub hand: Hand,
+}
+
+impl<const N: usize> Bodies<N> {
+    /// Finds them in the model; see [`body`] for a model without.
+    pub fn of(world: &World, bodies: [&str; N]) -> Self {
+        Self { bodies: bodies.map(|name| body(world, name)), hand: Hand::of(world) }
+    }
+
+    /// Positions of the bodies' origins, world frame, m.
+    pub fn positions(self, world: &World) -> [[f64; 3]; N] {
+        self.bodies.map(|body| world.simulation().data().xpos()[body])
+    }
+
+    /// Position of one of them.
+    pub fn position(self, world: &World, index: usize) -> [f64; 3] {
+        self.positions(world)[index]
+    }
+
+    /// Rotation of one of them about the vertical, rad in (−π, π].
+    pub fn yaw(self, world: &World, index: usize) -> f64 {
+        yaw_of_matrix(&world.simulation().data().xmat()[self.bodies[index]])
     }
 }
 
@@ -101,13 +133,11 @@ pub struct Mover {
 }
 
 impl Mover {
-    /// At rest where the hand is, open.
-    pub fn start(world: &World, hand: Hand) -> Self {
-        let (position, yaw) = hand.pose(world);
-        let command = Pose { position, yaw, gripper: 1.0 };
+    /// At rest in a pose, with noise of this deviation, m.
+    pub fn start(world: &World, command: Pose, noise: f64) -> Self {
         let rate = world.task().spec().control_rate;
         let segment = Segment::new(command, command, 1.0, 1, rate);
-        Self { command, drift: Drift::new(0.0015), segment, pause: 0, rate }
+        Self { command, drift: Drift::new(noise), segment, pause: 0, rate }
     }
 
     /// Begins a move at most `speed` m/s fast and at least `least` control steps long.
@@ -115,10 +145,10 @@ impl Mover {
         self.segment = Segment::new(self.command, to, speed, least, self.rate);
     }
 
-    /// Once in ten times, pauses soon after the beginning of the move.
-    pub fn hesitate(&mut self, rng: &mut ChaCha8Rng) {
-        if happens(rng, 0.1) {
-            self.pause = rng.random_range(2..5);
+    /// Pauses so many control steps soon after the beginning of the move, with a probability.
+    pub fn hesitate(&mut self, probability: f64, steps: Range<usize>, rng: &mut ChaCha8Rng) {
+        if happens(rng, probability) {
+            self.pause = rng.random_range(steps);
         }
     }
 
@@ -127,20 +157,20 @@ impl Mover {
         self.pause == 0 && self.segment.finished()
     }
 
-    /// Writes the next action: position, yaw as cos and sin, gripper. Fine work is done with a `steady` hand.
-    pub fn act(&mut self, steady: bool, rng: &mut ChaCha8Rng, out: &mut [f32]) {
+    /// Goes on with the move, or pauses.
+    pub fn advance(&mut self) {
         if self.pause > 0 && self.segment.begun() {
             self.pause -= 1;
         } else {
             self.command = self.segment.advance();
         }
+    }
+
+    /// The commanded position with the noise. Fine work is done with a `steady` hand.
+    pub fn position(&mut self, steady: bool, rng: &mut ChaCha8Rng) -> [f64; 3] {
         let noise = self.drift.next(rng);
         let share = if steady { 0.3 } else { 1.0 };
-        let p: [f64; 3] = std::array::from_fn(|i| self.command.position[i] + share * noise[i]);
-        let (sin, cos) = self.command.yaw.sin_cos();
-        for (slot, value) in out.iter_mut().zip([p[0], p[1], p[2], cos, sin, self.command.gripper]) {
-            *slot = value as f32;
-        }
+        std::array::from_fn(|i| self.command.position[i] + share * noise[i])
     }
 }
 

@@ -4,10 +4,10 @@
 //! The expert follows a smooth path through its gaps by pursuit of a point ahead of where the fingertips are, so a
 //! disturbance is followed by a return to the path.
 
+use super::arm::Hand;
 use super::expert::{Expert, ModeLabeller, Script};
-use super::motion::{Drift, happens};
+use super::motion::{Drift, happens, write};
 use super::path::{SPACING, distance, through};
-use crate::mujoco::lookup::{ObjectKind, find};
 use crate::world::World;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -64,20 +64,15 @@ fn gaps(mode: usize) -> [usize; 3] {
     [mode / 12, mode / 4 % 3, mode % 4]
 }
 
-fn tcp_of(world: &World) -> usize {
-    // A model without it gets the world's origin, which fails the episode.
-    find(world.simulation().model(), ObjectKind::Site, "tcp").unwrap_or(0)
-}
-
-fn place(world: &World, tcp: usize) -> [f64; 2] {
-    let p = world.simulation().data().site_xpos()[tcp];
-    [p[0], p[1]]
+fn place(world: &World, hand: Hand) -> [f64; 2] {
+    let [x, y, _] = hand.position(world);
+    [x, y]
 }
 
 /// One episode of the expert.
 struct AvoidExpert {
     rng: ChaCha8Rng,
-    tcp: usize,
+    hand: Hand,
     path: Vec<[f64; 2]>,
     /// Index of the path's point nearest to the fingertips, and of the commanded one.
     nearest: usize,
@@ -92,14 +87,14 @@ struct AvoidExpert {
 
 impl AvoidExpert {
     fn start(world: &World, mode: Option<usize>, mut rng: ChaCha8Rng) -> Self {
-        let tcp = tcp_of(world);
-        let here = place(world, tcp);
+        let hand = Hand::of(world);
+        let here = place(world, hand);
         let mode = mode.unwrap_or_else(|| rng.random_range(0..EXPERT.modes.len()));
         let path = Self::path(here, gaps(mode), &mut rng);
         let rate = world.task().spec().control_rate;
         let speed = rng.random_range(0.16..0.24) / rate / SPACING;
         let drift = Drift::new(0.0015);
-        Self { rng, tcp, path, nearest: 0, commanded: 0.0, speed, pace: 0.0, pause: 0, drift, along: here[1] }
+        Self { rng, hand, path, nearest: 0, commanded: 0.0, speed, pace: 0.0, pause: 0, drift, along: here[1] }
     }
 
     /// Points every `SPACING` along a way through the gaps, corners rounded.
@@ -126,7 +121,7 @@ impl AvoidExpert {
 
 impl Expert for AvoidExpert {
     fn act(&mut self, world: &World, out: &mut [f32]) {
-        let here = place(world, self.tcp);
+        let here = place(world, self.hand);
         self.along = here[1];
         let ahead = self.nearest..(self.nearest + 60).min(self.path.len());
         let near = ahead.min_by(|a, b| distance(self.path[*a], here).total_cmp(&distance(self.path[*b], here)));
@@ -144,9 +139,7 @@ impl Expert for AvoidExpert {
         self.commanded = (self.commanded + self.pace).min(most).min((self.path.len() - 1) as f64);
         let goal = self.path[self.commanded as usize];
         let noise = self.drift.next(&mut self.rng);
-        for (slot, value) in out.iter_mut().zip([goal[0] + noise[0], goal[1] + noise[1]]) {
-            *slot = value as f32;
-        }
+        write([goal[0] + noise[0], goal[1] + noise[1]], out);
     }
 
     /// In the gap of the last row.
@@ -158,14 +151,13 @@ impl Expert for AvoidExpert {
 /// Labels by the gap through which each row's line is first crossed.
 #[derive(Default)]
 pub struct AvoidLabeller {
-    tcp: Option<usize>,
+    hand: Option<Hand>,
     passed: [Option<usize>; 3],
 }
 
 impl ModeLabeller for AvoidLabeller {
     fn observe(&mut self, world: &World) {
-        let tcp = *self.tcp.get_or_insert_with(|| tcp_of(world));
-        let [x, y] = place(world, tcp);
+        let [x, y] = place(world, *self.hand.get_or_insert_with(|| Hand::of(world)));
         for (row, passed) in self.passed.iter_mut().enumerate() {
             if y > ROWS[row] && passed.is_none() {
                 *passed = Some(OBSTACLES[row].iter().filter(|o| x - MIDDLE > **o).count());

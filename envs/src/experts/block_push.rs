@@ -4,9 +4,9 @@
 //! behind the block, as seen from the zone, around both blocks, then pushes along the line to the zone, shifting to
 //! the side on which the block strays. A block that slips off the fingers is approached again.
 
+use super::arm::{Hand, body};
 use super::expert::{Expert, ModeLabeller, Script};
-use super::motion::{Drift, happens};
-use crate::mujoco::lookup::{ObjectKind, find};
+use super::motion::{Drift, happens, write};
 use crate::world::World;
 use nalgebra::Vector2;
 use rand::Rng;
@@ -34,18 +34,13 @@ type Planar = Vector2<f64>;
 struct Things {
     blocks: [usize; 2],
     zones: [usize; 2],
-    tcp: usize,
+    hand: Hand,
 }
 
 impl Things {
     fn of(world: &World) -> Self {
-        let model = world.simulation().model();
-        let id = |kind, name| find(model, kind, name).unwrap_or(0);
-        Self {
-            blocks: ["block_a", "block_b"].map(|n| id(ObjectKind::Body, n)),
-            zones: ["zone_a", "zone_b"].map(|n| id(ObjectKind::Body, n)),
-            tcp: id(ObjectKind::Site, "tcp"),
-        }
+        let [blocks, zones] = [["block_a", "block_b"], ["zone_a", "zone_b"]].map(|names| names.map(|n| body(world, n)));
+        Self { blocks, zones, hand: Hand::of(world) }
     }
 
     fn body(world: &World, id: usize) -> Planar {
@@ -54,7 +49,7 @@ impl Things {
     }
 
     fn tcp(self, world: &World) -> Planar {
-        let p = world.simulation().data().site_xpos()[self.tcp];
+        let p = self.hand.position(world);
         Planar::new(p[0], p[1])
     }
 
@@ -205,10 +200,7 @@ impl Expert for BlockPushExpert {
             self.advance(world);
         }
         let noise = self.drift.next(&mut self.rng);
-        let p = [self.command.x + noise[0], self.command.y + noise[1]];
-        for (slot, value) in out.iter_mut().zip(p) {
-            *slot = value as f32;
-        }
+        write([self.command.x + noise[0], self.command.y + noise[1]], out);
     }
 
     /// The first block is nearly in its zone.

@@ -2,7 +2,7 @@
 //! There are no modes.
 
 use super::expert::{Expert, Script, Unlabelled};
-use super::motion::{Drift, happens};
+use super::motion::{Drift, happens, write};
 use crate::mujoco::lookup::{ObjectKind, find};
 use crate::world::World;
 use rand::Rng;
@@ -87,9 +87,7 @@ impl Expert for PushExpert {
             }
         }
         let noise = self.drift.next(&mut self.rng);
-        for (i, slot) in out.iter_mut().enumerate().take(2) {
-            *slot = (self.last[i] + noise[i]) as f32;
-        }
+        write([self.last[0] + noise[0], self.last[1] + noise[1]], out);
     }
 
     /// There is no mode to be committed to.

@@ -94,10 +94,9 @@ fn replay_watched(
     mut look: impl FnMut(&mut World) -> Result<()>,
 ) -> Result<World> {
     let size = task.spec().action.size();
-    if episode.actions.len() != episode.len * size {
-        let found = format!("{} values for {} steps", episode.actions.len(), episode.len);
-        return Err(InputError::unexpected("episode", format!("{size} action values a step"), found).into());
-    }
+    let found = format!("{} values for {} steps", episode.actions.len(), episode.len);
+    let expected = format!("{size} action values a step");
+    InputError::ensure(episode.actions.len() == episode.len * size, "episode", expected, found)?;
     if episode.mismatch != mismatch_of(task) {
         let worlds = [episode.mismatch.as_str(), mismatch_of(task)].map(|m| if m.is_empty() { "no" } else { m });
         let [expected, found] = worlds.map(|m| format!("a world with {m} mismatch"));

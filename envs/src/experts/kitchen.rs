@@ -4,9 +4,10 @@
 //! of finished things says which orders are still open. Six things are moved by the closed fingers: their model's sites
 //! `NAME_clear` and `NAME_grip` say where; the kettle is lifted by its handle. What does not come out is tried again.
 
+use super::arm::{Mover, apart, distance, over};
 use super::expert::{Expert, ModeLabeller, Script};
 use super::kitchen_things::{Thing, Things};
-use super::motion::{Drift, Pose, Segment, happens};
+use super::motion::{Pose, happens, write};
 use crate::world::World;
 use Thing::{Bottom, Hinge, Kettle, Light, Microwave, Slide, Top};
 use rand::Rng;
@@ -77,17 +78,13 @@ pub struct KitchenExpert {
     order: [Thing; 4],
     thing: Thing,
     phase: Phase,
-    segment: Segment,
-    command: Pose,
+    mover: Mover,
     speed: f64,
     /// Speed of the fingers that move a handle, m a control step.
     work: f64,
     worked: usize,
-    drift: Drift,
-    pause: usize,
     /// Offset of the next hover: a mistake that is mended from above, m.
     astray: [f64; 2],
-    rate: f64,
     sure: bool,
 }
 
@@ -95,23 +92,18 @@ impl KitchenExpert {
     /// Chooses mode, speed and mistakes.
     pub fn start(world: &World, mode: Option<usize>, mut rng: ChaCha8Rng) -> Self {
         let things = Things::of(world);
-        let rate = world.task().spec().control_rate;
-        let command = Pose { position: things.tcp(world), yaw: 0.0, gripper: 0.0 };
+        let command = Pose { position: things.hand.position(world), yaw: 0.0, gripper: 0.0 };
         let free = rng.random_range(0..ORDERS.len());
         let order = ORDERS[mode.unwrap_or(free).min(ORDERS.len() - 1)];
         let mut expert = Self {
             order,
             thing: order[0],
             phase: Phase::Leave,
-            segment: Segment::new(command, command, 1.0, 1, rate),
-            command,
+            mover: Mover::start(world, command, 0.001),
             speed: rng.random_range(0.55..0.80),
-            work: rng.random_range(0.16..0.24) / rate,
+            work: rng.random_range(0.16..0.24) / world.task().spec().control_rate,
             worked: 0,
-            drift: Drift::new(0.001),
-            pause: 0,
             astray: [0.0; 2],
-            rate,
             sure: false,
             things,
             rng,
@@ -140,8 +132,7 @@ impl KitchenExpert {
 
     /// Plans the segment of a phase from the things' present places.
     fn enter(&mut self, phase: Phase, world: &World) {
-        let here = self.command;
-        let over = |p: [f64; 3], z: f64| [p[0], p[1], z];
+        let here = self.mover.command;
         let clear = self.things.clear(world, self.thing);
         let hover = (clear[2] + HOVER).max(TRAVEL);
         let kettle = self.thing == Kettle;
@@ -154,7 +145,7 @@ impl KitchenExpert {
             Phase::Lift => (over(here.position, here.position[2] + LIFT), 0.6 * self.speed, 3),
             Phase::Carry => {
                 let off = self.things.kettle_off(world);
-                let tcp = self.things.tcp(world);
+                let tcp = self.things.hand.position(world);
                 ([tcp[0] + off[0], tcp[1] + off[1], here.position[2]], 0.5 * self.speed, 4)
             }
             Phase::Lower => (over(here.position, here.position[2] - LIFT), 0.4 * self.speed, 3),
@@ -165,21 +156,20 @@ impl KitchenExpert {
         let closed = matches!(phase, Phase::Grasp | Phase::Lift | Phase::Carry | Phase::Lower);
         let open = kettle && matches!(phase, Phase::Hover | Phase::Descend | Phase::Open | Phase::Leave);
         let gripper = if open && !closed { 1.0 } else { 0.0 };
-        if matches!(phase, Phase::Hover | Phase::Descend) && happens(&mut self.rng, 0.06) {
-            self.pause = self.rng.random_range(2..4);
+        if matches!(phase, Phase::Hover | Phase::Descend) {
+            self.mover.hesitate(0.06, 2..4, &mut self.rng);
         }
         self.sure |= matches!(phase, Phase::Work | Phase::Grasp) && self.decided();
         self.worked = 0;
         self.phase = phase;
-        self.segment = Segment::new(here, Pose { position, yaw: 0.0, gripper }, speed, least, self.rate);
+        self.mover.go(Pose { position, yaw: 0.0, gripper }, speed, least);
     }
 
     /// Starts the segment after a finished one.
     fn follow(&mut self, world: &World) {
         let kettle = self.thing == Kettle;
         let clear = self.things.clear(world, self.thing);
-        let here = self.command.position;
-        let off = (here[0] - clear[0]).hypot(here[1] - clear[1]);
+        let off = apart(self.mover.command.position, clear);
         let next = match self.phase {
             Phase::Rise => Phase::Hover,
             Phase::Hover if off > 0.004 => {
@@ -203,42 +193,31 @@ impl KitchenExpert {
     /// One step of moving a handle: the fingers press on where it will be a little later.
     fn work(&mut self, world: &World) {
         self.worked += 1;
-        let tcp = self.things.tcp(world);
-        let astray = self.things.distance_to_grip(world, self.thing, tcp);
+        let astray = distance(self.things.hand.position(world), self.things.grip(world, self.thing));
         if self.things.enough(world, self.thing) || astray > 0.045 || self.worked > PATIENCE {
             return self.enter(Phase::Leave, world);
         }
         let goal = self.things.ahead(world, self.thing, 1.8 * self.work);
-        let here = self.command.position;
-        let d: [f64; 3] = std::array::from_fn(|i| goal[i] - here[i]);
-        let length = d.iter().map(|x| x * x).sum::<f64>().sqrt();
-        let part = (1.3 * self.work / length.max(1e-9)).min(1.0);
-        self.command.position = std::array::from_fn(|i| here[i] + part * d[i]);
+        let here = self.mover.command.position;
+        let part = (1.3 * self.work / distance(goal, here).max(1e-9)).min(1.0);
+        self.mover.command.position = std::array::from_fn(|i| here[i] + part * (goal[i] - here[i]));
     }
 }
 
 impl Expert for KitchenExpert {
     fn act(&mut self, world: &World, out: &mut [f32]) {
-        if self.pause > 0 {
-            self.pause -= 1;
-        } else {
-            if self.phase != Phase::Work && self.segment.finished() {
-                self.follow(world);
-            }
-            if self.phase == Phase::Work {
-                self.work(world);
-            }
-            if self.phase != Phase::Work {
-                self.command = self.segment.advance();
-            }
+        if self.phase != Phase::Work && self.mover.due() {
+            self.follow(world);
         }
-        let noise = self.drift.next(&mut self.rng);
-        // Fine work is done with a steady hand.
-        let share = if matches!(self.phase, Phase::Rise | Phase::Hover | Phase::Carry) { 1.0 } else { 0.3 };
-        let p: [f64; 3] = std::array::from_fn(|i| self.command.position[i] + share * noise[i]);
-        for (slot, value) in out.iter_mut().zip([p[0], p[1], p[2], self.command.gripper]) {
-            *slot = value as f32;
+        if self.phase == Phase::Work {
+            self.work(world);
         }
+        if self.phase != Phase::Work {
+            self.mover.advance();
+        }
+        let steady = !matches!(self.phase, Phase::Rise | Phase::Hover | Phase::Carry);
+        let [x, y, z] = self.mover.position(steady, &mut self.rng);
+        write([x, y, z, self.mover.command.gripper], out);
     }
 
     /// Whether the segments begun belong to one order only.

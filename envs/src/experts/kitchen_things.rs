@@ -1,5 +1,6 @@
 //! The seven things of the task `kitchen`, as its expert sees and moves them.
 
+use super::arm::{Hand, body};
 use crate::mujoco::lookup::{ObjectKind, find};
 use crate::world::World;
 
@@ -64,9 +65,8 @@ struct Parts {
 #[derive(Clone, Debug)]
 pub struct Things {
     parts: [Parts; 7],
-    tcp: usize,
+    pub hand: Hand,
     burner: usize,
-    finger: usize,
 }
 
 impl Things {
@@ -78,7 +78,7 @@ impl Things {
             let (name, joint) = (thing.name(), id(ObjectKind::Joint, thing.name()));
             let grip = id(ObjectKind::Site, &format!("{name}_grip"));
             Parts {
-                body: id(ObjectKind::Body, name),
+                body: body(world, name),
                 grip,
                 // The kettle's handle is reached where it is gripped.
                 clear: find(model, ObjectKind::Site, &format!("{name}_clear")).unwrap_or(grip),
@@ -87,8 +87,7 @@ impl Things {
                 slides: thing == Thing::Slide,
             }
         });
-        let finger = model.jnt_qposadr()[id(ObjectKind::Joint, "finger_joint1")] as usize;
-        Self { parts, tcp: id(ObjectKind::Site, "tcp"), burner: id(ObjectKind::Site, "burner"), finger }
+        Self { parts, hand: Hand::of(world), burner: id(ObjectKind::Site, "burner") }
     }
 
     fn site(world: &World, id: usize) -> [f64; 3] {
@@ -99,26 +98,20 @@ impl Things {
         self.parts[thing as usize]
     }
 
-    /// Position of the closed fingers' tip, m.
-    pub fn tcp(&self, world: &World) -> [f64; 3] {
-        Self::site(world, self.tcp)
-    }
-
     /// Where the fingers stand beside the handle, free of it, m.
     pub fn clear(&self, world: &World, thing: Thing) -> [f64; 3] {
         Self::site(world, self.part(thing).clear)
     }
 
-    /// Distance of a point from the thing's grip, m.
-    pub fn distance_to_grip(&self, world: &World, thing: Thing, p: [f64; 3]) -> f64 {
-        let grip = Self::site(world, self.part(thing).grip);
-        (0..3).map(|i| (p[i] - grip[i]).powi(2)).sum::<f64>().sqrt()
+    /// Where the fingers move the thing, m.
+    pub fn grip(&self, world: &World, thing: Thing) -> [f64; 3] {
+        Self::site(world, self.part(thing).grip)
     }
 
     /// Where the thing's grip will be once it has moved by `way` m.
     pub fn ahead(&self, world: &World, thing: Thing, way: f64) -> [f64; 3] {
         let part = self.part(thing);
-        let grip = Self::site(world, part.grip);
+        let grip = self.grip(world, thing);
         if part.slides {
             return std::array::from_fn(|i| grip[i] + way * part.axis[i]);
         }
@@ -137,9 +130,7 @@ impl Things {
 
     /// Whether the kettle's handle is between closed fingers.
     pub fn holding(&self, world: &World) -> bool {
-        let finger = world.simulation().data().qpos()[self.finger];
-        let near = self.distance_to_grip(world, Thing::Kettle, self.tcp(world)) < 0.03;
-        near && (0.006..0.014).contains(&finger)
+        self.hand.holds(world, self.grip(world, Thing::Kettle), 0.03, 0.006..0.014)
     }
 
     /// Whether it is done, as the task file says.

@@ -21,6 +21,7 @@ mod lift;
 mod motion;
 mod path;
 mod pick_place;
+mod picking;
 mod poor;
 mod push_t;
 mod registry;

@@ -12,6 +12,13 @@ pub struct Pose {
     pub gripper: f64,
 }
 
+impl Pose {
+    /// The pose at height `z`, m.
+    pub fn at_height(self, z: f64) -> Self {
+        Self { position: [self.position[0], self.position[1], z], ..self }
+    }
+}
+
 /// A move from one commanded pose to another, in control steps.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
@@ -74,6 +81,11 @@ impl Drift {
         }
         self.state
     }
+}
+
+/// Writes an action.
+pub fn write<const N: usize>(values: [f64; N], out: &mut [f32]) {
+    out.iter_mut().zip(values).for_each(|(slot, value)| *slot = value as f32);
 }
 
 /// Whether something that happens with that probability happens now.

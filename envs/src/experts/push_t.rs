@@ -6,7 +6,7 @@
 
 use super::around::Around;
 use super::expert::{Expert, ModeLabeller, Script};
-use super::motion::{Drift, happens};
+use super::motion::{Drift, happens, write};
 use super::path::{PlanePoint, SPACING, distance, through};
 use super::tee::{EDGES, GOAL, RADIUS, SIDES, Slide, TeePose, side, slide};
 use crate::mujoco::lookup::{ObjectKind, find};
@@ -144,21 +144,16 @@ fn think(pose: TeePose, pusher: PlanePoint, apart: bool, rng: &mut ChaCha8Rng) -
         let Some(way) = around.length(from) else { continue };
         for s in ends(pose, from, direction) {
             let steps = 4.0 + way / WALK + s.length / PUSH;
-            first[if apart { side } else { 0 }].push(thought(
-                Push { from, direction, end: s.end },
-                from,
-                direction,
-                s,
-                steps,
-            ));
+            let push = Push { from, direction, end: s.end };
+            first[if apart { side } else { 0 }].push(thought(push, push, s.length, steps));
         }
     }
     first.map(|beam| best_of(beam, rng))
 }
 
-fn thought(first: Push, from: PlanePoint, direction: PlanePoint, s: Slide, steps: f64) -> Thought {
-    let pusher = [from[0] + s.length * direction[0], from[1] + s.length * direction[1]];
-    Thought { first, pose: s.end, pusher, steps }
+fn thought(first: Push, Push { from, direction, end }: Push, length: f64, steps: f64) -> Thought {
+    let pusher = [from[0] + length * direction[0], from[1] + length * direction[1]];
+    Thought { first, pose: end, pusher, steps }
 }
 
 /// Goes on from a beam of first pushes and returns the best sequence, of any length.
@@ -179,7 +174,8 @@ fn best_of(mut beam: Vec<Thought>, rng: &mut ChaCha8Rng) -> Option<Thought> {
             for (from, direction, _) in beginnings(t.pose, rng) {
                 let steps = t.steps + 4.0 + 1.3 * distance(t.pusher, from) / WALK;
                 for s in ends(t.pose, from, direction) {
-                    next.push(thought(t.first, from, direction, s, steps + s.length / PUSH));
+                    let push = Push { from, direction, end: s.end };
+                    next.push(thought(t.first, push, s.length, steps + s.length / PUSH));
                 }
             }
         }
@@ -325,9 +321,7 @@ impl Expert for PushExpert {
                 self.phase = Phase::Push(*push, push.direction, f64::INFINITY, 0);
             }
         }
-        for (i, slot) in out.iter_mut().take(2).enumerate() {
-            *slot = (goal[i] + shake * noise[i]) as f32;
-        }
+        write([goal[0] + shake * noise[0], goal[1] + shake * noise[1]], out);
     }
 
     /// The first push has moved the T.

@@ -33,8 +33,8 @@ pub struct Chain {
     joints: usize,
 }
 
-fn isometry(position: [f64; 3], quaternion: [f64; 4]) -> Isometry3<f64> {
-    let [w, x, y, z] = quaternion;
+/// The pose at `position` with a quaternion (w, x, y, z).
+pub(super) fn isometry(position: [f64; 3], [w, x, y, z]: [f64; 4]) -> Isometry3<f64> {
     let rotation = UnitQuaternion::from_quaternion(nalgebra::Quaternion::new(w, x, y, z));
     Isometry3::from_parts(Translation3::from(Vector3::from(position)), rotation)
 }
@@ -76,37 +76,35 @@ impl Chain {
 
     /// Pose of the tip at joint positions `q` (rad or m).
     pub fn pose(&self, q: &[f64]) -> Isometry3<f64> {
-        self.walk(q, |_, _, _, _| {})
+        self.walk(q, |_, _, _| {})
     }
 
     /// Pose of the tip and its Jacobian (6, joints): linear velocity above angular velocity, world frame.
     pub fn pose_and_jacobian(&self, q: &[f64], jacobian: &mut Matrix6xX<f64>) -> Isometry3<f64> {
         // Columns are first filled with (anchor, axis) and turned into velocities once the tip is known.
-        let mut hinges = [false; 64];
-        let pose = self.walk(q, |index, hinge, anchor, axis| {
-            hinges[index % 64] = hinge;
+        let pose = self.walk(q, |index, anchor, axis| {
             jacobian.set_column(index, &Vector6::new(anchor.x, anchor.y, anchor.z, axis.x, axis.y, axis.z));
         });
-        for mut column in jacobian.column_iter_mut().enumerate().map(|(i, c)| (hinges[i % 64], c)) {
-            let anchor = Vector3::new(column.1[0], column.1[1], column.1[2]);
-            let axis = Vector3::new(column.1[3], column.1[4], column.1[5]);
-            let (linear, angular) = if column.0 {
-                (axis.cross(&(pose.translation.vector - anchor)), axis)
-            } else {
-                (axis, Vector3::zeros())
+        for joint in self.links.iter().flat_map(|link| &link.joints) {
+            let mut column = jacobian.column_mut(joint.index);
+            let (anchor, axis) =
+                (Vector3::new(column[0], column[1], column[2]), Vector3::new(column[3], column[4], column[5]));
+            let (linear, angular) = match joint.hinge {
+                true => (axis.cross(&(pose.translation.vector - anchor)), axis),
+                false => (axis, Vector3::zeros()),
             };
-            column.1.copy_from(&Vector6::new(linear.x, linear.y, linear.z, angular.x, angular.y, angular.z));
+            column.copy_from(&Vector6::new(linear.x, linear.y, linear.z, angular.x, angular.y, angular.z));
         }
         pose
     }
 
-    fn walk(&self, q: &[f64], mut visit: impl FnMut(usize, bool, Vector3<f64>, Vector3<f64>)) -> Isometry3<f64> {
+    fn walk(&self, q: &[f64], mut visit: impl FnMut(usize, Vector3<f64>, Vector3<f64>)) -> Isometry3<f64> {
         let mut pose = Isometry3::identity();
         for link in &self.links {
             pose *= link.offset;
             for joint in &link.joints {
                 let anchor = pose * Point3::from(joint.anchor);
-                visit(joint.index, joint.hinge, anchor.coords, pose.rotation * joint.axis.into_inner());
+                visit(joint.index, anchor.coords, pose.rotation * joint.axis.into_inner());
                 let value = q[joint.index] - joint.reference;
                 if joint.hinge {
                     let turn = UnitQuaternion::from_axis_angle(&joint.axis, value);

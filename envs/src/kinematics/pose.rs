@@ -1,6 +1,7 @@
-//! Poses as actions command them, and mocap bodies that take them.
+//! Poses as actions command them, and bodies that take them.
 
-use crate::mujoco::lookup::{ObjectKind, find};
+use super::chain::isometry;
+use crate::mujoco::lookup::{ObjectKind, find, free_joint};
 use crate::mujoco::simulation::Simulation;
 use crate::task::file::OrientationFile;
 use imle_configs::{Error as InputError, Result};
@@ -8,47 +9,61 @@ use mujoco_rs::prelude::MjModel;
 use mujoco_rs::wrappers::mj_model::MjtEq;
 use nalgebra::{Isometry3, Matrix3, Quaternion, Rotation3, Translation3, UnitQuaternion, Vector3};
 
-/// The pose that an action commands, and how many of its values say so.
-pub(crate) fn commanded_pose(
-    value: impl Fn(usize) -> f64,
-    orientation: OrientationFile,
-    base: &UnitQuaternion<f64>,
-    height: Option<f64>,
-) -> (Isometry3<f64>, usize) {
-    let position = Vector3::new(value(0), value(1), height.unwrap_or_else(|| value(2)));
-    let at = if height.is_some() { 2 } else { 3 };
-    let (turn, used) = match orientation {
-        OrientationFile::Fixed => (UnitQuaternion::identity(), at),
-        OrientationFile::Yaw => {
-            let yaw = value(at + 1).atan2(value(at));
-            (UnitQuaternion::from_axis_angle(&Vector3::z_axis(), yaw), at + 2)
-        }
-        OrientationFile::Full => (rotation_from_columns(|i| value(at + i)), at + 6),
-    };
-    // A full rotation is absolute; a yaw turns the rest orientation.
-    let rotation = if orientation == OrientationFile::Full { turn } else { turn * *base };
-    (Isometry3::from_parts(Translation3::from(position), rotation), used)
+/// Values of an action that command a pose.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoseFormat {
+    /// Part of the orientation that is commanded.
+    pub orientation: OrientationFile,
+    /// Orientation that is kept or turned.
+    pub base: UnitQuaternion<f64>,
+    /// Height that is held, if only x and y are commanded, m.
+    pub height: Option<f64>,
 }
 
-/// The values that command a pose.
-pub(crate) fn commanded(
-    pose: &Isometry3<f64>,
-    orientation: OrientationFile,
-    base: &UnitQuaternion<f64>,
-    height: Option<f64>,
-) -> Vec<f64> {
-    let axes = if height.is_some() { 2 } else { 3 };
-    let mut values = pose.translation.vector.iter().copied().take(axes).collect::<Vec<_>>();
-    match orientation {
-        OrientationFile::Fixed => {}
-        OrientationFile::Yaw => {
-            let heading = (pose.rotation * base.inverse()) * Vector3::x();
-            let yaw = heading.y.atan2(heading.x);
-            values.extend([yaw.cos(), yaw.sin()]);
-        }
-        OrientationFile::Full => values.extend(pose.rotation.to_rotation_matrix().matrix().iter().take(6)),
+impl PoseFormat {
+    fn axes(&self) -> usize {
+        if self.height.is_some() { 2 } else { 3 }
     }
-    values
+
+    /// The pose that an action commands, and how many of its values say so.
+    pub fn pose(&self, value: impl Fn(usize) -> f64) -> (Isometry3<f64>, usize) {
+        let position = Vector3::new(value(0), value(1), self.height.unwrap_or_else(|| value(2)));
+        let at = self.axes();
+        // A full rotation is absolute; a yaw turns the rest orientation.
+        let (rotation, used) = match self.orientation {
+            OrientationFile::Fixed => (UnitQuaternion::identity() * self.base, at),
+            OrientationFile::Yaw => {
+                let yaw = value(at + 1).atan2(value(at));
+                (UnitQuaternion::from_axis_angle(&Vector3::z_axis(), yaw) * self.base, at + 2)
+            }
+            OrientationFile::Full => (rotation_from_columns(|i| value(at + i)), at + 6),
+        };
+        (Isometry3::from_parts(Translation3::from(position), rotation), used)
+    }
+
+    /// The values that command a pose.
+    pub fn values(&self, pose: &Isometry3<f64>) -> Vec<f64> {
+        let mut values = pose.translation.vector.iter().copied().take(self.axes()).collect::<Vec<_>>();
+        match self.orientation {
+            OrientationFile::Fixed => {}
+            OrientationFile::Yaw => {
+                let heading = (pose.rotation * self.base.inverse()) * Vector3::x();
+                let yaw = heading.y.atan2(heading.x);
+                values.extend([yaw.cos(), yaw.sin()]);
+            }
+            OrientationFile::Full => values.extend(pose.rotation.to_rotation_matrix().matrix().iter().take(6)),
+        }
+        values
+    }
+}
+
+/// The rotation of a quaternion (w, x, y, z), the value of `key`.
+///
+/// # Errors
+/// A bad input, if it is zero.
+pub(crate) fn rotation(key: &str, [w, x, y, z]: [f64; 4]) -> Result<UnitQuaternion<f64>> {
+    let rotation = UnitQuaternion::try_new(Quaternion::new(w, x, y, z), 1e-6);
+    rotation.ok_or_else(|| InputError::unexpected(key, "a rotation (w, x, y, z)", "zero"))
 }
 
 /// The pose a share of the way from one to another.
@@ -60,9 +75,56 @@ pub(crate) fn between(start: &Isometry3<f64>, goal: &Isometry3<f64>, part: f64) 
 
 /// The pose of a mocap body.
 pub(crate) fn mocap_pose(sim: &Simulation, index: usize) -> Isometry3<f64> {
-    let [w, x, y, z] = sim.data().mocap_quat()[index];
-    let rotation = UnitQuaternion::from_quaternion(Quaternion::new(w, x, y, z));
-    Isometry3::from_parts(Translation3::from(Vector3::from(sim.data().mocap_pos()[index])), rotation)
+    isometry(sim.data().mocap_pos()[index], sim.data().mocap_quat()[index])
+}
+
+/// Where the pose of a body that moves freely is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Free {
+    /// Free joint, by address in qpos.
+    Joint(usize),
+    /// Mocap pose, by index.
+    Mocap(usize),
+}
+
+impl Free {
+    /// The place of a body's pose; nothing if the body does not move freely.
+    pub fn of(model: &MjModel, body: usize) -> Option<Self> {
+        let joint = free_joint(model, body).map(|j| Self::Joint(model.jnt_qposadr()[j] as usize));
+        joint.or_else(|| usize::try_from(model.body_mocapid()[body]).ok().map(Self::Mocap))
+    }
+
+    /// Position, world frame, m.
+    pub fn position(self, sim: &Simulation) -> [f64; 3] {
+        match self {
+            Self::Joint(a) => std::array::from_fn(|i| sim.data().qpos()[a + i]),
+            Self::Mocap(i) => sim.data().mocap_pos()[i],
+        }
+    }
+
+    /// Orientation, (w, x, y, z).
+    pub fn rotation(self, sim: &Simulation) -> [f64; 4] {
+        match self {
+            Self::Joint(a) => std::array::from_fn(|i| sim.data().qpos()[a + 3 + i]),
+            Self::Mocap(i) => sim.data().mocap_quat()[i],
+        }
+    }
+
+    /// Sets the position.
+    pub fn set_position(self, sim: &mut Simulation, position: [f64; 3]) {
+        match self {
+            Self::Joint(a) => sim.data_mut().qpos_mut()[a..a + 3].copy_from_slice(&position),
+            Self::Mocap(i) => sim.data_mut().mocap_pos_mut()[i] = position,
+        }
+    }
+
+    /// Sets the orientation, (w, x, y, z).
+    pub fn set_rotation(self, sim: &mut Simulation, quaternion: [f64; 4]) {
+        match self {
+            Self::Joint(a) => sim.data_mut().qpos_mut()[a + 3..a + 7].copy_from_slice(&quaternion),
+            Self::Mocap(i) => sim.data_mut().mocap_quat_mut()[i] = quaternion,
+        }
+    }
 }
 
 /// Sets the pose of a mocap body.
@@ -89,10 +151,8 @@ pub(crate) fn align_welds(model: &mut MjModel, body: &str) -> Result<()> {
     let of_body = |(kind, (a, b)): (&MjtEq, (&i32, &i32))| *kind == MjtEq::mjEQ_WELD && (*a == id || *b == id);
     let welds: Vec<usize> =
         model.eq_type().iter().zip(ends).enumerate().filter(|(_, e)| of_body(*e)).map(|(i, _)| i).collect();
-    if welds.is_empty() {
-        let found = format!("`{body}`, which has none");
-        return Err(InputError::unexpected("action.aligned", "a mocap body with a weld", found));
-    }
+    let found = format!("`{body}`, which has none");
+    InputError::ensure(!welds.is_empty(), "action.aligned", "a mocap body with a weld", found)?;
     // SAFETY: these are plain numbers: anchor (3), relative position (3) and rotation (4) of a weld.
     let data = unsafe { model.eq_data_mut() };
     for weld in welds {

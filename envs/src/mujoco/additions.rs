@@ -2,7 +2,7 @@
 
 use super::lookup::scalar_joint;
 use crate::task::file::{MarkerFile, ServoFile};
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, Result};
 use mujoco_rs::error::MjEditError;
 use mujoco_rs::prelude::MjModel;
 use mujoco_rs::wrappers::mj_editing::{MjSpec, MjtLimited, PositionConfig, SpecItem};
@@ -24,10 +24,15 @@ impl<'a> Additions<'a> {
     }
 
     /// Whether it can be added to `model`.
-    pub(crate) fn check(&self, model: &MjModel) -> Result<Checked<'a>, InputError> {
-        self.markers.iter().try_for_each(|m| check_marker(m, model))?;
-        let servos = self.servos.iter().map(|s| servo(s, model)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Checked { servos, markers: self.markers })
+    pub(crate) fn check(&self, model: &MjModel) -> Result<Checked<'a>> {
+        for file in self.markers {
+            check_marker(file, model).map_err(|e| e.in_file(format!("marker `{}`", file.name)))?;
+        }
+        let targets = |file: &'a ServoFile| {
+            let range = target_range(file, model).map_err(|e| e.in_file(format!("servo `{}`", file.joint)))?;
+            Ok((file, range))
+        };
+        Ok(Checked { servos: self.servos.iter().map(targets).collect::<Result<_>>()?, markers: self.markers })
     }
 }
 
@@ -38,7 +43,7 @@ pub(crate) struct Checked<'a> {
 }
 
 impl Checked<'_> {
-    pub(crate) fn apply(&self, spec: &mut MjSpec) -> Result<(), MjEditError> {
+    pub(crate) fn apply(&self, spec: &mut MjSpec) -> std::result::Result<(), MjEditError> {
         for (file, range) in &self.servos {
             let actuator = spec.add_actuator();
             actuator.set_name(&file.joint)?;
@@ -69,46 +74,29 @@ impl Checked<'_> {
     }
 }
 
-fn check_marker(file: &MarkerFile, model: &MjModel) -> Result<(), InputError> {
-    let place = |e: InputError| e.in_file(format!("marker `{}`", file.name));
-    if file.name.is_empty() || file.name.contains('\0') {
-        return Err(place(InputError::unexpected("name", "a name", "none")));
-    }
-    if model.name_to_id(MjtObjBase::mjOBJ_BODY, &file.name).is_some() {
-        return Err(place(InputError::unexpected("name", "one that no body of the model has", "one that has")));
-    }
-    if !file.position.iter().all(|p| p.is_finite()) {
-        return Err(place(InputError::unexpected("position", "finite numbers", format!("{:?}", file.position))));
-    }
-    if !(file.radius > 0.0 && file.radius <= 10.0) {
-        return Err(place(InputError::unexpected("radius", "above 0 and at most 10 m", file.radius)));
-    }
-    Ok(())
+fn check_marker(file: &MarkerFile, model: &MjModel) -> Result<()> {
+    let named = !file.name.is_empty() && !file.name.contains('\0');
+    InputError::ensure(named, "name", "a name", "none")?;
+    let new = model.name_to_id(MjtObjBase::mjOBJ_BODY, &file.name).is_none();
+    InputError::ensure(new, "name", "one that no body of the model has", "one that has")?;
+    let finite = file.position.iter().all(|p| p.is_finite());
+    InputError::ensure(finite, "position", "finite numbers", format!("{:?}", file.position))?;
+    InputError::ensure(file.radius > 0.0 && file.radius <= 10.0, "radius", "above 0 and at most 10 m", file.radius)
 }
 
-/// A servo that can be added, with the range of its targets.
-fn servo<'a>(file: &'a ServoFile, model: &MjModel) -> std::result::Result<(&'a ServoFile, [f64; 2]), InputError> {
-    let place = |e: InputError| e.in_file(format!("servo `{}`", file.joint));
-    let joint = scalar_joint(model, &file.joint).map_err(place)?;
-    if model.name_to_id(MjtObjBase::mjOBJ_ACTUATOR, &file.joint).is_some() {
-        return Err(place(InputError::unexpected("joint", "one without an actuator of its name", "one with")));
-    }
+/// The range of the targets of a servo that can be added.
+fn target_range(file: &ServoFile, model: &MjModel) -> Result<[f64; 2]> {
+    let joint = scalar_joint(model, &file.joint)?;
+    let new = model.name_to_id(MjtObjBase::mjOBJ_ACTUATOR, &file.joint).is_none();
+    InputError::ensure(new, "joint", "one without an actuator of its name", "one with")?;
     for (key, value) in [("gain", file.gain), ("damping", file.damping), ("force", file.force.unwrap_or(1.0))] {
-        if !(value >= 0.0 && value.is_finite()) || (key != "damping" && value == 0.0) {
-            return Err(place(InputError::unexpected(key, "a positive number", value)));
-        }
+        let enough = value > 0.0 || (key == "damping" && value == 0.0);
+        InputError::ensure(enough && value.is_finite(), key, "a positive number", value)?;
     }
-    let range = match (file.range, model.jnt_limited()[joint]) {
-        (Some(range), _) => range,
-        (None, true) => model.jnt_range()[joint],
-        (None, false) => {
-            return Err(place(InputError::unexpected("range", "one, since the joint has no limits", "none")));
-        }
-    };
+    let own = model.jnt_limited()[joint].then_some(model.jnt_range()[joint]);
+    let unlimited = || InputError::unexpected("range", "one, since the joint has no limits", "none");
+    let range = file.range.or(own).ok_or_else(unlimited)?;
     let good = range[0] < range[1] && range.iter().all(|r| r.is_finite());
-    if good {
-        Ok((file, range))
-    } else {
-        Err(place(InputError::unexpected("range", "low < high", format!("{range:?}"))))
-    }
+    InputError::ensure(good, "range", "low < high", format!("{range:?}"))?;
+    Ok(range)
 }

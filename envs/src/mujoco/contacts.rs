@@ -79,8 +79,6 @@ pub(crate) fn geoms_of_body(model: &MjModel, body: usize) -> impl Iterator<Item 
 pub(crate) fn boxes(model: &MjModel, body: &str) -> Result<Vec<usize>> {
     let all = geoms_of_body(model, find(model, ObjectKind::Body, body)?);
     let boxes: Vec<usize> = all.filter(|g| model.geom_type()[*g] == MjtGeomBase::mjGEOM_BOX).collect();
-    if boxes.is_empty() {
-        return Err(InputError::unexpected(format!("body `{body}`"), "a body with box geoms", "none"));
-    }
+    InputError::ensure(!boxes.is_empty(), format!("body `{body}`"), "a body with box geoms", "none")?;
     Ok(boxes)
 }

@@ -28,46 +28,20 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// The word used in messages and in `kind:name` references.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Body => "body",
-            Self::Site => "site",
-            Self::Geom => "geom",
-            Self::Joint => "joint",
-            Self::Actuator => "actuator",
-            Self::Keyframe => "keyframe",
-            Self::Camera => "camera",
-            Self::Sensor => "sensor",
-        }
-    }
-
-    fn object(self) -> MjtObjBase {
-        match self {
-            Self::Body => MjtObjBase::mjOBJ_BODY,
-            Self::Site => MjtObjBase::mjOBJ_SITE,
-            Self::Geom => MjtObjBase::mjOBJ_GEOM,
-            Self::Joint => MjtObjBase::mjOBJ_JOINT,
-            Self::Actuator => MjtObjBase::mjOBJ_ACTUATOR,
-            Self::Keyframe => MjtObjBase::mjOBJ_KEY,
-            Self::Camera => MjtObjBase::mjOBJ_CAMERA,
-            Self::Sensor => MjtObjBase::mjOBJ_SENSOR,
-        }
-    }
-
-    fn count(self, model: &MjModel) -> usize {
-        let ffi = model.ffi();
-        let n = match self {
-            Self::Body => ffi.nbody,
-            Self::Site => ffi.nsite,
-            Self::Geom => ffi.ngeom,
-            Self::Joint => ffi.njnt,
-            Self::Actuator => ffi.nu,
-            Self::Keyframe => ffi.nkey,
-            Self::Camera => ffi.ncam,
-            Self::Sensor => ffi.nsensor,
+    /// The word of messages, MuJoCo's own, and how many of them a model has.
+    fn described(self, model: &MjModel) -> (&'static str, MjtObjBase, usize) {
+        let m = model.ffi();
+        let (word, object, count) = match self {
+            Self::Body => ("body", MjtObjBase::mjOBJ_BODY, m.nbody),
+            Self::Site => ("site", MjtObjBase::mjOBJ_SITE, m.nsite),
+            Self::Geom => ("geom", MjtObjBase::mjOBJ_GEOM, m.ngeom),
+            Self::Joint => ("joint", MjtObjBase::mjOBJ_JOINT, m.njnt),
+            Self::Actuator => ("actuator", MjtObjBase::mjOBJ_ACTUATOR, m.nu),
+            Self::Keyframe => ("keyframe", MjtObjBase::mjOBJ_KEY, m.nkey),
+            Self::Camera => ("camera", MjtObjBase::mjOBJ_CAMERA, m.ncam),
+            Self::Sensor => ("sensor", MjtObjBase::mjOBJ_SENSOR, m.nsensor),
         };
-        usize::try_from(n).unwrap_or(0)
+        (word, object, usize::try_from(count).unwrap_or(0))
     }
 }
 
@@ -76,19 +50,17 @@ impl ObjectKind {
 /// # Errors
 /// A bad input with the nearest names of that kind.
 pub fn find(model: &MjModel, kind: ObjectKind, name: &str) -> Result<usize> {
-    let found = if name.contains('\0') { None } else { model.name_to_id(kind.object(), name) };
-    let called = || (0..kind.count(model)).filter_map(|id| Some((id, goes_by(model, kind, id)?)));
-    found.or_else(|| called().find(|(_, n)| *n == name).map(|(id, _)| id)).ok_or_else(|| {
-        let names = called().map(|(_, n)| n);
-        InputError::unknown(kind.word(), name, names)
-    })
-}
-
-/// The name that a thing goes by, if it has one.
-fn goes_by(model: &MjModel, kind: ObjectKind, id: usize) -> Option<&str> {
-    let own = model.id_to_name(kind.object(), id).filter(|n| !n.is_empty());
-    let driven = || model.id_to_name(MjtObjBase::mjOBJ_JOINT, driven_joint(model, id)?);
-    own.or_else(|| if kind == ObjectKind::Actuator { driven() } else { None })
+    let (word, object, count) = kind.described(model);
+    let found = if name.contains('\0') { None } else { model.name_to_id(object, name) };
+    // The name that a thing goes by, if it has one.
+    let driven = |id: usize| model.id_to_name(MjtObjBase::mjOBJ_JOINT, driven_joint(model, id)?);
+    let goes_by = |id: usize| {
+        let own = model.id_to_name(object, id).filter(|n| !n.is_empty());
+        own.or_else(|| if kind == ObjectKind::Actuator { driven(id) } else { None })
+    };
+    let called = || (0..count).filter_map(|id| Some((id, goes_by(id)?)));
+    let found = found.or_else(|| called().find(|(_, n)| *n == name).map(|(id, _)| id));
+    found.ok_or_else(|| InputError::unknown(word, name, called().map(|(_, n)| n)))
 }
 
 /// The joint that an actuator drives, if it drives one.

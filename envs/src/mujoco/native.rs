@@ -26,7 +26,6 @@ unsafe extern "C-unwind" {
     pub(super) fn mj_setConst(m: *mut mjModel, d: *mut mjData);
     pub(super) fn mj_getState(m: *const mjModel, d: *const mjData, state: *mut f64, signature: c_uint);
     pub(super) fn mj_setState(m: *const mjModel, d: *mut mjData, state: *const f64, signature: c_uint);
-    pub(super) fn mj_stateSize(m: *const mjModel, signature: c_uint) -> c_int;
     pub(super) fn mj_makeData(m: *const mjModel) -> *mut mjData;
     pub(super) fn mj_deleteData(d: *mut mjData);
     pub(super) fn mj_geomDistance(

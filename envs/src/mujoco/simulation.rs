@@ -2,7 +2,7 @@
 
 use super::native::{
     SLEEP, guarded, install_handlers, mj_collision, mj_comPos, mj_comVel, mj_forward, mj_geomDistance, mj_getState,
-    mj_kinematics, mj_resetDataKeyframe, mj_setState, mj_stateSize, mj_step, mj_step1, mj_step2,
+    mj_kinematics, mj_resetDataKeyframe, mj_setState, mj_step, mj_step1, mj_step2,
 };
 use mujoco_rs::mujoco_c::{mjData, mjModel};
 use mujoco_rs::prelude::{MjData, MjModel};
@@ -207,8 +207,7 @@ impl Simulation {
 
     /// Length of the full integration state.
     pub fn state_size(&self) -> usize {
-        // SAFETY: the model is valid; the function only computes a size.
-        unsafe { mj_stateSize(self.data.model().ffi(), STATE_INTEGRATION) as usize }
+        self.data.model().state_size(STATE_INTEGRATION)
     }
 
     /// Copies the full integration state (`mjSTATE_INTEGRATION`) into `out`.

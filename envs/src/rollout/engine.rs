@@ -121,15 +121,10 @@ impl RolloutEngine {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_within(&self, pool: &rayon::ThreadPool, batch: ChunkBatch<'_>, out: &mut [Score]) -> Result<()> {
-        let ChunkBatch { states, chunks, executed, limits, .. } = batch;
         let Some(each) = self.each(batch, out.len())? else { return Ok(()) };
-        let chunk = chunks.len() / out.len();
         pool.install(|| {
-            out.par_iter_mut().with_max_len(1).enumerate().for_each(|(i, score)| {
-                let state = &states[(i / each) * self.state_size..][..self.state_size];
-                let rollout = Rollout { state, chunk: &chunks[i * chunk..][..chunk], executed };
-                *score = self.begin(rollout, limits, i / each, None);
-            });
+            let rows = out.par_iter_mut().with_max_len(1).enumerate();
+            rows.for_each(|(i, score)| *score = self.begin(batch, each, i, None));
         });
         Ok(())
     }
@@ -145,9 +140,8 @@ impl RolloutEngine {
         out: &mut [Score],
         ends: Ends<'_>,
     ) -> Result<()> {
-        let ChunkBatch { states, chunks, executed, limits, .. } = batch;
         let Some(each) = self.each(batch, out.len())? else { return Ok(()) };
-        let (chunk, history) = (chunks.len() / out.len(), ends.histories.len() / out.len());
+        let history = ends.histories.len() / out.len();
         if ends.states.len() != out.len() * self.state_size || history % self.observation_size() != 0 {
             return Err(Error::Simulation(format!(
                 "expected end states (B, N, {}) and histories (B, N, T_obs, {}), found {} and {} values",
@@ -157,18 +151,13 @@ impl RolloutEngine {
                 ends.histories.len()
             )));
         }
-        let roll = |i: usize, score: &mut Score, end: &mut [f64], history: &mut [f32]| {
-            let state = &states[(i / each) * self.state_size..][..self.state_size];
-            let rollout = Rollout { state, chunk: &chunks[i * chunk..][..chunk], executed };
-            *score = self.begin(rollout, limits, i / each, Some((end, history)));
-        };
         let rows =
             out.par_iter_mut().zip(ends.states.par_chunks_exact_mut(self.state_size)).with_max_len(1).enumerate();
         pool.install(|| match history {
-            0 => rows.for_each(|(i, (score, end))| roll(i, score, end, &mut [])),
+            0 => rows.for_each(|(i, (score, end))| *score = self.begin(batch, each, i, Some((end, &mut [])))),
             _ => rows
                 .zip(ends.histories.par_chunks_exact_mut(history))
-                .for_each(|((i, (score, end)), history)| roll(i, score, end, history)),
+                .for_each(|((i, (score, end)), history)| *score = self.begin(batch, each, i, Some((end, history)))),
         });
         Ok(())
     }
@@ -193,19 +182,17 @@ impl RolloutEngine {
         Ok((scores > 0).then_some(scores / batch))
     }
 
-    /// Rolls out on the calling thread, unless that is too late or not wanted.
-    fn begin(
-        &self,
-        rollout: Rollout<'_>,
-        limits: Limits<'_>,
-        index: usize,
-        end: Option<(&mut [f64], &mut [f32])>,
-    ) -> Score {
-        let bound = limits.bound(index);
-        match bound == f64::NEG_INFINITY || limits.is_over() {
-            true => Score::skipped(),
-            false => self.roll(&mut self.worker(), rollout, bound, end),
+    /// Rolls out candidate `i` of all, of which a state has `each`, on the calling thread, unless that is too late or
+    /// not wanted.
+    fn begin(&self, batch: ChunkBatch<'_>, each: usize, i: usize, end: Option<(&mut [f64], &mut [f32])>) -> Score {
+        let ChunkBatch { states, chunks, steps, executed, limits } = batch;
+        let (bound, chunk) = (limits.bound(i / each), steps * self.task.spec().action.size());
+        if bound == f64::NEG_INFINITY || limits.is_over() {
+            return Score::skipped();
         }
+        let state = &states[(i / each) * self.state_size..][..self.state_size];
+        let rollout = Rollout { state, chunk: &chunks[i * chunk..][..chunk], executed };
+        self.roll(&mut self.worker(), rollout, bound, end)
     }
 
     /// `end` is a state and an observation history, written unless the simulation fails, the task is lost or the

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kinematics::point::Point;
+use crate::kinematics::pose::Free;
 use crate::mujoco::lookup::free_joint;
 use crate::mujoco::simulation::{Needs, Simulation};
 use crate::task::observation::{Observation, Source};
@@ -31,11 +32,8 @@ impl World {
     pub fn reconstruct(&mut self, observation: &[f32]) -> Result<Reconstruction> {
         let task = self.task().clone();
         let mut seen = vec![0.0; task.spec().observation.size()];
-        if observation.len() != seen.len() {
-            return Err(
-                InputError::unexpected("observation", format!("{} values", seen.len()), observation.len()).into()
-            );
-        }
+        let expected = format!("{} values", seen.len());
+        InputError::ensure(observation.len() == seen.len(), "observation", expected, observation.len())?;
         self.observe(&mut seen);
         let differ = |seen: &[f32]| -> Vec<String> {
             let mut at = 0;
@@ -79,7 +77,7 @@ fn reconstruct(observation: &Observation, values: &[f32], sim: &mut Simulation) 
                 controls = true;
             }
             Source::Position(Point::Body(body), None, axes) => {
-                if let Some(free) = Free::of(sim, *body) {
+                if let Some(free) = Free::of(sim.model(), *body) {
                     let mut position = free.position(sim);
                     let given = (0..3).filter(|i| axes[*i]).zip(&v);
                     given.for_each(|(i, v)| position[i] = *v);
@@ -91,12 +89,12 @@ fn reconstruct(observation: &Observation, values: &[f32], sim: &mut Simulation) 
                 relative.push((*body, *from, *axes, v));
             }
             Source::Rotation(Point::Body(body), Point::Fixed(_)) => {
-                if let Some(free) = Free::of(sim, *body) {
+                if let Some(free) = Free::of(sim.model(), *body) {
                     free.set_rotation(sim, from_columns(&v));
                 }
             }
             Source::Yaw(point @ Point::Body(body), symmetry) => {
-                if let Some(free) = Free::of(sim, *body) {
+                if let Some(free) = Free::of(sim.model(), *body) {
                     let half = (v[1].atan2(v[0]) / symmetry - point.yaw(sim)) / 2.0;
                     let [w, x, y, z] = free.rotation(sim);
                     let (c, s) = (half.cos(), half.sin());
@@ -117,7 +115,7 @@ fn reconstruct(observation: &Observation, values: &[f32], sim: &mut Simulation) 
         }
     }
     for (body, from, axes, v) in relative {
-        let (Some(free), Some(origin)) = (Free::of(sim, body), Free::of(sim, from)) else { continue };
+        let (Some(free), Some(origin)) = (Free::of(sim.model(), body), Free::of(sim.model(), from)) else { continue };
         if placed.contains(&body) || !placed.contains(&from) {
             continue;
         }
@@ -137,51 +135,6 @@ fn vertical_hinge(sim: &Simulation, body: usize) -> Option<(usize, f64)> {
         |j: &usize| model.jnt_type()[*j] == mjtJoint::mjJNT_HINGE && sim.data().xaxis()[*j][2].abs() > 1.0 - 1e-6;
     let joint = (first..first + model.body_jntnum()[body] as usize).find(vertical)?;
     Some((model.jnt_qposadr()[joint] as usize, sim.data().xaxis()[joint][2].signum()))
-}
-
-/// Where the pose of a body that moves freely is kept.
-#[derive(Clone, Copy)]
-enum Free {
-    /// Address in qpos.
-    Joint(usize),
-    /// Index among mocap bodies.
-    Mocap(usize),
-}
-
-impl Free {
-    fn of(sim: &Simulation, body: usize) -> Option<Self> {
-        let model = sim.model();
-        let joint = free_joint(model, body).map(|j| Self::Joint(model.jnt_qposadr()[j] as usize));
-        joint.or_else(|| usize::try_from(model.body_mocapid()[body]).ok().map(Self::Mocap))
-    }
-
-    fn position(self, sim: &Simulation) -> [f64; 3] {
-        match self {
-            Self::Joint(a) => std::array::from_fn(|i| sim.data().qpos()[a + i]),
-            Self::Mocap(i) => sim.data().mocap_pos()[i],
-        }
-    }
-
-    fn rotation(self, sim: &Simulation) -> [f64; 4] {
-        match self {
-            Self::Joint(a) => std::array::from_fn(|i| sim.data().qpos()[a + 3 + i]),
-            Self::Mocap(i) => sim.data().mocap_quat()[i],
-        }
-    }
-
-    fn set_position(self, sim: &mut Simulation, position: [f64; 3]) {
-        match self {
-            Self::Joint(a) => sim.data_mut().qpos_mut()[a..a + 3].copy_from_slice(&position),
-            Self::Mocap(i) => sim.data_mut().mocap_pos_mut()[i] = position,
-        }
-    }
-
-    fn set_rotation(self, sim: &mut Simulation, quaternion: [f64; 4]) {
-        match self {
-            Self::Joint(a) => sim.data_mut().qpos_mut()[a + 3..a + 7].copy_from_slice(&quaternion),
-            Self::Mocap(i) => sim.data_mut().mocap_quat_mut()[i] = quaternion,
-        }
-    }
 }
 
 /// The quaternion (w, x, y, z) of a rotation matrix whose first two columns are given; they are made orthonormal

@@ -30,9 +30,8 @@ pub(crate) fn parse(text: &str, place: &str, source: Source<'_>) -> Result<TaskF
     };
     let theirs = read(name, source).map_err(message)?;
     let mut whole: Table = theirs.parse().map_err(|e| imle_configs::settings::toml_error(name, &e))?;
-    if whole.contains_key("base") {
-        return Err(message(InputError::unexpected("base", "a task without a base of its own", name)).into());
-    }
+    InputError::ensure(!whole.contains_key("base"), "base", "a task without a base of its own", name)
+        .map_err(message)?;
     // Errors in the base name the base.
     text::parse(&theirs, name)?;
     for (key, value) in own {

@@ -36,29 +36,17 @@ impl Camera {
     pub fn resolve_all(files: &[CameraFile], model: &MjModel) -> Result<Vec<Self>> {
         let mut cameras: Vec<Self> = Vec::new();
         for file in files {
-            let place = |e: InputError| e.in_file(format!("camera `{}`", file.name));
-            let camera = Self::resolve(file, model).map_err(place)?;
-            if cameras.iter().any(|c| c.name == camera.name) {
-                return Err(place(InputError::unexpected("name", "a camera once", "the same twice")));
-            }
-            if let Some(first) = cameras.first()
-                && (first.drawn != camera.drawn || first.size() != camera.size())
-            {
-                let expected = format!("pictures of the size of `{}`", first.name);
-                return Err(place(InputError::unexpected("width, height, crop", expected, "another size")));
-            }
-            cameras.push(camera);
+            let camera = Self::resolve(file, &cameras, model);
+            cameras.push(camera.map_err(|e| e.in_file(format!("camera `{}`", file.name)))?);
         }
         Ok(cameras)
     }
 
-    fn resolve(file: &CameraFile, model: &MjModel) -> Result<Self> {
+    fn resolve(file: &CameraFile, others: &[Self], model: &MjModel) -> Result<Self> {
         let global = &model.vis().global;
         for (key, value, most) in [("width", file.width, global.offwidth), ("height", file.height, global.offheight)] {
-            if value == 0 || i64::from(value) > i64::from(most) {
-                let expected = format!("1 to {most} pixels, the model's offscreen buffer");
-                return Err(InputError::unexpected(key, expected, value));
-            }
+            let expected = format!("1 to {most} pixels, the model's offscreen buffer");
+            InputError::ensure(value > 0 && i64::from(value) <= i64::from(most), key, expected, value)?;
         }
         let [left, top, width, height] = file.crop.unwrap_or([0, 0, file.width, file.height]);
         let within =
@@ -70,18 +58,24 @@ impl Camera {
         for (key, value, most) in
             [("jitter.position", file.jitter.position, 1.0), ("jitter.rotation", file.jitter.rotation, 45.0)]
         {
-            if !(0.0..=most).contains(&value) {
-                return Err(InputError::unexpected(key, format!("0 to {most} (m, degrees)"), value));
-            }
+            InputError::ensure((0.0..=most).contains(&value), key, format!("0 to {most} (m, degrees)"), value)?;
         }
-        Ok(Self {
+        let camera = Self {
             name: file.name.clone(),
             id: find(model, ObjectKind::Camera, &file.name)?,
             drawn: [file.width as usize, file.height as usize],
             kept: [left, top, width, height].map(|v| v as usize),
             position: file.jitter.position,
             rotation: file.jitter.rotation.to_radians(),
-        })
+        };
+        let new = others.iter().all(|c| c.name != camera.name);
+        InputError::ensure(new, "name", "a camera once", "the same twice")?;
+        if let Some(first) = others.first() {
+            let expected = format!("pictures of the size of `{}`", first.name);
+            let same = first.drawn == camera.drawn && first.size() == camera.size();
+            InputError::ensure(same, "width, height, crop", expected, "another size")?;
+        }
+        Ok(camera)
     }
 
     /// Width and height of its pictures, pixels.

@@ -9,14 +9,14 @@
 use super::file::{ActionFile, GripperFile, OrientationFile};
 use crate::kinematics::chain::Chain;
 use crate::kinematics::ik::InverseKinematics;
-use crate::kinematics::pose::{between, commanded, commanded_pose, mocap_index, mocap_pose, set_mocap_pose};
+use crate::kinematics::pose::{PoseFormat, between, mocap_index, mocap_pose, rotation, set_mocap_pose};
 use crate::mujoco::lookup::{ObjectKind, driven_joint, find};
 use crate::mujoco::simulation::Simulation;
 use imle_configs::bounds::ActionBounds;
 use imle_configs::spec::{Layout, Term};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
-use nalgebra::{Isometry3, Quaternion, UnitQuaternion};
+use nalgebra::Isometry3;
 
 /// One actuator of the mapping.
 #[derive(Clone, Copy, Debug)]
@@ -40,17 +40,12 @@ impl Actuator {
 enum Mapping {
     EndEffector {
         ik: Box<InverseKinematics>,
-        orientation: OrientationFile,
-        base: UnitQuaternion<f64>,
-        /// Height that is held, if only x and y are commanded, m.
-        height: Option<f64>,
+        format: PoseFormat,
     },
     Mocap {
         /// Index among the mocap bodies.
         index: usize,
-        orientation: OrientationFile,
-        base: UnitQuaternion<f64>,
-        height: Option<f64>,
+        format: PoseFormat,
         /// Largest change of the position in one control step, m.
         most: f64,
         /// Poses at the start and end of the control step.
@@ -88,118 +83,71 @@ impl Control {
     /// A bad input that names the key.
     pub fn resolve(file: &ActionFile, rest: &Simulation, period: f64) -> Result<Self> {
         let model = rest.model();
-        let none = Vec::new();
-        let ranges = match file {
-            ActionFile::JointTargets { ranges, .. } | ActionFile::Actuators { ranges, .. } => ranges.as_slice(),
-            _ => &[],
-        };
-        let (names, speeds) = match file {
-            ActionFile::EndEffector { actuators, max_joint_speed, .. }
-            | ActionFile::JointTargets { actuators, max_joint_speed, .. } => {
-                if max_joint_speed.len() != actuators.len() {
-                    let expected = format!("{} speeds, one an actuator", actuators.len());
-                    return Err(InputError::unexpected("action.max_joint_speed", expected, max_joint_speed.len()));
-                }
-                if let Some(bad) = max_joint_speed.iter().find(|s| !(**s > 0.0 && s.is_finite())) {
-                    return Err(InputError::unexpected(
-                        "action.max_joint_speed",
-                        "positive speeds in rad/s or m/s",
-                        bad,
-                    ));
-                }
-                (actuators, max_joint_speed)
+        let mut control = match file {
+            ActionFile::EndEffector { site, actuators, gripper, orientation, low, high, height, max_joint_speed } => {
+                let list = resolve_all(actuators, Some(max_joint_speed), &[], model, period)?;
+                check_box(low, high, *height)?;
+                let joints = list.iter().zip(actuators).map(|(a, name)| joint_of(model, a.id, name));
+                let joints = joints.collect::<Result<Vec<_>>>()?;
+                let site = find(model, ObjectKind::Site, site).map_err(|e| e.in_file("action.site"))?;
+                let chain = Chain::new(model, site, &joints);
+                let at_rest = |joint: &usize| rest.data().qpos()[model.jnt_qposadr()[*joint] as usize];
+                let posture: Vec<f64> = joints.iter().map(at_rest).collect();
+                let base = chain.pose(&posture).rotation;
+                let format = PoseFormat { orientation: *orientation, base, height: *height };
+                let (lower, upper) = list.iter().map(|a| (a.low, a.high)).unzip();
+                let ik = Box::new(InverseKinematics::new(chain, lower, upper, posture));
+                let control = Self::new(Mapping::EndEffector { ik, format }, list, period);
+                control.with_pose(low, high, *orientation).with_gripper(gripper.as_ref(), model)?
             }
-            ActionFile::Actuators { actuators, .. } => (actuators, &none),
-            ActionFile::Mocap { .. } => return Self::mocap(file, rest, period),
+            ActionFile::Mocap { body, gripper, orientation, quaternion, low, high, height, max_speed, .. } => {
+                let index = mocap_index(model, body)?;
+                check_box(low, high, *height)?;
+                let expected = "a positive speed in m/s";
+                InputError::ensure(*max_speed > 0.0 && max_speed.is_finite(), "action.max_speed", expected, max_speed)?;
+                let base = rotation("action.quaternion", quaternion.unwrap_or(rest.data().mocap_quat()[index]))?;
+                let format = PoseFormat { orientation: *orientation, base, height: *height };
+                let (start, goal) = (Isometry3::identity(), Isometry3::identity());
+                let mapping = Mapping::Mocap { index, format, most: max_speed * period, start, goal };
+                let control = Self::new(mapping, Vec::new(), period);
+                control.with_pose(low, high, *orientation).with_gripper(gripper.as_ref(), model)?
+            }
+            ActionFile::JointTargets { actuators, max_joint_speed, ranges } => {
+                let list = resolve_all(actuators, Some(max_joint_speed), ranges, model, period)?;
+                Self::new(Mapping::JointTargets, list, period).with_each(actuators)
+            }
+            ActionFile::Actuators { actuators, ranges } => {
+                let list = resolve_all(actuators, None, ranges, model, period)?;
+                Self::new(Mapping::Raw, list, period).with_each(actuators)
+            }
         };
-        if names.is_empty() {
-            return Err(InputError::unexpected("action.actuators", "at least one actuator", "none"));
-        }
-        if !ranges.is_empty() && ranges.len() != names.len() {
-            let expected = format!("{} ranges, one an actuator, or none", names.len());
-            return Err(InputError::unexpected("action.ranges", expected, ranges.len()));
-        }
-        let mut list = Vec::new();
-        for (i, name) in names.iter().enumerate() {
-            let most = speeds.get(i).map_or(f64::INFINITY, |s| s * period);
-            list.push(actuator(model, name, "action.actuators", ranges.get(i), most)?);
-        }
-        let ActionFile::EndEffector { site, gripper, orientation, low, high, height, .. } = file else {
-            let mapping =
-                if matches!(file, ActionFile::Actuators { .. }) { Mapping::Raw } else { Mapping::JointTargets };
-            return Ok(Self::direct(names, list, mapping, period));
-        };
-        check_box(low, high, *height)?;
-        let joints = list.iter().zip(names).map(|(a, name)| joint_of(model, a.id, name)).collect::<Result<Vec<_>>>()?;
-        let site = find(model, ObjectKind::Site, site).map_err(|e| e.in_file("action.site"))?;
-        let chain = Chain::new(model, site, &joints);
-        let rest_pose: Vec<f64> = joints.iter().map(|j| rest.data().qpos()[model.jnt_qposadr()[*j] as usize]).collect();
-        let base = chain.pose(&rest_pose).rotation;
-        let ik = InverseKinematics::new(
-            chain,
-            list.iter().map(|a| a.low).collect(),
-            list.iter().map(|a| a.high).collect(),
-            rest_pose,
-        );
-        let mapping = Mapping::EndEffector { ik: Box::new(ik), orientation: *orientation, base, height: *height };
-        Self::pose(mapping, (low, high), *orientation, list, period).with_gripper(gripper.as_ref(), model)
+        control.start = vec![0.0; control.actuators.len()];
+        control.goal = control.start.clone();
+        Ok(control)
     }
 
-    /// The mapping to the pose of a mocap body.
-    fn mocap(file: &ActionFile, rest: &Simulation, period: f64) -> Result<Self> {
-        let ActionFile::Mocap { body, gripper, orientation, quaternion, low, high, height, max_speed, .. } = file
-        else {
-            return Err(InputError::unexpected("action.kind", "`mocap`", "another"));
-        };
-        let model = rest.model();
-        let index = mocap_index(model, body)?;
-        check_box(low, high, *height)?;
-        if !(*max_speed > 0.0 && max_speed.is_finite()) {
-            return Err(InputError::unexpected("action.max_speed", "a positive speed in m/s", max_speed));
-        }
-        let [w, x, y, z] = quaternion.unwrap_or(rest.data().mocap_quat()[index]);
-        let base = UnitQuaternion::try_new(Quaternion::new(w, x, y, z), 1e-6);
-        let base =
-            base.ok_or_else(|| InputError::unexpected("action.quaternion", "a rotation (w, x, y, z)", "zero"))?;
-        let mapping = Mapping::Mocap {
-            index,
-            orientation: *orientation,
-            base,
-            height: *height,
-            most: max_speed * period,
-            start: Isometry3::identity(),
-            goal: Isometry3::identity(),
-        };
-        Self::pose(mapping, (low, high), *orientation, Vec::new(), period).with_gripper(gripper.as_ref(), model)
+    fn new(mapping: Mapping, actuators: Vec<Actuator>, period: f64) -> Self {
+        let (layout, bounds, start, goal) = Default::default();
+        Self { layout, bounds, actuators, fingers: 0, rate: 1.0 / period, mapping, start, goal }
     }
 
-    /// The mapping to a pose of which position and `orientation` are commanded.
-    fn pose(
-        mapping: Mapping,
-        (low, high): (&[f64], &[f64]),
-        orientation: OrientationFile,
-        actuators: Vec<Actuator>,
-        period: f64,
-    ) -> Self {
-        let mut control = Self {
-            layout: Layout { terms: vec![Term { name: "position".into(), size: low.len() }] },
-            bounds: ActionBounds::new(
-                low.iter().map(|v| *v as f32).collect::<Vec<_>>(),
-                high.iter().map(|v| *v as f32).collect::<Vec<_>>(),
-            ),
-            actuators,
-            fingers: 0,
-            rate: 1.0 / period,
-            mapping,
-            start: Vec::new(),
-            goal: Vec::new(),
-        };
+    /// With the terms of a pose of which position and `orientation` are commanded.
+    fn with_pose(mut self, low: &[f64], high: &[f64], orientation: OrientationFile) -> Self {
+        self.push_term("position", low, high);
         match orientation {
             OrientationFile::Fixed => {}
-            OrientationFile::Yaw => control.push_term("yaw", 2, -1.0, 1.0),
-            OrientationFile::Full => control.push_term("rotation", 6, -1.0, 1.0),
+            OrientationFile::Yaw => self.push_term("yaw", &[-1.0; 2], &[1.0; 2]),
+            OrientationFile::Full => self.push_term("rotation", &[-1.0; 6], &[1.0; 6]),
         }
-        control
+        self
+    }
+
+    /// With a term for each actuator.
+    fn with_each(mut self, names: &[String]) -> Self {
+        for (name, actuator) in names.iter().zip(self.actuators.clone()) {
+            self.push_term(name, &[actuator.low], &[actuator.high]);
+        }
+        self
     }
 
     fn with_gripper(mut self, gripper: Option<&GripperFile>, model: &MjModel) -> Result<Self> {
@@ -210,9 +158,7 @@ impl Control {
                 self.fingers = 1;
             }
             Some(GripperFile::Fingers(fingers)) => {
-                if fingers.is_empty() {
-                    return Err(InputError::unexpected("action.gripper", "at least one actuator", "none"));
-                }
+                InputError::ensure(!fingers.is_empty(), "action.gripper", "at least one actuator", "none")?;
                 for finger in fingers {
                     let known = actuator(model, &finger.actuator, "action.gripper", None, f64::INFINITY)?;
                     let inside = |v: f64| (known.low..=known.high).contains(&v);
@@ -228,38 +174,15 @@ impl Control {
             }
         }
         if self.fingers > 0 {
-            self.push_term("gripper", 1, 0.0, 1.0);
+            self.push_term("gripper", &[0.0], &[1.0]);
         }
-        Ok(self.with_buffers())
+        Ok(self)
     }
 
-    fn direct(names: &[String], actuators: Vec<Actuator>, mapping: Mapping, period: f64) -> Self {
-        Self {
-            layout: Layout { terms: names.iter().map(|n| Term { name: n.clone(), size: 1 }).collect() },
-            bounds: ActionBounds::new(
-                actuators.iter().map(|a| a.low as f32).collect::<Vec<_>>(),
-                actuators.iter().map(|a| a.high as f32).collect::<Vec<_>>(),
-            ),
-            actuators,
-            fingers: 0,
-            rate: 1.0 / period,
-            mapping,
-            start: Vec::new(),
-            goal: Vec::new(),
-        }
-        .with_buffers()
-    }
-
-    fn push_term(&mut self, name: &str, size: usize, low: f32, high: f32) {
-        self.layout.terms.push(Term { name: name.into(), size });
-        self.bounds.low.extend(std::iter::repeat_n(low, size));
-        self.bounds.high.extend(std::iter::repeat_n(high, size));
-    }
-
-    fn with_buffers(mut self) -> Self {
-        self.start = vec![0.0; self.actuators.len()];
-        self.goal = vec![0.0; self.actuators.len()];
-        self
+    fn push_term(&mut self, name: &str, low: &[f64], high: &[f64]) {
+        self.layout.terms.push(Term { name: name.into(), size: low.len() });
+        self.bounds.low.extend(low.iter().map(|v| *v as f32));
+        self.bounds.high.extend(high.iter().map(|v| *v as f32));
     }
 
     /// Names and sizes of the action's terms.
@@ -314,14 +237,12 @@ impl Control {
         let ctrl = |a: &Actuator| sim.data().ctrl()[a.id];
         let mut values: Vec<f64> = match &self.mapping {
             Mapping::JointTargets | Mapping::Raw => self.actuators.iter().map(ctrl).collect(),
-            Mapping::EndEffector { ik, orientation, base, height } => {
+            Mapping::EndEffector { ik, format } => {
                 let arm = self.actuators.len() - self.fingers;
                 let q: Vec<f64> = self.actuators[..arm].iter().map(ctrl).collect();
-                commanded(&ik.chain().pose(&q), *orientation, base, *height)
+                format.values(&ik.chain().pose(&q))
             }
-            Mapping::Mocap { index, orientation, base, height, .. } => {
-                commanded(&mocap_pose(sim, *index), *orientation, base, *height)
-            }
+            Mapping::Mocap { index, format, .. } => format.values(&mocap_pose(sim, *index)),
         };
         if self.fingers > 0
             && let Some(gripper) = self.actuators.last()
@@ -386,14 +307,14 @@ impl Control {
         self.goal.copy_from_slice(&self.start);
         match &mut self.mapping {
             Mapping::JointTargets | Mapping::Raw => (0..self.goal.len()).for_each(|i| self.goal[i] = value(i)),
-            Mapping::EndEffector { ik, orientation, base, height } => {
-                let (pose, used) = commanded_pose(value, *orientation, base, *height);
+            Mapping::EndEffector { ik, format } => {
+                let (pose, used) = format.pose(value);
                 let arm = self.actuators.len() - self.fingers;
                 ik.solve(&pose, &mut self.goal[..arm]);
                 self.actuators[arm..].iter().zip(&mut self.goal[arm..]).for_each(|(a, g)| *g = a.at(value(used)));
             }
-            Mapping::Mocap { index, orientation, base, height, most, start, goal } => {
-                let (pose, used) = commanded_pose(value, *orientation, base, *height);
+            Mapping::Mocap { index, format, most, start, goal } => {
+                let (pose, used) = format.pose(value);
                 (*start, *goal) = (mocap_pose(sim, *index), pose);
                 let way = goal.translation.vector - start.translation.vector;
                 if way.norm() > *most {
@@ -422,24 +343,46 @@ impl Control {
 /// Checks the corners of where positions may be commanded.
 fn check_box(low: &[f64], high: &[f64], height: Option<f64>) -> Result<()> {
     let axes = if height.is_some() { 2 } else { 3 };
-    if low.len() != axes || high.len() != axes {
-        let expected = format!("{axes} values each{}", if axes == 2 { ", since `height` is given" } else { "" });
-        let found = format!("{} and {}", low.len(), high.len());
-        return Err(InputError::unexpected("action.low, action.high", expected, found));
-    }
+    let expected = format!("{axes} values each{}", if axes == 2 { ", since `height` is given" } else { "" });
+    let found = format!("{} and {}", low.len(), high.len());
+    InputError::ensure(low.len() == axes && high.len() == axes, "action.low, action.high", expected, found)?;
     if let Some(i) = (0..axes).find(|i| !ascending(low[*i], high[*i])) {
         let place = format!("action.low, action.high: axis {i}");
         return Err(InputError::unexpected(place, "low < high, in metres", format!("{} and {}", low[i], high[i])));
     }
-    if height.is_some_and(|h| !h.is_finite()) {
-        return Err(InputError::unexpected("action.height", "a finite number of m", height.unwrap_or_default()));
-    }
-    Ok(())
+    let height = height.unwrap_or_default();
+    InputError::ensure(height.is_finite(), "action.height", "a finite number of m", height)
 }
 
 /// Whether `low` lies below `high`; a NaN lies nowhere.
 fn ascending(low: f64, high: f64) -> bool {
     low < high
+}
+
+/// The actuators of these names, with the fastest motions and the ranges that are given.
+fn resolve_all(
+    names: &[String],
+    speeds: Option<&[f64]>,
+    ranges: &[[f64; 2]],
+    model: &MjModel,
+    period: f64,
+) -> Result<Vec<Actuator>> {
+    if let Some(speeds) = speeds {
+        let (key, expected) = ("action.max_joint_speed", format!("{} speeds, one an actuator", names.len()));
+        InputError::ensure(speeds.len() == names.len(), key, expected, speeds.len())?;
+        if let Some(bad) = speeds.iter().find(|s| !(**s > 0.0 && s.is_finite())) {
+            return Err(InputError::unexpected(key, "positive speeds in rad/s or m/s", bad));
+        }
+    }
+    InputError::ensure(!names.is_empty(), "action.actuators", "at least one actuator", "none")?;
+    let expected = format!("{} ranges, one an actuator, or none", names.len());
+    let fit = ranges.is_empty() || ranges.len() == names.len();
+    InputError::ensure(fit, "action.ranges", expected, ranges.len())?;
+    let each = names.iter().enumerate().map(|(i, name)| {
+        let most = speeds.map_or(f64::INFINITY, |s| s[i] * period);
+        actuator(model, name, "action.actuators", ranges.get(i), most)
+    });
+    each.collect()
 }
 
 fn actuator(model: &MjModel, name: &str, key: &str, range: Option<&[f64; 2]>, most: f64) -> Result<Actuator> {

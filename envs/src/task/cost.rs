@@ -27,31 +27,22 @@ struct Term {
 
 impl Term {
     fn new(file: &TermFile, quantities: &Quantities) -> Result<Self> {
-        if !(file.scale > 0.0 && file.scale.is_finite()) {
-            return Err(InputError::unexpected("scale", "a positive number", file.scale));
-        }
-        if !(file.weight >= 0.0 && file.weight.is_finite()) {
-            return Err(InputError::unexpected("weight", "a number of at least 0", file.weight));
-        }
-        if !file.target.is_finite() {
-            return Err(InputError::unexpected("target", "a finite number", file.target));
-        }
+        InputError::ensure(file.scale > 0.0 && file.scale.is_finite(), "scale", "a positive number", file.scale)?;
+        let expected = "a number of at least 0";
+        InputError::ensure(file.weight >= 0.0 && file.weight.is_finite(), "weight", expected, file.weight)?;
+        InputError::ensure(file.target.is_finite(), "target", "a finite number", file.target)?;
         if let NormFile::Power(p) = file.norm
             && !(p > 0.0 && p <= 4.0)
         {
             return Err(InputError::unexpected("norm.power", "above 0 and at most 4", p));
         }
         let limit = file.limit.unwrap_or(f64::INFINITY);
-        if limit.is_nan() || limit <= 0.0 {
-            return Err(InputError::unexpected("limit", "a positive number", limit));
-        }
+        InputError::ensure(limit > 0.0, "limit", "a positive number", limit)?;
         let quantities = match &file.quantity {
             QuantityNames::One(name) => vec![quantities.index(name)?],
             QuantityNames::Many(names) => names.iter().map(|n| quantities.index(n)).collect::<Result<_>>()?,
         };
-        if quantities.is_empty() {
-            return Err(InputError::unexpected("quantity", "at least one", "none"));
-        }
+        InputError::ensure(!quantities.is_empty(), "quantity", "at least one", "none")?;
         Ok(Self { quantities, target: file.target, scale: file.scale, weight: file.weight, norm: file.norm, limit })
     }
 
@@ -146,9 +137,7 @@ impl Cost {
     /// A bad input, with the index of the rung or term.
     pub fn resolve(file: &CostFile, quantities: &Quantities) -> Result<Self> {
         for (key, weight) in [("cost.running", file.running), ("cost.terminal", file.terminal)] {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return Err(InputError::unexpected(key, "a number of at least 0", weight));
-            }
+            InputError::ensure(weight >= 0.0 && weight.is_finite(), key, "a number of at least 0", weight)?;
         }
         let terms = file.term.iter().enumerate();
         let terms = terms.map(|(i, t)| Term::new(t, quantities).map_err(|e| e.in_file(format!("cost.term[{i}]"))));

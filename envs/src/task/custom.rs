@@ -45,35 +45,12 @@ impl CustomQuantities {
         self
     }
 
-    /// Prepares the quantity `name` for `model`.
+    /// The quantity `name`.
     ///
     /// # Errors
     /// A bad input with the nearest names.
-    pub(super) fn bind(&self, name: &str, model: &MjModel) -> Result<BoundQuantity> {
-        let found = self.0.get(name).ok_or_else(|| InputError::unknown("custom quantity", name, self.0.keys()))?;
-        Ok(BoundQuantity { needs: found.needs(), prepared: found.prepare(model)?.into() })
-    }
-}
-
-/// A custom quantity of a loaded task.
-#[derive(Clone)]
-pub struct BoundQuantity {
-    needs: Needs,
-    prepared: Arc<dyn PreparedQuantity>,
-}
-
-impl BoundQuantity {
-    pub(super) fn needs(&self) -> Needs {
-        self.needs
-    }
-
-    pub(super) fn value(&self, sim: &Simulation) -> f64 {
-        self.prepared.value(sim)
-    }
-}
-
-impl std::fmt::Debug for BoundQuantity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BoundQuantity").field("needs", &self.needs).finish_non_exhaustive()
+    pub(super) fn find(&self, name: &str) -> Result<&dyn CustomQuantity> {
+        let known = || InputError::unknown("custom quantity", name, self.0.keys());
+        self.0.get(name).map(AsRef::as_ref).ok_or_else(known)
     }
 }

@@ -77,9 +77,7 @@ impl Task {
     /// # Errors
     /// If MuJoCo cannot copy the model.
     pub fn with_mismatch(mut self, mismatch: Mismatch) -> Result<Self> {
-        let mut world = (*self.model).clone();
-        mismatch.apply(&mut world).map_err(crate::Error::Simulation)?;
-        self.model = Arc::new(world);
+        mismatch.apply(Arc::make_mut(&mut self.model)).map_err(crate::Error::Simulation)?;
         self.scratch = ScratchPool::default();
         self.mismatch = Some(mismatch);
         Ok(self)
@@ -91,9 +89,7 @@ impl Task {
     /// # Errors
     /// If MuJoCo cannot recompute the model's constants.
     pub fn with_planning_mismatch(mut self, mismatch: &Mismatch) -> Result<Self> {
-        let mut planning = (*self.planning_model).clone();
-        mismatch.apply(&mut planning).map_err(crate::Error::Simulation)?;
-        self.planning_model = Arc::new(planning);
+        mismatch.apply(Arc::make_mut(&mut self.planning_model)).map_err(crate::Error::Simulation)?;
         Ok(self)
     }
 
@@ -102,11 +98,9 @@ impl Task {
     /// # Errors
     /// A bad input, if a control step is not a whole number of them.
     pub fn with_planning_timestep_times(mut self, factor: f64) -> Result<Self> {
-        let mut planning = (*self.planning_model).clone();
-        let timestep = factor * planning.opt().timestep;
+        let timestep = factor * self.planning_model.opt().timestep;
         self.planning_substeps = substeps_of_planning(1.0 / self.spec.control_rate, timestep)?;
-        planning.opt_mut().timestep = timestep;
-        self.planning_model = Arc::new(planning);
+        Arc::make_mut(&mut self.planning_model).opt_mut().timestep = timestep;
         Ok(self)
     }
 
@@ -120,9 +114,7 @@ impl Task {
     /// Lets bodies at rest sleep in the planner's model, or not.
     #[must_use]
     pub fn with_planning_sleep(mut self, sleep: bool) -> Self {
-        let mut planning = (*self.planning_model).clone();
-        native::set_sleep(&mut planning, sleep);
-        self.planning_model = Arc::new(planning);
+        native::set_sleep(Arc::make_mut(&mut self.planning_model), sleep);
         self
     }
 

@@ -121,20 +121,14 @@ impl Task {
             planning.opt_mut().timestep = timestep;
         }
         if let Some(impratio) = file.planning.impratio {
-            if !(impratio > 0.0 && impratio <= 1000.0) {
-                return Err(InputError::unexpected("planning.impratio", "above 0 and at most 1000", impratio).into());
-            }
+            let expected = "above 0 and at most 1000";
+            InputError::ensure(impratio > 0.0 && impratio <= 1000.0, "planning.impratio", expected, impratio)?;
             planning.opt_mut().impratio = impratio;
         }
-        if !(1.0..=1000.0).contains(&file.control_rate) {
-            return Err(InputError::unexpected("control_rate", "1 to 1000 Hz", file.control_rate).into());
-        }
-        if file.planning.execute == Some(0) {
-            return Err(InputError::unexpected("planning.execute", "at least 1 control step", 0).into());
-        }
-        if file.max_steps == 0 {
-            return Err(InputError::unexpected("max_steps", "at least 1 control step", 0).into());
-        }
+        let rate = file.control_rate;
+        InputError::ensure((1.0..=1000.0).contains(&rate), "control_rate", "1 to 1000 Hz", rate)?;
+        InputError::ensure(file.planning.execute != Some(0), "planning.execute", "at least 1 control step", 0)?;
+        InputError::ensure(file.max_steps != 0, "max_steps", "at least 1 control step", 0)?;
         let period = 1.0 / file.control_rate;
         let substeps = substeps(period, world.opt().timestep, "the model's timestep")?;
         let planning_substeps = substeps_of_planning(period, planning.opt().timestep)?;
@@ -156,12 +150,8 @@ impl Task {
         let reward = Reward::resolve(&file.reward, cost.value(&values))?;
         let success =
             Predicate::parse_all(&file.success.when, quantities.names()).map_err(|e| e.in_file("success.when"))?;
-        if success.is_empty() {
-            return Err(InputError::unexpected("success.when", "at least one predicate", "none").into());
-        }
-        if !(0.0..=60.0).contains(&file.success.hold) {
-            return Err(InputError::unexpected("success.hold", "0 to 60 s", file.success.hold).into());
-        }
+        InputError::ensure(!success.is_empty(), "success.when", "at least one predicate", "none")?;
+        InputError::ensure((0.0..=60.0).contains(&file.success.hold), "success.hold", "0 to 60 s", file.success.hold)?;
         let reported: imle_configs::Result<Vec<usize>> =
             file.success.report.iter().map(|name| quantities.index(name)).collect();
         let reported = reported.map_err(|e| e.in_file("success.report"))?;
@@ -212,11 +202,7 @@ impl Task {
 fn failure(file: Option<&FailureFile>, quantities: &Quantities) -> Result<(Vec<Predicate>, f64)> {
     let Some(file) = file else { return Ok((Vec::new(), 0.0)) };
     let when = Predicate::parse_all(&file.when, quantities.names()).map_err(|e| e.in_file("failure.when"))?;
-    if when.is_empty() {
-        return Err(InputError::unexpected("failure.when", "at least one predicate", "none").into());
-    }
-    if !(file.cost > 0.0 && file.cost.is_finite()) {
-        return Err(InputError::unexpected("failure.cost", "a positive number", file.cost).into());
-    }
+    InputError::ensure(!when.is_empty(), "failure.when", "at least one predicate", "none")?;
+    InputError::ensure(file.cost > 0.0 && file.cost.is_finite(), "failure.cost", "a positive number", file.cost)?;
     Ok((when, file.cost))
 }

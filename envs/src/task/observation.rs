@@ -39,48 +39,38 @@ impl Observation {
         let mut layout = Layout::default();
         let mut sources = Vec::new();
         for file in files {
-            let (name, source) = Self::term(file, model)?;
-            if layout.terms.iter().any(|t| t.name == name) {
-                return Err(InputError::unexpected(
-                    format!("observation `{name}`"),
-                    "a unique name",
-                    "the same name twice",
-                ));
-            }
+            let (name, place) = (file.name().to_string(), format!("observation `{}`", file.name()));
+            let source = Self::source(file, model).map_err(|e| e.in_file(&place))?;
+            let unique = layout.terms.iter().all(|t| t.name != name);
+            InputError::ensure(unique, place, "a unique name", "the same name twice")?;
             let size = match &source {
                 Source::Position(_, _, axes) | Source::LinearVelocity(_, axes) | Source::AngularVelocity(_, axes) => {
                     axes.iter().filter(|a| **a).count()
                 }
                 Source::Rotation(..) => 6,
-                Source::Sensor(of) | Source::Control(of) => of.len(),
                 Source::Yaw(..) => 2,
-                Source::JointPosition(addresses) | Source::JointVelocity(addresses) => addresses.len(),
+                Source::Sensor(of) | Source::Control(of) | Source::JointPosition(of) | Source::JointVelocity(of) => {
+                    of.len()
+                }
             };
             layout.terms.push(Term { name, size });
             sources.push(source);
         }
-        if layout.size() == 0 {
-            return Err(InputError::unexpected("observation", "at least one term", "none"));
-        }
+        InputError::ensure(layout.size() != 0, "observation", "at least one term", "none")?;
         Ok(Self { layout, sources })
     }
 
-    fn term(file: &ObservationFile, model: &MjModel) -> Result<(String, Source)> {
-        let name = file.name().to_string();
-        let place = |e: InputError| e.in_file(format!("observation `{name}`"));
-        let point = |p: &PointFile| Point::resolve(p, model).map_err(place);
-        let addresses = |joints: &[String], table: &[i32]| {
-            joints
-                .iter()
-                .map(|j| Ok(table[scalar_joint(model, j).map_err(place)?] as usize))
-                .collect::<Result<Vec<_>>>()
+    fn source(file: &ObservationFile, model: &MjModel) -> Result<Source> {
+        let point = |p: &PointFile| Point::resolve(p, model);
+        let addresses = |joints: &[String], table: &[i32]| -> Result<Vec<usize>> {
+            joints.iter().map(|j| Ok(table[scalar_joint(model, j)?] as usize)).collect()
         };
-        let source = match file {
-            ObservationFile::Position { of, relative_to, axes, .. } => Source::Position(
-                point(of)?,
-                relative_to.as_ref().map(point).transpose()?,
-                parse_axes(axes.as_deref()).map_err(place)?,
-            ),
+        let body = |name: &String| find(model, ObjectKind::Body, name);
+        Ok(match file {
+            ObservationFile::Position { of, relative_to, axes, .. } => {
+                let (of, origin) = (point(of)?, relative_to.as_ref().map(point).transpose()?);
+                Source::Position(of, origin, parse_axes(axes.as_deref())?)
+            }
             ObservationFile::Yaw { of, symmetry, .. } => Source::Yaw(point(of)?, f64::from((*symmetry).max(1))),
             ObservationFile::JointPosition { joints, .. } => {
                 Source::JointPosition(addresses(joints, model.jnt_qposadr())?)
@@ -92,28 +82,25 @@ impl Observation {
                 let frame = relative_to.as_ref().map(point).transpose()?.unwrap_or(Point::WORLD);
                 Source::Rotation(point(of)?, frame)
             }
-            ObservationFile::LinearVelocity { body, axes, .. } => Source::LinearVelocity(
-                find(model, ObjectKind::Body, body).map_err(place)?,
-                parse_axes(axes.as_deref()).map_err(place)?,
-            ),
-            ObservationFile::AngularVelocity { body, axes, .. } => Source::AngularVelocity(
-                find(model, ObjectKind::Body, body).map_err(place)?,
-                parse_axes(axes.as_deref()).map_err(place)?,
-            ),
+            ObservationFile::LinearVelocity { body: name, axes, .. } => {
+                Source::LinearVelocity(body(name)?, parse_axes(axes.as_deref())?)
+            }
+            ObservationFile::AngularVelocity { body: name, axes, .. } => {
+                Source::AngularVelocity(body(name)?, parse_axes(axes.as_deref())?)
+            }
             ObservationFile::Sensor { sensors, .. } => {
                 let mut all = Vec::new();
                 for sensor in sensors {
-                    let (address, count) = sensor_values(model, sensor).map_err(place)?;
+                    let (address, count) = sensor_values(model, sensor)?;
                     all.extend(address..address + count);
                 }
                 Source::Sensor(all)
             }
             ObservationFile::Control { actuators, .. } => {
-                let ids = actuators.iter().map(|a| find(model, ObjectKind::Actuator, a).map_err(place));
+                let ids = actuators.iter().map(|a| find(model, ObjectKind::Actuator, a));
                 Source::Control(ids.collect::<Result<_>>()?)
             }
-        };
-        Ok((name, source))
+        })
     }
 
     /// These terms only, in their order; names of others are passed over.
@@ -155,19 +142,20 @@ impl Observation {
             out[at] = value as f32;
             at += 1;
         };
+        let data = sim.data();
         for source in &self.sources {
+            let mut push_axes = |v: [f64; 3], axes: &[bool; 3]| (0..3).filter(|i| axes[*i]).for_each(|i| push(v[i]));
             match source {
-                Source::Position(point, origin, axes) => {
-                    let p = relative(sim, *point, *origin);
-                    (0..3).filter(|i| axes[*i]).for_each(|i| push(p[i]));
-                }
+                Source::Position(point, origin, axes) => push_axes(relative(sim, *point, *origin), axes),
+                Source::LinearVelocity(body, axes) => push_axes(linear_velocity(sim, *body), axes),
+                Source::AngularVelocity(body, axes) => push_axes(angular_velocity(sim, *body), axes),
                 Source::Yaw(point, symmetry) => {
                     let angle = symmetry * point.yaw(sim);
                     push(angle.cos());
                     push(angle.sin());
                 }
-                Source::JointPosition(addresses) => addresses.iter().for_each(|a| push(sim.data().qpos()[*a])),
-                Source::JointVelocity(addresses) => addresses.iter().for_each(|a| push(sim.data().qvel()[*a])),
+                Source::JointPosition(addresses) => addresses.iter().for_each(|a| push(data.qpos()[*a])),
+                Source::JointVelocity(addresses) => addresses.iter().for_each(|a| push(data.qvel()[*a])),
                 Source::Rotation(of, frame) => {
                     let m = of.rotation(sim);
                     for column in 0..2 {
@@ -175,16 +163,8 @@ impl Observation {
                         frame.unturned(sim, axis).into_iter().for_each(&mut push);
                     }
                 }
-                Source::LinearVelocity(body, axes) => {
-                    let v = linear_velocity(sim, *body);
-                    (0..3).filter(|i| axes[*i]).for_each(|i| push(v[i]));
-                }
-                Source::AngularVelocity(body, axes) => {
-                    let v = angular_velocity(sim, *body);
-                    (0..3).filter(|i| axes[*i]).for_each(|i| push(v[i]));
-                }
-                Source::Sensor(addresses) => addresses.iter().for_each(|a| push(sim.data().sensordata()[*a])),
-                Source::Control(actuators) => actuators.iter().for_each(|a| push(sim.data().ctrl()[*a])),
+                Source::Sensor(addresses) => addresses.iter().for_each(|a| push(data.sensordata()[*a])),
+                Source::Control(actuators) => actuators.iter().for_each(|a| push(data.ctrl()[*a])),
             }
         }
     }

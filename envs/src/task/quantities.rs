@@ -26,27 +26,23 @@ impl Derived {
     /// Resolves a derived quantity; nothing if `file` is read from the state.
     fn resolve(file: &QuantityFile, names: &[String]) -> Result<Option<Self>> {
         let all = |list: &[String]| -> Result<Vec<usize>> {
-            if list.is_empty() {
-                return Err(InputError::unexpected("of", "at least one", "none"));
-            }
+            InputError::ensure(!list.is_empty(), "of", "at least one", "none")?;
             list.iter().map(|n| index(names, n)).collect()
         };
         let comparisons = |list: &[String]| Predicate::parse_all(list, names);
         Ok(Some(match file {
             QuantityFile::Count { of } => Self::Count(comparisons(of)?),
             QuantityFile::Least { of, except, otherwise } => {
-                if !except.is_empty() && except.len() != of.len() {
-                    let expected = format!("{} comparisons, one a quantity, or none", of.len());
-                    return Err(InputError::unexpected("except", expected, except.len()));
-                }
+                let expected = format!("{} comparisons, one a quantity, or none", of.len());
+                let fit = except.is_empty() || except.len() == of.len();
+                InputError::ensure(fit, "except", expected, except.len())?;
                 Self::Least { of: all(of)?, except: comparisons(except)?, otherwise: *otherwise }
             }
             QuantityFile::Greatest { of } => Self::Greatest(all(of)?),
             QuantityFile::Sum { of, weights } => {
-                if !weights.is_empty() && weights.len() != of.len() {
-                    let expected = format!("{} weights, one a quantity, or none", of.len());
-                    return Err(InputError::unexpected("weights", expected, weights.len()));
-                }
+                let expected = format!("{} weights, one a quantity, or none", of.len());
+                let fit = weights.is_empty() || weights.len() == of.len();
+                InputError::ensure(fit, "weights", expected, weights.len())?;
                 if let Some(bad) = weights.iter().find(|w| !w.is_finite()) {
                     return Err(InputError::unexpected("weights", "finite numbers", bad));
                 }

@@ -53,24 +53,20 @@ impl Randomize {
             ("actuator", file.actuator),
         ];
         for (key, [low, high]) in factors {
-            if !(low > 0.0 && low <= high && high <= 100.0) {
-                let found = format!("{low} and {high}");
-                return Err(InputError::unexpected(key, "factors low <= high, above 0 and at most 100", found));
-            }
+            let found = format!("{low} and {high}");
+            let expected = "factors low <= high, above 0 and at most 100";
+            InputError::ensure(low > 0.0 && low <= high && high <= 100.0, key, expected, found)?;
         }
         for (key, [low, high], most, unit) in
             [("noise_position", file.noise_position, 10.0, "m"), ("noise_angle", file.noise_angle, 180.0, "degrees")]
         {
-            if !(low >= 0.0 && low <= high && high <= most) {
-                let expected = format!("deviations low <= high of 0 to {most} {unit}");
-                return Err(InputError::unexpected(key, expected, format!("{low} and {high}")));
-            }
+            let expected = format!("deviations low <= high of 0 to {most} {unit}");
+            InputError::ensure(low >= 0.0 && low <= high && high <= most, key, expected, format!("{low} and {high}"))?;
         }
         let [first, last] = file.delay;
-        if first > last || last > 1000 {
-            let found = format!("{first} and {last}");
-            return Err(InputError::unexpected("delay", "control steps low <= high, at most 1000", found));
-        }
+        let found = format!("{first} and {last}");
+        let expected = "control steps low <= high, at most 1000";
+        InputError::ensure(first <= last && last <= 1000, "delay", expected, found)?;
         let parts = parts(&file.bodies, model)?;
         if file.size != [1.0; 2] {
             check_sizes(&file.bodies, &parts, model)?;
@@ -173,9 +169,7 @@ fn parts(bodies: &[String], model: &MjModel) -> Result<Vec<Part>> {
 }
 
 fn check_sizes(names: &[String], parts: &[Part], model: &MjModel) -> Result<()> {
-    if names.is_empty() {
-        return Err(InputError::unexpected("size", "`bodies` beside it, whose geoms it is of", "none"));
-    }
+    InputError::ensure(!names.is_empty(), "size", "`bodies` beside it, whose geoms it is of", "none")?;
     for (name, part) in names.iter().zip(parts) {
         let fixed = |g: &usize| {
             let kind = model.geom_type()[*g];
@@ -188,10 +182,9 @@ fn check_sizes(names: &[String], parts: &[Part], model: &MjModel) -> Result<()> 
             ];
             !grows.contains(&kind)
         };
-        if part.geoms.is_empty() || part.geoms.iter().any(fixed) {
-            let expected = "a body of boxes, spheres, capsules, cylinders and ellipsoids";
-            return Err(InputError::unexpected("size", expected, format!("`{name}` with others or without geoms")));
-        }
+        let expected = "a body of boxes, spheres, capsules, cylinders and ellipsoids";
+        let found = format!("`{name}` with others or without geoms");
+        InputError::ensure(!part.geoms.is_empty() && !part.geoms.iter().any(fixed), "size", expected, found)?;
     }
     Ok(())
 }

@@ -2,29 +2,21 @@
 
 use super::control::Control;
 use super::file::{HeightFile, KeyframeFile, PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
-use crate::mujoco::lookup::{ObjectKind, driven_joint, find, free_joint, scalar_joint};
+use crate::kinematics::pose::{Free, rotation};
+use crate::mujoco::lookup::{ObjectKind, driven_joint, find, scalar_joint};
 use crate::mujoco::simulation::{Needs, Simulation};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
-use nalgebra::{Quaternion, UnitQuaternion, Vector3};
+use nalgebra::{UnitQuaternion, Vector3};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 /// Draws tried before a placement is taken as it is; at ±0.1 m and 6 cm a draw is free three times in four.
 const PLACEMENT_TRIES: usize = 1000;
 
-/// Joint or mocap pose that moves a placed body.
-#[derive(Clone, Copy, Debug)]
-enum Moves {
-    /// Free joint, by address in qpos.
-    Free(usize),
-    /// Mocap pose, by index.
-    Mocap(usize),
-}
-
 #[derive(Clone, Debug)]
 struct Place {
-    moves: Moves,
+    body: Free,
     x: [f64; 2],
     y: [f64; 2],
     z: [f64; 2],
@@ -120,11 +112,8 @@ impl Reset {
 
     fn resolve_place(file: &PlaceFile, model: &MjModel) -> Result<Place> {
         let body = find(model, ObjectKind::Body, &file.body)?;
-        let moves = match (free_joint(model, body), usize::try_from(model.body_mocapid()[body])) {
-            (Some(joint), _) => Moves::Free(model.jnt_qposadr()[joint] as usize),
-            (None, Ok(index)) => Moves::Mocap(index),
-            _ => return Err(InputError::unexpected("body", "a body with a free joint, or a mocap body", "neither")),
-        };
+        let fixed = || InputError::unexpected("body", "a body with a free joint, or a mocap body", "neither");
+        let body = Free::of(model, body).ok_or_else(fixed)?;
         let limits =
             [("x", file.x, 10.0, "m"), ("y", file.y, 10.0, "m"), ("yaw", file.yaw, std::f64::consts::TAU, "rad")];
         for (key, [low, high], most, unit) in limits {
@@ -137,10 +126,7 @@ impl Reset {
         };
         check_range("z", z[0], -10.0, 10.0, "m")?;
         check_range("z", z[1], z[0], 10.0, "m")?;
-        let [w, i, j, k] = file.quaternion;
-        let base = UnitQuaternion::try_new(Quaternion::new(w, i, j, k), 1e-6);
-        let base = base.ok_or_else(|| InputError::unexpected("quaternion", "a rotation (w, x, y, z)", "zero"))?;
-        Ok(Place { moves, x: file.x, y: file.y, z, yaw: file.yaw, base })
+        Ok(Place { body, x: file.x, y: file.y, z, yaw: file.yaw, base: rotation("quaternion", file.quaternion)? })
     }
 
     /// The keyframe that episodes start from.
@@ -181,17 +167,8 @@ impl Reset {
                     [turned.w, turned.i, turned.j, turned.k]
                 }
             };
-            let position = [*x, *y, *z];
-            match place.moves {
-                Moves::Free(qpos) => {
-                    sim.data_mut().qpos_mut()[qpos..qpos + 3].copy_from_slice(&position);
-                    sim.data_mut().qpos_mut()[qpos + 3..qpos + 7].copy_from_slice(&turn);
-                }
-                Moves::Mocap(index) => {
-                    sim.data_mut().mocap_pos_mut()[index] = position;
-                    sim.data_mut().mocap_quat_mut()[index] = turn;
-                }
-            }
+            place.body.set_position(sim, [*x, *y, *z]);
+            place.body.set_rotation(sim, turn);
         }
         for joint in &self.joints {
             let value = joint.value(rng);
@@ -246,9 +223,7 @@ impl Reset {
 
 /// Copies `values`, the argument `name`, to where they belong.
 fn fill(name: &str, values: &[f64], to: &mut [f64]) -> Result<()> {
-    if values.len() != to.len() {
-        return Err(InputError::unexpected(name, format!("{} values", to.len()), values.len()));
-    }
+    InputError::ensure(values.len() == to.len(), name, format!("{} values", to.len()), values.len())?;
     to.copy_from_slice(values);
     Ok(())
 }
@@ -309,10 +284,7 @@ fn draw(rng: &mut impl Rng, [low, high]: [f64; 2]) -> f64 {
 }
 
 fn check_range(key: &str, value: f64, low: f64, high: f64, unit: &str) -> Result<()> {
-    if (low..=high).contains(&value) {
-        return Ok(());
-    }
-    Err(InputError::unexpected(key, format!("a number of {low} to {high} {unit}"), value))
+    InputError::ensure((low..=high).contains(&value), key, format!("a number of {low} to {high} {unit}"), value)
 }
 
 #[cfg(test)]

@@ -2,19 +2,15 @@
 
 use crate::dataset::Dataset;
 use crate::layout::episodes::{self, Row};
-use crate::layout::features;
+use crate::layout::features::{self, EPISODE, FRAME};
 use crate::layout::info::Info;
-use crate::layout::naming;
-use crate::layout::tasks;
+use crate::layout::{naming, tasks};
 use crate::table::{self, Batch, Reader};
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
 use imle_configs::{Error, Result};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-
-const NUMBER: &str = "episode_index";
-const FRAME: &str = "frame_index";
 
 /// Reads the dataset at `path`, LeRobot v3.0, written by this crate or by others (see the crate's
 /// documentation for what a foreign dataset gives).
@@ -82,7 +78,7 @@ impl Stream {
             }
             if self.reader.is_none() {
                 let Some(file) = self.files.pop_front() else { break };
-                let required = [features::OBSERVATION, features::ACTION, NUMBER, FRAME];
+                let required = [features::OBSERVATION, features::ACTION, EPISODE, FRAME];
                 let reader = Reader::open(&file, &required, &[features::SUCCESS])?;
                 self.reader = Some((file, reader));
             }
@@ -158,19 +154,17 @@ impl Frames {
     }
 
     fn append(&mut self, file: &Path, batch: &Batch, spec: &Spec, rows: &[Row]) -> Result<()> {
-        let (numbers, indices) = (batch.integers(NUMBER)?, batch.integers(FRAME)?);
+        let (numbers, indices) = (batch.integers(EPISODE)?, batch.integers(FRAME)?);
         let at = |row: usize| format!("episode {}, frame {}", numbers.value(row), indices.value(row));
         let (observation, action) = (&spec.observation, &spec.action);
         let (wide, narrow) = (observation.size(), action.size());
         let observations = batch.vectors(features::OBSERVATION, wide, &at)?;
         let actions = batch.vectors(features::ACTION, narrow, &at)?;
-        let successes = batch.has(features::SUCCESS).then(|| batch.booleans(features::SUCCESS)).transpose()?;
+        let successes = batch.perhaps(features::SUCCESS, Batch::booleans)?;
         let vectors =
             [(features::OBSERVATION, observations.values(), observation), (features::ACTION, actions.values(), action)];
         for (column, values, layout) in vectors {
-            if let Some(bad) = values.iter().position(|v| !v.is_finite()) {
-                let name = layout.value_names().into_iter().nth(bad % layout.size()).unwrap_or_default();
-                let found = format!("{} in {}, value `{name}`", values[bad], at(bad / layout.size()));
+            if let Some(found) = naming::first_not_finite(values, layout, at) {
                 return Err(Error::unexpected(table::place(file, column), "finite numbers", found));
             }
         }
@@ -178,7 +172,7 @@ impl Frames {
             let number = usize::try_from(numbers.value(row)).ok().filter(|n| *n < self.episodes.len());
             let number = number.ok_or_else(|| {
                 let expected = format!("one of the {} episodes in meta/episodes", self.episodes.len());
-                Error::unexpected(table::place(file, NUMBER), expected, numbers.value(row))
+                Error::unexpected(table::place(file, EPISODE), expected, numbers.value(row))
             })?;
             if number < self.given || self.episodes[number].len == rows[number].len {
                 // One frame too many for its row in meta/episodes.

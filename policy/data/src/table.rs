@@ -102,8 +102,7 @@ impl Reader {
         optional: &[&str],
         rows: Option<Range<usize>>,
     ) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
-        let mut builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
+        let mut builder = builder(path)?;
         if let Some(rows) = rows {
             builder = builder.with_offset(rows.start).with_limit(rows.len());
         }
@@ -125,15 +124,9 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub(crate) fn scalar_columns(path: &Path) -> Result<Vec<String>> {
-        let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))?;
-        Ok(builder
-            .schema()
-            .fields()
-            .iter()
-            .filter(|f| columns::is_number(f.data_type()))
-            .map(|f| f.name().clone())
-            .collect())
+        let builder = builder(path)?;
+        let numbers = builder.schema().fields().iter().filter(|f| columns::is_number(f.data_type()));
+        Ok(numbers.map(|f| f.name().clone()).collect())
     }
 
     /// Names of the columns that are there and wanted, with their types.
@@ -150,6 +143,11 @@ impl Iterator for Reader {
         let batch = self.batches.next()?;
         Some(batch.map(|rows| Batch { path: self.path.clone(), rows }).map_err(|e| read_error(&self.path, e)))
     }
+}
+
+fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))
 }
 
 fn listed(names: &[&str]) -> String {
@@ -180,12 +178,16 @@ impl Batch {
         self.rows.column_by_name(name).is_some()
     }
 
+    /// The column as `get` reads it, if the file has it.
+    pub(crate) fn perhaps<T>(&self, name: &str, get: impl Fn(&Self, &str) -> Result<T>) -> Result<Option<T>> {
+        self.has(name).then(|| get(self, name)).transpose()
+    }
+
     fn column(&self, name: &str) -> Result<&ArrayRef> {
         let missing = || Error::unexpected(place(&self.path, name), "a column of this name", "none");
         let column = self.rows.column_by_name(name).ok_or_else(missing)?;
-        if column.null_count() > 0 {
-            return Err(Error::unexpected(place(&self.path, name), "a value in every row", "an empty one"));
-        }
+        let expected = "a value in every row";
+        Error::ensure(column.null_count() == 0, place(&self.path, name), expected, "an empty one")?;
         Ok(column)
     }
 
@@ -242,13 +244,9 @@ impl Batch {
     /// number, and others as lists of fixed or free length; float64 is narrowed. `at` says where a row lies.
     pub(crate) fn vectors(&self, name: &str, size: usize, at: &dyn Fn(usize) -> String) -> Result<Float32Array> {
         let column = self.column(name)?;
-        let wrong_length = |row: usize, found: usize| {
-            let found = format!("{found} in {}", at(row));
-            Err(Error::unexpected(
-                place(&self.path, name),
-                format!("{size} values a frame, as in meta/info.json"),
-                found,
-            ))
+        let wrong_length = |(row, found): (usize, usize)| {
+            let expected = format!("{size} values a frame, as in meta/info.json");
+            Error::unexpected(place(&self.path, name), expected, format!("{found} in {}", at(row)))
         };
         let values: ArrayRef = match column.data_type() {
             _ if column.is_empty() => return Ok(Float32Array::from(Vec::<f32>::new())),
@@ -256,19 +254,13 @@ impl Batch {
                 let list = column.as_fixed_size_list();
                 let length = usize::try_from(*length).unwrap_or(0);
                 if length != size {
-                    return wrong_length(0, length);
+                    return Err(wrong_length((0, length)));
                 }
                 let start = list.value_offset_at(0);
                 list.values().slice(start, size * list.len())
             }
-            DataType::List(_) => match list_values::<i32>(column, size) {
-                Ok(values) => values,
-                Err((row, found)) => return wrong_length(row, found),
-            },
-            DataType::LargeList(_) => match list_values::<i64>(column, size) {
-                Ok(values) => values,
-                Err((row, found)) => return wrong_length(row, found),
-            },
+            DataType::List(_) => list_values::<i32>(column, size).map_err(wrong_length)?,
+            DataType::LargeList(_) => list_values::<i64>(column, size).map_err(wrong_length)?,
             _ if size == 1 => column.clone(),
             _ => return self.no_vectors(name, column.data_type()),
         };
@@ -276,11 +268,8 @@ impl Batch {
             return self.no_vectors(name, column.data_type());
         }
         if let Some(row) = (0..values.len()).find(|i| values.is_null(*i)).map(|i| i / size) {
-            return Err(Error::unexpected(
-                place(&self.path, name),
-                "a number for every value",
-                format!("none in {}", at(row)),
-            ));
+            let found = format!("none in {}", at(row));
+            return Err(Error::unexpected(place(&self.path, name), "a number for every value", found));
         }
         match columns::numbers(&values) {
             Some(numbers) => Ok(numbers.into_iter().map(|v| v as f32).collect::<Vec<_>>().into()),
@@ -289,11 +278,8 @@ impl Batch {
     }
 
     fn no_vectors<T>(&self, name: &str, found: &DataType) -> Result<T> {
-        Err(Error::unexpected(
-            place(&self.path, name),
-            "lists of float32 or float64",
-            format!("type {}", one_line(found)),
-        ))
+        let found = format!("type {}", one_line(found));
+        Err(Error::unexpected(place(&self.path, name), "lists of float32 or float64", found))
     }
 }
 

@@ -1,15 +1,15 @@
 //! Writing a dataset: all of it, or nothing.
 
-use crate::images::{ImageStats, Stored};
+use crate::images::{ImageStats, storage};
 use crate::layout::episodes::{self, Filed};
-use crate::layout::features::{self, Feature, Placed};
+use crate::layout::features::{self, FEATURES, Feature, Placed};
 use crate::layout::info;
 use crate::layout::naming::{self, DATA_PATH};
 use crate::layout::{stats, tasks};
 use crate::table::{self, Writer};
 use arrow_schema::Schema;
 use imle_configs::episode::Episode;
-use imle_configs::spec::{ImageLayout, Layout, Spec};
+use imle_configs::spec::{ImageLayout, Spec};
 use imle_configs::{Error, Result, files};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ pub fn write_with_images<E: From<Error>>(
     layout: &ImageLayout,
     mut draw: impl FnMut(usize) -> std::result::Result<Vec<u8>, E>,
 ) -> std::result::Result<(), E> {
-    layout.check().map_err(|e| e.in_file(path.display()))?;
+    storage::check(layout).map_err(|e| e.in_file(path.display()))?;
     let sizes = Sizes { row_group_rows: IMAGE_ROW_GROUP, ..Sizes::default() };
     write_all(path, spec, episodes, sizes, Some(Pictures { layout, draw: &mut draw }))
 }
@@ -90,9 +90,7 @@ fn write_all<E: From<Error>>(
         return Err(Error::Exists { path: path.to_path_buf() }.into());
     }
     check_spec(path, spec)?;
-    if episodes.is_empty() {
-        return Err(Error::unexpected(path.display(), "at least one episode", "none").into());
-    }
+    Error::ensure(!episodes.is_empty(), path.display(), "at least one episode", "none")?;
     for (number, episode) in episodes.iter().enumerate() {
         check_episode(path, spec, number, episode)?;
     }
@@ -105,7 +103,7 @@ fn write_all<E: From<Error>>(
             let mut rgb = None;
             if let (Some(pictures), Some(stats)) = (&mut pictures, &mut image_stats) {
                 let drawn = (pictures.draw)(placed.number)?;
-                pictures.layout.check_pictures(placed.number, placed.episode.len, &drawn)?;
+                storage::check_pictures(pictures.layout, placed.number, placed.episode.len, &drawn)?;
                 stats.add(&drawn);
                 rgb = Some(drawn);
             }
@@ -114,10 +112,8 @@ fn write_all<E: From<Error>>(
         data.close()?;
         episodes::write(root, path, &filed)?;
         tasks::write(root, path, &spec.task)?;
-        let mut statistics: Map<String, Value> = Feature::ALL
-            .into_iter()
-            .map(|f| (f.name().to_string(), stats::of(f, spec, features::placed(spec, episodes)).to_json(f.kind())))
-            .collect();
+        let of = |f: &Feature| stats::of(f, spec, features::placed(spec, episodes)).to_json(f.kind);
+        let mut statistics: Map<String, Value> = FEATURES.iter().map(|f| (f.name.to_string(), of(f))).collect();
         statistics.extend(image_stats.iter().flat_map(ImageStats::to_json));
         write_json(root, path, "meta/stats.json", &Value::Object(statistics))?;
         let frames = episodes.iter().map(|e| e.len).sum();
@@ -181,7 +177,7 @@ impl<'a> DataFiles<'a> {
         for start in (0..len).step_by(step) {
             let frames = start..len.min(start + step);
             let failed = |e| table::write_error(self.shown, e);
-            let columns = images.map(|(layout, rgb)| layout.columns(frames.clone(), rgb)).transpose()?;
+            let columns = images.map(|(layout, rgb)| storage::columns(layout, frames.clone(), rgb)).transpose()?;
             let rows = placed.rows(&self.schema, frames, columns.unwrap_or_default()).map_err(failed)?;
             self.writer.write(&rows)?;
         }
@@ -200,9 +196,7 @@ fn check_spec(path: &Path, spec: &Spec) -> Result<()> {
         return Err(Error::unexpected(place("control_rate"), "a positive number of Hz", spec.control_rate));
     }
     for (key, layout) in [("observation", &spec.observation), ("action", &spec.action)] {
-        if layout.size() == 0 {
-            return Err(Error::unexpected(place(key), "at least one value", "none"));
-        }
+        Error::ensure(layout.size() != 0, place(key), "at least one value", "none")?;
         let mut seen = BTreeSet::new();
         if let Some(twice) = layout.terms.iter().find(|t| !seen.insert(&t.name)) {
             return Err(Error::unexpected(place(key), "terms of distinct names", format!("`{}` twice", twice.name)));
@@ -213,28 +207,16 @@ fn check_spec(path: &Path, spec: &Spec) -> Result<()> {
 
 fn check_episode(path: &Path, spec: &Spec, number: usize, episode: &Episode) -> Result<()> {
     let place = |key: &str| format!("{}: episode {number}: {key}", path.display());
-    if episode.len == 0 {
-        return Err(Error::unexpected(place("len"), "at least one control step", 0));
-    }
+    Error::ensure(episode.len != 0, place("len"), "at least one control step", 0)?;
     let vectors =
         [("observations", &episode.observations, &spec.observation), ("actions", &episode.actions, &spec.action)];
     for (key, values, layout) in vectors {
         let size = layout.size();
-        if episode.len.checked_mul(size) != Some(values.len()) {
-            let expected = format!("{} x {size} values", episode.len);
-            return Err(Error::unexpected(place(key), expected, values.len()));
-        }
-        if let Some(bad) = first_not_finite(values, layout) {
+        let expected = format!("{} x {size} values", episode.len);
+        Error::ensure(episode.len.checked_mul(size) == Some(values.len()), place(key), expected, values.len())?;
+        if let Some(bad) = naming::first_not_finite(values, layout, |frame| format!("frame {frame}")) {
             return Err(Error::unexpected(place(key), "finite numbers", bad));
         }
     }
     Ok(())
-}
-
-/// Says where the first NaN or infinity of rows by `layout` is.
-fn first_not_finite(values: &[f32], layout: &Layout) -> Option<String> {
-    let at = values.iter().position(|v| !v.is_finite())?;
-    let (frame, value) = (at / layout.size(), at % layout.size());
-    let name = layout.value_names().into_iter().nth(value).unwrap_or_default();
-    Some(format!("{} in frame {frame}, value `{name}`", values[at]))
 }

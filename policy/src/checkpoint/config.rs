@@ -107,13 +107,13 @@ impl CheckpointConfig {
             let fits = size.is_some_and(|n| (1..=LARGEST).contains(&n));
             let found = size.map_or("more than fits".into(), |n| n.to_string());
             let expected = format_args!("1 to {LARGEST} values");
-            ConfigError::require(fits, format_args!("{place}: {key}"), expected, found)?;
+            ConfigError::ensure(fits, format_args!("{place}: {key}"), expected, found)?;
         }
         let (o, a) = (self.spec.observation.size(), self.spec.action.size());
         self.normalizers.observation.check(o, &format!("{place}: normalizers.observation"))?;
         self.normalizers.action.check(a, &format!("{place}: normalizers.action"))?;
         let expected = format_args!("at most {LARGEST}");
-        ConfigError::require(self.lead <= LARGEST, format_args!("{place}: lead"), expected, self.lead)?;
+        ConfigError::ensure(self.lead <= LARGEST, format_args!("{place}: lead"), expected, self.lead)?;
         let bad = |expected: &str, found: &dyn Display| {
             Err(ConfigError::unexpected(format!("{place}: spec.pictures"), expected, found))
         };
@@ -146,7 +146,7 @@ impl CheckpointConfig {
 /// Horizons must be at least 1 and T_act at most T_pred.
 pub(crate) fn check_horizons(h: &Horizons, place: &str) -> imle_configs::Result<()> {
     let require = |holds: bool, key: &str, expected: fmt::Arguments<'_>, found: usize| {
-        ConfigError::require(holds, format_args!("{place}: horizons.{key}"), expected, found)
+        ConfigError::ensure(holds, format_args!("{place}: horizons.{key}"), expected, found)
     };
     for (key, value) in [("observation", h.observation), ("prediction", h.prediction), ("action", h.action)] {
         require((1..=LARGEST).contains(&value), key, format_args!("1 to {LARGEST} control steps"), value)?;

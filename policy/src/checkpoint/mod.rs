@@ -69,7 +69,7 @@ impl Checkpoint {
     /// shape or not finite, a configuration whose parts do not fit, or one made by a newer version.
     pub fn load(folder: &Path) -> Result<Self> {
         let dataset = folder.join("meta/info.json").exists();
-        ConfigError::require(!dataset, folder.display(), "the folder of a checkpoint", "that of a dataset")?;
+        ConfigError::ensure(!dataset, folder.display(), "the folder of a checkpoint", "that of a dataset")?;
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).map_err(|e| ConfigError::io(&path, "read", e))

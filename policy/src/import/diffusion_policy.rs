@@ -43,7 +43,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> 
     ])?;
     policy.only("obs_as_local_cond", &json!(false))?;
     let conditions = policy.flag("obs_as_global_cond", false)?;
-    Error::require(conditions, policy.place("obs_as_global_cond"), "true, all that is supported", "false")?;
+    Error::ensure(conditions, policy.place("obs_as_global_cond"), "true, all that is supported", "false")?;
     let (observation, action) = (policy.size("obs_dim")?, policy.size("action_dim")?);
     let (seen, executed) = (policy.size("n_obs_steps")?, policy.size("n_action_steps")?);
     // Without it the action of a step is that which led to it.
@@ -81,7 +81,7 @@ fn class(options: &Options<'_>, known: &[&str]) -> Result<String> {
     let target = options.text("_target_")?;
     let name = target.rsplit('.').next().unwrap_or_default();
     let expected = format!("{}, all that is supported", known.join(" or "));
-    Error::require(known.contains(&name), options.place("_target_"), expected, &target)?;
+    Error::ensure(known.contains(&name), options.place("_target_"), expected, &target)?;
     Ok(name.to_string())
 }
 
@@ -156,7 +156,7 @@ fn maps(tensors: &mut Tensors, what: &str, size: usize) -> Result<Vec<AffineMap>
     let offset = tensors.take(&name("offset"), &[size])?;
     let map = |(scale, offset): (f32, f32)| {
         let place = format!("{}: {}", tensors.place(), name("scale"));
-        Error::require(scale > 0.0 && (1.0 / scale).is_finite(), place, "numbers above 0", scale)?;
+        Error::ensure(scale > 0.0 && (1.0 / scale).is_finite(), place, "numbers above 0", scale)?;
         Ok(AffineMap { center: 0.0, scale: 1.0 / scale, offset })
     };
     scale.into_iter().zip(offset).map(map).collect()

@@ -53,7 +53,7 @@ pub(super) fn read(folder: &Path, config: &Options<'_>) -> Result<SourcePolicy> 
         let high = tensors.take(&format!("stats.{what}.max"), &[size])?;
         let map = |(d, (low, high)): (usize, (&f32, &f32))| {
             let place = format!("{}: stats.{what}.max: dimension {d}", tensors.place());
-            Error::require(low <= high, place, format_args!("at least the minimum, {low}"), high)?;
+            Error::ensure(low <= high, place, format_args!("at least the minimum, {low}"), high)?;
             Ok(of_range(*low, *high, 0.0))
         };
         low.iter().zip(&high).enumerate().map(map).collect()
@@ -91,9 +91,9 @@ fn vision(config: &Options<'_>) -> Result<(usize, Option<VisionInput>)> {
     let cameras = config.size("num_cameras")?;
     let features = config.size_if_any("vision_feature_dim")?.unwrap_or(FEATURES);
     let (place, expected) = (config.place("vision_feature_dim"), format!("{FEATURES}, a ResNet18's"));
-    Error::require(features == FEATURES, place, expected, features)?;
+    Error::ensure(features == FEATURES, place, expected, features)?;
     let expected = format!("{state} values of the state and {FEATURES} of each of {cameras} cameras");
-    Error::require(all == state + cameras * FEATURES, config.place("obs_dim"), expected, all)?;
+    Error::ensure(all == state + cameras * FEATURES, config.place("obs_dim"), expected, all)?;
     let size = match config.sizes("image_shape")?.as_deref() {
         None => None,
         Some([height, width]) => Some([*height, *width]),
@@ -121,6 +121,6 @@ fn flow(config: &Options<'_>) -> Result<Sampling> {
     let passes = config.size("num_flow_iters")?;
     same(config.place("timestep_integer_scaler"), TIME_SCALE, config.size("timestep_integer_scaler")?)?;
     let divides = TIME_SCALE.is_multiple_of(passes);
-    Error::require(divides, config.place("num_flow_iters"), "a divisor of 100", passes)?;
+    Error::ensure(divides, config.place("num_flow_iters"), "a divisor of 100", passes)?;
     Ok(Sampling { passes, ..Sampling::default() })
 }

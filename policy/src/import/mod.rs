@@ -117,7 +117,7 @@ fn finish(mut source: SourcePolicy, folder: &Path, wanted: &ImportTarget) -> Res
     let place = folder.display();
     let (size, same) = (spec.action.size(), spec.action.size() == source.action);
     let expected = format!("{size} values, the action of task {}: {}", spec.task, shown(&spec.action));
-    ConfigError::require(same, format_args!("{place}: action"), expected, source.action)?;
+    ConfigError::ensure(same, format_args!("{place}: action"), expected, source.action)?;
     let input = source.vision.as_ref();
     let (spec, seen) = served(spec, &layout, input, wanted).map_err(|e| e.in_file(&place))?;
     let Horizons { observation, prediction, action } = source.horizons;
@@ -196,14 +196,14 @@ fn seen(spec: &Spec, policy: &Layout, order: &[String]) -> imle_configs::Result<
             return Err(ConfigError::unknown("term of the observation", name, terms.iter().map(|term| &term.name)));
         }
         let found = format_args!("`{name}` twice");
-        ConfigError::require(!order[..i].contains(name), "--observation", "each term once", found)?;
+        ConfigError::ensure(!order[..i].contains(name), "--observation", "each term once", found)?;
     }
     let indices = if all { (0..spec.observation.size()).collect() } else { spec.observation.part(order)?.1 };
     let there = terms.iter().filter(|term| all || order.contains(&term.name)).cloned().collect();
     let there = shown(&Layout { terms: there });
     let expected = format!("{} values, those of task {}: {there}", indices.len(), spec.task);
     let found = format!("{}: {}", policy.size(), shown(policy));
-    ConfigError::require(indices.len() == policy.size(), "observation", expected, found)?;
+    ConfigError::ensure(indices.len() == policy.size(), "observation", expected, found)?;
     Ok(indices)
 }
 

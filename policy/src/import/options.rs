@@ -106,7 +106,7 @@ impl<'a> Options<'a> {
     /// An option of which only one value is supported, which is also what it is when it is not given.
     pub(super) fn only(&self, key: &str, supported: &Value) -> Result<()> {
         let found = self.map.get(key).unwrap_or(supported);
-        Error::require(found == supported, self.place(key), format_args!("{supported}, all that is supported"), found)
+        Error::ensure(found == supported, self.place(key), format_args!("{supported}, all that is supported"), found)
     }
 
     /// No options but `known`, of which it is known what they do.

@@ -64,7 +64,7 @@ impl Tensors {
         let Some((found, values)) = self.left.remove(name) else {
             return Err(Error::unexpected(key, expected, "none of that name"));
         };
-        Error::require(found == shape, &key, expected, format_args!("{found:?}"))?;
+        Error::ensure(found == shape, &key, expected, format_args!("{found:?}"))?;
         match values.iter().find(|v| !v.is_finite()) {
             Some(value) => Err(Error::unexpected(key, "finite weights", value)),
             None => Ok(values),

@@ -90,7 +90,7 @@ impl VisionInput {
                 return Err(Error::unexpected("image_shape", expected, "none"));
             };
             let expected = "a task or dataset that has these cameras";
-            Error::require(wanted.cameras.is_empty(), "--cameras", expected, "none")?;
+            Error::ensure(wanted.cameras.is_empty(), "--cameras", expected, "none")?;
             return Ok(ImageLayout { cameras: self.cameras.clone(), height, width });
         };
         let Some(there) = &wanted.pictures else {
@@ -102,17 +102,17 @@ impl VisionInput {
                 return Err(Error::unknown("camera", name, &there.cameras));
             }
             let found = format_args!("`{name}` twice");
-            Error::require(!wanted.cameras[..i].contains(name), "--cameras", "each camera once", found)?;
+            Error::ensure(!wanted.cameras[..i].contains(name), "--cameras", "each camera once", found)?;
         }
         let cameras = if wanted.cameras.is_empty() { &there.cameras } else { &wanted.cameras };
         let (place, same) = (format!("cameras of task {task}"), cameras.len() == self.cameras.len());
         let expected = format!("{}, as the policy sees (--cameras names them in its order)", many(&self.cameras));
-        Error::require(same, &place, expected, many(cameras))?;
+        Error::ensure(same, &place, expected, many(cameras))?;
         let [height, width] = self.size.unwrap_or([there.height, there.width]);
         let (same, found) =
             ([there.height, there.width] == [height, width], format!("{}×{}", there.width, there.height));
         let expected = format_args!("pictures of {width}×{height} pixels, as the policy sees");
-        Error::require(same, &place, expected, found)?;
+        Error::ensure(same, &place, expected, found)?;
         Ok(ImageLayout { cameras: cameras.clone(), height, width })
     }
 }

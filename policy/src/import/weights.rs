@@ -87,5 +87,5 @@ pub(super) fn weights(
 
 /// Checks that sizes which a configuration gives twice agree.
 pub(super) fn same(place: String, expected: usize, found: usize) -> imle_configs::Result<()> {
-    ConfigError::require(expected == found, place, expected, found)
+    ConfigError::ensure(expected == found, place, expected, found)
 }

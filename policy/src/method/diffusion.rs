@@ -40,7 +40,7 @@ impl Method for Diffusion {
         sampling.some_passes()?;
         sampling.schedule.check()?;
         let (passes, steps) = (sampling.passes, sampling.schedule.steps);
-        ConfigError::require(passes <= steps, "sampling.passes", format_args!("at most {steps}"), passes)
+        ConfigError::ensure(passes <= steps, "sampling.passes", format_args!("at most {steps}"), passes)
     }
 
     fn loss(&self, network: &dyn Network, batch: &TensorBatch<'_>, context: &LossContext<'_>) -> Result<Loss> {

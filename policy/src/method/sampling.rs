@@ -86,31 +86,31 @@ impl Sampling {
     /// [`ConfigError::Unexpected`] naming the key.
     pub fn check(&self, size: usize) -> Result<()> {
         let within = (0.0..=10.0).contains(&self.temperature);
-        ConfigError::require(within, "sampling.temperature", "0 to 10", self.temperature)?;
+        ConfigError::ensure(within, "sampling.temperature", "0 to 10", self.temperature)?;
         self.latents.check(size)
     }
 
     /// Checks that no solver is chosen.
     pub(super) fn without_solver(&self) -> Result<()> {
         let none = self.solver == Solver::Default;
-        ConfigError::require(none, "sampling.solver", "none, which only diffusion has", self.solver)
+        ConfigError::ensure(none, "sampling.solver", "none, which only diffusion has", self.solver)
     }
 
     /// Checks for a single pass.
     pub(super) fn one_pass(&self) -> Result<()> {
-        ConfigError::require(self.passes <= 1, "sampling.passes", "1, all that this method makes", self.passes)
+        ConfigError::ensure(self.passes <= 1, "sampling.passes", "1, all that this method makes", self.passes)
     }
 
     /// Checks for at most [`MOST_PASSES`].
     pub(super) fn some_passes(&self) -> Result<()> {
         let few = self.passes <= MOST_PASSES;
-        ConfigError::require(few, "sampling.passes", format_args!("at most {MOST_PASSES}"), self.passes)
+        ConfigError::ensure(few, "sampling.passes", format_args!("at most {MOST_PASSES}"), self.passes)
     }
 }
 
 /// Checks that a latent is shaped like the chunk that it becomes.
 pub(super) fn latent_is_chunk(latent: usize) -> Result<()> {
-    ConfigError::require(latent == 0, "network.latent", "0: a latent shaped like the chunk", latent)
+    ConfigError::ensure(latent == 0, "network.latent", "0: a latent shaped like the chunk", latent)
 }
 
 /// Changes to the way a checkpoint is sampled; what is absent stays as the checkpoint has it.

@@ -95,12 +95,12 @@ impl Schedule {
     /// [`ConfigError::Unexpected`] naming the key.
     pub fn check(&self) -> Result<(), ConfigError> {
         let place = |key: &str| format!("sampling.schedule.{key}");
-        ConfigError::require((1..=MOST_STEPS).contains(&self.steps), place("steps"), "1 to 1000", self.steps)?;
+        ConfigError::ensure((1..=MOST_STEPS).contains(&self.steps), place("steps"), "1 to 1000", self.steps)?;
         for (key, beta) in [("beta_start", self.beta_start), ("beta_end", self.beta_end)] {
-            ConfigError::require(beta > 0.0 && beta < 1.0, place(key), "between 0 and 1", beta)?;
+            ConfigError::ensure(beta > 0.0 && beta < 1.0, place(key), "between 0 and 1", beta)?;
         }
         let clips = self.clip.is_finite() && self.clip >= 0.0;
-        ConfigError::require(clips, place("clip"), "a number of at least 0", self.clip)
+        ConfigError::ensure(clips, place("clip"), "a number of at least 0", self.clip)
     }
 
     /// ᾱ_k of every step k.

@@ -31,7 +31,7 @@ pub(crate) trait Architecture: Sync {
 
 /// Checks that what `key` of the configuration is to be `holds`.
 pub(crate) fn require(holds: bool, key: &str, expected: impl Display, found: impl Display) -> imle_configs::Result<()> {
-    ConfigError::require(holds, format_args!("network.{key}"), expected, found)
+    ConfigError::ensure(holds, format_args!("network.{key}"), expected, found)
 }
 
 /// Checks that `value` lies in `range`.

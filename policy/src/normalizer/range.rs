@@ -88,10 +88,10 @@ impl Normalizer {
             Self::Range { min, max } => {
                 let (fits, found) = (min.len() == size && max.len() == size, [min.len(), max.len()]);
                 let found = format_args!("{} minima and {} maxima", found[0], found[1]);
-                ConfigError::require(fits, place, format_args!("{size} minima and maxima"), found)?;
+                ConfigError::ensure(fits, place, format_args!("{size} minima and maxima"), found)?;
                 for (d, (lo, hi)) in min.iter().zip(max).enumerate() {
                     let fits = lo.is_finite() && hi.is_finite() && lo <= hi;
-                    ConfigError::require(
+                    ConfigError::ensure(
                         fits,
                         format_args!("{place}: dimension {d}"),
                         "finite min ≤ max",
@@ -100,11 +100,11 @@ impl Normalizer {
                 }
             }
             Self::Affine { maps } => {
-                ConfigError::require(maps.len() == size, place, format_args!("{size} maps"), maps.len())?;
+                ConfigError::ensure(maps.len() == size, place, format_args!("{size} maps"), maps.len())?;
                 for (d, map) in maps.iter().enumerate() {
                     let fits = [map.center, map.scale, map.offset].iter().all(|x| x.is_finite()) && map.scale >= 0.0;
                     let expected = "finite numbers, the scale at least 0";
-                    ConfigError::require(
+                    ConfigError::ensure(
                         fits,
                         format_args!("{place}: dimension {d}"),
                         expected,

@@ -37,11 +37,11 @@ impl Residual {
         let (weights, scales) = (chunk * (observation + 1), chunk);
         let found = format!("{} and {}", self.weights.len(), self.scale.len());
         let fits = self.weights.len() == weights && self.scale.len() == scales;
-        ConfigError::require(fits, place, format_args!("{weights} weights and {scales} scales"), found)?;
+        ConfigError::ensure(fits, place, format_args!("{weights} weights and {scales} scales"), found)?;
         let finite = self.weights.iter().all(|w| w.is_finite());
         let bad = self.scale.iter().find(|s| !(s.is_finite() && **s > 0.0));
         let found = bad.map_or("a weight that is not".into(), ToString::to_string);
-        ConfigError::require(finite && bad.is_none(), place, "finite weights and scales above 0", found)
+        ConfigError::ensure(finite && bad.is_none(), place, "finite weights and scales above 0", found)
     }
 
     /// Writes the prediction from one normalised `observation` history to `base` (T_pred · A).

@@ -65,7 +65,7 @@ impl Latents {
     pub fn check(self, size: usize) -> Result<()> {
         let expected = format_args!("latents of at most {MOST_DIMENSIONS} values for low-discrepancy");
         let fits = self != Self::LowDiscrepancy || size <= MOST_DIMENSIONS;
-        ConfigError::require(fits, "sampling.latents", expected, size)
+        ConfigError::ensure(fits, "sampling.latents", expected, size)
     }
 
     /// Fills `z` with latent `i` of the decision `key`.

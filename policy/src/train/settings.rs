@@ -122,7 +122,7 @@ impl TrainSettings {
     /// [`crate::Error::Config`] naming the key.
     pub fn check(&self) -> Result<()> {
         let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
-            ConfigError::require(holds, format_args!("settings: {key}"), expected, found)
+            ConfigError::ensure(holds, format_args!("settings: {key}"), expected, found)
         };
         let method = method::by_name(&self.method).map_err(|e| e.in_file("settings"))?;
         method.check(&self.sampling, self.network.latent).map_err(|e| e.in_file("settings"))?;

@@ -128,9 +128,9 @@ impl Trainer {
         // Another method's network may take other times: its weights do not fit.
         let (same, method) = (settings.method == config.method, &config.method);
         let expected = format_args!("`{method}`, the method of the checkpoint it starts from");
-        ConfigError::require(same, "settings: method", expected, &settings.method)?;
+        ConfigError::ensure(same, "settings: method", expected, &settings.method)?;
         let expected = "0, a generator whose chunks begin at the current step (planner distill makes one)";
-        ConfigError::require(config.lead == 0, "checkpoint: lead", expected, config.lead)?;
+        ConfigError::ensure(config.lead == 0, "checkpoint: lead", expected, config.lead)?;
         config.provenance = Provenance { data: data.into(), steps: 0, seed: settings.seed };
         Self::assemble(&settings, config, [start.weights(), start.weights()], None, TrainCounters::default(), device)
     }

@@ -102,7 +102,7 @@ impl EncoderConfig {
     /// [`ConfigError`] naming the key.
     pub fn check(&self, pictures: Option<&ImageLayout>, place: &str) -> imle_configs::Result<()> {
         let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
-            ConfigError::require(holds, format_args!("{place}: vision.{key}"), expected, found)
+            ConfigError::ensure(holds, format_args!("{place}: vision.{key}"), expected, found)
         };
         registry::by_name(&self.kind).map_err(|e| e.in_file(place))?;
         let width = matches!(self.width, 4 | 8) || self.width.is_multiple_of(16) && (16..=512).contains(&self.width);

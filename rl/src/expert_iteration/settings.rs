@@ -160,7 +160,7 @@ impl ExpertIterationSettings {
             ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
         let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
-            InputError::require(holds, format_args!("settings: {key}"), expected, found)
+            InputError::ensure(holds, format_args!("settings: {key}"), expected, found)
         };
         for (key, count) in counts {
             require(count > 0, key, "at least 1", &count)?;

@@ -24,7 +24,7 @@ pub fn run(settings: &ExpertIterationSettings, run: &Run<'_>, observer: &mut dyn
     settings.training(run.checkpoint, run.seed).check()?;
     let kept = run.task.spec().pictures.is_none() || settings.elite_share <= 0.0;
     let expected = "0 for a generator that sees pictures: elites are kept without them";
-    InputError::require(kept, "settings: elite_share", expected, settings.elite_share)?;
+    InputError::ensure(kept, "settings: elite_share", expected, settings.elite_share)?;
     let mut algorithm = ExpertIteration::begin(settings, run)?;
     if algorithm.state.rounds.is_empty() {
         let before = algorithm.evaluate(0, run.checkpoint, observer)?;

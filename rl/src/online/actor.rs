@@ -146,9 +146,9 @@ fn check(checkpoint: &Checkpoint) -> imle_configs::Result<()> {
     let config = checkpoint.config();
     let (one_pass, found) = (config.method == "imle", format!("one of {}", config.method));
     let expected = "a generator of method imle (planner distill makes one), or --algorithm expert-iteration";
-    InputError::require(one_pass, "--checkpoint", expected, found)?;
+    InputError::ensure(one_pass, "--checkpoint", expected, found)?;
     let expected = "a generator that sees the state, or --algorithm expert-iteration";
-    InputError::require(config.spec.pictures.is_none(), "--checkpoint", expected, "one that sees pictures")
+    InputError::ensure(config.spec.pictures.is_none(), "--checkpoint", expected, "one that sees pictures")
 }
 
 fn training(settings: &ActorSettings, checkpoint: &Checkpoint, threads: usize, seed: u64) -> TrainSettings {

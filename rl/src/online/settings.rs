@@ -163,7 +163,7 @@ impl OnlineSettings {
     /// A bad input that names the key.
     pub fn check(&self) -> imle_configs::Result<()> {
         let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
-            InputError::require(holds, format_args!("settings: {key}"), expected, found)
+            InputError::ensure(holds, format_args!("settings: {key}"), expected, found)
         };
         for (key, count) in [
             ("episodes", self.episodes),

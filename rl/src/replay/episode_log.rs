@@ -174,7 +174,7 @@ fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<IterationRecord> {
     let about: About = serde_json::from_str(about.map_or("", String::as_str))
         .map_err(|e| bad("the counters of an iteration", e.to_string()))?;
     let expected = "a log without groups of candidates: 0.1.0 was the last version that had them";
-    InputError::require(about.groups.0 == 0, place, expected, "some")?;
+    InputError::ensure(about.groups.0 == 0, place, expected, "some")?;
     let tensor = |name: &str| file.tensor(name).map_err(|e| bad("the trajectories of an iteration", e.to_string()));
     let floats =
         |name: &str| -> Result<_> { Ok(tensor(name)?.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))) };

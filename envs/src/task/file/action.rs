@@ -13,7 +13,6 @@ pub enum ActionFile {
         /// Position actuators of the arm's joints, base to tip.
         actuators: Vec<String>,
         /// The gripper, commanded from 0, closed, to 1, open.
-        #[serde(default)]
         gripper: Option<GripperFile>,
         /// Part of the orientation that is commanded.
         orientation: OrientationFile,
@@ -22,7 +21,6 @@ pub enum ActionFile {
         /// Highest commanded position, as `low`.
         high: Vec<f64>,
         /// Height at which the site is held, world frame, m; then only x and y are commanded.
-        #[serde(default)]
         height: Option<f64>,
         /// Fastest commanded motion of each joint, rad/s.
         max_joint_speed: Vec<f64>,
@@ -32,20 +30,17 @@ pub enum ActionFile {
         /// The mocap body.
         body: String,
         /// The gripper, commanded from 0, closed, to 1, open.
-        #[serde(default)]
         gripper: Option<GripperFile>,
         /// Part of the orientation that is commanded.
         orientation: OrientationFile,
         /// Orientation that `fixed` keeps and `yaw` turns, (w, x, y, z); the body's own in the reset keyframe if
         /// absent.
-        #[serde(default)]
         quaternion: Option<[f64; 4]>,
         /// Lowest commanded position, world frame, m: x, y, z, or x, y with a `height`.
         low: Vec<f64>,
         /// Highest commanded position, as `low`.
         high: Vec<f64>,
         /// Height at which the body is held, world frame, m; then only x and y are commanded.
-        #[serde(default)]
         height: Option<f64>,
         /// Fastest commanded motion, m/s.
         max_speed: f64,

@@ -36,7 +36,6 @@ pub struct TermFile {
     #[serde(default)]
     pub norm: NormFile,
     /// Most that the norm may be; no limit if absent.
-    #[serde(default)]
     pub limit: Option<f64>,
 }
 

@@ -57,7 +57,6 @@ pub struct TaskFile {
     #[serde(default)]
     pub reset: ResetFile,
     /// Differences between the worlds of episodes, if any.
-    #[serde(default)]
     pub randomize: Option<RandomizeFile>,
     /// Named scalars that cost and success speak of.
     pub quantities: BTreeMap<String, QuantityFile>,
@@ -66,13 +65,11 @@ pub struct TaskFile {
     /// When the task is done.
     pub success: SuccessFile,
     /// When the task is lost, if it can be.
-    #[serde(default)]
     pub failure: Option<FailureFile>,
     /// Reward that fine-tuning maximises.
     #[serde(default)]
     pub reward: RewardFile,
     /// Name of the scripted expert, if there is one.
-    #[serde(default)]
     pub expert: Option<String>,
     /// Settings of pictures.
     #[serde(default)]
@@ -110,10 +107,8 @@ pub struct ServoFile {
     /// Force by velocity, N·m·s/rad or N·s/m.
     pub damping: f64,
     /// Lowest and highest target, rad or m; the joint's limits if absent.
-    #[serde(default)]
     pub range: Option<[f64; 2]>,
     /// Greatest force, N·m or N; no limit if absent.
-    #[serde(default)]
     pub force: Option<f64>,
 }
 
@@ -249,7 +244,6 @@ pub struct CameraFile {
     /// Height of the drawn picture, pixels.
     pub height: u32,
     /// The part of it that is kept: left, top, width, height, pixels; all of it if absent.
-    #[serde(default)]
     pub crop: Option<[u32; 4]>,
     /// Changes of the camera's pose from episode to episode.
     #[serde(default)]

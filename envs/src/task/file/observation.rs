@@ -14,10 +14,8 @@ pub enum ObservationFile {
         /// Observed point.
         of: PointFile,
         /// Origin; the world's if absent.
-        #[serde(default)]
         relative_to: Option<PointFile>,
         /// Axes that are seen, e.g. `xy`; all if absent.
-        #[serde(default)]
         axes: Option<String>,
     },
     /// Rotation about the vertical as (cos kθ, sin kθ) with k the symmetry; 2 values.
@@ -51,7 +49,6 @@ pub enum ObservationFile {
         /// Observed point.
         of: PointFile,
         /// Frame in which it is seen; the world's if absent.
-        #[serde(default)]
         relative_to: Option<PointFile>,
     },
     /// Velocity of a body's origin, world frame, m/s; one value an axis.
@@ -61,7 +58,6 @@ pub enum ObservationFile {
         /// The body.
         body: String,
         /// Axes that are seen; all if absent.
-        #[serde(default)]
         axes: Option<String>,
     },
     /// Angular velocity of a body, world frame, rad/s; one value an axis.
@@ -71,7 +67,6 @@ pub enum ObservationFile {
         /// The body.
         body: String,
         /// Axes that are seen; all if absent.
-        #[serde(default)]
         axes: Option<String>,
     },
     /// Values of sensors, in their own units, as many as they have.

@@ -14,7 +14,6 @@ pub enum QuantityFile {
         /// The other end.
         to: PointFile,
         /// Axes that count, e.g. `xy`; all if absent.
-        #[serde(default)]
         axes: Option<String>,
     },
     /// Signed coordinate, m.
@@ -24,7 +23,6 @@ pub enum QuantityFile {
         /// `x`, `y` or `z`.
         axis: String,
         /// Origin; the world's if absent.
-        #[serde(default)]
         relative_to: Option<PointFile>,
     },
     /// Position of a hinge or slide joint, rad or m.
@@ -61,7 +59,6 @@ pub enum QuantityFile {
         /// The other's.
         to: PointFile,
         /// Axes that count, e.g. `xy`; all if absent.
-        #[serde(default)]
         axes: Option<String>,
     },
     /// Velocity of a hinge or slide joint, rad/s or m/s.
@@ -127,10 +124,8 @@ pub enum QuantityFile {
         /// Axis: `x`, `y`, `z`, or with a minus before it.
         axis: String,
         /// The other frame; the world's if absent.
-        #[serde(default)]
         to: Option<PointFile>,
         /// The other's axis; `z` if absent.
-        #[serde(default)]
         to_axis: Option<String>,
         /// Whether axes that point to opposite sides count as aligned: then 0 to π/2.
         #[serde(default)]
@@ -145,7 +140,6 @@ pub enum QuantityFile {
         /// Highest corner, m.
         high: [f64; 3],
         /// Frame of the corners, position and axes; the world's if absent.
-        #[serde(default)]
         relative_to: Option<PointFile>,
     },
     /// Angular speed of a body, rad/s.
@@ -168,7 +162,6 @@ pub enum QuantityFile {
         /// The sensor.
         sensor: String,
         /// Which of its values, from 0.
-        #[serde(default)]
         component: Option<usize>,
     },
     /// Sum of the normal forces of all contacts between any geom of `between` and any geom of `and`, N.

@@ -7,4 +7,3 @@ pub(crate) mod storage;
 pub(crate) use read::read_file;
 pub use read::{Images, image_layout, read_all_images, read_images};
 pub(crate) use statistics::ImageStats;
-pub(crate) use storage::Stored;

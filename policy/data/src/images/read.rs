@@ -1,7 +1,8 @@
 //! Reading pictures of episodes.
 
-use super::storage::{Stored, column, decode};
+use super::storage::{self, column, decode};
 use crate::layout::episodes;
+use crate::layout::features::{EPISODE, FRAME};
 use crate::layout::info::Info;
 use crate::table::{self, Reader};
 use imle_configs::spec::ImageLayout;
@@ -9,9 +10,6 @@ use imle_configs::{Error, Result};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::path::Path;
-
-const NUMBER: &str = "episode_index";
-const FRAME: &str = "frame_index";
 
 /// The pictures of one episode, or of several in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +59,7 @@ pub fn read_all_images(path: &Path, cameras: &[String], count: usize) -> Result<
         return Err(Error::unknown("camera", unknown, &all.cameras).in_file(path.display()));
     }
     let layout = ImageLayout { cameras: cameras.to_vec(), ..all };
-    layout.check()?;
+    storage::check(&layout)?;
     let rows = episodes::read(path, &info)?;
     let rows = rows.get(..count).ok_or_else(|| {
         let expected = format!("at most the {} episodes of the dataset", rows.len());
@@ -97,9 +95,9 @@ pub(crate) fn read_file(
         e.filter(|e| *e < lengths.len())
     };
     let rows = rows_of(file, wanted)?;
-    for batch in Reader::open_rows(file, &[&[NUMBER, FRAME], names.as_slice()].concat(), &[], Some(rows))? {
+    for batch in Reader::open_rows(file, &[&[EPISODE, FRAME], names.as_slice()].concat(), &[], Some(rows))? {
         let batch = batch?;
-        let (of_row, frames) = (batch.integers(NUMBER)?, batch.integers(FRAME)?);
+        let (of_row, frames) = (batch.integers(EPISODE)?, batch.integers(FRAME)?);
         let pictures = names.iter().map(|n| batch.pictures(n)).collect::<Result<Vec<_>>>()?;
         // Where each wanted row of the batch goes; rows of an episode follow each other, so these ascend.
         let mut places: Vec<(usize, usize)> = Vec::with_capacity(batch.len());
@@ -113,10 +111,8 @@ pub(crate) fn read_file(
             seen[e] += 1;
         }
         let (Some((_, start)), Some((_, last))) = (places.first(), places.last()) else { continue };
-        if last + 1 - start != places.len() {
-            let expected = "episodes one after the other";
-            return Err(Error::unexpected(table::place(file, NUMBER), expected, "another order"));
-        }
+        let expected = "episodes one after the other";
+        Error::ensure(last + 1 - start == places.len(), table::place(file, EPISODE), expected, "another order")?;
         let into = &mut out[start * layout.bytes()..(last + 1) * layout.bytes()];
         into.par_chunks_exact_mut(layout.bytes()).zip(&places).try_for_each(|(frame, (i, _))| {
             let cameras = frame.chunks_exact_mut(layout.picture_bytes()).zip(names.iter().zip(&pictures));
@@ -133,7 +129,7 @@ pub(crate) fn read_file(
         None => Ok(()),
         Some(e) => {
             let expected = format!("the {} frames of episode {}", lengths[e], first + e);
-            Err(Error::unexpected(table::place(file, NUMBER), expected, seen[e]))
+            Err(Error::unexpected(table::place(file, EPISODE), expected, seen[e]))
         }
     }
 }
@@ -141,8 +137,8 @@ pub(crate) fn read_file(
 /// The rows of a data file from the first to the last of a `wanted` episode.
 fn rows_of(file: &Path, wanted: impl Fn(i64) -> Option<usize>) -> Result<Range<usize>> {
     let (mut found, mut at) = (0..0, 0);
-    for batch in Reader::open(file, &[NUMBER], &[])? {
-        for value in batch?.integers(NUMBER)?.values() {
+    for batch in Reader::open(file, &[EPISODE], &[])? {
+        for value in batch?.integers(EPISODE)?.values() {
             if wanted(*value).is_some() {
                 found = if found.is_empty() { at..at + 1 } else { found.start..at + 1 };
             }

@@ -13,22 +13,6 @@ use std::sync::Arc;
 
 const PREFIX: &str = "observation.images.";
 
-/// The storage of the pictures of a layout.
-pub(crate) trait Stored: Sized {
-    /// The cameras among the features of `info.json`.
-    fn of_features(features: &Map<String, Value>) -> Result<Self>;
-    /// Whether there can be such pictures.
-    fn check(&self) -> Result<()>;
-    /// Whether `rgb` has the size of `len` frames.
-    fn check_pictures(&self, number: usize, len: usize, rgb: &[u8]) -> Result<()>;
-    /// The fields of the data files.
-    fn fields(&self) -> Vec<Field>;
-    /// The features of `info.json`.
-    fn features(&self) -> Vec<(String, Value)>;
-    /// The columns of some frames of an episode, whose pictures are (len, cameras, H, W, 3).
-    fn columns(&self, frames: Range<usize>, rgb: &[u8]) -> Result<Vec<ArrayRef>>;
-}
-
 pub(crate) fn column(camera: &str) -> String {
     format!("{PREFIX}{camera}")
 }
@@ -42,78 +26,79 @@ pub(crate) fn in_features(features: &Map<String, Value>) -> bool {
     features.iter().any(|(name, feature)| name.starts_with(PREFIX) && feature["dtype"] == "image")
 }
 
-impl Stored for ImageLayout {
-    fn of_features(features: &Map<String, Value>) -> Result<Self> {
-        let mut layout: Option<Self> = None;
-        for (name, feature) in features {
-            let Some(camera) = name.strip_prefix(PREFIX).filter(|_| feature["dtype"] == "image") else { continue };
-            let size = |i: usize| feature["shape"].get(i).and_then(Value::as_u64).and_then(|s| usize::try_from(s).ok());
-            let (height, width) = match (size(0), size(1), size(2)) {
-                (Some(height), Some(width), Some(CHANNELS)) => (height, width),
-                _ => {
-                    let place = format!("features.{name}.shape");
-                    return Err(Error::unexpected(place, "[height, width, 3]", &feature["shape"]));
-                }
-            };
-            let known = layout.get_or_insert_with(|| Self { cameras: Vec::new(), height, width });
-            if (known.height, known.width) != (height, width) {
-                let expected = format!("[{}, {}, 3] as of the others", known.height, known.width);
-                return Err(Error::unexpected(format!("features.{name}.shape"), expected, &feature["shape"]));
+/// The cameras among the features of `info.json`.
+pub(crate) fn of_features(features: &Map<String, Value>) -> Result<ImageLayout> {
+    let mut layout: Option<ImageLayout> = None;
+    for (name, feature) in features {
+        let Some(camera) = name.strip_prefix(PREFIX).filter(|_| feature["dtype"] == "image") else { continue };
+        let size = |i: usize| feature["shape"].get(i).and_then(Value::as_u64).and_then(|s| usize::try_from(s).ok());
+        let (height, width) = match (size(0), size(1), size(2)) {
+            (Some(height), Some(width), Some(CHANNELS)) => (height, width),
+            _ => {
+                let place = format!("features.{name}.shape");
+                return Err(Error::unexpected(place, "[height, width, 3]", &feature["shape"]));
             }
-            known.cameras.push(camera.to_string());
-        }
-        let layout = layout
-            .ok_or_else(|| Error::unexpected("features", format!("a feature `{PREFIX}…` of type image"), "none"))?;
-        layout.check()?;
-        Ok(layout)
-    }
-
-    fn check(&self) -> Result<()> {
-        let distinct: BTreeSet<&String> = self.cameras.iter().collect();
-        if self.cameras.is_empty() || distinct.len() != self.cameras.len() {
-            return Err(Error::unexpected("cameras", "distinct names", format!("{:?}", self.cameras)));
-        }
-        if self.height == 0 || self.width == 0 || u32::try_from(self.height.max(self.width)).is_err() {
-            let found = format!("{}x{}", self.width, self.height);
-            return Err(Error::unexpected("size of pictures", "some pixels", found));
-        }
-        Ok(())
-    }
-
-    fn check_pictures(&self, number: usize, len: usize, rgb: &[u8]) -> Result<()> {
-        let wanted = len * self.bytes();
-        if rgb.len() == wanted {
-            return Ok(());
-        }
-        let expected = format!("{wanted} bytes, {len} frames of {} pictures", self.cameras.len());
-        Err(Error::unexpected(format!("episode {number}: pictures"), expected, rgb.len()))
-    }
-
-    fn fields(&self) -> Vec<Field> {
-        self.cameras.iter().map(|c| Field::new(column(c), DataType::Struct(stored()), true)).collect()
-    }
-
-    fn features(&self) -> Vec<(String, Value)> {
-        let feature = |c: &String| {
-            let shape = [self.height, self.width, CHANNELS];
-            (column(c), json!({"dtype": "image", "shape": shape, "names": ["height", "width", "channels"]}))
         };
-        self.cameras.iter().map(feature).collect()
+        let known = layout.get_or_insert_with(|| ImageLayout { cameras: Vec::new(), height, width });
+        if (known.height, known.width) != (height, width) {
+            let expected = format!("[{}, {}, 3] as of the others", known.height, known.width);
+            return Err(Error::unexpected(format!("features.{name}.shape"), expected, &feature["shape"]));
+        }
+        known.cameras.push(camera.to_string());
     }
+    let layout =
+        layout.ok_or_else(|| Error::unexpected("features", format!("a feature `{PREFIX}…` of type image"), "none"))?;
+    check(&layout)?;
+    Ok(layout)
+}
 
-    fn columns(&self, frames: Range<usize>, rgb: &[u8]) -> Result<Vec<ArrayRef>> {
-        let (bytes, cameras) = (self.picture_bytes(), self.cameras.len());
-        let column = |camera: usize| -> Result<ArrayRef> {
-            let picture = |t: usize| &rgb[(t * cameras + camera) * bytes..][..bytes];
-            let encoded = frames.clone().map(|t| encode(picture(t), self)).collect::<Result<Vec<_>>>()?;
-            let paths = frames.clone().map(|t| format!("frame-{t:06}.png"));
-            let parts: Vec<ArrayRef> =
-                vec![Arc::new(BinaryArray::from_iter_values(encoded)), Arc::new(StringArray::from_iter_values(paths))];
-            let structs = StructArray::try_new(stored(), parts, None);
-            Ok(Arc::new(structs.map_err(|e| table::write_error(Path::new("pictures"), e))?))
-        };
-        (0..cameras).map(column).collect()
+/// Whether there can be such pictures.
+pub(crate) fn check(layout: &ImageLayout) -> Result<()> {
+    let distinct: BTreeSet<&String> = layout.cameras.iter().collect();
+    if layout.cameras.is_empty() || distinct.len() != layout.cameras.len() {
+        return Err(Error::unexpected("cameras", "distinct names", format!("{:?}", layout.cameras)));
     }
+    if layout.height == 0 || layout.width == 0 || u32::try_from(layout.height.max(layout.width)).is_err() {
+        let found = format!("{}x{}", layout.width, layout.height);
+        return Err(Error::unexpected("size of pictures", "some pixels", found));
+    }
+    Ok(())
+}
+
+/// Whether `rgb` has the size of `len` frames of episode `number`.
+pub(crate) fn check_pictures(layout: &ImageLayout, number: usize, len: usize, rgb: &[u8]) -> Result<()> {
+    let wanted = len * layout.bytes();
+    let expected = format!("{wanted} bytes, {len} frames of {} pictures", layout.cameras.len());
+    Error::ensure(rgb.len() == wanted, format!("episode {number}: pictures"), expected, rgb.len())
+}
+
+/// The fields of the data files.
+pub(crate) fn fields(layout: &ImageLayout) -> Vec<Field> {
+    layout.cameras.iter().map(|c| Field::new(column(c), DataType::Struct(stored()), true)).collect()
+}
+
+/// The features of `info.json`.
+pub(crate) fn features(layout: &ImageLayout) -> Vec<(String, Value)> {
+    let feature = |c: &String| {
+        let shape = [layout.height, layout.width, CHANNELS];
+        (column(c), json!({"dtype": "image", "shape": shape, "names": ["height", "width", "channels"]}))
+    };
+    layout.cameras.iter().map(feature).collect()
+}
+
+/// The columns of some frames of an episode, whose pictures are (len, cameras, H, W, 3).
+pub(crate) fn columns(layout: &ImageLayout, frames: Range<usize>, rgb: &[u8]) -> Result<Vec<ArrayRef>> {
+    let (bytes, cameras) = (layout.picture_bytes(), layout.cameras.len());
+    let column = |camera: usize| -> Result<ArrayRef> {
+        let picture = |t: usize| &rgb[(t * cameras + camera) * bytes..][..bytes];
+        let encoded = frames.clone().map(|t| encode(picture(t), layout)).collect::<Result<Vec<_>>>()?;
+        let paths = frames.clone().map(|t| format!("frame-{t:06}.png"));
+        let parts: Vec<ArrayRef> =
+            vec![Arc::new(BinaryArray::from_iter_values(encoded)), Arc::new(StringArray::from_iter_values(paths))];
+        let structs = StructArray::try_new(stored(), parts, None);
+        Ok(Arc::new(structs.map_err(|e| table::write_error(Path::new("pictures"), e))?))
+    };
+    (0..cameras).map(column).collect()
 }
 
 fn encode(rgb: &[u8], layout: &ImageLayout) -> Result<Vec<u8>> {

@@ -73,14 +73,9 @@ pub(super) fn pictures(arrays: &[Array]) -> Option<ImageLayout> {
 /// [`Error::Unexpected`] about an array of another length.
 pub(super) fn joined(place: &str, parts: &[(&Array, Vec<f32>)], len: usize) -> Result<Vec<f32>> {
     for (array, values) in parts {
-        if values.len() != len * array.size() {
-            let expected = format!("{len} frames of {} values", array.size());
-            return Err(Error::unexpected(
-                format!("{place}: {}", array.name),
-                expected,
-                format!("{} values", values.len()),
-            ));
-        }
+        let expected = format!("{len} frames of {} values", array.size());
+        let found = format!("{} values", values.len());
+        Error::ensure(values.len() == len * array.size(), format!("{place}: {}", array.name), expected, found)?;
     }
     let row = |t: usize| parts.iter().flat_map(move |(a, v)| v[t * a.size()..(t + 1) * a.size()].iter().copied());
     Ok((0..len).flat_map(row).collect())

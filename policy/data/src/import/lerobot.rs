@@ -1,6 +1,7 @@
 //! LeRobot's folders: v3.0 as it is read anyway, v2.0 and v2.1 with one file an episode.
 
-use super::source::Source;
+use super::source::{EpisodeReader, Source};
+use crate::dataset::Dataset;
 use crate::images::{image_layout, read_file, read_images};
 use crate::layout::info::Info;
 use crate::layout::{features, naming};
@@ -17,7 +18,6 @@ use std::path::{Path, PathBuf};
 pub(super) struct Folder {
     root: PathBuf,
     spec: Spec,
-    pictures: Option<ImageLayout>,
     kind: Kind,
 }
 
@@ -29,17 +29,15 @@ enum Kind {
 }
 
 impl Folder {
-    pub(super) fn open(root: &Path) -> Result<Self> {
+    pub(super) fn open(root: &Path) -> Result<Source> {
+        let source = |spec: Spec, len, pictures, kind| {
+            let reader = Box::new(Self { root: root.to_path_buf(), spec: spec.clone(), kind });
+            Source { spec, len, pictures, reader }
+        };
         let (version, json) = Info::version(root)?;
         if version != "v2.0" && version != "v2.1" {
-            let dataset = read(root)?;
-            let pictures = image_layout(root).ok().flatten();
-            return Ok(Self {
-                root: root.to_path_buf(),
-                spec: dataset.spec,
-                pictures,
-                kind: Kind::Three(dataset.episodes),
-            });
+            let Dataset { spec, episodes } = read(root)?;
+            return Ok(source(spec, episodes.len(), image_layout(root).ok().flatten(), Kind::Three(episodes)));
         }
         let info = Info::read_version(root, &version)?;
         let spec = info.spec(|| first_task(root))?;
@@ -47,8 +45,8 @@ impl Folder {
         info.check_total("total_episodes", info.total_episodes, lengths.len(), "lines of meta/episodes.jsonl")?;
         let pictures = if info.has_images() { info.images().ok() } else { None };
         let chunk = json["chunks_size"].as_u64().filter(|c| *c > 0).unwrap_or(1000);
-        let kind = Kind::Two { lengths, template: info.data_path().to_string(), chunk };
-        Ok(Self { root: root.to_path_buf(), spec, pictures, kind })
+        let (len, template) = (lengths.len(), info.data_path().to_string());
+        Ok(source(spec, len, pictures, Kind::Two { lengths, template, chunk }))
     }
 
     /// The data file of an episode of version 2.
@@ -94,22 +92,7 @@ fn first_task(root: &Path) -> Result<String> {
     name.map(String::from).ok_or_else(|| Error::unexpected(path.display(), "a line with a `task`", "none"))
 }
 
-impl Source for Folder {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn len(&self) -> usize {
-        match &self.kind {
-            Kind::Three(episodes) => episodes.len(),
-            Kind::Two { lengths, .. } => lengths.len(),
-        }
-    }
-
-    fn pictures(&self) -> Option<&ImageLayout> {
-        self.pictures.as_ref()
-    }
-
+impl EpisodeReader for Folder {
     fn episode(&mut self, number: usize) -> Result<Episode> {
         let file = self.file(number)?;
         let length = match &mut self.kind {
@@ -130,15 +113,13 @@ impl Source for Folder {
             }
             episode.len += batch.len();
         }
-        if episode.len != length {
-            let place = format!("{}: length of episode {number}", self.root.join("meta/episodes.jsonl").display());
-            return Err(Error::unexpected(place, format!("the {} frames of {}", episode.len, file.display()), length));
-        }
+        let place = format!("{}: length of episode {number}", self.root.join("meta/episodes.jsonl").display());
+        let expected = format!("the {} frames of {}", episode.len, file.display());
+        Error::ensure(episode.len == length, place, expected, length)?;
         Ok(episode)
     }
 
-    fn images(&mut self, number: usize) -> Result<Vec<u8>> {
-        let Some(layout) = &self.pictures else { return Ok(Vec::new()) };
+    fn images(&mut self, number: usize, layout: &ImageLayout) -> Result<Vec<u8>> {
         match &self.kind {
             Kind::Three(_) => Ok(read_images(&self.root, number)?.rgb),
             Kind::Two { lengths, .. } => {

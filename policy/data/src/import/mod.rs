@@ -16,8 +16,9 @@ mod source;
 mod zarr;
 
 use crate::dataset::Dataset;
+use crate::layout::naming;
 use crate::write::{write, write_with_images};
-use imle_configs::spec::{ImageLayout, Layout, Spec};
+use imle_configs::spec::{ImageLayout, Spec};
 use imle_configs::{Error, Result};
 use source::Source;
 use std::path::Path;
@@ -123,13 +124,13 @@ pub struct Converted {
 pub fn load(from: &Path, options: &ImportOptions) -> Result<(DatasetFormat, Dataset, Option<ImageLayout>)> {
     let format = DatasetFormat::of(from)?;
     let mut source = open(format, from, options)?;
-    let count = options.episodes.map_or(source.len(), |n| n.min(source.len()));
-    let episodes = (0..count).map(|n| source.episode(n)).collect::<Result<Vec<_>>>()?;
-    let mut spec = source.spec().clone();
+    let count = options.episodes.map_or(source.len, |n| n.min(source.len));
+    let episodes = (0..count).map(|n| source.reader.episode(n)).collect::<Result<Vec<_>>>()?;
+    let mut spec = source.spec;
     if spec.control_rate == 0.0 {
         spec.control_rate = options.rate.unwrap_or(0.0);
     }
-    Ok((format, Dataset { spec, episodes }, source.pictures().cloned()))
+    Ok((format, Dataset { spec, episodes }, source.pictures))
 }
 
 /// Converts the dataset at `from` into a LeRobot v3 dataset at `out`.
@@ -143,32 +144,27 @@ pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Conve
     }
     let format = DatasetFormat::of(from)?;
     let mut source = open(format, from, options)?;
-    let source = source.as_mut();
-    let (spec, from_rate) = target(source, options).map_err(|e| e.in_file(from.display()))?;
-    let count = options.episodes.map_or(source.len(), |n| n.min(source.len()));
-    if count == 0 {
-        return Err(Error::unexpected(from.display(), "at least one episode", "none"));
-    }
+    let (spec, from_rate) = target(&source.spec, options).map_err(|e| e.in_file(from.display()))?;
+    let count = options.episodes.map_or(source.len, |n| n.min(source.len));
+    Error::ensure(count != 0, from.display(), "at least one episode", "none")?;
     let resampled_from = from_rate.filter(|rate| *rate != spec.control_rate);
     let mut episodes = Vec::with_capacity(count);
     for number in 0..count {
-        let episode = source.episode(number)?;
+        let episode = source.reader.episode(number)?;
         episodes.push(match resampled_from {
-            Some(rate) => resample::uniform(&episode, source.spec(), rate, spec.control_rate),
+            Some(rate) => resample::uniform(&episode, &source.spec, rate, spec.control_rate),
             None => episode,
         });
     }
-    let pictures = source.pictures().filter(|_| options.images).cloned();
+    let pictures = source.pictures.filter(|_| options.images);
     match &pictures {
         None if options.images => {
             return Err(Error::unexpected(from.display(), "pictures of one size, for --images", "none"));
         }
         None => write(out, &spec, &episodes)?,
         Some(layout) => {
-            if resampled_from.is_some() {
-                return Err(Error::unexpected(from.display(), "no --images beside --resample", "both"));
-            }
-            write_with_images(out, &spec, &episodes, layout, |number| source.images(number))?;
+            Error::ensure(resampled_from.is_none(), from.display(), "no --images beside --resample", "both")?;
+            write_with_images(out, &spec, &episodes, layout, |number| source.reader.images(number, layout))?;
         }
     }
     Ok(Converted {
@@ -181,33 +177,20 @@ pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Conve
     })
 }
 
-fn open(format: DatasetFormat, from: &Path, options: &ImportOptions) -> Result<Box<dyn Source>> {
+#[cfg_attr(not(any(feature = "hdf5", feature = "zarr")), expect(unused_variables))]
+fn open(format: DatasetFormat, from: &Path, options: &ImportOptions) -> Result<Source> {
     match format {
-        DatasetFormat::Lerobot => Ok(Box::new(lerobot::Folder::open(from)?)),
-        DatasetFormat::Records => Ok(Box::new(records::Records::open(from)?)),
-        DatasetFormat::Robomimic => robomimic_file(from, options),
-        DatasetFormat::Zarr => zarr_folder(from, options),
+        DatasetFormat::Lerobot => lerobot::Folder::open(from),
+        DatasetFormat::Records => records::Records::open(from),
+        #[cfg(feature = "hdf5")]
+        DatasetFormat::Robomimic => robomimic::File::open(from, &options.observation),
+        #[cfg(not(feature = "hdf5"))]
+        DatasetFormat::Robomimic => Err(without(from, "HDF5", "hdf5")),
+        #[cfg(feature = "zarr")]
+        DatasetFormat::Zarr => zarr::Folder::open(from, &options.observation),
+        #[cfg(not(feature = "zarr"))]
+        DatasetFormat::Zarr => Err(without(from, "zarr", "zarr")),
     }
-}
-
-#[cfg(feature = "hdf5")]
-fn robomimic_file(from: &Path, options: &ImportOptions) -> Result<Box<dyn Source>> {
-    Ok(Box::new(robomimic::File::open(from, &options.observation)?))
-}
-
-#[cfg(not(feature = "hdf5"))]
-fn robomimic_file(from: &Path, _: &ImportOptions) -> Result<Box<dyn Source>> {
-    Err(without(from, "HDF5", "hdf5"))
-}
-
-#[cfg(feature = "zarr")]
-fn zarr_folder(from: &Path, options: &ImportOptions) -> Result<Box<dyn Source>> {
-    Ok(Box::new(zarr::Folder::open(from, &options.observation)?))
-}
-
-#[cfg(not(feature = "zarr"))]
-fn zarr_folder(from: &Path, _: &ImportOptions) -> Result<Box<dyn Source>> {
-    Err(without(from, "zarr", "zarr"))
 }
 
 /// The error of a program without the reader.
@@ -218,8 +201,7 @@ fn without(from: &Path, what: &str, feature: &str) -> Error {
 }
 
 /// The spec of what is written, and the rate of the source if it says one.
-fn target(source: &dyn Source, options: &ImportOptions) -> Result<(Spec, Option<f64>)> {
-    let own = source.spec();
+fn target(own: &Spec, options: &ImportOptions) -> Result<(Spec, Option<f64>)> {
     let stated = (own.control_rate > 0.0).then_some(own.control_rate);
     let Some(wanted) = &options.spec else {
         let rate = match (stated, options.rate) {
@@ -238,10 +220,8 @@ fn target(source: &dyn Source, options: &ImportOptions) -> Result<(Spec, Option<
     for (what, wanted, own) in
         [("observation", &wanted.observation, &own.observation), ("action", &wanted.action, &own.action)]
     {
-        if wanted.size() != own.size() {
-            let expected = format!("{} values, as the task has: {}", wanted.size(), listed(wanted));
-            return Err(Error::unexpected(what, expected, format!("{}: {}", own.size(), listed(own))));
-        }
+        let expected = format!("{} values, as the task has: {}", wanted.size(), naming::listed(wanted));
+        Error::ensure(wanted.size() == own.size(), what, expected, format!("{}: {}", own.size(), naming::listed(own)))?;
     }
     let rate = options.rate.or(stated);
     if rate.is_some_and(|r| r != wanted.control_rate) && !options.resample {
@@ -249,8 +229,4 @@ fn target(source: &dyn Source, options: &ImportOptions) -> Result<(Spec, Option<
         return Err(Error::unexpected("control rate", expected, rate.unwrap_or_default()));
     }
     Ok((Spec { pictures: None, ..wanted.clone() }, rate))
-}
-
-fn listed(layout: &Layout) -> String {
-    layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect::<Vec<_>>().join(" ")
 }

@@ -2,10 +2,10 @@
 //! which says what their columns mean. `docs/guide/your-data.md` describes it.
 
 use super::resample::{self, Between};
-use super::source::{Source, layout_of};
-use crate::table::Reader;
+use super::source::{EpisodeReader, Source, layout_of};
+use crate::table::{Reader, one_line};
 use imle_configs::episode::Episode;
-use imle_configs::spec::{ImageLayout, Spec};
+use imle_configs::spec::Spec;
 use imle_configs::{Error, Result, files};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -28,7 +28,6 @@ struct RecordFile {
     #[serde(default = "seconds")]
     time_unit: String,
     /// Column whose last value says whether the episode was solved; all are taken for solved if absent.
-    #[serde(default)]
     success: Option<String>,
     /// Poses of frames in the world's.
     #[serde(default)]
@@ -70,20 +69,17 @@ struct TermFile {
     #[serde(default)]
     columns: Vec<String>,
     /// Unit of the columns; converted to m, rad, s, N.
-    #[serde(default)]
     unit: Option<String>,
     /// Kind of the values.
     #[serde(default)]
     kind: TermKind,
     /// Frame in which they were recorded; the world's if absent.
-    #[serde(default)]
     frame: Option<String>,
     /// Order of rotational symmetry, of a yaw.
     #[serde(default = "one")]
     symmetry: u32,
     /// Rule for values between two records; observations are interpolated, actions held, if absent.
-    #[serde(default)]
-    between: Option<BetweenFile>,
+    between: Option<Between>,
 }
 
 fn one() -> u32 {
@@ -104,37 +100,32 @@ enum TermKind {
     Yaw,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum BetweenFile {
-    Linear,
-    Hold,
-}
+/// Units, with the factor to the one that tasks use.
+const UNITS: [(&str, f64); 15] = [
+    ("m", 1.0),
+    ("cm", 0.01),
+    ("mm", 0.001),
+    ("in", 0.0254),
+    ("rad", 1.0),
+    ("deg", std::f64::consts::PI / 180.0),
+    ("m/s", 1.0),
+    ("mm/s", 0.001),
+    ("cm/s", 0.01),
+    ("rad/s", 1.0),
+    ("deg/s", std::f64::consts::PI / 180.0),
+    ("N", 1.0),
+    ("Nm", 1.0),
+    ("1", 1.0),
+    ("%", 0.01),
+];
+/// Units of time, with their seconds.
+const TIME_UNITS: [(&str, f64); 4] = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
 
-/// Factor to the unit that tasks use.
-fn factor(unit: &str) -> Option<f64> {
-    let known = [
-        ("m", 1.0),
-        ("cm", 0.01),
-        ("mm", 0.001),
-        ("in", 0.0254),
-        ("rad", 1.0),
-        ("deg", std::f64::consts::PI / 180.0),
-        ("m/s", 1.0),
-        ("mm/s", 0.001),
-        ("cm/s", 0.01),
-        ("rad/s", 1.0),
-        ("deg/s", std::f64::consts::PI / 180.0),
-        ("N", 1.0),
-        ("Nm", 1.0),
-        ("1", 1.0),
-        ("%", 0.01),
-    ];
-    known.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor)
+/// The factor of `unit` among `units`; `what` names it in errors.
+fn factor<const N: usize>(what: &'static str, unit: &str, units: [(&str, f64); N]) -> Result<f64> {
+    let found = units.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor);
+    found.ok_or_else(|| Error::unknown(what, unit, units.map(|(name, _)| name)))
 }
-
-const UNITS: [&str; 15] =
-    ["m", "cm", "mm", "in", "rad", "deg", "m/s", "mm/s", "cm/s", "rad/s", "deg/s", "N", "Nm", "1", "%"];
 
 /// A term, checked.
 struct Term {
@@ -159,14 +150,10 @@ impl Term {
             TermKind::Position | TermKind::Vector => Some(3),
             TermKind::Yaw => Some(1),
         };
-        if names.is_empty() || wanted.is_some_and(|n| n != names.len()) {
-            let expected = wanted.map_or("at least one".to_string(), |n| format!("{n}"));
-            return Err(Error::unexpected("columns", expected, names.len()));
-        }
-        let factor = match &file.unit {
-            None => 1.0,
-            Some(unit) => factor(unit).ok_or_else(|| Error::unknown("unit", unit, UNITS))?,
-        };
+        let expected = wanted.map_or("at least one".to_string(), |n| format!("{n}"));
+        let fit = wanted.map_or(!names.is_empty(), |n| n == names.len());
+        Error::ensure(fit, "columns", expected, names.len())?;
+        let factor = file.unit.as_ref().map_or(Ok(1.0), |unit| factor("unit", unit, UNITS))?;
         let frame = file.frame.as_ref().filter(|f| *f != "world").map(|name| {
             if file.kind != TermKind::Position && file.kind != TermKind::Vector {
                 return Err(Error::unexpected("frame", "kind `position` or `vector` beside it", "another"));
@@ -175,12 +162,7 @@ impl Term {
             let frame = frames.get(name).ok_or_else(known)?;
             Ok((frame.position, matrix(frame.quaternion)))
         });
-        let between = match file.between {
-            Some(BetweenFile::Linear) => Between::Linear,
-            Some(BetweenFile::Hold) => Between::Hold,
-            None if hold => Between::Hold,
-            None => Between::Linear,
-        };
+        let between = file.between.unwrap_or(if hold { Between::Hold } else { Between::Linear });
         let symmetry = f64::from(file.symmetry.max(1));
         Ok(Self {
             name: file.name.clone(),
@@ -309,9 +291,7 @@ impl Table {
                 return Err(Error::unexpected(place, "a finite number", column[row]));
             }
         }
-        if rows == 0 {
-            return Err(Error::unexpected(path.display(), "at least one record", "none"));
-        }
+        Error::ensure(rows != 0, path.display(), "at least one record", "none")?;
         Ok(Self { names: names.to_vec(), columns, rows })
     }
 }
@@ -325,12 +305,13 @@ fn csv_reader(path: &Path) -> Result<csv::Reader<std::fs::File>> {
 }
 
 fn csv_error(path: &Path, error: &csv::Error) -> Error {
-    Error::unexpected(path.display(), "a readable CSV file with a header", crate::table::one_line(error))
+    Error::unexpected(path.display(), "a readable CSV file with a header", one_line(error))
 }
 
 /// The folder.
 pub(super) struct Records {
-    spec: Spec,
+    /// Control steps a second, Hz.
+    rate: f64,
     files: Vec<PathBuf>,
     time: String,
     /// Seconds in a unit of time.
@@ -341,44 +322,32 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn open(root: &Path) -> Result<Self> {
+    pub(super) fn open(root: &Path) -> Result<Source> {
         let path = root.join(FILE);
         let text = files::read_text(&path)?;
         let file: RecordFile = toml::from_str(&text).map_err(|e| {
             let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count()) + 1;
             let place = format!("{}:{line}", path.display());
-            Error::unexpected(
-                place,
-                "a record file as docs/guide/your-data.md describes",
-                crate::table::one_line(e.message()),
-            )
+            let expected = "a record file as docs/guide/your-data.md describes";
+            Error::unexpected(place, expected, one_line(e.message()))
         })?;
         let reported = |e: Error| e.in_file(path.display());
         if !(file.control_rate > 0.0 && file.control_rate <= 1e6) {
             return Err(reported(Error::unexpected("control_rate", "a positive number of Hz", file.control_rate)));
         }
-        let units = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)];
-        let second = units.iter().find(|(name, _)| *name == file.time_unit).map(|(_, s)| *s);
-        let known = units.map(|(name, _)| name);
-        let second = second.ok_or_else(|| reported(Error::unknown("time_unit", &file.time_unit, known)))?;
+        let second = factor("time_unit", &file.time_unit, TIME_UNITS).map_err(reported)?;
         for (name, frame) in &file.frame {
             let length = frame.quaternion.iter().map(|q| q * q).sum::<f64>();
             if !(frame.position.iter().all(|p| p.is_finite()) && length > 1e-12 && length.is_finite()) {
                 let place = format!("frame.{name}");
-                return Err(reported(Error::unexpected(
-                    place,
-                    "a finite position and a rotation (w, x, y, z)",
-                    "neither",
-                )));
+                let expected = "a finite position and a rotation (w, x, y, z)";
+                return Err(reported(Error::unexpected(place, expected, "neither")));
             }
         }
         let episodes = episode_files(root)?;
         let Some(first) = episodes.first() else {
-            return Err(Error::unexpected(
-                root.display(),
-                "at least one .csv or .parquet file, each an episode",
-                "none",
-            ));
+            let expected = "at least one .csv or .parquet file, each an episode";
+            return Err(Error::unexpected(root.display(), expected, "none"));
         };
         let columns = Table::header(first)?;
         for column in std::iter::once(&file.time).chain(&file.success) {
@@ -403,7 +372,9 @@ impl Records {
             action: layout(&action),
             pictures: None,
         };
-        Ok(Self { spec, files: episodes, time: file.time, second, success: file.success, observation, action })
+        let (len, rate, time, success) = (episodes.len(), file.control_rate, file.time, file.success);
+        let reader = Box::new(Self { rate, files: episodes, time, second, success, observation, action });
+        Ok(Source { spec, len, pictures: None, reader })
     }
 }
 
@@ -421,19 +392,7 @@ fn episode_files(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-impl Source for Records {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    fn pictures(&self) -> Option<&ImageLayout> {
-        None
-    }
-
+impl EpisodeReader for Records {
     fn episode(&mut self, number: usize) -> Result<Episode> {
         let path = &self.files[number];
         let mut names = vec![self.time.clone()];
@@ -450,13 +409,11 @@ impl Source for Records {
             return Err(Error::unexpected(place, "a later time than the one before", times[at + 1]));
         }
         let (first, last) = (times[0], times[times.len() - 1]);
-        let steps = (last - first) * self.spec.control_rate;
-        if steps > 1e7 {
-            let place = format!("{}: {}", path.display(), self.time);
-            let expected = format!("times in `time_unit`, less than {:.0} s in all", 1e7 / self.spec.control_rate);
-            return Err(Error::unexpected(place, expected, format!("{} s", last - first)));
-        }
-        let grid = resample::grid(first, last, self.spec.control_rate);
+        let steps = (last - first) * self.rate;
+        let place = format!("{}: {}", path.display(), self.time);
+        let expected = format!("times in `time_unit`, less than {:.0} s in all", 1e7 / self.rate);
+        Error::ensure(steps <= 1e7, place, expected, format!("{} s", last - first))?;
+        let grid = resample::grid(first, last, self.rate);
         let rows = |terms: &[Term]| -> Vec<f32> {
             let parts: Vec<(usize, Vec<f64>)> = terms
                 .iter()
@@ -474,9 +431,5 @@ impl Source for Records {
             len: grid.len(),
             ..Episode::default()
         })
-    }
-
-    fn images(&mut self, _: usize) -> Result<Vec<u8>> {
-        Ok(Vec::new())
     }
 }

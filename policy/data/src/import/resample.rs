@@ -2,9 +2,11 @@
 
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
+use serde::Deserialize;
 
 /// The rule for values between two records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Between {
     /// On the straight line between them.
     Linear,

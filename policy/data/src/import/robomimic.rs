@@ -1,7 +1,7 @@
 //! robomimic's HDF5 files: `data/demo_N` with `actions` and `obs/KEY`, and what made them in the attribute `env_args`.
 
 use super::arrays::{self, Array};
-use super::source::Source;
+use super::source::{EpisodeReader, Source};
 use crate::table::one_line;
 use hdf5_reader::error::Error as ReadError;
 use hdf5_reader::group::Group;
@@ -18,15 +18,15 @@ use std::path::{Path, PathBuf};
 pub(super) struct File {
     path: PathBuf,
     file: Hdf5File,
-    spec: Spec,
+    /// Values of an action.
+    action: usize,
     demos: Vec<String>,
     observation: Vec<Array>,
-    pictures: Option<ImageLayout>,
 }
 
 impl File {
     /// Opens the file; `keys` are those of the observation, all vectors if empty.
-    pub(super) fn open(path: &Path, keys: &[String]) -> Result<Self> {
+    pub(super) fn open(path: &Path, keys: &[String]) -> Result<Source> {
         let file = Hdf5File::open(path).map_err(|e| failed(path, "", e))?;
         let data = file.group("data").map_err(|e| failed(path, "data", e))?;
         let (groups, _) = data.member_names().map_err(|e| failed(path, "data", e))?;
@@ -42,12 +42,8 @@ impl File {
             arrays::observation(&all, keys).map_err(|e| e.in_file(place(path, &format!("data/{first}/obs"))))?;
         let actions = demo.dataset("actions").map_err(|e| failed(path, &format!("data/{first}/actions"), e))?;
         let [_, size] = actions.shape() else {
-            let expected = "shape (frames, values)";
-            return Err(Error::unexpected(
-                place(path, &format!("data/{first}/actions")),
-                expected,
-                format!("{:?}", actions.shape()),
-            ));
+            let (place, found) = (place(path, &format!("data/{first}/actions")), format!("{:?}", actions.shape()));
+            return Err(Error::unexpected(place, "shape (frames, values)", found));
         };
         let (task, control_rate) = environment(&data);
         let spec = Spec {
@@ -57,8 +53,9 @@ impl File {
             action: Layout { terms: vec![Term { name: "action".into(), size: *size as usize }] },
             pictures: None,
         };
-        let (observation, pictures) = (observation.into_iter().cloned().collect(), arrays::pictures(&all));
-        Ok(Self { path: path.to_path_buf(), file, spec, demos, observation, pictures })
+        let (len, observation) = (demos.len(), observation.into_iter().cloned().collect());
+        let reader = Box::new(Self { path: path.to_path_buf(), file, action: spec.action.size(), demos, observation });
+        Ok(Source { spec, len, pictures: arrays::pictures(&all), reader })
     }
 
     fn demo(&self, number: usize) -> Result<(String, Group)> {
@@ -123,30 +120,17 @@ fn values(path: &Path, inside: &str, dataset: &Dataset) -> Result<Vec<f32>> {
     })
 }
 
-impl Source for File {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn len(&self) -> usize {
-        self.demos.len()
-    }
-
-    fn pictures(&self) -> Option<&ImageLayout> {
-        self.pictures.as_ref()
-    }
-
+impl EpisodeReader for File {
     fn episode(&mut self, number: usize) -> Result<Episode> {
         let (name, demo) = self.demo(number)?;
         let message = |inside: &str, e: ReadError| failed(&self.path, &format!("{name}/{inside}"), e);
         let actions = demo.dataset("actions").map_err(|e| message("actions", e))?;
         let len = actions.shape().first().map_or(0, |n| *n as usize);
-        let size = self.spec.action.size();
-        if actions.shape() != [len as u64, size as u64] || len == 0 {
-            let place = place(&self.path, &format!("{name}/actions"));
-            let expected = format!("shape (frames, {size}) as in {}", self.demos[0]);
-            return Err(Error::unexpected(place, expected, format!("{:?}", actions.shape())));
-        }
+        let size = self.action;
+        let at = place(&self.path, &format!("{name}/actions"));
+        let expected = format!("shape (frames, {size}) as in {}", self.demos[0]);
+        let found = format!("{:?}", actions.shape());
+        Error::ensure(actions.shape() == [len as u64, size as u64] && len != 0, at, expected, found)?;
         let mut parts = Vec::new();
         for array in &self.observation {
             let inside = format!("obs/{}", array.name);
@@ -167,8 +151,7 @@ impl Source for File {
         })
     }
 
-    fn images(&mut self, number: usize) -> Result<Vec<u8>> {
-        let Some(layout) = &self.pictures else { return Ok(Vec::new()) };
+    fn images(&mut self, number: usize, layout: &ImageLayout) -> Result<Vec<u8>> {
         let (name, demo) = self.demo(number)?;
         let mut cameras = Vec::new();
         for camera in &layout.cameras {

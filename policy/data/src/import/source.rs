@@ -1,25 +1,29 @@
-//! The interface of every reader of a format.
+//! Datasets in any format, and the interface of their readers.
 
 use imle_configs::Result;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
 
 /// A dataset in another format.
-pub(super) trait Source {
+pub(super) struct Source {
     /// Task, control rate and layouts. The rate is 0 where the dataset does not say.
-    fn spec(&self) -> &Spec;
-
+    pub(super) spec: Spec,
     /// Number of episodes.
-    fn len(&self) -> usize;
-
+    pub(super) len: usize,
     /// The cameras, if there are pictures of one size.
-    fn pictures(&self) -> Option<&ImageLayout>;
+    pub(super) pictures: Option<ImageLayout>,
+    pub(super) reader: Box<dyn EpisodeReader>,
+}
 
+/// Reader of a format.
+pub(super) trait EpisodeReader {
     /// Reads an episode.
     fn episode(&mut self, number: usize) -> Result<Episode>;
 
     /// Reads the pictures of an episode, (len, cameras, H, W, 3) in RGB, rows from top to bottom.
-    fn images(&mut self, number: usize) -> Result<Vec<u8>>;
+    fn images(&mut self, _number: usize, _layout: &ImageLayout) -> Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
 }
 
 /// A layout of terms with their sizes.

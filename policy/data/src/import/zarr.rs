@@ -2,7 +2,7 @@
 //! each one ends.
 
 use super::arrays::{self, Array};
-use super::source::Source;
+use super::source::{EpisodeReader, Source};
 use crate::table::one_line;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
@@ -19,16 +19,14 @@ type Stored = ZarrArray<FilesystemStore>;
 pub(super) struct Folder {
     path: PathBuf,
     store: Arc<FilesystemStore>,
-    spec: Spec,
     /// Where episodes end.
     ends: Vec<u64>,
     observation: Vec<Array>,
-    pictures: Option<ImageLayout>,
 }
 
 impl Folder {
     /// Opens the folder; `keys` are those of the observation, all vectors but the action if empty.
-    pub(super) fn open(path: &Path, keys: &[String]) -> Result<Self> {
+    pub(super) fn open(path: &Path, keys: &[String]) -> Result<Source> {
         let store = FilesystemStore::new(path).map_err(|e| failed(path, "", e))?;
         let store = Arc::new(store);
         let open = |name: &str| open(path, &store, name);
@@ -44,10 +42,8 @@ impl Folder {
         for name in names(path)? {
             let stored = open(&format!("data/{name}"))?;
             let rows = stored.shape().first().copied().unwrap_or(0);
-            if rows != ends[ends.len() - 1] {
-                let expected = format!("{} rows, the last end of an episode", ends[ends.len() - 1]);
-                return Err(Error::unexpected(place(path, &format!("data/{name}")), expected, rows));
-            }
+            let expected = format!("{} rows, the last end of an episode", ends[ends.len() - 1]);
+            Error::ensure(rows == ends[ends.len() - 1], place(path, &format!("data/{name}")), expected, rows)?;
             let shape = stored.shape().iter().skip(1).map(|n| *n as usize).collect();
             // Diffusion Policy keeps pixels as float32 of 0 to 255 too.
             all.push(Array { name, shape, bytes: *stored.data_type() == data_type::uint8() });
@@ -63,8 +59,9 @@ impl Folder {
             action: Layout { terms: vec![Term { name: "action".into(), size: action.size() }] },
             pictures: None,
         };
-        let (observation, pictures) = (observation.into_iter().cloned().collect(), arrays::pictures(&all));
-        Ok(Self { path: path.to_path_buf(), store, spec, ends, observation, pictures })
+        let (len, observation) = (ends.len(), observation.into_iter().cloned().collect());
+        let reader = Box::new(Self { path: path.to_path_buf(), store, ends, observation });
+        Ok(Source { spec, len, pictures: arrays::pictures(&all), reader })
     }
 
     fn frames(&self, number: usize) -> Range<u64> {
@@ -138,19 +135,7 @@ fn numbers(path: &Path, inside: &str, stored: &Stored, rows: Range<u64>) -> Resu
     })
 }
 
-impl Source for Folder {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    fn pictures(&self) -> Option<&ImageLayout> {
-        self.pictures.as_ref()
-    }
-
+impl EpisodeReader for Folder {
     fn episode(&mut self, number: usize) -> Result<Episode> {
         let frames = self.frames(number);
         let len = (frames.end - frames.start) as usize;
@@ -169,8 +154,7 @@ impl Source for Folder {
         })
     }
 
-    fn images(&mut self, number: usize) -> Result<Vec<u8>> {
-        let Some(layout) = &self.pictures else { return Ok(Vec::new()) };
+    fn images(&mut self, number: usize, layout: &ImageLayout) -> Result<Vec<u8>> {
         let mut cameras = Vec::new();
         for camera in &layout.cameras {
             let pixels = self.rows(camera, self.frames(number))?;

@@ -1,20 +1,17 @@
 //! `meta/episodes/…`: one row an episode, with its place in the data files, its statistics and our own columns.
 
-use crate::layout::features::{Feature, Placed};
+use crate::layout::features::{self, EPISODE, FEATURES, Placed};
 use crate::layout::info::Info;
 use crate::layout::naming::{self, EPISODES_FILE};
 use crate::layout::stats::{self, Stats};
 use crate::table::{self, Batch, Reader, Writer};
-use arrow_array::RecordBatch;
-use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, ListArray, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_buffer::OffsetBuffer;
-use arrow_schema::ArrowError;
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use imle_configs::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const NUMBER: &str = "episode_index";
 const LENGTH: &str = "length";
 const CHUNK: &str = "data/chunk_index";
 const DATA_FILE: &str = "data/file_index";
@@ -42,11 +39,11 @@ fn rows(episodes: &[Filed<'_>]) -> std::result::Result<RecordBatch, ArrowError> 
     };
     let tasks = StringArray::from_iter_values(episodes.iter().map(|(p, _)| &p.spec.task));
     let lengths = OffsetBuffer::from_lengths(episodes.iter().map(|_| 1));
-    let tasks = ListArray::try_new(crate::layout::features::element(DataType::Utf8), lengths, Arc::new(tasks), None)?;
+    let tasks = ListArray::try_new(features::element(DataType::Utf8), lengths, Arc::new(tasks), None)?;
     let mut columns: Vec<(Field, ArrayRef)> = Vec::new();
     let mut push =
         |name: &str, array: ArrayRef| columns.push((Field::new(name, array.data_type().clone(), true), array));
-    push(NUMBER, integers(&|(p, _)| p.number as u64));
+    push(EPISODE, integers(&|(p, _)| p.number as u64));
     push("tasks", Arc::new(tasks));
     push(LENGTH, integers(&|(p, _)| p.episode.len as u64));
     push(CHUNK, integers(&|(_, (chunk, _))| *chunk));
@@ -60,7 +57,7 @@ fn rows(episodes: &[Filed<'_>]) -> std::result::Result<RecordBatch, ArrowError> 
     push(SEED, integers(&|(p, _)| p.episode.seed));
     push(RESET_INDEX, integers(&|(p, _)| p.episode.index));
     push(SUCCESS, Arc::new(episodes.iter().map(|(p, _)| Some(p.episode.success)).collect::<BooleanArray>()));
-    for feature in Feature::ALL {
+    for feature in &FEATURES {
         let per_episode: Vec<Stats> =
             episodes.iter().map(|(p, _)| stats::of(feature, p.spec, std::iter::once(*p))).collect();
         columns.extend(stats::columns(feature, &per_episode)?);
@@ -96,7 +93,7 @@ pub(crate) fn read(root: &Path, info: &Info) -> Result<Vec<Row>> {
     let mut rows: Vec<(usize, Row)> = Vec::new();
     for path in &files {
         for batch in
-            Reader::open(path, &[NUMBER, LENGTH, CHUNK, DATA_FILE], &[MODE, MISMATCH, SEED, RESET_INDEX, SUCCESS])?
+            Reader::open(path, &[EPISODE, LENGTH, CHUNK, DATA_FILE], &[MODE, MISMATCH, SEED, RESET_INDEX, SUCCESS])?
         {
             read_batch(path, &batch?, &mut rows)?;
         }
@@ -104,12 +101,9 @@ pub(crate) fn read(root: &Path, info: &Info) -> Result<Vec<Row>> {
     rows.sort_by_key(|(number, _)| *number);
     for (expected, (number, row)) in rows.iter().enumerate() {
         if *number != expected {
-            let place = table::place(&row.source, NUMBER);
-            return Err(Error::unexpected(
-                place,
-                format!("episode {expected} once, and all in a row"),
-                format!("episode {number}"),
-            ));
+            let place = table::place(&row.source, EPISODE);
+            let expected = format!("episode {expected} once, and all in a row");
+            return Err(Error::unexpected(place, expected, format!("episode {number}")));
         }
     }
     info.check_total("total_episodes", info.total_episodes, rows.len(), "rows in meta/episodes")?;
@@ -121,12 +115,10 @@ fn read_batch(path: &Path, batch: &Batch, rows: &mut Vec<(usize, Row)>) -> Resul
         let bad = |v: i64| Error::unexpected(table::place(path, name), "0 or more", v);
         batch.integers(name)?.values().iter().map(|v| u64::try_from(*v).map_err(|_| bad(*v))).collect()
     };
-    let optional = |name: &str| batch.has(name).then(|| batch.integers(name)).transpose();
-    let (numbers, lengths, chunks, files) = (counts(NUMBER)?, counts(LENGTH)?, counts(CHUNK)?, counts(DATA_FILE)?);
-    let (seeds, indices) = (optional(SEED)?, optional(RESET_INDEX)?);
-    let strings = |name: &str| batch.has(name).then(|| batch.strings(name)).transpose();
-    let (modes, mismatches) = (strings(MODE)?, strings(MISMATCH)?);
-    let successes = batch.has(SUCCESS).then(|| batch.booleans(SUCCESS)).transpose()?;
+    let (numbers, lengths, chunks, files) = (counts(EPISODE)?, counts(LENGTH)?, counts(CHUNK)?, counts(DATA_FILE)?);
+    let (seeds, indices) = (batch.perhaps(SEED, Batch::integers)?, batch.perhaps(RESET_INDEX, Batch::integers)?);
+    let (modes, mismatches) = (batch.perhaps(MODE, Batch::strings)?, batch.perhaps(MISMATCH, Batch::strings)?);
+    let successes = batch.perhaps(SUCCESS, Batch::booleans)?;
     for i in 0..batch.len() {
         let row = Row {
             len: usize::try_from(lengths[i]).unwrap_or(usize::MAX),

@@ -1,12 +1,10 @@
 //! The columns of a frame: their names, types and sizes, and how an episode fills them.
 
-use crate::images::storage::Stored;
-use arrow_array::RecordBatch;
-use arrow_array::{ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int64Array};
-use arrow_schema::ArrowError;
-use arrow_schema::{DataType, Field, Schema};
+use crate::images::storage;
+use arrow_array::{ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int64Array, RecordBatch};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use imle_configs::episode::Episode;
-use imle_configs::spec::{ImageLayout, Spec};
+use imle_configs::spec::{ImageLayout, Layout, Spec};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,6 +14,10 @@ pub(crate) const OBSERVATION: &str = "observation.state";
 pub(crate) const ACTION: &str = "action";
 /// Whether the frame ends a solved episode.
 pub(crate) const SUCCESS: &str = "next.success";
+/// Index of the frame in its episode.
+pub(crate) const FRAME: &str = "frame_index";
+/// Number of the episode.
+pub(crate) const EPISODE: &str = "episode_index";
 
 /// Type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,64 +39,48 @@ impl Kind {
 }
 
 /// A column of the data files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Feature {
-    Observation,
-    Action,
-    Done,
-    Success,
-    Timestamp,
-    FrameIndex,
-    EpisodeIndex,
-    Index,
-    TaskIndex,
+#[derive(Clone, Copy)]
+pub(crate) struct Feature {
+    pub(crate) name: &'static str,
+    /// Type of its values.
+    pub(crate) kind: Kind,
+    /// The layout of a vector; a column without has one value a frame.
+    pub(crate) layout: Option<fn(&Spec) -> &Layout>,
+    /// Value `i` in frame `t`. Every type that is stored fits an f64 without loss.
+    pub(crate) value: fn(&Placed<'_>, t: usize, i: usize) -> f64,
 }
 
+/// All columns, in the order in which they are written.
+pub(crate) const FEATURES: [Feature; 9] = [
+    Feature {
+        name: OBSERVATION,
+        kind: Kind::Float,
+        layout: Some(|spec| &spec.observation),
+        value: |p, t, i| f64::from(p.episode.observations[t * p.spec.observation.size() + i]),
+    },
+    Feature {
+        name: ACTION,
+        kind: Kind::Float,
+        layout: Some(|spec| &spec.action),
+        value: |p, t, i| f64::from(p.episode.actions[t * p.spec.action.size() + i]),
+    },
+    Feature::scalar("next.done", Kind::Bool, |p, t, _| f64::from(u8::from(p.is_last(t)))),
+    Feature::scalar(SUCCESS, Kind::Bool, |p, t, _| f64::from(u8::from(p.is_last(t) && p.episode.success))),
+    Feature::scalar("timestamp", Kind::Float, |p, t, _| f64::from((t as f64 / p.spec.control_rate) as f32)),
+    Feature::scalar(FRAME, Kind::Int, |_, t, _| t as f64),
+    Feature::scalar(EPISODE, Kind::Int, |p, _, _| p.number as f64),
+    Feature::scalar("index", Kind::Int, |p, t, _| (p.first + t) as f64),
+    Feature::scalar("task_index", Kind::Int, |_, _, _| 0.0),
+];
+
 impl Feature {
-    /// All columns, in the order in which they are written.
-    pub(crate) const ALL: [Self; 9] = [
-        Self::Observation,
-        Self::Action,
-        Self::Done,
-        Self::Success,
-        Self::Timestamp,
-        Self::FrameIndex,
-        Self::EpisodeIndex,
-        Self::Index,
-        Self::TaskIndex,
-    ];
-
-    /// The column's name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Observation => OBSERVATION,
-            Self::Action => ACTION,
-            Self::Done => "next.done",
-            Self::Success => SUCCESS,
-            Self::Timestamp => "timestamp",
-            Self::FrameIndex => "frame_index",
-            Self::EpisodeIndex => "episode_index",
-            Self::Index => "index",
-            Self::TaskIndex => "task_index",
-        }
-    }
-
-    /// The type of its values.
-    pub(crate) fn kind(self) -> Kind {
-        match self {
-            Self::Observation | Self::Action | Self::Timestamp => Kind::Float,
-            Self::Done | Self::Success => Kind::Bool,
-            Self::FrameIndex | Self::EpisodeIndex | Self::Index | Self::TaskIndex => Kind::Int,
-        }
+    const fn scalar(name: &'static str, kind: Kind, value: fn(&Placed<'_>, usize, usize) -> f64) -> Self {
+        Self { name, kind, layout: None, value }
     }
 
     /// Values a frame.
-    pub(crate) fn size(self, spec: &Spec) -> usize {
-        match self {
-            Self::Observation => spec.observation.size(),
-            Self::Action => spec.action.size(),
-            _ => 1,
-        }
+    pub(crate) fn size(&self, spec: &Spec) -> usize {
+        self.layout.map_or(1, |layout| layout(spec).size())
     }
 }
 
@@ -125,20 +111,8 @@ pub(crate) fn placed<'a>(spec: &'a Spec, episodes: &'a [Episode]) -> impl Iterat
 }
 
 impl Placed<'_> {
-    /// Value `i` of a feature in frame `t`. Every type that is stored fits an f64 without loss.
-    pub(crate) fn value(&self, feature: Feature, t: usize, i: usize) -> f64 {
-        let last = t + 1 == self.episode.len;
-        match feature {
-            Feature::Observation => f64::from(self.episode.observations[t * self.spec.observation.size() + i]),
-            Feature::Action => f64::from(self.episode.actions[t * self.spec.action.size() + i]),
-            Feature::Done => f64::from(u8::from(last)),
-            Feature::Success => f64::from(u8::from(last && self.episode.success)),
-            Feature::Timestamp => f64::from((t as f64 / self.spec.control_rate) as f32),
-            Feature::FrameIndex => t as f64,
-            Feature::EpisodeIndex => self.number as f64,
-            Feature::Index => (self.first + t) as f64,
-            Feature::TaskIndex => 0.0,
-        }
+    fn is_last(&self, t: usize) -> bool {
+        t + 1 == self.episode.len
     }
 
     /// The rows of some frames, by the schema that [`schema`] gives; `images` are the columns of their pictures.
@@ -148,10 +122,10 @@ impl Placed<'_> {
         frames: Range<usize>,
         images: Vec<ArrayRef>,
     ) -> Result<RecordBatch, ArrowError> {
-        let column = |feature: Feature| -> Result<ArrayRef, ArrowError> {
+        let column = |feature: &Feature| -> Result<ArrayRef, ArrowError> {
             let size = feature.size(self.spec);
-            let values = frames.clone().flat_map(|t| (0..size).map(move |i| self.value(feature, t, i)));
-            let array: ArrayRef = match feature.kind() {
+            let values = frames.clone().flat_map(|t| (0..size).map(move |i| (feature.value)(self, t, i)));
+            let array: ArrayRef = match feature.kind {
                 Kind::Float => Arc::new(values.map(|v| v as f32).collect::<Float32Array>()),
                 Kind::Int => Arc::new(values.map(|v| v as i64).collect::<Int64Array>()),
                 Kind::Bool => Arc::new(values.map(|v| Some(v != 0.0)).collect::<BooleanArray>()),
@@ -161,7 +135,7 @@ impl Placed<'_> {
             }
             Ok(Arc::new(FixedSizeListArray::try_new(element(DataType::Float32), list_size(size)?, array, None)?))
         };
-        let mut columns = Feature::ALL.into_iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        let mut columns = FEATURES.iter().map(column).collect::<Result<Vec<_>, _>>()?;
         columns.extend(images);
         RecordBatch::try_new(schema.clone(), columns)
     }
@@ -170,8 +144,8 @@ impl Placed<'_> {
 /// The schema of the data files: a feature of one value is a plain column, as LeRobot's loader wants it; the columns
 /// of cameras come last.
 pub(crate) fn schema(spec: &Spec, images: Option<&ImageLayout>) -> Result<Arc<Schema>, ArrowError> {
-    let field = |feature: Feature| {
-        let plain = match feature.kind() {
+    let field = |feature: &Feature| {
+        let plain = match feature.kind {
             Kind::Float => DataType::Float32,
             Kind::Int => DataType::Int64,
             Kind::Bool => DataType::Boolean,
@@ -180,10 +154,10 @@ pub(crate) fn schema(spec: &Spec, images: Option<&ImageLayout>) -> Result<Arc<Sc
             1 => plain,
             size => DataType::FixedSizeList(element(plain), list_size(size)?),
         };
-        Ok(Field::new(feature.name(), kind, true))
+        Ok(Field::new(feature.name, kind, true))
     };
-    let mut fields = Feature::ALL.into_iter().map(field).collect::<Result<Vec<_>, ArrowError>>()?;
-    fields.extend(images.into_iter().flat_map(|i| i.fields()));
+    let mut fields = FEATURES.iter().map(field).collect::<Result<Vec<_>, ArrowError>>()?;
+    fields.extend(images.into_iter().flat_map(storage::fields));
     Ok(Arc::new(Schema::new(fields)))
 }
 

@@ -1,7 +1,7 @@
 //! `meta/info.json`: version, rate, totals, features, and our own spec under the key `planner`.
 
-use crate::images::storage::{Stored, in_features};
-use crate::layout::features::{self, Feature};
+use crate::images::storage;
+use crate::layout::features::{self, FEATURES, Feature};
 use crate::layout::naming::{self, DATA_PATH};
 use crate::table::one_line;
 use imle_configs::files;
@@ -21,19 +21,12 @@ const FILE: &str = "meta/info.json";
 
 /// The text of a new `info.json`.
 pub(crate) fn to_json(spec: &Spec, images: Option<&ImageLayout>, episodes: usize, frames: usize) -> Value {
-    let names = |f: Feature| match f {
-        Feature::Observation => json!(spec.observation.value_names()),
-        Feature::Action => json!(spec.action.value_names()),
-        _ => Value::Null,
+    let feature = |f: &Feature| {
+        let names = f.layout.map(|layout| layout(spec).value_names());
+        (f.name.to_string(), json!({"dtype": f.kind.dtype(), "shape": [f.size(spec)], "names": names}))
     };
-    let mut features: Map<String, Value> = Feature::ALL
-        .into_iter()
-        .map(|f| {
-            let feature = json!({"dtype": f.kind().dtype(), "shape": [f.size(spec)], "names": names(f)});
-            (f.name().to_string(), feature)
-        })
-        .collect();
-    features.extend(images.into_iter().flat_map(|i| i.features()));
+    let mut features: Map<String, Value> = FEATURES.iter().map(feature).collect();
+    features.extend(images.into_iter().flat_map(storage::features));
     json!({
         "codebase_version": CODEBASE_VERSION,
         "robot_type": null,
@@ -115,9 +108,7 @@ impl Info {
             return Err(Error::unexpected(keys.place("codebase_version"), expected, format!("`{version}`")));
         }
         let fps = keys.get("fps", "a number", Value::as_f64)?;
-        if !(fps.is_finite() && fps > 0.0) {
-            return Err(Error::unexpected(keys.place("fps"), "a positive number", fps));
-        }
+        Error::ensure(fps.is_finite() && fps > 0.0, keys.place("fps"), "a positive number", fps)?;
         let (observation, action) = (keys.vector(features::OBSERVATION)?, keys.vector(features::ACTION)?);
         let spec = keys.spec(fps, &observation, &action)?;
         Ok(Self {
@@ -155,12 +146,12 @@ impl Info {
 
     /// Whether there are pictures in the data files.
     pub(crate) fn has_images(&self) -> bool {
-        in_features(&self.features)
+        storage::in_features(&self.features)
     }
 
     /// The cameras whose pictures lie in the data files.
     pub(crate) fn images(&self) -> Result<ImageLayout> {
-        ImageLayout::of_features(&self.features).map_err(|e| e.in_file(self.path.display()))
+        storage::of_features(&self.features).map_err(|e| e.in_file(self.path.display()))
     }
 
     /// The data file of a chunk and file index, relative to the dataset.
@@ -196,14 +187,10 @@ impl<'a> Keys<'a> {
     fn vector(&self, name: &str) -> Result<Vector> {
         let features = self.get("features", "an object", Value::as_object)?;
         let place = |key: &str| self.place(&format!("features.{name}{key}"));
-        let known = || {
-            format!(
-                "none; the features are {}",
-                features.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
-            )
-        };
-        let feature =
-            features.get(name).ok_or_else(|| Error::unexpected(place(""), "a feature of this name", known()))?;
+        let feature = features.get(name).ok_or_else(|| {
+            let known = features.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
+            Error::unexpected(place(""), "a feature of this name", format!("none; the features are {known}"))
+        })?;
         let dtype = feature.get("dtype");
         if !matches!(dtype.and_then(Value::as_str), Some("float32" | "float64")) {
             return Err(Error::unexpected(place(".dtype"), "`float32` or `float64`", show(dtype)));
@@ -223,17 +210,10 @@ impl<'a> Keys<'a> {
         let spec = ours.get("spec").unwrap_or(&Value::Null);
         let spec: Spec =
             serde_json::from_value(spec.clone()).map_err(|e| Error::unexpected(place(""), "a spec", one_line(e)))?;
-        let check = |key: &str, layout: &Layout, vector: &Vector| match layout
-            .terms
-            .iter()
-            .try_fold(0, |n: usize, t| n.checked_add(t.size))
-        {
-            Some(size) if size == vector.size => Ok(()),
-            _ => Err(Error::unexpected(
-                place(key),
-                format!("{} values, the feature's shape", vector.size),
-                show_sizes(layout),
-            )),
+        let check = |key: &str, layout: &Layout, vector: &Vector| {
+            let size = layout.terms.iter().try_fold(0, |n: usize, t| n.checked_add(t.size));
+            let expected = format!("{} values, the feature's shape", vector.size);
+            Error::ensure(size == Some(vector.size), place(key), expected, naming::listed(layout))
         };
         check(".observation", &spec.observation, observation)?;
         check(".action", &spec.action, action)?;
@@ -262,15 +242,10 @@ fn show(value: Option<&Value>) -> String {
         None => "no such key".to_string(),
         Some(value) => {
             let text = value.to_string();
-            if text.chars().count() <= 60 {
-                format!("`{text}`")
-            } else {
-                format!("`{}…`", text.chars().take(60).collect::<String>())
+            match text.char_indices().nth(60) {
+                None => format!("`{text}`"),
+                Some((end, _)) => format!("`{}…`", &text[..end]),
             }
         }
     }
-}
-
-fn show_sizes(layout: &Layout) -> String {
-    layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect::<Vec<_>>().join(" ")
 }

@@ -62,6 +62,18 @@ pub(crate) fn parquet_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Says where the first NaN or infinity of rows by `layout` is; `at` says where a row lies.
+pub(crate) fn first_not_finite(values: &[f32], layout: &Layout, at: impl Fn(usize) -> String) -> Option<String> {
+    let bad = values.iter().position(|v| !v.is_finite())?;
+    let name = layout.value_names().into_iter().nth(bad % layout.size()).unwrap_or_default();
+    Some(format!("{} in {}, value `{name}`", values[bad], at(bad / layout.size())))
+}
+
+/// The terms of a layout with their sizes, in a message.
+pub(crate) fn listed(layout: &Layout) -> String {
+    layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect::<Vec<_>>().join(" ")
+}
+
 /// The layout behind the names of `size` values: a run `x_0`, `x_1`… is the term `x`, any other name a term of
 /// one value. Without a distinct name for every value there is one term, `fallback`.
 pub(crate) fn layout(names: Option<&[String]>, size: usize, fallback: &str) -> Layout {

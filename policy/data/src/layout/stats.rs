@@ -6,8 +6,7 @@
 use crate::layout::features::{Feature, Kind, Placed};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray};
 use arrow_buffer::OffsetBuffer;
-use arrow_schema::ArrowError;
-use arrow_schema::Field;
+use arrow_schema::{ArrowError, Field};
 use imle_configs::spec::Spec;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -28,13 +27,13 @@ pub(crate) struct Stats {
 }
 
 /// Statistics of `feature` over all frames of `episodes`.
-pub(crate) fn of<'a>(feature: Feature, spec: &Spec, episodes: impl Iterator<Item = Placed<'a>> + Clone) -> Stats {
+pub(crate) fn of<'a>(feature: &Feature, spec: &Spec, episodes: impl Iterator<Item = Placed<'a>> + Clone) -> Stats {
     let mut stats = Stats { values: vec![Vec::new(); NAMES.len()], count: 0 };
     let mut column = Vec::new();
     for i in 0..feature.size(spec) {
         column.clear();
         for placed in episodes.clone() {
-            column.extend((0..placed.episode.len).map(|t| placed.value(feature, t, i)));
+            column.extend((0..placed.episode.len).map(|t| (feature.value)(&placed, t, i)));
         }
         stats.count = column.len();
         for (kept, value) in stats.values.iter_mut().zip(of_values(&mut column)) {
@@ -106,11 +105,11 @@ impl Stats {
 }
 
 /// The columns `stats/FEATURE/…` of the episodes table: one row for each of `episodes`.
-pub(crate) fn columns(feature: Feature, episodes: &[Stats]) -> Result<Vec<(Field, ArrayRef)>, ArrowError> {
+pub(crate) fn columns(feature: &Feature, episodes: &[Stats]) -> Result<Vec<(Field, ArrayRef)>, ArrowError> {
     let mut columns = Vec::new();
     for (at, name) in NAMES.iter().enumerate() {
         let values = || episodes.iter().flat_map(|s| s.values[at].iter().copied());
-        let array: ArrayRef = match feature.kind() {
+        let array: ArrayRef = match feature.kind {
             Kind::Int if TYPED.contains(name) => Arc::new(values().map(|v| v as i64).collect::<Int64Array>()),
             Kind::Bool if TYPED.contains(name) => Arc::new(values().map(|v| Some(v != 0.0)).collect::<BooleanArray>()),
             _ => Arc::new(values().collect::<Float64Array>()),
@@ -125,7 +124,7 @@ pub(crate) fn columns(feature: Feature, episodes: &[Stats]) -> Result<Vec<(Field
 }
 
 fn list_column(
-    feature: Feature,
+    feature: &Feature,
     name: &str,
     lengths: impl ExactSizeIterator<Item = usize>,
     values: ArrayRef,
@@ -133,5 +132,5 @@ fn list_column(
     let element = crate::layout::features::element(values.data_type().clone());
     let list = ListArray::try_new(element, OffsetBuffer::from_lengths(lengths), values, None)?;
     let list: ArrayRef = Arc::new(list);
-    Ok((Field::new(format!("stats/{}/{name}", feature.name()), list.data_type().clone(), true), list))
+    Ok((Field::new(format!("stats/{}/{name}", feature.name), list.data_type().clone(), true), list))
 }

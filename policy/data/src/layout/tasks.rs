@@ -1,8 +1,7 @@
 //! `meta/tasks.parquet`: a pandas frame with the task as its index and the column `task_index`.
 
 use crate::table::{self, Reader, Writer};
-use arrow_array::RecordBatch;
-use arrow_array::{ArrayRef, Int64Array, StringArray};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use imle_configs::{Error, Result};
 use serde_json::json;
