@@ -101,6 +101,14 @@ impl Error {
     }
 }
 
+/// Nothing where `holds`, else an [`Error::Unexpected`].
+///
+/// # Errors
+/// [`Error::Unexpected`].
+pub fn ensure(holds: bool, place: impl ToString, expected: impl ToString, found: impl ToString) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::unexpected(place, expected, found)) }
+}
+
 /// Up to three of `known` that are like `name`, the likest first; if there are none, the first of those there are.
 pub fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> Near {
     /// Least similarity of a name that may have been meant, and how far behind the best others may be.

@@ -9,6 +9,7 @@
 //! - [`ends`]: where rollouts end;
 //! - [`episode`]: the record of one episode;
 //! - [`score`]: the score of one rollout;
+//! - [`names`]: closed sets of names;
 //! - [`files`]: atomic writes of files and folders;
 //! - [`renames`]: old names of settings and records, still read;
 //! - [`embedded`]: the task files, models and checkpoints inside the program;
@@ -21,6 +22,7 @@ pub mod embedded;
 pub mod error;
 pub mod explained;
 pub mod files;
+pub mod names;
 pub mod renames;
 pub mod seed;
 pub mod settings;
@@ -29,7 +31,7 @@ pub mod workers;
 
 mod rollout;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, ensure};
 pub use rollout::{bounds, derivatives, ends, episode, score};
 
 /// The version written into checkpoints, datasets, runs and `--json` output.

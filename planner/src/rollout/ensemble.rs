@@ -47,19 +47,7 @@ impl std::fmt::Display for Risk {
     }
 }
 
-impl TryFrom<String> for Risk {
-    type Error = imle_configs::Error;
-
-    fn try_from(text: String) -> imle_configs::Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Risk> for String {
-    fn from(risk: Risk) -> Self {
-        risk.to_string()
-    }
-}
+imle_configs::as_text!(Risk);
 
 impl Risk {
     /// Of `costs`, which it sorts.
