@@ -3,7 +3,7 @@
 //! A name counts as old only where today's defaults lack it, so one name may be old in one file and current in another.
 //! Overlays are updated before they are merged: where a file has the old key and `--set` the new one, `--set` wins.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ensure};
 use serde::Serialize;
 use serde_json::Value as Json;
 use toml::{Table, Value as Toml};
@@ -165,10 +165,8 @@ fn rename<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
         if tree.at(old).is_none() {
             continue;
         }
-        if tree.at(new).is_some() {
-            let found = format!("`{old}`, the old name, too");
-            return Err(Error::unexpected(format!("{place}: {new}"), "one of the two", found));
-        }
+        let found = format!("`{old}`, the old name, too");
+        ensure(tree.at(new).is_none(), format!("{place}: {new}"), "one of the two", found)?;
         let value = tree.parent(old).and_then(|(parent, key)| parent.take(key));
         // Both names lie in the same table.
         if let (Some(value), Some((parent, key))) = (value, tree.parent(new)) {

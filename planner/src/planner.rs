@@ -12,7 +12,7 @@ use crate::selection::cheapest::cheapest;
 use crate::selection::near_optimal::typical_within;
 use crate::selection::proximal_cost::GeneratorCandidates;
 use crate::selection::quality::{self, ScoredProposals};
-use imle_configs::spec::Horizons;
+use imle_configs::{Error as InputError, ensure, spec::Horizons};
 use rayon::prelude::*;
 
 /// Sampling-based model-predictive control over chunks.
@@ -111,10 +111,9 @@ impl Planner {
         horizons: Horizons,
         candidates: usize,
     ) -> Result<Self> {
-        if horizons.prediction == 0 || horizons.action == 0 || horizons.action > horizons.prediction {
-            let found = format!("{} of {}", horizons.action, horizons.prediction);
-            return Err(imle_configs::Error::unexpected("horizons", "1 to T_pred actions executed", found).into());
-        }
+        let found = format!("{} of {}", horizons.action, horizons.prediction);
+        let fits = (1..=horizons.prediction).contains(&horizons.action);
+        ensure(fits, "horizons", "1 to T_pred actions executed", found)?;
         let mut waves = Vec::new();
         optimizer.waves(candidates.max(1), &mut waves);
         let first = if candidates == 0 { 0 } else { waves[0] };
@@ -128,7 +127,7 @@ impl Planner {
                     sources.len().max(1)
                 ),
             };
-            return Err(imle_configs::Error::unexpected("candidates", expected, candidates).into());
+            return Err(InputError::unexpected("candidates", expected, candidates).into());
         }
         let counts = share_out(&sources, first);
         // Sources without randomness alone fill less than the first wave.
@@ -272,12 +271,12 @@ impl Planner {
         let (count, last) = (self.waves[index], self.waves[index - 1]);
         let Some((space, seed)) = &self.parameterization else {
             let found = format!("none for `{}`, which searches", self.optimizer.name());
-            return Err(imle_configs::Error::unexpected("parameterization", "one to search in", found).into());
+            return Err(InputError::unexpected("parameterization", "one to search in", found).into());
         };
         if let Some(only) = self.optimizer.parameterization().filter(|only| Some(*only) != space.kind()) {
             let expected = format!("`{only}` for `{}`", self.optimizer.name());
             let found = space.kind().map_or("one of your own", ParameterizationKind::name);
-            return Err(imle_configs::Error::unexpected("parameterization", expected, found).into());
+            return Err(InputError::unexpected("parameterization", expected, found).into());
         }
         let (size, state) = (space.size(), self.simulator.state_size());
         let buffers = &mut self.buffers;

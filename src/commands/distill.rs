@@ -6,7 +6,7 @@ use imle_cli::args::learn::LearnArgs;
 use imle_cli::controller::{from_flags, held_out};
 use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
-use imle_cli::output::{object, percent};
+use imle_cli::output::percent;
 use imle_cli::training::dataset::read;
 use imle_cli::training::evaluation_task::known_task;
 use imle_cli::training::job;
@@ -127,7 +127,7 @@ fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Policy, pool:
     let alone = ControllerArgs::of("none", "first", 1);
     let (seed, output) = (args.learn.seed.unwrap_or_default(), args.learn.common.output());
     let report = held_out::run(task, sampler, &alone, args.evaluation_episodes, seed, pool, output)?;
-    let report = object(&report)?;
+    let report = json!(report);
     for key in ["success_rate", "success_ci95", "episodes", "modes", "mode_entropy", "mean_cost"] {
         result[key] = report[key].clone();
     }

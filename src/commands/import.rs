@@ -4,11 +4,10 @@ use clap::Args;
 use imle_cli::args::common::Common;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
-use imle_cli::output::object;
 use imle_cli::place::Place;
 use imle_configs::spec::ImageLayout;
 use imle_policy::import::{CONVERTER, ImportTarget, import};
-use serde_json::Value;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// `planner import`
@@ -86,10 +85,10 @@ pub fn run(args: &ImportArgs) -> Result<()> {
         output.note(format!("{} tensors were left out that the policy does not use", imported.unused));
     }
     output.say(format!("checkpoint in {}", out.display()));
-    let mut result = object(config)?;
-    result.insert("kind".into(), imported.kind.into());
-    result.insert("parameters".into(), parameters.into());
-    output.result(&Value::Object(result))
+    let mut result = json!(config);
+    result["kind"] = imported.kind.into();
+    result["parameters"] = parameters.into();
+    output.result(&result)
 }
 
 /// Specification that the policy is to serve, from the task or the dataset.

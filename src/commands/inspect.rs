@@ -1,23 +1,22 @@
 //! `planner inspect`
 
+use super::data::info;
 use clap::Args;
 use imle_cli::args::common::Common;
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
-use imle_cli::output::counted;
-use imle_cli::output::{Output, object, percent};
+use imle_cli::output::{Output, percent};
 use imle_cli::place::Place;
 use imle_configs::spec::Layout;
-use imle_configs::{Error as InputError, embedded, files, renames};
+use imle_configs::{Error as InputError, embedded, ensure, files, renames};
 use imle_envs::render::Renderer;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_policy::checkpoint::Checkpoint;
 use imle_rl::run::Round;
 use serde_json::{Value, json};
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `planner inspect`
 #[derive(Debug, Args)]
@@ -39,9 +38,7 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     if embedded::task(&args.path).is_some() || path.extension().is_some_and(|e| e == "toml") {
         return task(output, &args.path, args.picture.as_deref());
     }
-    if args.picture.is_some() {
-        return Err(InputError::unexpected("--picture", "a task", format!("`{}`", args.path)).into());
-    }
+    ensure(args.picture.is_none(), "--picture", "a task", format!("`{}`", args.path))?;
     if path.join("meta/info.json").exists() {
         return dataset(output, path);
     }
@@ -51,10 +48,8 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     if path.join("model.safetensors").exists() || path.join("config.json").exists() {
         return checkpoint(output, path);
     }
-    if path.exists() {
-        let expected = "a task file, or the folder of a dataset, checkpoint or run";
-        return Err(InputError::unexpected(path.display(), expected, "none of them").into());
-    }
+    let expected = "a task file, or the folder of a dataset, checkpoint or run";
+    ensure(!path.exists(), path.display(), expected, "none of them")?;
     Err(InputError::unknown("task or folder", &args.path, embedded::task_names()).into())
 }
 
@@ -164,34 +159,23 @@ fn dataset(output: Output, path: &Path) -> Result<()> {
         "dataset of task {}: {} episodes, {} frames at {} Hz",
         summary.task, summary.episodes, summary.frames, summary.fps
     ));
-    output.say(format!(
-        "lengths {} to {}, median {}; {} successful",
-        summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes
-    ));
-    output.say(format!("modes: {}", counted(&summary.modes)));
+    info::lengths_and_modes(output, &summary);
     let pictures = imle_data::image_layout(path)?;
     if let Some(p) = &pictures {
         output.say(format!("pictures of {}: {}×{} pixels", p.cameras.join(", "), p.width, p.height));
     }
-    if summary.mismatches.keys().any(|m| !m.is_empty()) {
-        output.say(format!("recorded in worlds with mismatch: {}", counted(&summary.mismatches)));
-    }
+    info::mismatches(output, &summary);
     for (what, ranges) in [("observation", &summary.observation), ("action", &summary.action)] {
         output.say(format!("{what}:"));
         for range in ranges {
-            output.say(format!(
-                "  {:24} {:9.4} to {:9.4}",
-                range.name,
-                range.min.unwrap_or(f32::NAN),
-                range.max.unwrap_or(f32::NAN)
-            ));
+            let (min, max) = (range.min.unwrap_or(f32::NAN), range.max.unwrap_or(f32::NAN));
+            output.say(format!("  {:24} {min:9.4} to {max:9.4}", range.name));
         }
     }
-    let mut result = object(&summary)?;
-    result.insert("kind".into(), "dataset".into());
-    let pictures = pictures.map(|p| json!({ "cameras": p.cameras, "height": p.height, "width": p.width }));
-    result.insert("pictures".into(), pictures.into());
-    output.result(&Value::Object(result))
+    let mut result = json!(summary);
+    result["kind"] = "dataset".into();
+    result["pictures"] = json!(pictures);
+    output.result(&result)
 }
 
 fn checkpoint(output: Output, path: &Path) -> Result<()> {
@@ -219,10 +203,10 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
         output.say(format!("pictures of {pictures}; {vision}"));
     }
     layout(output, "action", &config.spec.action);
-    let mut result = object(config)?;
-    result.insert("kind".into(), "checkpoint".into());
-    result.insert("parameters".into(), checkpoint.table().count().into());
-    output.result(&Value::Object(result))
+    let mut result = json!(config);
+    result["kind"] = "checkpoint".into();
+    result["parameters"] = checkpoint.table().count().into();
+    output.result(&result)
 }
 
 fn run_folder(output: Output, path: &Path) -> Result<()> {
@@ -235,11 +219,11 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
     for round in value.get_mut("rounds").and_then(Value::as_array_mut).into_iter().flatten() {
         renames::update_record(round, &Round::default(), &told(&place))?;
     }
-    let mut result = value
-        .as_object()
-        .cloned()
-        .ok_or_else(|| Failure::Input(format!("{}: expected a JSON object", place.display())))?;
-    result.insert("kind".into(), "run".into());
+    if !value.is_object() {
+        return Err(Failure::Input(format!("{}: expected a JSON object", place.display())));
+    }
+    let mut result = value.clone();
+    result["kind"] = "run".into();
     let mut config: Value = match files::read_text(&path.join("config.json")) {
         Ok(text) => serde_json::from_str(&text).map_err(|e| InputError::unexpected(path.display(), "JSON", e))?,
         Err(_) => Value::Null,
@@ -262,20 +246,17 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
             word("mismatch"),
             config["seed"]
         ));
-        result.insert("config".into(), config);
+        result["config"] = config;
     }
     if path.join("model.safetensors").exists() {
         output.say(format!("also a checkpoint: planner run --checkpoint {}", path.display()));
     }
     for round in value.get("rounds").and_then(Value::as_array).into_iter().flatten() {
-        let rate = round["success_rate"].as_f64().unwrap_or(0.0);
+        let rate = percent(round["success_rate"].as_f64().unwrap_or(0.0));
         output.say(format!(
-            "round {}: generator alone {}, {} control steps, {} physics steps of the planner",
-            round["round"],
-            percent(rate),
-            round["env_steps"],
-            round["simulation_steps"]
+            "round {}: generator alone {rate}, {} control steps, {} physics steps of the planner",
+            round["round"], round["env_steps"], round["simulation_steps"]
         ));
     }
-    output.result(&Value::Object(result))
+    output.result(&result)
 }

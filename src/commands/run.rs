@@ -7,11 +7,10 @@ use imle_cli::controller::from_flags;
 use imle_cli::episodes::{folder, recording, video};
 use imle_cli::failure::Result;
 use imle_cli::load;
-use imle_cli::output::{Output, object, percent};
+use imle_cli::output::{Output, extend, percent};
 use imle_cli::place::Place;
 use imle_cli::watch::Watch;
-use imle_configs::Error as InputError;
-use imle_configs::seed::Purpose;
+use imle_configs::{Error as InputError, files, seed::Purpose};
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::evaluation::realtime::{self, Timing};
 use imle_planner::evaluation::report::Report;
@@ -102,9 +101,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let mode = load::mode(args.mode.as_deref(), &task)?;
     let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref(), task)?;
     let checkpoint = checkpoint.map(|c| from_flags::sampled(&args.controller, c)).transpose()?;
-    if let Some(path) = args.record.as_ref().filter(|p| p.exists()) {
-        return Err(InputError::Exists { path: path.clone() }.into());
-    }
+    args.record.as_deref().map_or(Ok(()), files::ensure_absent)?;
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
@@ -155,21 +152,20 @@ pub fn run(args: &RunArgs) -> Result<()> {
         let recorded = recording::write(path, args.seed, &task, &outcome)?;
         output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));
     }
-    let mut result = object(&report)?;
-    result.insert("task".into(), task.spec().task.clone().into());
-    result.insert("optimizer".into(), args.controller.optimizer.clone().into());
-    result.insert("candidates".into(), args.controller.candidates.into());
-    result.insert("execute".into(), horizons.action.into());
+    let mut result = json!(report);
+    let more = json!({
+        "task": task.spec().task, "optimizer": args.controller.optimizer, "candidates": args.controller.candidates,
+        "execute": horizons.action,
+    });
+    extend(&mut result, more);
     if let Some(timing) = &timing {
-        result.insert("realtime".into(), serde_json::Value::Object(object(timing)?));
+        result["realtime"] = json!(timing);
     }
-    result.insert("first".into(), args.first.into());
-    result.insert("unsolved".into(), unsolved.into());
-    result.insert("seed".into(), args.seed.into());
-    result.insert("mismatch".into(), args.world.mismatch.clone().into());
-    result.insert("mode".into(), args.mode.clone().into());
-    result.insert("wall_s".into(), begun.elapsed().as_secs_f64().into());
-    let result = serde_json::Value::Object(result);
+    let more = json!({
+        "first": args.first, "unsolved": unsolved, "seed": args.seed, "mismatch": args.world.mismatch, "mode": args.mode,
+        "wall_s": begun.elapsed().as_secs_f64(),
+    });
+    extend(&mut result, more);
     if let Some(out) = &args.out {
         folder::write(out, &config(args, checkpoint.is_some(), horizons.action)?, &result, &outcome)?;
         output.say(format!("summary: {}", out.join("summary.json").display()));
@@ -256,13 +252,13 @@ fn config(args: &RunArgs, generator: bool, execute: usize) -> Result<serde_json:
         .checkpoint
         .as_ref()
         .map_or(if generator { "shipped" } else { "none" }.to_string(), |c| c.display().to_string());
-    let mut config = object(&args.controller)?;
-    let own = object(&json!({
+    let mut config = json!(args.controller);
+    let more = json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,
         "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": execute,
         "parameterization": from_flags::settings(&args.controller)?.parameterization()?, "mode": args.mode, "mismatch": args.world.mismatch,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
-    }))?;
-    config.extend(own);
-    Ok(serde_json::Value::Object(config))
+    });
+    extend(&mut config, more);
+    Ok(config)
 }

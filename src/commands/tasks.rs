@@ -5,7 +5,7 @@ use imle_cli::args::common::Common;
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
 use imle_cli::place::Place;
-use imle_configs::{Error as InputError, embedded, files};
+use imle_configs::{Error as InputError, embedded, ensure, files};
 use imle_envs::task::Task;
 use serde_json::json;
 use std::path::Path;
@@ -57,15 +57,12 @@ fn template(output: Output, path: &Path) -> Result<()> {
         .and_then(|n| n.to_str())
         .filter(|n| !n.contains(['"', '\\']) && !n.contains(char::is_control));
     let name = name.ok_or_else(|| InputError::unexpected("--template", "a name such as my/reach", path.display()))?;
-    if embedded::task(name).is_some() {
-        let expected = "a name that no built-in task has";
-        return Err(InputError::unexpected("--template", expected, format!("`{name}`")).into());
-    }
+    let expected = "a name that no built-in task has";
+    ensure(embedded::task(name).is_none(), "--template", expected, format!("`{name}`"))?;
     let file = |ending: &str| place.with_file_name(format!("{name}.{ending}"));
     let (task, scene) = (file("toml"), file("xml"));
-    if let Some(there) = [&task, &scene].into_iter().find(|p| p.exists()) {
-        return Err(InputError::Exists { path: there.clone() }.into());
-    }
+    files::ensure_absent(&task)?;
+    files::ensure_absent(&scene)?;
     let place = Place::file(&task)?;
     files::write_text(&scene, embedded::TEMPLATE_SCENE)?;
     files::write_text(&task, &embedded::TEMPLATE_TASK.replace("{name}", name))?;

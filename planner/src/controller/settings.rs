@@ -275,11 +275,10 @@ impl ControllerSettings {
     fn check_shortcuts(&self) -> Result<()> {
         let (staged, several) = (self.stages(), self.models.len() > 1);
         let (abort, halving) = (self.has(Shortcut::Abort), self.has(Shortcut::Halving));
-        if (staged.is_some() || halving) && self.optimizer != "predictive-sampling" {
-            let flag = if staged.is_some_and(|s| s.enough.is_some()) { "--budget auto" } else { "--shortcuts" };
-            let found = format!("--optimizer {}", self.optimizer);
-            return Err(InputError::unexpected(flag, "--optimizer predictive-sampling beside it", found));
-        }
+        let flag = if staged.is_some_and(|s| s.enough.is_some()) { "--budget auto" } else { "--shortcuts" };
+        let found = format!("--optimizer {}", self.optimizer);
+        let fits = self.optimizer == "predictive-sampling" || !(staged.is_some() || halving);
+        ensure(fits, flag, "--optimizer predictive-sampling beside it", found)?;
         let check = |holds: bool, expected: &str, found: &str| ensure(holds, "--shortcuts", expected, found);
         check(!(self.has(Shortcut::Coarse) && several), "one model beside coarse", "several")?;
         let together = (abort || halving) && (self.depth > 1 || several);

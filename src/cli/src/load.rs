@@ -2,7 +2,7 @@
 
 use crate::args::common::{Common, DeviceArgument, WorldArgs};
 use crate::failure::{Failure, Result};
-use imle_configs::{Error as InputError, embedded};
+use imle_configs::{Error as InputError, embedded, ensure};
 use imle_envs::task::Task;
 use imle_envs::task::mismatch::Mismatch;
 use imle_policy::checkpoint::Checkpoint;
@@ -70,10 +70,8 @@ pub fn any_checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Tas
 
 /// The checkpoint in `folder`, of whatever task.
 pub fn checkpoint_in(folder: &Path) -> Result<Checkpoint> {
-    if folder.join("meta/info.json").exists() {
-        let expected = "the folder of a checkpoint";
-        return Err(InputError::unexpected(folder.display(), expected, "that of a dataset").into());
-    }
+    let expected = "the folder of a checkpoint";
+    ensure(!folder.join("meta/info.json").exists(), folder.display(), expected, "that of a dataset")?;
     Ok(Checkpoint::load(folder)?)
 }
 

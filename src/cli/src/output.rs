@@ -114,6 +114,13 @@ pub fn object(value: &impl Serialize) -> Result<Map<String, Value>> {
     }
 }
 
+/// Adds the entries of one JSON object to another; what is there already is replaced.
+pub fn extend(object: &mut Value, more: Value) {
+    if let (Value::Object(object), Value::Object(more)) = (object, more) {
+        object.extend(more);
+    }
+}
+
 /// `0.953` as `95.3 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)

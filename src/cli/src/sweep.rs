@@ -7,7 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::interrupt;
 use crate::output::Output;
 use clap::Args;
-use imle_configs::{Error as InputError, files};
+use imle_configs::{Error as InputError, ensure, files};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
@@ -159,9 +159,7 @@ fn key(cell: &impl Serialize) -> Result<Value> {
 /// # Errors
 /// A bad input, if there is no file or it holds something else.
 pub fn kept<C: Record, R: Record>(args: &SweepArgs, output: Output) -> Result<Vec<(C, R)>> {
-    if !args.results.exists() {
-        return Err(InputError::unexpected(args.results.display(), "a file of results", "none").into());
-    }
+    ensure(args.results.exists(), args.results.display(), "a file of results", "none")?;
     read(&args.results, output)
 }
 

@@ -5,7 +5,7 @@ use imle_cli::args::common::Common;
 use imle_cli::failure::Result;
 use imle_cli::load;
 use imle_cli::place::Place;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, files};
 use imle_data::import::{ImportOptions, convert};
 use serde_json::json;
 use std::path::PathBuf;
@@ -54,9 +54,7 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
         return Err(InputError::unexpected("--rate", "a positive number of Hz", rate).into());
     }
     let task = args.task.as_deref().map(load::task).transpose()?;
-    if args.out.exists() {
-        return Err(InputError::Exists { path: args.out.clone() }.into());
-    }
+    files::ensure_absent(&args.out)?;
     drop(Place::folder(&args.out)?);
     let options = ImportOptions {
         spec: task.map(|t| t.spec().clone()),
@@ -80,8 +78,7 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
         output.say(format!("interpolated from {rate} Hz"));
     }
     for (what, layout) in [("observation", &report.spec.observation), ("action", &report.spec.action)] {
-        let terms: Vec<String> = layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect();
-        output.say(format!("{what}: {} values ({})", layout.size(), terms.join(" ")));
+        output.say(format!("{what}: {layout}"));
     }
     if !report.cameras.is_empty() {
         output.say(format!("pictures of {}", report.cameras.join(", ")));

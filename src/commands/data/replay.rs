@@ -5,10 +5,10 @@ use imle_cli::args::common::{Common, WorldArgs};
 use imle_cli::failure::{Failure, Result};
 use imle_cli::interrupt;
 use imle_cli::place::Place;
-use imle_configs::Error as InputError;
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Spec;
+use imle_configs::ensure;
 use imle_data::Stream;
 use imle_envs::render::Renderer;
 use imle_envs::render::Video;
@@ -47,10 +47,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     let stream = Stream::open(&args.path)?;
     let (spec, count) = (stream.spec().clone(), stream.len());
     let number = args.episode as usize;
-    if number >= count {
-        let expected = format!("an episode below {count}");
-        return Err(InputError::unexpected("--episode", expected, number).into());
-    }
+    ensure(number < count, "--episode", format!("an episode below {count}"), number)?;
     let name = args.task.as_deref().unwrap_or(&spec.task);
     let task = Task::load(name)?;
     let place = args.path.display().to_string();

@@ -7,8 +7,8 @@ use crate::output::{Output, ProgressLine, percent};
 use crate::place::Place;
 use crate::training::view::View;
 use crate::watch::Watch;
-use imle_configs::Error as InputError;
 use imle_configs::spec::Spec;
+use imle_configs::ensure;
 use imle_envs::task::Task;
 use imle_planner::evaluation::report::{Report, wilson95};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
@@ -142,10 +142,8 @@ fn start<'a>(
 ) -> Result<TrainStart<'a>> {
     if resume {
         let begun = train::saved_data(out)?;
-        if !begun.ends_with(learned) {
-            let expected = format!("what {} was begun with, {begun}", out.display());
-            return Err(InputError::unexpected("--data", expected, learned).into());
-        }
+        let expected = format!("what {} was begun with, {begun}", out.display());
+        ensure(begun.ends_with(learned), "--data", expected, learned)?;
         return Ok(TrainStart::Resume);
     }
     let name = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
