@@ -13,6 +13,7 @@ use crate::selection::near_optimal::typical_within;
 use crate::selection::proximal_cost::GeneratorCandidates;
 use crate::selection::quality::{self, ScoredProposals};
 use imle_configs::{Error as InputError, ensure, spec::Horizons};
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 /// Sampling-based model-predictive control over chunks.
@@ -241,7 +242,7 @@ impl Planner {
     }
 
     /// Writes the first wave's candidates.
-    fn propose(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>) -> Result<()> {
+    fn propose(&mut self, pool: &ThreadPool, situation: &Situation<'_>) -> Result<()> {
         let (batch, chunk, first) = (situation.keys.len(), self.chunk(), self.waves[0]);
         let Buffers { proposed, wave_chunks, .. } = &mut self.buffers;
         wave_chunks.resize(batch * first * chunk, 0.0);
@@ -260,13 +261,7 @@ impl Planner {
     }
 
     /// Writes the candidates of a later wave, of which `before` are simulated already.
-    fn refine(
-        &mut self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        index: usize,
-        before: usize,
-    ) -> Result<()> {
+    fn refine(&mut self, pool: &ThreadPool, situation: &Situation<'_>, index: usize, before: usize) -> Result<()> {
         let (batch, chunk, n) = (situation.keys.len(), self.chunk(), self.candidates);
         let (count, last) = (self.waves[index], self.waves[index - 1]);
         let Some((space, seed)) = &self.parameterization else {
@@ -326,13 +321,7 @@ impl Planner {
     }
 
     /// Simulates the wave that was written and adds it to the decision's candidates.
-    fn simulate(
-        &mut self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        index: usize,
-        before: usize,
-    ) -> Result<()> {
+    fn simulate(&mut self, pool: &ThreadPool, situation: &Situation<'_>, index: usize, before: usize) -> Result<()> {
         let (batch, chunk, n, count) = (situation.keys.len(), self.chunk(), self.candidates, self.waves[index]);
         let size = self.parameters();
         let Buffers { chunks, scores, costs, parameters, wave_chunks, wave_scores, wave_parameters, offered, .. } =
@@ -421,7 +410,7 @@ impl Decide for Planner {
 
     fn decide(
         &mut self,
-        pool: &rayon::ThreadPool,
+        pool: &ThreadPool,
         situation: &Situation<'_>,
         chunks: &mut [f32],
         how: &mut [Decision],
@@ -507,7 +496,7 @@ mod tests {
         fn action_range(&self) -> (&[f32], &[f32]) {
             (&[-1.0], &[1.0])
         }
-        fn rollout(&self, _: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
+        fn rollout(&self, _: &ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
             let each = out.len() / c.states.len();
             for (i, score) in out.iter_mut().enumerate() {
                 let mut x = c.states[i / each];

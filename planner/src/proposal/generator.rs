@@ -5,6 +5,7 @@ use crate::decide::Situation;
 use crate::error::Result;
 use imle_policy::policy::Policy;
 use imle_policy::sampler::{LatentKey, Observations};
+use rayon::ThreadPool;
 
 /// Proposes what an imitation-trained generator draws.
 pub struct Generator {
@@ -38,13 +39,7 @@ impl Proposal for Generator {
         Role::Policy
     }
 
-    fn propose(
-        &self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        count: usize,
-        out: &mut [f32],
-    ) -> Result<()> {
+    fn propose(&self, pool: &ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
         if count == 0 {
             return Ok(());
         }

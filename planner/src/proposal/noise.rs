@@ -9,6 +9,7 @@ use crate::decide::{Key, Situation};
 use crate::error::Result;
 use imle_configs::bounds::ActionBounds;
 use imle_configs::seed::{Purpose, fill_normal, stream};
+use rayon::ThreadPool;
 
 /// Gaussian proposals around the warm start.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ impl Proposal for Noise {
         "noise"
     }
 
-    fn propose(&self, _: &rayon::ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
+    fn propose(&self, _: &ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
         let chunk = situation.warm.len() / situation.keys.len();
         for (b, key) in situation.keys.iter().enumerate() {
             for n in 0..count {
@@ -98,13 +99,7 @@ impl Proposal for Noisy {
         self.source.offers(situation, index)
     }
 
-    fn propose(
-        &self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        count: usize,
-        out: &mut [f32],
-    ) -> Result<()> {
+    fn propose(&self, pool: &ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
         let (batch, own) = (situation.keys.len(), self.source.most().min(count));
         if count == 0 {
             return Ok(());
@@ -141,7 +136,7 @@ mod tests {
         fn most(&self) -> usize {
             1
         }
-        fn propose(&self, _: &rayon::ThreadPool, s: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
+        fn propose(&self, _: &ThreadPool, s: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
             let chunk = out.len() / s.keys.len() / count;
             out.chunks_exact_mut(chunk).zip(s.keys).for_each(|(row, key)| row.fill(key.episode as f32));
             Ok(())

@@ -8,6 +8,7 @@ use crate::decide::Situation;
 use crate::error::Result;
 use imle_policy::normalizer::Normalizer;
 use imle_policy::targets::DemonstrationChunks;
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 /// Proposes the chunk of the nearest demonstrated window; of many candidates the nearest windows, each of a
@@ -65,13 +66,7 @@ impl Proposal for Retrieval {
         "retrieval"
     }
 
-    fn propose(
-        &self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        count: usize,
-        out: &mut [f32],
-    ) -> Result<()> {
+    fn propose(&self, pool: &ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
         let (history, chunk) = self.sizes;
         let fill = |(b, own): (usize, &mut [f32])| {
             let nearest = self.nearest(&situation.observations[b * history..][..history]);
