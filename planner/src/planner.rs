@@ -119,14 +119,10 @@ impl Planner {
         optimizer.waves(candidates.max(1), &mut waves);
         let first = if candidates == 0 { 0 } else { waves[0] };
         if sources.is_empty() || first < sources.len() {
-            let each = candidates.saturating_sub(first);
-            let expected = match each {
-                0 => format!("at least 1 and as many as there are proposals ({})", sources.len().max(1)),
-                _ => format!(
-                    "so many that the first of {} waves holds every proposal ({})",
-                    waves.len(),
-                    sources.len().max(1)
-                ),
+            let (all, waves) = (sources.len().max(1), waves.len());
+            let expected = match candidates.saturating_sub(first) {
+                0 => format!("at least 1 and as many as there are proposals ({all})"),
+                _ => format!("so many that the first of {waves} waves holds every proposal ({all})"),
             };
             return Err(InputError::unexpected("candidates", expected, candidates).into());
         }
@@ -417,16 +413,9 @@ impl Decide for Planner {
     ) -> Result<()> {
         let (batch, chunk) = (situation.keys.len(), self.chunk());
         if chunks.len() != batch * chunk || situation.warm.len() != batch * chunk || how.len() != batch {
-            return Err(Error::Shape {
-                what: "plans",
-                expected: format!("(B, T_pred, A) of {} values", batch * chunk),
-                found: format!(
-                    "{} plan, {} warm and {} decision values",
-                    chunks.len(),
-                    situation.warm.len(),
-                    how.len()
-                ),
-            });
+            let (plan, warm, how) = (chunks.len(), situation.warm.len(), how.len());
+            let found = format!("{plan} plan, {warm} warm and {how} decision values");
+            return Err(Error::shape("plans", format!("(B, T_pred, A) of {} values", batch * chunk), found));
         }
         let mut before = 0;
         let late = Limits { bounds: &[], deadline: situation.deadline };

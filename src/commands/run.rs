@@ -9,7 +9,6 @@ use imle_cli::failure::Result;
 use imle_cli::load;
 use imle_cli::output::{Output, extend, percent};
 use imle_cli::place::Place;
-use imle_cli::watch::Watch;
 use imle_configs::{Error as InputError, files, seed::Purpose};
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::evaluation::realtime::{self, Timing};
@@ -120,7 +119,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
         ..EvaluationSettings::held_out(args.episodes as usize, args.seed, horizons)
     };
-    let mut watch = Watch::new(output, settings.episodes, "run");
+    let mut watch = output.progress(settings.episodes as u64, "run");
     let outcome = if args.realtime {
         let deadline = Duration::from_millis(args.deadline);
         let outcome = realtime::run(&task, decider.as_mut(), &engine, &settings, deadline, &pool, &mut watch);

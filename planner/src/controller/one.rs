@@ -3,8 +3,8 @@
 use super::decider::Decider;
 use super::plan::Plan;
 use crate::decide::{Decide, Decision};
-use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
-use crate::error::{Error, Result};
+use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState, check};
+use crate::error::Result;
 use imle_configs::spec::Horizons;
 use imle_configs::workers::Workers;
 #[cfg(feature = "mujoco")]
@@ -94,7 +94,7 @@ impl Controller {
     /// once a control step.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an observation or a state of another size; what the generator or the simulator returns.
+    /// [`Error::Shape`](crate::Error::Shape) for an observation or a state of another size; what the generator or the simulator returns.
     pub fn act(&mut self, observation: &[f32], state: &[f64]) -> Result<&[f32]> {
         self.episode.observe(observation)?;
         self.act_now(state)
@@ -120,7 +120,7 @@ impl Controller {
     /// episode stands for those before it too.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`](crate::Error::Shape).
     pub fn observe(&mut self, observation: &[f32]) -> Result<()> {
         self.episode.observe(observation)
     }
@@ -128,7 +128,7 @@ impl Controller {
     /// As [`observe`](Self::observe), with the pictures of the cameras, (cameras, H, W, 3).
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`](crate::Error::Shape).
     pub fn observe_with(&mut self, observation: &[f32], pictures: &[u8]) -> Result<()> {
         self.episode.observe_with(observation, pictures)
     }
@@ -136,7 +136,7 @@ impl Controller {
     /// Plans from `state` on, that of the newest observation.
     ///
     /// # Errors
-    /// As [`act`](Self::act); [`Error::Shape`] if nothing was observed yet.
+    /// As [`act`](Self::act); [`Error::Shape`](crate::Error::Shape) if nothing was observed yet.
     pub fn plan(&mut self, state: &[f64]) -> Result<Plan> {
         let mut plan = Plan::default();
         self.plan_into(&mut plan, state)?;
@@ -180,9 +180,8 @@ impl Controller {
     }
 
     fn decide(&mut self, state: &[f64], deadline: Option<Instant>) -> Result<()> {
-        if state.len() != self.parts.sizes.0 && self.needs_state() {
-            let expected = format!("{} values", self.parts.sizes.0);
-            return Err(Error::Shape { what: "state", expected, found: format!("{} values", state.len()) });
+        if self.needs_state() {
+            check("state", self.parts.sizes.0, state.len())?;
         }
         if self.episode.key().decision == 0 {
             self.hold(state)?;

@@ -88,7 +88,7 @@ pub struct DecisionRecord {
 }
 
 /// Result of one episode. The writer adds the mode's name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeResult {
     /// Index of the episode.
     pub episode: u64,

@@ -1,7 +1,7 @@
 //! Loading as the flags name it: tasks, checkpoints, thread pools.
 
 use crate::args::common::{Common, DeviceArgument, WorldArgs};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use imle_configs::{Error as InputError, embedded, ensure};
 use imle_envs::task::Task;
 use imle_envs::task::mismatch::Mismatch;
@@ -39,7 +39,8 @@ pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, 
     let (checkpoint, place) = match folder {
         Some(folder) => (checkpoint_in(folder)?, folder.display().to_string()),
         None => {
-            let files = embedded::checkpoint(name).ok_or_else(|| no_checkpoint(name))?;
+            let none = || imle_planner::Error::NoPolicy { task: name.clone() };
+            let files = embedded::checkpoint(name).ok_or_else(none)?;
             let place = format!("shipped checkpoint `{name}`");
             (Checkpoint::load_bytes(&place, &files)?, place)
         }
@@ -50,14 +51,6 @@ pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, 
     };
     checkpoint.check_matches(task.spec(), &place)?;
     Ok((task, checkpoint))
-}
-
-/// The failure where a generator is needed and there is none.
-pub fn no_checkpoint(task: &str) -> Failure {
-    Failure::Input(format!(
-        "no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan without: --optimizer cma-es \
-         --proposals noise,warm"
-    ))
 }
 
 /// As [`checkpoint`]; nothing where none is named and none is shipped.

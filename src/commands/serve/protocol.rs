@@ -68,27 +68,19 @@ pub struct Request {
     #[serde(default)]
     pub id: Value,
     /// Index of the episode, which keys its draws.
-    #[serde(default)]
     pub episode: Option<u64>,
     /// Whether an episode begins.
     #[serde(default)]
     pub reset: bool,
     /// (n, O), n from 1 to T_obs, oldest first.
-    #[serde(default)]
     pub observations: Option<Vec<Vec<f64>>>,
-    #[serde(default)]
     pub state: Option<Vec<f64>>,
-    #[serde(default)]
     pub qpos: Option<Vec<f64>>,
-    #[serde(default)]
     pub qvel: Option<Vec<f64>>,
-    #[serde(default)]
     pub ctrl: Option<Vec<f64>>,
     /// Actions of the last chunk that were executed.
-    #[serde(default)]
     pub executed: Option<usize>,
     /// Milliseconds for the decision, from when it was asked for.
-    #[serde(default)]
     pub deadline_ms: Option<f64>,
 }
 

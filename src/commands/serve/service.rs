@@ -73,10 +73,6 @@ impl Service {
         episode.reset(index);
         episode
     }
-
-    pub fn observation_size(&self) -> usize {
-        self.hello.observation_size
-    }
 }
 
 /// An array (n, `size`) as its rows.

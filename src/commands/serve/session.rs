@@ -48,9 +48,9 @@ impl<'a> Session<'a> {
         let told = self.take_state(request, index)?;
         let horizons = self.service.horizons;
         let seen = match &request.observations {
-            Some(seen) => observations(seen, horizons.observation, self.service.observation_size())?,
+            Some(seen) => observations(seen, horizons.observation, self.service.hello.observation_size)?,
             None if told => {
-                let mut seen = vec![0.0; self.service.observation_size()];
+                let mut seen = vec![0.0; self.service.hello.observation_size];
                 self.world.observe(&mut seen);
                 if let Some(bad) = seen.iter().find(|v| !v.is_finite()) {
                     return Err(InputError::unexpected("state", "one whose observation is finite", bad).into());
@@ -165,7 +165,7 @@ impl<'a> Session<'a> {
     pub fn example(&mut self, request: &Request) -> Result<Answer> {
         let (hello, index) = (&self.service.hello, request.episode.unwrap_or(0));
         self.world.reset(hello.seed, Purpose::Reset, index)?;
-        let mut seen = vec![0.0; self.service.observation_size()];
+        let mut seen = vec![0.0; self.service.hello.observation_size];
         self.world.observe(&mut seen);
         let mut state = vec![0.0; hello.state_size];
         self.world.get_state(&mut state)?;

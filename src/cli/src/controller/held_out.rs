@@ -4,7 +4,6 @@ use crate::args::controller::ControllerArgs;
 use crate::controller::from_flags;
 use crate::failure::Result;
 use crate::output::Output;
-use crate::watch::Watch;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
 use imle_planner::decide::Decide;
@@ -48,7 +47,7 @@ pub fn watched(
     looks: &[usize],
     enough: impl FnMut(&Outcome) -> bool,
 ) -> Result<Outcome> {
-    let mut watch = Watch::new(output, settings.episodes, "evaluate");
+    let mut watch = output.progress(settings.episodes as u64, "evaluate");
     let outcome = evaluate_sequentially(task, decider, settings, pool, &mut watch, looks, enough);
     watch.finish();
     Ok(outcome?)
