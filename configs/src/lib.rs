@@ -20,9 +20,7 @@
 
 pub mod embedded;
 pub mod error;
-pub mod explained;
 pub mod files;
-pub mod names;
 pub mod renames;
 pub mod seed;
 pub mod settings;
@@ -30,9 +28,11 @@ pub mod spec;
 pub mod workers;
 
 mod rollout;
+mod text;
 
 pub use error::{Error, Result, ensure};
 pub use rollout::{bounds, derivatives, ends, episode, score};
+pub use text::{explained, names};
 
 /// The version written into checkpoints, datasets, runs and `--json` output.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -13,8 +13,7 @@ use crate::selection::near_optimal::typical_within;
 use crate::selection::proximal_cost::GeneratorCandidates;
 use crate::selection::quality::{self, ScoredProposals};
 use imle_configs::{Error as InputError, ensure, spec::Horizons};
-use rayon::ThreadPool;
-use rayon::prelude::*;
+use rayon::{ThreadPool, prelude::*};
 
 /// Sampling-based model-predictive control over chunks.
 ///

@@ -2,19 +2,14 @@
 
 use clap::Args;
 use imle_cli::args::common::{Common, WorldArgs};
-use imle_cli::failure::Result;
-use imle_cli::load;
 use imle_cli::output::{counted, percent};
-use imle_cli::place::Place;
 use imle_cli::training::demonstrations::{Demonstrators, Recorded, record, write_with_images};
+use imle_cli::{failure::Result, load, place::Place};
 use imle_configs::{ensure, files};
-use imle_envs::render::Cameras;
-use imle_envs::world::World;
+use imle_envs::{render::Cameras, world::World};
 use imle_planner::evaluation::report::wilson95;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 /// `planner demo`
 #[derive(Debug, Args)]

@@ -9,21 +9,15 @@ use imle_cli::load;
 use imle_cli::output::percent;
 use imle_cli::training::dataset::read;
 use imle_cli::training::evaluation_task::known_task;
-use imle_cli::training::job;
-use imle_cli::training::job::TrainingJob;
+use imle_cli::training::job::{self, TrainingJob};
 use imle_cli::training::settings::{print_settings, resolve};
-use imle_cli::training::view;
-use imle_cli::training::view::View;
+use imle_cli::training::view::{self, View};
 use imle_envs::task::Task;
 use imle_planner::evaluation::report::percentiles;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
 use imle_policy::sampler::{LatentKey, Observations};
-use imle_policy::train::TrainSettings;
+use imle_policy::{checkpoint::Checkpoint, policy::Policy, train::TrainSettings};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 /// `planner distill`
 #[derive(Debug, Args)]

@@ -1,9 +1,8 @@
 //! `planner finetune`
 
-use imle_cli::args::finetune::FinetuneArgs;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::output::percent;
 use imle_cli::training::finetune::{Learned, learn};
+use imle_cli::{args::finetune::FinetuneArgs, output::percent};
 use serde_json::json;
 use std::time::Instant;
 

@@ -2,17 +2,11 @@
 
 use super::data::info;
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::load;
 use imle_cli::output::{Output, percent};
-use imle_cli::place::Place;
-use imle_configs::spec::Layout;
-use imle_configs::{Error as InputError, embedded, ensure, files, renames};
-use imle_envs::render::Renderer;
-use imle_envs::task::Task;
-use imle_envs::world::World;
+use imle_cli::{args::common::Common, args::controller::ControllerArgs, load, place::Place};
+use imle_configs::{Error as InputError, embedded, ensure, files, renames, spec::Layout};
+use imle_envs::{render::Renderer, task::Task, world::World};
 use imle_policy::checkpoint::Checkpoint;
 use imle_rl::run::Round;
 use serde_json::{Value, json};
@@ -68,22 +62,12 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     let mut world = World::new(task.clone())?;
     world.reset(0, imle_configs::seed::Purpose::Reset, 0)?;
     let spec = task.spec();
-    let model = task.compiled_model().ffi();
+    let (m, timestep) = (task.compiled_model().ffi(), task.compiled_model().opt().timestep);
     output.say(format!("task {}: {}", spec.task, task.description()));
     output.say(format!(
         "model: {} bodies, {} joints, {} degrees of freedom, {} actuators, {} geoms, {} sites, {} sensors, {} constraints, \
-         {} mocap bodies, {} keyframes; physics steps of {} s",
-        model.nbody,
-        model.njnt,
-        model.nv,
-        model.nu,
-        model.ngeom,
-        model.nsite,
-        model.nsensor,
-        model.neq,
-        model.nmocap,
-        model.nkey,
-        task.compiled_model().opt().timestep
+         {} mocap bodies, {} keyframes; physics steps of {timestep} s",
+        m.nbody, m.njnt, m.nv, m.nu, m.ngeom, m.nsite, m.nsensor, m.neq, m.nmocap, m.nkey
     ));
     output.say(format!(
         "control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model",
@@ -120,7 +104,7 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     let quantities: serde_json::Map<String, Value> =
         names.iter().zip(world.values()).map(|(n, v)| (n.clone(), json!(v))).collect();
     output.result(&json!({
-        "kind": "task", "spec": spec, "quantities": quantities, "cost_terms": terms, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
+        "kind": "task", "spec": spec, "quantities": quantities, "cost_terms": terms, "bodies": m.nbody, "degrees_of_freedom": m.nv, "actuators": m.nu,
         "substeps": task.substeps(), "planning_substeps": task.planning_substeps(), "max_steps": task.max_steps(),
         "action_low": low, "action_high": high, "start_cost": world.cost(), "rungs": task.cost().rung_names(),
         "proprioception": task.proprioception(), "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),

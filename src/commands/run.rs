@@ -2,23 +2,17 @@
 
 use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
-use imle_cli::args::controller::ControllerArgs;
-use imle_cli::controller::from_flags;
 use imle_cli::episodes::{folder, recording, video};
-use imle_cli::failure::Result;
-use imle_cli::load;
 use imle_cli::output::{Output, extend, percent};
-use imle_cli::place::Place;
+use imle_cli::{args::controller::ControllerArgs, controller::from_flags, failure::Result, load, place::Place};
 use imle_configs::{Error as InputError, files, seed::Purpose};
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::evaluation::realtime::{self, Timing};
-use imle_planner::evaluation::report::Report;
+use imle_planner::evaluation::report::{Percentiles, PlanQuality, Report};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::policy::Policy;
 use serde_json::json;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::{path::PathBuf, sync::Arc, time::Duration, time::Instant};
 
 /// `planner run`
 #[derive(Debug, Args)]
@@ -122,10 +116,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let mut watch = output.progress(settings.episodes as u64, "run");
     let outcome = if args.realtime {
         let deadline = Duration::from_millis(args.deadline);
-        let outcome = realtime::run(&task, decider.as_mut(), &engine, &settings, deadline, &pool, &mut watch);
+        let outcome = realtime::run(&task, &mut decider, &engine, &settings, deadline, &pool, &mut watch);
         outcome.map(|(outcome, timing)| (outcome, Some(timing)))
     } else {
-        evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch).map(|outcome| (outcome, None))
+        evaluate(&task, &mut decider, &settings, &pool, &mut watch).map(|outcome| (outcome, None))
     };
     watch.finish();
     let (outcome, timing) = outcome?;
@@ -180,13 +174,10 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     } else {
         format!("{}, N = {}", args.controller.optimizer, args.controller.candidates)
     };
+    let [share, low, high] = [report.success_rate, low, high].map(percent);
     output.say(format!(
-        "{}: {solved} of {} episodes solved: {} (95 % interval {} to {})",
-        args.task,
-        report.episodes,
-        percent(report.success_rate),
-        percent(low),
-        percent(high)
+        "{}: {solved} of {} episodes solved: {share} (95 % interval {low} to {high})",
+        args.task, report.episodes
     ));
     let steps = report.mean_steps_to_success.map_or(String::new(), |s| format!(", {s:.0} control steps to success"));
     let reached: String = report.reached.iter().map(|(name, most)| format!(", at best {name} {most:.3}")).collect();
@@ -200,57 +191,41 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
             report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
         output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
     }
-    if let Some(quality) = &report.quality {
+    if let Some(PlanQuality { beat_warm, modes, improvable, .. }) = &report.quality {
         output.say(format!(
-            "{} of the proposals cheaper than the last plan, {:.1} modes among the better half; as many again would make a \
-             plan cheaper by 1 % with probability {:.2}",
-            percent(quality.beat_warm),
-            quality.modes,
-            quality.improvable
+            "{} of the proposals cheaper than the last plan, {modes:.1} modes among the better half; as many again would make \
+             a plan cheaper by 1 % with probability {improvable:.2}",
+            percent(*beat_warm)
         ));
     }
+    let speed = match report.peak_velocity {
+        limited if limited > 0.0 => format!("{} of the limit", percent(limited)),
+        _ => "without limit".into(),
+    };
+    let (force, meeting, inside) = (percent(report.peak_torque), report.boundary_jerk, report.inner_jerk);
     output.say(format!(
-        "peak joint speed {}, force {} of the limit; jerk {:.0} where chunks meet, {:.0} inside (rad/s³)",
-        if report.peak_velocity > 0.0 {
-            format!("{} of the limit", percent(report.peak_velocity))
-        } else {
-            "without limit".into()
-        },
-        percent(report.peak_torque),
-        report.boundary_jerk,
-        report.inner_jerk
+        "peak joint speed {speed}, force {force} of the limit; jerk {meeting:.0} where chunks meet, {inside:.0} inside \
+         (rad/s³)"
     ));
     let modes: Vec<String> = report.modes.iter().map(|(mode, (n, solved))| format!("{mode} {solved}/{n}")).collect();
-    output.say(format!(
-        "modes (solved/shown): {}; the plan left its course {:.1} times an episode",
-        modes.join(", "),
-        report.mode_switches
-    ));
+    let (modes, switches) = (modes.join(", "), report.mode_switches);
+    output.say(format!("modes (solved/shown): {modes}; the plan left its course {switches:.1} times an episode"));
 }
 
 /// Timing of `--realtime`, as a line.
 fn clock(timing: &Timing) -> String {
+    let Timing { world_s, missed, hand_overs, cut, fallbacks, plan_ms, deadline_ms, late_steps, .. } = timing;
+    let Percentiles { p50, p95 } = plan_ms;
     format!(
-        "real time, {:.0} s: {} of {} hand-overs missed, {} plans cut short, {} fallbacks; a plan took {:.1} ms median, {:.1} ms \
-         95th percentile, of {:.0}; {} control steps began late",
-        timing.world_s,
-        timing.missed,
-        timing.hand_overs,
-        timing.cut,
-        timing.fallbacks,
-        timing.plan_ms.p50,
-        timing.plan_ms.p95,
-        timing.deadline_ms,
-        timing.late_steps
+        "real time, {world_s:.0} s: {missed} of {hand_overs} hand-overs missed, {cut} plans cut short, {fallbacks} fallbacks; a \
+         plan took {p50:.1} ms median, {p95:.1} ms 95th percentile, of {deadline_ms:.0}; {late_steps} control steps began late"
     )
 }
 
 /// The resolved settings of the run.
 fn config(args: &RunArgs, generator: bool, execute: usize) -> Result<serde_json::Value> {
-    let checkpoint = args
-        .checkpoint
-        .as_ref()
-        .map_or(if generator { "shipped" } else { "none" }.to_string(), |c| c.display().to_string());
+    let shipped = if generator { "shipped" } else { "none" };
+    let checkpoint = args.checkpoint.as_ref().map_or(shipped.to_string(), |c| c.display().to_string());
     let mut config = json!(args.controller);
     let more = json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,

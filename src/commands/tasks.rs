@@ -1,15 +1,11 @@
 //! `planner tasks`
 
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::failure::Result;
-use imle_cli::output::Output;
-use imle_cli::place::Place;
+use imle_cli::{args::common::Common, failure::Result, output::Output, place::Place};
 use imle_configs::{Error as InputError, embedded, ensure, files};
 use imle_envs::task::Task;
 use serde_json::json;
-use std::path::Path;
-use std::path::PathBuf;
+use std::{path::Path, path::PathBuf};
 
 /// `planner tasks`
 #[derive(Debug, Args)]

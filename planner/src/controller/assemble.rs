@@ -1,19 +1,17 @@
 //! From a builder to the controller.
 
-use super::builder::ControllerBuilder;
-use super::decider::Decider;
 use super::one::{Controller, Parts};
 use super::settings::{ControllerSettings, NONE, Shortcut};
+use super::{builder::ControllerBuilder, decider::Decider};
 use crate::error::{Error, Result};
-use crate::optimizer;
 use crate::parameterization::{self, ActionBounds, Parameterization, ParameterizationKind};
-use crate::planner::Planner;
 #[cfg(feature = "libtorch")]
 use crate::policy_controller::PolicyController;
 #[cfg(feature = "libtorch")]
 use crate::proposal::{Generator, Noisy, Retrieval};
 use crate::proposal::{Noise, Proposal, ProposalSource, Warm};
 use crate::rollout::{Simulator, halving::Halving, staged::Staged, terminal::Valued};
+use crate::{optimizer, planner::Planner};
 use imle_configs::{Error as InputError, ensure, spec::Horizons, workers::Workers};
 #[cfg(feature = "mujoco")]
 use imle_envs::{rollout::RolloutEngine, task::Task, task::mismatch::Mismatch};

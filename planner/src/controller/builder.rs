@@ -1,13 +1,9 @@
 //! Builder of controllers.
 
-use super::one::Controller;
-use super::settings::ControllerSettings;
-use crate::optimizer::Optimizer;
+use super::{one::Controller, settings::ControllerSettings};
 use crate::parameterization::{Parameterization, ParameterizationKind};
 use crate::proposal::{Proposal, ProposalSource};
-use crate::rollout::Simulator;
-use crate::rollout::terminal::TerminalValue;
-use crate::selection::ActionRateLimit;
+use crate::{optimizer::Optimizer, rollout::Simulator, rollout::terminal::TerminalValue, selection::ActionRateLimit};
 #[cfg(feature = "libtorch")]
 use imle_configs::{episode::Episode, spec::Spec};
 use imle_configs::{spec::Horizons, workers::Workers};
@@ -29,7 +25,7 @@ pub struct ControllerBuilder {
     /// A dataset to look in: what it is called, its spec, its episodes.
     #[cfg(feature = "libtorch")]
     pub(super) demonstrations: Option<(String, Spec, Vec<Episode>)>,
-    /// What retrieval looks in: the windows of the dataset.
+    /// Windows of the dataset, that retrieval looks in.
     #[cfg(feature = "libtorch")]
     pub(super) retrieval: Option<DemonstrationChunks>,
     pub(super) simulator: Option<Box<dyn Simulator>>,

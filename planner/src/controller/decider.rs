@@ -1,10 +1,8 @@
 //! The part of a controller that decides.
 
-use crate::decide::{Decide, Decision, Situation};
-use crate::error::Result;
-use crate::planner::Planner;
 #[cfg(feature = "libtorch")]
 use crate::policy_controller::PolicyController;
+use crate::{decide::Decide, decide::Decision, decide::Situation, error::Result, planner::Planner};
 
 /// A planner, or the generator alone.
 pub enum Decider {

@@ -1,12 +1,10 @@
 //! A controller of one episode.
 
-use super::decider::Decider;
-use super::plan::Plan;
+use super::{decider::Decider, plan::Plan};
 use crate::decide::{Decide, Decision};
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState, check};
 use crate::error::Result;
-use imle_configs::spec::Horizons;
-use imle_configs::workers::Workers;
+use imle_configs::{spec::Horizons, workers::Workers};
 #[cfg(feature = "mujoco")]
 use imle_envs::{rollout::RolloutEngine, task::Task, world::World};
 #[cfg(feature = "mujoco")]
@@ -94,7 +92,8 @@ impl Controller {
     /// once a control step.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for an observation or a state of another size; what the generator or the simulator returns.
+    /// [`Error::Shape`](crate::Error::Shape) for an observation or a state of another size; what the generator or the
+    /// simulator returns.
     pub fn act(&mut self, observation: &[f32], state: &[f64]) -> Result<&[f32]> {
         self.episode.observe(observation)?;
         self.act_now(state)

@@ -1,17 +1,13 @@
 //! The settings of a controller, as flags and files give them.
 
 use crate::optimizer::{self, OptimizerSettings};
-use crate::parameterization::ParameterizationKind;
-use crate::proposal::ProposalSource;
 use crate::rollout::ensemble::{MOST_MODELS, Risk};
-use crate::rollout::staged::StagedSettings;
+use crate::{parameterization::ParameterizationKind, proposal::ProposalSource, rollout::staged::StagedSettings};
 use imle_configs::{Error as InputError, Result, as_text, ensure, named};
 #[cfg(feature = "libtorch")]
 use imle_policy::method::SamplingOverrides;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::{fmt, path::PathBuf, str::FromStr};
 
 /// Name of the planner's own model among [`ControllerSettings::models`], and of no optimizer.
 pub(super) const NONE: &str = "none";

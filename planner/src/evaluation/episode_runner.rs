@@ -2,9 +2,7 @@
 
 use super::observation_renderer::{History, ObservationRenderer};
 use super::outcome::{DecisionRecord, EpisodeResult, EvaluationSettings};
-use crate::decide::Decision;
-use crate::episode::EpisodeState;
-use crate::error::Result;
+use crate::{decide::Decision, episode::EpisodeState, error::Result};
 use imle_envs::actuation::ActuationMeter;
 use imle_envs::experts::expert::ModeLabeller;
 use imle_envs::experts::forced::reset_in_mode;

@@ -17,13 +17,10 @@ use crate::decide::{Decide, Decision};
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
 use crate::error::{Error, Result};
 use crate::rollout::simulator::{Limits, Score};
-use imle_configs::ends::Ends;
-use imle_configs::ensure;
-use imle_envs::rollout::{ChunkBatch, RolloutEngine};
-use imle_envs::task::Task;
+use imle_configs::{ends::Ends, ensure};
+use imle_envs::{rollout::ChunkBatch, rollout::RolloutEngine, task::Task};
 use serde::Serialize;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::{sync::Arc, sync::Condvar, sync::Mutex, sync::MutexGuard, sync::PoisonError, time::Duration, time::Instant};
 
 /// A control step that begins later than this after its time is counted as late.
 const LATE: Duration = Duration::from_millis(1);

@@ -7,8 +7,7 @@
 use super::kind::ParameterizationKind;
 use super::representation::{Decode, Parameterization, ProposedChunks};
 use crate::error::Result;
-use imle_configs::bounds::ActionBounds;
-use imle_configs::{Error as InputError, ensure};
+use imle_configs::{Error as InputError, bounds::ActionBounds, ensure};
 use nalgebra::DMatrix;
 
 /// Interpolation between two knots.

@@ -1,10 +1,8 @@
 //! The generator of a checkpoint: N chunks an episode from one batched forward pass.
 
 use super::source::{Proposal, Role};
-use crate::decide::Situation;
-use crate::error::Result;
-use imle_policy::policy::Policy;
-use imle_policy::sampler::{LatentKey, Observations};
+use crate::{decide::Situation, error::Result};
+use imle_policy::{policy::Policy, sampler::LatentKey, sampler::Observations};
 use rayon::ThreadPool;
 
 /// Proposes what an imitation-trained generator draws.

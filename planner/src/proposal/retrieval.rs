@@ -4,12 +4,9 @@
 //! over the normalised observation history; the search is exhaustive and exact, in parallel.
 
 use super::source::Proposal;
-use crate::decide::Situation;
-use crate::error::Result;
-use imle_policy::normalizer::Normalizer;
-use imle_policy::targets::DemonstrationChunks;
-use rayon::ThreadPool;
-use rayon::prelude::*;
+use crate::{decide::Situation, error::Result};
+use imle_policy::{normalizer::Normalizer, targets::DemonstrationChunks};
+use rayon::{ThreadPool, prelude::*};
 
 /// Proposes the chunk of the nearest demonstrated window; of many candidates the nearest windows, each of a
 /// demonstration of its own, and from the first on again where there are more candidates than demonstrations.

@@ -1,14 +1,10 @@
 //! Loading as the flags name it: tasks, checkpoints, thread pools.
 
-use crate::args::common::{Common, DeviceArgument, WorldArgs};
-use crate::failure::Result;
+use crate::{args::common::Common, args::common::DeviceArgument, args::common::WorldArgs, failure::Result};
 use imle_configs::{Error as InputError, embedded, ensure};
-use imle_envs::task::Task;
-use imle_envs::task::mismatch::Mismatch;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::device::DeviceChoice;
-use std::path::Path;
-use std::sync::Arc;
+use imle_envs::{task::Task, task::mismatch::Mismatch};
+use imle_policy::{checkpoint::Checkpoint, device::DeviceChoice};
+use std::{path::Path, sync::Arc};
 
 /// The task of that name or path.
 pub fn task(name: &str) -> Result<Arc<Task>> {

@@ -1,12 +1,12 @@
 //! Output of a command: text for people, or one JSON object on standard output and all else on standard error.
 
 use crate::failure::{Failure, Result};
+use crate::interrupt;
+use imle_planner::evaluation::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::{collections::BTreeMap, io::IsTerminal, io::Write, time::Duration, time::Instant};
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +99,14 @@ impl ProgressLine {
     /// Ends the bar.
     pub fn finish(self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how many episodes of an evaluation are over and solved; Ctrl-C stops it.
+impl Progress for ProgressLine {
+    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
+        self.set(done as u64, &format!("of {total} over, {solved} solved"));
+        !interrupt::asked()
     }
 }
 

@@ -1,15 +1,11 @@
 //! `planner data convert`
 
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::failure::Result;
-use imle_cli::load;
-use imle_cli::place::Place;
+use imle_cli::{args::common::Common, failure::Result, load, place::Place};
 use imle_configs::{Error as InputError, files};
 use imle_data::import::{ImportOptions, convert};
 use serde_json::json;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 /// `planner data convert`
 #[derive(Debug, Args)]

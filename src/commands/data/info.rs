@@ -1,19 +1,11 @@
 //! `planner data info`
 
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::failure::Result;
-use imle_cli::interrupt;
-use imle_cli::output::{Output, counted};
-use imle_cli::place::Place;
-use imle_configs::ensure;
-use imle_configs::episode::Episode;
-use imle_configs::spec::{Layout, Spec};
-use imle_data::import::{DatasetFormat, ImportOptions, load};
-use imle_data::{Stream, Summarizer, Summary, ValueRange};
+use imle_cli::{args::common::Common, failure::Result, interrupt, output::Output, output::counted, place::Place};
+use imle_configs::{ensure, episode::Episode, spec::Layout, spec::Spec};
+use imle_data::{Stream, Summarizer, Summary, ValueRange, import::DatasetFormat, import::ImportOptions, import::load};
 use serde_json::json;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::{path::Path, path::PathBuf, time::Instant};
 
 /// `planner data info`
 #[derive(Debug, Args)]

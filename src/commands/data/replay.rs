@@ -3,20 +3,12 @@
 use clap::Args;
 use imle_cli::args::common::{Common, WorldArgs};
 use imle_cli::failure::{Failure, Result};
-use imle_cli::interrupt;
-use imle_cli::place::Place;
-use imle_configs::ensure;
-use imle_configs::episode::Episode;
-use imle_configs::seed::Purpose;
-use imle_configs::spec::{Spec, Term};
+use imle_cli::{interrupt, place::Place};
+use imle_configs::{ensure, episode::Episode, seed::Purpose, spec::Spec, spec::Term};
 use imle_data::Stream;
-use imle_envs::render::{Renderer, Video};
-use imle_envs::task::Task;
-use imle_envs::task::mismatch::Mismatch;
-use imle_envs::world::World;
+use imle_envs::{render::Renderer, render::Video, task::Task, task::mismatch::Mismatch, world::World};
 use serde_json::json;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// `planner data replay`
 #[derive(Debug, Args)]

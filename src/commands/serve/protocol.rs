@@ -1,12 +1,10 @@
 //! The protocol of docs/reference/protocol.md: one JSON object a line, requests one way and answers the other.
 
 use imle_cli::failure::Result;
-use imle_configs::Error as InputError;
-use imle_configs::spec::Term;
+use imle_configs::{Error as InputError, spec::Term};
 use imle_planner::selection::quality::Quality;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use serde_json::error::Category;
+use serde_json::{Value, error::Category};
 
 /// Version of the protocol; it grows when an old client would not understand.
 pub const PROTOCOL: u32 = 1;

@@ -4,12 +4,10 @@ use super::protocol::{Answer, Decided, Example, Request};
 use super::service::{Service, rows};
 use super::worker::Job;
 use imle_cli::failure::{Failure, Result};
-use imle_configs::seed::Purpose;
-use imle_configs::{Error as InputError, ensure};
+use imle_configs::{Error as InputError, ensure, seed::Purpose};
 use imle_envs::world::World;
 use imle_planner::episode::EpisodeState;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::{sync::mpsc::SyncSender, sync::mpsc::sync_channel, time::Duration, time::Instant};
 
 /// A decision never has longer, ms.
 const LONGEST_DEADLINE_MS: f64 = 60_000.0;

@@ -2,11 +2,10 @@
 
 use imle_cli::failure::Result;
 use imle_configs::{Error as InputError, ensure};
-use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::{fs, io::ErrorKind};
 
 /// A listening socket, whose file is removed when this is dropped.
 #[derive(Debug)]

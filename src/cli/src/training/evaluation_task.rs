@@ -1,14 +1,11 @@
 //! The task that a training is evaluated in.
 
-use crate::args::learn::LearnArgs;
-use crate::failure::{Failure, Result};
-use crate::load;
+use crate::{args::learn::LearnArgs, failure::Failure, failure::Result, load};
 use imle_configs::embedded;
 use imle_data::Dataset;
 use imle_envs::task::Task;
 use imle_policy::vision::VisionSettings;
-use std::path::Path;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// The task to evaluate in for so many `episodes`, none for 0: the one that is named, or else the dataset's; checked
 /// against the dataset, which lies at `data`. It is there without an evaluation too where it is to be asked which terms

@@ -2,27 +2,20 @@
 //! progress and evaluations, its result.
 
 use crate::failure::{Failure, Result};
-use crate::interrupt;
 use crate::output::{Output, ProgressLine, percent};
-use crate::place::Place;
-use crate::training::view::View;
-use imle_configs::ensure;
-use imle_configs::spec::Spec;
+use crate::{interrupt, place::Place, training::view::View};
+use imle_configs::{ensure, spec::Spec};
 use imle_envs::task::Task;
 use imle_planner::evaluation::report::{Report, wilson95};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_planner::policy_controller::PolicyController;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::network::ChunkShape;
-use imle_policy::normalizer::Normalizers;
-use imle_policy::policy::Policy;
 use imle_policy::targets::{TargetSource, TeacherWindows, distill, progress_weights};
 use imle_policy::train::{
     self, EvalPoint, FreshStart, TrainMetrics, TrainObserver, TrainOutcome, TrainSettings, TrainStart,
 };
+use imle_policy::{checkpoint::Checkpoint, network::ChunkShape, normalizer::Normalizers, policy::Policy};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// A training to be done: what is learned from, how, and where it is written.
 pub struct TrainingJob<'a> {
