@@ -180,21 +180,6 @@ impl Planner {
         self
     }
 
-    /// T_obs, T_pred, T_act.
-    pub fn horizons(&self) -> Horizons {
-        self.horizons
-    }
-
-    /// Length of one state, and of one action.
-    pub fn sizes(&self) -> (usize, usize) {
-        (self.simulator.state_size(), self.simulator.action_size())
-    }
-
-    /// Lowest and highest value of each action dimension.
-    pub fn action_range(&self) -> (&[f32], &[f32]) {
-        self.simulator.action_range()
-    }
-
     /// N, candidates an episode and decision.
     pub fn candidates(&self) -> usize {
         self.candidates

@@ -91,13 +91,12 @@ pub fn run(args: &DistillArgs) -> Result<()> {
         result[name] = measure(args, task.as_ref(), &sampler, &pool)?;
         if args.evaluation_episodes > 0 {
             let number = |key: &str| result[name][key].as_f64().unwrap_or(f64::NAN);
+            let [share, entropy, latency] = ["success_rate", "mode_entropy", "latency_ms"].map(number);
             output.say(format!(
-                "{name} ({}): {} of {} held-out episodes, mode entropy {:.2} nats, a chunk in {:.2} ms",
+                "{name} ({}): {} of {episodes} held-out episodes, mode entropy {entropy:.2} nats, a chunk in \
+                 {latency:.2} ms",
                 checkpoint.config().method,
-                percent(number("success_rate")),
-                args.evaluation_episodes,
-                number("mode_entropy"),
-                number("latency_ms")
+                percent(share)
             ));
         }
     }

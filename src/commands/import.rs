@@ -93,11 +93,9 @@ fn served(args: &ImportArgs) -> Result<ImportTarget> {
     Ok(match (&args.task, &args.data) {
         (Some(task), _) => {
             let task = load::task(task)?;
-            let first = task.cameras().first();
-            let pictures = first.map(|first| {
-                let ([width, height], cameras) =
-                    (first.size(), task.cameras().iter().map(|c| c.name.clone()).collect());
-                ImageLayout { cameras, height, width }
+            let pictures = task.cameras().first().map(|first| {
+                let [width, height] = first.size();
+                ImageLayout { cameras: task.cameras().iter().map(|c| c.name.clone()).collect(), height, width }
             });
             ImportTarget {
                 spec: Some(task.spec().clone()),

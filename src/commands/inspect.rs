@@ -69,11 +69,9 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
          {} mocap bodies, {} keyframes; physics steps of {timestep} s",
         m.nbody, m.njnt, m.nv, m.nu, m.ngeom, m.nsite, m.nsensor, m.neq, m.nmocap, m.nkey
     ));
+    let (rate, steps, planned) = (spec.control_rate, task.substeps(), task.planning_substeps());
     output.say(format!(
-        "control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model",
-        spec.control_rate,
-        task.substeps(),
-        task.planning_substeps()
+        "control at {rate} Hz; a control step is {steps} physics steps in the world, {planned} in the planner's model"
     ));
     layout(output, "observation", &spec.observation);
     layout(output, "action", &spec.action);
@@ -170,13 +168,10 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
         "checkpoint of task {}, method {}, made by version {}",
         config.spec.task, config.method, config.version
     ));
+    let parameters = checkpoint.table().count();
     output.say(format!(
-        "network {}: {} parameters; horizons: {} observations, {} actions predicted, {} executed",
-        config.network.kind,
-        checkpoint.table().count(),
-        h.observation,
-        h.prediction,
-        h.action
+        "network {}: {parameters} parameters; horizons: {} observations, {} actions predicted, {} executed",
+        config.network.kind, h.observation, h.prediction, h.action
     ));
     output.say(format!(
         "learned from {} in {} steps, seed {}",
@@ -189,7 +184,7 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
     layout(output, "action", &config.spec.action);
     let mut result = json!(config);
     result["kind"] = "checkpoint".into();
-    result["parameters"] = checkpoint.table().count().into();
+    result["parameters"] = parameters.into();
     output.result(&result)
 }
 
@@ -214,21 +209,14 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
     };
     renames::update_record(&mut config, &ControllerArgs::default(), &told(&path.join("config.json")))?;
     if let Some(rate) = value.get("success_rate").and_then(Value::as_f64) {
-        output.say(format!(
-            "run of task {}: {} solved in {} episodes",
-            value["task"].as_str().unwrap_or("?"),
-            percent(rate),
-            value["episodes"]
-        ));
+        let (task, share) = (value["task"].as_str().unwrap_or("?"), percent(rate));
+        output.say(format!("run of task {task}: {share} solved in {} episodes", value["episodes"]));
         let word = |key: &str| config[key].as_str().unwrap_or("none").to_string();
+        let [checkpoint, optimizer, mode, mismatch] = ["checkpoint", "optimizer", "mode", "mismatch"].map(word);
+        let (candidates, seed) = (&config["candidates"], &config["seed"]);
         output.say(format!(
-            "checkpoint {}, optimizer {}, {} candidates, mode {}, mismatch {}, seed {}",
-            word("checkpoint"),
-            word("optimizer"),
-            config["candidates"],
-            word("mode"),
-            word("mismatch"),
-            config["seed"]
+            "checkpoint {checkpoint}, optimizer {optimizer}, {candidates} candidates, mode {mode}, mismatch {mismatch}, \
+             seed {seed}"
         ));
         result["config"] = config;
     }

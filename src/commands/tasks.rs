@@ -30,14 +30,12 @@ pub fn run(args: &TasksArgs) -> Result<()> {
         let (observation, action) = (task.spec().observation.size(), task.spec().action.size());
         let shipped = embedded::checkpoint(name).is_some();
         let ready = if shipped { "checkpoint shipped" } else { "no checkpoint yet" };
-        output.say(format!(
-            "{name:14} observation {observation:3}  action {action:2}  {:3} Hz  {ready}",
-            task.spec().control_rate
-        ));
+        let rate = task.spec().control_rate;
+        output.say(format!("{name:14} observation {observation:3}  action {action:2}  {rate:3} Hz  {ready}"));
         output.say(format!("{:14} {}", "", task.description()));
         list.push(json!({
             "name": name, "description": task.description(), "observation": observation, "action": action,
-            "control_rate": task.spec().control_rate, "max_steps": task.max_steps(), "checkpoint": shipped,
+            "control_rate": rate, "max_steps": task.max_steps(), "checkpoint": shipped,
             "modes": task.expert().map(|e| e.modes()).unwrap_or_default(),
         }));
     }
@@ -63,10 +61,10 @@ fn template(output: Output, path: &Path) -> Result<()> {
     files::write_text(&scene, embedded::TEMPLATE_SCENE)?;
     files::write_text(&task, &embedded::TEMPLATE_TASK.replace("{name}", name))?;
     drop(place);
-    output.say(format!("{} and {}", task.display(), scene.display()));
+    let shown = task.display();
+    output.say(format!("{shown} and {}", scene.display()));
     output.say(format!(
-        "next: planner inspect {0}; planner run --task {0} --optimizer cma-es --proposals noise,warm",
-        task.display()
+        "next: planner inspect {shown}; planner run --task {shown} --optimizer cma-es --proposals noise,warm"
     ));
     output.result(&json!({ "task": task, "scene": scene }))
 }

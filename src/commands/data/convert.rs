@@ -62,12 +62,9 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
         episodes: args.episodes.map(|n| n as usize),
     };
     let report = convert(&args.from, &args.out, &options)?;
+    let (episodes, frames, format, rate) = (report.episodes, report.frames, &report.format, report.spec.control_rate);
     output.say(format!(
-        "{} episodes, {} control steps at {} Hz, from {} into {}",
-        report.episodes,
-        report.frames,
-        report.spec.control_rate,
-        report.format,
+        "{episodes} episodes, {frames} control steps at {rate} Hz, from {format} into {}",
         args.out.display()
     ));
     if let Some(rate) = report.resampled_from {

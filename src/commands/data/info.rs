@@ -126,15 +126,9 @@ pub fn mismatches(output: Output, summary: &Summary) {
 }
 
 fn row(range: &ValueRange) -> String {
-    let narrow = |v: Option<f32>| v.map_or(f64::NAN, f64::from);
-    format!(
-        "  {:24} {:10.4} {:10.4} {:10.4} {:10.4}",
-        range.name,
-        narrow(range.min),
-        narrow(range.max),
-        range.mean.unwrap_or(f64::NAN),
-        range.std.unwrap_or(f64::NAN)
-    )
+    let [min, max] = [range.min, range.max].map(|v| v.map_or(f64::NAN, f64::from));
+    let [mean, std] = [range.mean, range.std].map(|v| v.unwrap_or(f64::NAN));
+    format!("  {:24} {min:10.4} {max:10.4} {mean:10.4} {std:10.4}", range.name)
 }
 
 /// The first, middle and last frame of an episode.

@@ -80,12 +80,10 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
         return Err(Failure::Run(format!("{place}: episode {number}: the simulation failed: {reason}")));
     }
     let solved = |yes: bool| if yes { "solved" } else { "not solved" };
+    let (recorded, replayed) = (solved(episode.success), solved(world.success()));
     output.say(format!(
-        "episode {number} of {}: {} control steps; recorded as {}, {} in the simulator",
-        spec.task,
-        episode.len,
-        solved(episode.success),
-        solved(world.success())
+        "episode {number} of {}: {} control steps; recorded as {recorded}, {replayed} in the simulator",
+        spec.task, episode.len
     ));
     if !report.exact {
         let unknown = if report.unknown.is_empty() { "nothing".into() } else { report.unknown.join(", ") };

@@ -55,13 +55,10 @@ impl TrainingJob<'_> {
             Ok((dataset.spec.clone(), source.fit_normalizers(settings.residual)?))
         })?;
         let _folder = if self.resume { None } else { Some(Place::folder(self.out)?) };
+        let (episodes_read, windows) = (dataset.episodes.len(), source.len());
         self.output.note(format!(
-            "{}: {} episodes, {} windows; {} steps of {}",
-            dataset.spec.task,
-            dataset.episodes.len(),
-            source.len(),
-            settings.steps,
-            settings.method
+            "{}: {episodes_read} episodes, {windows} windows; {} steps of {}",
+            dataset.spec.task, settings.steps, settings.method
         ));
         self.train(start, &source, task, episodes)
     }
@@ -193,14 +190,13 @@ impl TrainObserver for Training<'_> {
             other => other?,
         };
         let report = Report::new(&outcome, task.spec().control_rate);
-        self.job.output.note(format!(
-            "step {step}: generator alone {} of {} episodes, mean cost {:.3}",
-            percent(report.success_rate),
-            report.episodes,
-            report.mean_cost
-        ));
-        let figures = vec![("eval/mean_cost".to_string(), report.mean_cost)];
-        Ok(Some(EvalPoint { success_rate: report.success_rate, episodes: report.episodes as u64, figures }))
+        let Report { success_rate, episodes, mean_cost, .. } = report;
+        let share = percent(success_rate);
+        self.job
+            .output
+            .note(format!("step {step}: generator alone {share} of {episodes} episodes, mean cost {mean_cost:.3}"));
+        let figures = vec![("eval/mean_cost".to_string(), mean_cost)];
+        Ok(Some(EvalPoint { success_rate, episodes: episodes as u64, figures }))
     }
 
     fn should_stop(&self) -> bool {
