@@ -3,8 +3,7 @@
 use crate::commands::{completions, data, demo, distill, finetune, import, inspect, run, serve, tasks, train};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use imle_bench::suites::{self, BenchCommand};
-use imle_cli::args::finetune::FinetuneArgs;
-use imle_cli::failure::Result;
+use imle_cli::{args::finetune::FinetuneArgs, failure::Result};
 use std::process::ExitCode;
 
 /// Plan with an imitation-trained IMLE generator, MuJoCo rollouts and RL fine-tuning.

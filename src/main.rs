@@ -7,8 +7,7 @@ mod commands;
 #[cfg(test)]
 mod reference;
 
-use imle_cli::failure::Failure;
-use imle_cli::interrupt;
+use imle_cli::{failure::Failure, interrupt};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -38,8 +38,8 @@ pub enum Error {
         what: &'static str,
         /// The name given.
         name: String,
-        /// Nearest known name.
-        near: Near,
+        /// Nearest known names, as the end of the message.
+        near: String,
     },
     /// The output folder or file is there already.
     #[error("{}: exists already; choose another place, remove it, or use --resume where the command has it", path.display())]
@@ -47,28 +47,6 @@ pub enum Error {
         /// The place.
         path: PathBuf,
     },
-}
-
-/// Names in place of an unknown one, as the end of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Near {
-    /// Names like it, best first.
-    Like(Vec<String>),
-    /// None is like it: the first names there are, and how many more.
-    Known(Vec<String>, usize),
-}
-
-impl std::fmt::Display for Near {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let quoted = |names: &[String]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>();
-        match self {
-            Self::Like(names) => write!(f, "; did you mean {}?", quoted(names).join(" or ")),
-            Self::Known(names, _) if names.is_empty() => write!(f, "; there is none"),
-            Self::Known(names, 0) => write!(f, "; there is {}", quoted(names).join(", ")),
-            Self::Known(names, more) => write!(f, "; there is {} and {more} more", quoted(names).join(", ")),
-        }
-    }
 }
 
 impl Error {
@@ -118,8 +96,9 @@ pub fn by_name<T: Copy>(what: &'static str, name: &str, known: &[(&str, T)]) -> 
     found.ok_or_else(|| Error::unknown(what, name, known.iter().map(|(known, _)| known)))
 }
 
-/// Up to three of `known` that are like `name`, the likest first; if there are none, the first of those there are.
-pub fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> Near {
+/// The end of a message about an unknown `name`: up to three of `known` that are like it, the likest first; if there
+/// are none, the first of those there are, and how many more.
+pub fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> String {
     /// Least similarity of a name that may have been meant, and how far behind the best others may be.
     const LEAST: f64 = 0.65;
     const BEHIND: f64 = 0.12;
@@ -131,14 +110,21 @@ pub fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) ->
     };
     let mut scored: Vec<(f64, String)> =
         known.into_iter().map(|k| (likeness(k.as_ref()), k.as_ref().to_string())).collect();
+    let quoted = |names: &[(f64, String)], between: &str| {
+        names.iter().map(|(_, name)| format!("`{name}`")).collect::<Vec<_>>().join(between)
+    };
     let best = scored.iter().map(|(score, _)| *score).fold(0.0, f64::max);
     if best < LEAST {
-        let more = scored.len().saturating_sub(SHOWN);
-        return Near::Known(scored.into_iter().take(SHOWN).map(|(_, name)| name).collect(), more);
+        let (shown, more) = scored.split_at(scored.len().min(SHOWN));
+        return match (shown, more.len()) {
+            ([], _) => "; there is none".into(),
+            (shown, 0) => format!("; there is {}", quoted(shown, ", ")),
+            (shown, more) => format!("; there is {} and {more} more", quoted(shown, ", ")),
+        };
     }
     scored.retain(|(score, _)| *score >= LEAST.max(best - BEHIND));
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    Near::Like(scored.into_iter().take(3).map(|(_, name)| name).collect())
+    format!("; did you mean {}?", quoted(&scored[..scored.len().min(3)], " or "))
 }
 
 #[cfg(test)]

@@ -1,9 +1,7 @@
 //! Atomic writes: a file or folder appears whole or not at all.
 
 use crate::error::{Error, Result};
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::{fs, fs::File, io::BufWriter, io::Write, path::Path, path::PathBuf};
 
 /// Prefix of the names of unfinished files and folders; a kill leaves them behind.
 const UNFINISHED: &str = ".writing-";
@@ -44,8 +42,8 @@ pub fn write_folder<E: From<Error>>(
     replace: bool,
     fill: impl FnOnce(&Path) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
-    if path.exists() && !replace {
-        return Err(Error::Exists { path: path.to_path_buf() }.into());
+    if !replace {
+        ensure_absent(path)?;
     }
     let parent = parent_of(path)?;
     let temporary = tempfile::Builder::new()
@@ -68,6 +66,14 @@ pub fn write_folder<E: From<Error>>(
         let _ = fs::remove_dir_all(&old);
     }
     Ok(())
+}
+
+/// Refuses a place where something is.
+///
+/// # Errors
+/// [`Error::Exists`].
+pub fn ensure_absent(path: &Path) -> Result<()> {
+    if path.exists() { Err(Error::Exists { path: path.to_path_buf() }) } else { Ok(()) }
 }
 
 /// Creates `path` as a fresh output folder. What a killed run left unfinished in it is removed.

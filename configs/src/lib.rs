@@ -9,6 +9,7 @@
 //! - [`ends`]: where rollouts end;
 //! - [`episode`]: the record of one episode;
 //! - [`score`]: the score of one rollout;
+//! - [`names`]: closed sets of names;
 //! - [`files`]: atomic writes of files and folders;
 //! - [`renames`]: old names of settings and records, still read;
 //! - [`embedded`]: the task files, models and checkpoints inside the program;
@@ -19,7 +20,6 @@
 
 pub mod embedded;
 pub mod error;
-pub mod explained;
 pub mod files;
 pub mod renames;
 pub mod seed;
@@ -28,9 +28,11 @@ pub mod spec;
 pub mod workers;
 
 mod rollout;
+mod text;
 
 pub use error::{Error, Result, by_name};
 pub use rollout::{bounds, derivatives, ends, episode, score};
+pub use text::{explained, names};
 
 /// The version written into checkpoints, datasets, runs and `--json` output.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

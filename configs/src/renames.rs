@@ -135,13 +135,12 @@ fn current<T: Tree>(known: &T) -> impl Iterator<Item = &'static (&'static str, &
 }
 
 /// Part of a tree of tables.
-trait Tree: Sized {
+trait Tree: Sized + std::fmt::Display {
     fn child(&self, key: &str) -> Option<&Self>;
     fn child_mut(&mut self, key: &str) -> Option<&mut Self>;
     fn take(&mut self, key: &str) -> Option<Self>;
     fn put(&mut self, key: &str, value: Self);
     fn is(&self, number: f64) -> bool;
-    fn text(&self) -> String;
 
     fn at(&self, path: &str) -> Option<&Self> {
         path.split('.').try_fold(self, |at, key| at.child(key))
@@ -165,10 +164,8 @@ fn rename<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
         if tree.at(old).is_none() {
             continue;
         }
-        if tree.at(new).is_some() {
-            let found = format!("`{old}`, the old name, too");
-            return Err(Error::unexpected(format!("{place}: {new}"), "one of the two", found));
-        }
+        let found = format!("`{old}`, the old name, too");
+        Error::ensure(tree.at(new).is_none(), format!("{place}: {new}"), "one of the two", found)?;
         let value = tree.parent(old).and_then(|(parent, key)| parent.take(key));
         // Both names lie in the same table.
         if let (Some(value), Some((parent, key))) = (value, tree.parent(new)) {
@@ -183,7 +180,7 @@ fn remove<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
         let Some(value) = tree.at(removed.key) else { continue };
         if let Some(inert) = removed.inert.filter(|inert| !value.is(*inert)) {
             let expected = format!("{inert}: removed, {} was the last version that had it", removed.last);
-            return Err(Error::unexpected(format!("{place}: {}", removed.key), expected, value.text()));
+            return Err(Error::unexpected(format!("{place}: {}", removed.key), expected, value));
         }
         tree.parent(removed.key).and_then(|(parent, key)| parent.take(key));
     }
@@ -208,9 +205,6 @@ impl Tree for Toml {
     fn is(&self, number: f64) -> bool {
         self.as_float().or_else(|| self.as_integer().map(|i| i as f64)) == Some(number)
     }
-    fn text(&self) -> String {
-        self.to_string()
-    }
 }
 
 impl Tree for Json {
@@ -230,9 +224,6 @@ impl Tree for Json {
     }
     fn is(&self, number: f64) -> bool {
         self.as_f64() == Some(number)
-    }
-    fn text(&self) -> String {
-        self.to_string()
     }
 }
 

@@ -56,6 +56,14 @@ impl Layout {
     }
 }
 
+/// `5 values (tip[2] cube[3])`.
+impl std::fmt::Display for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let terms: Vec<_> = self.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect();
+        write!(f, "{} values ({})", self.size(), terms.join(" "))
+    }
+}
+
 /// Values of a pixel: red, green, blue.
 pub const CHANNELS: usize = 3;
 
@@ -111,32 +119,23 @@ impl Spec {
     /// # Errors
     /// [`Error::Unexpected`] naming the first thing that differs.
     pub fn check_matches(&self, other: &Spec, place: &str) -> Result<()> {
-        if self.task != other.task {
-            return Err(Error::unexpected(place, format!("task `{}`", other.task), format!("task `{}`", self.task)));
-        }
+        Error::ensure(
+            self.task == other.task,
+            place,
+            format!("task `{}`", other.task),
+            format!("task `{}`", self.task),
+        )?;
         for (what, a, b) in
             [("observation", &self.observation, &other.observation), ("action", &self.action, &other.action)]
         {
-            if a != b {
-                let show = |l: &Layout| {
-                    let terms: Vec<_> = l.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect();
-                    format!("{} values ({})", l.size(), terms.join(" "))
-                };
-                return Err(Error::unexpected(format!("{place}: {what}"), show(b), show(a)));
-            }
+            Error::ensure(a == b, format!("{place}: {what}"), b, a)?;
         }
-        if self.pictures != other.pictures {
-            let show = |p: &Option<ImageLayout>| p.as_ref().map_or("none".to_string(), ToString::to_string);
-            return Err(Error::unexpected(format!("{place}: pictures"), show(&other.pictures), show(&self.pictures)));
-        }
-        if (self.control_rate - other.control_rate).abs() > 1e-9 {
-            return Err(Error::unexpected(
-                format!("{place}: control_rate"),
-                format!("{} Hz", other.control_rate),
-                format!("{} Hz", self.control_rate),
-            ));
-        }
-        Ok(())
+        let show = |p: &Option<ImageLayout>| p.as_ref().map_or("none".to_string(), ToString::to_string);
+        let (own, others) = (show(&self.pictures), show(&other.pictures));
+        Error::ensure(self.pictures == other.pictures, format!("{place}: pictures"), others, own)?;
+        let differs = (self.control_rate - other.control_rate).abs() > 1e-9;
+        let hz = |spec: &Spec| format!("{} Hz", spec.control_rate);
+        Error::ensure(!differs, format!("{place}: control_rate"), hz(other), hz(self))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Deciding: from what is known of B episodes to a chunk for each.
 
-use crate::error::Result;
-use crate::selection::quality::Quality;
+use crate::{error::Result, selection::quality::Quality};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 

@@ -1,8 +1,6 @@
 //! One episode as a controller sees it: what was observed, and what is left of the plan.
 
-use crate::chunk;
-use crate::decide::{Decide, Decision, Key, Situation};
-use crate::error::{Error, Result};
+use crate::{chunk, decide::Decide, decide::Decision, decide::Key, decide::Situation, error::Error, error::Result};
 use imle_configs::spec::Horizons;
 use std::time::{Duration, Instant};
 
@@ -128,9 +126,8 @@ impl EpisodeState {
     pub fn observe_all(&mut self, observations: &[f32]) -> Result<()> {
         let size = self.observation;
         if size > 0 && (observations.is_empty() || !observations.len().is_multiple_of(size)) {
-            let expected = format!("(n, {size})");
             let found = format!("{} values", observations.len());
-            return Err(Error::Shape { what: "observations", expected, found });
+            return Err(Error::shape("observations", format!("(n, {size})"), found));
         }
         let mut steps = observations.len().checked_div(size).unwrap_or(1);
         if !self.observed {
@@ -156,12 +153,6 @@ impl EpisodeState {
     /// States how many control steps the plan was executed for, where someone else counts them: a remote client.
     pub fn set_executed(&mut self, steps: usize) {
         self.executed = steps;
-    }
-
-    /// Counts a control step of which nothing was observed.
-    #[cfg(feature = "mujoco")]
-    pub(crate) fn advance(&mut self) {
-        self.executed += 1;
     }
 
     /// Replaces the history of the pictures, (T_obs, cameras, H, W, 3).
@@ -285,11 +276,10 @@ impl EpisodeState {
     }
 }
 
-fn check(what: &'static str, expected: usize, found: usize) -> Result<()> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(Error::Shape { what, expected: format!("{expected} values"), found: format!("{found} values") })
+/// Checks the number of values.
+pub(crate) fn check(what: &'static str, expected: usize, found: usize) -> Result<()> {
+    let values = |n| format!("{n} values");
+    if expected == found { Ok(()) } else { Err(Error::shape(what, values(expected), values(found))) }
 }
 
 /// When decisions are to be made.
@@ -340,8 +330,7 @@ impl DecisionBatch {
         for (episode, warm) in episodes.iter().zip(self.warm.chunks_exact_mut(chunk.max(1))) {
             check("plan of an episode", chunk, episode.plan.len())?;
             if !episode.observed {
-                let expected = "an observation of every episode".into();
-                return Err(Error::Shape { what: "observations", expected, found: "none".into() });
+                return Err(Error::shape("observations", "an observation of every episode", "none"));
             }
             self.observations.extend_from_slice(&episode.history);
             self.pictures.extend_from_slice(&episode.pictures);

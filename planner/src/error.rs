@@ -49,6 +49,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// An [`Error::Shape`].
+    pub(crate) fn shape(what: &'static str, expected: impl ToString, found: impl ToString) -> Self {
+        Self::Shape { what, expected: expected.to_string(), found: found.to_string() }
+    }
+
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_input(&self) -> bool {
         match self {

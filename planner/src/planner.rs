@@ -12,8 +12,8 @@ use crate::selection::cheapest::cheapest;
 use crate::selection::near_optimal::typical_within;
 use crate::selection::proximal_cost::GeneratorCandidates;
 use crate::selection::quality::{self, ScoredProposals};
-use imle_configs::spec::Horizons;
-use rayon::prelude::*;
+use imle_configs::{Error as InputError, ensure, spec::Horizons};
+use rayon::{ThreadPool, prelude::*};
 
 /// Sampling-based model-predictive control over chunks.
 ///
@@ -111,24 +111,19 @@ impl Planner {
         horizons: Horizons,
         candidates: usize,
     ) -> Result<Self> {
-        if horizons.prediction == 0 || horizons.action == 0 || horizons.action > horizons.prediction {
-            let found = format!("{} of {}", horizons.action, horizons.prediction);
-            return Err(imle_configs::Error::unexpected("horizons", "1 to T_pred actions executed", found).into());
-        }
+        let found = format!("{} of {}", horizons.action, horizons.prediction);
+        let fits = (1..=horizons.prediction).contains(&horizons.action);
+        ensure(fits, "horizons", "1 to T_pred actions executed", found)?;
         let mut waves = Vec::new();
         optimizer.waves(candidates.max(1), &mut waves);
         let first = if candidates == 0 { 0 } else { waves[0] };
         if sources.is_empty() || first < sources.len() {
-            let each = candidates.saturating_sub(first);
-            let expected = match each {
-                0 => format!("at least 1 and as many as there are proposals ({})", sources.len().max(1)),
-                _ => format!(
-                    "so many that the first of {} waves holds every proposal ({})",
-                    waves.len(),
-                    sources.len().max(1)
-                ),
+            let (all, waves) = (sources.len().max(1), waves.len());
+            let expected = match candidates.saturating_sub(first) {
+                0 => format!("at least 1 and as many as there are proposals ({all})"),
+                _ => format!("so many that the first of {waves} waves holds every proposal ({all})"),
             };
-            return Err(imle_configs::Error::unexpected("candidates", expected, candidates).into());
+            return Err(InputError::unexpected("candidates", expected, candidates).into());
         }
         let counts = share_out(&sources, first);
         // Sources without randomness alone fill less than the first wave.
@@ -185,21 +180,6 @@ impl Planner {
         self
     }
 
-    /// T_obs, T_pred, T_act.
-    pub fn horizons(&self) -> Horizons {
-        self.horizons
-    }
-
-    /// Length of one state, and of one action.
-    pub fn sizes(&self) -> (usize, usize) {
-        (self.simulator.state_size(), self.simulator.action_size())
-    }
-
-    /// Lowest and highest value of each action dimension.
-    pub fn action_range(&self) -> (&[f32], &[f32]) {
-        self.simulator.action_range()
-    }
-
     /// N, candidates an episode and decision.
     pub fn candidates(&self) -> usize {
         self.candidates
@@ -242,7 +222,7 @@ impl Planner {
     }
 
     /// Writes the first wave's candidates.
-    fn propose(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>) -> Result<()> {
+    fn propose(&mut self, pool: &ThreadPool, situation: &Situation<'_>) -> Result<()> {
         let (batch, chunk, first) = (situation.keys.len(), self.chunk(), self.waves[0]);
         let Buffers { proposed, wave_chunks, .. } = &mut self.buffers;
         wave_chunks.resize(batch * first * chunk, 0.0);
@@ -261,23 +241,17 @@ impl Planner {
     }
 
     /// Writes the candidates of a later wave, of which `before` are simulated already.
-    fn refine(
-        &mut self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        index: usize,
-        before: usize,
-    ) -> Result<()> {
+    fn refine(&mut self, pool: &ThreadPool, situation: &Situation<'_>, index: usize, before: usize) -> Result<()> {
         let (batch, chunk, n) = (situation.keys.len(), self.chunk(), self.candidates);
         let (count, last) = (self.waves[index], self.waves[index - 1]);
         let Some((space, seed)) = &self.parameterization else {
             let found = format!("none for `{}`, which searches", self.optimizer.name());
-            return Err(imle_configs::Error::unexpected("parameterization", "one to search in", found).into());
+            return Err(InputError::unexpected("parameterization", "one to search in", found).into());
         };
         if let Some(only) = self.optimizer.parameterization().filter(|only| Some(*only) != space.kind()) {
             let expected = format!("`{only}` for `{}`", self.optimizer.name());
             let found = space.kind().map_or("one of your own", ParameterizationKind::name);
-            return Err(imle_configs::Error::unexpected("parameterization", expected, found).into());
+            return Err(InputError::unexpected("parameterization", expected, found).into());
         }
         let (size, state) = (space.size(), self.simulator.state_size());
         let buffers = &mut self.buffers;
@@ -327,13 +301,7 @@ impl Planner {
     }
 
     /// Simulates the wave that was written and adds it to the decision's candidates.
-    fn simulate(
-        &mut self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        index: usize,
-        before: usize,
-    ) -> Result<()> {
+    fn simulate(&mut self, pool: &ThreadPool, situation: &Situation<'_>, index: usize, before: usize) -> Result<()> {
         let (batch, chunk, n, count) = (situation.keys.len(), self.chunk(), self.candidates, self.waves[index]);
         let size = self.parameters();
         let Buffers { chunks, scores, costs, parameters, wave_chunks, wave_scores, wave_parameters, offered, .. } =
@@ -422,23 +390,16 @@ impl Decide for Planner {
 
     fn decide(
         &mut self,
-        pool: &rayon::ThreadPool,
+        pool: &ThreadPool,
         situation: &Situation<'_>,
         chunks: &mut [f32],
         how: &mut [Decision],
     ) -> Result<()> {
         let (batch, chunk) = (situation.keys.len(), self.chunk());
         if chunks.len() != batch * chunk || situation.warm.len() != batch * chunk || how.len() != batch {
-            return Err(Error::Shape {
-                what: "plans",
-                expected: format!("(B, T_pred, A) of {} values", batch * chunk),
-                found: format!(
-                    "{} plan, {} warm and {} decision values",
-                    chunks.len(),
-                    situation.warm.len(),
-                    how.len()
-                ),
-            });
+            let (plan, warm, how) = (chunks.len(), situation.warm.len(), how.len());
+            let found = format!("{plan} plan, {warm} warm and {how} decision values");
+            return Err(Error::shape("plans", format!("(B, T_pred, A) of {} values", batch * chunk), found));
         }
         let mut before = 0;
         let late = Limits { bounds: &[], deadline: situation.deadline };
@@ -508,7 +469,7 @@ mod tests {
         fn action_range(&self) -> (&[f32], &[f32]) {
             (&[-1.0], &[1.0])
         }
-        fn rollout(&self, _: &rayon::ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
+        fn rollout(&self, _: &ThreadPool, c: Candidates<'_>, out: &mut [Score]) -> Result<()> {
             let each = out.len() / c.states.len();
             for (i, score) in out.iter_mut().enumerate() {
                 let mut x = c.states[i / each];

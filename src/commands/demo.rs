@@ -2,19 +2,14 @@
 
 use clap::Args;
 use imle_cli::args::common::{Common, WorldArgs};
-use imle_cli::failure::Result;
-use imle_cli::load;
 use imle_cli::output::{counted, percent};
-use imle_cli::place::Place;
 use imle_cli::training::demonstrations::{Demonstrators, Recorded, record, write_with_images};
-use imle_configs::Error as InputError;
-use imle_envs::render::Cameras;
-use imle_envs::world::World;
+use imle_cli::{failure::Result, load, place::Place};
+use imle_configs::{ensure, files};
+use imle_envs::{render::Cameras, world::World};
 use imle_planner::evaluation::report::wilson95;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 /// `planner demo`
 #[derive(Debug, Args)]
@@ -55,12 +50,8 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let begun = Instant::now();
     let task = load::task_in(&args.task, &args.world)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
-    if !(0.0..=1.0).contains(&args.poor) {
-        return Err(InputError::unexpected("--poor", "a share from 0 to 1", args.poor).into());
-    }
-    if args.out.exists() {
-        return Err(InputError::Exists { path: args.out.clone() }.into());
-    }
+    ensure((0.0..=1.0).contains(&args.poor), "--poor", "a share from 0 to 1", args.poor)?;
+    files::ensure_absent(&args.out)?;
     drop(Place::folder(&args.out)?);
     // A machine that cannot render fails here, before the episodes are recorded.
     let mut cameras = args.images.then(|| Cameras::new(&World::new(task.clone())?)).transpose()?;

@@ -6,24 +6,18 @@ use imle_cli::args::learn::LearnArgs;
 use imle_cli::controller::{from_flags, held_out};
 use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
-use imle_cli::output::{object, percent};
+use imle_cli::output::percent;
 use imle_cli::training::dataset::read;
 use imle_cli::training::evaluation_task::known_task;
-use imle_cli::training::job;
-use imle_cli::training::job::TrainingJob;
+use imle_cli::training::job::{self, TrainingJob};
 use imle_cli::training::settings::{print_settings, resolve};
-use imle_cli::training::view;
-use imle_cli::training::view::View;
+use imle_cli::training::view::{self, View};
 use imle_envs::task::Task;
 use imle_planner::evaluation::report::percentiles;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy;
 use imle_policy::sampler::{LatentKey, Observations};
-use imle_policy::train::TrainSettings;
+use imle_policy::{checkpoint::Checkpoint, policy::Policy, train::TrainSettings};
 use serde_json::{Value, json};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 /// `planner distill`
 #[derive(Debug, Args)]
@@ -97,13 +91,12 @@ pub fn run(args: &DistillArgs) -> Result<()> {
         result[name] = measure(args, task.as_ref(), &sampler, &pool)?;
         if args.evaluation_episodes > 0 {
             let number = |key: &str| result[name][key].as_f64().unwrap_or(f64::NAN);
+            let [share, entropy, latency] = ["success_rate", "mode_entropy", "latency_ms"].map(number);
             output.say(format!(
-                "{name} ({}): {} of {} held-out episodes, mode entropy {:.2} nats, a chunk in {:.2} ms",
+                "{name} ({}): {} of {episodes} held-out episodes, mode entropy {entropy:.2} nats, a chunk in \
+                 {latency:.2} ms",
                 checkpoint.config().method,
-                percent(number("success_rate")),
-                args.evaluation_episodes,
-                number("mode_entropy"),
-                number("latency_ms")
+                percent(share)
             ));
         }
     }
@@ -127,7 +120,7 @@ fn measure(args: &DistillArgs, task: Option<&Arc<Task>>, sampler: &Policy, pool:
     let alone = ControllerArgs::of("none", "first", 1);
     let (seed, output) = (args.learn.seed.unwrap_or_default(), args.learn.common.output());
     let report = held_out::run(task, sampler, &alone, args.evaluation_episodes, seed, pool, output)?;
-    let report = object(&report)?;
+    let report = json!(report);
     for key in ["success_rate", "success_ci95", "episodes", "modes", "mode_entropy", "mean_cost"] {
         result[key] = report[key].clone();
     }

@@ -1,9 +1,8 @@
 //! `planner finetune`
 
-use imle_cli::args::finetune::FinetuneArgs;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::output::percent;
 use imle_cli::training::finetune::{Learned, learn};
+use imle_cli::{args::finetune::FinetuneArgs, output::percent};
 use serde_json::json;
 use std::time::Instant;
 
@@ -23,14 +22,11 @@ fn summarise(args: &FinetuneArgs, learned: &Learned, begun: Instant) -> Result<(
     let (Some(first), Some(last)) = (rounds.first(), rounds.last()) else {
         return Err(Failure::Run("no round was run".into()));
     };
+    let (before, after) = (percent(first.success_rate), percent(last.success_rate));
     output.say(format!(
-        "generator alone: {} before, {} after ({} episodes each); {} control steps in the world and {} physics steps of \
-         rollouts",
-        percent(first.success_rate),
-        percent(last.success_rate),
-        episodes,
-        last.env_steps,
-        last.simulation_steps
+        "generator alone: {before} before, {after} after ({episodes} episodes each); {} control steps in the world and {} \
+         physics steps of rollouts",
+        last.env_steps, last.simulation_steps
     ));
     if let Some(out) = &args.out {
         output.say(format!("checkpoint in {}", out.display()));

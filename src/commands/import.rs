@@ -1,14 +1,10 @@
 //! `planner import`
 
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::failure::{Failure, Result};
-use imle_cli::load;
-use imle_cli::output::object;
-use imle_cli::place::Place;
+use imle_cli::{args::common::Common, failure::Failure, failure::Result, load, place::Place};
 use imle_configs::spec::ImageLayout;
 use imle_policy::import::{CONVERTER, ImportTarget, import};
-use serde_json::Value;
+use serde_json::json;
 use std::path::PathBuf;
 
 /// `planner import`
@@ -86,10 +82,10 @@ pub fn run(args: &ImportArgs) -> Result<()> {
         output.note(format!("{} tensors were left out that the policy does not use", imported.unused));
     }
     output.say(format!("checkpoint in {}", out.display()));
-    let mut result = object(config)?;
-    result.insert("kind".into(), imported.kind.into());
-    result.insert("parameters".into(), parameters.into());
-    output.result(&Value::Object(result))
+    let mut result = json!(config);
+    result["kind"] = imported.kind.into();
+    result["parameters"] = parameters.into();
+    output.result(&result)
 }
 
 /// Specification that the policy is to serve, from the task or the dataset.
@@ -97,11 +93,9 @@ fn served(args: &ImportArgs) -> Result<ImportTarget> {
     Ok(match (&args.task, &args.data) {
         (Some(task), _) => {
             let task = load::task(task)?;
-            let first = task.cameras().first();
-            let pictures = first.map(|first| {
-                let ([width, height], cameras) =
-                    (first.size(), task.cameras().iter().map(|c| c.name.clone()).collect());
-                ImageLayout { cameras, height, width }
+            let pictures = task.cameras().first().map(|first| {
+                let [width, height] = first.size();
+                ImageLayout { cameras: task.cameras().iter().map(|c| c.name.clone()).collect(), height, width }
             });
             ImportTarget {
                 spec: Some(task.spec().clone()),

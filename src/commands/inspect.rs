@@ -1,23 +1,16 @@
 //! `planner inspect`
 
+use super::data::info;
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::load;
-use imle_cli::output::counted;
-use imle_cli::output::{Output, object, percent};
-use imle_cli::place::Place;
-use imle_configs::spec::Layout;
-use imle_configs::{Error as InputError, embedded, files, renames};
-use imle_envs::render::Renderer;
-use imle_envs::task::Task;
-use imle_envs::world::World;
+use imle_cli::output::{Output, percent};
+use imle_cli::{args::common::Common, args::controller::ControllerArgs, load, place::Place};
+use imle_configs::{Error as InputError, embedded, ensure, files, renames, spec::Layout};
+use imle_envs::{render::Renderer, task::Task, world::World};
 use imle_policy::checkpoint::Checkpoint;
 use imle_rl::run::Round;
 use serde_json::{Value, json};
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `planner inspect`
 #[derive(Debug, Args)]
@@ -39,9 +32,7 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     if embedded::task(&args.path).is_some() || path.extension().is_some_and(|e| e == "toml") {
         return task(output, &args.path, args.picture.as_deref());
     }
-    if args.picture.is_some() {
-        return Err(InputError::unexpected("--picture", "a task", format!("`{}`", args.path)).into());
-    }
+    ensure(args.picture.is_none(), "--picture", "a task", format!("`{}`", args.path))?;
     if path.join("meta/info.json").exists() {
         return dataset(output, path);
     }
@@ -51,10 +42,8 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     if path.join("model.safetensors").exists() || path.join("config.json").exists() {
         return checkpoint(output, path);
     }
-    if path.exists() {
-        let expected = "a task file, or the folder of a dataset, checkpoint or run";
-        return Err(InputError::unexpected(path.display(), expected, "none of them").into());
-    }
+    let expected = "a task file, or the folder of a dataset, checkpoint or run";
+    ensure(!path.exists(), path.display(), expected, "none of them")?;
     Err(InputError::unknown("task or folder", &args.path, embedded::task_names()).into())
 }
 
@@ -73,28 +62,16 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     let mut world = World::new(task.clone())?;
     world.reset(0, imle_configs::seed::Purpose::Reset, 0)?;
     let spec = task.spec();
-    let model = task.compiled_model().ffi();
+    let (m, timestep) = (task.compiled_model().ffi(), task.compiled_model().opt().timestep);
     output.say(format!("task {}: {}", spec.task, task.description()));
     output.say(format!(
         "model: {} bodies, {} joints, {} degrees of freedom, {} actuators, {} geoms, {} sites, {} sensors, {} constraints, \
-         {} mocap bodies, {} keyframes; physics steps of {} s",
-        model.nbody,
-        model.njnt,
-        model.nv,
-        model.nu,
-        model.ngeom,
-        model.nsite,
-        model.nsensor,
-        model.neq,
-        model.nmocap,
-        model.nkey,
-        task.compiled_model().opt().timestep
+         {} mocap bodies, {} keyframes; physics steps of {timestep} s",
+        m.nbody, m.njnt, m.nv, m.nu, m.ngeom, m.nsite, m.nsensor, m.neq, m.nmocap, m.nkey
     ));
+    let (rate, steps, planned) = (spec.control_rate, task.substeps(), task.planning_substeps());
     output.say(format!(
-        "control at {} Hz; a control step is {} physics steps in the world, {} in the planner's model",
-        spec.control_rate,
-        task.substeps(),
-        task.planning_substeps()
+        "control at {rate} Hz; a control step is {steps} physics steps in the world, {planned} in the planner's model"
     ));
     layout(output, "observation", &spec.observation);
     layout(output, "action", &spec.action);
@@ -125,7 +102,7 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     let quantities: serde_json::Map<String, Value> =
         names.iter().zip(world.values()).map(|(n, v)| (n.clone(), json!(v))).collect();
     output.result(&json!({
-        "kind": "task", "spec": spec, "quantities": quantities, "cost_terms": terms, "bodies": model.nbody, "degrees_of_freedom": model.nv, "actuators": model.nu,
+        "kind": "task", "spec": spec, "quantities": quantities, "cost_terms": terms, "bodies": m.nbody, "degrees_of_freedom": m.nv, "actuators": m.nu,
         "substeps": task.substeps(), "planning_substeps": task.planning_substeps(), "max_steps": task.max_steps(),
         "action_low": low, "action_high": high, "start_cost": world.cost(), "rungs": task.cost().rung_names(),
         "proprioception": task.proprioception(), "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
@@ -164,34 +141,23 @@ fn dataset(output: Output, path: &Path) -> Result<()> {
         "dataset of task {}: {} episodes, {} frames at {} Hz",
         summary.task, summary.episodes, summary.frames, summary.fps
     ));
-    output.say(format!(
-        "lengths {} to {}, median {}; {} successful",
-        summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes
-    ));
-    output.say(format!("modes: {}", counted(&summary.modes)));
+    info::lengths_and_modes(output, &summary);
     let pictures = imle_data::image_layout(path)?;
     if let Some(p) = &pictures {
         output.say(format!("pictures of {}: {}×{} pixels", p.cameras.join(", "), p.width, p.height));
     }
-    if summary.mismatches.keys().any(|m| !m.is_empty()) {
-        output.say(format!("recorded in worlds with mismatch: {}", counted(&summary.mismatches)));
-    }
+    info::mismatches(output, &summary);
     for (what, ranges) in [("observation", &summary.observation), ("action", &summary.action)] {
         output.say(format!("{what}:"));
         for range in ranges {
-            output.say(format!(
-                "  {:24} {:9.4} to {:9.4}",
-                range.name,
-                range.min.unwrap_or(f32::NAN),
-                range.max.unwrap_or(f32::NAN)
-            ));
+            let (min, max) = (range.min.unwrap_or(f32::NAN), range.max.unwrap_or(f32::NAN));
+            output.say(format!("  {:24} {min:9.4} to {max:9.4}", range.name));
         }
     }
-    let mut result = object(&summary)?;
-    result.insert("kind".into(), "dataset".into());
-    let pictures = pictures.map(|p| json!({ "cameras": p.cameras, "height": p.height, "width": p.width }));
-    result.insert("pictures".into(), pictures.into());
-    output.result(&Value::Object(result))
+    let mut result = json!(summary);
+    result["kind"] = "dataset".into();
+    result["pictures"] = json!(pictures);
+    output.result(&result)
 }
 
 fn checkpoint(output: Output, path: &Path) -> Result<()> {
@@ -202,13 +168,10 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
         "checkpoint of task {}, method {}, made by version {}",
         config.spec.task, config.method, config.version
     ));
+    let parameters = checkpoint.table().count();
     output.say(format!(
-        "network {}: {} parameters; horizons: {} observations, {} actions predicted, {} executed",
-        config.network.kind,
-        checkpoint.table().count(),
-        h.observation,
-        h.prediction,
-        h.action
+        "network {}: {parameters} parameters; horizons: {} observations, {} actions predicted, {} executed",
+        config.network.kind, h.observation, h.prediction, h.action
     ));
     output.say(format!(
         "learned from {} in {} steps, seed {}",
@@ -219,10 +182,10 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
         output.say(format!("pictures of {pictures}; {vision}"));
     }
     layout(output, "action", &config.spec.action);
-    let mut result = object(config)?;
-    result.insert("kind".into(), "checkpoint".into());
-    result.insert("parameters".into(), checkpoint.table().count().into());
-    output.result(&Value::Object(result))
+    let mut result = json!(config);
+    result["kind"] = "checkpoint".into();
+    result["parameters"] = parameters.into();
+    output.result(&result)
 }
 
 fn run_folder(output: Output, path: &Path) -> Result<()> {
@@ -235,47 +198,37 @@ fn run_folder(output: Output, path: &Path) -> Result<()> {
     for round in value.get_mut("rounds").and_then(Value::as_array_mut).into_iter().flatten() {
         renames::update_record(round, &Round::default(), &told(&place))?;
     }
-    let mut result = value
-        .as_object()
-        .cloned()
-        .ok_or_else(|| Failure::Input(format!("{}: expected a JSON object", place.display())))?;
-    result.insert("kind".into(), "run".into());
+    if !value.is_object() {
+        return Err(Failure::Input(format!("{}: expected a JSON object", place.display())));
+    }
+    let mut result = value.clone();
+    result["kind"] = "run".into();
     let mut config: Value = match files::read_text(&path.join("config.json")) {
         Ok(text) => serde_json::from_str(&text).map_err(|e| InputError::unexpected(path.display(), "JSON", e))?,
         Err(_) => Value::Null,
     };
     renames::update_record(&mut config, &ControllerArgs::default(), &told(&path.join("config.json")))?;
     if let Some(rate) = value.get("success_rate").and_then(Value::as_f64) {
-        output.say(format!(
-            "run of task {}: {} solved in {} episodes",
-            value["task"].as_str().unwrap_or("?"),
-            percent(rate),
-            value["episodes"]
-        ));
+        let (task, share) = (value["task"].as_str().unwrap_or("?"), percent(rate));
+        output.say(format!("run of task {task}: {share} solved in {} episodes", value["episodes"]));
         let word = |key: &str| config[key].as_str().unwrap_or("none").to_string();
+        let [checkpoint, optimizer, mode, mismatch] = ["checkpoint", "optimizer", "mode", "mismatch"].map(word);
+        let (candidates, seed) = (&config["candidates"], &config["seed"]);
         output.say(format!(
-            "checkpoint {}, optimizer {}, {} candidates, mode {}, mismatch {}, seed {}",
-            word("checkpoint"),
-            word("optimizer"),
-            config["candidates"],
-            word("mode"),
-            word("mismatch"),
-            config["seed"]
+            "checkpoint {checkpoint}, optimizer {optimizer}, {candidates} candidates, mode {mode}, mismatch {mismatch}, \
+             seed {seed}"
         ));
-        result.insert("config".into(), config);
+        result["config"] = config;
     }
     if path.join("model.safetensors").exists() {
         output.say(format!("also a checkpoint: planner run --checkpoint {}", path.display()));
     }
     for round in value.get("rounds").and_then(Value::as_array).into_iter().flatten() {
-        let rate = round["success_rate"].as_f64().unwrap_or(0.0);
+        let rate = percent(round["success_rate"].as_f64().unwrap_or(0.0));
         output.say(format!(
-            "round {}: generator alone {}, {} control steps, {} physics steps of the planner",
-            round["round"],
-            percent(rate),
-            round["env_steps"],
-            round["simulation_steps"]
+            "round {}: generator alone {rate}, {} control steps, {} physics steps of the planner",
+            round["round"], round["env_steps"], round["simulation_steps"]
         ));
     }
-    output.result(&Value::Object(result))
+    output.result(&result)
 }

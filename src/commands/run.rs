@@ -2,25 +2,17 @@
 
 use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
-use imle_cli::args::controller::ControllerArgs;
-use imle_cli::controller::from_flags;
 use imle_cli::episodes::{folder, recording, video};
-use imle_cli::failure::Result;
-use imle_cli::load;
-use imle_cli::output::{Output, object, percent};
-use imle_cli::place::Place;
-use imle_cli::watch::Watch;
-use imle_configs::Error as InputError;
-use imle_configs::seed::Purpose;
+use imle_cli::output::{Output, extend, percent};
+use imle_cli::{args::controller::ControllerArgs, controller::from_flags, failure::Result, load, place::Place};
+use imle_configs::{Error as InputError, files, seed::Purpose};
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::evaluation::realtime::{self, Timing};
-use imle_planner::evaluation::report::Report;
+use imle_planner::evaluation::report::{Percentiles, PlanQuality, Report};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::policy::Policy;
 use serde_json::json;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::{path::PathBuf, sync::Arc, time::Duration, time::Instant};
 
 /// `planner run`
 #[derive(Debug, Args)]
@@ -102,9 +94,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let mode = load::mode(args.mode.as_deref(), &task)?;
     let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref(), task)?;
     let checkpoint = checkpoint.map(|c| from_flags::sampled(&args.controller, c)).transpose()?;
-    if let Some(path) = args.record.as_ref().filter(|p| p.exists()) {
-        return Err(InputError::Exists { path: path.clone() }.into());
-    }
+    args.record.as_deref().map_or(Ok(()), files::ensure_absent)?;
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
@@ -123,13 +113,13 @@ pub fn run(args: &RunArgs) -> Result<()> {
         purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
         ..EvaluationSettings::held_out(args.episodes as usize, args.seed, horizons)
     };
-    let mut watch = Watch::new(output, settings.episodes, "run");
+    let mut watch = output.progress(settings.episodes as u64, "run");
     let outcome = if args.realtime {
         let deadline = Duration::from_millis(args.deadline);
-        let outcome = realtime::run(&task, decider.as_mut(), &engine, &settings, deadline, &pool, &mut watch);
+        let outcome = realtime::run(&task, &mut decider, &engine, &settings, deadline, &pool, &mut watch);
         outcome.map(|(outcome, timing)| (outcome, Some(timing)))
     } else {
-        evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch).map(|outcome| (outcome, None))
+        evaluate(&task, &mut decider, &settings, &pool, &mut watch).map(|outcome| (outcome, None))
     };
     watch.finish();
     let (outcome, timing) = outcome?;
@@ -155,21 +145,20 @@ pub fn run(args: &RunArgs) -> Result<()> {
         let recorded = recording::write(path, args.seed, &task, &outcome)?;
         output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));
     }
-    let mut result = object(&report)?;
-    result.insert("task".into(), task.spec().task.clone().into());
-    result.insert("optimizer".into(), args.controller.optimizer.clone().into());
-    result.insert("candidates".into(), args.controller.candidates.into());
-    result.insert("execute".into(), horizons.action.into());
+    let mut result = json!(report);
+    let more = json!({
+        "task": task.spec().task, "optimizer": args.controller.optimizer, "candidates": args.controller.candidates,
+        "execute": horizons.action,
+    });
+    extend(&mut result, more);
     if let Some(timing) = &timing {
-        result.insert("realtime".into(), serde_json::Value::Object(object(timing)?));
+        result["realtime"] = json!(timing);
     }
-    result.insert("first".into(), args.first.into());
-    result.insert("unsolved".into(), unsolved.into());
-    result.insert("seed".into(), args.seed.into());
-    result.insert("mismatch".into(), args.world.mismatch.clone().into());
-    result.insert("mode".into(), args.mode.clone().into());
-    result.insert("wall_s".into(), begun.elapsed().as_secs_f64().into());
-    let result = serde_json::Value::Object(result);
+    let more = json!({
+        "first": args.first, "unsolved": unsolved, "seed": args.seed, "mismatch": args.world.mismatch, "mode": args.mode,
+        "wall_s": begun.elapsed().as_secs_f64(),
+    });
+    extend(&mut result, more);
     if let Some(out) = &args.out {
         folder::write(out, &config(args, checkpoint.is_some(), horizons.action)?, &result, &outcome)?;
         output.say(format!("summary: {}", out.join("summary.json").display()));
@@ -185,13 +174,10 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     } else {
         format!("{}, N = {}", args.controller.optimizer, args.controller.candidates)
     };
+    let [share, low, high] = [report.success_rate, low, high].map(percent);
     output.say(format!(
-        "{}: {solved} of {} episodes solved: {} (95 % interval {} to {})",
-        args.task,
-        report.episodes,
-        percent(report.success_rate),
-        percent(low),
-        percent(high)
+        "{}: {solved} of {} episodes solved: {share} (95 % interval {low} to {high})",
+        args.task, report.episodes
     ));
     let steps = report.mean_steps_to_success.map_or(String::new(), |s| format!(", {s:.0} control steps to success"));
     let reached: String = report.reached.iter().map(|(name, most)| format!(", at best {name} {most:.3}")).collect();
@@ -205,64 +191,48 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
             report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
         output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
     }
-    if let Some(quality) = &report.quality {
+    if let Some(PlanQuality { beat_warm, modes, improvable, .. }) = &report.quality {
         output.say(format!(
-            "{} of the proposals cheaper than the last plan, {:.1} modes among the better half; as many again would make a \
-             plan cheaper by 1 % with probability {:.2}",
-            percent(quality.beat_warm),
-            quality.modes,
-            quality.improvable
+            "{} of the proposals cheaper than the last plan, {modes:.1} modes among the better half; as many again would make \
+             a plan cheaper by 1 % with probability {improvable:.2}",
+            percent(*beat_warm)
         ));
     }
+    let speed = match report.peak_velocity {
+        limited if limited > 0.0 => format!("{} of the limit", percent(limited)),
+        _ => "without limit".into(),
+    };
+    let (force, meeting, inside) = (percent(report.peak_torque), report.boundary_jerk, report.inner_jerk);
     output.say(format!(
-        "peak joint speed {}, force {} of the limit; jerk {:.0} where chunks meet, {:.0} inside (rad/s³)",
-        if report.peak_velocity > 0.0 {
-            format!("{} of the limit", percent(report.peak_velocity))
-        } else {
-            "without limit".into()
-        },
-        percent(report.peak_torque),
-        report.boundary_jerk,
-        report.inner_jerk
+        "peak joint speed {speed}, force {force} of the limit; jerk {meeting:.0} where chunks meet, {inside:.0} inside \
+         (rad/s³)"
     ));
     let modes: Vec<String> = report.modes.iter().map(|(mode, (n, solved))| format!("{mode} {solved}/{n}")).collect();
-    output.say(format!(
-        "modes (solved/shown): {}; the plan left its course {:.1} times an episode",
-        modes.join(", "),
-        report.mode_switches
-    ));
+    let (modes, switches) = (modes.join(", "), report.mode_switches);
+    output.say(format!("modes (solved/shown): {modes}; the plan left its course {switches:.1} times an episode"));
 }
 
 /// Timing of `--realtime`, as a line.
 fn clock(timing: &Timing) -> String {
+    let Timing { world_s, missed, hand_overs, cut, fallbacks, plan_ms, deadline_ms, late_steps, .. } = timing;
+    let Percentiles { p50, p95 } = plan_ms;
     format!(
-        "real time, {:.0} s: {} of {} hand-overs missed, {} plans cut short, {} fallbacks; a plan took {:.1} ms median, {:.1} ms \
-         95th percentile, of {:.0}; {} control steps began late",
-        timing.world_s,
-        timing.missed,
-        timing.hand_overs,
-        timing.cut,
-        timing.fallbacks,
-        timing.plan_ms.p50,
-        timing.plan_ms.p95,
-        timing.deadline_ms,
-        timing.late_steps
+        "real time, {world_s:.0} s: {missed} of {hand_overs} hand-overs missed, {cut} plans cut short, {fallbacks} fallbacks; a \
+         plan took {p50:.1} ms median, {p95:.1} ms 95th percentile, of {deadline_ms:.0}; {late_steps} control steps began late"
     )
 }
 
 /// The resolved settings of the run.
 fn config(args: &RunArgs, generator: bool, execute: usize) -> Result<serde_json::Value> {
-    let checkpoint = args
-        .checkpoint
-        .as_ref()
-        .map_or(if generator { "shipped" } else { "none" }.to_string(), |c| c.display().to_string());
-    let mut config = object(&args.controller)?;
-    let own = object(&json!({
+    let shipped = if generator { "shipped" } else { "none" };
+    let checkpoint = args.checkpoint.as_ref().map_or(shipped.to_string(), |c| c.display().to_string());
+    let mut config = json!(args.controller);
+    let more = json!({
         "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,
         "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": execute,
         "parameterization": from_flags::settings(&args.controller)?.parameterization()?, "mode": args.mode, "mismatch": args.world.mismatch,
         "threads": args.common.threads(), "version": imle_configs::VERSION,
-    }))?;
-    config.extend(own);
-    Ok(serde_json::Value::Object(config))
+    });
+    extend(&mut config, more);
+    Ok(config)
 }

@@ -1,15 +1,11 @@
 //! `planner tasks`
 
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::failure::Result;
-use imle_cli::output::Output;
-use imle_cli::place::Place;
-use imle_configs::{Error as InputError, embedded, files};
+use imle_cli::{args::common::Common, failure::Result, output::Output, place::Place};
+use imle_configs::{Error as InputError, embedded, ensure, files};
 use imle_envs::task::Task;
 use serde_json::json;
-use std::path::Path;
-use std::path::PathBuf;
+use std::{path::Path, path::PathBuf};
 
 /// `planner tasks`
 #[derive(Debug, Args)]
@@ -34,14 +30,12 @@ pub fn run(args: &TasksArgs) -> Result<()> {
         let (observation, action) = (task.spec().observation.size(), task.spec().action.size());
         let shipped = embedded::checkpoint(name).is_some();
         let ready = if shipped { "checkpoint shipped" } else { "no checkpoint yet" };
-        output.say(format!(
-            "{name:14} observation {observation:3}  action {action:2}  {:3} Hz  {ready}",
-            task.spec().control_rate
-        ));
+        let rate = task.spec().control_rate;
+        output.say(format!("{name:14} observation {observation:3}  action {action:2}  {rate:3} Hz  {ready}"));
         output.say(format!("{:14} {}", "", task.description()));
         list.push(json!({
             "name": name, "description": task.description(), "observation": observation, "action": action,
-            "control_rate": task.spec().control_rate, "max_steps": task.max_steps(), "checkpoint": shipped,
+            "control_rate": rate, "max_steps": task.max_steps(), "checkpoint": shipped,
             "modes": task.expert().map(|e| e.modes()).unwrap_or_default(),
         }));
     }
@@ -57,23 +51,20 @@ fn template(output: Output, path: &Path) -> Result<()> {
         .and_then(|n| n.to_str())
         .filter(|n| !n.contains(['"', '\\']) && !n.contains(char::is_control));
     let name = name.ok_or_else(|| InputError::unexpected("--template", "a name such as my/reach", path.display()))?;
-    if embedded::task(name).is_some() {
-        let expected = "a name that no built-in task has";
-        return Err(InputError::unexpected("--template", expected, format!("`{name}`")).into());
-    }
+    let expected = "a name that no built-in task has";
+    ensure(embedded::task(name).is_none(), "--template", expected, format!("`{name}`"))?;
     let file = |ending: &str| place.with_file_name(format!("{name}.{ending}"));
     let (task, scene) = (file("toml"), file("xml"));
-    if let Some(there) = [&task, &scene].into_iter().find(|p| p.exists()) {
-        return Err(InputError::Exists { path: there.clone() }.into());
-    }
+    files::ensure_absent(&task)?;
+    files::ensure_absent(&scene)?;
     let place = Place::file(&task)?;
     files::write_text(&scene, embedded::TEMPLATE_SCENE)?;
     files::write_text(&task, &embedded::TEMPLATE_TASK.replace("{name}", name))?;
     drop(place);
-    output.say(format!("{} and {}", task.display(), scene.display()));
+    let shown = task.display();
+    output.say(format!("{shown} and {}", scene.display()));
     output.say(format!(
-        "next: planner inspect {0}; planner run --task {0} --optimizer cma-es --proposals noise,warm",
-        task.display()
+        "next: planner inspect {shown}; planner run --task {shown} --optimizer cma-es --proposals noise,warm"
     ));
     output.result(&json!({ "task": task, "scene": scene }))
 }

@@ -1,14 +1,11 @@
 //! `planner train`
 
 use clap::Args;
-use imle_cli::args::learn::LearnArgs;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::load;
-use imle_cli::training::dataset::read;
-use imle_cli::training::evaluation_task::known_task;
 use imle_cli::training::job::{self, TrainingJob};
 use imle_cli::training::settings::{print_settings, resolve};
 use imle_cli::training::view::{self, View};
+use imle_cli::{args::learn::LearnArgs, load, training::dataset::read, training::evaluation_task::known_task};
 use imle_planner::evaluation::ObservationRenderer;
 use imle_policy::train::TrainSettings;
 use std::time::Instant;

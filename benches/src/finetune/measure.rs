@@ -9,7 +9,6 @@ use imle_cli::args::common::{OptimizationArgs, SettingsArgs, WorldArgs};
 use imle_cli::args::finetune::FinetuneArgs;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::training::finetune;
-use imle_cli::watch::Watch;
 use imle_cli::{load, sweep};
 use imle_configs::seed::Purpose;
 use imle_planner::evaluation::report::{Report, wilson95};
@@ -114,7 +113,7 @@ fn judged(args: &FinetuneBenchArgs, cell: &FinetuneCell, base: &Base, folder: &P
         let settings =
             EvaluationSettings { mode, purpose: Purpose::Reset, ..EvaluationSettings::held_out(count, SEED, horizons) };
         let mut alone = PolicyController::new(sampler.clone(), SEED, horizons);
-        let mut watch = Watch::new(output, count, "evaluate");
+        let mut watch = output.progress(count as u64, "evaluate");
         let outcome = evaluate(&task, &mut alone, &settings, &pool, &mut watch);
         watch.finish();
         Ok(Report::new(&outcome?, task.spec().control_rate))

@@ -106,7 +106,9 @@ impl<'a> Ready<'a> {
     }
 
     fn decider(&self, flags: &ControllerArgs) -> Result<(Box<dyn Decide + '_>, Horizons)> {
-        from_flags::new(flags, self.cell.seed, &self.task, Some(&self.sampler), &self.engine)
+        let (decider, horizons) =
+            from_flags::new(flags, self.cell.seed, &self.task, Some(&self.sampler), &self.engine)?;
+        Ok((Box::new(decider), horizons))
     }
 
     fn planner(&self, flags: &ControllerArgs, seed: u64) -> Result<(Planner, Horizons)> {

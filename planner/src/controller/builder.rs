@@ -1,27 +1,14 @@
 //! Builder of controllers.
 
-use super::assemble::{Decider, Parts};
-use super::one::Controller;
-use super::settings::ControllerSettings;
-#[cfg(feature = "mujoco")]
-use super::settings::{NONE, Shortcut};
-#[cfg(feature = "mujoco")]
-use crate::error::Error;
-use crate::error::Result;
-use crate::optimizer::Optimizer;
+use super::{one::Controller, settings::ControllerSettings};
 use crate::parameterization::{Parameterization, ParameterizationKind};
 use crate::proposal::{Proposal, ProposalSource};
-use crate::rollout::Simulator;
-use crate::rollout::ensemble::Risk;
-use crate::rollout::terminal::TerminalValue;
-use crate::selection::ActionRateLimit;
-use imle_configs::Error as InputError;
-use imle_configs::spec::Horizons;
-use imle_configs::workers::Workers;
+use crate::{optimizer::Optimizer, rollout::Simulator, rollout::terminal::TerminalValue, selection::ActionRateLimit};
 #[cfg(feature = "libtorch")]
 use imle_configs::{episode::Episode, spec::Spec};
+use imle_configs::{spec::Horizons, workers::Workers};
 #[cfg(feature = "mujoco")]
-use imle_envs::{rollout::RolloutEngine, task::Task, task::mismatch::Mismatch};
+use imle_envs::{rollout::RolloutEngine, task::Task};
 #[cfg(feature = "libtorch")]
 use imle_policy::{policy::Policy, targets::DemonstrationChunks};
 #[cfg(feature = "mujoco")]
@@ -32,42 +19,31 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct ControllerBuilder {
     #[cfg(feature = "mujoco")]
-    task: Option<Arc<Task>>,
+    pub(super) task: Option<Arc<Task>>,
     #[cfg(feature = "libtorch")]
-    policy: Option<Policy>,
+    pub(super) policy: Option<Policy>,
     /// A dataset to look in: what it is called, its spec, its episodes.
     #[cfg(feature = "libtorch")]
-    demonstrations: Option<(String, Spec, Vec<Episode>)>,
-    simulator: Option<Box<dyn Simulator>>,
+    pub(super) demonstrations: Option<(String, Spec, Vec<Episode>)>,
+    /// Windows of the dataset, that retrieval looks in.
+    #[cfg(feature = "libtorch")]
+    pub(super) retrieval: Option<DemonstrationChunks>,
+    pub(super) simulator: Option<Box<dyn Simulator>>,
     #[cfg(feature = "mujoco")]
-    engine: Option<Arc<RolloutEngine>>,
-    settings: ControllerSettings,
+    pub(super) engine: Option<Arc<RolloutEngine>>,
+    pub(super) settings: ControllerSettings,
     /// Whether the proposals are chosen, not the default.
-    proposals_set: bool,
-    horizons: Option<Horizons>,
-    observation: Option<usize>,
-    seed: u64,
-    threads: Option<usize>,
-    workers: Option<Workers>,
-    optimizer: Option<Box<dyn Optimizer>>,
-    sources: Vec<Box<dyn Proposal>>,
-    parameterization: Option<Box<dyn Parameterization>>,
-    terminal: Option<(Box<dyn TerminalValue>, f64)>,
-    action_rate_limit: Option<ActionRateLimit>,
-}
-
-/// Parts of a controller.
-struct Assembled {
-    decider: Decider,
-    horizons: Horizons,
-    observation: usize,
-    sizes: (usize, usize),
-    #[cfg(feature = "mujoco")]
-    task: Option<Arc<Task>>,
-    #[cfg(feature = "mujoco")]
-    engine: Option<Arc<RolloutEngine>>,
-    #[cfg(feature = "mujoco")]
-    seed: u64,
+    pub(super) proposals_set: bool,
+    pub(super) horizons: Option<Horizons>,
+    pub(super) observation: Option<usize>,
+    pub(super) seed: u64,
+    pub(super) threads: Option<usize>,
+    pub(super) workers: Option<Workers>,
+    pub(super) optimizer: Option<Box<dyn Optimizer>>,
+    pub(super) sources: Vec<Box<dyn Proposal>>,
+    pub(super) parameterization: Option<Box<dyn Parameterization>>,
+    pub(super) terminal: Option<(Box<dyn TerminalValue>, f64)>,
+    pub(super) action_rate_limit: Option<ActionRateLimit>,
 }
 
 impl Controller {
@@ -223,39 +199,9 @@ impl ControllerBuilder {
         self
     }
 
-    /// Lets a plan cost so much more than the best, if it is one that the generator would draw anyway.
-    pub fn near_optimal(mut self, cost: f64) -> Self {
-        self.settings.near_optimal = cost;
-        self
-    }
-
-    /// Charges candidates for their distance from the generator's own: `weight` for half the range of every action.
-    pub fn proximal_cost(mut self, weight: f64) -> Self {
-        self.settings.proximal_cost = weight;
-        self
-    }
-
     /// Limits how fast the actions that a search draws may change.
     pub fn action_rate_limit(mut self, limit: ActionRateLimit) -> Self {
         self.action_rate_limit = Some(limit);
-        self
-    }
-
-    /// Tries candidates in several models: `none` for the planner's own, and mismatches by name.
-    pub fn models(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.settings.models = names.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Sets how the costs in several models become one; their mean by default.
-    pub fn risk(mut self, risk: Risk) -> Self {
-        self.settings.risk = risk;
-        self
-    }
-
-    /// Looks `depth` chunks ahead, the generator going on in `branches` ways from each of the `beam` cheapest.
-    pub fn lookahead(mut self, depth: usize, beam: usize, branches: usize) -> Self {
-        (self.settings.depth, self.settings.beam, self.settings.branches) = (depth, beam, branches);
         self
     }
 
@@ -283,257 +229,4 @@ impl ControllerBuilder {
         self.engine = Some(engine);
         self
     }
-
-    /// Makes the controller.
-    ///
-    /// # Errors
-    /// A bad input that names what does not fit; [`Error::NoPolicy`](crate::Error::NoPolicy) if a generator is needed
-    /// and there is none.
-    pub fn build(mut self) -> Result<Controller> {
-        let workers = match (self.workers.take(), self.threads) {
-            (Some(workers), None) => workers,
-            (None, None) => Workers::shared()?,
-            (None, Some(threads)) => Workers::new(threads)?,
-            (Some(_), Some(threads)) => {
-                let found = format!("{threads} threads");
-                return Err(InputError::unexpected("threads", "none beside shared workers", found).into());
-            }
-        };
-        let built = self.assemble(workers.threads())?;
-        let controller = Controller::new(built.decider, built.horizons, built.observation, built.sizes, workers);
-        #[cfg(feature = "mujoco")]
-        let controller = controller.of_task(built.task, built.engine, built.seed)?;
-        Ok(controller)
-    }
-
-    /// Builds the decider without an episode, and its horizons: for an evaluation or a server, which bring their own
-    /// threads ([`engine`](Self::engine) is for as many).
-    ///
-    /// # Errors
-    /// As [`build`](Self::build).
-    pub fn decider(self) -> Result<(Decider, Horizons)> {
-        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let own = self.workers.as_ref().map(Workers::threads);
-        let threads = self.threads.or(own).unwrap_or_else(cores);
-        let built = self.assemble(threads)?;
-        Ok((built.decider, built.horizons))
-    }
-
-    fn assemble(mut self, threads: usize) -> Result<Assembled> {
-        if !self.proposals_set && !self.has_policy() {
-            self.settings.proposals = vec![ProposalSource::Noise, ProposalSource::LastPlan];
-        }
-        if !self.proposals_set && !self.sources.is_empty() {
-            self.settings.proposals.clear();
-        }
-        self.check()?;
-        #[cfg(feature = "libtorch")]
-        self.prepare_policy()?;
-        let (observation, horizons) = (self.observation_of(), self.horizons_of()?);
-        #[cfg(feature = "libtorch")]
-        let retrieval = self.windows(horizons)?;
-        #[cfg(feature = "mujoco")]
-        let engine = match (&self.simulator, &self.task, self.engine.take()) {
-            (None, Some(_), Some(own)) => Some(own),
-            (None, Some(task), None) => Some(Arc::new(RolloutEngine::new(task.clone(), threads)?)),
-            _ => None,
-        };
-        #[cfg(not(feature = "mujoco"))]
-        let _ = threads;
-        let parts = Parts {
-            seed: self.seed,
-            horizons,
-            #[cfg(feature = "libtorch")]
-            task: self.task_name(),
-            #[cfg(feature = "libtorch")]
-            policy: self.policy.take(),
-            #[cfg(feature = "libtorch")]
-            retrieval,
-            optimizer: self.optimizer.take(),
-            sources: std::mem::take(&mut self.sources),
-            parameterization: self.parameterization.take(),
-            terminal: self.terminal.take(),
-            action_rate_limit: self.action_rate_limit.take(),
-            observation,
-            settings: self.settings.clone(),
-        };
-        #[cfg(feature = "mujoco")]
-        let simulator = match (self.simulator.take(), &engine) {
-            (None, Some(engine)) => Some(self.rollouts(engine)?),
-            (own, _) => own,
-        };
-        #[cfg(not(feature = "mujoco"))]
-        let simulator = self.simulator.take();
-        let (sizes, decider) = match simulator {
-            #[cfg(feature = "libtorch")]
-            simulator if self.settings.is_policy_only() => {
-                let alone = parts.policy_controller()?;
-                let state = simulator.as_deref().map_or(0, |s| s.state_size());
-                ((state, alone.action_size()), Decider::Policy(Box::new(alone)))
-            }
-            Some(simulator) => {
-                let sizes = (simulator.state_size(), simulator.action_size());
-                (sizes, Decider::Planner(Box::new(parts.planner(simulator)?)))
-            }
-            None => return Err(InputError::unexpected("controller", "a task or a simulator", "neither").into()),
-        };
-        Ok(Assembled {
-            decider,
-            horizons,
-            observation,
-            sizes,
-            #[cfg(feature = "mujoco")]
-            task: self.task,
-            #[cfg(feature = "mujoco")]
-            engine,
-            #[cfg(feature = "mujoco")]
-            seed: self.seed,
-        })
-    }
-
-    /// Checks the settings; an optimizer of the user's own has no name to look up.
-    fn check(&self) -> Result<()> {
-        let built_in = crate::optimizer::NAMES.contains(&self.settings.optimizer.as_str());
-        match self.optimizer.is_some() && !built_in {
-            true => ControllerSettings { optimizer: "cem".into(), ..self.settings.clone() }.check(),
-            false => self.settings.check(),
-        }
-    }
-
-    fn has_policy(&self) -> bool {
-        #[cfg(feature = "libtorch")]
-        return self.policy.is_some();
-        #[cfg(not(feature = "libtorch"))]
-        false
-    }
-
-    #[cfg(feature = "libtorch")]
-    fn task_name(&self) -> String {
-        #[cfg(feature = "mujoco")]
-        if let Some(task) = &self.task {
-            return task.spec().task.clone();
-        }
-        "of your own".into()
-    }
-
-    /// Samples the generator as the settings say, and fits task and generator to each other.
-    #[cfg(feature = "libtorch")]
-    fn prepare_policy(&mut self) -> Result<()> {
-        let Some(policy) = self.policy.take() else { return Ok(()) };
-        let sampling = self.settings.sampling.apply(policy.sampling().clone());
-        let policy = policy.with_sampling(sampling)?;
-        #[cfg(feature = "mujoco")]
-        if let Some(task) = self.task.take() {
-            let spec = policy.spec();
-            let task = match spec.pictures {
-                Some(_) => Arc::new(Arc::unwrap_or_clone(task).seen_as(spec, "policy")?),
-                None => task,
-            };
-            policy.check_matches(task.spec(), "policy")?;
-            self.task = Some(task);
-        }
-        self.policy = Some(policy);
-        Ok(())
-    }
-
-    fn observation_of(&self) -> usize {
-        #[cfg(feature = "libtorch")]
-        if let Some(policy) = &self.policy {
-            return policy.spec().observation.size();
-        }
-        #[cfg(feature = "mujoco")]
-        if let Some(task) = &self.task {
-            return task.spec().observation.size();
-        }
-        self.observation.unwrap_or(0)
-    }
-
-    /// The horizons of the generator, or those that are set without one, with T_act as `execute` or the task has it.
-    fn horizons_of(&self) -> Result<Horizons> {
-        let usual = self.horizons.unwrap_or_default();
-        let set = match self.settings.horizon {
-            None => usual,
-            Some(n) => Horizons { prediction: n, action: usual.action.min(n), ..usual },
-        };
-        #[cfg(feature = "libtorch")]
-        let set = match (&self.policy, self.settings.horizon) {
-            (None, _) => set,
-            (Some(policy), None) => {
-                let own = policy.horizons();
-                self.horizons.map_or(own, |h| Horizons { action: h.action, ..own })
-            }
-            (Some(policy), Some(n)) => {
-                let expected =
-                    format!("none beside a generator, whose chunks have {} actions", policy.horizons().prediction);
-                return Err(InputError::unexpected("--horizon", expected, n).into());
-            }
-        };
-        match self.settings.execute {
-            Some(n) if (1..=set.prediction).contains(&n) => Ok(Horizons { action: n, ..set }),
-            Some(n) => {
-                let expected = format!("at most the {} actions of a chunk", set.prediction);
-                Err(InputError::unexpected("--execute", expected, n).into())
-            }
-            #[cfg(feature = "mujoco")]
-            None if self.horizons.is_none() => Ok(self.task.as_ref().map_or(set, |task| task.horizons(set))),
-            None => Ok(set),
-        }
-    }
-
-    /// The windows of the demonstrations that retrieval looks in.
-    #[cfg(feature = "libtorch")]
-    fn windows(&self, horizons: Horizons) -> Result<Option<DemonstrationChunks>> {
-        let Some((place, spec, episodes)) = &self.demonstrations else { return Ok(None) };
-        #[cfg(feature = "mujoco")]
-        if let Some(task) = &self.task {
-            let own = task.spec();
-            if spec.observation != own.observation || spec.action != own.action {
-                let found = format!("a dataset of `{}`, whose observation or action differs", spec.task);
-                return Err(InputError::unexpected(place, format!("a dataset of `{}`", own.task), found).into());
-            }
-        }
-        #[cfg(not(feature = "mujoco"))]
-        let _ = place;
-        Ok(Some(DemonstrationChunks::new(spec, horizons, episodes)?))
-    }
-
-    /// Rollouts in MuJoCo: in the planner's model, a coarser one, or several.
-    #[cfg(feature = "mujoco")]
-    fn rollouts(&self, engine: &Arc<RolloutEngine>) -> Result<Box<dyn Simulator>> {
-        use crate::rollout::ensemble::Ensemble;
-        let (task, settings) = (engine.task(), &self.settings);
-        if settings.models != [NONE] {
-            let model = |name: &String| -> Result<Box<dyn Simulator>> {
-                if name == NONE {
-                    return Ok(Box::new(engine.clone()));
-                }
-                let mismatch = Mismatch::find(name)?;
-                let task = Arc::new(Task::clone(task).with_planning_mismatch(&mismatch)?);
-                Ok(Box::new(RolloutEngine::new(task, engine.threads())?))
-            };
-            let models = settings.models.iter().map(model).collect::<Result<_>>()?;
-            return Ok(Box::new(Ensemble::new(models, settings.risk)?));
-        }
-        Ok(match settings.has(Shortcut::Coarse) {
-            true => Box::new(RolloutEngine::new(Arc::new(coarse(task)?), engine.threads())?),
-            false => Box::new(engine.clone()),
-        })
-    }
-}
-
-/// `task` with a planner's model of twice the timestep, as [`Shortcut::Coarse`] has it.
-///
-/// # Errors
-/// A bad input, if a control step is not a whole number of such steps.
-#[cfg(feature = "mujoco")]
-pub fn coarse(task: &Task) -> Result<Task> {
-    let own = task.planning_model().opt().timestep;
-    task.clone().with_planning_timestep_times(2.0).map_err(|e| match e {
-        imle_envs::Error::Input(_) => {
-            let expected = format!("a control step of a whole number of steps of 2 · {own} s");
-            let found = format!("{} s", 1.0 / task.spec().control_rate);
-            InputError::unexpected("--shortcuts coarse", expected, found).into()
-        }
-        other => Error::from(other),
-    })
 }

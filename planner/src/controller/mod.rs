@@ -2,14 +2,15 @@
 
 mod assemble;
 mod builder;
+mod decider;
 mod one;
 mod plan;
 mod settings;
 
-pub use assemble::Decider;
-pub use builder::ControllerBuilder;
 #[cfg(feature = "mujoco")]
-pub use builder::coarse;
+pub use assemble::coarse;
+pub use builder::ControllerBuilder;
+pub use decider::Decider;
 #[cfg(feature = "libtorch")]
 pub use imle_policy::method::SamplingOverrides;
 pub use one::Controller;

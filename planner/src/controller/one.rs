@@ -1,12 +1,10 @@
 //! A controller of one episode.
 
-use super::assemble::Decider;
-use super::plan::Plan;
+use super::{decider::Decider, plan::Plan};
 use crate::decide::{Decide, Decision};
-use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
-use crate::error::{Error, Result};
-use imle_configs::spec::Horizons;
-use imle_configs::workers::Workers;
+use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState, check};
+use crate::error::Result;
+use imle_configs::{spec::Horizons, workers::Workers};
 #[cfg(feature = "mujoco")]
 use imle_envs::{rollout::RolloutEngine, task::Task, world::World};
 #[cfg(feature = "mujoco")]
@@ -44,61 +42,45 @@ use std::time::Instant;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Controller {
-    decider: Decider,
+    parts: Parts,
     sources: Vec<&'static str>,
     episode: EpisodeState,
     batch: DecisionBatch,
     decision: Decision,
     workers: Workers,
-    /// Length of a state and of an action.
-    sizes: (usize, usize),
+    /// Where a state is looked at for the action that holds still.
     #[cfg(feature = "mujoco")]
-    task: Option<Arc<Task>>,
+    still: Option<World>,
+}
+
+/// Parts that a controller is made of.
+pub(super) struct Parts {
+    pub decider: Decider,
+    pub horizons: Horizons,
+    /// O, length of an observation; lengths of a state and of an action.
+    pub observation: usize,
+    pub sizes: (usize, usize),
     #[cfg(feature = "mujoco")]
-    engine: Option<Arc<RolloutEngine>>,
-    /// Where a state is looked at for the action that holds still, and the seed of its episodes.
+    pub task: Option<Arc<Task>>,
     #[cfg(feature = "mujoco")]
-    still: Option<(World, u64)>,
+    pub engine: Option<Arc<RolloutEngine>>,
+    #[cfg(feature = "mujoco")]
+    pub seed: u64,
 }
 
 impl Controller {
-    pub(super) fn new(
-        decider: Decider,
-        horizons: Horizons,
-        observation: usize,
-        sizes: (usize, usize),
-        workers: Workers,
-    ) -> Self {
-        Self {
-            sources: decider.sources(),
-            decider,
-            episode: EpisodeState::new(horizons, observation, sizes.1),
+    pub(super) fn new(parts: Parts, workers: Workers) -> Result<Self> {
+        Ok(Self {
+            sources: parts.decider.sources(),
+            episode: EpisodeState::new(parts.horizons, parts.observation, parts.sizes.1),
             batch: DecisionBatch::default(),
             decision: Decision::default(),
             workers,
-            sizes,
+            // Only a state of the task's own says how to hold still.
             #[cfg(feature = "mujoco")]
-            task: None,
-            #[cfg(feature = "mujoco")]
-            engine: None,
-            #[cfg(feature = "mujoco")]
-            still: None,
-        }
-    }
-
-    #[cfg(feature = "mujoco")]
-    pub(super) fn of_task(
-        mut self,
-        task: Option<Arc<Task>>,
-        engine: Option<Arc<RolloutEngine>>,
-        seed: u64,
-    ) -> Result<Self> {
-        // Only a state of the task's own says how to hold still.
-        if let (Some(task), Some(_)) = (&task, &engine) {
-            self.still = Some((World::new(task.clone())?, seed));
-        }
-        (self.task, self.engine) = (task, engine);
-        Ok(self)
+            still: parts.task.clone().filter(|_| parts.engine.is_some()).map(World::new).transpose()?,
+            parts,
+        })
     }
 
     /// Begins episode `episode`, whose index keys all random draws: nothing is observed or planned.
@@ -110,7 +92,8 @@ impl Controller {
     /// once a control step.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an observation or a state of another size; what the generator or the simulator returns.
+    /// [`Error::Shape`](crate::Error::Shape) for an observation or a state of another size; what the generator or the
+    /// simulator returns.
     pub fn act(&mut self, observation: &[f32], state: &[f64]) -> Result<&[f32]> {
         self.episode.observe(observation)?;
         self.act_now(state)
@@ -136,7 +119,7 @@ impl Controller {
     /// episode stands for those before it too.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`](crate::Error::Shape).
     pub fn observe(&mut self, observation: &[f32]) -> Result<()> {
         self.episode.observe(observation)
     }
@@ -144,7 +127,7 @@ impl Controller {
     /// As [`observe`](Self::observe), with the pictures of the cameras, (cameras, H, W, 3).
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::Shape`](crate::Error::Shape).
     pub fn observe_with(&mut self, observation: &[f32], pictures: &[u8]) -> Result<()> {
         self.episode.observe_with(observation, pictures)
     }
@@ -152,7 +135,7 @@ impl Controller {
     /// Plans from `state` on, that of the newest observation.
     ///
     /// # Errors
-    /// As [`act`](Self::act); [`Error::Shape`] if nothing was observed yet.
+    /// As [`act`](Self::act); [`Error::Shape`](crate::Error::Shape) if nothing was observed yet.
     pub fn plan(&mut self, state: &[f64]) -> Result<Plan> {
         let mut plan = Plan::default();
         self.plan_into(&mut plan, state)?;
@@ -196,16 +179,15 @@ impl Controller {
     }
 
     fn decide(&mut self, state: &[f64], deadline: Option<Instant>) -> Result<()> {
-        if state.len() != self.sizes.0 && self.needs_state() {
-            let expected = format!("{} values", self.sizes.0);
-            return Err(Error::Shape { what: "state", expected, found: format!("{} values", state.len()) });
+        if self.needs_state() {
+            check("state", self.parts.sizes.0, state.len())?;
         }
         if self.episode.key().decision == 0 {
             self.hold(state)?;
         }
         let timing = DecisionTiming { deadline, lockstep: false };
         let mut episodes = [&mut self.episode];
-        let decisions = self.batch.decide(&mut self.decider, &self.workers, &mut episodes, state, timing)?;
+        let decisions = self.batch.decide(&mut self.parts.decider, &self.workers, &mut episodes, state, timing)?;
         self.decision = decisions.first().copied().unwrap_or_default();
         Ok(())
     }
@@ -213,9 +195,9 @@ impl Controller {
     /// Takes the action that holds `state` still for the plan before the first.
     fn hold(&mut self, state: &[f64]) -> Result<()> {
         #[cfg(feature = "mujoco")]
-        if let Some((world, seed)) = self.still.as_mut().filter(|(world, _)| world.state_size() == state.len()) {
-            let mut hold = vec![0.0; self.sizes.1];
-            world.start_in(state, *seed, self.episode.key().episode)?;
+        if let Some(world) = self.still.as_mut().filter(|world| world.state_size() == state.len()) {
+            let mut hold = vec![0.0; self.parts.sizes.1];
+            world.start_in(state, self.parts.seed, self.episode.key().episode)?;
             world.hold(&mut hold);
             self.episode.hold(&hold)?;
         }
@@ -224,12 +206,12 @@ impl Controller {
     }
 
     fn write(&self, plan: &mut Plan) {
-        let [steps, size] = [self.horizons().prediction, self.sizes.1];
+        let [steps, size] = [self.horizons().prediction, self.parts.sizes.1];
         copy(&mut plan.actions, self.episode.plan().iter().copied());
         copy(&mut plan.sources, self.sources.iter().copied());
         (plan.steps, plan.size, plan.decision) = (steps, size, self.decision);
         plan.time = self.batch.took();
-        match &self.decider {
+        match &self.parts.decider {
             Decider::Planner(planner) => {
                 let (chunks, scores) = planner.last();
                 copy(&mut plan.candidates, chunks.iter().copied());
@@ -249,7 +231,7 @@ impl Controller {
 
     /// Whether decisions depend on the state, not on observations alone.
     pub fn needs_state(&self) -> bool {
-        matches!(self.decider, Decider::Planner(_))
+        matches!(self.parts.decider, Decider::Planner(_))
     }
 
     /// T_obs, T_pred, T_act.
@@ -259,12 +241,12 @@ impl Controller {
 
     /// Length of a state; 0 for a generator alone without a task.
     pub fn state_size(&self) -> usize {
-        self.sizes.0
+        self.parts.sizes.0
     }
 
     /// A, length of an action.
     pub fn action_size(&self) -> usize {
-        self.sizes.1
+        self.parts.sizes.1
     }
 
     /// O, length of an observation.
@@ -279,12 +261,12 @@ impl Controller {
 
     /// Decider for many episodes at once: with [`DecisionBatch`] and a state of each, or an evaluation.
     pub fn decider(&mut self) -> &mut Decider {
-        &mut self.decider
+        &mut self.parts.decider
     }
 
     /// A state for another episode of the same kind.
     pub fn new_episode(&self) -> EpisodeState {
-        EpisodeState::new(self.horizons(), self.observation_size(), self.sizes.1)
+        EpisodeState::new(self.horizons(), self.observation_size(), self.parts.sizes.1)
     }
 
     /// The threads that it plans on.
@@ -295,13 +277,13 @@ impl Controller {
     /// The task as the generator sees it, if there is one.
     #[cfg(feature = "mujoco")]
     pub fn task(&self) -> Option<&Arc<Task>> {
-        self.task.as_ref()
+        self.parts.task.as_ref()
     }
 
     /// The rollouts in MuJoCo, if candidates are tried there.
     #[cfg(feature = "mujoco")]
     pub fn engine(&self) -> Option<&Arc<RolloutEngine>> {
-        self.engine.as_ref()
+        self.parts.engine.as_ref()
     }
 }
 

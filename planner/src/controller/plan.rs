@@ -1,7 +1,6 @@
 //! A plan and the candidates that it was chosen from.
 
-use crate::decide::Decision;
-use crate::selection::quality::Quality;
+use crate::{decide::Decision, selection::quality::Quality};
 use std::time::Duration;
 
 /// A controller's decision: the actions, and all candidates tried for them.

@@ -1,17 +1,13 @@
 //! The settings of a controller, as flags and files give them.
 
 use crate::optimizer::{self, OptimizerSettings};
-use crate::parameterization::ParameterizationKind;
-use crate::proposal::ProposalSource;
 use crate::rollout::ensemble::{MOST_MODELS, Risk};
-use crate::rollout::staged::StagedSettings;
-use imle_configs::{Error as InputError, Result};
+use crate::{parameterization::ParameterizationKind, proposal::ProposalSource, rollout::staged::StagedSettings};
+use imle_configs::{Error as InputError, Result, as_text, ensure, named};
 #[cfg(feature = "libtorch")]
 use imle_policy::method::SamplingOverrides;
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::{fmt, path::PathBuf, str::FromStr};
 
 /// Name of the planner's own model among [`ControllerSettings::models`], and of no optimizer.
 pub(super) const NONE: &str = "none";
@@ -82,85 +78,9 @@ impl fmt::Display for Budget {
     }
 }
 
-impl Shortcut {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Abort, Self::Halving, Self::Coarse, Self::Stages];
-
-    /// Name in flags and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Abort => "abort",
-            Self::Halving => "halving",
-            Self::Coarse => "coarse",
-            Self::Stages => "stages",
-        }
-    }
-}
-
-impl FromStr for Shortcut {
-    type Err = InputError;
-
-    fn from_str(name: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|s| s.name() == name);
-        found.ok_or_else(|| InputError::unknown("shortcut", name, Self::ALL.map(Self::name)))
-    }
-}
-
-impl fmt::Display for Shortcut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl ChoiceKind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::First, Self::Consistent, Self::Typical];
-
-    /// Name in flags and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Consistent => "consistent",
-            Self::Typical => "typical",
-        }
-    }
-}
-
-impl FromStr for ChoiceKind {
-    type Err = InputError;
-
-    fn from_str(name: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|s| s.name() == name);
-        found.ok_or_else(|| InputError::unknown("choice", name, Self::ALL.map(Self::name)))
-    }
-}
-
-impl fmt::Display for ChoiceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Reads and writes a type as the text that it displays and parses.
-macro_rules! as_text {
-    ($($kind:ty),*) => {$(
-        impl TryFrom<String> for $kind {
-            type Error = InputError;
-
-            fn try_from(text: String) -> Result<Self> {
-                text.parse()
-            }
-        }
-
-        impl From<$kind> for String {
-            fn from(value: $kind) -> Self {
-                value.to_string()
-            }
-        }
-    )*};
-}
-
-as_text!(Budget, Shortcut, ChoiceKind);
+as_text!(Budget);
+named!(Shortcut, "shortcut", [Abort => "abort", Halving => "halving", Coarse => "coarse", Stages => "stages"]);
+named!(ChoiceKind, "choice", [First => "first", Consistent => "consistent", Typical => "typical"]);
 
 /// Settings of a controller: the flags `--optimizer`, `--proposals`, … as typed values.
 ///
@@ -323,69 +243,45 @@ impl ControllerSettings {
     /// A bad input that names the flag.
     pub fn check(&self) -> crate::error::Result<()> {
         self.parameterization()?;
-        let refuse =
-            |flag: &str, expected: &str, found: String| Err(InputError::unexpected(flag, expected, found).into());
         let positive = |x: f64, most: f64| x > 0.0 && x <= most;
-        if !positive(self.lambda, 100.0) {
-            return refuse("--lambda", "above 0 and at most 100", self.lambda.to_string());
-        }
+        ensure(positive(self.lambda, 100.0), "--lambda", "above 0 and at most 100", self.lambda)?;
         self.check_shortcuts()?;
-        if self.models.len() > MOST_MODELS {
-            return refuse("--models", &format!("at most {MOST_MODELS} models"), self.models.len().to_string());
-        }
-        if self.models != [NONE] && self.depth > 1 {
-            return refuse("--models", "the planner's own alone beside --depth", "others".into());
-        }
+        let (count, most) = (self.models.len(), format!("at most {MOST_MODELS} models"));
+        ensure(count <= MOST_MODELS, "--models", most, count)?;
+        let own = self.models == [NONE];
+        ensure(own || self.depth <= 1, "--models", "the planner's own alone beside --depth", "others")?;
         for (flag, what, value) in [
             ("--margin", "a share of at least 0", self.margin),
             ("--proximal-cost", "a cost of at least 0", self.proximal_cost),
             ("--near-optimal", "a cost of at least 0", self.near_optimal),
         ] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return refuse(flag, what, value.to_string());
-            }
+            ensure(value >= 0.0 && value.is_finite(), flag, what, value)?;
         }
-        if !positive(self.elite, 1.0) {
-            return refuse("--elite", "a share above 0 and at most 1", self.elite.to_string());
-        }
+        ensure(positive(self.elite, 1.0), "--elite", "a share above 0 and at most 1", self.elite)?;
         for (i, source) in self.proposals.iter().enumerate() {
-            if self.proposals[..i].contains(source) {
-                return refuse("--proposals", "each source once", format!("`{source}` twice"));
-            }
+            let once = !self.proposals[..i].contains(source);
+            ensure(once, "--proposals", "each source once", format!("`{source}` twice"))?;
         }
-        if !positive(self.noise, 10.0) {
-            return refuse("--noise", "a share above 0 and at most 10", self.noise.to_string());
-        }
-        if self.choice != ChoiceKind::First && !self.is_policy_only() {
-            return refuse("--choice", "--optimizer none beside it", format!("--optimizer {}", self.optimizer));
-        }
-        Ok(())
+        ensure(positive(self.noise, 10.0), "--noise", "a share above 0 and at most 10", self.noise)?;
+        let may_choose = self.choice == ChoiceKind::First || self.is_policy_only();
+        let found = format!("--optimizer {}", self.optimizer);
+        Ok(ensure(may_choose, "--choice", "--optimizer none beside it", found)?)
     }
 
-    fn check_shortcuts(&self) -> crate::error::Result<()> {
-        let refuse =
-            |flag: &str, expected: &str, found: String| Err(InputError::unexpected(flag, expected, found).into());
+    fn check_shortcuts(&self) -> Result<()> {
         let (staged, several) = (self.stages(), self.models.len() > 1);
         let (abort, halving) = (self.has(Shortcut::Abort), self.has(Shortcut::Halving));
-        if (staged.is_some() || halving) && self.optimizer != "predictive-sampling" {
-            let flag = if staged.is_some_and(|s| s.enough.is_some()) { "--budget auto" } else { "--shortcuts" };
-            let found = format!("--optimizer {}", self.optimizer);
-            return refuse(flag, "--optimizer predictive-sampling beside it", found);
-        }
-        if self.has(Shortcut::Coarse) && several {
-            return refuse("--shortcuts", "one model beside coarse", "several".into());
-        }
-        if (abort || halving) && (self.depth > 1 || several) {
-            return refuse("--shortcuts", "one model and --depth 1 beside abort and halving", "others".into());
-        }
-        if halving && staged.is_some() {
-            return refuse("--shortcuts", "halving without abort and --budget auto", "both".into());
-        }
-        if abort && self.proximal_cost > 0.0 {
-            let expected = "abort without --proximal-cost, which rollouts do not know of";
-            return refuse("--shortcuts", expected, format!("--proximal-cost {}", self.proximal_cost));
-        }
-        Ok(())
+        let flag = if staged.is_some_and(|s| s.enough.is_some()) { "--budget auto" } else { "--shortcuts" };
+        let found = format!("--optimizer {}", self.optimizer);
+        let fits = self.optimizer == "predictive-sampling" || !(staged.is_some() || halving);
+        ensure(fits, flag, "--optimizer predictive-sampling beside it", found)?;
+        let check = |holds: bool, expected: &str, found: &str| ensure(holds, "--shortcuts", expected, found);
+        check(!(self.has(Shortcut::Coarse) && several), "one model beside coarse", "several")?;
+        let together = (abort || halving) && (self.depth > 1 || several);
+        check(!together, "one model and --depth 1 beside abort and halving", "others")?;
+        check(!halving || staged.is_none(), "halving without abort and --budget auto", "both")?;
+        let expected = "abort without --proximal-cost, which rollouts do not know of";
+        check(!(abort && self.proximal_cost > 0.0), expected, &format!("--proximal-cost {}", self.proximal_cost))
     }
 }
 

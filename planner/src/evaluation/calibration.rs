@@ -2,10 +2,7 @@
 //! again bring.
 
 use super::report::wilson95;
-use crate::decide::{Decide, Decision, Situation};
-use crate::error::Result;
-use crate::planner::Planner;
-use crate::selection::quality;
+use crate::{decide::Decide, decide::Decision, decide::Situation, error::Result, planner::Planner, selection::quality};
 use serde::{Deserialize, Serialize};
 
 /// Bins of the prediction, of equal width from 0 to 1.

@@ -2,10 +2,8 @@
 
 use super::observation_renderer::{History, ObservationRenderer};
 use super::outcome::{DecisionRecord, EpisodeResult, EvaluationSettings};
-use crate::decide::Decision;
-use crate::episode::EpisodeState;
-use crate::error::Result;
-use imle_envs::actuation::{ActuationMeter, ActuationMetrics};
+use crate::{decide::Decision, episode::EpisodeState, error::Result};
+use imle_envs::actuation::ActuationMeter;
 use imle_envs::experts::expert::ModeLabeller;
 use imle_envs::experts::forced::reset_in_mode;
 use imle_envs::task::Task;
@@ -72,22 +70,9 @@ impl EpisodeRunner {
         state.set_executed(0);
         let result = EpisodeResult {
             episode,
-            success: false,
-            failure: None,
-            lost: false,
-            steps: 0,
-            mode: None,
-            mean_cost: 0.0,
             reached: task.reported().map(|(_, i)| world.values()[i]).collect(),
-            actuation: ActuationMetrics::default(),
-            decisions: Vec::new(),
-            states: Vec::new(),
-            observations: Vec::new(),
-            actions: Vec::new(),
             costs: if settings.keep_actions { vec![world.cost()] } else { Vec::new() },
-            last_observation: Vec::new(),
-            planned: Vec::new(),
-            pictures: Vec::new(),
+            ..EpisodeResult::default()
         };
         let mut seen = task.spec().pictures.is_some().then(History::default);
         if let Some(seen) = &mut seen {
@@ -148,7 +133,7 @@ impl EpisodeRunner {
         }
         self.world.step(action);
         if self.world.failure().is_some() {
-            self.state.advance();
+            self.state.set_executed(self.state.executed() + 1);
         } else {
             self.world.observe(&mut self.observed);
             self.state.observe(&self.observed)?;

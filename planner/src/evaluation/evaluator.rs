@@ -4,9 +4,8 @@
 //! generator with pictures the calling thread draws them before each decision
 //! ([`crate::evaluation::ObservationRenderer`]).
 
-use super::episode_runner::EpisodeRunner;
-use super::observation_renderer::ObservationRenderer;
 use super::outcome::{EvaluationSettings, Outcome, Progress};
+use super::{episode_runner::EpisodeRunner, observation_renderer::ObservationRenderer};
 use crate::decide::Decide;
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
 use crate::error::{Error, Result};

@@ -5,9 +5,7 @@
 //! threads.
 
 use crate::error::Result;
-use imle_envs::render::Cameras;
-use imle_envs::task::Task;
-use imle_envs::world::World;
+use imle_envs::{render::Cameras, task::Task, world::World};
 use std::sync::Arc;
 
 /// Draws states of a task.

@@ -1,12 +1,10 @@
 //! Which episodes an evaluation runs, and what comes of them.
 
 use crate::decide::Decision;
-use imle_configs::seed::Purpose;
-use imle_configs::spec::Horizons;
+use imle_configs::{seed::Purpose, spec::Horizons};
 use imle_envs::actuation::ActuationMetrics;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// Which episodes are run, and how.
 #[derive(Clone, Debug)]
@@ -88,7 +86,7 @@ pub struct DecisionRecord {
 }
 
 /// Result of one episode. The writer adds the mode's name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeResult {
     /// Index of the episode.
     pub episode: u64,

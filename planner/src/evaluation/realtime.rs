@@ -17,13 +17,10 @@ use crate::decide::{Decide, Decision};
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
 use crate::error::{Error, Result};
 use crate::rollout::simulator::{Limits, Score};
-use imle_configs::Error as InputError;
-use imle_configs::ends::Ends;
-use imle_envs::rollout::{ChunkBatch, RolloutEngine};
-use imle_envs::task::Task;
+use imle_configs::{ends::Ends, ensure};
+use imle_envs::{rollout::ChunkBatch, rollout::RolloutEngine, task::Task};
 use serde::Serialize;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::{sync::Arc, sync::Condvar, sync::Mutex, sync::MutexGuard, sync::PoisonError, time::Duration, time::Instant};
 
 /// A control step that begins later than this after its time is counted as late.
 const LATE: Duration = Duration::from_millis(1);
@@ -123,15 +120,10 @@ pub fn run(
 ) -> Result<(Outcome, Timing)> {
     let rate = task.spec().control_rate;
     let ahead = (deadline.as_secs_f64() * rate - 1e-9).ceil().max(1.0) as usize;
-    if ahead >= settings.horizons.prediction {
-        let expected = format!("less than a chunk of {} steps at {rate} Hz", settings.horizons.prediction);
-        let found = format!("{} ms", deadline.as_millis());
-        return Err(InputError::unexpected("deadline", expected, found).into());
-    }
-    if task.spec().pictures.is_some() {
-        let expected = "a generator that sees the state alone";
-        return Err(InputError::unexpected("realtime", expected, "one that sees pictures").into());
-    }
+    let expected = format!("less than a chunk of {} steps at {rate} Hz", settings.horizons.prediction);
+    ensure(ahead < settings.horizons.prediction, "deadline", expected, format!("{} ms", deadline.as_millis()))?;
+    let expected = "a generator that sees the state alone";
+    ensure(task.spec().pictures.is_none(), "realtime", expected, "one that sees pictures")?;
     let reported = task.reported().map(|(name, _)| name.to_string()).collect();
     let mut outcome = Outcome { episodes: Vec::new(), decisions_ms: Vec::new(), sources: decider.sources(), reported };
     let mut timing = Timing { deadline_ms: 1e3 * deadline.as_secs_f64(), hand_over_steps: ahead, ..Timing::default() };

@@ -1,8 +1,7 @@
 //! What the optimizers are tested on: a search alone, without chunks.
 
 use super::search::{Optimizer, Wave};
-use crate::decide::Key;
-use crate::selection::cheapest::cheapest;
+use crate::{decide::Key, selection::cheapest::cheapest};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 
 /// Runs `optimizer` with `candidates` on `cost` over parameters of size `size`, the first wave drawn around `from` with

@@ -7,8 +7,7 @@
 use super::kind::ParameterizationKind;
 use super::representation::{Decode, Parameterization, ProposedChunks};
 use crate::error::Result;
-use imle_configs::Error as InputError;
-use imle_configs::bounds::ActionBounds;
+use imle_configs::{Error as InputError, bounds::ActionBounds};
 use nalgebra::DMatrix;
 
 /// Interpolation between two knots.
@@ -45,10 +44,12 @@ impl Knots {
         knots: usize,
     ) -> imle_configs::Result<Self> {
         let least = if interpolation == Interpolation::Zero { 1 } else { 2 };
-        if knots < least || knots > steps {
-            let expected = format!("{least} to {steps}, the steps of a chunk");
-            return Err(InputError::unexpected("knots", expected, knots));
-        }
+        InputError::ensure(
+            (least..=steps).contains(&knots),
+            "knots",
+            format!("{least} to {steps}, the steps of a chunk"),
+            knots,
+        )?;
         let basis = DMatrix::from_fn(steps, knots, |t, k| basis(interpolation, t, k, steps, knots));
         let expected = "knots that a spline can be fitted with";
         let fit = basis.clone().pseudo_inverse(1e-6).map_err(|_| InputError::unexpected("knots", expected, knots))?;

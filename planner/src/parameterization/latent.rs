@@ -6,11 +6,8 @@
 
 use super::kind::ParameterizationKind;
 use super::representation::{Decode, Parameterization, ProposedChunks};
-use crate::error::Result;
-use crate::proposal::generator::observations;
-use crate::proposal::source::Role;
-use imle_policy::policy::Policy;
-use imle_policy::sampler::LatentKey;
+use crate::{error::Result, proposal::generator::observations, proposal::source::Role};
+use imle_policy::{policy::Policy, sampler::LatentKey};
 
 /// P = Z, the values of a latent.
 pub struct Latent {

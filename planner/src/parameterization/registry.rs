@@ -1,11 +1,8 @@
 //! Parameterizations by kind.
 
-use super::chunk::Chunk;
-use super::kind::ParameterizationKind;
 use super::knots::{Interpolation, Knots};
-use super::representation::Parameterization;
-use imle_configs::Error as InputError;
-use imle_configs::bounds::ActionBounds;
+use super::{chunk::Chunk, kind::ParameterizationKind, representation::Parameterization};
+use imle_configs::{Error as InputError, bounds::ActionBounds};
 
 /// The parameterization of chunks of `steps` actions within `bounds`; `knots` are a spline's.
 ///

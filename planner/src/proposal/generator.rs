@@ -1,10 +1,9 @@
 //! The generator of a checkpoint: N chunks an episode from one batched forward pass.
 
 use super::source::{Proposal, Role};
-use crate::decide::Situation;
-use crate::error::Result;
-use imle_policy::policy::Policy;
-use imle_policy::sampler::{LatentKey, Observations};
+use crate::{decide::Situation, error::Result};
+use imle_policy::{policy::Policy, sampler::LatentKey, sampler::Observations};
+use rayon::ThreadPool;
 
 /// Proposes what an imitation-trained generator draws.
 pub struct Generator {
@@ -38,13 +37,7 @@ impl Proposal for Generator {
         Role::Policy
     }
 
-    fn propose(
-        &self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        count: usize,
-        out: &mut [f32],
-    ) -> Result<()> {
+    fn propose(&self, pool: &ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
         if count == 0 {
             return Ok(());
         }

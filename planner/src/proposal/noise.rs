@@ -5,10 +5,9 @@
 //! a_t = clip(center_t + σ · half-range · ξ_t), with ξ linear between ξ_k ~ N(0, I) at the knots.
 
 use super::source::Proposal;
-use crate::decide::{Key, Situation};
-use crate::error::Result;
-use imle_configs::bounds::ActionBounds;
-use imle_configs::seed::{Purpose, fill_normal, stream};
+use crate::{decide::Key, decide::Situation, error::Result};
+use imle_configs::{bounds::ActionBounds, seed::Purpose, seed::fill_normal, seed::stream};
+use rayon::ThreadPool;
 
 /// Gaussian proposals around the warm start.
 #[derive(Clone, Debug)]
@@ -60,7 +59,7 @@ impl Proposal for Noise {
         "noise"
     }
 
-    fn propose(&self, _: &rayon::ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
+    fn propose(&self, _: &ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
         let chunk = situation.warm.len() / situation.keys.len();
         for (b, key) in situation.keys.iter().enumerate() {
             for n in 0..count {
@@ -98,13 +97,7 @@ impl Proposal for Noisy {
         self.source.offers(situation, index)
     }
 
-    fn propose(
-        &self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        count: usize,
-        out: &mut [f32],
-    ) -> Result<()> {
+    fn propose(&self, pool: &ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
         let (batch, own) = (situation.keys.len(), self.source.most().min(count));
         if count == 0 {
             return Ok(());
@@ -141,7 +134,7 @@ mod tests {
         fn most(&self) -> usize {
             1
         }
-        fn propose(&self, _: &rayon::ThreadPool, s: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
+        fn propose(&self, _: &ThreadPool, s: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
             let chunk = out.len() / s.keys.len() / count;
             out.chunks_exact_mut(chunk).zip(s.keys).for_each(|(row, key)| row.fill(key.episode as f32));
             Ok(())

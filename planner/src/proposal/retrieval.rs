@@ -4,11 +4,9 @@
 //! over the normalised observation history; the search is exhaustive and exact, in parallel.
 
 use super::source::Proposal;
-use crate::decide::Situation;
-use crate::error::Result;
-use imle_policy::normalizer::Normalizer;
-use imle_policy::targets::DemonstrationChunks;
-use rayon::prelude::*;
+use crate::{decide::Situation, error::Result};
+use imle_policy::{normalizer::Normalizer, targets::DemonstrationChunks};
+use rayon::{ThreadPool, prelude::*};
 
 /// Proposes the chunk of the nearest demonstrated window; of many candidates the nearest windows, each of a
 /// demonstration of its own, and from the first on again where there are more candidates than demonstrations.
@@ -65,13 +63,7 @@ impl Proposal for Retrieval {
         "retrieval"
     }
 
-    fn propose(
-        &self,
-        pool: &rayon::ThreadPool,
-        situation: &Situation<'_>,
-        count: usize,
-        out: &mut [f32],
-    ) -> Result<()> {
+    fn propose(&self, pool: &ThreadPool, situation: &Situation<'_>, count: usize, out: &mut [f32]) -> Result<()> {
         let (history, chunk) = self.sizes;
         let fill = |(b, own): (usize, &mut [f32])| {
             let nearest = self.nearest(&situation.observations[b * history..][..history]);

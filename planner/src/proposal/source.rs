@@ -1,7 +1,6 @@
 //! The interface of proposal sources.
 
-use crate::decide::Situation;
-use crate::error::Result;
+use crate::{decide::Situation, error::Result};
 
 /// Role of a source in a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

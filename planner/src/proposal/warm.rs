@@ -1,8 +1,7 @@
 //! The last plan, shifted to the present.
 
 use super::source::{Proposal, Role};
-use crate::decide::Situation;
-use crate::error::Result;
+use crate::{decide::Situation, error::Result};
 
 /// Proposes the last plan shifted by what was executed, unchanged, as long as something of it is left. A plan that only
 /// repeats its last action is not proposed: standing still costs least in a local minimum of the task's cost, and would

@@ -47,19 +47,7 @@ impl std::fmt::Display for Risk {
     }
 }
 
-impl TryFrom<String> for Risk {
-    type Error = imle_configs::Error;
-
-    fn try_from(text: String) -> imle_configs::Result<Self> {
-        text.parse()
-    }
-}
-
-impl From<Risk> for String {
-    fn from(risk: Risk) -> Self {
-        risk.to_string()
-    }
-}
+imle_configs::as_text!(Risk);
 
 impl Risk {
     /// Of `costs`, which it sorts.
@@ -91,7 +79,7 @@ impl Ensemble {
         let sizes: Vec<_> = models.iter().map(|m| (m.state_size(), m.action_size())).collect();
         if sizes.is_empty() || sizes.len() > MOST_MODELS || sizes.iter().any(|s| *s != sizes[0]) {
             let expected = format!("1 to {MOST_MODELS} of equal sizes of state and action");
-            return Err(Error::Shape { what: "models", expected, found: format!("{sizes:?}") });
+            return Err(Error::shape("models", expected, format!("{sizes:?}")));
         }
         Ok(Self { models, risk, scores: Mutex::default() })
     }

@@ -8,8 +8,7 @@
 
 use super::simulator::{Candidates, Ends, Limits, Score, Simulator};
 use crate::error::Result;
-use imle_policy::policy::Policy;
-use imle_policy::sampler::LatentKey;
+use imle_policy::{policy::Policy, sampler::LatentKey};
 use std::sync::{Mutex, PoisonError};
 
 /// Depth and weight of the lookahead.

@@ -1,7 +1,6 @@
 //! The interface of simulators.
 
-use crate::decide::Key;
-use crate::error::{Error, Result};
+use crate::{decide::Key, error::Error, error::Result};
 use imle_configs::Error as InputError;
 pub use imle_configs::derivatives::Derivatives;
 pub use imle_configs::score::{Limits, Score};

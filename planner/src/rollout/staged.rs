@@ -12,9 +12,8 @@
 //! Both are for plans that are the best candidate. What weighs or ranks all of them needs their whole costs.
 
 use super::simulator::{Candidates, Ends, Limits, Score, Simulator};
-use crate::error::Result;
-use crate::selection::cheapest::cheapest;
 use crate::selection::quality::{self, ScoredProposals};
+use crate::{error::Result, selection::cheapest::cheapest};
 use std::sync::{Mutex, PoisonError};
 
 /// Candidates of the first stage; of many such a part of them.

@@ -5,7 +5,7 @@
 
 use super::simulator::{Candidates, Ends, Score, Simulator};
 use crate::error::{Error, Result};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Where candidates ended.
 #[derive(Clone, Copy, Debug)]
@@ -25,12 +25,6 @@ pub trait TerminalValue: Send + Sync {
     /// # Errors
     /// If the sizes do not fit.
     fn cost_to_go(&self, pool: &rayon::ThreadPool, ended: Ended<'_>, out: &mut [f64]) -> Result<()>;
-}
-
-impl<T: TerminalValue + ?Sized> TerminalValue for Arc<T> {
-    fn cost_to_go(&self, pool: &rayon::ThreadPool, ended: Ended<'_>, out: &mut [f64]) -> Result<()> {
-        (**self).cost_to_go(pool, ended, out)
-    }
 }
 
 /// A simulator whose candidates are also scored by where they end.
@@ -99,7 +93,7 @@ impl Simulator for Valued {
     ) -> Result<()> {
         if ends.histories.len() != out.len() * self.history {
             let expected = format!("(B, N, T_obs · O) of {} values", out.len() * self.history);
-            return Err(Error::Shape { what: "histories", expected, found: ends.histories.len().to_string() });
+            return Err(Error::shape("histories", expected, ends.histories.len()));
         }
         let Ends { states, histories } = ends;
         self.inner.rollout_to(pool, candidates, out, Ends { states: &mut *states, histories: &mut *histories })?;

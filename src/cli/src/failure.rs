@@ -18,38 +18,12 @@ impl Failure {
         let (Self::Input(text) | Self::Run(text)) = self;
         text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ")
     }
-
-    fn of(input: bool, error: &dyn std::fmt::Display) -> Self {
-        if input { Self::Input(error.to_string()) } else { Self::Run(error.to_string()) }
-    }
 }
 
-impl From<imle_configs::Error> for Failure {
-    fn from(e: imle_configs::Error) -> Self {
-        Self::of(true, &e)
-    }
-}
-
-impl From<imle_envs::Error> for Failure {
-    fn from(e: imle_envs::Error) -> Self {
-        Self::of(e.is_input(), &e)
-    }
-}
-
-impl From<imle_policy::Error> for Failure {
-    fn from(e: imle_policy::Error) -> Self {
-        Self::of(e.is_input(), &e)
-    }
-}
-
-impl From<imle_planner::Error> for Failure {
-    fn from(e: imle_planner::Error) -> Self {
-        Self::of(e.is_input(), &e)
-    }
-}
-
-impl From<imle_rl::Error> for Failure {
-    fn from(e: imle_rl::Error) -> Self {
-        Self::of(e.is_input(), &e)
+/// Errors of all libraries, those of fine-tuning among them, which wrap the others.
+impl<E: Into<imle_rl::Error>> From<E> for Failure {
+    fn from(e: E) -> Self {
+        let e = e.into();
+        if e.is_input() { Self::Input(e.to_string()) } else { Self::Run(e.to_string()) }
     }
 }

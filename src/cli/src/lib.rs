@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`args`] | flags that several commands have |
 //! | [`failure`], [`interrupt`] | how a command ends badly; Ctrl-C |
-//! | [`output`], [`table`], [`watch`], [`place`] | what is printed, and where files go |
+//! | [`output`], [`table`], [`place`] | what is printed, and where files go |
 //! | [`load`] | tasks, checkpoints, devices and thread pools as the flags name them |
 //! | [`controller`] | the controller that the flags describe, and its held-out episodes |
 //! | [`episodes`] | files that a run leaves: folder, dataset, video |
@@ -25,4 +25,3 @@ pub mod statistics;
 pub mod sweep;
 pub mod table;
 pub mod training;
-pub mod watch;

@@ -1,14 +1,10 @@
 //! Loading as the flags name it: tasks, checkpoints, thread pools.
 
-use crate::args::common::{Common, DeviceArgument, WorldArgs};
-use crate::failure::{Failure, Result};
-use imle_configs::{Error as InputError, embedded};
-use imle_envs::task::Task;
-use imle_envs::task::mismatch::Mismatch;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::device::DeviceChoice;
-use std::path::Path;
-use std::sync::Arc;
+use crate::{args::common::Common, args::common::DeviceArgument, args::common::WorldArgs, failure::Result};
+use imle_configs::{Error as InputError, embedded, ensure};
+use imle_envs::{task::Task, task::mismatch::Mismatch};
+use imle_policy::{checkpoint::Checkpoint, device::DeviceChoice};
+use std::{path::Path, sync::Arc};
 
 /// The task of that name or path.
 pub fn task(name: &str) -> Result<Arc<Task>> {
@@ -39,7 +35,8 @@ pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, 
     let (checkpoint, place) = match folder {
         Some(folder) => (checkpoint_in(folder)?, folder.display().to_string()),
         None => {
-            let files = embedded::checkpoint(name).ok_or_else(|| no_checkpoint(name))?;
+            let none = || imle_planner::Error::NoPolicy { task: name.clone() };
+            let files = embedded::checkpoint(name).ok_or_else(none)?;
             let place = format!("shipped checkpoint `{name}`");
             (Checkpoint::load_bytes(&place, &files)?, place)
         }
@@ -52,14 +49,6 @@ pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, 
     Ok((task, checkpoint))
 }
 
-/// The failure where a generator is needed and there is none.
-pub fn no_checkpoint(task: &str) -> Failure {
-    Failure::Input(format!(
-        "no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan without: --optimizer cma-es \
-         --proposals noise,warm"
-    ))
-}
-
 /// As [`checkpoint`]; nothing where none is named and none is shipped.
 pub fn any_checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Option<Checkpoint>)> {
     if folder.is_none() && embedded::checkpoint(&task.spec().task).is_none() {
@@ -70,10 +59,8 @@ pub fn any_checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Tas
 
 /// The checkpoint in `folder`, of whatever task.
 pub fn checkpoint_in(folder: &Path) -> Result<Checkpoint> {
-    if folder.join("meta/info.json").exists() {
-        let expected = "the folder of a checkpoint";
-        return Err(InputError::unexpected(folder.display(), expected, "that of a dataset").into());
-    }
+    let expected = "the folder of a checkpoint";
+    ensure(!folder.join("meta/info.json").exists(), folder.display(), expected, "that of a dataset")?;
     Ok(Checkpoint::load(folder)?)
 }
 

@@ -1,12 +1,12 @@
 //! Output of a command: text for people, or one JSON object on standard output and all else on standard error.
 
 use crate::failure::{Failure, Result};
+use crate::interrupt;
+use imle_planner::evaluation::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::{collections::BTreeMap, io::IsTerminal, io::Write, time::Duration, time::Instant};
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,14 @@ impl ProgressLine {
     }
 }
 
+/// Shows how many episodes of an evaluation are over and solved; Ctrl-C stops it.
+impl Progress for ProgressLine {
+    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
+        self.set(done as u64, &format!("of {total} over, {solved} solved"));
+        !interrupt::asked()
+    }
+}
+
 /// `value` as a JSON object, to be extended.
 ///
 /// # Errors
@@ -111,6 +119,13 @@ pub fn object(value: &impl Serialize) -> Result<Map<String, Value>> {
         Ok(Value::Object(map)) => Ok(map),
         Ok(other) => Err(Failure::Run(format!("expected a JSON object, found {other}"))),
         Err(e) => Err(Failure::Run(e.to_string())),
+    }
+}
+
+/// Adds the entries of one JSON object to another; what is there already is replaced.
+pub fn extend(object: &mut Value, more: Value) {
+    if let (Value::Object(object), Value::Object(more)) = (object, more) {
+        object.extend(more);
     }
 }
 

@@ -2,8 +2,7 @@
 
 use crate::failure::Result;
 use imle_configs::{Error as InputError, files};
-use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::{fs, fs::OpenOptions, path::Path, path::PathBuf};
 
 /// Folders made for an output. Those that are still empty when this is dropped are removed again.
 #[derive(Debug)]

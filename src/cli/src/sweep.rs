@@ -3,18 +3,12 @@
 //! A line is `{"cell": …, "result": …, "wall_s": …, "version": …}`; a cell whose line is there is not measured again,
 //! so a sweep that was stopped goes on where it was, and the files of several machines are joined by concatenation.
 
-use crate::failure::{Failure, Result};
-use crate::interrupt;
-use crate::output::Output;
+use crate::{failure::Failure, failure::Result, interrupt, output::Output};
 use clap::Args;
-use imle_configs::{Error as InputError, files};
+use imle_configs::{Error as InputError, ensure, files};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Instant;
+use std::{fs, fs::OpenOptions, io::ErrorKind, io::Write, path::Path, path::PathBuf, str::FromStr, time::Instant};
 
 /// Flags of every sweep.
 #[derive(Clone, Debug, Args)]
@@ -159,9 +153,7 @@ fn key(cell: &impl Serialize) -> Result<Value> {
 /// # Errors
 /// A bad input, if there is no file or it holds something else.
 pub fn kept<C: Record, R: Record>(args: &SweepArgs, output: Output) -> Result<Vec<(C, R)>> {
-    if !args.results.exists() {
-        return Err(InputError::unexpected(args.results.display(), "a file of results", "none").into());
-    }
+    ensure(args.results.exists(), args.results.display(), "a file of results", "none")?;
     read(&args.results, output)
 }
 

@@ -1,15 +1,11 @@
 //! `planner data convert`
 
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::failure::Result;
-use imle_cli::load;
-use imle_cli::place::Place;
-use imle_configs::Error as InputError;
+use imle_cli::{args::common::Common, failure::Result, load, place::Place};
+use imle_configs::{Error as InputError, files};
 use imle_data::import::{ImportOptions, convert};
 use serde_json::json;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 /// `planner data convert`
 #[derive(Debug, Args)]
@@ -54,9 +50,7 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
         return Err(InputError::unexpected("--rate", "a positive number of Hz", rate).into());
     }
     let task = args.task.as_deref().map(load::task).transpose()?;
-    if args.out.exists() {
-        return Err(InputError::Exists { path: args.out.clone() }.into());
-    }
+    files::ensure_absent(&args.out)?;
     drop(Place::folder(&args.out)?);
     let options = ImportOptions {
         spec: task.map(|t| t.spec().clone()),
@@ -68,20 +62,16 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
         episodes: args.episodes.map(|n| n as usize),
     };
     let report = convert(&args.from, &args.out, &options)?;
+    let (episodes, frames, format, rate) = (report.episodes, report.frames, &report.format, report.spec.control_rate);
     output.say(format!(
-        "{} episodes, {} control steps at {} Hz, from {} into {}",
-        report.episodes,
-        report.frames,
-        report.spec.control_rate,
-        report.format,
+        "{episodes} episodes, {frames} control steps at {rate} Hz, from {format} into {}",
         args.out.display()
     ));
     if let Some(rate) = report.resampled_from {
         output.say(format!("interpolated from {rate} Hz"));
     }
     for (what, layout) in [("observation", &report.spec.observation), ("action", &report.spec.action)] {
-        let terms: Vec<String> = layout.terms.iter().map(|t| format!("{}[{}]", t.name, t.size)).collect();
-        output.say(format!("{what}: {} values ({})", layout.size(), terms.join(" ")));
+        output.say(format!("{what}: {layout}"));
     }
     if !report.cameras.is_empty() {
         output.say(format!("pictures of {}", report.cameras.join(", ")));

@@ -1,21 +1,11 @@
 //! `planner data info`
 
 use clap::Args;
-use imle_cli::args::common::Common;
-use imle_cli::failure::Result;
-use imle_cli::interrupt;
-use imle_cli::output::counted;
-use imle_cli::output::{Output, object};
-use imle_cli::place::Place;
-use imle_configs::Error as InputError;
-use imle_configs::episode::Episode;
-use imle_configs::spec::{Layout, Spec};
-use imle_data::import::{DatasetFormat, ImportOptions, load};
-use imle_data::{Stream, Summarizer, Summary, ValueRange};
-use serde_json::{Value, json};
-use std::path::Path;
-use std::path::PathBuf;
-use std::time::Instant;
+use imle_cli::{args::common::Common, failure::Result, interrupt, output::Output, output::counted, place::Place};
+use imle_configs::{ensure, episode::Episode, spec::Layout, spec::Spec};
+use imle_data::{Stream, Summarizer, Summary, ValueRange, import::DatasetFormat, import::ImportOptions, import::load};
+use serde_json::json;
+use std::{path::Path, path::PathBuf, time::Instant};
 
 /// `planner data info`
 #[derive(Debug, Args)]
@@ -46,19 +36,20 @@ pub fn run(args: &DataInfoArgs) -> Result<()> {
     tell(output, &format, &summary);
     frames(output, "observation", &spec.observation, &first.observations);
     frames(output, "action", &spec.action, &first.actions);
-    let rate = numbers as f64 / 1e6 / seconds.max(1e-9);
-    output.say(format!("read {:.1} MB of numbers in {seconds:.2} s, {rate:.0} MB/s", numbers as f64 / 1e6));
+    let megabytes = numbers as f64 / 1e6;
+    let rate = megabytes / seconds.max(1e-9);
+    output.say(format!("read {megabytes:.1} MB of numbers in {seconds:.2} s, {rate:.0} MB/s"));
     if let Some(path) = &args.pictures {
         strip(&args.path, path)?;
         output.say(format!("pictures of episode 0 in {}", path.display()));
     }
     drop(place);
-    let mut result = object(&summary)?;
-    result.insert("format".into(), format.into());
-    result.insert("megabytes".into(), json!(numbers as f64 / 1e6));
-    result.insert("megabytes_per_s".into(), json!(rate));
-    result.insert("wall_s".into(), json!(seconds));
-    output.result(&Value::Object(result))
+    let mut result = json!(summary);
+    result["format"] = format.into();
+    result["megabytes"] = json!(megabytes);
+    result["megabytes_per_s"] = json!(rate);
+    result["wall_s"] = json!(seconds);
+    output.result(&result)
 }
 
 struct Looked {
@@ -96,13 +87,11 @@ fn look(path: &Path, output: Output) -> Result<Looked> {
         }
     }
     progress.finish();
-    let first = first.unwrap_or_default();
-    let version = if format == DatasetFormat::Lerobot {
-        format!("LeRobot {}", imle_data::version(path)?)
-    } else {
-        format.to_string()
+    let format = match format {
+        DatasetFormat::Lerobot => format!("LeRobot {}", imle_data::version(path)?),
+        other => other.to_string(),
     };
-    Ok(Looked { format: version, summary: summarizer.finish(), first, spec, numbers })
+    Ok(Looked { format, summary: summarizer.finish(), first: first.unwrap_or_default(), spec, numbers })
 }
 
 fn tell(output: Output, format: &str, summary: &Summary) {
@@ -111,30 +100,35 @@ fn tell(output: Output, format: &str, summary: &Summary) {
         "{format} dataset of task {}: {} episodes, {} frames {rate}",
         summary.task, summary.episodes, summary.frames
     ));
-    output.say(format!(
-        "lengths {} to {}, median {}; {} successful",
-        summary.lengths.min, summary.lengths.max, summary.lengths.median, summary.successes
-    ));
-    output.say(format!("modes: {}", counted(&summary.modes)));
-    if summary.mismatches.keys().any(|m| !m.is_empty()) {
-        output.say(format!("recorded in worlds with mismatch: {}", counted(&summary.mismatches)));
-    }
+    lengths_and_modes(output, summary);
+    mismatches(output, summary);
     for (what, ranges) in [("observation", &summary.observation), ("action", &summary.action)] {
         output.say(format!("{:26} {:>10} {:>10} {:>10} {:>10}", format!("{what}:"), "min", "max", "mean", "std"));
         ranges.iter().for_each(|r| output.say(row(r)));
     }
 }
 
+/// Says how long the episodes are, and which modes they show.
+pub fn lengths_and_modes(output: Output, summary: &Summary) {
+    let lengths = &summary.lengths;
+    output.say(format!(
+        "lengths {} to {}, median {}; {} successful",
+        lengths.min, lengths.max, lengths.median, summary.successes
+    ));
+    output.say(format!("modes: {}", counted(&summary.modes)));
+}
+
+/// Says which mismatches there are, if any.
+pub fn mismatches(output: Output, summary: &Summary) {
+    if summary.mismatches.keys().any(|m| !m.is_empty()) {
+        output.say(format!("recorded in worlds with mismatch: {}", counted(&summary.mismatches)));
+    }
+}
+
 fn row(range: &ValueRange) -> String {
-    let narrow = |v: Option<f32>| v.map_or(f64::NAN, f64::from);
-    format!(
-        "  {:24} {:10.4} {:10.4} {:10.4} {:10.4}",
-        range.name,
-        narrow(range.min),
-        narrow(range.max),
-        range.mean.unwrap_or(f64::NAN),
-        range.std.unwrap_or(f64::NAN)
-    )
+    let [min, max] = [range.min, range.max].map(|v| v.map_or(f64::NAN, f64::from));
+    let [mean, std] = [range.mean, range.std].map(|v| v.unwrap_or(f64::NAN));
+    format!("  {:24} {min:10.4} {max:10.4} {mean:10.4} {std:10.4}", range.name)
 }
 
 /// The first, middle and last frame of an episode.
@@ -151,11 +145,9 @@ fn frames(output: Output, what: &str, layout: &Layout, values: &[f32]) {
 
 /// Checks that there are pictures.
 fn pictured(path: &Path) -> Result<()> {
-    if DatasetFormat::of(path)? != DatasetFormat::Lerobot || imle_data::image_layout(path)?.is_none() {
-        let expected = "a LeRobot v3 dataset with pictures, for --pictures";
-        return Err(InputError::unexpected(path.display(), expected, "none").into());
-    }
-    Ok(())
+    let expected = "a LeRobot v3 dataset with pictures, for --pictures";
+    let fits = DatasetFormat::of(path)? == DatasetFormat::Lerobot && imle_data::image_layout(path)?.is_some();
+    Ok(ensure(fits, path.display(), expected, "none")?)
 }
 
 /// Writes some pictures of the first episode's first camera.

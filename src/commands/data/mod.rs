@@ -1,7 +1,7 @@
 //! `planner data`: looking into datasets, bringing in those of others, playing them.
 
 mod convert;
-mod info;
+pub mod info;
 mod replay;
 
 use clap::Subcommand;

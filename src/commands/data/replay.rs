@@ -3,21 +3,12 @@
 use clap::Args;
 use imle_cli::args::common::{Common, WorldArgs};
 use imle_cli::failure::{Failure, Result};
-use imle_cli::interrupt;
-use imle_cli::place::Place;
-use imle_configs::Error as InputError;
-use imle_configs::episode::Episode;
-use imle_configs::seed::Purpose;
-use imle_configs::spec::Spec;
+use imle_cli::{interrupt, place::Place};
+use imle_configs::{ensure, episode::Episode, seed::Purpose, spec::Spec, spec::Term};
 use imle_data::Stream;
-use imle_envs::render::Renderer;
-use imle_envs::render::Video;
-use imle_envs::task::Task;
-use imle_envs::task::mismatch::Mismatch;
-use imle_envs::world::World;
+use imle_envs::{render::Renderer, render::Video, task::Task, task::mismatch::Mismatch, world::World};
 use serde_json::json;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 /// `planner data replay`
 #[derive(Debug, Args)]
@@ -47,10 +38,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     let stream = Stream::open(&args.path)?;
     let (spec, count) = (stream.spec().clone(), stream.len());
     let number = args.episode as usize;
-    if number >= count {
-        let expected = format!("an episode below {count}");
-        return Err(InputError::unexpected("--episode", expected, number).into());
-    }
+    ensure(number < count, "--episode", format!("an episode below {count}"), number)?;
     let name = args.task.as_deref().unwrap_or(&spec.task);
     let task = Task::load(name)?;
     let place = args.path.display().to_string();
@@ -68,20 +56,14 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     let mut world = World::new(task.clone())?;
     world.reset(episode.seed, Purpose::Demonstration, episode.index)?;
     let report = world.reconstruct(&episode.observations[..spec.observation.size()])?;
-    let mut video = match &args.video {
-        None => None,
-        Some(_) => {
-            let renderer = Renderer::new(&world)?;
-            let video = Video::new(renderer.size(), spec.control_rate)?;
-            Some((renderer, video))
-        }
-    };
+    let mut renderer = args.video.as_ref().map(|_| Renderer::new(&world)).transpose()?;
+    let mut video = renderer.as_ref().map(|r| Video::new(r.size(), spec.control_rate)).transpose()?;
     let mut drift = Drift::new(&spec);
     let mut observed = vec![0.0; spec.observation.size()];
     for t in 0..episode.len {
         world.observe(&mut observed);
         drift.add(&observed, &episode.observations[t * observed.len()..(t + 1) * observed.len()]);
-        if let Some((renderer, video)) = &mut video {
+        if let (Some(renderer), Some(video)) = (&mut renderer, &mut video) {
             video.push(&renderer.draw(&mut world)?)?;
         }
         world.step(&episode.actions[t * spec.action.size()..(t + 1) * spec.action.size()]);
@@ -89,7 +71,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
             return Err(Failure::Run("interrupted".into()));
         }
     }
-    if let (Some((_, video)), Some(path)) = (video, &args.video) {
+    if let (Some(video), Some(path)) = (video, &args.video) {
         video.finish(path)?;
         output.say(format!("video in {}", path.display()));
     }
@@ -98,30 +80,22 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
         return Err(Failure::Run(format!("{place}: episode {number}: the simulation failed: {reason}")));
     }
     let solved = |yes: bool| if yes { "solved" } else { "not solved" };
+    let (recorded, replayed) = (solved(episode.success), solved(world.success()));
     output.say(format!(
-        "episode {number} of {}: {} control steps; recorded as {}, {} in the simulator",
-        spec.task,
-        episode.len,
-        solved(episode.success),
-        solved(world.success())
+        "episode {number} of {}: {} control steps; recorded as {recorded}, {replayed} in the simulator",
+        spec.task, episode.len
     ));
     if !report.exact {
         let unknown = if report.unknown.is_empty() { "nothing".into() } else { report.unknown.join(", ") };
         output.say(format!("started at the first observation's state; it does not hold: {unknown}"));
     }
     output.say(format!("{:24} {:>12} {:>12} {:>12} {:>12}", "drift of", "at start", "rms", "greatest", "at end"));
-    for term in &drift.terms {
-        let (rms, len) = ((term.squares / episode.len as f64).sqrt(), &term.last);
-        output.say(format!("{:24} {:12.3e} {rms:12.3e} {:12.3e} {len:12.3e}", term.name, term.first, term.most));
+    let mut terms = json!({});
+    for TermDrift { name, first, last, most, squares, .. } in &drift.terms {
+        let rms = (squares / episode.len as f64).sqrt();
+        output.say(format!("{name:24} {first:12.3e} {rms:12.3e} {most:12.3e} {last:12.3e}"));
+        terms[name] = json!({ "start": first, "rms": rms, "greatest": most, "end": last });
     }
-    let terms: serde_json::Map<String, serde_json::Value> = drift
-        .terms
-        .iter()
-        .map(|t| {
-            let rms = (t.squares / episode.len as f64).sqrt();
-            (t.name.clone(), json!({ "start": t.first, "rms": rms, "greatest": t.most, "end": t.last }))
-        })
-        .collect();
     output.result(&json!({
         "task": spec.task, "episode": number, "env_steps": episode.len, "recorded_success": episode.success,
         "success": world.success(), "start_recalled": !report.exact, "start_unknown": report.unknown, "drift": terms,
@@ -134,6 +108,7 @@ struct Drift {
     seen: usize,
 }
 
+#[derive(Default)]
 struct TermDrift {
     name: String,
     size: usize,
@@ -145,14 +120,7 @@ struct TermDrift {
 
 impl Drift {
     fn new(spec: &Spec) -> Self {
-        let none = |t: &imle_configs::spec::Term| TermDrift {
-            name: t.name.clone(),
-            size: t.size,
-            first: 0.0,
-            last: 0.0,
-            most: 0.0,
-            squares: 0.0,
-        };
+        let none = |t: &Term| TermDrift { name: t.name.clone(), size: t.size, ..TermDrift::default() };
         Self { terms: spec.observation.terms.iter().map(none).collect(), seen: 0 }
     }
 

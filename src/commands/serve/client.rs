@@ -1,15 +1,11 @@
 //! One client: its lines in, answers out, one at a time, so that what floods the server waits in the client's socket.
 
 use super::protocol::{self, Answer, Kind};
-use super::service::Service;
-use super::session::Session;
 use super::wire::{LONGEST_LINE, Read, Wire};
-use super::worker::Job;
+use super::{service::Service, session::Session, worker::Job};
 use imle_cli::interrupt;
 use serde_json::Value;
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
+use std::{os::unix::net::UnixStream, sync::atomic::Ordering, sync::mpsc::SyncSender};
 
 /// Serves a client until it goes away or the server stops.
 pub fn serve(service: &Service, stream: UnixStream, jobs: SyncSender<Job>) {

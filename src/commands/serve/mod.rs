@@ -13,9 +13,7 @@ mod wire;
 mod worker;
 
 use args::ServeArgs;
-use imle_cli::controller::from_flags;
-use imle_cli::failure::Result;
-use imle_cli::{interrupt, load};
+use imle_cli::{controller::from_flags, failure::Result, interrupt, load};
 use imle_configs::Error as InputError;
 use imle_envs::rollout::RolloutEngine;
 use imle_policy::policy::Policy;
@@ -23,14 +21,11 @@ use protocol::Answer;
 use serde_json::{Value, json};
 use service::Service;
 use socket::Socket;
-use std::io::Write as _;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
+use std::{io::Write as _, os::unix::net::UnixStream, path::PathBuf, sync::Arc};
 use worker::Job;
 
 /// Rest of the listener when nobody comes, before it looks again and whether to stop.
@@ -61,7 +56,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let (jobs, queue) = sync_channel(service.most);
     let decisions = thread::scope(|scope| {
         scope.spawn(|| accept(scope, &service, &socket, jobs));
-        let decisions = worker::run(decider.as_mut(), &pool, &queue, service.hello.state_needed, interrupt::asked);
+        let decisions = worker::run(&mut decider, &pool, &queue, service.hello.state_needed, interrupt::asked);
         // Whoever still waits for an answer hears that none will come.
         drop(queue);
         decisions

@@ -1,12 +1,10 @@
 //! The protocol of docs/reference/protocol.md: one JSON object a line, requests one way and answers the other.
 
 use imle_cli::failure::Result;
-use imle_configs::Error as InputError;
-use imle_configs::spec::Term;
+use imle_configs::{Error as InputError, spec::Term};
 use imle_planner::selection::quality::Quality;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use serde_json::error::Category;
+use serde_json::{Value, error::Category};
 
 /// Version of the protocol; it grows when an old client would not understand.
 pub const PROTOCOL: u32 = 1;
@@ -68,27 +66,19 @@ pub struct Request {
     #[serde(default)]
     pub id: Value,
     /// Index of the episode, which keys its draws.
-    #[serde(default)]
     pub episode: Option<u64>,
     /// Whether an episode begins.
     #[serde(default)]
     pub reset: bool,
     /// (n, O), n from 1 to T_obs, oldest first.
-    #[serde(default)]
     pub observations: Option<Vec<Vec<f64>>>,
-    #[serde(default)]
     pub state: Option<Vec<f64>>,
-    #[serde(default)]
     pub qpos: Option<Vec<f64>>,
-    #[serde(default)]
     pub qvel: Option<Vec<f64>>,
-    #[serde(default)]
     pub ctrl: Option<Vec<f64>>,
     /// Actions of the last chunk that were executed.
-    #[serde(default)]
     pub executed: Option<usize>,
     /// Milliseconds for the decision, from when it was asked for.
-    #[serde(default)]
     pub deadline_ms: Option<f64>,
 }
 

@@ -1,15 +1,11 @@
 //! State that the clients of a server share.
 
-use super::args::ServeArgs;
-use super::protocol::{Hello, PROTOCOL};
-use super::wire::LONGEST_LINE;
+use super::{args::ServeArgs, protocol::Hello, protocol::PROTOCOL, wire::LONGEST_LINE};
 use imle_cli::failure::{Failure, Result};
 use imle_configs::spec::Horizons;
-use imle_envs::task::Task;
-use imle_envs::world::World;
+use imle_envs::{task::Task, world::World};
 use imle_planner::episode::EpisodeState;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::{sync::Arc, sync::atomic::AtomicU64, sync::atomic::AtomicUsize};
 
 /// State that all clients share.
 pub struct Service {
@@ -72,10 +68,6 @@ impl Service {
         let mut episode = EpisodeState::new(self.horizons, self.hello.observation_size, self.hello.action_size);
         episode.reset(index);
         episode
-    }
-
-    pub fn observation_size(&self) -> usize {
-        self.hello.observation_size
     }
 }
 

@@ -4,12 +4,10 @@ use super::protocol::{Answer, Decided, Example, Request};
 use super::service::{Service, rows};
 use super::worker::Job;
 use imle_cli::failure::{Failure, Result};
-use imle_configs::Error as InputError;
-use imle_configs::seed::Purpose;
+use imle_configs::{Error as InputError, ensure, seed::Purpose};
 use imle_envs::world::World;
 use imle_planner::episode::EpisodeState;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::{sync::mpsc::SyncSender, sync::mpsc::sync_channel, time::Duration, time::Instant};
 
 /// A decision never has longer, ms.
 const LONGEST_DEADLINE_MS: f64 = 60_000.0;
@@ -48,9 +46,9 @@ impl<'a> Session<'a> {
         let told = self.take_state(request, index)?;
         let horizons = self.service.horizons;
         let seen = match &request.observations {
-            Some(seen) => observations(seen, horizons.observation, self.service.observation_size())?,
+            Some(seen) => observations(seen, horizons.observation, self.service.hello.observation_size)?,
             None if told => {
-                let mut seen = vec![0.0; self.service.observation_size()];
+                let mut seen = vec![0.0; self.service.hello.observation_size];
                 self.world.observe(&mut seen);
                 if let Some(bad) = seen.iter().find(|v| !v.is_finite()) {
                     return Err(InputError::unexpected("state", "one whose observation is finite", bad).into());
@@ -78,9 +76,7 @@ impl<'a> Session<'a> {
             }
             (Some(state), ..) => {
                 let size = self.service.hello.state_size;
-                if state.len() != size {
-                    return Err(InputError::unexpected("state", format!("{size} values"), state.len()).into());
-                }
+                ensure(state.len() == size, "state", format!("{size} values"), state.len())?;
                 self.world.start_in(state, seed, index)?;
                 Ok(true)
             }
@@ -115,10 +111,8 @@ impl<'a> Session<'a> {
         let asked = Instant::now();
         let horizons = self.service.horizons;
         let executed = request.executed.unwrap_or(horizons.action);
-        if executed > horizons.prediction {
-            let expected = format!("at most the {} actions of a chunk", horizons.prediction);
-            return Err(InputError::unexpected("executed", expected, executed).into());
-        }
+        let expected = format!("at most the {} actions of a chunk", horizons.prediction);
+        ensure(executed <= horizons.prediction, "executed", expected, executed)?;
         let deadline = match request.deadline_ms {
             Some(ms) if !(ms > 0.0 && ms <= LONGEST_DEADLINE_MS) => {
                 let expected = format!("above 0 and at most {LONGEST_DEADLINE_MS}");
@@ -128,10 +122,8 @@ impl<'a> Session<'a> {
         };
         let (mut episode, told) = self.note(request)?;
         let hello = &self.service.hello;
-        if hello.state_needed && !told {
-            let expected = format!("{} values, or qpos and qvel, for --optimizer {}", hello.state_size, hello.planner);
-            return Err(InputError::unexpected("state", expected, "none").into());
-        }
+        let expected = format!("{} values, or qpos and qvel, for --optimizer {}", hello.state_size, hello.planner);
+        ensure(!hello.state_needed || told, "state", expected, "none")?;
         let mut state = vec![0.0; hello.state_size];
         if told {
             self.world.get_state(&mut state)?;
@@ -171,7 +163,7 @@ impl<'a> Session<'a> {
     pub fn example(&mut self, request: &Request) -> Result<Answer> {
         let (hello, index) = (&self.service.hello, request.episode.unwrap_or(0));
         self.world.reset(hello.seed, Purpose::Reset, index)?;
-        let mut seen = vec![0.0; self.service.observation_size()];
+        let mut seen = vec![0.0; self.service.hello.observation_size];
         self.world.observe(&mut seen);
         let mut state = vec![0.0; hello.state_size];
         self.world.get_state(&mut state)?;
@@ -184,10 +176,8 @@ impl<'a> Session<'a> {
 
 /// Rows of observations as one array, (n, O), n from 1 to `most`.
 fn observations(seen: &[Vec<f64>], most: usize, size: usize) -> Result<Vec<f32>> {
-    if seen.is_empty() || seen.len() > most {
-        let expected = format!("1 to {most} rows of {size} values");
-        return Err(InputError::unexpected("observations", expected, format!("{} rows", seen.len())).into());
-    }
+    let expected = format!("1 to {most} rows of {size} values");
+    ensure(!seen.is_empty() && seen.len() <= most, "observations", expected, format!("{} rows", seen.len()))?;
     let mut values = Vec::with_capacity(seen.len() * size);
     for (i, row) in seen.iter().enumerate() {
         if row.len() != size {

@@ -1,12 +1,11 @@
 //! The socket file: made, replaced where its server is dead, removed at the end.
 
 use imle_cli::failure::Result;
-use imle_configs::Error as InputError;
-use std::fs;
-use std::io::ErrorKind;
+use imle_configs::{Error as InputError, ensure};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::{fs, io::ErrorKind};
 
 /// A listening socket, whose file is removed when this is dropped.
 #[derive(Debug)]
@@ -65,10 +64,9 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 /// Removes the socket file of a server that is gone.
 fn clear(path: &Path) -> Result<()> {
     let failed = |e| InputError::io(path, "listen there", e);
-    if !fs::symlink_metadata(path).map_err(failed)?.file_type().is_socket() {
-        let expected = "a path that is free or a dead server's socket";
-        return Err(InputError::unexpected(path.display(), expected, "something else").into());
-    }
+    let expected = "a path that is free or a dead server's socket";
+    let is_socket = fs::symlink_metadata(path).map_err(failed)?.file_type().is_socket();
+    ensure(is_socket, path.display(), expected, "something else")?;
     match UnixStream::connect(path) {
         Err(e) if e.kind() == ErrorKind::ConnectionRefused => Ok(fs::remove_file(path).map_err(failed)?),
         Err(e) if e.kind() != ErrorKind::WouldBlock => Err(failed(e).into()),

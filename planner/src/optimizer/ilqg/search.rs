@@ -5,10 +5,8 @@
 //! candidates are chunks like all others and what they cost is the simulator's word.
 
 use super::feedback_policy::FeedbackPolicy;
-use crate::error::Result;
 use crate::optimizer::search::{Optimizer, Search, SearchContext, Wave};
-use crate::parameterization::kind::ParameterizationKind;
-use crate::rollout::simulator::OneCandidate;
+use crate::{error::Result, parameterization::kind::ParameterizationKind, rollout::simulator::OneCandidate};
 use imle_configs::derivatives::Derivatives;
 
 /// Descends from the best proposal. It searches in whole chunks alone, and needs a simulator that has derivatives.

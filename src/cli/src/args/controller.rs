@@ -1,6 +1,6 @@
 //! Flags that choose the controller: planner, proposals, and how the generator is sampled.
 
-use clap::Args;
+use clap::{Args, Parser};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -113,40 +113,17 @@ pub struct ControllerArgs {
     pub resample_every: u64,
 }
 
+/// The flags alone.
+#[derive(Parser)]
+struct Alone {
+    #[command(flatten)]
+    controller: ControllerArgs,
+}
+
 impl Default for ControllerArgs {
     /// The defaults of the flags.
     fn default() -> Self {
-        Self {
-            optimizer: "predictive-sampling".into(),
-            proposals: vec!["imle".into(), "warm".into()],
-            demonstrations: None,
-            candidates: 32,
-            budget: "all".into(),
-            shortcuts: Vec::new(),
-            execute: None,
-            horizon: None,
-            passes: None,
-            solver: None,
-            latents: None,
-            precision: None,
-            temperature: None,
-            noise: 0.1,
-            parameterization: None,
-            knots: 4,
-            waves: None,
-            lambda: 0.1,
-            elite: 0.25,
-            margin: 0.05,
-            proximal_cost: 0.0,
-            near_optimal: 0.0,
-            depth: 1,
-            beam: 4,
-            branches: 4,
-            models: vec!["none".into()],
-            risk: "mean".into(),
-            choice: "first".into(),
-            resample_every: 10,
-        }
+        Alone::parse_from([""]).controller
     }
 }
 

@@ -1,19 +1,11 @@
 //! The controller that the flags `--optimizer`, `--proposals`, … describe.
 
-use crate::args::controller::ControllerArgs;
-use crate::failure::Result;
-use imle_configs::Error as InputError;
-use imle_configs::spec::Horizons;
-use imle_envs::rollout::RolloutEngine;
-use imle_envs::task::Task;
-use imle_planner::controller::Decider;
-use imle_planner::decide::Decide;
-use imle_planner::planner::Planner;
-use imle_planner::proposal::ProposalSource;
-use imle_planner::{Controller, ControllerBuilder, ControllerSettings};
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::method::SamplingOverrides;
-use imle_policy::policy::Policy;
+use crate::{args::controller::ControllerArgs, failure::Result};
+use imle_configs::{Error as InputError, spec::Horizons};
+use imle_envs::{rollout::RolloutEngine, task::Task};
+use imle_planner::{Controller, ControllerSettings};
+use imle_planner::{controller::Decider, planner::Planner, proposal::ProposalSource};
+use imle_policy::{checkpoint::Checkpoint, method::SamplingOverrides, policy::Policy};
 use std::sync::Arc;
 
 /// The flags as typed settings.
@@ -87,13 +79,17 @@ pub fn resampled(checkpoint: Checkpoint, passes: Option<u32>, solver: Option<&st
     Ok(checkpoint.with_overrides(&overrides)?)
 }
 
-fn builder(
+/// The controller that the flags describe, and the horizons with which it is run.
+///
+/// # Errors
+/// As [`check`], and what the planner refuses.
+pub fn new(
     args: &ControllerArgs,
     seed: u64,
     task: &Arc<Task>,
     policy: Option<&Policy>,
     engine: &Arc<RolloutEngine>,
-) -> Result<ControllerBuilder> {
+) -> Result<(Decider, Horizons)> {
     let settings = settings(args)?;
     let mut builder = Controller::builder(task.clone()).settings(&settings).seed(seed).engine(engine.clone());
     if let Some(policy) = policy {
@@ -106,22 +102,7 @@ fn builder(
         let dataset = imle_data::read(folder)?;
         builder = builder.demonstrations(folder.display(), dataset.spec, dataset.episodes);
     }
-    Ok(builder)
-}
-
-/// The controller that the flags describe, and the horizons with which it is run.
-///
-/// # Errors
-/// As [`check`], and what the planner refuses.
-pub fn new(
-    args: &ControllerArgs,
-    seed: u64,
-    task: &Arc<Task>,
-    policy: Option<&Policy>,
-    engine: &Arc<RolloutEngine>,
-) -> Result<(Box<dyn Decide>, Horizons)> {
-    let (decider, horizons) = builder(args, seed, task, policy, engine)?.decider()?;
-    Ok((Box::new(decider), horizons))
+    Ok(builder.decider()?)
 }
 
 /// The planner that the flags describe, other than `--optimizer none`, and the horizons with which it is run.
@@ -135,7 +116,7 @@ pub fn planner(
     policy: Option<&Policy>,
     engine: &Arc<RolloutEngine>,
 ) -> Result<(Planner, Horizons)> {
-    let (decider, horizons) = builder(args, seed, task, policy, engine)?.decider()?;
+    let (decider, horizons) = new(args, seed, task, policy, engine)?;
     let alone = || InputError::unexpected("--optimizer", "an optimizer", "none");
-    Ok((Decider::into_planner(decider).ok_or_else(alone)?, horizons))
+    Ok((decider.into_planner().ok_or_else(alone)?, horizons))
 }

@@ -1,16 +1,9 @@
 //! Held-out episodes of a generator under a controller, summarised as every command reports them.
 
-use crate::args::controller::ControllerArgs;
-use crate::controller::from_flags;
-use crate::failure::Result;
-use crate::output::Output;
-use crate::watch::Watch;
-use imle_envs::rollout::RolloutEngine;
-use imle_envs::task::Task;
-use imle_planner::decide::Decide;
-use imle_planner::evaluation::evaluate_sequentially;
-use imle_planner::evaluation::report::Report;
+use crate::{args::controller::ControllerArgs, controller::from_flags, failure::Result, output::Output};
+use imle_envs::{rollout::RolloutEngine, task::Task};
 use imle_planner::evaluation::{EvaluationSettings, Outcome};
+use imle_planner::{decide::Decide, evaluation::evaluate_sequentially, evaluation::report::Report};
 use imle_policy::policy::Policy;
 use std::sync::Arc;
 
@@ -30,7 +23,7 @@ pub fn run(
     let engine = Arc::new(RolloutEngine::new(task.clone(), pool.current_num_threads())?);
     let (mut decider, horizons) = from_flags::new(flags, seed, task, Some(sampler), &engine)?;
     let settings = EvaluationSettings::held_out(episodes as usize, seed, horizons);
-    let outcome = watched(task, decider.as_mut(), &settings, pool, output, &[], |_| false)?;
+    let outcome = watched(task, &mut decider, &settings, pool, output, &[], |_| false)?;
     Ok(Report::new(&outcome, task.spec().control_rate))
 }
 
@@ -48,7 +41,7 @@ pub fn watched(
     looks: &[usize],
     enough: impl FnMut(&Outcome) -> bool,
 ) -> Result<Outcome> {
-    let mut watch = Watch::new(output, settings.episodes, "evaluate");
+    let mut watch = output.progress(settings.episodes as u64, "evaluate");
     let outcome = evaluate_sequentially(task, decider, settings, pool, &mut watch, looks, enough);
     watch.finish();
     Ok(outcome?)

@@ -4,8 +4,7 @@ use crate::failure::{Failure, Result};
 use imle_configs::files;
 use imle_planner::evaluation::{DecisionRecord, EpisodeResult, Outcome};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// Writes `config.json`, `summary.json`, `decisions.jsonl` and `episodes.jsonl`.
 ///

@@ -1,8 +1,7 @@
 //! A dataset of the solved episodes of a run.
 
 use crate::failure::{Failure, Result};
-use imle_configs::episode::Episode;
-use imle_configs::spec::Spec;
+use imle_configs::{episode::Episode, spec::Spec};
 use imle_envs::task::Task;
 use imle_planner::evaluation::{EpisodeResult, Outcome};
 use std::path::Path;

@@ -1,13 +1,9 @@
 //! A video or a strip of pictures of a run's episodes.
 
 use crate::interrupt;
-use imle_envs::render::Renderer;
-use imle_envs::render::Video;
-use imle_envs::task::Task;
-use imle_envs::world::World;
+use imle_envs::{render::Renderer, render::Video, task::Task, world::World};
 use imle_planner::evaluation::Outcome;
-use std::path::Path;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// Pictures of a strip.
 const STRIP: usize = 6;

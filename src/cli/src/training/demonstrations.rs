@@ -1,18 +1,13 @@
 //! Demonstrations of a task's scripted expert.
 
-use crate::failure::{Failure, Result};
-use crate::interrupt;
-use crate::output::Output;
-use imle_configs::episode::Episode;
-use imle_configs::seed::{Purpose, stream};
+use crate::{failure::Failure, failure::Result, interrupt, output::Output};
+use imle_configs::{episode::Episode, seed::Purpose, seed::stream};
 use imle_data::ImageLayout;
 use imle_envs::experts::demonstrate::{demonstrate, demonstrate_poorly, pictures};
-use imle_envs::render::Cameras;
-use imle_envs::task::Task;
+use imle_envs::{render::Cameras, task::Task};
 use rand::Rng;
 use rayon::prelude::*;
-use std::path::Path;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// Episodes recorded at a time; between them Ctrl-C is heard.
 const WAVE: u64 = 16;

@@ -9,19 +9,15 @@ use crate::place::Place;
 use crate::training::dataset::read;
 use crate::training::settings::print_settings;
 use crate::training::view::View;
-use imle_configs::Error as InputError;
-use imle_configs::settings;
+use imle_configs::{ensure, settings};
 use imle_envs::task::file::RewardKind;
-use imle_rl::expert_iteration;
-use imle_rl::expert_iteration::CANDIDATES_FOR_95;
-use imle_rl::online;
+use imle_rl::expert_iteration::{self, CANDIDATES_FOR_95, ExpertIterationSettings};
+use imle_rl::online::{settings::OnlineSettings, training_loop};
 use imle_rl::registry::{self, FineTuning};
 use imle_rl::run::{self, Observer, Round, Run};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// The algorithm without `--algorithm`.
 pub const DEFAULT: &str = expert_iteration::NAME;
@@ -50,25 +46,23 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
     let (rounds, episodes) = match registry::by_name(&name)? {
         FineTuning::ExpertIteration => {
             let words = args.optimization.words("train_steps", "batch_size", "learning_rate");
-            let settings = settings(args, words, expert_iteration::ExpertIterationSettings::default(), Ok)?;
+            let settings = settings(args, words, ExpertIterationSettings::default(), Ok)?;
             if args.settings.settings {
-                return print_settings::<expert_iteration::ExpertIterationSettings>(&settings).map(|()| None);
+                return print_settings::<ExpertIterationSettings>(&settings).map(|()| None);
             }
             let rounds = with_run(args, |run| expert_iteration::run(&settings, run, &mut watch))?;
             (rounds, settings.evaluation_episodes)
         }
         FineTuning::Online(name, mut algorithm) => {
-            if let Some(steps) = args.optimization.steps {
-                let expected = format!("none beside {name}, which learns for --env-steps");
-                return Err(InputError::unexpected("--steps", expected, steps).into());
-            }
+            let (steps, expected) =
+                (args.optimization.steps, format!("none beside {name}, which learns for --env-steps"));
+            ensure(steps.is_none(), "--steps", expected, steps.unwrap_or_default())?;
             let words = args.optimization.words("", "actor.batch_size", "actor.learning_rate");
             let settings = settings(args, words, algorithm.defaults(), |all| all.read_by(name))?;
             if args.settings.settings {
-                return print_settings::<imle_rl::online::settings::OnlineSettings>(&settings.read_by(name)?)
-                    .map(|()| None);
+                return print_settings::<OnlineSettings>(&settings.read_by(name)?).map(|()| None);
             }
-            let go = |run: &Run<'_>| online::training_loop::run(name, algorithm.as_mut(), &settings, run, &mut watch);
+            let go = |run: &Run<'_>| training_loop::run(name, algorithm.as_mut(), &settings, run, &mut watch);
             (with_run(args, go)?, settings.evaluation_episodes)
         }
     };
@@ -83,12 +77,12 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
 pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
     Ok(match registry::by_name(name)? {
         FineTuning::ExpertIteration => {
-            let defaults = expert_iteration::ExpertIterationSettings::default();
-            json!(settings::load::<expert_iteration::ExpertIterationSettings>(&defaults, None, set)?)
+            let defaults = ExpertIterationSettings::default();
+            json!(settings::load::<ExpertIterationSettings>(&defaults, None, set)?)
         }
         FineTuning::Online(name, algorithm) => {
             let defaults = algorithm.defaults().read_by(name)?;
-            json!(settings::load::<imle_rl::online::settings::OnlineSettings>(&defaults, None, set)?)
+            json!(settings::load::<OnlineSettings>(&defaults, None, set)?)
         }
     })
 }
@@ -215,7 +209,7 @@ mod tests {
         let set = |name: &str, words: &[&str]| resolved(name, &words.iter().map(|w| w.to_string()).collect::<Vec<_>>());
         let of = set(expert_iteration::NAME, &["attempts=3"]).unwrap();
         assert_eq!(of["attempts"], 3);
-        assert_eq!(of["train_steps"], json!(expert_iteration::ExpertIterationSettings::default().train_steps));
+        assert_eq!(of["train_steps"], json!(ExpertIterationSettings::default().train_steps));
         let rate = |name: &str| set(name, &[]).unwrap()["actor"]["learning_rate"].as_f64().unwrap();
         assert!(rate("ppo") < rate("best-of-n"), "ppo has a rate of its own");
         assert!(set("ppo", &["attempts=3"]).is_err() && set("no-such", &[]).is_err());

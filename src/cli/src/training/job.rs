@@ -2,28 +2,20 @@
 //! progress and evaluations, its result.
 
 use crate::failure::{Failure, Result};
-use crate::interrupt;
 use crate::output::{Output, ProgressLine, percent};
-use crate::place::Place;
-use crate::training::view::View;
-use crate::watch::Watch;
-use imle_configs::Error as InputError;
-use imle_configs::spec::Spec;
+use crate::{interrupt, place::Place, training::view::View};
+use imle_configs::{ensure, spec::Spec};
 use imle_envs::task::Task;
 use imle_planner::evaluation::report::{Report, wilson95};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_planner::policy_controller::PolicyController;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::network::ChunkShape;
-use imle_policy::normalizer::Normalizers;
-use imle_policy::policy::Policy;
 use imle_policy::targets::{TargetSource, TeacherWindows, distill, progress_weights};
 use imle_policy::train::{
     self, EvalPoint, FreshStart, TrainMetrics, TrainObserver, TrainOutcome, TrainSettings, TrainStart,
 };
+use imle_policy::{checkpoint::Checkpoint, network::ChunkShape, normalizer::Normalizers, policy::Policy};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// A training to be done: what is learned from, how, and where it is written.
 pub struct TrainingJob<'a> {
@@ -56,20 +48,17 @@ impl TrainingJob<'_> {
         if settings.quality > 0.0 {
             source = source.clone().with_weights(&progress_weights(&source, self.pool, settings.quality)?)?;
         }
-        let start = start(self.out, self.resume, self.data, &self.view.learned(), || {
+        let start = self.start(&self.view.learned(), || {
             let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
             settings.network.check(&shape, "settings")?;
             settings.vision.encoder.check(dataset.spec.pictures.as_ref(), "settings")?;
             Ok((dataset.spec.clone(), source.fit_normalizers(settings.residual)?))
         })?;
         let _folder = if self.resume { None } else { Some(Place::folder(self.out)?) };
+        let (episodes_read, windows) = (dataset.episodes.len(), source.len());
         self.output.note(format!(
-            "{}: {} episodes, {} windows; {} steps of {}",
-            dataset.spec.task,
-            dataset.episodes.len(),
-            source.len(),
-            settings.steps,
-            settings.method
+            "{}: {episodes_read} episodes, {windows} windows; {} steps of {}",
+            dataset.spec.task, settings.steps, settings.method
         ));
         self.train(start, &source, task, episodes)
     }
@@ -90,7 +79,7 @@ impl TrainingJob<'_> {
         );
         let (theirs, ours) = (teacher.config().vision_settings(), &self.settings.vision);
         let same = (&theirs.cameras, &theirs.state) == (&ours.cameras, &ours.state);
-        let start = start(self.out, self.resume, self.data, &learned, || {
+        let start = self.start(&learned, || {
             let known = teacher.config().normalizers.clone();
             let observation = windows.normalizers()?.observation;
             let normalizers = if same { known } else { Normalizers { observation, residual: None, ..known } };
@@ -125,51 +114,41 @@ impl TrainingJob<'_> {
         task: Option<Arc<Task>>,
         episodes: usize,
     ) -> Result<Value> {
-        let mut watch = Training::new(self.output, self.settings, task, self.pool, episodes);
+        let progress = self.output.progress(self.settings.steps, "train");
+        let mut watch = Training { job: self, progress, task, episodes };
         let outcome = train::train(self.settings, self.pool, self.device, start, source, self.out, &mut watch)?;
-        result(watch, &outcome)
+        watch.progress.finish();
+        self.result(&outcome)
     }
-}
 
-/// Where the training in `out` starts. `learned` identifies the training data, wherever it lies: a resumed training
-/// must go on with the same. `data` names it for the provenance.
-fn start<'a>(
-    out: &Path,
-    resume: bool,
-    data: &Path,
-    learned: &str,
-    fresh: impl FnOnce() -> Result<(Spec, Normalizers)>,
-) -> Result<TrainStart<'a>> {
-    if resume {
-        let begun = train::saved_data(out)?;
-        if !begun.ends_with(learned) {
-            let expected = format!("what {} was begun with, {begun}", out.display());
-            return Err(InputError::unexpected("--data", expected, learned).into());
+    /// Where the training starts. `learned` identifies the training data, wherever it lies: a resumed training must go
+    /// on with the same.
+    fn start<'a>(&self, learned: &str, fresh: impl FnOnce() -> Result<(Spec, Normalizers)>) -> Result<TrainStart<'a>> {
+        if self.resume {
+            let begun = train::saved_data(self.out)?;
+            let expected = format!("what {} was begun with, {begun}", self.out.display());
+            ensure(begun.ends_with(learned), "--data", expected, learned)?;
+            return Ok(TrainStart::Resume);
         }
-        return Ok(TrainStart::Resume);
+        let name = self.data.file_name().unwrap_or(self.data.as_os_str()).to_string_lossy();
+        let (spec, normalizers) = fresh()?;
+        Ok(TrainStart::Fresh(Box::new(FreshStart { spec, normalizers, data: format!("{name}: {learned}") })))
     }
-    let name = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
-    let (spec, normalizers) = fresh()?;
-    Ok(TrainStart::Fresh(Box::new(FreshStart { spec, normalizers, data: format!("{name}: {learned}") })))
-}
 
-/// Ends the progress of a training and gives what came of it.
-fn result(training: Training<'_>, outcome: &TrainOutcome) -> Result<Value> {
-    let seed = training.seed;
-    training.progress.finish();
-    if outcome.interrupted {
-        return Err(Failure::Run(format!("interrupted at step {}; go on with --resume", outcome.step)));
+    fn result(&self, outcome: &TrainOutcome) -> Result<Value> {
+        if outcome.interrupted {
+            return Err(Failure::Run(format!("interrupted at step {}; go on with --resume", outcome.step)));
+        }
+        let loss = outcome.metrics.as_ref().map(|m| m.loss);
+        let mut result = json!({ "steps": outcome.step, "loss": loss, "seed": self.settings.seed });
+        if let Some(EvalPoint { success_rate, episodes, .. }) = &outcome.evaluation {
+            let solved = (success_rate * *episodes as f64).round() as usize;
+            result["success_rate"] = json!(success_rate);
+            result["success_ci95"] = json!(wilson95(solved, *episodes as usize));
+            result["episodes"] = json!(episodes);
+        }
+        Ok(result)
     }
-    let mut result = json!({ "steps": outcome.step, "loss": outcome.metrics.as_ref().map(|m| m.loss), "seed": seed });
-    if let Some(evaluation) = &outcome.evaluation {
-        let solved = (evaluation.success_rate * evaluation.episodes as f64).round() as usize;
-        let ci95 = wilson95(solved, evaluation.episodes as usize);
-        let episodes = evaluation.episodes;
-        result["success_rate"] = evaluation.success_rate.into();
-        result["success_ci95"] = json!(ci95);
-        result["episodes"] = episodes.into();
-    }
-    Ok(result)
 }
 
 /// Says where the checkpoint is, and what was found of it.
@@ -180,28 +159,12 @@ pub fn tell(output: Output, result: &Value, out: &Path) {
     }
 }
 
-/// A training's progress bar and its evaluations of the generator alone.
+/// A training's progress bar and its evaluations of the generator alone: of `episodes` in `task`, if there is one.
 struct Training<'a> {
-    output: Output,
+    job: &'a TrainingJob<'a>,
     progress: ProgressLine,
     task: Option<Arc<Task>>,
-    pool: &'a rayon::ThreadPool,
     episodes: usize,
-    seed: u64,
-}
-
-impl<'a> Training<'a> {
-    /// Evaluates over `episodes` in `task`, if there is one.
-    fn new(
-        output: Output,
-        settings: &TrainSettings,
-        task: Option<Arc<Task>>,
-        pool: &'a rayon::ThreadPool,
-        episodes: usize,
-    ) -> Self {
-        let progress = output.progress(settings.steps, "train");
-        Self { output, progress, task, pool, episodes, seed: settings.seed }
-    }
 }
 
 impl TrainObserver for Training<'_> {
@@ -215,25 +178,25 @@ impl TrainObserver for Training<'_> {
         sampler: &Policy,
     ) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
         let Some(task) = &self.task else { return Ok(None) };
+        let seed = self.job.settings.seed;
         let horizons = task.horizons(sampler.checkpoint().config().horizons);
-        let settings = EvaluationSettings::held_out(self.episodes, self.seed, horizons);
-        let mut alone = PolicyController::new(sampler.clone(), self.seed, horizons);
-        let mut watch = Watch::new(self.output, self.episodes, "evaluate");
-        let outcome = evaluate(task, &mut alone, &settings, self.pool, &mut watch);
+        let settings = EvaluationSettings::held_out(self.episodes, seed, horizons);
+        let mut alone = PolicyController::new(sampler.clone(), seed, horizons);
+        let mut watch = self.job.output.progress(self.episodes as u64, "evaluate");
+        let outcome = evaluate(task, &mut alone, &settings, self.job.pool, &mut watch);
         watch.finish();
         let outcome = match outcome {
             Err(imle_planner::Error::Interrupted) => return Ok(None),
             other => other?,
         };
         let report = Report::new(&outcome, task.spec().control_rate);
-        self.output.note(format!(
-            "step {step}: generator alone {} of {} episodes, mean cost {:.3}",
-            percent(report.success_rate),
-            report.episodes,
-            report.mean_cost
-        ));
-        let figures = vec![("eval/mean_cost".to_string(), report.mean_cost)];
-        Ok(Some(EvalPoint { success_rate: report.success_rate, episodes: report.episodes as u64, figures }))
+        let Report { success_rate, episodes, mean_cost, .. } = report;
+        let share = percent(success_rate);
+        self.job
+            .output
+            .note(format!("step {step}: generator alone {share} of {episodes} episodes, mean cost {mean_cost:.3}"));
+        let figures = vec![("eval/mean_cost".to_string(), mean_cost)];
+        Ok(Some(EvalPoint { success_rate, episodes: episodes as u64, figures }))
     }
 
     fn should_stop(&self) -> bool {

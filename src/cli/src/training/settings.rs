@@ -1,12 +1,8 @@
 //! Settings of a training, from defaults, a file, words and flags.
 
-use crate::args::common::{OptimizationArgs, SettingsArgs};
-use crate::args::learn::LearnArgs;
-use crate::failure::Result;
-use imle_configs::explained::explained;
-use imle_configs::settings;
-use imle_policy::train;
-use imle_policy::train::TrainSettings;
+use crate::{args::common::OptimizationArgs, args::common::SettingsArgs, args::learn::LearnArgs, failure::Result};
+use imle_configs::{explained::explained, settings};
+use imle_policy::{train, train::TrainSettings};
 use schemars::JsonSchema;
 use std::path::Path;
 

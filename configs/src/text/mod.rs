@@ -1,0 +1,4 @@
+//! Settings and names as text.
+
+pub mod explained;
+pub mod names;
