@@ -22,7 +22,7 @@ pub fn share(value: Option<f64>) -> String {
     value.map_or("open".into(), percent)
 }
 
-/// `[12, 34]`, in percent.
-pub fn interval([low, high]: [f64; 2]) -> String {
-    format!("[{:.0}, {:.0}]", 100.0 * low, 100.0 * high)
+/// `12.3 % [12, 34]`.
+pub fn share_within(share: f64, [low, high]: [f64; 2]) -> String {
+    format!("{} [{:.0}, {:.0}]", percent(share), 100.0 * low, 100.0 * high)
 }
