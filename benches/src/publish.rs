@@ -40,7 +40,7 @@ pub fn measured<C: Record, R: Record>(
     Ok((cells, results))
 }
 
-/// What was measured, as the JSON of a sweep lists it.
+/// Cells that were measured with their results, as the JSON of a sweep lists them.
 pub fn entries<C: Record, R: Record>(cells: &[C], results: &[Option<R>]) -> Vec<Value> {
     let done = cells.iter().zip(results).filter_map(|(cell, result)| Some((cell, result.as_ref()?)));
     done.map(|(cell, result)| json!({ "cell": cell, "result": result })).collect()

@@ -3,10 +3,9 @@
 
 use super::args::Protocol;
 use super::cell::{ClaimCell, What, network_words};
-use super::contender;
 use super::entries::{alone, entries};
 use super::work::{SAMPLES, TrainingRecipe, Work, found_at};
-use super::{latency, speed, tuning};
+use super::{contender, latency, speed, tuning};
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::Result;
 use std::collections::HashSet;

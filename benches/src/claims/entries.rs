@@ -2,11 +2,10 @@
 
 use super::args::Protocol;
 use super::cell::{ClaimCell, What, network_words};
-use super::contender;
 use super::speed::equal_time;
 use super::subject::poorly;
-use super::tuning;
 use super::work::{TrainingRecipe, Work};
+use super::{contender, tuning};
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::Result;
 

@@ -2,8 +2,8 @@
 
 use super::args::Protocol;
 use super::cell::{ClaimCell, What};
-use super::text::{number, share};
 use crate::publish::grouped;
+use imle_cli::output::percent;
 use imle_cli::statistics::{Tally, bootstrap95, entropy, needed, pooled, resample, resample_counts, sum};
 use imle_planner::evaluation::report::wilson95;
 use serde_json::Value;
@@ -31,6 +31,21 @@ pub fn frames(done: &[ClaimResult]) -> Vec<(String, Vec<ClaimResult>)> {
     frames
 }
 
+/// `1.23`, or `open`.
+pub fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or("open".into(), |v| format!("{v:.digits$}"))
+}
+
+/// `12.3 %`, or `open`.
+pub fn share(value: Option<f64>) -> String {
+    value.map_or("open".into(), percent)
+}
+
+/// `12.3 % [12, 34]`.
+pub fn share_within(share: f64, [low, high]: [f64; 2]) -> String {
+    format!("{} [{:.0}, {:.0}]", percent(share), 100.0 * low, 100.0 * high)
+}
+
 /// A figure at `path`, as `report.mode_switches`.
 pub fn figure(value: &Value, path: &str) -> Option<f64> {
     path.split('.').try_fold(value, |v, key| v.get(key))?.as_f64()
@@ -48,7 +63,7 @@ pub fn tally(report: &Value) -> Option<Tally> {
 }
 
 /// Counts of modes.
-pub type Modes = BTreeMap<String, u64>;
+pub type ModeCounts = BTreeMap<String, u64>;
 
 /// Rows of results, each a way of sampling one training, or what several trainings have at the same path.
 #[derive(Clone, Debug)]
@@ -72,8 +87,8 @@ impl<'a> Rows<'a> {
     }
 
     /// Counts of the labelled modes of solved episodes.
-    pub fn solved_modes(&self) -> Modes {
-        let mut counts = Modes::new();
+    pub fn solved_modes(&self) -> ModeCounts {
+        let mut counts = ModeCounts::new();
         for (mode, both) in self.0.iter().filter_map(|r| r["report"]["modes"].as_object()).flatten() {
             let solved = both[1].as_u64().unwrap_or(0);
             if mode != "none" && solved > 0 {
@@ -180,17 +195,14 @@ pub fn curves(done: &[ClaimResult]) -> Vec<DataCurve> {
         let What::Data { protocol, demonstrations, .. } = &cell.what else { return None };
         Some(((&cell.task, *protocol, name(row)), (cell.frame.demos, *demonstrations, tally(&row["report"])?)))
     });
-    let curve = |((task, protocol, name), runs): ((&String, _, &str), Vec<(u32, u32, Tally)>)| DataCurve {
-        task: task.clone(),
-        protocol,
-        name: name.into(),
-        demos: runs[0].0,
-        points: runs.into_iter().fold(BTreeMap::new(), |mut points, (_, size, tally)| {
-            points.entry(size).or_insert_with(Vec::new).push(tally);
-            points
-        }),
-    };
-    grouped(runs).into_iter().map(curve).collect()
+    let mut curves = Vec::new();
+    for ((task, protocol, name), runs) in grouped(runs) {
+        let mut points: BTreeMap<u32, Vec<Tally>> = BTreeMap::new();
+        let demos = runs[0].0;
+        runs.into_iter().for_each(|(_, size, tally)| points.entry(size).or_default().push(tally));
+        curves.push(DataCurve { task: task.clone(), protocol, name: name.into(), points, demos });
+    }
+    curves
 }
 
 /// The data IMLE needs to match a baseline with all demonstrations.
@@ -260,7 +272,7 @@ pub fn mean_saved(needs: &[&Need<'_>]) -> (f64, [f64; 2]) {
 }
 
 /// Entropy of `found` over that of `reference`, with its interval over both; nothing if the reference has one mode.
-pub fn entropy_share(found: &Modes, reference: &Modes) -> Option<(f64, [f64; 2])> {
+pub fn entropy_share(found: &ModeCounts, reference: &ModeCounts) -> Option<(f64, [f64; 2])> {
     let [found, reference] = [found, reference].map(|modes| modes.values().copied().collect::<Vec<_>>());
     let whole = entropy(&reference);
     (whole > 0.0).then(|| {
@@ -297,13 +309,13 @@ pub struct ModeGroup<'a> {
     pub task: &'a str,
     pub name: &'a str,
     pub rows: Rows<'a>,
-    pub demonstrations: Modes,
+    pub demonstrations: ModeCounts,
 }
 
 /// Those of every task and name.
 pub fn mode_groups(done: &[ClaimResult]) -> Vec<ModeGroup<'_>> {
     let modes = |what: &What| matches!(what, What::Modes { .. });
-    let demonstrations = |task: &str| -> Modes {
+    let demonstrations = |task: &str| -> ModeCounts {
         let found = done.iter().find(|(cell, _)| cell.task == task && modes(&cell.what));
         let counts = found.and_then(|(_, result)| result["demonstrations"].as_object()).into_iter().flatten();
         counts.filter_map(|(mode, count)| Some((mode.clone(), count.as_u64()?))).collect()

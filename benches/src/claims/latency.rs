@@ -5,9 +5,8 @@
 //! else.
 
 use super::cell::network_words;
-use super::contender;
-use super::speed;
 use super::work::{TrainingRecipe, Work};
+use super::{contender, speed};
 use crate::case::median_and_noise;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::interrupt;

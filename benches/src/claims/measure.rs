@@ -1,12 +1,9 @@
 //! Measurement of each cell: train (or find trained), then evaluate every way of sampling.
 
 use super::cell::{ClaimCell, What};
-use super::contender;
-use super::cost;
 use super::entries::{Entry, alone, entries};
-use super::latency;
-use super::tuning;
 use super::work::{Trained, TrainingRecipe, Work};
+use super::{contender, cost, latency, tuning};
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::Result;
 use imle_policy::checkpoint::Checkpoint;

@@ -3,7 +3,6 @@
 use super::args::Protocol;
 use super::cell::What;
 use super::gather::{ClaimResult, DataCurve, PooledSuccess, Rows, curves, figure, frames, name, rows_of};
-use super::text::protocol_text;
 use crate::chart::{
     Area, Curve, FONT, LEGEND_AT, TITLE, draw_curves, error_bar, failed, left_of_axis, legend, mark, mesh,
     percent_chart, svg, tick,
@@ -69,7 +68,7 @@ fn success(area: &Area<'_>, task: &str, curves: &[&DataCurve]) -> Result<()> {
     let styles = curves.iter().map(|c| (colour(&c.name), c.protocol == Protocol::EqualSteps));
     let shown = |(index, curve): (usize, &&DataCurve)| {
         let plain = curve.protocol == Protocol::EqualSteps;
-        let protocol = if plain { String::new() } else { format!(", {}", protocol_text(curve.protocol)) };
+        let protocol = if plain { String::new() } else { format!(", {}", curve.protocol.text()) };
         // Beside each other where they would cover each other.
         let aside = (index as f64 - curves.len() as f64 / 2.0) * f64::from(most) * 0.008;
         let points =

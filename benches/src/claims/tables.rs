@@ -2,10 +2,9 @@
 
 use super::cell::{ClaimCell, What};
 use super::gather::{
-    ClaimResult, DataCurve, Modes, Need, Rows, by_baseline, curves, entropy_share, figure, frames, mean_saved,
-    mode_groups, name, needs, one_step_pairs, rows_by, rows_of, success_text, tally,
+    ClaimResult, DataCurve, ModeCounts, Need, Rows, by_baseline, curves, entropy_share, figure, frames, mean_saved,
+    mode_groups, name, needs, number, one_step_pairs, rows_by, rows_of, share, share_within, success_text, tally,
 };
-use super::text::{number, protocol_text, share, share_within};
 use super::verdicts::verdicts;
 use crate::publish::table;
 use imle_cli::output::{percent, percent_within};
@@ -52,7 +51,7 @@ fn success(curves: &[DataCurve]) -> Table {
     ordered.sort_by(|a, b| (&a.task, a.protocol).cmp(&(&b.task, b.protocol)));
     let row = |curve: &DataCurve| {
         let successes = sizes.iter().map(|n| success_text(curve.points.get(n).map_or(&[], Vec::as_slice)));
-        let of = [curve.task.clone(), protocol_text(curve.protocol).into(), curve.name.clone()];
+        let of = [curve.task.clone(), curve.protocol.text().into(), curve.name.clone()];
         of.into_iter().chain(successes).collect()
     };
     table(
@@ -69,7 +68,7 @@ fn data_needed(needs: &[Need<'_>]) -> Table {
         [],
     );
     for ((protocol, baseline), of) in by_baseline(needs) {
-        let group = || vec![baseline.to_string(), protocol_text(protocol).into()];
+        let group = || vec![baseline.to_string(), protocol.text().into()];
         for need in &of {
             let count = match need.imle {
                 None => format!("more than {:.0}", need.demos),
@@ -106,7 +105,7 @@ fn trainings(done: &[ClaimResult]) -> Table {
         vec![
             task.into(),
             name.into(),
-            protocol_text(protocol).into(),
+            protocol.text().into(),
             number(rows.mean("train.steps"), 0),
             figure(rows.0[0], "train.learning_rate").map_or("open".into(), |rate| format!("{rate}")),
             sampler(rows.0[0]),
@@ -185,7 +184,7 @@ fn one_step(done: &[ClaimResult]) -> Table {
 }
 
 /// Entropy of `found` in nats and as a share of `reference`.
-fn entropy_text(found: &Modes, reference: &Modes) -> [String; 2] {
+fn entropy_text(found: &ModeCounts, reference: &ModeCounts) -> [String; 2] {
     let nats = entropy(&found.values().copied().collect::<Vec<_>>());
     let share = entropy_share(found, reference).map(|(share, interval)| share_within(share, interval));
     [format!("{nats:.2}"), share.unwrap_or_default()]

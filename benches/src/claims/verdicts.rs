@@ -3,9 +3,8 @@
 use super::cell::What;
 use super::gather::{
     ClaimResult, DataCurve, PooledSuccess, by_baseline, entropy_share, figure, mean_saved, mode_groups, needs,
-    one_step_pairs, rows_of,
+    one_step_pairs, rows_of, share_within,
 };
-use super::text::{protocol_text, share_within};
 use crate::publish::table;
 use imle_cli::output::percent;
 use imle_cli::table::Table;
@@ -36,7 +35,7 @@ pub fn verdicts(done: &[ClaimResult], curves: &[DataCurve]) -> Table {
     };
     for ((protocol, baseline), of) in by_baseline(&needs(curves)) {
         let (saved, interval) = mean_saved(&of);
-        let claim = format!("less data than {baseline} ({}), mean of {} tasks", protocol_text(protocol), of.len());
+        let claim = format!("less data than {baseline} ({}), mean of {} tasks", protocol.text(), of.len());
         let (least, word) = match baseline {
             "ddim-10" | "ddpm-100" | "diffusion" => ("≥ 38 %", reached(saved, interval, LESS_DATA)),
             _ => ("reported", String::new()),

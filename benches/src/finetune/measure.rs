@@ -6,12 +6,11 @@ use super::cell::{FinetuneCell, FinetuneFigures, GeneratorFigures};
 use crate::episodes::Success;
 use imle_cli::args::common::{OptimizationArgs, SettingsArgs, WorldArgs};
 use imle_cli::args::finetune::FinetuneArgs;
+use imle_cli::controller::held_out;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::training::finetune;
-use imle_cli::watch::Watch;
 use imle_cli::{load, sweep};
-use imle_configs::seed::Purpose;
-use imle_planner::evaluation::{EvaluationSettings, Report, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, Report};
 use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::fidelity::HeldOutWindows;
@@ -109,13 +108,10 @@ fn judged(args: &FinetuneBenchArgs, cell: &FinetuneCell, base: &Base, folder: &P
     let sampler = Policy::with_threads(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
     let horizons = task.horizons(checkpoint.config().horizons);
     let episodes = |count: usize, mode: Option<usize>| -> Result<Report> {
-        let settings =
-            EvaluationSettings { mode, purpose: Purpose::Reset, ..EvaluationSettings::held_out(count, SEED, horizons) };
+        let settings = EvaluationSettings { mode, ..EvaluationSettings::held_out(count, SEED, horizons) };
         let mut alone = PolicyController::new(sampler.clone(), SEED, horizons);
-        let mut watch = Watch::new(output, count, "evaluate");
-        let outcome = evaluate(&task, &mut alone, &settings, &pool, &mut watch);
-        watch.finish();
-        Ok(Report::new(&outcome?, task.spec().control_rate))
+        let outcome = held_out::watched(&task, &mut alone, &settings, &pool, output, &[], |_| false)?;
+        Ok(Report::new(&outcome, task.spec().control_rate))
     };
     let report = episodes(args.episodes as usize, None)?;
     let mut forced = BTreeMap::new();

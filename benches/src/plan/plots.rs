@@ -2,8 +2,7 @@
 //! calibration.
 
 use super::cell::{PlanCell, PlanFigures};
-use crate::chart;
-use crate::chart::{Curve, SuccessRow};
+use crate::chart::{self, Curve, SuccessRow};
 use crate::publish::{Plot, grouped};
 use imle_cli::failure::Result;
 

@@ -15,7 +15,7 @@ use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::evaluation::{EvaluationSettings, Start, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, Outcome, Start, evaluate};
 use imle_planner::policy_controller::PolicyController;
 use serde_json::json;
 use std::sync::Arc;
@@ -43,46 +43,22 @@ impl Decide for Still {
     }
 }
 
-/// Episodes of one task from one state.
-struct Collection<'a> {
-    task: &'a Arc<Task>,
-    pool: rayon::ThreadPool,
-    settings: EvaluationSettings,
-}
-
-/// Of one collection.
-struct Measured {
-    seconds: f64,
-    control_steps: usize,
-    deciding_s: f64,
-}
-
-impl Collection<'_> {
-    fn measure(&self, decider: &mut dyn Decide) -> Result<Measured> {
-        let begun = Instant::now();
-        let outcome = evaluate(self.task, decider, &self.settings, &self.pool, &mut ())?;
-        Ok(Measured {
-            seconds: begun.elapsed().as_secs_f64(),
-            control_steps: outcome.episodes.iter().map(|e| e.steps).sum(),
-            deciding_s: outcome.decisions_ms.iter().map(|(ms, _)| ms / 1e3).sum(),
-        })
-    }
-}
-
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let Loaded { task, sampler, horizons, pool, threads } = args.load()?;
     let episodes = args.candidates.unwrap_or(64) as usize;
     let (start, ctrl) = begun(&task, horizons, args.seed)?;
-    let collection = Collection {
-        task: &task,
-        pool,
-        settings: EvaluationSettings {
-            purpose: Purpose::Bench,
-            keep_actions: true,
-            starts: Some(vec![start.clone(); episodes].into()),
-            ..EvaluationSettings::held_out(episodes, args.seed, horizons)
-        },
+    let settings = EvaluationSettings {
+        purpose: Purpose::Bench,
+        keep_actions: true,
+        starts: Some(vec![start.clone(); episodes].into()),
+        ..EvaluationSettings::held_out(episodes, args.seed, horizons)
+    };
+    // The seconds that it takes, the control steps in it, and what came of it.
+    let collect = |decider: &mut dyn Decide| -> Result<(f64, usize, Outcome)> {
+        let begun = Instant::now();
+        let outcome = evaluate(&task, decider, &settings, &pool, &mut ())?;
+        Ok((begun.elapsed().as_secs_f64(), outcome.episodes.iter().map(|e| e.steps).sum(), outcome))
     };
     let substeps = task.substeps();
     let steps = task.max_steps() * substeps;
@@ -95,17 +71,18 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         peers.push(("mj_step_pool", physics::start(POOL, &folder.0, threads, steps)?.0));
     }
     let still = |_| -> Result<f64> {
-        let of = collection.measure(&mut Still)?;
-        Ok((of.control_steps * substeps) as f64 / of.seconds)
+        let (seconds, control_steps, _) = collect(&mut Still)?;
+        Ok((control_steps * substeps) as f64 / seconds)
     };
     still(0)?;
     let turns = in_turns(args.repeats, still, &mut peers, "", |seconds| (episodes * steps) as f64 / seconds)?;
-    let real = collection.measure(&mut PolicyController::new(sampler, args.seed, horizons))?;
+    let (seconds, control_steps, real) = collect(&mut PolicyController::new(sampler, args.seed, horizons))?;
+    let deciding_s: f64 = real.decisions_ms.iter().map(|(ms, _)| ms / 1e3).sum();
     let more = json!({
         "episodes": episodes, "timestep_s": task.compiled_model().opt().timestep, "threads": threads,
-        "generator_physics_steps_per_s": (real.control_steps * substeps) as f64 / real.seconds,
-        "generator_control_steps_per_s": real.control_steps as f64 / real.seconds,
-        "generator_share_deciding": real.deciding_s / real.seconds,
+        "generator_physics_steps_per_s": (control_steps * substeps) as f64 / seconds,
+        "generator_control_steps_per_s": control_steps as f64 / seconds,
+        "generator_share_deciding": deciding_s / seconds,
     });
     let case = Case { name: format!("collect {}", args.task()), unit: "physics steps/s", rate: true, turns, more };
     report(&args.common, args.seed, args.repeats, &[case])
