@@ -5,6 +5,16 @@ use imle_cli::failure::Result;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// Figures of ours and of peers, measured in turns.
+pub struct Turns {
+    /// Our figure.
+    pub ours: f64,
+    /// Relative difference of two interleaved measurements of ours.
+    pub noise: f64,
+    /// Figures of the peers, by name.
+    pub peers: BTreeMap<&'static str, f64>,
+}
+
 /// One measured case: `ours` and the peers in the same unit.
 pub struct Case {
     /// Title of the case.
@@ -13,12 +23,8 @@ pub struct Case {
     pub unit: &'static str,
     /// Whether a larger figure is better.
     pub rate: bool,
-    /// Our figure.
-    pub ours: f64,
-    /// Relative difference of two interleaved measurements of ours.
-    pub noise: f64,
-    /// Figures of the peers, by name.
-    pub peers: BTreeMap<&'static str, f64>,
+    /// The figures.
+    pub turns: Turns,
     /// Further figures, by name.
     pub more: Value,
 }
@@ -26,8 +32,8 @@ pub struct Case {
 impl Case {
     /// Each peer's ratio: ours over theirs, turned so that above 1 is better for us.
     pub fn ratios(&self) -> BTreeMap<&'static str, f64> {
-        let ratio = |peer: f64| if self.rate { self.ours / peer } else { peer / self.ours };
-        self.peers.iter().map(|(name, figure)| (*name, ratio(*figure))).collect()
+        let ratio = |peer: f64| if self.rate { self.turns.ours / peer } else { peer / self.turns.ours };
+        self.turns.peers.iter().map(|(name, figure)| (*name, ratio(*figure))).collect()
     }
 }
 
@@ -39,19 +45,17 @@ pub fn report(common: &Common, seed: u64, repeats: u32, cases: &[Case]) -> Resul
     let output = common.output();
     let mut list = Vec::new();
     for case in cases {
-        output.say(format!("{:32} {:>12.3} {}   (noise {:.1} %)", case.name, case.ours, case.unit, 100.0 * case.noise));
-        for (peer, ratio) in case.ratios() {
-            output.say(format!(
-                "{:>32} {:>12.3} {}   ratio {ratio:.3} (above 1 is better for us)",
-                peer, case.peers[peer], case.unit
-            ));
+        let (Turns { ours, noise, peers }, unit, ratios) = (&case.turns, case.unit, case.ratios());
+        output.say(format!("{:32} {ours:>12.3} {unit}   (noise {:.1} %)", case.name, 100.0 * noise));
+        for (peer, ratio) in &ratios {
+            let theirs = peers[peer];
+            output.say(format!("{peer:>32} {theirs:>12.3} {unit}   ratio {ratio:.3} (above 1 is better for us)"));
         }
         if let Some(more) = case.more.as_object() {
             more.iter().for_each(|(key, value)| output.say(format!("{key:>32} {value}")));
         }
         let mut entry = json!({
-            "case": case.name, "ours": case.ours, "peers": case.peers, "ratio": case.ratios(), "unit": case.unit,
-            "noise": case.noise,
+            "case": case.name, "ours": ours, "peers": peers, "ratio": ratios, "unit": unit, "noise": noise,
         });
         if let (Some(entry), Some(more)) = (entry.as_object_mut(), case.more.as_object()) {
             entry.extend(more.clone());

@@ -43,6 +43,21 @@ pub fn tick(value: &f64) -> String {
     format!("{}", (value * 1e6).round() / 1e6)
 }
 
+/// Draws a mesh in the style of all plots.
+macro_rules! mesh {
+    ($mesh:expr) => {
+        $mesh
+            .light_line_style(WHITE)
+            .bold_line_style(RGBColor(225, 225, 225))
+            .x_label_formatter(&tick)
+            .label_style(FONT)
+            .axis_desc_style(FONT)
+            .draw()
+            .map_err(failed)?
+    };
+}
+pub(crate) use mesh;
+
 /// A chart with percent on the vertical axis.
 macro_rules! percent_chart {
     ($area:expr, $title:expr, $x:expr, $across:expr, $up:expr) => {{
@@ -54,18 +69,7 @@ macro_rules! percent_chart {
             .y_label_area_size(64)
             .build_cartesian_2d($x, 0.0..102.0)
             .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .light_line_style(WHITE)
-            .bold_line_style(RGBColor(225, 225, 225))
-            .x_desc($across)
-            .y_desc($up)
-            .x_label_formatter(&tick)
-            .y_label_formatter(&tick)
-            .label_style(FONT)
-            .axis_desc_style(FONT)
-            .draw()
-            .map_err(failed)?;
+        mesh!(chart.configure_mesh().x_desc($across).y_desc($up).y_label_formatter(&tick));
         chart
     }};
 }
@@ -101,6 +105,11 @@ pub fn mark<'a, C: Clone + 'static>(at: C, colour: RGBColor, circle: bool) -> Dy
     }
 }
 
+/// The style of a name that ends where an axis begins.
+pub fn left_of_axis() -> TextStyle<'static> {
+    TextStyle::from(FONT.into_font()).pos(Pos::new(HPos::Right, VPos::Center))
+}
+
 /// A vertical interval about a point.
 pub fn error_bar(
     x: f64,
@@ -116,6 +125,9 @@ pub struct Curve {
     pub points: Vec<(f64, [f64; 3])>,
 }
 
+/// A curve's colour, and whether its mark is a circle.
+pub type Style = (RGBColor, bool);
+
 const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 90, 181),
     RGBColor(220, 50, 32),
@@ -127,29 +139,29 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(110, 110, 110),
 ];
 
-/// A colour and whether the mark is a circle, for each of many curves.
-fn styles() -> impl Iterator<Item = (RGBColor, bool)> {
-    [true, false].into_iter().flat_map(|circle| COLOURS.map(|colour| (colour, circle))).cycle()
+/// A style for each of many curves.
+fn styles(curves: &[Curve]) -> Vec<Style> {
+    let all = [true, false].into_iter().flat_map(|circle| COLOURS.map(|colour| (colour, circle))).cycle();
+    all.take(curves.len()).collect()
 }
 
-/// Draws curves with their marks and intervals.
+/// Draws curves with their marks and intervals on `chart`, and their names on `side`.
 macro_rules! draw_curves {
-    ($chart:expr, $curves:expr) => {
-        for (curve, (colour, circle)) in $curves.iter().zip(styles()) {
+    ($chart:expr, $side:expr, $curves:expr, $styles:expr) => {{
+        let mut names = Vec::new();
+        for (curve, (colour, circle)) in $curves.iter().zip($styles) {
             let at = |(x, [_, rate, _]): &(f64, [f64; 3])| (*x, *rate);
             let line = LineSeries::new(curve.points.iter().map(at), colour.stroke_width(2));
             $chart.draw_series(line).map_err(failed)?;
             let bars = curve.points.iter().map(|(x, rate)| error_bar(*x, *rate, colour));
             $chart.draw_series(bars).map_err(failed)?;
             $chart.draw_series(curve.points.iter().map(|p| mark(at(p), colour, circle))).map_err(failed)?;
+            names.push((curve.name.clone(), colour, circle));
         }
-    };
+        legend($side, &names)
+    }};
 }
-
-/// Rows of the legend.
-fn names(curves: &[Curve]) -> Vec<(String, RGBColor, bool)> {
-    curves.iter().zip(styles()).map(|(c, (colour, circle))| (c.name.clone(), colour, circle)).collect()
-}
+pub(crate) use draw_curves;
 
 /// Curves of success over what `across` says, on a logarithmic axis if `logarithmic`.
 ///
@@ -165,15 +177,14 @@ pub fn curves(title: &str, across: &str, logarithmic: bool, curves: &[Curve]) ->
         macro_rules! draw {
             ($x:expr) => {{
                 let mut chart = percent_chart!(&area, title, $x, across, "success, % (95 % Wilson)");
-                draw_curves!(chart, curves);
+                draw_curves!(chart, &side, curves, styles(curves))
             }};
         }
         if logarithmic {
-            draw!((least.max(1e-6) * 0.8..most.max(1e-6) * 1.25).log_scale());
+            draw!((least.max(1e-6) * 0.8..most.max(1e-6) * 1.25).log_scale())
         } else {
-            draw!(0.0..most.max(1.0) * 1.05);
+            draw!(0.0..most.max(1.0) * 1.05)
         }
-        legend(&side, &names(curves))
     })
 }
 
@@ -199,18 +210,7 @@ pub fn rows(title: &str, rows: &[SuccessRow]) -> Result<String> {
             .y_label_area_size(250)
             .build_cartesian_2d(0.0..102.0, (count as f64 - 0.4)..-0.6)
             .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .disable_y_axis()
-            .light_line_style(WHITE)
-            .bold_line_style(RGBColor(225, 225, 225))
-            .x_desc("success, % (95 % Wilson)")
-            .x_label_formatter(&tick)
-            .label_style(FONT)
-            .axis_desc_style(FONT)
-            .draw()
-            .map_err(failed)?;
+        mesh!(chart.configure_mesh().disable_y_mesh().disable_y_axis().x_desc("success, % (95 % Wilson)"));
         let names = area.strip_coord_spec();
         for (at, row) in rows.iter().enumerate() {
             let ([low, rate, high], y) = (row.rate, at as f64);
@@ -219,8 +219,7 @@ pub fn rows(title: &str, rows: &[SuccessRow]) -> Result<String> {
             chart.draw_series([whisker]).map_err(failed)?;
             chart.draw_series([mark((rate, y), colour, true)]).map_err(failed)?;
             let (_, pixel) = chart.backend_coord(&(0.0, y));
-            let style = FONT.into_text_style(&names).pos(Pos::new(HPos::Right, VPos::Center));
-            names.draw(&Text::new(row.name.clone(), (252, pixel), style)).map_err(failed)?;
+            names.draw(&Text::new(row.name.clone(), (252, pixel), left_of_axis())).map_err(failed)?;
         }
         Ok(())
     })
@@ -236,7 +235,6 @@ pub fn calibration(title: &str, curves: &[Curve]) -> Result<String> {
         let mut chart = percent_chart!(&area, title, 0.0..102.0, "predicted, %", "observed, % (95 % Wilson)");
         let equal = LineSeries::new([(0.0, 0.0), (100.0, 100.0)], RGBColor(160, 160, 160).stroke_width(1));
         chart.draw_series(equal).map_err(failed)?;
-        draw_curves!(chart, curves);
-        legend(&side, &names(curves))
+        draw_curves!(chart, &side, curves, styles(curves))
     })
 }

@@ -22,6 +22,12 @@ pub struct Success {
 }
 
 impl Success {
+    /// That of `report`.
+    pub fn of(report: &Report) -> Self {
+        let Report { success_rate, success_ci95, episodes, .. } = *report;
+        Self { success_rate, success_ci95, episodes: episodes as u64 }
+    }
+
     /// `97.5 % [94.3, 98.9]`.
     pub fn text(&self) -> String {
         percent_within(self.success_rate, self.success_ci95)

@@ -4,11 +4,11 @@ use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument};
 use imle_cli::controller::from_flags;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::output::{object, percent};
+use imle_cli::output::{Output, object, percent};
 use imle_cli::training::dataset;
 use imle_cli::{interrupt, load};
 use imle_configs::Error as InputError;
-use imle_policy::fidelity::HeldOutWindows;
+use imle_policy::fidelity::{Fidelity, HeldOutWindows};
 use imle_policy::sampler::Sampler;
 use imle_policy::targets::DemonstrationChunks;
 use serde_json::Value;
@@ -74,13 +74,7 @@ pub fn run(args: &FidelityArgs) -> Result<()> {
     let (neighbours, most) = (args.neighbours as usize, args.windows as usize);
     let judge = HeldOutWindows::new(&pool, &windows, &windows.normalizers()?, episodes - held_out, neighbours, most)?;
     let sampler = Sampler::new(&checkpoint, args.common.threads(), device)?;
-    let mut progress = output.progress(judge.windows() as u64, "windows");
-    let found = judge.measure(&pool, &sampler, args.samples as usize, args.seed, &mut |done| {
-        progress.set(done as u64, "");
-        !interrupt::asked()
-    })?;
-    progress.finish();
-    let found = found.ok_or_else(|| Failure::Run("interrupted".into()))?;
+    let found = judged(output, &pool, &judge, &sampler, args.samples as usize, args.seed)?;
     output.say(format!(
         "recall {}, precision {} within {:.3} a value (normalised units), {} samples in each of {} states",
         percent(found.recall),
@@ -96,4 +90,25 @@ pub fn run(args: &FidelityArgs) -> Result<()> {
         output.say(format!("within {radius:.3}: recall {recall:>7}, precision {precision:>7}"));
     }
     output.result(&Value::Object(object(&found)?))
+}
+
+/// Fidelity of so many samples a window of a generator, drawn from a seed, behind a progress bar.
+///
+/// # Errors
+/// Errors of sampling; [`Failure::Run`] after Ctrl-C.
+pub(crate) fn judged(
+    output: Output,
+    pool: &rayon::ThreadPool,
+    judge: &HeldOutWindows,
+    sampler: &Sampler,
+    samples: usize,
+    seed: u64,
+) -> Result<Fidelity> {
+    let mut progress = output.progress(judge.windows() as u64, "windows");
+    let found = judge.measure(pool, sampler, samples, seed, &mut |done| {
+        progress.set(done as u64, "");
+        !interrupt::asked()
+    })?;
+    progress.finish();
+    found.ok_or_else(|| Failure::Run("interrupted".into()))
 }

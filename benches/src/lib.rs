@@ -11,6 +11,7 @@ pub mod claims;
 mod episodes;
 pub mod fidelity;
 pub mod finetune;
+mod observed;
 pub mod plan;
 mod publish;
 pub mod speed;

@@ -2,11 +2,49 @@
 
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
+use imle_cli::sweep::{self, Record, SweepArgs};
+use imle_cli::table::Table;
 use imle_configs::files;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::path::Path;
+
+/// The list called `key` of a TOML file of this crate, which the tests read; empty if it is not what is expected.
+pub fn listed<T: DeserializeOwned>(text: &str, key: &str) -> Vec<T> {
+    let list = text.parse::<toml::Table>().ok().and_then(|mut table| table.remove(key));
+    list.and_then(|list| list.try_into().ok()).unwrap_or_default()
+}
 
 /// A plot: the name of its file, and its SVG.
 pub type Plot = (String, String);
+
+/// Cells of a sweep and their results, in the same order; those that are open have none.
+pub type Measured<C, R> = (Vec<C>, Vec<Option<R>>);
+
+/// With `--report` all that is in the file of results; otherwise what `cells` lists, measured now if it is not there.
+/// `measure` gets a cell, all cells, and the results so far.
+///
+/// # Errors
+/// As [`sweep::kept`] and [`sweep::run`]; errors of `cells`.
+pub fn measured<C: Record, R: Record>(
+    args: &SweepArgs,
+    output: Output,
+    cells: impl FnOnce() -> Result<Vec<C>>,
+    mut measure: impl FnMut(&C, &[C], &[Option<R>]) -> Result<R>,
+) -> Result<Measured<C, R>> {
+    if args.report {
+        return Ok(sweep::kept(args, output)?.into_iter().map(|(cell, result)| (cell, Some(result))).unzip());
+    }
+    let cells = cells()?;
+    let results = sweep::run(args, output, &cells, |cell, results| measure(cell, &cells, results))?;
+    Ok((cells, results))
+}
+
+/// Cells that were measured with their results, as the JSON of a sweep lists them.
+pub fn entries<C: Record, R: Record>(cells: &[C], results: &[Option<R>]) -> Vec<Value> {
+    let done = cells.iter().zip(results).filter_map(|(cell, result)| Some((cell, result.as_ref()?)));
+    done.map(|(cell, result)| json!({ "cell": cell, "result": result })).collect()
+}
 
 /// Prints the lines of the tables; with `out` writes `tables.md` and the plots that `draw` makes. Returns their names.
 ///
@@ -30,15 +68,27 @@ pub fn publish(
     Ok(names)
 }
 
-/// The values in the order in which each first comes.
-pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut all = Vec::new();
-    for value in values {
-        if !all.contains(&value) {
-            all.push(value);
+/// The table of `rows` under the columns that `header` names, as `task | success`.
+pub fn table(title: &str, header: &str, rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+    let columns: Vec<&str> = header.split(" | ").collect();
+    Table { rows: rows.into_iter().collect(), ..Table::new(title, &columns) }
+}
+
+/// The values of each key, keys in the order in which each first comes.
+pub fn grouped<K: PartialEq, V>(pairs: impl IntoIterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
+    let mut groups: Vec<(K, Vec<V>)> = Vec::new();
+    for (key, value) in pairs {
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((key, vec![value])),
         }
     }
-    all
+    groups
+}
+
+/// The values in the order in which each first comes.
+pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    grouped(values.into_iter().map(|value| (value, ()))).into_iter().map(|(value, _)| value).collect()
 }
 
 #[cfg(test)]

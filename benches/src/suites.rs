@@ -1,17 +1,13 @@
 //! The benchmarks by the names that `planner bench` has for them.
 
-use crate::claims;
 use crate::claims::args::ClaimsArgs;
-use crate::fidelity;
-use crate::fidelity::FidelityArgs;
-use crate::finetune;
+use crate::fidelity::{self, FidelityArgs};
 use crate::finetune::args::FinetuneBenchArgs;
-use crate::plan;
 use crate::plan::args::PlanArgs;
 use crate::speed::args::{BenchArgs, BenchSampleArgs, BenchTrainArgs};
 use crate::speed::{collect, decision, rollout, sample, shortcuts, train};
-use crate::tasks;
-use crate::tasks::args::BenchTasksArgs;
+use crate::tasks::{self, BenchTasksArgs};
+use crate::{claims, finetune, plan};
 use clap::Subcommand;
 use imle_cli::failure::Result;
 

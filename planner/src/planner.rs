@@ -12,7 +12,7 @@ use crate::selection::cheapest::cheapest;
 use crate::selection::near_optimal::typical_within;
 use crate::selection::proximal_cost::GeneratorCandidates;
 use crate::selection::quality::{self, ScoredProposals};
-use imle_configs::{Error as InputError, ensure, spec::Horizons};
+use imle_configs::{Error as InputError, spec::Horizons};
 use rayon::{ThreadPool, prelude::*};
 
 /// Sampling-based model-predictive control over chunks.
@@ -113,7 +113,7 @@ impl Planner {
     ) -> Result<Self> {
         let found = format!("{} of {}", horizons.action, horizons.prediction);
         let fits = (1..=horizons.prediction).contains(&horizons.action);
-        ensure(fits, "horizons", "1 to T_pred actions executed", found)?;
+        InputError::ensure(fits, "horizons", "1 to T_pred actions executed", found)?;
         let mut waves = Vec::new();
         optimizer.waves(candidates.max(1), &mut waves);
         let first = if candidates == 0 { 0 } else { waves[0] };

@@ -5,7 +5,7 @@ use imle_cli::args::common::{Common, WorldArgs};
 use imle_cli::output::{counted, percent};
 use imle_cli::training::demonstrations::{Demonstrators, Recorded, record, write_with_images};
 use imle_cli::{failure::Result, load, place::Place};
-use imle_configs::{ensure, files};
+use imle_configs::{Error as InputError, files};
 use imle_envs::{render::Cameras, world::World};
 use imle_planner::evaluation::report::wilson95;
 use serde_json::json;
@@ -50,7 +50,7 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let begun = Instant::now();
     let task = load::task_in(&args.task, &args.world)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
-    ensure((0.0..=1.0).contains(&args.poor), "--poor", "a share from 0 to 1", args.poor)?;
+    InputError::ensure((0.0..=1.0).contains(&args.poor), "--poor", "a share from 0 to 1", args.poor)?;
     files::ensure_absent(&args.out)?;
     drop(Place::folder(&args.out)?);
     // A machine that cannot render fails here, before the episodes are recorded.

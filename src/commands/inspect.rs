@@ -5,7 +5,7 @@ use clap::Args;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::output::{Output, percent};
 use imle_cli::{args::common::Common, args::controller::ControllerArgs, load, place::Place};
-use imle_configs::{Error as InputError, embedded, ensure, files, renames, spec::Layout};
+use imle_configs::{Error as InputError, embedded, files, renames, spec::Layout};
 use imle_envs::{render::Renderer, task::Task, world::World};
 use imle_policy::checkpoint::Checkpoint;
 use imle_rl::run::Round;
@@ -32,7 +32,7 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     if embedded::task(&args.path).is_some() || path.extension().is_some_and(|e| e == "toml") {
         return task(output, &args.path, args.picture.as_deref());
     }
-    ensure(args.picture.is_none(), "--picture", "a task", format!("`{}`", args.path))?;
+    InputError::ensure(args.picture.is_none(), "--picture", "a task", format!("`{}`", args.path))?;
     if path.join("meta/info.json").exists() {
         return dataset(output, path);
     }
@@ -43,7 +43,7 @@ pub fn run(args: &InspectArgs) -> Result<()> {
         return checkpoint(output, path);
     }
     let expected = "a task file, or the folder of a dataset, checkpoint or run";
-    ensure(!path.exists(), path.display(), expected, "none of them")?;
+    InputError::ensure(!path.exists(), path.display(), expected, "none of them")?;
     Err(InputError::unknown("task or folder", &args.path, embedded::task_names()).into())
 }
 

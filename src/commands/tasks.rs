@@ -2,7 +2,7 @@
 
 use clap::Args;
 use imle_cli::{args::common::Common, failure::Result, output::Output, place::Place};
-use imle_configs::{Error as InputError, embedded, ensure, files};
+use imle_configs::{Error as InputError, embedded, files};
 use imle_envs::task::Task;
 use serde_json::json;
 use std::{path::Path, path::PathBuf};
@@ -52,7 +52,7 @@ fn template(output: Output, path: &Path) -> Result<()> {
         .filter(|n| !n.contains(['"', '\\']) && !n.contains(char::is_control));
     let name = name.ok_or_else(|| InputError::unexpected("--template", "a name such as my/reach", path.display()))?;
     let expected = "a name that no built-in task has";
-    ensure(embedded::task(name).is_none(), "--template", expected, format!("`{name}`"))?;
+    InputError::ensure(embedded::task(name).is_none(), "--template", expected, format!("`{name}`"))?;
     let file = |ending: &str| place.with_file_name(format!("{name}.{ending}"));
     let (task, scene) = (file("toml"), file("xml"));
     files::ensure_absent(&task)?;

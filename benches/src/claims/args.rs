@@ -39,6 +39,17 @@ pub enum Protocol {
     Best,
 }
 
+impl Protocol {
+    /// Words for it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::EqualSteps => "equal steps",
+            Self::EqualTime => "equal time",
+            Self::Best => "its best setting",
+        }
+    }
+}
+
 /// `planner bench claims`
 #[derive(Clone, Debug, Args)]
 pub struct ClaimsArgs {

@@ -14,25 +14,7 @@ const QUALITIES: [f64; 3] = [0.0, 1.0, 3.0];
 /// RS-IMLE's knobs, each beside the defaults: learning rate, number of latents, rejection distance and its schedule, a
 /// distance of each state's own, shared latents, size of a latent, what is left beside the linear prediction.
 /// docs/experiments/claims/README.md says what each is for.
-const ABLATIONS: [&str; 17] = [
-    "learning_rate=0.0005",
-    "learning_rate=0.002",
-    "samples=1",
-    "samples=5",
-    "samples=20",
-    "samples=50",
-    "epsilon=0",
-    "epsilon=0.02",
-    "epsilon=0.05",
-    "epsilon_start=10",
-    "epsilon=0.02 epsilon_start=5",
-    "epsilon_start=20 epsilon_decay=0.98",
-    "epsilon=0.02 epsilon_start=10 epsilon_decay=0.98 epsilon_matched=0.1",
-    "shared_latents=true",
-    "network.latent=8",
-    "network.latent=16",
-    "residual=true",
-];
+const ABLATIONS: &str = include_str!("ablations.txt");
 
 /// The networks by name, and the settings that make them.
 pub const NETWORKS: [(&str, &str); 3] = [
@@ -206,96 +188,79 @@ pub fn of_task(
     frame: &Frame,
     devices: &[&str],
 ) -> Result<Vec<ClaimCell>> {
-    let (sizes, seeds) = (sizes(args, frame.demos)?, 0..args.seeds);
-    let candidates = args.candidates;
+    let (sizes, candidates) = (sizes(args, frame.demos)?, args.candidates);
     let mut all = Vec::new();
     for part in parts {
         match part {
-            ClaimPart::Data => {
-                for (protocol, method) in args.protocols.iter().flat_map(|p| args.methods.iter().map(move |m| (*p, m)))
-                {
-                    let contender = contender::of(method)?;
-                    let equal = protocol == Protocol::EqualSteps;
-                    // What is not a baseline is trained once; regression is a control at full data.
-                    if !equal && contender.best.is_empty() {
-                        continue;
-                    }
-                    if protocol == Protocol::Best {
-                        all.push(What::Tuning {
-                            method: method.clone(),
-                            learning_rates: args.learning_rates.clone(),
-                            validation_episodes: args.validation_episodes,
-                        });
-                    }
-                    let full_only = method == "regression" || !(equal || args.all_sizes);
-                    for demonstrations in sizes.iter().copied().filter(|n| !full_only || *n == frame.demos) {
-                        let method = || method.clone();
-                        all.extend(seeds.clone().map(|seed| What::Data {
-                            protocol,
-                            method: method(),
-                            demonstrations,
-                            seed,
-                        }));
-                    }
-                }
-            }
+            ClaimPart::Data => all.extend(of_data(args, frame, &sizes)?),
             ClaimPart::Latency => {
-                for (network, device) in args.networks.iter().flat_map(|n| devices.iter().map(move |d| (n, d))) {
-                    all.extend([1, candidates].map(|candidates| What::Latency {
-                        network: network.clone(),
-                        device: device.to_string(),
-                        candidates,
-                    }));
+                for (network, device) in args.networks.iter().flat_map(|n| devices.iter().map(move |d| (n, *d))) {
+                    let cell = |n| What::Latency { network: network.clone(), device: device.into(), candidates: n };
+                    all.extend([1, candidates].map(cell));
                 }
-            }
-            ClaimPart::Modes => {
-                all.extend(seeds.clone().flat_map(|seed| {
-                    args.methods.iter().map(move |method| What::Modes { method: method.clone(), seed })
-                }))
-            }
-            ClaimPart::Choices => all.extend(seeds.clone().flat_map(|seed| {
-                imle_policy::choice::NAMES.map(|choice| What::Choices { choice: choice.into(), candidates, seed })
-            })),
-            ClaimPart::Ablations => {
-                let listed: Vec<String> = match args.ablation.is_empty() {
-                    true => ABLATIONS.iter().map(ToString::to_string).collect(),
-                    false => args.ablation.clone(),
-                };
-                let sets = [String::new()].into_iter().chain(listed);
-                let planned_episodes = args.planned_episodes;
-                for set in sets {
-                    let set = || set.clone();
-                    all.extend(seeds.clone().map(|seed| What::Ablations {
-                        set: set(),
-                        candidates,
-                        planned_episodes,
-                        seed,
-                    }));
-                }
-            }
-            ClaimPart::Quality => {
-                let rows = [(0.0, 0.0)].into_iter().chain(QUALITIES.map(|quality| (quality, POOR)));
-                all.extend(
-                    rows.flat_map(|(quality, poor)| {
-                        seeds.clone().map(move |seed| What::Quality { quality, poor, seed })
-                    }),
-                );
             }
             // As a check, with one seed.
-            ClaimPart::Networks => all.extend(args.networks.iter().flat_map(|network| {
-                let methods = args.methods.iter().filter(|m| *m != "regression");
-                methods.map(|method| What::Networks {
-                    network: network.clone(),
-                    method: method.clone(),
-                    candidates,
-                    seed: 0,
-                })
-            })),
-            ClaimPart::Distillation => all.extend(seeds.clone().map(|seed| What::Distillation { seed })),
+            ClaimPart::Networks => {
+                for network in &args.networks {
+                    let methods = args.methods.iter().filter(|m| *m != "regression").cloned();
+                    let network = || network.clone();
+                    all.extend(methods.map(|method| What::Networks {
+                        network: network(),
+                        method,
+                        candidates,
+                        seed: 0,
+                    }));
+                }
+            }
+            part => all.extend((0..args.seeds).flat_map(|seed| of_seed(args, *part, seed))),
         }
     }
     all.retain(|what| frame.episodes > 0 || !what.needs_episodes());
     Ok(all.into_iter().map(|what| ClaimCell { task: task.into(), what, frame: frame.clone() }).collect())
+}
+
+fn of_data(args: &ClaimsArgs, frame: &Frame, sizes: &[u32]) -> Result<Vec<What>> {
+    let mut all = Vec::new();
+    for (protocol, method) in args.protocols.iter().flat_map(|p| args.methods.iter().map(move |m| (*p, m))) {
+        let equal = protocol == Protocol::EqualSteps;
+        // What is not a baseline is trained once; regression is a control at full data.
+        if !equal && contender::of(method)?.best.is_empty() {
+            continue;
+        }
+        if protocol == Protocol::Best {
+            let (learning_rates, validation_episodes) = (args.learning_rates.clone(), args.validation_episodes);
+            all.push(What::Tuning { method: method.clone(), learning_rates, validation_episodes });
+        }
+        let full_only = method == "regression" || !(equal || args.all_sizes);
+        for demonstrations in sizes.iter().copied().filter(|n| !full_only || *n == frame.demos) {
+            let cell = |seed| What::Data { protocol, method: method.clone(), demonstrations, seed };
+            all.extend((0..args.seeds).map(cell));
+        }
+    }
+    Ok(all)
+}
+
+/// The cells of one seed in the parts that train with the defaults or one change of them.
+fn of_seed(args: &ClaimsArgs, part: ClaimPart, seed: u64) -> Vec<What> {
+    let (candidates, planned_episodes) = (args.candidates, args.planned_episodes);
+    match part {
+        ClaimPart::Modes => args.methods.iter().map(|method| What::Modes { method: method.clone(), seed }).collect(),
+        ClaimPart::Choices => {
+            imle_policy::choice::NAMES.map(|choice| What::Choices { choice: choice.into(), candidates, seed }).into()
+        }
+        ClaimPart::Ablations => {
+            let listed = ABLATIONS.lines().map(str::to_string).collect();
+            let listed = if args.ablation.is_empty() { listed } else { args.ablation.clone() };
+            let sets = [String::new()].into_iter().chain(listed);
+            sets.map(|set| What::Ablations { set, candidates, planned_episodes, seed }).collect()
+        }
+        ClaimPart::Quality => {
+            let rows = [(0.0, 0.0)].into_iter().chain(QUALITIES.map(|quality| (quality, POOR)));
+            rows.map(|(quality, poor)| What::Quality { quality, poor, seed }).collect()
+        }
+        ClaimPart::Distillation => vec![What::Distillation { seed }],
+        ClaimPart::Data | ClaimPart::Latency | ClaimPart::Networks => Vec::new(),
+    }
 }
 
 /// In the order of measuring: partial results are of use early.

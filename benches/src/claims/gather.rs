@@ -2,6 +2,8 @@
 
 use super::args::Protocol;
 use super::cell::{ClaimCell, What};
+use crate::publish::grouped;
+use imle_cli::output::percent;
 use imle_cli::statistics::{Tally, bootstrap95, entropy, needed, pooled, resample, resample_counts, sum};
 use imle_planner::evaluation::report::wilson95;
 use serde_json::Value;
@@ -29,14 +31,19 @@ pub fn frames(done: &[ClaimResult]) -> Vec<(String, Vec<ClaimResult>)> {
     frames
 }
 
-/// The rows of a result: each a way of sampling one training.
-pub fn rows(result: &Value) -> impl Iterator<Item = &Value> {
-    result["entries"].as_array().into_iter().flatten()
+/// `1.23`, or `open`.
+pub fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or("open".into(), |v| format!("{v:.digits$}"))
 }
 
-/// The name of a row.
-pub fn name(row: &Value) -> &str {
-    row["name"].as_str().unwrap_or_default()
+/// `12.3 %`, or `open`.
+pub fn share(value: Option<f64>) -> String {
+    value.map_or("open".into(), percent)
+}
+
+/// `12.3 % [12, 34]`.
+pub fn share_within(share: f64, [low, high]: [f64; 2]) -> String {
+    format!("{} [{:.0}, {:.0}]", percent(share), 100.0 * low, 100.0 * high)
 }
 
 /// A figure at `path`, as `report.mode_switches`.
@@ -44,10 +51,9 @@ pub fn figure(value: &Value, path: &str) -> Option<f64> {
     path.split('.').try_fold(value, |v, key| v.get(key))?.as_f64()
 }
 
-/// Mean of the figures at `path` that are there.
-pub fn mean<'a>(rows: impl IntoIterator<Item = &'a Value>, path: &str) -> Option<f64> {
-    let figures: Vec<f64> = rows.into_iter().filter_map(|row| figure(row, path)).collect();
-    (!figures.is_empty()).then(|| figures.iter().sum::<f64>() / figures.len() as f64)
+/// The name of a row.
+pub fn name(row: &Value) -> &str {
+    row["name"].as_str().unwrap_or_default()
 }
 
 /// The episodes of a row.
@@ -56,7 +62,75 @@ pub fn tally(report: &Value) -> Option<Tally> {
     Some(Tally { solved: (report["success_rate"].as_f64()? * episodes as f64).round() as u64, episodes })
 }
 
-/// PooledSuccess pooled over trainings, with both intervals.
+/// Counts of modes.
+pub type ModeCounts = BTreeMap<String, u64>;
+
+/// Rows of results, each a way of sampling one training, or what several trainings have at the same path.
+#[derive(Clone, Debug)]
+pub struct Rows<'a>(pub Vec<&'a Value>);
+
+impl<'a> Rows<'a> {
+    /// The rows of a result.
+    pub fn of(result: &'a Value) -> Self {
+        Self(result["entries"].as_array().into_iter().flatten().collect())
+    }
+
+    /// Mean of the figures at `path` that are there.
+    pub fn mean(&self, path: &str) -> Option<f64> {
+        let figures: Vec<f64> = self.0.iter().filter_map(|row| figure(row, path)).collect();
+        (!figures.is_empty()).then(|| figures.iter().sum::<f64>() / figures.len() as f64)
+    }
+
+    /// The episodes.
+    pub fn tallies(&self) -> Vec<Tally> {
+        self.0.iter().filter_map(|row| tally(&row["report"])).collect()
+    }
+
+    /// Counts of the labelled modes of solved episodes.
+    pub fn solved_modes(&self) -> ModeCounts {
+        let mut counts = ModeCounts::new();
+        for (mode, both) in self.0.iter().filter_map(|r| r["report"]["modes"].as_object()).flatten() {
+            let solved = both[1].as_u64().unwrap_or(0);
+            if mode != "none" && solved > 0 {
+                *counts.entry(mode.clone()).or_default() += solved;
+            }
+        }
+        counts
+    }
+
+    /// Success as text, or `open`.
+    pub fn success(&self) -> String {
+        success_text(&self.tallies())
+    }
+
+    /// Recall and precision as text, means over the trainings.
+    pub fn fidelity(&self) -> [String; 2] {
+        ["fidelity.recall", "fidelity.precision"].map(|path| share(self.mean(path)))
+    }
+
+    /// Minutes of a training as text.
+    pub fn minutes(&self) -> String {
+        number(self.mean("train.train_s").map(|s| s / 60.0), 1)
+    }
+}
+
+/// Rows of cells that are equal but for the seed of the training, by what `key` makes of the cell and the row's name,
+/// in the order of the first of each.
+pub fn rows_by<'a, K: PartialEq>(
+    done: &'a [ClaimResult],
+    key: impl Fn(&'a ClaimCell, &'a str) -> Option<K>,
+) -> Vec<(K, Rows<'a>)> {
+    let rows = done.iter().flat_map(|(cell, result)| Rows::of(result).0.into_iter().map(move |row| (cell, row)));
+    let keyed = rows.filter_map(|(cell, row)| Some((key(cell, name(row))?, row)));
+    grouped(keyed).into_iter().map(|(key, rows)| (key, Rows(rows))).collect()
+}
+
+/// The rows of a part by task and name.
+pub fn rows_of(done: &[ClaimResult], part: fn(&What) -> bool) -> Vec<((&str, &str), Rows<'_>)> {
+    rows_by(done, |cell, name| part(&cell.what).then_some((cell.task.as_str(), name)))
+}
+
+/// Success pooled over trainings, with both intervals.
 #[derive(Clone, Copy, Debug)]
 pub struct PooledSuccess {
     pub rate: f64,
@@ -77,44 +151,20 @@ impl PooledSuccess {
         })
     }
 
-    /// `62.0 % [58.0, 65.8] (50.1–70.2)`
-    pub fn text(&self) -> String {
-        let [a, b, c, d, e] =
-            [self.rate, self.wilson[0], self.wilson[1], self.bootstrap[0], self.bootstrap[1]].map(|x| 100.0 * x);
-        format!("{a:.1} % [{b:.1}, {c:.1}] ({d:.1}–{e:.1})")
+    /// Low end, rate and high end, in percent.
+    pub fn bar(&self) -> [f64; 3] {
+        [self.wilson[0], self.rate, self.wilson[1]].map(|share| 100.0 * share)
     }
 }
 
-/// `open`, or the success of these trainings.
+/// `62.0 % [58.0, 65.8] (50.1–70.2)`: the success of these trainings, or `open`.
 pub fn success_text(runs: &[Tally]) -> String {
-    PooledSuccess::of(runs).map_or("open".into(), |s| s.text())
+    let Some(success) = PooledSuccess::of(runs) else { return "open".into() };
+    let ([low, rate, high], [least, most]) = (success.bar(), success.bootstrap.map(|x| 100.0 * x));
+    format!("{rate:.1} % [{low:.1}, {high:.1}] ({least:.1}–{most:.1})")
 }
 
-/// Rows of cells that are equal but for the seed of the training, by what `key` makes of cell and row, in the order of
-/// the first of each.
-pub fn grouped<'a, K: PartialEq>(
-    done: &'a [ClaimResult],
-    mut key: impl FnMut(&'a ClaimCell, &'a Value) -> Option<K>,
-) -> Vec<(K, Vec<&'a Value>)> {
-    let mut groups: Vec<(K, Vec<&Value>)> = Vec::new();
-    for (cell, result) in done {
-        for row in rows(result) {
-            let Some(key) = key(cell, row) else { continue };
-            match groups.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, rows)) => rows.push(row),
-                None => groups.push((key, vec![row])),
-            }
-        }
-    }
-    groups
-}
-
-/// The episodes of rows.
-pub fn tallies(rows: &[&Value]) -> Vec<Tally> {
-    rows.iter().filter_map(|row| tally(&row["report"])).collect()
-}
-
-/// PooledSuccess against the number of demonstrations.
+/// Success against the number of demonstrations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataCurve {
     pub task: String,
@@ -131,43 +181,36 @@ impl DataCurve {
         self.points.keys().map(|n| f64::from(*n)).collect()
     }
 
-    /// The episodes with all demonstrations.
-    pub fn full(&self) -> Option<&[Tally]> {
-        self.points.get(&self.demos).map(Vec::as_slice)
+    /// Demonstrations needed for `target`, where `share` tells the success of trainings.
+    fn needed(&self, target: f64, mut share: impl FnMut(&[Tally]) -> f64) -> Option<f64> {
+        let success: Vec<_> = self.points.values().map(|runs| (share(runs), sum(runs).1 as f64)).collect();
+        needed(&self.sizes(), &success, target)
     }
 }
 
 /// The curves of the data part.
 pub fn curves(done: &[ClaimResult]) -> Vec<DataCurve> {
-    let mut curves: Vec<DataCurve> = Vec::new();
-    for (cell, result) in done {
-        let What::Data { protocol, demonstrations, .. } = &cell.what else { continue };
-        for row in rows(result) {
-            let Some(tally) = tally(&row["report"]) else { continue };
-            let same = |c: &DataCurve| c.task == cell.task && c.protocol == *protocol && c.name == name(row);
-            let index = curves.iter().position(same).unwrap_or_else(|| {
-                curves.push(DataCurve {
-                    task: cell.task.clone(),
-                    protocol: *protocol,
-                    name: name(row).into(),
-                    points: BTreeMap::new(),
-                    demos: cell.frame.demos,
-                });
-                curves.len() - 1
-            });
-            curves[index].points.entry(*demonstrations).or_default().push(tally);
-        }
+    let rows = done.iter().flat_map(|(cell, result)| Rows::of(result).0.into_iter().map(move |row| (cell, row)));
+    let runs = rows.filter_map(|(cell, row)| {
+        let What::Data { protocol, demonstrations, .. } = &cell.what else { return None };
+        Some(((&cell.task, *protocol, name(row)), (cell.frame.demos, *demonstrations, tally(&row["report"])?)))
+    });
+    let mut curves = Vec::new();
+    for ((task, protocol, name), runs) in grouped(runs) {
+        let mut points: BTreeMap<u32, Vec<Tally>> = BTreeMap::new();
+        let demos = runs[0].0;
+        runs.into_iter().for_each(|(_, size, tally)| points.entry(size).or_default().push(tally));
+        curves.push(DataCurve { task: task.clone(), protocol, name: name.into(), points, demos });
     }
     curves
 }
 
-/// The data IMLE needs to match what a baseline does with all demonstrations.
+/// The data IMLE needs to match a baseline with all demonstrations.
 #[derive(Clone, Debug)]
-pub struct Need {
-    pub task: String,
-    pub protocol: Protocol,
-    pub baseline: String,
-    /// PooledSuccess of the baseline with all demonstrations.
+pub struct Need<'a> {
+    curve: &'a DataCurve,
+    pub baseline: &'a DataCurve,
+    /// Success of the baseline with all demonstrations.
     pub target: f64,
     /// Demonstrations; nothing if all are too few.
     pub imle: Option<f64>,
@@ -178,77 +221,59 @@ pub struct Need {
     pub demos: f64,
     /// Demonstrations that the baseline needs itself, if its curve was measured.
     pub itself: Option<f64>,
-    curves: (DataCurve, DataCurve),
 }
 
-impl Need {
+impl<'a> Need<'a> {
+    /// Nothing if `baseline` solves nothing with all demonstrations, which any matches, or IMLE has no curve.
+    fn of(curve: &'a DataCurve, baseline: &'a DataCurve) -> Option<Self> {
+        if curve.points.len() < 2 || curve.demos != baseline.demos {
+            return None;
+        }
+        let target = Some(pooled(baseline.points.get(&baseline.demos)?)).filter(|rate| *rate > 0.0)?;
+        let demos = f64::from(curve.demos);
+        let itself = (baseline.points.len() > 1).then(|| baseline.needed(target, pooled)).flatten();
+        let fewest = curve.sizes().first().copied().unwrap_or(demos);
+        let imle = curve.needed(target, pooled);
+        let need = Self { curve, baseline, target, imle, interval: [0.0; 2], fewest, demos, itself };
+        Some(Self { interval: bootstrap95(|rng| need.resampled(rng)), ..need })
+    }
+
     /// Share of the demonstrations saved, 0 where all are too few.
     pub fn saved(&self) -> f64 {
         1.0 - self.imle.unwrap_or(self.demos) / self.demos
     }
+
+    fn resampled(&self, rng: &mut rand_chacha::ChaCha8Rng) -> f64 {
+        let all = self.baseline.points.get(&self.baseline.demos);
+        let target = all.map_or(f64::NAN, |runs| resample(runs, rng));
+        self.curve.needed(target, |runs| resample(runs, rng)).unwrap_or(self.demos)
+    }
 }
 
 /// The needs of IMLE, of which there is a curve, against every baseline that solves something with all demonstrations.
-pub fn needs(curves: &[DataCurve]) -> Vec<Need> {
-    let imle = |task: &str| curves.iter().find(|c| c.task == task && c.name == "imle");
+pub fn needs(curves: &[DataCurve]) -> Vec<Need<'_>> {
     let baselines = curves.iter().filter(|c| !["imle", "regression"].contains(&c.name.as_str()));
-    let need = |baseline: &DataCurve| -> Option<Need> {
-        let imle = imle(&baseline.task).filter(|c| c.points.len() > 1 && c.demos == baseline.demos)?;
-        // What solves nothing is matched by any.
-        let target = Some(pooled(baseline.full()?)).filter(|rate| *rate > 0.0)?;
-        let demos = f64::from(imle.demos);
-        let of = |curve: &DataCurve, target| {
-            let success: Vec<_> = curve.points.values().map(|runs| (pooled(runs), sum(runs).1 as f64)).collect();
-            needed(&curve.sizes(), &success, target)
-        };
-        Some(Need {
-            task: baseline.task.clone(),
-            protocol: baseline.protocol,
-            baseline: baseline.name.clone(),
-            target,
-            imle: of(imle, target),
-            interval: bootstrap95(|rng| resampled_need(imle, baseline, rng)),
-            fewest: imle.sizes().first().copied().unwrap_or(demos),
-            demos,
-            itself: if baseline.points.len() > 1 { of(baseline, target) } else { None },
-            curves: (imle.clone(), baseline.clone()),
-        })
-    };
-    baselines.filter_map(need).collect()
+    let imle = |task: &str| curves.iter().find(|c| c.task == task && c.name == "imle");
+    baselines.filter_map(|baseline| Need::of(imle(&baseline.task)?, baseline)).collect()
 }
 
-fn resampled_need(imle: &DataCurve, baseline: &DataCurve, rng: &mut rand_chacha::ChaCha8Rng) -> f64 {
-    let target = baseline.full().map_or(f64::NAN, |runs| resample(runs, rng));
-    let success: Vec<_> = imle.points.values().map(|runs| (resample(runs, rng), sum(runs).1 as f64)).collect();
-    needed(&imle.sizes(), &success, target).unwrap_or(f64::from(imle.demos))
+/// The needs by protocol and baseline.
+pub fn by_baseline<'a>(needs: &'a [Need<'a>]) -> Vec<((Protocol, &'a str), Vec<&'a Need<'a>>)> {
+    let mut groups = grouped(needs.iter().map(|need| ((need.baseline.protocol, need.baseline.name.as_str()), need)));
+    groups.sort_by_key(|((protocol, _), _)| *protocol);
+    groups
 }
 
 /// The mean share saved over `needs`, of several tasks, with its interval.
-pub fn mean_saved(needs: &[&Need]) -> (f64, [f64; 2]) {
+pub fn mean_saved(needs: &[&Need<'_>]) -> (f64, [f64; 2]) {
     let count = needs.len() as f64;
-    let interval = bootstrap95(|rng| {
-        let saved = |need: &&Need| 1.0 - resampled_need(&need.curves.0, &need.curves.1, rng) / need.demos;
-        needs.iter().map(saved).sum::<f64>() / count
-    });
-    (needs.iter().map(|need| need.saved()).sum::<f64>() / count, interval)
-}
-
-/// Counts of the labelled modes of solved episodes over several rows.
-pub fn solved_modes(rows: &[&Value]) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for (mode, both) in rows.iter().filter_map(|r| r["report"]["modes"].as_object()).flatten() {
-        let solved = both[1].as_u64().unwrap_or(0);
-        if mode != "none" && solved > 0 {
-            *counts.entry(mode.clone()).or_default() += solved;
-        }
-    }
-    counts
+    let resampled = |rng: &mut _| needs.iter().map(|need| 1.0 - need.resampled(rng) / need.demos).sum::<f64>() / count;
+    (needs.iter().map(|need| need.saved()).sum::<f64>() / count, bootstrap95(resampled))
 }
 
 /// Entropy of `found` over that of `reference`, with its interval over both; nothing if the reference has one mode.
-pub fn entropy_share(found: &BTreeMap<String, u64>, reference: &BTreeMap<String, u64>) -> Option<(f64, [f64; 2])> {
-    let counts = |modes: &BTreeMap<String, u64>| modes.values().copied().collect::<Vec<_>>();
-    let (found, reference) = (counts(found), counts(reference));
+pub fn entropy_share(found: &ModeCounts, reference: &ModeCounts) -> Option<(f64, [f64; 2])> {
+    let [found, reference] = [found, reference].map(|modes| modes.values().copied().collect::<Vec<_>>());
     let whole = entropy(&reference);
     (whole > 0.0).then(|| {
         let interval = bootstrap95(|rng| {
@@ -258,71 +283,45 @@ pub fn entropy_share(found: &BTreeMap<String, u64>, reference: &BTreeMap<String,
     })
 }
 
-/// Protocols and baselines, in the order of the first need of each.
-pub fn groups_of(needs: &[Need]) -> Vec<(Protocol, String)> {
-    let mut groups = Vec::new();
-    for need in needs {
-        let group = (need.protocol, need.baseline.clone());
-        if !groups.contains(&group) {
-            groups.push(group);
-        }
-    }
-    groups.sort_by_key(|(protocol, _)| *protocol);
-    groups
-}
-
-pub fn of_group<'a>(needs: &'a [Need], protocol: Protocol, baseline: &str) -> Vec<&'a Need> {
-    needs.iter().filter(|n| n.protocol == protocol && n.baseline == baseline).collect()
-}
-
 /// Tasks with the episodes of IMLE and of one-step flow with all demonstrations.
-pub fn one_step_pairs(done: &[ClaimResult]) -> Vec<(String, [Vec<Tally>; 2])> {
-    let full = |cell: &ClaimCell| match &cell.what {
-        What::Modes { .. } => true,
-        What::Data { protocol, demonstrations, .. } => {
-            *protocol == Protocol::EqualSteps && *demonstrations == cell.frame.demos
+pub fn one_step_pairs(done: &[ClaimResult]) -> Vec<(&str, [Vec<Tally>; 2])> {
+    let full = done.iter().filter_map(|(cell, result)| match &cell.what {
+        What::Modes { seed, .. } => Some((cell.task.as_str(), (*seed, result))),
+        What::Data { protocol: Protocol::EqualSteps, demonstrations, seed, .. } => {
+            (*demonstrations == cell.frame.demos).then_some((cell.task.as_str(), (*seed, result)))
         }
-        _ => false,
-    };
-    let mut tasks: Vec<&str> = Vec::new();
-    for (cell, _) in done.iter().filter(|(cell, _)| full(cell)) {
-        if !tasks.contains(&cell.task.as_str()) {
-            tasks.push(&cell.task);
-        }
-    }
-    let of = |task: &str, wanted: &str| {
-        // The same training may stand in both parts: it counts once.
-        let mut seeds = BTreeMap::new();
-        for (cell, result) in done.iter().filter(|(cell, _)| cell.task == task && full(cell)) {
-            let (What::Modes { seed, .. } | What::Data { seed, .. }) = &cell.what else { continue };
-            let row = rows(result).find(|row| name(row) == wanted);
-            if let Some(tally) = row.and_then(|row| tally(&row["report"])) {
-                seeds.insert(*seed, tally);
-            }
-        }
-        seeds.into_values().collect::<Vec<_>>()
-    };
-    tasks.into_iter().map(|task| (task.to_string(), [of(task, "imle"), of(task, "flow-1")])).collect()
-}
-
-/// Task, row, its measurements over the seeds, and the modes of the demonstrations.
-pub type ModeGroup<'a> = (&'a str, &'a str, Vec<&'a Value>, BTreeMap<String, u64>);
-
-pub fn mode_groups(done: &[ClaimResult]) -> Vec<ModeGroup<'_>> {
-    let groups = grouped(done, |cell, row| match &cell.what {
-        What::Modes { .. } => Some((cell.task.as_str(), name(row))),
         _ => None,
     });
-    let reference = |task: &str| {
-        let of = |(cell, _): &&ClaimResult| cell.task == task && matches!(cell.what, What::Modes { .. });
-        done.iter().find(of).map(|(_, result)| counts(&result["demonstrations"])).unwrap_or_default()
+    // The same training may stand in both parts: it counts once.
+    let of = |results: &[(u64, &Value)], wanted: &str| {
+        let of_seed = |(seed, result): &(u64, &Value)| {
+            let row = Rows::of(result).0.into_iter().find(|row| name(row) == wanted)?;
+            Some((*seed, tally(&row["report"])?))
+        };
+        results.iter().filter_map(of_seed).collect::<BTreeMap<_, _>>().into_values().collect()
     };
-    groups.into_iter().map(|((task, name), of)| (task, name, of, reference(task))).collect()
+    let pairs = grouped(full).into_iter();
+    pairs.map(|(task, results)| (task, ["imle", "flow-1"].map(|wanted| of(&results, wanted)))).collect()
 }
 
-fn counts(modes: &Value) -> BTreeMap<String, u64> {
-    let modes = modes.as_object().into_iter().flatten();
-    modes.filter_map(|(mode, count)| Some((mode.clone(), count.as_u64()?))).collect()
+/// Rows of one task and name in the part on modes, beside the modes of the demonstrations.
+pub struct ModeGroup<'a> {
+    pub task: &'a str,
+    pub name: &'a str,
+    pub rows: Rows<'a>,
+    pub demonstrations: ModeCounts,
+}
+
+/// Those of every task and name.
+pub fn mode_groups(done: &[ClaimResult]) -> Vec<ModeGroup<'_>> {
+    let modes = |what: &What| matches!(what, What::Modes { .. });
+    let demonstrations = |task: &str| -> ModeCounts {
+        let found = done.iter().find(|(cell, _)| cell.task == task && modes(&cell.what));
+        let counts = found.and_then(|(_, result)| result["demonstrations"].as_object()).into_iter().flatten();
+        counts.filter_map(|(mode, count)| Some((mode.clone(), count.as_u64()?))).collect()
+    };
+    let group = |((task, name), rows)| ModeGroup { task, name, rows, demonstrations: demonstrations(task) };
+    rows_of(done, modes).into_iter().map(group).collect()
 }
 
 #[cfg(test)]
@@ -376,7 +375,7 @@ pub mod tests {
     #[test]
     fn shares_of_entropy_are_of_solved_and_labelled_episodes() {
         let row = json!({ "report": { "modes": { "a": [9, 8], "b": [9, 8], "c": [9, 0], "none": [5, 5] } } });
-        let found = solved_modes(&[&row, &row]);
+        let found = Rows(vec![&row, &row]).solved_modes();
         assert_eq!(found, BTreeMap::from([("a".into(), 16), ("b".into(), 16)]));
         let reference = BTreeMap::from(["a", "b", "c", "d"].map(|m| (m.to_string(), 25)));
         let (share, [low, high]) = entropy_share(&found, &reference).unwrap();

@@ -5,13 +5,11 @@
 //! else.
 
 use super::cell::network_words;
-use super::contender::{self, Sampled};
-use super::speed;
 use super::work::{TrainingRecipe, Work};
+use super::{contender, speed};
 use crate::case::median_and_noise;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::interrupt;
-use imle_cli::sweep::{crc, remembered};
 use imle_planner::decide::{Decide, Decision, Key, Situation};
 use imle_planner::evaluation::report::percentiles;
 use imle_planner::policy_controller::PolicyController;
@@ -44,7 +42,7 @@ pub fn expected(each: &[f64], repeats: u32) -> f64 {
 pub fn place(work: &Work<'_>, task: &str, network: &str, candidates: u32) -> Result<(PathBuf, Value)> {
     let device = device_name(work.device);
     let of = json!(["straight after", task, network, device, candidates, work.args.methods, work.base_fingerprint()?]);
-    Ok((work.args.work.join("latencies").join(format!("{}.json", crc(&of))), of))
+    Ok((work.kept_at("latencies", &of), of))
 }
 
 /// As [`measure`] on the sweep's device, once for all cells that report it beside other figures.
@@ -52,8 +50,8 @@ pub fn place(work: &Work<'_>, task: &str, network: &str, candidates: u32) -> Res
 /// # Errors
 /// As [`measure`].
 pub fn found(work: &Work<'_>, task: &str, network: &str, candidates: u32) -> Result<Value> {
-    let (path, of) = place(work, task, network, candidates)?;
-    remembered(&path, &of, || measure(work, task, network, device_name(work.device), candidates))
+    let (_, of) = place(work, task, network, candidates)?;
+    work.remembered("latencies", &of, || measure(work, task, network, device_name(work.device), candidates))
 }
 
 /// The name that a device is opened with.
@@ -66,20 +64,12 @@ fn device_name(device: tch::Device) -> &'static str {
 /// # Errors
 /// A device that is not there; what sampling returns.
 pub fn measure(work: &Work<'_>, task: &str, network: &str, device: &str, candidates: u32) -> Result<Value> {
-    let subject = work.subject(task)?;
-    let mut rows: Vec<(Sampled, Checkpoint)> = Vec::new();
+    let mut rows: Vec<(&str, Checkpoint)> = Vec::new();
     for method in work.args.methods.iter().filter(|m| *m != "regression") {
-        let recipe = TrainingRecipe {
-            task: task.into(),
-            method: method.clone(),
-            demonstrations: subject.demos,
-            seed: 0,
-            steps: work.base.steps,
-            words: network_words(network)?,
-        };
+        let recipe = TrainingRecipe { words: network_words(network)?, ..work.recipe(task, method, 0)? };
         let checkpoint = speed::untrained(work, &recipe)?;
-        for sampled in contender::of(method)?.samplers {
-            rows.push((*sampled, sampled.of(checkpoint.clone())?));
+        for sampler in contender::of(method)?.samplers {
+            rows.push((sampler, contender::sampled(sampler, checkpoint.clone())?));
         }
     }
     compare(work, task, &rows, device.parse::<DeviceChoice>()?.open()?, candidates)
@@ -92,7 +82,7 @@ pub fn measure(work: &Work<'_>, task: &str, network: &str, device: &str, candida
 pub fn compare(
     work: &Work<'_>,
     task: &str,
-    rows: &[(Sampled, Checkpoint)],
+    rows: &[(&str, Checkpoint)],
     device: tch::Device,
     candidates: u32,
 ) -> Result<Value> {
@@ -101,19 +91,15 @@ pub fn compare(
     let (mut history, mut chunk) = (vec![0.0; windows.shape().observation], vec![0.0; windows.shape().chunk]);
     windows.window(windows.len() / 2, &mut history, &mut chunk);
 
-    let samplers: Vec<Policy> = rows
-        .iter()
-        .map(|(_, checkpoint)| Policy::with_threads(checkpoint, work.pool.current_num_threads(), device))
-        .collect::<std::result::Result<_, _>>()?;
     // The first sampler has two turns a round, apart from each other: their difference is the noise.
-    let again = samplers.len().min(2);
+    let again = rows.len().min(2);
     let mut turns: Vec<(usize, PolicyController, [Vec<f64>; 2])> = Vec::new();
-    for index in (0..again).chain(samplers.first().map(|_| 0)).chain(again..samplers.len()) {
-        let alone = PolicyController::new(samplers[index].clone(), work.args.seed, work.base.horizons);
-        let alone = match Choice::by_name("consistent", RESAMPLE_EVERY)? {
-            choice if candidates > 1 => alone.with_choice(choice, candidates as usize),
-            _ => alone,
-        };
+    for index in (0..again).chain(rows.first().map(|_| 0)).chain(again..rows.len()) {
+        let policy = Policy::with_threads(&rows[index].1, work.pool.current_num_threads(), device)?;
+        let mut alone = PolicyController::new(policy, work.args.seed, work.base.horizons);
+        if candidates > 1 {
+            alone = alone.with_choice(Choice::by_name("consistent", RESAMPLE_EVERY)?, candidates as usize);
+        }
         turns.push((index, alone, Default::default()));
     }
     let begun = Instant::now();
@@ -127,20 +113,12 @@ pub fn compare(
         }
         for (_, alone, times) in &mut turns {
             let keys = [Key { episode: 0, decision: 1 + round as u64 }];
-            let situation = Situation {
-                observations: &history,
-                pictures: &[],
-                states: &[],
-                warm: &chunk,
-                warm_left: &[0],
-                keys: &keys,
-                deadline: None,
-                lockstep: false,
-            };
+            let (observations, warm, keys) = (&history[..], &chunk[..], &keys[..]);
+            let situation = Situation { observations, warm, warm_left: &[0], keys, ..Situation::default() };
             let (mut plan, mut how) = (vec![0.0; chunk.len()], [Decision::default()]);
             for times in times {
                 let begun = Instant::now();
-                alone.decide(&work.pool, &situation, &mut plan, &mut how)?;
+                alone.decide(work.pool, &situation, &mut plan, &mut how)?;
                 if round >= WARM_UP {
                     times.push(begun.elapsed().as_secs_f64() * 1e3);
                 }
@@ -157,12 +135,12 @@ pub fn compare(
     let mut samplers = Map::new();
     for (index, _, [cold, times]) in turns {
         let (cold, p) = (percentiles(cold), percentiles(times));
-        let (sampled, checkpoint) = &rows[index];
+        let (sampler, checkpoint) = &rows[index];
         let figures = json!({
             "p50_ms": p.p50, "p95_ms": p.p95, "cold_p50_ms": cold.p50, "parameters": checkpoint.table().count(),
         });
         // The first of the two turns of the first sampler.
-        samplers.entry(sampled.name).or_insert(figures);
+        samplers.entry(*sampler).or_insert(figures);
     }
     Ok(json!({
         "samplers": samplers, "noise": noise, "decisions": count, "threads": work.pool.current_num_threads(),

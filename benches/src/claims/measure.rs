@@ -1,13 +1,9 @@
 //! Measurement of each cell: train (or find trained), then evaluate every way of sampling.
 
 use super::cell::{ClaimCell, What};
-use super::contender;
-use super::contender::Sampled;
-use super::cost;
-use super::entries::{entries, single};
-use super::latency;
-use super::tuning;
+use super::entries::{Entry, alone, entries};
 use super::work::{Trained, TrainingRecipe, Work};
+use super::{contender, cost, latency, tuning};
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::failure::Result;
 use imle_policy::checkpoint::Checkpoint;
@@ -17,88 +13,70 @@ use std::collections::HashSet;
 /// Measures a cell.
 ///
 /// # Errors
-/// Errors of training, sampling and evaluation; [`Failure::Run`] after Ctrl-C, after which the same call goes on.
+/// Errors of training, sampling and evaluation; [`imle_cli::failure::Failure::Run`] after Ctrl-C, after which the same
+/// call goes on.
 pub fn measure(work: &Work<'_>, cell: &ClaimCell) -> Result<Value> {
+    let (task, seed) = (&cell.task, cell.frame.evaluation_seed);
     let seconds = cost::of(work, cell, &mut HashSet::new())?;
     work.output.note(format!("about {}", cost::duration(seconds)));
-    let alone = ControllerArgs::of("none", "first", 1);
-    let counted = (cell.frame.episodes, cell.frame.evaluation_seed);
-    Ok(match &cell.what {
-        What::Tuning { method, .. } => tuning::of(work, &cell.task, method)?,
+    match &cell.what {
+        What::Tuning { method, .. } => return tuning::of(work, task, method),
         What::Latency { network, device, candidates } => {
-            latency::measure(work, &cell.task, network, device, *candidates)?
+            return latency::measure(work, task, network, device, *candidates);
         }
-        What::Choices { choice, candidates, .. } => {
-            let mut found = Vec::new();
-            for (recipe, sampled) in single(entries(work, cell)?) {
-                let trained = work.trained(&recipe, None)?;
-                let flags = ControllerArgs::of("none", choice, if choice == "first" { 1 } else { *candidates });
-                found.push(entry(sampled, &trained, work.episodes(&cell.task, &trained, sampled.1, &flags, counted)?));
-            }
-            json!({ "entries": found })
+        _ => {}
+    }
+    let trainings = trainings(work, cell)?;
+    let flags = alone(&cell.what);
+    let chosen = matches!(cell.what, What::Choices { .. });
+    let mut rows = Vec::new();
+    for (Entry { name, sampler, .. }, trained) in &trainings {
+        let report = work.episodes(task, trained, sampler, &flags, (cell.frame.episodes, seed))?;
+        let mut row = json!({ "name": name, "sampler": sampler, "train": trained.record, "report": report });
+        if !chosen {
+            row["fidelity"] = work.fidelity(task, trained, sampler)?;
         }
-        What::Ablations { candidates, planned_episodes, .. } => {
-            let mut result = alone_and_fidelity(work, cell, &alone)?;
-            if *planned_episodes > 0 {
-                for (recipe, sampled) in single(entries(work, cell)?) {
-                    let trained = work.trained(&recipe, None)?;
-                    let flags = ControllerArgs::of("predictive-sampling", "first", *candidates);
-                    let counted = (*planned_episodes, counted.1);
-                    result["planned"] = work.episodes(&cell.task, &trained, sampled.1, &flags, counted)?;
-                }
+        rows.push(row);
+    }
+    let mut result = json!({ "entries": rows });
+    if !chosen {
+        result["demonstrations"] = json!(work.subject(task)?.modes());
+    }
+    match &cell.what {
+        What::Ablations { candidates, planned_episodes, .. } if *planned_episodes > 0 => {
+            let flags = ControllerArgs::of("predictive-sampling", "first", *candidates);
+            for (entry, trained) in &trainings {
+                result["planned"] = work.episodes(task, trained, entry.sampler, &flags, (*planned_episodes, seed))?;
             }
-            result
         }
         What::Networks { network, candidates, .. } => {
-            let mut result = alone_and_fidelity(work, cell, &alone)?;
-            for (key, n) in [("latency_1", 1), ("latency_n", *candidates)] {
-                result[key] = latency::found(work, &cell.task, network, n)?;
-            }
-            result
+            result["latency_1"] = latency::found(work, task, network, 1)?;
+            result["latency_n"] = latency::found(work, task, network, *candidates)?;
         }
-        What::Data { .. } | What::Modes { .. } | What::Quality { .. } => alone_and_fidelity(work, cell, &alone)?,
-        What::Distillation { .. } => distill(work, cell, &alone)?,
-    })
+        What::Distillation { .. } => {
+            let sampled = |(entry, trained): &(Entry, Trained)| -> Result<(_, Checkpoint)> {
+                Ok((entry.sampler, contender::sampled(entry.sampler, trained.checkpoint.clone())?))
+            };
+            let both = trainings.iter().map(sampled).collect::<Result<Vec<_>>>()?;
+            result["latency_1"] = latency::compare(work, task, &both, work.device, 1)?;
+        }
+        _ => {}
+    }
+    Ok(result)
 }
 
-/// A row: how it is sampled, what its training took, what came of it.
-fn entry((name, sampled): (&'static str, Sampled), trained: &Trained, report: Value) -> Value {
-    json!({ "name": name, "sampler": sampled.name, "train": trained.record, "report": report })
-}
-
-/// Success in held-out episodes, recall and precision of every row, beside the modes of the demonstrations.
-fn alone_and_fidelity(work: &Work<'_>, cell: &ClaimCell, alone: &ControllerArgs) -> Result<Value> {
-    let counted = (cell.frame.episodes, cell.frame.evaluation_seed);
-    let mut found = Vec::new();
-    for (recipe, way) in single(entries(work, cell)?) {
-        let trained = work.trained(&recipe, None)?;
-        let mut entry = entry(way, &trained, work.episodes(&cell.task, &trained, way.1, alone, counted)?);
-        entry["fidelity"] = work.fidelity(&cell.task, &trained, way.1)?;
-        found.push(entry);
+/// The trainings of a cell; of a distillation the teacher and its student.
+fn trainings(work: &Work<'_>, cell: &ClaimCell) -> Result<Vec<(Entry, Trained)>> {
+    let mut all = Vec::new();
+    for entry in entries(work, cell)? {
+        let trained = work.trained(&entry.recipe, None)?;
+        all.push((entry, trained));
     }
-    Ok(json!({ "entries": found, "demonstrations": work.subject(&cell.task)?.modes() }))
-}
-
-/// Teacher and student side by side.
-fn distill(work: &Work<'_>, cell: &ClaimCell, alone: &ControllerArgs) -> Result<Value> {
-    let counted = (cell.frame.episodes, cell.frame.evaluation_seed);
-    let mut rows = Vec::new();
-    for (recipe, way) in single(entries(work, cell)?) {
-        let taught = work.trained(&recipe, None)?;
-        let sampled = way.1.of(taught.checkpoint.clone())?;
-        let student = work.trained(&TrainingRecipe { method: "imle".into(), ..recipe }, Some(&sampled))?;
-        let plain = contender::of("imle")?.samplers.iter().map(|s| ("student", *s));
-        rows.push((way, taught));
-        rows.extend(plain.zip([student]));
+    if let (What::Distillation { .. }, Some((teacher, taught))) = (&cell.what, all.first()) {
+        let recipe = TrainingRecipe { method: "imle".into(), ..teacher.recipe.clone() };
+        let teacher = contender::sampled(teacher.sampler, taught.checkpoint.clone())?;
+        let trained = work.trained(&recipe, Some(&teacher))?;
+        all.push((Entry { recipe, name: "student", sampler: "imle" }, trained));
     }
-    let mut found = Vec::new();
-    for (way, trained) in &rows {
-        let mut entry = entry(*way, trained, work.episodes(&cell.task, trained, way.1, alone, counted)?);
-        entry["fidelity"] = work.fidelity(&cell.task, trained, way.1)?;
-        found.push(entry);
-    }
-    let checkpoints: Vec<(Sampled, Checkpoint)> =
-        rows.iter().map(|(way, t)| Ok((way.1, way.1.of(t.checkpoint.clone())?))).collect::<Result<_>>()?;
-    let latency = latency::compare(work, &cell.task, &checkpoints, work.device, 1)?;
-    Ok(json!({ "entries": found, "latency_1": latency, "demonstrations": work.subject(&cell.task)?.modes() }))
+    Ok(all)
 }

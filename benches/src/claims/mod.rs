@@ -17,19 +17,16 @@ mod plots;
 mod speed;
 mod subject;
 mod tables;
-mod text;
 mod tuning;
 mod verdicts;
 mod work;
 
-use crate::publish::publish;
+use crate::publish::{entries, grouped, publish};
 use args::{ClaimPart, ClaimsArgs};
 use cell::{ClaimCell, Frame};
 use imle_cli::failure::Result;
-use imle_cli::load;
-use imle_cli::output::object;
-use imle_cli::sweep;
 use imle_cli::training::settings::print_settings;
+use imle_cli::{load, sweep};
 use imle_configs::Error as InputError;
 use imle_policy::device::DeviceChoice;
 use imle_policy::train::TrainSettings;
@@ -46,7 +43,8 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
     check(args)?;
     // A file of something else is an error before any work is done.
     sweep::open::<ClaimCell, Value>(&args.sweep, output, &[])?;
-    let mut work = Work::new(args)?;
+    let pool = load::pool(&args.common)?;
+    let mut work = Work::new(args, &pool)?;
     if args.settings.settings {
         return print_settings::<TrainSettings>(&work.base);
     }
@@ -55,10 +53,11 @@ pub fn run(args: &ClaimsArgs) -> Result<()> {
         return plan(&work, &cells);
     }
     let results = sweep::run(&args.sweep, output, &cells, |cell, _| measure::measure(&work, cell))?;
-    let open = results.iter().filter(|r| r.is_none()).count();
+    let entries = entries(&cells, &results);
+    let open = cells.len() - entries.len();
     let done: Vec<(ClaimCell, Value)> = cells.into_iter().zip(results).filter_map(|(c, r)| Some((c, r?))).collect();
     tables::all(&done).iter().for_each(|line| output.say(line));
-    output.result(&json!({ "cells": entries(&done), "open": open }))
+    output.result(&json!({ "cells": entries, "open": open }))
 }
 
 /// Names and numbers, before anything is loaded.
@@ -87,34 +86,24 @@ fn check(args: &ClaimsArgs) -> Result<()> {
 /// The cells that the flags ask for, in the order of measuring; their tasks are taken up.
 fn cells(work: &mut Work<'_>) -> Result<Vec<ClaimCell>> {
     let args = work.args;
-    // Every task with the parts that it is in.
-    let mut wanted: Vec<(String, Vec<ClaimPart>)> = Vec::new();
     let data = args.data.as_deref().filter(|_| args.tasks.is_none());
-    let its_own = data.map(|data| work.subjects.take_up_data(&work.pool, data)).transpose()?;
+    let its_own = data.map(|data| work.subjects.take_up_data(data)).transpose()?;
     // What is poor in a user's own demonstrations is not known.
     let parts = args.parts.iter().filter(|p| args.data.is_none() || **p != ClaimPart::Quality);
-    for part in parts {
-        let tasks = match &its_own {
-            Some(name) => vec![name.clone()],
-            None => cell::tasks_of(args, *part),
-        };
-        for task in tasks {
-            match wanted.iter_mut().find(|(name, _)| *name == task) {
-                Some((_, parts)) => parts.push(*part),
-                None => wanted.push((task, vec![*part])),
-            }
-        }
-    }
+    let wanted = parts.flat_map(|part| {
+        let tasks = its_own.clone().map_or_else(|| cell::tasks_of(args, *part), |name| vec![name]);
+        tasks.into_iter().map(|task| (task, *part))
+    });
     let mut devices = vec!["cpu"];
     if DeviceChoice::Cuda.open().is_ok() {
         devices.push("cuda");
     }
     let settings = work.base_fingerprint()?;
     let mut all = Vec::new();
-    for (named, parts) in wanted {
-        let name = if its_own.is_some() { named } else { work.subjects.take_up(&work.pool, &named)? };
+    for (named, parts) in grouped(wanted) {
+        let name = if its_own.is_some() { named } else { work.subjects.take_up(&named)? };
         if parts.contains(&ClaimPart::Quality) && args.data.is_none() {
-            work.subjects.take_up_poor(&work.pool, &name)?;
+            work.subjects.take_up_poor(&name)?;
         }
         let subject = work.subject(&name)?;
         let frame = Frame {
@@ -153,9 +142,6 @@ fn plan(work: &Work<'_>, cells: &[ClaimCell]) -> Result<()> {
 fn report(args: &ClaimsArgs, done: &[(ClaimCell, Value)]) -> Result<()> {
     let output = args.common.output();
     let plots = publish(output, args.out.as_deref(), &tables::all(done), || plots::all(done))?;
-    output.result(&json!({ "cells": entries(done), "open": 0, "plots": plots }))
-}
-
-fn entries(done: &[(ClaimCell, Value)]) -> Vec<Value> {
-    done.iter().filter_map(|(c, r)| Some(json!({ "cell": object(c).ok()?, "result": r }))).collect()
+    let entries: Vec<Value> = done.iter().map(|(cell, result)| json!({ "cell": cell, "result": result })).collect();
+    output.result(&json!({ "cells": entries, "open": 0, "plots": plots }))
 }

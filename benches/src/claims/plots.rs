@@ -2,11 +2,11 @@
 
 use super::args::Protocol;
 use super::cell::What;
-use super::gather::{
-    ClaimResult, DataCurve, PooledSuccess, curves, figure, frames, grouped, mean, name, rows, tallies,
+use super::gather::{ClaimResult, DataCurve, PooledSuccess, Rows, curves, figure, frames, name, rows_of};
+use crate::chart::{
+    Area, Curve, FONT, LEGEND_AT, TITLE, draw_curves, error_bar, failed, left_of_axis, legend, mark, mesh,
+    percent_chart, svg, tick,
 };
-use super::text::protocol_text;
-use crate::chart::{Area, FONT, LEGEND_AT, TITLE, error_bar, failed, legend, mark, percent_chart, svg, tick};
 use crate::publish::{Plot, distinct};
 use imle_cli::failure::Result;
 use plotters::prelude::*;
@@ -43,17 +43,18 @@ pub fn all(done: &[ClaimResult]) -> Result<Vec<Plot>> {
         for (title, bars) in latencies(done) {
             add(format!("latency-{}", title.replace([' ', ',', '='], "")), svg(|area| latency(area, &title, &bars))?);
         }
-        for task in distinct(done.iter().filter(|d| matches!(d.0.what, What::Modes { .. })).map(|d| d.0.task.as_str()))
-        {
+        for task in tasks(done, |what| matches!(what, What::Modes { .. })) {
             add(format!("fidelity-{task}"), svg(|area| fidelity(area, task, done))?);
         }
-        for task in
-            distinct(done.iter().filter(|d| matches!(d.0.what, What::Networks { .. })).map(|d| d.0.task.as_str()))
-        {
+        for task in tasks(done, |what| matches!(what, What::Networks { .. })) {
             add(format!("networks-{task}"), svg(|area| networks(area, task, done))?);
         }
     }
     Ok(plots)
+}
+
+fn tasks(done: &[ClaimResult], part: fn(&What) -> bool) -> Vec<&str> {
+    distinct(done.iter().filter(|(cell, _)| part(&cell.what)).map(|(cell, _)| cell.task.as_str()))
 }
 
 /// Success against demonstrations, with Wilson intervals. Circles are trained for equal steps; triangles otherwise, as
@@ -64,28 +65,18 @@ fn success(area: &Area<'_>, task: &str, curves: &[&DataCurve]) -> Result<()> {
     let title = format!("{task}: success in held-out episodes");
     let across = 0.0..f64::from(most) * 1.08;
     let mut chart = percent_chart!(&area, title.as_str(), across, "demonstrations", "success, % (95 % Wilson)");
-    let mut legends = Vec::new();
-    for (index, curve) in curves.iter().enumerate() {
-        let (plain, colour) = (curve.protocol == Protocol::EqualSteps, colour(&curve.name));
-        let protocol = if plain { String::new() } else { format!(", {}", protocol_text(curve.protocol)) };
-        legends.push((format!("{}{protocol}", curve.name), colour, plain));
+    let styles = curves.iter().map(|c| (colour(&c.name), c.protocol == Protocol::EqualSteps));
+    let shown = |(index, curve): (usize, &&DataCurve)| {
+        let plain = curve.protocol == Protocol::EqualSteps;
+        let protocol = if plain { String::new() } else { format!(", {}", curve.protocol.text()) };
         // Beside each other where they would cover each other.
         let aside = (index as f64 - curves.len() as f64 / 2.0) * f64::from(most) * 0.008;
         let points =
-            curve.points.iter().filter_map(|(n, runs)| Some((f64::from(*n) + aside, PooledSuccess::of(runs)?)));
-        let points: Vec<(f64, PooledSuccess)> = points.collect();
-        let at = |(n, s): &(f64, PooledSuccess)| (*n, 100.0 * s.rate);
-        let line = LineSeries::new(points.iter().map(at), colour.stroke_width(2));
-        chart.draw_series(line).map_err(failed)?;
-        chart.draw_series(points.iter().map(|(n, s)| error_bar(*n, bar(s), colour))).map_err(failed)?;
-        chart.draw_series(points.iter().map(|p| mark(at(p), colour, plain))).map_err(failed)?;
-    }
-    legend(&side, &legends)
-}
-
-/// A rate with its interval, in percent.
-fn bar(s: &PooledSuccess) -> [f64; 3] {
-    [s.wilson[0], s.rate, s.wilson[1]].map(|share| 100.0 * share)
+            curve.points.iter().filter_map(|(n, runs)| Some((f64::from(*n) + aside, PooledSuccess::of(runs)?.bar())));
+        Curve { name: format!("{}{protocol}", curve.name), points: points.collect() }
+    };
+    let shown: Vec<Curve> = curves.iter().enumerate().map(shown).collect();
+    draw_curves!(chart, &side, shown, styles)
 }
 
 /// Title, and for each sampler its median and 95th percentile.
@@ -117,18 +108,7 @@ fn latency(area: &Area<'_>, title: &str, bars: &[(String, f64, f64)]) -> Result<
         .y_label_area_size(110)
         .build_cartesian_2d((least.max(1e-6)..most).log_scale(), 0.0..count)
         .map_err(failed)?;
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .light_line_style(WHITE)
-        .bold_line_style(RGBColor(225, 225, 225))
-        .x_desc("ms, median and 95th percentile")
-        .y_labels(0)
-        .x_label_formatter(&tick)
-        .label_style(FONT)
-        .axis_desc_style(FONT)
-        .draw()
-        .map_err(failed)?;
+    mesh!(chart.configure_mesh().disable_y_mesh().x_desc("ms, median and 95th percentile").y_labels(0));
     for (row, (name, p50, p95)) in bars.iter().enumerate() {
         let y = count - row as f64;
         let style = colour(name);
@@ -139,11 +119,7 @@ fn latency(area: &Area<'_>, title: &str, bars: &[(String, f64, f64)]) -> Result<
         let text = Text::new(format!("{p50:.2} ms"), (*p95 * 1.08, y - 0.42), FONT);
         chart.draw_series([text]).map_err(failed)?;
         let (_, pixel) = chart.backend_coord(&(least, y - 0.5));
-        let style = TextStyle::from(FONT.into_font()).pos(plotters::style::text_anchor::Pos::new(
-            plotters::style::text_anchor::HPos::Right,
-            plotters::style::text_anchor::VPos::Center,
-        ));
-        area.draw(&Text::new(name.clone(), (116, pixel), style)).map_err(failed)?;
+        area.draw(&Text::new(name.clone(), (116, pixel), left_of_axis())).map_err(failed)?;
     }
     Ok(())
 }
@@ -153,15 +129,12 @@ fn fidelity(area: &Area<'_>, task: &str, done: &[ClaimResult]) -> Result<()> {
     let (area, side) = area.split_horizontally(LEGEND_AT);
     let title = format!("{task}: 32 samples in held-out states, rising radius");
     let mut chart = percent_chart!(&area, title.as_str(), 0.0..102.0, "recall, %", "precision, %");
-    let groups = grouped(done, |cell, row| match cell.what {
-        What::Modes { .. } if cell.task == task => Some(name(row)),
-        _ => None,
-    });
+    let groups = rows_of(done, |what| matches!(what, What::Modes { .. }));
     let mut legends = Vec::new();
-    for (name, of) in groups {
-        let Some(points) = mean_curve(&of) else { continue };
+    for ((_, name), rows) in groups.into_iter().filter(|((of, _), _)| *of == task) {
+        let Some(points) = mean_curve(&rows) else { continue };
         let colour = colour(name);
-        let marked = |path| mean(of.iter().copied(), path).map(|x| 100.0 * x);
+        let marked = |path| rows.mean(path).map(|x| 100.0 * x);
         if let (Some(recall), Some(precision)) = (marked("fidelity.recall"), marked("fidelity.precision")) {
             chart.draw_series([mark((recall, precision), colour, true)]).map_err(failed)?;
         }
@@ -172,8 +145,8 @@ fn fidelity(area: &Area<'_>, task: &str, done: &[ClaimResult]) -> Result<()> {
 }
 
 /// `[recall, precision]` in percent at each radius, means over the trainings.
-fn mean_curve(of: &[&Value]) -> Option<Vec<(f64, f64)>> {
-    let curves: Vec<&Vec<Value>> = of.iter().filter_map(|row| row["fidelity"]["curve"].as_array()).collect();
+fn mean_curve(rows: &Rows<'_>) -> Option<Vec<(f64, f64)>> {
+    let curves: Vec<&Vec<Value>> = rows.0.iter().filter_map(|row| row["fidelity"]["curve"].as_array()).collect();
     let length = curves.iter().map(|c| c.len()).min()?;
     let mean = |point: usize, index: usize| {
         let values = curves.iter().filter_map(|c| c[point][index].as_f64());
@@ -187,9 +160,9 @@ fn networks(area: &Area<'_>, task: &str, done: &[ClaimResult]) -> Result<()> {
     let mut points: Vec<(f64, PooledSuccess, String, RGBColor)> = Vec::new();
     for (cell, result) in done {
         let What::Networks { network, .. } = &cell.what else { continue };
-        for row in rows(result).filter(|_| cell.task == task) {
+        for row in Rows::of(result).0.into_iter().filter(|_| cell.task == task) {
             let ms = figure(&result["latency_1"]["samplers"], &format!("{}.p50_ms", name(row)));
-            let success = PooledSuccess::of(&tallies(&[row]));
+            let success = PooledSuccess::of(&Rows(vec![row]).tallies());
             if let (Some(ms), Some(success)) = (ms, success) {
                 let millions = figure(row, "train.parameters").unwrap_or(0.0) / 1e6;
                 points.push((ms, success, format!("{network}, {} ({millions:.1} M)", name(row)), colour(name(row))));
@@ -202,7 +175,7 @@ fn networks(area: &Area<'_>, task: &str, done: &[ClaimResult]) -> Result<()> {
     let mut chart =
         percent_chart!(area, title.as_str(), (least..most).log_scale(), "one sample, ms", "success, % (95 % Wilson)");
     for (ms, s, legends, colour) in points {
-        chart.draw_series([error_bar(ms, bar(&s), colour)]).map_err(failed)?;
+        chart.draw_series([error_bar(ms, s.bar(), colour)]).map_err(failed)?;
         chart.draw_series([mark((ms, 100.0 * s.rate), colour, true)]).map_err(failed)?;
         chart
             .draw_series([Text::new(legends, (ms * 1.12, 100.0 * s.rate + 2.0), ("sans-serif", 15))])

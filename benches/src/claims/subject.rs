@@ -6,8 +6,7 @@ use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
 use imle_cli::output::Output;
 use imle_cli::training::dataset;
-use imle_cli::training::demonstrations;
-use imle_cli::training::demonstrations::Demonstrators;
+use imle_cli::training::demonstrations::{self, Demonstrators};
 use imle_configs::spec::Horizons;
 use imle_configs::{Error as InputError, embedded};
 use imle_data::Dataset;
@@ -63,6 +62,7 @@ pub fn poorly(task: &str) -> String {
 /// Those taken up so far.
 pub struct Subjects<'a> {
     args: &'a ClaimsArgs,
+    pool: &'a rayon::ThreadPool,
     output: Output,
     horizons: Horizons,
     all: BTreeMap<String, Subject>,
@@ -70,8 +70,8 @@ pub struct Subjects<'a> {
 
 impl<'a> Subjects<'a> {
     /// None yet; their windows are of `horizons`.
-    pub fn new(args: &'a ClaimsArgs, horizons: Horizons) -> Self {
-        Self { args, output: args.common.output(), horizons, all: BTreeMap::new() }
+    pub fn new(args: &'a ClaimsArgs, pool: &'a rayon::ThreadPool, horizons: Horizons) -> Self {
+        Self { args, pool, output: args.common.output(), horizons, all: BTreeMap::new() }
     }
 
     /// The task of that name, which was taken up.
@@ -83,21 +83,21 @@ impl<'a> Subjects<'a> {
     ///
     /// # Errors
     /// An unknown task, one without an expert, demonstrations of another task or too few of them.
-    pub fn take_up(&mut self, pool: &rayon::ThreadPool, named: &str) -> Result<String> {
+    pub fn take_up(&mut self, named: &str) -> Result<String> {
         let task = load::task(named)?;
         let name = task.spec().task.clone();
         if self.all.contains_key(&name) {
             return Ok(name);
         }
-        let taken = match &self.args.data {
+        let subject = match &self.args.data {
             Some(data) => {
                 let dataset = dataset::read(data, None)?;
                 dataset.spec.check_matches(task.spec(), &data.display().to_string())?;
-                self.divide(data, dataset)?
+                self.divided(Some(task), data, dataset)?
             }
-            None => self.recorded(pool, &task, &name, 0.0)?,
+            None => self.recorded(task, &name, 0.0)?,
         };
-        self.add(pool, &name, Some(task), taken)?;
+        self.all.insert(name.clone(), subject);
         Ok(name)
     }
 
@@ -106,57 +106,51 @@ impl<'a> Subjects<'a> {
     ///
     /// # Errors
     /// As [`take_up`](Self::take_up).
-    pub fn take_up_poor(&mut self, pool: &rayon::ThreadPool, name: &str) -> Result<()> {
+    pub fn take_up_poor(&mut self, name: &str) -> Result<()> {
         let key = poorly(name);
         if let (false, Some(task)) = (self.all.contains_key(&key), self.of(name)?.task.clone()) {
-            let taken = self.recorded(pool, &task, &key, POOR)?;
-            self.add(pool, &key, Some(task), taken)?;
+            let subject = self.recorded(task, &key, POOR)?;
+            self.all.insert(key, subject);
         }
         Ok(())
-    }
-
-    /// Demonstrations of the scripted expert, recorded if they are not there yet.
-    fn recorded(
-        &self,
-        pool: &rayon::ThreadPool,
-        task: &Arc<Task>,
-        key: &str,
-        poor: f64,
-    ) -> Result<(PathBuf, Dataset, u32)> {
-        let demos = self.args.demos.unwrap_or(100);
-        let count = (demos + self.args.held_out) as usize;
-        let folder = self.args.work.join("demos").join(format!("{key}-{count}"));
-        if !folder.exists() {
-            self.output.note(format!("{key}: recording {count} demonstrations"));
-            let by = Demonstrators { mode: None, poor, seed: 0 };
-            let recorded = demonstrations::record(task, by, count, pool, self.output)?;
-            // Another process may have recorded the same meanwhile.
-            if !folder.exists() {
-                imle_data::write(&folder, task.spec(), &recorded.episodes)?;
-            }
-        }
-        Ok((folder.clone(), imle_data::read(&folder)?, demos))
     }
 
     /// Takes up the dataset of a task that cannot be run here; returns its name.
     ///
     /// # Errors
     /// As [`take_up`](Self::take_up).
-    pub fn take_up_data(&mut self, pool: &rayon::ThreadPool, data: &Path) -> Result<String> {
+    pub fn take_up_data(&mut self, data: &Path) -> Result<String> {
         let dataset = dataset::read(data, None)?;
         let name = dataset.spec.task.clone();
         if embedded::task(&name).is_some() {
-            return self.take_up(pool, &name);
+            return self.take_up(&name);
         }
         self.output
             .note(format!("task `{name}` is not built in: no episodes are run; its file can be named in --tasks"));
-        let taken = self.divide(data, dataset)?;
-        self.add(pool, &name, None, taken)?;
+        let subject = self.divided(None, data, dataset)?;
+        self.all.insert(name.clone(), subject);
         Ok(name)
     }
 
-    /// The user's dataset with the number to learn from: all but those held out, which are the last.
-    fn divide(&self, data: &Path, mut dataset: Dataset) -> Result<(PathBuf, Dataset, u32)> {
+    /// With demonstrations of the scripted expert, recorded if they are not there yet.
+    fn recorded(&self, task: Arc<Task>, key: &str, poor: f64) -> Result<Subject> {
+        let demos = self.args.demos.unwrap_or(100);
+        let count = (demos + self.args.held_out) as usize;
+        let folder = self.args.work.join("demos").join(format!("{key}-{count}"));
+        if !folder.exists() {
+            self.output.note(format!("{key}: recording {count} demonstrations"));
+            let by = Demonstrators { mode: None, poor, seed: 0 };
+            let recorded = demonstrations::record(&task, by, count, self.pool, self.output)?;
+            // Another process may have recorded the same meanwhile.
+            if !folder.exists() {
+                imle_data::write(&folder, task.spec(), &recorded.episodes)?;
+            }
+        }
+        self.subject(Some(task), &folder, imle_data::read(&folder)?, demos)
+    }
+
+    /// With the user's dataset: all but those held out, which are the last, are learned from.
+    fn divided(&self, task: Option<Arc<Task>>, data: &Path, mut dataset: Dataset) -> Result<Subject> {
         let (there, held_out) = (dataset.episodes.len() as u32, self.args.held_out);
         let most = there.saturating_sub(held_out);
         let demos = self.args.demos.unwrap_or(most);
@@ -166,23 +160,14 @@ impl<'a> Subjects<'a> {
             return Err(InputError::unexpected(data.display(), expected, there).into());
         }
         // The last are held out; between them and the first none is used.
-        let last = dataset.episodes.split_off(most as usize);
-        dataset.episodes.truncate(demos as usize);
-        dataset.episodes.extend(last);
-        Ok((data.to_path_buf(), dataset, demos))
+        dataset.episodes.drain(demos as usize..most as usize);
+        self.subject(task, data, dataset, demos)
     }
 
-    fn add(
-        &mut self,
-        pool: &rayon::ThreadPool,
-        name: &str,
-        task: Option<Arc<Task>>,
-        (data, dataset, demos): (PathBuf, Dataset, u32),
-    ) -> Result<()> {
+    fn subject(&self, task: Option<Arc<Task>>, data: &Path, dataset: Dataset, demos: u32) -> Result<Subject> {
         let windows = DemonstrationChunks::new(&dataset.spec, self.horizons, &dataset.episodes)?;
         let normalizers = windows.normalizers()?;
-        let judge = HeldOutWindows::new(pool, &windows, &normalizers, demos as usize, NEIGHBOURS, WINDOWS)?;
-        self.all.insert(name.into(), Subject { task, dataset, data, demos, judge });
-        Ok(())
+        let judge = HeldOutWindows::new(self.pool, &windows, &normalizers, demos as usize, NEIGHBOURS, WINDOWS)?;
+        Ok(Subject { task, dataset, data: data.into(), demos, judge })
     }
 }

@@ -2,16 +2,16 @@
 
 use super::cell::{ClaimCell, What};
 use super::gather::{
-    ClaimResult, DataCurve, Need, curves, entropy_share, figure, frames, grouped, groups_of, mean, mean_saved,
-    mode_groups, name, needs, of_group, one_step_pairs, rows, solved_modes, success_text, tallies, tally,
+    ClaimResult, DataCurve, ModeCounts, Need, Rows, by_baseline, curves, entropy_share, figure, frames, mean_saved,
+    mode_groups, name, needs, number, one_step_pairs, rows_by, rows_of, share, share_within, success_text, tally,
 };
-use super::text::{interval, number, protocol_text, share};
 use super::verdicts::verdicts;
+use crate::publish::table;
 use imle_cli::output::{percent, percent_within};
 use imle_cli::statistics::{entropy, pooled};
 use imle_cli::table::Table;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Markdown lines of everything that was measured; cells of different frames are kept apart.
 pub fn all(done: &[ClaimResult]) -> Vec<String> {
@@ -45,42 +45,30 @@ pub fn all(done: &[ClaimResult]) -> Vec<String> {
 
 /// Success against demonstrations, for each protocol.
 fn success(curves: &[DataCurve]) -> Table {
-    let mut sizes: Vec<u32> = curves.iter().flat_map(|c| c.points.keys().copied()).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    let columns: Vec<String> = sizes.iter().map(|n| format!("{n} demonstrations")).collect();
-    let mut titles = vec!["task", "equal", "method"];
-    titles.extend(columns.iter().map(String::as_str));
-    let mut table = Table::new(
-        "Success against demonstrations: pooled over trainings, [Wilson], (bootstrap over trainings)",
-        &titles,
-    );
+    let sizes: BTreeSet<u32> = curves.iter().flat_map(|c| c.points.keys().copied()).collect();
+    let columns: String = sizes.iter().map(|n| format!(" | {n} demonstrations")).collect();
     let mut ordered: Vec<&DataCurve> = curves.iter().collect();
     ordered.sort_by(|a, b| (&a.task, a.protocol).cmp(&(&b.task, b.protocol)));
-    for curve in ordered {
-        let mut row = vec![curve.task.clone(), protocol_text(curve.protocol).into(), curve.name.clone()];
-        row.extend(sizes.iter().map(|n| curve.points.get(n).map_or("open".into(), |runs| success_text(runs))));
-        table.rows.push(row);
-    }
-    table
+    let row = |curve: &DataCurve| {
+        let successes = sizes.iter().map(|n| success_text(curve.points.get(n).map_or(&[], Vec::as_slice)));
+        let of = [curve.task.clone(), curve.protocol.text().into(), curve.name.clone()];
+        of.into_iter().chain(successes).collect()
+    };
+    table(
+        "Success against demonstrations: pooled over trainings, [Wilson], (bootstrap over trainings)",
+        &format!("task | equal | method{columns}"),
+        ordered.into_iter().map(row),
+    )
 }
 
-fn data_needed(needs: &[Need]) -> Table {
-    let mut table = Table::new(
+fn data_needed(needs: &[Need<'_>]) -> Table {
+    let mut table = table(
         "Demonstrations that IMLE needs for what a baseline does with all",
-        &[
-            "baseline",
-            "equal",
-            "task",
-            "its success with all",
-            "IMLE needs",
-            "less",
-            "it needs itself",
-            "less than itself",
-        ],
+        "baseline | equal | task | its success with all | IMLE needs | less | it needs itself | less than itself",
+        [],
     );
-    for (protocol, baseline) in groups_of(needs) {
-        let of = of_group(needs, protocol, &baseline);
+    for ((protocol, baseline), of) in by_baseline(needs) {
+        let group = || vec![baseline.to_string(), protocol.text().into()];
         for need in &of {
             let count = match need.imle {
                 None => format!("more than {:.0}", need.demos),
@@ -88,112 +76,97 @@ fn data_needed(needs: &[Need]) -> Table {
                 Some(n) => format!("{n:.0}"),
             };
             let itself = need.imle.zip(need.itself).map(|(ours, theirs)| 1.0 - ours / theirs);
-            table.rows.push(vec![
-                baseline.clone(),
-                protocol_text(protocol).into(),
-                need.task.clone(),
+            let figures = [
+                need.baseline.task.clone(),
                 percent(need.target),
                 format!("{count} [{:.0}, {:.0}]", need.interval[0], need.interval[1]),
                 if need.imle.is_some() { percent(need.saved()) } else { "none".into() },
                 need.itself.map_or("not measured".into(), |n| format!("{n:.0}")),
                 itself.map_or(String::new(), percent),
-            ]);
+            ];
+            table.rows.push([group(), figures.into()].concat());
         }
-        let (saved, ci) = mean_saved(&of);
-        let text = format!("{} {}", percent(saved), interval(ci));
-        let empty = String::new;
-        table.rows.push(vec![
-            baseline,
-            protocol_text(protocol).into(),
-            "mean".into(),
-            empty(),
-            empty(),
-            text,
-            empty(),
-            empty(),
-        ]);
+        let (saved, interval) = mean_saved(&of);
+        let mean = ["mean", "", "", &share_within(saved, interval), "", ""].map(str::to_string);
+        table.rows.push([group(), mean.into()].concat());
     }
     table
 }
 
 /// Time of the trainings with all demonstrations.
 fn trainings(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
-        "Trainings with all demonstrations",
-        &["task", "method", "equal", "steps", "learning rate", "sampled by", "minutes"],
-    );
-    let groups = grouped(done, |cell, row| match &cell.what {
+    let groups = rows_by(done, |cell, name| match &cell.what {
         What::Data { protocol, demonstrations, .. } if *demonstrations == cell.frame.demos => {
-            Some((cell.task.as_str(), name(row), *protocol))
+            Some((cell.task.as_str(), name, *protocol))
         }
         _ => None,
     });
-    for ((task, name, protocol), of) in groups {
-        let first = of.first().copied().unwrap_or(&Value::Null);
-        table.rows.push(vec![
+    let rows = groups.into_iter().map(|((task, name, protocol), rows)| {
+        vec![
             task.into(),
             name.into(),
-            protocol_text(protocol).into(),
-            number(mean(of.iter().copied(), "train.steps"), 0),
-            figure(first, "train.learning_rate").map_or("open".into(), |rate| format!("{rate}")),
-            first["sampler"].as_str().unwrap_or_default().into(),
-            number(mean(of.iter().copied(), "train.train_s").map(|s| s / 60.0), 1),
-        ]);
-    }
-    table
+            protocol.text().into(),
+            number(rows.mean("train.steps"), 0),
+            figure(rows.0[0], "train.learning_rate").map_or("open".into(), |rate| format!("{rate}")),
+            sampler(rows.0[0]),
+            rows.minutes(),
+        ]
+    });
+    let header = "task | method | equal | steps | learning rate | sampled by | minutes";
+    table("Trainings with all demonstrations", header, rows)
+}
+
+fn sampler(row: &Value) -> String {
+    row["sampler"].as_str().unwrap_or_default().into()
 }
 
 /// Settings tried for each baseline's best.
 fn tried(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
+    let tried = done.iter().filter_map(|(cell, result)| match &cell.what {
+        What::Tuning { method, .. } => Some((cell, method, result["tried"].as_array()?)),
+        _ => None,
+    });
+    let rows = tried.flat_map(|(cell, method, tried)| {
+        tried.iter().map(move |entry| {
+            let number = |path: &str| entry.pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN);
+            let interval = [number("/success_ci95/0"), number("/success_ci95/1")];
+            let of = [cell.task.clone(), method.clone(), sampler(entry)];
+            let settings = ["learning_rate", "steps"].map(|key| entry[key].to_string());
+            of.into_iter().chain(settings).chain([percent_within(number("/success_rate"), interval)]).collect()
+        })
+    });
+    table(
         "Tried for the baselines' best settings: success in validation episodes",
-        &["task", "method", "sampled by", "learning rate", "steps", "success"],
-    );
-    for (cell, result) in done {
-        let What::Tuning { method, .. } = &cell.what else { continue };
-        for entry in result["tried"].as_array().into_iter().flatten() {
-            table.rows.push(vec![
-                cell.task.clone(),
-                method.clone(),
-                entry["sampler"].as_str().unwrap_or_default().into(),
-                entry["learning_rate"].to_string(),
-                entry["steps"].to_string(),
-                success_of(entry),
-            ]);
-        }
-    }
-    table
-}
-
-/// `97.5 % [94.3, 98.9]` of one of the settings tried.
-fn success_of(entry: &Value) -> String {
-    let number = |path: &str| entry.pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN);
-    percent_within(number("/success_rate"), [number("/success_ci95/0"), number("/success_ci95/1")])
+        "task | method | sampled by | learning rate | steps | success",
+        rows,
+    )
 }
 
 fn latencies(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
+    let mut table = table(
         "One decision, ms: p50 / p95; from a cold cache p50",
-        &["network", "device", "N", "sampler", "p50 / p95", "IMLE takes less by", "cold", "less by", "noise"],
+        "network | device | N | sampler | p50 / p95 | IMLE takes less by | cold | less by | noise",
+        [],
     );
     for (cell, result) in done {
         let What::Latency { network, device, candidates } = &cell.what else { continue };
+        let threads = if device == "cpu" { format!(", {} threads", result["threads"]) } else { String::new() };
         let of = |name: &str, key: &str| figure(&result["samplers"], &format!("{name}.{key}"));
-        let less = |name: &str, key: &str| {
-            let pair = of("imle", key).zip(of(name, key)).filter(|_| name != "imle");
-            pair.map_or(String::new(), |(ours, theirs)| percent(1.0 - ours / theirs))
-        };
-        for (sampler, figures) in result["samplers"].as_object().into_iter().flatten() {
-            let threads = if device == "cpu" { format!(", {} threads", result["threads"]) } else { String::new() };
+        for (sampler, _) in result["samplers"].as_object().into_iter().flatten() {
+            let ms = |key: &str| number(of(sampler, key), 2);
+            let less = |key: &str| {
+                let pair = of("imle", key).zip(of(sampler, key)).filter(|_| sampler != "imle");
+                pair.map_or(String::new(), |(ours, theirs)| percent(1.0 - ours / theirs))
+            };
             table.rows.push(vec![
                 network.clone(),
                 format!("{device}{threads}"),
                 candidates.to_string(),
                 sampler.clone(),
-                format!("{} / {}", number(figure(figures, "p50_ms"), 2), number(figure(figures, "p95_ms"), 2)),
-                less(sampler, "p50_ms"),
-                number(figure(figures, "cold_p50_ms"), 2),
-                less(sampler, "cold_p50_ms"),
+                format!("{} / {}", ms("p50_ms"), ms("p95_ms")),
+                less("p50_ms"),
+                ms("cold_p50_ms"),
+                less("cold_p50_ms"),
                 share(figure(result, "noise")),
             ]);
         }
@@ -202,193 +175,139 @@ fn latencies(done: &[ClaimResult]) -> Table {
 }
 
 fn one_step(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new("IMLE and one-step flow with all demonstrations", &["task", "IMLE", "flow-1", "points"]);
-    for (task, [imle, flow]) in one_step_pairs(done) {
-        let points =
-            (!imle.is_empty() && !flow.is_empty()).then(|| format!("{:+.1}", 100.0 * (pooled(&imle) - pooled(&flow))));
-        table.rows.push(vec![task, success_text(&imle), success_text(&flow), points.unwrap_or_default()]);
-    }
-    table
+    let rows = one_step_pairs(done).into_iter().map(|(task, [imle, flow])| {
+        let both = !imle.is_empty() && !flow.is_empty();
+        let points = both.then(|| format!("{:+.1}", 100.0 * (pooled(&imle) - pooled(&flow))));
+        vec![task.into(), success_text(&imle), success_text(&flow), points.unwrap_or_default()]
+    });
+    table("IMLE and one-step flow with all demonstrations", "task | IMLE | flow-1 | points", rows)
 }
 
 /// Entropy of `found` in nats and as a share of `reference`.
-fn entropy_text(found: &BTreeMap<String, u64>, reference: &BTreeMap<String, u64>) -> [String; 2] {
+fn entropy_text(found: &ModeCounts, reference: &ModeCounts) -> [String; 2] {
     let nats = entropy(&found.values().copied().collect::<Vec<_>>());
-    let share = entropy_share(found, reference);
-    [format!("{nats:.2}"), share.map_or(String::new(), |(share, ci)| format!("{} {}", percent(share), interval(ci)))]
+    let share = entropy_share(found, reference).map(|(share, interval)| share_within(share, interval));
+    [format!("{nats:.2}"), share.unwrap_or_default()]
 }
 
 fn modes(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
+    let mut table = table(
         "Modes: of solved episodes; recall and precision of 32 samples in held-out states",
-        &[
-            "task",
-            "method",
-            "success",
-            "modes shown",
-            "entropy, nats",
-            "of the demonstrations'",
-            "recall",
-            "precision",
-            "to samples",
-            "to demonstrations",
-        ],
+        "task | method | success | modes shown | entropy, nats | of the demonstrations' | recall | precision | \
+            to samples | to demonstrations",
+        [],
     );
     let mut before = "";
-    for (task, name, of, reference) in mode_groups(done) {
-        if task != before {
-            let [nats, _] = entropy_text(&reference, &reference);
-            let mut row = vec![task.into(), "the demonstrations".into(), String::new()];
-            row.extend([format!("{0} of {0}", reference.len()), nats, String::new()]);
-            row.extend([0, 1].map(|i| share(of[0]["fidelity"]["demonstrations"][i].as_f64())));
+    for group in mode_groups(done) {
+        let (rows, all) = (&group.rows, group.demonstrations.len());
+        if group.task != before {
+            let [nats, _] = entropy_text(&group.demonstrations, &group.demonstrations);
+            let mut row = vec![group.task.into(), "the demonstrations".into(), String::new()];
+            row.extend([format!("{all} of {all}"), nats, String::new()]);
+            row.extend([0, 1].map(|i| share(rows.0[0]["fidelity"]["demonstrations"][i].as_f64())));
             row.extend([String::new(), String::new()]);
             table.rows.push(row);
-            before = task;
+            before = group.task;
         }
-        let found = solved_modes(&of);
-        let [nats, share_of] = entropy_text(&found, &reference);
-        let mut row = vec![task.into(), name.into(), success_text(&tallies(&of))];
-        row.extend([format!("{} of {}", found.len(), reference.len()), nats, share_of]);
-        row.extend(fidelity_texts(&of));
-        row.extend(
-            ["fidelity.to_samples", "fidelity.to_demonstrations"].map(|p| number(mean(of.iter().copied(), p), 3)),
-        );
+        let found = rows.solved_modes();
+        let mut row = vec![group.task.into(), group.name.into(), rows.success(), format!("{} of {all}", found.len())];
+        row.extend(entropy_text(&found, &group.demonstrations));
+        row.extend(rows.fidelity());
+        row.extend(["fidelity.to_samples", "fidelity.to_demonstrations"].map(|path| number(rows.mean(path), 3)));
         table.rows.push(row);
     }
     table
-}
-
-/// Recall and precision, means over the trainings.
-fn fidelity_texts(of: &[&Value]) -> [String; 2] {
-    ["fidelity.recall", "fidelity.precision"].map(|path| share(mean(of.iter().copied(), path)))
 }
 
 fn choices(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
-        "Choices among the generator's samples",
-        &["task", "choice", "success", "mode switches an episode", "jerk where chunks meet, rad/s³", "inside chunks"],
-    );
-    let groups = grouped(done, |cell, _| match &cell.what {
+    let groups = rows_by(done, |cell, _| match &cell.what {
         What::Choices { choice, candidates, .. } => Some((cell.task.as_str(), choice.as_str(), *candidates)),
         _ => None,
     });
-    for ((task, choice, candidates), of) in groups {
+    let rows = groups.into_iter().map(|((task, choice, candidates), rows)| {
         let choices = if choice == "first" { choice.into() } else { format!("{choice} of {candidates}") };
-        let mut row = vec![task.into(), choices, success_text(&tallies(&of))];
-        let paths = [("report.mode_switches", 2), ("report.boundary_jerk", 0), ("report.inner_jerk", 0)];
-        row.extend(paths.map(|(path, digits)| number(mean(of.iter().copied(), path), digits)));
-        table.rows.push(row);
-    }
-    table
+        let figures = [("report.mode_switches", 2), ("report.boundary_jerk", 0), ("report.inner_jerk", 0)];
+        let figures = figures.map(|(path, digits)| number(rows.mean(path), digits));
+        [task.into(), choices, rows.success()].into_iter().chain(figures).collect()
+    });
+    table(
+        "Choices among the generator's samples",
+        "task | choice | success | mode switches an episode | jerk where chunks meet, rad/s³ | inside chunks",
+        rows,
+    )
 }
 
 fn ablations(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
-        "RS-IMLE's knobs",
-        &["task", "settings", "success alone", "planned", "recall", "precision", "training, min"],
-    );
     let of = |cell: &ClaimCell| match &cell.what {
         What::Ablations { set, .. } => Some((cell.task.clone(), set.clone())),
         _ => None,
     };
-    for ((task, set), rows) in grouped(done, |cell, _| of(cell)) {
+    let rows = rows_by(done, |cell, _| of(cell)).into_iter().map(|((task, set), rows)| {
         let planned = done.iter().filter(|(cell, _)| of(cell) == Some((task.clone(), set.clone())));
         let planned: Vec<_> = planned.filter_map(|(_, result)| tally(&result["planned"])).collect();
-        let [recall, precision] = fidelity_texts(&rows);
-        let minutes = mean(rows.iter().copied(), "train.train_s").map(|s| s / 60.0);
+        let [recall, precision] = rows.fidelity();
         let settings = if set.is_empty() { "the defaults".into() } else { format!("`{set}`") };
-        let successes = [success_text(&tallies(&rows)), success_text(&planned)];
-        table
-            .rows
-            .push([vec![task, settings], successes.to_vec(), vec![recall, precision, number(minutes, 1)]].concat());
-    }
-    table
+        vec![task, settings, rows.success(), success_text(&planned), recall, precision, rows.minutes()]
+    });
+    let header = "task | settings | success alone | planned | recall | precision | training, min";
+    table("RS-IMLE's knobs", header, rows)
 }
 
 fn qualities(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
-        "Poor demonstrations: their poor parts drawn more rarely",
-        &["task", "poor", "`quality`", "success", "recall", "precision"],
-    );
-    let groups = grouped(done, |cell, _| match cell.what {
+    let groups = rows_by(done, |cell, _| match cell.what {
         What::Quality { quality, poor, .. } => Some((cell.task.as_str(), poor, quality)),
         _ => None,
     });
-    for ((task, poor, quality), of) in groups {
-        let mut row = vec![task.into(), percent(poor), quality.to_string(), success_text(&tallies(&of))];
-        row.extend(fidelity_texts(&of));
-        table.rows.push(row);
-    }
-    table
+    let rows = groups.into_iter().map(|((task, poor, quality), rows)| {
+        let [recall, precision] = rows.fidelity();
+        vec![task.into(), percent(poor), quality.to_string(), rows.success(), recall, precision]
+    });
+    let header = "task | poor | `quality` | success | recall | precision";
+    table("Poor demonstrations: their poor parts drawn more rarely", header, rows)
 }
 
 fn networks(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
+    let mut table = table(
         "Networks",
-        &[
-            "task",
-            "network",
-            "method",
-            "parameters",
-            "success",
-            "recall",
-            "precision",
-            "N = 1, ms",
-            "N more, ms",
-            "training, min",
-        ],
+        "task | network | method | parameters | success | recall | precision | N = 1, ms | N more, ms | training, min",
+        [],
     );
     for (cell, result) in done {
         let What::Networks { network, .. } = &cell.what else { continue };
-        for row in rows(result) {
-            let [recall, precision] = fidelity_texts(&[row]);
+        for row in Rows::of(result).0 {
             let ms = |key: &str| number(figure(&result[key]["samplers"], &format!("{}.p50_ms", name(row))), 2);
-            table.rows.push(vec![
-                cell.task.clone(),
-                network.clone(),
-                name(row).into(),
-                number(figure(row, "train.parameters"), 0),
-                success_text(&tallies(&[row])),
-                recall,
-                precision,
-                ms("latency_1"),
-                ms("latency_n"),
-                number(figure(row, "train.train_s").map(|s| s / 60.0), 1),
-            ]);
+            let of = Rows(vec![row]);
+            let mut cells = vec![cell.task.clone(), network.clone(), name(row).into()];
+            cells.extend([number(of.mean("train.parameters"), 0), of.success()]);
+            cells.extend(of.fidelity());
+            cells.extend([ms("latency_1"), ms("latency_n"), of.minutes()]);
+            table.rows.push(cells);
         }
     }
     table
 }
 
 fn distillations(done: &[ClaimResult]) -> Table {
-    let mut table = Table::new(
+    let part = |what: &What| matches!(what, What::Distillation { .. });
+    let groups = rows_of(done, part);
+    let row = |((task, generator), rows): &((&str, &str), Rows<'_>)| {
+        let teacher = groups.iter().find(|((t, name), _)| t == task && *name == "teacher");
+        let reference = teacher.map(|(_, rows)| rows.solved_modes()).unwrap_or_default();
+        let [nats, share] = entropy_text(&rows.solved_modes(), &reference);
+        let sampler = sampler(rows.0[0]);
+        let results = done.iter().filter(|(cell, _)| cell.task == *task && part(&cell.what));
+        let latencies = Rows(results.map(|(_, result)| &result["latency_1"]).collect());
+        let mut row = vec![task.to_string(), format!("{generator} ({sampler})"), rows.success(), nats];
+        row.push(if *generator == "teacher" { String::new() } else { share });
+        row.extend(rows.fidelity());
+        row.push(number(latencies.mean(&format!("samplers.{sampler}.p50_ms")), 2));
+        row
+    };
+    table(
         "Distillation: diffusion into IMLE",
-        &["task", "generator", "success", "entropy, nats", "of the teacher's", "recall", "precision", "a decision, ms"],
-    );
-    let groups = grouped(done, |cell, row| match cell.what {
-        What::Distillation { .. } => Some((cell.task.as_str(), name(row))),
-        _ => None,
-    });
-    for ((task, generator), of) in &groups {
-        let teacher = groups.iter().find(|((t, n), _)| t == task && *n == "teacher");
-        let reference = teacher.map(|(_, of)| solved_modes(of)).unwrap_or_default();
-        let [nats, share_of] = entropy_text(&solved_modes(of), &reference);
-        let sampler = of.first().and_then(|row| row["sampler"].as_str()).unwrap_or_default();
-        let results = done.iter().filter(|(c, _)| c.task == *task && matches!(c.what, What::Distillation { .. }));
-        let ms = mean(results.map(|(_, result)| &result["latency_1"]), &format!("samplers.{sampler}.p50_ms"));
-        let [recall, precision] = fidelity_texts(of);
-        table.rows.push(vec![
-            task.to_string(),
-            format!("{generator} ({sampler})"),
-            success_text(&tallies(of)),
-            nats,
-            if *generator == "teacher" { String::new() } else { share_of },
-            recall,
-            precision,
-            number(ms, 2),
-        ]);
-    }
-    table
+        "task | generator | success | entropy, nats | of the teacher's | recall | precision | a decision, ms",
+        groups.iter().map(row),
+    )
 }
 
 #[cfg(test)]

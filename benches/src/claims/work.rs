@@ -11,8 +11,9 @@
 //! A training that was stopped or killed goes on where it was. Shards may share the folder: a training is locked.
 
 use super::args::ClaimsArgs;
-use super::contender::Sampled;
+use super::contender;
 use super::subject::{NEIGHBOURS, Subject, Subjects};
+use crate::fidelity::judged;
 use imle_cli::args::common::OptimizationArgs;
 use imle_cli::args::controller::ControllerArgs;
 use imle_cli::controller::held_out;
@@ -29,6 +30,7 @@ use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::METRICS_FILE;
 use imle_policy::policy::Policy;
 use imle_policy::train::{STATE_FOLDER, TrainSettings};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -75,7 +77,7 @@ pub struct Trained {
 pub struct Work<'a> {
     pub args: &'a ClaimsArgs,
     pub output: Output,
-    pub pool: rayon::ThreadPool,
+    pub pool: &'a rayon::ThreadPool,
     pub device: tch::Device,
     /// Settings that all trainings share.
     pub base: TrainSettings,
@@ -87,7 +89,7 @@ impl<'a> Work<'a> {
     ///
     /// # Errors
     /// Bad settings; a device that is not there.
-    pub fn new(args: &'a ClaimsArgs) -> Result<Self> {
+    pub fn new(args: &'a ClaimsArgs, pool: &'a rayon::ThreadPool) -> Result<Self> {
         let mut base = given(&args.settings, &OptimizationArgs::default(), None)?;
         base.evaluate_every = 0;
         base.steps = args.steps.unwrap_or(base.steps);
@@ -95,9 +97,8 @@ impl<'a> Work<'a> {
         if !base.vision.cameras.is_empty() {
             return Err(InputError::unexpected("settings: vision.cameras", "none for this sweep", "some").into());
         }
-        let (output, pool) = (args.common.output(), load::pool(&args.common)?);
-        let subjects = Subjects::new(args, base.horizons);
-        Ok(Self { args, output, pool, device: load::device(args.device)?, base, subjects })
+        let subjects = Subjects::new(args, pool, base.horizons);
+        Ok(Self { args, output: args.common.output(), pool, device: load::device(args.device)?, base, subjects })
     }
 
     /// Fingerprint of what all trainings share.
@@ -113,6 +114,30 @@ impl<'a> Work<'a> {
     /// The task of that name, which was taken up.
     pub fn subject(&self, task: &str) -> Result<&Subject> {
         self.subjects.of(task)
+    }
+
+    /// A training of all demonstrations of `task` with the settings that all trainings share.
+    pub fn recipe(&self, task: &str, method: &str, seed: u64) -> Result<TrainingRecipe> {
+        let (demonstrations, steps) = (self.subject(task)?.demos, self.base.steps);
+        Ok(TrainingRecipe { task: task.into(), method: method.into(), demonstrations, seed, steps, words: Vec::new() })
+    }
+
+    /// Place of the result of `of` that is kept in `folder`.
+    pub fn kept_at(&self, folder: &str, of: &Value) -> PathBuf {
+        self.args.work.join(folder).join(format!("{}.json", crc(of)))
+    }
+
+    /// The result for `of` in `folder`, measured now if it is not there.
+    ///
+    /// # Errors
+    /// Errors of `measure`; a file that cannot be written.
+    pub fn remembered<R: Serialize + DeserializeOwned>(
+        &self,
+        folder: &str,
+        of: &Value,
+        measure: impl FnOnce() -> Result<R>,
+    ) -> Result<R> {
+        remembered(&self.kept_at(folder, of), of, measure)
     }
 
     /// The settings of a training.
@@ -164,19 +189,10 @@ impl<'a> Work<'a> {
                 // Killed before its first save: nothing in it is of use.
                 fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove", e))?;
             }
-            let (output, pool, device) = (self.output, &self.pool, self.device);
-            let dataset = subject.first(recipe.demonstrations);
-            let view = View::new(&subject.data, dataset, &settings.vision, pool, output)?;
-            let job = TrainingJob {
-                output,
-                settings: &settings,
-                view: &view,
-                data: &subject.data,
-                pool,
-                device,
-                out: &folder,
-                resume,
-            };
+            let (output, pool, device) = (self.output, self.pool, self.device);
+            let (settings, data, out) = (&settings, &subject.data, &folder);
+            let view = View::new(data, subject.first(recipe.demonstrations), &settings.vision, pool, output)?;
+            let job = TrainingJob { output, settings, view: &view, data, pool, device, out, resume };
             match teacher {
                 None => job.imitate(None, 0)?,
                 Some(teacher) => job.distill(teacher, &view)?,
@@ -229,15 +245,15 @@ impl<'a> Work<'a> {
         &self,
         task: &str,
         trained: &Trained,
-        sampled: Sampled,
+        way: &str,
         flags: &ControllerArgs,
         (episodes, seed): (u32, u64),
     ) -> Result<Value> {
         let Some(task) = &self.subject(task)?.task else { return Ok(Value::Null) };
-        let of = Self::episodes_key(sampled, flags, (episodes, seed));
+        let of = Self::episodes_key(way, flags, (episodes, seed));
         remembered(&found_at(&trained.folder, &of), &of, || {
-            let sampler = self.sampler(trained, sampled)?;
-            let report = held_out::run(task, &sampler, flags, episodes, seed, &self.pool, self.output)?;
+            let sampler = self.sampler(trained, way)?;
+            let report = held_out::run(task, &sampler, flags, episodes, seed, self.pool, self.output)?;
             let mut report = object(&report)?;
             report.retain(|key, _| KEPT.contains(&key.as_str()));
             Ok(Value::Object(report))
@@ -248,40 +264,34 @@ impl<'a> Work<'a> {
     ///
     /// # Errors
     /// Errors of sampling; [`Failure::Run`] after Ctrl-C.
-    pub fn fidelity(&self, task: &str, trained: &Trained, sampled: Sampled) -> Result<Value> {
+    pub fn fidelity(&self, task: &str, trained: &Trained, way: &str) -> Result<Value> {
         let judge = &self.subject(task)?.judge;
-        let of = self.fidelity_key(task, sampled)?;
+        let of = self.fidelity_key(task, way)?;
         remembered(&found_at(&trained.folder, &of), &of, || {
-            let sampler = self.sampler(trained, sampled)?;
-            let mut progress = self.output.progress(judge.windows() as u64, "windows");
-            let found = judge.measure(&self.pool, sampler.sampler(), SAMPLES, self.args.seed, &mut |done| {
-                progress.set(done as u64, "");
-                !interrupt::asked()
-            })?;
-            progress.finish();
-            let found = found.ok_or_else(|| Failure::Run("interrupted".into()))?;
+            let sampler = self.sampler(trained, way)?;
+            let found = judged(self.output, self.pool, judge, sampler.sampler(), SAMPLES, self.args.seed)?;
             Ok(Value::Object(object(&found)?))
         })
     }
 
-    fn sampler(&self, trained: &Trained, sampled: Sampled) -> Result<Policy> {
-        let checkpoint = sampled.of(trained.checkpoint.clone())?;
+    fn sampler(&self, trained: &Trained, way: &str) -> Result<Policy> {
+        let checkpoint = contender::sampled(way, trained.checkpoint.clone())?;
         Ok(Policy::with_threads(&checkpoint, self.pool.current_num_threads(), self.device)?)
     }
 
     /// Key of these episodes of a training.
-    pub fn episodes_key(sampled: Sampled, flags: &ControllerArgs, (episodes, seed): (u32, u64)) -> Value {
+    pub fn episodes_key(way: &str, flags: &ControllerArgs, (episodes, seed): (u32, u64)) -> Value {
         json!({
-            "sampler": sampled.name, "planner": flags.optimizer, "choice": flags.choice, "candidates": flags.candidates,
+            "sampler": way, "planner": flags.optimizer, "choice": flags.choice, "candidates": flags.candidates,
             "episodes": episodes, "seed": seed,
         })
     }
 
     /// Key of this recall and precision of a training.
-    pub fn fidelity_key(&self, task: &str, sampled: Sampled) -> Result<Value> {
+    pub fn fidelity_key(&self, task: &str, way: &str) -> Result<Value> {
         let judge = &self.subject(task)?.judge;
         Ok(json!({
-            "sampler": sampled.name, "windows": judge.windows(), "radius": judge.radius(), "samples": SAMPLES,
+            "sampler": way, "windows": judge.windows(), "radius": judge.radius(), "samples": SAMPLES,
             "neighbours": NEIGHBOURS, "seed": self.args.seed,
         }))
     }

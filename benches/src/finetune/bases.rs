@@ -7,48 +7,36 @@
 
 use super::args::FinetuneBenchArgs;
 use super::cell::Strength;
+use crate::publish::listed;
 use imle_cli::failure::Result;
 use imle_cli::load;
-use imle_cli::training::demonstrations;
-use imle_cli::training::demonstrations::Demonstrators;
+use imle_cli::training::demonstrations::{self, Demonstrators};
 use imle_cli::training::job::TrainingJob;
 use imle_cli::training::view::View;
 use imle_configs::Error as InputError;
 use imle_data::Dataset;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::train::{STATE_FOLDER, TrainSettings};
+use serde::Deserialize;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// Demonstrations recorded of a task, and how many of them nothing is learned from.
 const RECORDED: usize = 120;
 pub const HELD_OUT: usize = 20;
 
 /// Recipe of a base.
-pub struct BaseRecipe {
-    task: &'static str,
+#[derive(Deserialize)]
+struct BaseRecipe {
+    task: String,
     strength: Strength,
     /// Number of demonstrations to learn from.
-    pub demonstrations: usize,
-    /// Whether from the residual (docs/experiments/claims/ablations.md), which makes more of few demonstrations. On
-    /// `square` with 40 it does not (docs/experiments/claims/ablations.md).
+    demonstrations: usize,
+    /// Whether from the residual (docs/experiments/claims/ablations.md).
     residual: bool,
 }
 
-const fn recipe(task: &'static str, strength: Strength, demonstrations: usize) -> BaseRecipe {
-    BaseRecipe { task, strength, demonstrations, residual: true }
-}
-
-const RECIPES: [BaseRecipe; 9] = [
-    BaseRecipe { residual: false, ..recipe("square", Strength::Strong, 40) },
-    recipe("pick_place", Strength::Strong, 6),
-    recipe("stack", Strength::Strong, 40),
-    recipe("push_t", Strength::Strong, 40),
-    recipe("avoid", Strength::Strong, 40),
-    recipe("cylinder_push", Strength::Strong, 40),
-    recipe("square", Strength::Weak, 12),
-    recipe("pick_place", Strength::Weak, 3),
-    recipe("stack", Strength::Weak, 14),
-];
+static RECIPES: LazyLock<Vec<BaseRecipe>> = LazyLock::new(|| listed(include_str!("bases.toml"), "bases"));
 
 /// Steps that a base learns for.
 const STEPS: u64 = 4000;
@@ -64,14 +52,18 @@ pub struct Base {
     pub demonstrations: usize,
 }
 
-/// Recipe of the base of `task`.
+/// Refuses a task that there is no base of.
 ///
 /// # Errors
-/// A bad input, if there is none.
-pub fn of(task: &str, strength: Strength) -> Result<&'static BaseRecipe> {
-    let found = RECIPES.iter().find(|r| r.task == task && r.strength == strength);
-    let known = RECIPES.iter().filter(|r| r.strength == strength).map(|r| r.task);
-    Ok(found.ok_or_else(|| InputError::unknown("task", task, known))?)
+/// A bad input with the tasks that there are.
+pub fn check(task: &str, strength: Strength) -> Result<()> {
+    recipe(task, strength).map(|_| ())
+}
+
+fn recipe(task: &str, strength: Strength) -> Result<&'static BaseRecipe> {
+    let known = || RECIPES.iter().filter(|r| r.strength == strength);
+    let found = known().find(|r| r.task == task);
+    Ok(found.ok_or_else(|| InputError::unknown("task", task, known().map(|r| r.task.as_str())))?)
 }
 
 /// The base, trained now if it is not yet.
@@ -79,7 +71,7 @@ pub fn of(task: &str, strength: Strength) -> Result<&'static BaseRecipe> {
 /// # Errors
 /// Errors of recording and training.
 pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<Base> {
-    let &BaseRecipe { demonstrations, residual, .. } = of(task, strength)?;
+    let &BaseRecipe { demonstrations, residual, .. } = recipe(task, strength)?;
     let (output, pool) = (args.common.output(), load::pool(&args.common)?);
     let data = args.work.join("demos").join(task);
     if !data.exists() {
@@ -98,22 +90,12 @@ pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<
             // Killed before its first save, or made by another recipe: nothing in it is of use.
             std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove", e))?;
         }
-        let settings = TrainSettings { steps: STEPS, residual, evaluate_every: 0, ..TrainSettings::default() };
+        let settings = &TrainSettings { steps: STEPS, residual, evaluate_every: 0, ..TrainSettings::default() };
         let learned = dataset.episodes.iter().take(demonstrations).cloned().collect();
         let learned = Dataset { spec: dataset.spec.clone(), episodes: learned };
-        let view = View::new(&data, learned, &settings.vision, &pool, output)?;
-        let device = load::device(args.device)?;
-        TrainingJob {
-            output,
-            settings: &settings,
-            view: &view,
-            data: &data,
-            pool: &pool,
-            device,
-            out: &folder,
-            resume,
-        }
-        .imitate(None, 0)?;
+        let view = &View::new(&data, learned, &settings.vision, &pool, output)?;
+        let (data, pool, device, out) = (&data, &pool, load::device(args.device)?, &folder);
+        TrainingJob { output, settings, view, data, pool, device, out, resume }.imitate(None, 0)?;
     }
     let checkpoint = Checkpoint::load(&folder)?;
     Ok(Base { folder, checkpoint, dataset, data, demonstrations })

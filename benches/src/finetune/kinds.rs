@@ -1,7 +1,7 @@
 //! Cells of one kind, which differ by their seeds, and their figures pooled.
 
-use super::cell::FinetuneCell;
-use super::figures::{FinetuneFigures, FinetuneResult, GeneratorFigures};
+use super::cell::{FinetuneCell, FinetuneFigures, FinetuneResult, GeneratorFigures};
+use crate::publish::grouped;
 use imle_cli::output::percent_within;
 use imle_planner::evaluation::report::wilson95;
 use imle_rl::expert_iteration::CANDIDATES_FOR_95;
@@ -17,25 +17,9 @@ pub struct SeedGroup<'a> {
 
 /// The kinds, in the order of the first cell of each.
 pub fn kinds(done: &[FinetuneResult]) -> Vec<SeedGroup<'_>> {
-    let mut all: Vec<SeedGroup<'_>> = Vec::new();
-    for (cell, result) in done {
-        let same = |k: &&mut SeedGroup<'_>| FinetuneCell { seed: cell.seed, ..k.cell.clone() } == *cell;
-        match all.iter_mut().find(same) {
-            Some(kind) => kind.results.push(result),
-            None => all.push(SeedGroup { cell, results: vec![result] }),
-        }
-    }
-    all
-}
-
-/// The base of a run.
-pub fn before(result: &FinetuneFigures) -> Option<&GeneratorFigures> {
-    Some(&result.before)
-}
-
-/// The generator after a run.
-pub fn after(result: &FinetuneFigures) -> Option<&GeneratorFigures> {
-    Some(&result.after)
+    let keyed = done.iter().map(|(cell, result)| (FinetuneCell { seed: 0, ..cell.clone() }, (cell, result)));
+    let group = |(_, of): (_, Vec<(_, _)>)| SeedGroup { cell: of[0].0, results: of.into_iter().map(|r| r.1).collect() };
+    grouped(keyed).into_iter().map(group).collect()
 }
 
 impl SeedGroup<'_> {
@@ -46,15 +30,14 @@ impl SeedGroup<'_> {
     }
 
     /// Success over the episodes of all seeds, as if of one generator.
-    pub fn pooled(&self, of: impl Fn(&FinetuneFigures) -> Option<&GeneratorFigures>) -> Option<String> {
+    pub fn pooled(&self, of: impl Fn(&FinetuneFigures) -> &GeneratorFigures) -> String {
         let (mut solved, mut all) = (0.0, 0.0);
-        for result in &self.results {
-            let success = &of(result)?.success;
+        for success in self.results.iter().map(|result| &of(result).success) {
             let episodes = success.episodes as f64;
             solved += episodes * success.success_rate;
             all += episodes;
         }
-        Some(percent_within(solved / all, wilson95(solved.round() as usize, all as usize)))
+        percent_within(solved / all, wilson95(solved.round() as usize, all as usize))
     }
 
     /// After as a share of before.

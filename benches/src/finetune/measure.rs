@@ -2,17 +2,15 @@
 
 use super::args::FinetuneBenchArgs;
 use super::bases::{self, Base, HELD_OUT};
-use super::cell::FinetuneCell;
-use super::figures::{FinetuneFigures, GeneratorFigures};
+use super::cell::{FinetuneCell, FinetuneFigures, GeneratorFigures};
 use crate::episodes::Success;
 use imle_cli::args::common::{OptimizationArgs, SettingsArgs, WorldArgs};
 use imle_cli::args::finetune::FinetuneArgs;
+use imle_cli::controller::held_out;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::training::finetune;
 use imle_cli::{load, sweep};
-use imle_configs::seed::Purpose;
-use imle_planner::evaluation::report::{Report, wilson95};
-use imle_planner::evaluation::{EvaluationSettings, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, Report};
 use imle_planner::policy_controller::PolicyController;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::fidelity::HeldOutWindows;
@@ -38,6 +36,9 @@ pub fn measure(args: &FinetuneBenchArgs, cell: &FinetuneCell) -> Result<Finetune
     // By all settings, so that a run with other defaults is another run.
     let key = sweep::crc(&json!([cell, finetune::resolved(&cell.algorithm, &cell.settings)?]));
     let folder = args.work.join("runs").join(format!("{}-{}-{}-{key}", cell.task, cell.base, cell.algorithm));
+    let resume = folder.join("state.json").exists();
+    // A run that goes on has its settings.
+    let set = if resume { Vec::new() } else { cell.settings.clone() };
     let given = FinetuneArgs {
         task: Some(cell.task.clone()),
         checkpoint: Some(base.folder.clone()),
@@ -46,21 +47,18 @@ pub fn measure(args: &FinetuneBenchArgs, cell: &FinetuneCell) -> Result<Finetune
         algorithm: Some(cell.algorithm.clone()),
         reward: None,
         env_steps: cell.env_steps,
-        resume: folder.join("state.json").exists(),
+        resume,
         out: Some(folder.clone()),
         seed: cell.seed,
         device: args.device,
         world: WorldArgs { mismatch: cell.mismatch.clone() },
         optimization: OptimizationArgs::default(),
-        settings: SettingsArgs { config: None, set: Vec::new(), settings: false },
+        settings: SettingsArgs { config: None, set, settings: false },
         common: args.common.clone(),
     };
-    // A run that goes on has its settings.
-    let set = if given.resume { Vec::new() } else { cell.settings.clone() };
-    let given = FinetuneArgs { settings: SettingsArgs { set, ..given.settings }, ..given };
     let learned = finetune::learn(&given)?.ok_or_else(|| Failure::Run("nothing was learned".into()))?;
     // How long a run took that was stopped meanwhile is not known.
-    let wall_s = (!given.resume).then(|| begun.elapsed().as_secs_f64());
+    let wall_s = (!resume).then(|| begun.elapsed().as_secs_f64());
     let before = base_judged(args, cell, &base)?;
     let after = judged(args, cell, &base, &folder)?;
     // The world without mismatch, to measure how much of the lost success is regained.
@@ -110,34 +108,24 @@ fn judged(args: &FinetuneBenchArgs, cell: &FinetuneCell, base: &Base, folder: &P
     let sampler = Policy::with_threads(&checkpoint, args.common.threads(), tch::Device::Cpu)?;
     let horizons = task.horizons(checkpoint.config().horizons);
     let episodes = |count: usize, mode: Option<usize>| -> Result<Report> {
-        let settings =
-            EvaluationSettings { mode, purpose: Purpose::Reset, ..EvaluationSettings::held_out(count, SEED, horizons) };
+        let settings = EvaluationSettings { mode, ..EvaluationSettings::held_out(count, SEED, horizons) };
         let mut alone = PolicyController::new(sampler.clone(), SEED, horizons);
-        let mut watch = output.progress(count as u64, "evaluate");
-        let outcome = evaluate(&task, &mut alone, &settings, &pool, &mut watch);
-        watch.finish();
-        Ok(Report::new(&outcome?, task.spec().control_rate))
+        let outcome = held_out::watched(&task, &mut alone, &settings, &pool, output, &[], |_| false)?;
+        Ok(Report::new(&outcome, task.spec().control_rate))
     };
     let report = episodes(args.episodes as usize, None)?;
-    let success = Success {
-        success_rate: report.success_rate,
-        success_ci95: report.success_ci95,
-        episodes: report.episodes as u64,
-    };
     let mut forced = BTreeMap::new();
     let modes = task.expert().map_or(&[][..], |expert| expert.modes());
     for (index, name) in modes.iter().enumerate().filter(|_| modes.len() > 1) {
         let each = (2 * args.episodes as usize / modes.len()).max(10);
-        let of = episodes(each, Some(index))?;
-        let solved = (of.success_rate * each as f64).round() as usize;
-        let (success_rate, success_ci95) = (of.success_rate, wilson95(solved, each));
-        forced.insert(name.to_string(), Success { success_rate, success_ci95, episodes: each as u64 });
+        forced.insert(name.to_string(), Success::of(&episodes(each, Some(index))?));
     }
     let windows = DemonstrationChunks::new(&base.dataset.spec, checkpoint.config().horizons, &base.dataset.episodes)?;
     let first = base.dataset.episodes.len() - HELD_OUT;
     let judge =
         HeldOutWindows::new(&pool, &windows, &base.checkpoint.config().normalizers, first, NEIGHBOURS, WINDOWS)?;
     let found = judge.measure(&pool, sampler.sampler(), SAMPLES, SEED, &mut |_| true)?;
+    let success = Success::of(&report);
     let shown = report.modes.into_iter().map(|(mode, (shown, solved))| (mode.to_string(), [shown, solved]));
     Ok(GeneratorFigures {
         success,

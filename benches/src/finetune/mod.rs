@@ -6,67 +6,44 @@
 pub mod args;
 mod bases;
 mod cell;
-mod figures;
 mod kinds;
 mod measure;
 mod plots;
 mod table;
 
-use crate::publish::publish;
+use crate::publish::{entries, listed, measured, publish};
 use args::FinetuneBenchArgs;
-use cell::{FinetuneCell, Strength, setting_of_today};
-use figures::{FinetuneFigures, FinetuneResult};
+use cell::{FinetuneCell, FinetuneResult, Strength, setting_of_today};
 use imle_cli::failure::Result;
-use imle_cli::sweep;
 use imle_cli::training::finetune;
 use imle_configs::Error as InputError;
 use imle_envs::task::mismatch::Mismatch;
 use imle_rl::registry;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::LazyLock;
 
 /// A part: its name, tasks, base, control steps, and seeds.
+#[derive(Deserialize)]
 struct FinetunePart {
-    name: &'static str,
-    tasks: &'static [&'static str],
+    name: String,
+    tasks: Vec<String>,
     base: Strength,
     env_steps: u64,
     seeds: u64,
 }
 
-const PARTS: [FinetunePart; 4] = [
-    FinetunePart { name: "screen", tasks: &["square"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
-    FinetunePart {
-        name: "strong",
-        tasks: &["square", "pick_place", "stack", "push_t", "avoid"],
-        base: Strength::Strong,
-        env_steps: 250_000,
-        seeds: 3,
-    },
-    FinetunePart {
-        name: "weak",
-        tasks: &["square", "pick_place", "stack"],
-        base: Strength::Weak,
-        env_steps: 1_000_000,
-        seeds: 3,
-    },
-    FinetunePart { name: "mismatch", tasks: &["cylinder_push"], base: Strength::Strong, env_steps: 50_000, seeds: 1 },
-];
+static PARTS: LazyLock<Vec<FinetunePart>> = LazyLock::new(|| listed(include_str!("parts.toml"), "parts"));
 
 /// Measures, and prints the tables.
 pub fn run(args: &FinetuneBenchArgs) -> Result<()> {
     let output = args.common.output();
-    let done: Vec<FinetuneResult> = if args.sweep.report {
-        sweep::kept(&args.sweep, output)?
-    } else {
-        let cells = cells(args)?;
-        let results = sweep::run(&args.sweep, output, &cells, |cell, _: &[Option<FinetuneFigures>]| {
-            measure::measure(args, cell)
-        })?;
-        cells.into_iter().zip(results).filter_map(|(cell, result)| Some((cell, result?))).collect()
-    };
+    let measure = |cell: &FinetuneCell, _: &[_], _: &[_]| measure::measure(args, cell);
+    let (cells, results) = measured(&args.sweep, output, || cells(args), measure)?;
+    let entries = entries(&cells, &results);
+    let done: Vec<FinetuneResult> = cells.into_iter().zip(results).filter_map(|(c, r)| Some((c, r?))).collect();
     let lines = table::all(&done);
     let plots = publish(output, args.out.as_deref(), &lines, || plots::all(&done))?;
-    let entries: Vec<Value> = done.iter().map(|(cell, result)| json!({ "cell": cell, "result": result })).collect();
     output.result(&json!({ "cells": entries, "plots": plots }))
 }
 
@@ -77,32 +54,29 @@ fn cells(args: &FinetuneBenchArgs) -> Result<Vec<FinetuneCell>> {
     }
     let mut all = Vec::new();
     for name in &args.parts {
-        let part = PARTS.iter().find(|p| p.name == name);
-        let part = part.ok_or_else(|| InputError::unknown("part", name, PARTS.iter().map(|p| p.name)))?;
-        let own: Vec<String> = part.tasks.iter().map(ToString::to_string).collect();
-        let default = if part.name == "screen" { registry::NAMES.to_vec() } else { vec![finetune::DEFAULT] };
-        let default: Vec<String> = default.into_iter().map(str::to_string).collect();
-        let worlds: Vec<Option<String>> = match part.name {
+        let part = PARTS.iter().find(|p| p.name == *name);
+        let part = part.ok_or_else(|| InputError::unknown("part", name, PARTS.iter().map(|p| p.name.as_str())))?;
+        let default = if part.name == "screen" { &registry::NAMES[..] } else { &[finetune::DEFAULT] };
+        let default: Vec<String> = default.iter().map(ToString::to_string).collect();
+        let worlds: Vec<Option<String>> = match part.name.as_str() {
             "mismatch" => Mismatch::all()?.into_iter().map(|m| Some(m.name)).collect(),
             _ => vec![None],
         };
-        for task in args.tasks.as_ref().unwrap_or(&own) {
-            bases::of(task, part.base)?;
+        for task in args.tasks.as_ref().unwrap_or(&part.tasks) {
+            bases::check(task, part.base)?;
             for algorithm in args.algorithms.as_ref().unwrap_or(&default) {
                 registry::by_name(algorithm)?;
                 let words = args.set.iter().filter_map(|word| settings_of(word).ok());
-                let settings: Vec<String> = words
-                    .filter(|(name, _)| name == algorithm)
-                    .map(|(name, word)| setting_of_today(name, word))
-                    .collect();
-                for world in &worlds {
+                let own = words.filter(|(name, _)| name == algorithm);
+                let settings: Vec<String> = own.map(|(name, word)| setting_of_today(name, word)).collect();
+                for mismatch in &worlds {
                     all.extend((0..args.seeds.unwrap_or(part.seeds)).map(|seed| FinetuneCell {
-                        part: part.name.into(),
+                        part: part.name.clone(),
                         task: task.clone(),
                         base: part.base,
                         algorithm: algorithm.clone(),
                         settings: settings.clone(),
-                        mismatch: world.clone(),
+                        mismatch: mismatch.clone(),
                         env_steps: args.env_steps.unwrap_or(part.env_steps),
                         episodes: args.episodes,
                         seed,
@@ -122,6 +96,7 @@ fn settings_of(word: &str) -> Result<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use super::cell::FinetuneFigures;
     use super::*;
     use crate::publish::tests::kept;
     use imle_cli::sweep::Record;

@@ -1,10 +1,8 @@
 //! The plots of `planner bench finetune`: success over control steps.
 
-use super::cell::FinetuneCell;
-use super::figures::{FinetuneFigures, FinetuneResult};
+use super::cell::{FinetuneCell, FinetuneFigures, FinetuneResult};
 use super::kinds::{SeedGroup, kinds, short};
-use crate::chart;
-use crate::chart::Curve;
+use crate::chart::{self, Curve};
 use crate::publish::{Plot, distinct};
 use imle_cli::failure::Result;
 use imle_rl::run::Round;

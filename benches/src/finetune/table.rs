@@ -1,39 +1,17 @@
 //! The tables of `planner bench finetune`: a part each, a row a kind of cell.
 
-use super::figures::FinetuneResult;
-use super::kinds::{SeedGroup, after, before, kinds, short};
-use crate::publish::distinct;
-use imle_cli::table::Table;
+use super::cell::FinetuneResult;
+use super::kinds::{SeedGroup, kinds, short};
+use crate::publish::{grouped, table};
 
-const COLUMNS: [&str; 16] = [
-    "task",
-    "base",
-    "world",
-    "algorithm",
-    "seeds",
-    "before",
-    "after",
-    "control steps",
-    "simulation steps",
-    "control steps to 90 %",
-    "minutes",
-    "recall kept",
-    "entropy kept",
-    "worst forced mode",
-    "gap closed",
-    "candidates for 95 %",
-];
+const COLUMNS: &str = "task | base | world | algorithm | seeds | before | after | control steps | simulation steps | \
+    control steps to 90 % | minutes | recall kept | entropy kept | worst forced mode | gap closed | candidates for 95 %";
 
 /// The tables, as Markdown.
 pub fn all(done: &[FinetuneResult]) -> Vec<String> {
     let kinds = kinds(done);
-    let mut lines = Vec::new();
-    for part in distinct(kinds.iter().map(|k| k.cell.part.as_str())) {
-        let mut table = Table::new(part, &COLUMNS);
-        table.rows.extend(kinds.iter().filter(|k| k.cell.part == part).map(row));
-        lines.extend(table.lines());
-    }
-    lines
+    let parts = grouped(kinds.iter().map(|kind| (kind.cell.part.as_str(), row(kind))));
+    parts.into_iter().flat_map(|(part, rows)| table(part, COLUMNS, rows).lines()).collect()
 }
 
 fn row(kind: &SeedGroup<'_>) -> Vec<String> {
@@ -45,14 +23,18 @@ fn row(kind: &SeedGroup<'_>) -> Vec<String> {
         Some(steps) => format!("{} ({reached} of {})", short(steps), kind.results.len()),
         None => "not reached".into(),
     };
+    let algorithm = match cell.settings.is_empty() {
+        true => cell.algorithm.clone(),
+        false => format!("{}, {}", cell.algorithm, cell.settings.join(" ")),
+    };
     vec![
         cell.task.clone(),
         cell.base.to_string(),
         cell.mismatch.clone().unwrap_or("as planned".into()),
-        [std::slice::from_ref(&cell.algorithm), &settings(&cell.settings)].concat().join(", "),
+        algorithm,
         kind.results.len().to_string(),
-        kind.pooled(before).unwrap_or_default(),
-        kind.pooled(after).unwrap_or_default(),
+        kind.pooled(|r| &r.before),
+        kind.pooled(|r| &r.after),
         kind.mean(|r| Some(r.env_steps as f64)).map_or(String::new(), short),
         kind.mean(|r| Some(r.simulation_steps as f64)).map_or(String::new(), short),
         to_90,
@@ -65,16 +47,10 @@ fn row(kind: &SeedGroup<'_>) -> Vec<String> {
     ]
 }
 
-/// The settings as one word list, if there are any.
-fn settings(words: &[String]) -> Vec<String> {
-    if words.is_empty() { Vec::new() } else { vec![words.join(" ")] }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::cell::FinetuneCell;
     use super::super::cell::tests::cell;
-    use super::super::figures::{FinetuneFigures, GeneratorFigures};
+    use super::super::cell::{FinetuneCell, FinetuneFigures, GeneratorFigures};
     use super::super::plots;
     use super::*;
     use serde_json::json;

@@ -1,5 +1,6 @@
 //! Number of candidates that a contender gets in the time that another takes for a decision.
 
+use crate::observed::Observed;
 use imle_cli::failure::Result;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
@@ -46,52 +47,33 @@ struct Met {
     keys: Vec<Key>,
 }
 
-/// Decides as another, and keeps what it was asked.
-struct Keeping<'a> {
-    decider: &'a mut dyn Decide,
-    met: Vec<Met>,
-}
-
-impl Decide for Keeping<'_> {
-    fn sources(&self) -> Vec<&'static str> {
-        self.decider.sources()
-    }
-
-    fn decide(
-        &mut self,
-        pool: &rayon::ThreadPool,
-        s: &Situation<'_>,
-        chunks: &mut [f32],
-        how: &mut [Decision],
-    ) -> imle_planner::Result<()> {
-        self.met.push(Met {
-            observations: s.observations.to_vec(),
-            pictures: s.pictures.to_vec(),
-            states: s.states.to_vec(),
-            warm: s.warm.to_vec(),
-            warm_left: s.warm_left.to_vec(),
-            keys: s.keys.to_vec(),
-        });
-        self.decider.decide(pool, s, chunks, how)
-    }
-}
-
 impl Situations {
     /// Evenly spread over episodes of `reference` that are not those of the sweep.
     ///
     /// # Errors
     /// Errors of the episodes.
-    pub fn of(task: &Arc<Task>, reference: &mut dyn Decide, horizons: Horizons, seed: u64) -> Result<Self> {
+    pub fn of<D: Decide + ?Sized>(task: &Arc<Task>, reference: &mut D, horizons: Horizons, seed: u64) -> Result<Self> {
         let pool = threads::pool(1)?;
         let settings = EvaluationSettings {
             purpose: Purpose::Bench,
             lockstep: 1,
             ..EvaluationSettings::held_out(EPISODES, seed, horizons)
         };
-        let mut keeping = Keeping { decider: reference, met: Vec::new() };
-        evaluate(task, &mut keeping, &settings, &pool, &mut ())?;
-        let every = keeping.met.len().div_ceil(SITUATIONS).max(1);
-        Ok(Self { met: keeping.met.into_iter().step_by(every).collect(), pool })
+        let mut met = Vec::new();
+        let look = |_: &D, _: &rayon::ThreadPool, s: &Situation<'_>, _| {
+            met.push(Met {
+                observations: s.observations.to_vec(),
+                pictures: s.pictures.to_vec(),
+                states: s.states.to_vec(),
+                warm: s.warm.to_vec(),
+                warm_left: s.warm_left.to_vec(),
+                keys: s.keys.to_vec(),
+            });
+            Ok(())
+        };
+        evaluate(task, &mut Observed { decider: reference, look }, &settings, &pool, &mut ())?;
+        let every = met.len().div_ceil(SITUATIONS).max(1);
+        Ok(Self { met: met.into_iter().step_by(every).collect(), pool })
     }
 
     /// Time of one decision in each situation, ms, of two deciders in turn.
@@ -108,16 +90,8 @@ impl Situations {
     }
 
     fn time(&self, decider: &mut dyn Decide, met: &Met) -> Result<f64> {
-        let situation = Situation {
-            observations: &met.observations,
-            pictures: &met.pictures,
-            states: &met.states,
-            warm: &met.warm,
-            warm_left: &met.warm_left,
-            keys: &met.keys,
-            deadline: None,
-            lockstep: false,
-        };
+        let Met { observations, pictures, states, warm, warm_left, keys } = met;
+        let situation = Situation { observations, pictures, states, warm, warm_left, keys, ..Situation::default() };
         let (mut chunk, mut how) = (vec![0.0; met.warm.len()], [Decision::default()]);
         let begun = Instant::now();
         decider.decide(&self.pool, &situation, &mut chunk, &mut how)?;

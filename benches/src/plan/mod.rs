@@ -8,62 +8,57 @@ mod measure;
 mod paired;
 mod parts;
 mod plots;
-mod reference;
 mod table;
 
-use crate::publish::publish;
+use crate::publish::{entries, measured, publish};
 use args::PlanArgs;
-use cell::{PlanCell, PlanFigures};
+use cell::PlanCell;
 use contender::{flags, generator};
 use imle_cli::failure::Result;
 use imle_cli::load;
-use imle_cli::sweep;
 use imle_configs::{Error as InputError, renames};
 use parts::{PARTS, PlanContender, PlanPart, Question};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Measures, and prints a table a part.
 pub fn run(args: &PlanArgs) -> Result<()> {
     let output = args.common.output();
-    let (cells, results): (Vec<PlanCell>, Vec<Option<PlanFigures>>) = if args.sweep.report {
-        sweep::kept(&args.sweep, output)?.into_iter().map(|(cell, result)| (cell, Some(result))).unzip()
-    } else {
-        let cells = cells(args)?;
-        let results = sweep::run(&args.sweep, output, &cells, |cell, results| {
-            let reference = reference::solved(cell, &cells, results).filter(|_| !args.whole);
-            measure::measure(args, cell, reference)
-        })?;
-        (cells, results)
+    let measure = |cell: &PlanCell, cells: &[_], results: &[_]| {
+        let reference = paired::solved(cell, cells, results).filter(|_| !args.whole);
+        measure::measure(args, cell, reference)
     };
+    let (cells, results) = measured(&args.sweep, output, || cells(args), measure)?;
     let lines = table::all(&cells, &results);
     let plots = publish(output, args.out.as_deref(), &lines, || plots::all(&cells, &results))?;
-    let entries: Vec<Value> =
-        cells.iter().zip(&results).filter_map(|(c, r)| Some(json!({ "cell": c, "result": r.as_ref()? }))).collect();
+    let entries = entries(&cells, &results);
     output.result(&json!({ "cells": entries, "open": cells.len() - entries.len(), "plots": plots }))
 }
 
 /// The cells, a task's of a part together.
 fn cells(args: &PlanArgs) -> Result<Vec<PlanCell>> {
-    let mut all = Vec::new();
-    if !args.contender.is_empty() {
-        for task in args.tasks.as_ref().unwrap_or(&vec!["stack".into()]) {
-            for words in args.contender.iter().map(|words| renames::flags(words)) {
-                let own = PlanContender { name: &words, method: "imle", flags: &words };
-                all.extend(cell(args, task, ("own", Question::Success), own)?);
-            }
-        }
-        return Ok(all);
-    }
-    let known = || PARTS.iter().map(|p| p.name);
+    let own = |flags: &String| {
+        let flags = renames::flags(flags);
+        PlanContender { name: flags.clone(), method: "imle".into(), flags }
+    };
+    let own = PlanPart {
+        name: "own".into(),
+        tasks: vec!["stack".into()],
+        kind: Question::Success,
+        contenders: args.contender.iter().map(own).collect(),
+    };
     let part = |name: &String| -> Result<&PlanPart> {
         let found = PARTS.iter().find(|p| p.name == renames::name(name));
-        Ok(found.ok_or_else(|| InputError::unknown("part", name, known()))?)
+        Ok(found.ok_or_else(|| InputError::unknown("part", name, PARTS.iter().map(|p| p.name.as_str())))?)
     };
-    for part in args.parts.iter().map(part).collect::<Result<Vec<_>>>()? {
-        let own: Vec<String> = part.tasks.iter().map(ToString::to_string).collect();
-        for task in args.tasks.as_ref().unwrap_or(&own) {
-            for contender in part.contenders {
-                all.extend(cell(args, task, (part.name, part.kind_of(contender)), *contender)?);
+    let parts = match own.contenders.is_empty() {
+        true => args.parts.iter().map(part).collect::<Result<Vec<_>>>()?,
+        false => vec![&own],
+    };
+    let mut all = Vec::new();
+    for part in parts {
+        for task in args.tasks.as_ref().unwrap_or(&part.tasks) {
+            for contender in &part.contenders {
+                all.extend(cell(args, task, part, contender)?);
             }
         }
     }
@@ -72,7 +67,7 @@ fn cells(args: &PlanArgs) -> Result<Vec<PlanCell>> {
 
 /// The cell of a contender on `task`; none where the generator of its method, or the demonstrations to look in, are not
 /// given.
-fn cell(args: &PlanArgs, task: &str, of: (&str, Question), contender: PlanContender<'_>) -> Result<Option<PlanCell>> {
+fn cell(args: &PlanArgs, task: &str, part: &PlanPart, contender: &PlanContender) -> Result<Option<PlanCell>> {
     let PlanContender { name, method, flags: words } = contender;
     let left_out = |why: String| args.common.output().note(format!("{task}: {why}; {name} is left out"));
     let folder = generator(args, method, task);
@@ -86,21 +81,22 @@ fn cell(args: &PlanArgs, task: &str, of: (&str, Question), contender: PlanConten
     }
     flags(words)?;
     Ok(Some(PlanCell {
-        part: of.0.into(),
+        part: part.name.clone(),
         task: task.into(),
-        contender: name.into(),
+        contender: name.clone(),
         checkpoint: load::checkpoint(folder.as_deref(), load::task(task)?)?.1.fingerprint(),
-        flags: words.into(),
+        flags: words.clone(),
         mismatch: args.world.mismatch.clone(),
         episodes: args.episodes,
         seed: args.seed,
-        kind: of.1,
+        kind: part.kind_of(contender),
         folder,
     }))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::cell::PlanFigures;
     use super::*;
     use crate::publish::tests::{kept, kept_whole};
     use imle_cli::sweep::Record;
@@ -120,7 +116,7 @@ mod tests {
                 continue;
             };
             let own = part.contenders.iter().find(|c| c.name == cell.contender).unwrap();
-            assert_eq!((cell.flags.as_str(), &cell.kind), (own.flags, &part.kind_of(own)), "{cell:?}");
+            assert_eq!((cell.flags.as_str(), &cell.kind), (own.flags.as_str(), &part.kind_of(own)), "{cell:?}");
             flags(&cell.flags).unwrap();
             listed += 1;
         }

@@ -1,15 +1,22 @@
-//! Parts of `planner bench plan`, each a list of contenders and the tasks they meet on.
+//! Parts of `planner bench plan`, each a list of contenders and the tasks they meet on: `parts.toml`.
 
+use crate::publish::listed;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// A contender: its name, the method whose generator proposes, and the controller's flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanContender<'a> {
-    pub name: &'a str,
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanContender {
+    pub name: String,
     /// Method of the generator, as its folder is called; `imle` is the shipped one where no folder is given.
-    pub method: &'a str,
-    pub flags: &'a str,
+    #[serde(default = "imle")]
+    pub method: String,
+    pub flags: String,
+}
+
+fn imle() -> String {
+    "imle".into()
 }
 
 /// Question to a contender.
@@ -20,7 +27,7 @@ pub enum Question {
     #[default]
     Success,
     /// Success with as many candidates as take as long as a decision of the generator of IMLE under the flags `with`.
-    EqualTime { with: Cow<'static, str> },
+    EqualTime { with: String },
     /// Calibration of the predicted quality of its plans.
     Calibration,
 }
@@ -32,201 +39,26 @@ impl Question {
 }
 
 /// A question, and what answers it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlanPart {
-    pub name: &'static str,
-    pub tasks: &'static [&'static str],
+    pub name: String,
+    pub tasks: Vec<String>,
+    #[serde(default)]
     pub kind: Question,
     /// The others are compared with the first.
-    pub contenders: &'static [PlanContender<'static>],
+    pub contenders: Vec<PlanContender>,
 }
 
 impl PlanPart {
     /// Question to one of its contenders; the one that the others may take as long as has its own flags.
-    pub fn kind_of(&self, contender: &PlanContender<'_>) -> Question {
+    pub fn kind_of(&self, contender: &PlanContender) -> Question {
         match &self.kind {
-            Question::EqualTime { with } if with == contender.flags => Question::Success,
+            Question::EqualTime { with } if *with == contender.flags => Question::Success,
             kind => kind.clone(),
         }
     }
 }
 
-const fn contender(name: &'static str, method: &'static str, flags: &'static str) -> PlanContender<'static> {
-    PlanContender { name, method, flags }
-}
-
-/// Tasks of the control experiment.
-const FIVE: &[&str] = &["stack", "push_t", "pick_place", "square", "avoid"];
-const IMLE_16: &str = "--proposals imle,warm --candidates 16";
-const ALL: &[&str] =
-    &["push_t", "avoid", "block_push", "cartpole", "cylinder_push", "lift", "pick_place", "square", "stack", "kitchen"];
-
-/// Every optimizer with `$n` rollouts; those that draw do so with deviation `$noise`, in latents `$latent`.
-macro_rules! optimizers {
-    ($n:literal, $noise:literal, $latent:literal) => {
-        optimizers!(@list $n, concat!(" --noise ", $noise, " --candidates ", $n), concat!(" --noise ", $latent, " --candidates ", $n))
-    };
-    (@list $n:literal, $drawn:expr, $latent:expr) => {
-        &[
-            contender(concat!("predictive-sampling, ", $n), "imle", concat!("--candidates ", $n)),
-            contender(concat!("cma-es, ", $n), "imle", concat!("--optimizer cma-es", $drawn)),
-            contender(concat!("cma-es, chunk, ", $n), "imle", concat!("--optimizer cma-es --parameterization chunk", $drawn)),
-            contender(concat!("cma-es, latent, ", $n), "imle", concat!("--optimizer cma-es --parameterization latent", $latent)),
-            contender(concat!("mode-preserving, ", $n), "imle", concat!("--optimizer mode-preserving", $drawn)),
-            contender(concat!("dial, ", $n), "imle", concat!("--optimizer dial", $drawn)),
-            contender(concat!("cem, ", $n), "imle", concat!("--optimizer cem", $drawn)),
-            contender(concat!("mppi, ", $n), "imle", concat!("--optimizer mppi --candidates ", $n)),
-            contender(concat!("ilqg, ", $n), "imle", concat!("--optimizer ilqg --candidates ", $n)),
-        ]
-    };
-}
-
-/// All parts, as docs/experiments/planners.md lists them. Controls that add noise come at three deviations each, and the best counts:
-/// what they are tuned on is what they are measured on, which is in their favour. Optimizers come with the default deviation
-/// at N = 32 (0.5 in latents), and with the cheapest of three at 16 and 256 (docs/experiments/planners.md).
-pub const PARTS: [PlanPart; 10] = [
-    PlanPart {
-        name: "sources",
-        tasks: FIVE,
-        kind: Question::Success,
-        contenders: &[
-            contender("imle, 16", "imle", IMLE_16),
-            contender("imle + noise 0.03, 16", "imle", "--proposals imle+noise,warm --noise 0.03 --candidates 16"),
-            contender("imle + noise 0.1, 16", "imle", "--proposals imle+noise,warm --noise 0.1 --candidates 16"),
-            contender("noise 0.03, 16", "imle", "--proposals noise,warm --noise 0.03 --candidates 16"),
-            contender("noise 0.1, 16", "imle", "--proposals noise,warm --noise 0.1 --candidates 16"),
-            contender("noise 0.3, 16", "imle", "--proposals noise,warm --noise 0.3 --candidates 16"),
-            contender(
-                "retrieval + noise 0.01, 16",
-                "imle",
-                "--proposals retrieval+noise,warm --noise 0.01 --candidates 16",
-            ),
-            contender(
-                "retrieval + noise 0.03, 16",
-                "imle",
-                "--proposals retrieval+noise,warm --noise 0.03 --candidates 16",
-            ),
-            contender(
-                "retrieval + noise 0.1, 16",
-                "imle",
-                "--proposals retrieval+noise,warm --noise 0.1 --candidates 16",
-            ),
-            contender(
-                "regression + noise 0.01, 16",
-                "regression",
-                "--proposals imle+noise,warm --noise 0.01 --candidates 16",
-            ),
-            contender(
-                "regression + noise 0.03, 16",
-                "regression",
-                "--proposals imle+noise,warm --noise 0.03 --candidates 16",
-            ),
-            contender(
-                "regression + noise 0.1, 16",
-                "regression",
-                "--proposals imle+noise,warm --noise 0.1 --candidates 16",
-            ),
-            contender("DDIM-10, 16", "diffusion", "--proposals imle,warm --solver ddim --passes 10 --candidates 16"),
-            contender("flow-1, 16", "flow", "--proposals imle,warm --passes 1 --candidates 16"),
-            contender("noise 0.03, 256", "imle", "--proposals noise,warm --noise 0.03 --candidates 256"),
-            contender("noise 0.1, 256", "imle", "--proposals noise,warm --noise 0.1 --candidates 256"),
-            contender("noise 0.3, 256", "imle", "--proposals noise,warm --noise 0.3 --candidates 256"),
-        ],
-    },
-    PlanPart {
-        name: "equal-time",
-        tasks: FIVE,
-        kind: Question::EqualTime { with: Cow::Borrowed(IMLE_16) },
-        contenders: &[
-            contender("imle, 16", "imle", IMLE_16),
-            contender("noise 0.03", "imle", "--proposals noise,warm --noise 0.03"),
-            contender("noise 0.1", "imle", "--proposals noise,warm --noise 0.1"),
-            contender("noise 0.3", "imle", "--proposals noise,warm --noise 0.3"),
-            contender("retrieval + noise 0.01", "imle", "--proposals retrieval+noise,warm --noise 0.01"),
-            contender("retrieval + noise 0.03", "imle", "--proposals retrieval+noise,warm --noise 0.03"),
-            contender("retrieval + noise 0.1", "imle", "--proposals retrieval+noise,warm --noise 0.1"),
-            contender("regression + noise 0.01", "regression", "--proposals imle+noise,warm --noise 0.01"),
-            contender("regression + noise 0.03", "regression", "--proposals imle+noise,warm --noise 0.03"),
-            contender("regression + noise 0.1", "regression", "--proposals imle+noise,warm --noise 0.1"),
-            contender("DDIM-10", "diffusion", "--proposals imle,warm --solver ddim --passes 10"),
-            contender("flow-1", "flow", "--proposals imle,warm --passes 1"),
-        ],
-    },
-    PlanPart {
-        name: "calibration",
-        tasks: &["push_t", "avoid", "stack"],
-        kind: Question::Calibration,
-        contenders: &[
-            contender("imle, 32", "imle", ""),
-            contender("imle, 128", "imle", "--candidates 128"),
-            contender("imle and noise, 32", "imle", "--proposals imle,warm,noise"),
-            contender("cma-es, 32", "imle", "--optimizer cma-es"),
-        ],
-    },
-    PlanPart { name: "optimizers", tasks: ALL, kind: Question::Success, contenders: optimizers!("32", "0.1", "0.5") },
-    PlanPart { name: "optimizers-16", tasks: ALL, kind: Question::Success, contenders: optimizers!("16", "0.3", "1") },
-    PlanPart {
-        name: "optimizers-256",
-        tasks: ALL,
-        kind: Question::Success,
-        contenders: optimizers!("256", "0.3", "1"),
-    },
-    PlanPart {
-        name: "searched-sources",
-        tasks: FIVE,
-        kind: Question::Success,
-        contenders: &[
-            contender("imle, 16", "imle", "--optimizer cma-es --candidates 16"),
-            contender("noise 0.1, 16", "imle", "--optimizer cma-es --proposals noise,warm --candidates 16"),
-            contender("retrieval, 16", "imle", "--optimizer cma-es --proposals retrieval,warm --candidates 16"),
-            contender("regression, 16", "regression", "--optimizer cma-es --candidates 16"),
-            contender("DDIM-10, 16", "diffusion", "--optimizer cma-es --solver ddim --passes 10 --candidates 16"),
-            contender("flow-1, 16", "flow", "--optimizer cma-es --passes 1 --candidates 16"),
-            contender("noise 0.1, 256", "imle", "--optimizer cma-es --proposals noise,warm --candidates 256"),
-        ],
-    },
-    PlanPart {
-        name: "curve",
-        tasks: &["stack", "push_t"],
-        kind: Question::Success,
-        contenders: &[
-            contender("predictive-sampling, 4", "imle", "--candidates 4"),
-            contender("predictive-sampling, 8", "imle", "--candidates 8"),
-            contender("predictive-sampling, 16", "imle", "--candidates 16"),
-            contender("predictive-sampling, 32", "imle", "--candidates 32"),
-            contender("predictive-sampling, 64", "imle", "--candidates 64"),
-            contender("predictive-sampling, 256", "imle", "--candidates 256"),
-            contender("cma-es, 8", "imle", "--optimizer cma-es --candidates 8"),
-            contender("cma-es, 16", "imle", "--optimizer cma-es --candidates 16"),
-            contender("cma-es, 32", "imle", "--optimizer cma-es --candidates 32"),
-            contender("cma-es, 64", "imle", "--optimizer cma-es --candidates 64"),
-            contender("cma-es, 256", "imle", "--optimizer cma-es --candidates 256"),
-        ],
-    },
-    PlanPart {
-        // 32 + 2 · 4 · 4 rollouts against 64.
-        name: "lookahead",
-        tasks: &["kitchen", "block_push", "stack"],
-        kind: Question::Success,
-        contenders: &[
-            contender("depth 1", "imle", "--candidates 64"),
-            contender("depth 2", "imle", "--candidates 32 --depth 2 --beam 8 --branches 4"),
-            contender("depth 3", "imle", "--candidates 32 --depth 3"),
-        ],
-    },
-    PlanPart {
-        name: "modes",
-        tasks: &["avoid", "push_t"],
-        kind: Question::Success,
-        contenders: &[
-            contender("alone, first", "imle", "--optimizer none"),
-            contender("alone, consistent", "imle", "--optimizer none --choice consistent"),
-            contender("alone, typical", "imle", "--optimizer none --choice typical"),
-            contender("best of N", "imle", ""),
-            contender("cma-es", "imle", "--optimizer cma-es"),
-            contender("mode-preserving", "imle", "--optimizer mode-preserving"),
-            contender("mode-preserving, margin 0.2", "imle", "--optimizer mode-preserving --margin 0.2"),
-            contender("mode-preserving, proximal cost 1", "imle", "--optimizer mode-preserving --proximal-cost 1"),
-        ],
-    },
-];
+/// All parts.
+pub static PARTS: LazyLock<Vec<PlanPart>> = LazyLock::new(|| listed(include_str!("parts.toml"), "parts"));

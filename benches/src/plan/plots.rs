@@ -2,9 +2,8 @@
 //! calibration.
 
 use super::cell::{PlanCell, PlanFigures};
-use crate::chart;
-use crate::chart::{Curve, SuccessRow};
-use crate::publish::{Plot, distinct};
+use crate::chart::{self, Curve, SuccessRow};
+use crate::publish::{Plot, grouped};
 use imle_cli::failure::Result;
 
 type PlanResult<'a> = (&'a PlanCell, &'a PlanFigures);
@@ -14,10 +13,11 @@ type PlanResult<'a> = (&'a PlanCell, &'a PlanFigures);
 /// # Errors
 /// [`imle_cli::failure::Failure::Run`] if one cannot be drawn.
 pub fn all(cells: &[PlanCell], results: &[Option<PlanFigures>]) -> Result<Vec<Plot>> {
-    let done: Vec<PlanResult<'_>> = cells.iter().zip(results).filter_map(|(c, r)| Some((c, r.as_ref()?))).collect();
-    let draw = |group: (&str, &str, Option<&str>)| -> Result<Plot> {
-        let own: Vec<PlanResult<'_>> = done.iter().filter(|(cell, _)| of(cell) == group).copied().collect();
-        let (part, task, world) = group;
+    let done = cells.iter().zip(results).filter_map(|(cell, result)| {
+        Some(((cell.part.as_str(), cell.task.as_str(), cell.mismatch.as_deref()), (cell, result.as_ref()?)))
+    });
+    type Group<'a> = (&'a str, &'a str, Option<&'a str>);
+    let draw = |((part, task, world), own): (Group<'_>, Vec<PlanResult<'_>>)| -> Result<Plot> {
         let [world, file] = world.map_or([String::new(), String::new()], |w| [format!(", {w} world"), format!("-{w}")]);
         let title = format!("{task}{world}: {part}");
         let svg = match part {
@@ -27,11 +27,7 @@ pub fn all(cells: &[PlanCell], results: &[Option<PlanFigures>]) -> Result<Vec<Pl
         };
         Ok((format!("{part}-{task}{file}.svg"), svg))
     };
-    distinct(done.iter().map(|(cell, _)| of(cell))).into_iter().map(draw).collect()
-}
-
-fn of(cell: &PlanCell) -> (&str, &str, Option<&str>) {
-    (&cell.part, &cell.task, cell.mismatch.as_deref())
+    grouped(done).into_iter().map(draw).collect()
 }
 
 /// A row a contender; of those that were stopped early it says after how many episodes.
@@ -47,17 +43,11 @@ fn rows(own: &[PlanResult<'_>]) -> Vec<SuccessRow> {
 
 /// A curve an optimizer: contenders are named `optimizer, N`.
 fn curves(own: &[PlanResult<'_>]) -> Vec<Curve> {
-    let mut curves: Vec<Curve> = Vec::new();
-    for (cell, result) in own {
-        let Some((name, n)) = cell.contender.rsplit_once(", ") else { continue };
-        let Ok(n) = n.parse::<f64>() else { continue };
-        let point = (n, result.figures.success.bar());
-        match curves.iter_mut().find(|c| c.name == name) {
-            Some(curve) => curve.points.push(point),
-            None => curves.push(Curve { name: name.into(), points: vec![point] }),
-        }
-    }
-    curves
+    let points = own.iter().filter_map(|(cell, result)| {
+        let (name, n) = cell.contender.rsplit_once(", ")?;
+        Some((name, (n.parse().ok()?, result.figures.success.bar())))
+    });
+    grouped(points).into_iter().map(|(name, points)| Curve { name: name.into(), points }).collect()
 }
 
 /// A curve a contender: the observed share over the predicted probability, both in percent.

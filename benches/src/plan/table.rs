@@ -1,44 +1,28 @@
 //! The tables of `planner bench plan`: a part each, a row a task and contender.
 
 use super::cell::{PlanCell, PlanFigures};
-use super::paired::Pairs;
-use super::reference;
-use crate::publish::distinct;
-use imle_cli::table::Table;
+use super::paired::{Pairs, pairs};
+use crate::publish::{distinct, table};
 
-const COLUMNS: [&str; 12] = [
-    "task",
-    "world",
-    "contender",
-    "N",
-    "solved",
-    "episodes",
-    "beside the first, of the same episodes",
-    "mean cost",
-    "physics steps a decision",
-    "ms a decision and episode",
-    "switches",
-    "jerk where chunks meet",
-];
+const COLUMNS: &str = "task | world | contender | N | solved | episodes | beside the first, of the same episodes | \
+    mean cost | physics steps a decision | ms a decision and episode | switches | jerk where chunks meet";
 
 /// Markdown, a table a part, in the cells' order.
 pub fn all(cells: &[PlanCell], results: &[Option<PlanFigures>]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for part in distinct(cells.iter().map(|c| c.part.as_str())) {
-        let mut table = Table::new(part, &COLUMNS);
-        for (cell, result) in cells.iter().zip(results).filter(|(c, _)| c.part == part) {
-            let world = cell.mismatch.as_deref().unwrap_or("as planned");
-            let mut row = vec![cell.task.clone(), world.into(), cell.contender.clone()];
-            match result {
-                Some(result) => row.extend(figures(cell, result, reference::pairs(cell, result, cells, results))),
-                None => row.extend([String::new(), "open".into(), cell.episodes.to_string()]),
-            }
-            row.resize(COLUMNS.len(), String::new());
-            table.rows.push(row);
-        }
-        lines.extend(table.lines());
-    }
-    lines
+    let row = |(cell, result): (&PlanCell, &Option<PlanFigures>)| {
+        let world = cell.mismatch.as_deref().unwrap_or("as planned");
+        let of = [cell.task.clone(), world.into(), cell.contender.clone()];
+        let figures = match result {
+            Some(result) => figures(cell, result, pairs(cell, result, cells, results)),
+            None => ["", "open", &cell.episodes.to_string(), "", "", "", "", "", ""].map(str::to_string),
+        };
+        of.into_iter().chain(figures).collect()
+    };
+    let part = |part: &str| {
+        let own = cells.iter().zip(results).filter(|(cell, _)| cell.part == part);
+        table(part, COLUMNS, own.map(row)).lines()
+    };
+    distinct(cells.iter().map(|c| c.part.as_str())).into_iter().flat_map(part).collect()
 }
 
 fn figures(cell: &PlanCell, result: &PlanFigures, pairs: Option<Pairs>) -> [String; 9] {

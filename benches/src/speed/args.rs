@@ -2,7 +2,15 @@
 
 use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
+use imle_cli::failure::Result;
+use imle_cli::load;
+use imle_configs::seed::Purpose;
+use imle_configs::spec::Horizons;
+use imle_envs::task::Task;
+use imle_planner::evaluation::EvaluationSettings;
+use imle_policy::policy::Policy;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Flags of the benchmarks.
 #[derive(Clone, Debug, Args)]
@@ -38,6 +46,34 @@ impl BenchArgs {
     pub fn task(&self) -> &str {
         self.task.as_deref().unwrap_or("stack")
     }
+
+    /// The task in its world, with the generator.
+    ///
+    /// # Errors
+    /// An unknown task or world, a checkpoint that is not there or is of another task.
+    pub(super) fn load(&self) -> Result<Loaded> {
+        let task = load::task_in(self.task(), &self.world)?;
+        let (task, checkpoint) = load::checkpoint(self.checkpoint.as_deref(), task)?;
+        let threads = self.common.threads();
+        let sampler = Policy::with_threads(&checkpoint, threads, tch::Device::Cpu)?;
+        let horizons = task.horizons(checkpoint.config().horizons);
+        Ok(Loaded { pool: load::pool(&self.common)?, task, sampler, horizons, threads })
+    }
+
+    /// Held-out episodes of the benchmark, one after the other.
+    pub(super) fn episodes(&self, horizons: Horizons) -> EvaluationSettings {
+        let settings = EvaluationSettings::held_out(self.repeats as usize, self.seed, horizons);
+        EvaluationSettings { purpose: Purpose::Bench, lockstep: 1, ..settings }
+    }
+}
+
+/// A task with its generator, and the threads that run both.
+pub(super) struct Loaded {
+    pub(super) task: Arc<Task>,
+    pub(super) sampler: Policy,
+    pub(super) horizons: Horizons,
+    pub(super) pool: rayon::ThreadPool,
+    pub(super) threads: usize,
 }
 
 /// `planner bench sample`

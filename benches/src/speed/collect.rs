@@ -5,22 +5,19 @@
 //! the peer, which holds the controls, does the same physics; ours also observes, scores, and keeps what is learned
 //! from.
 
-use super::args::BenchArgs;
-use super::peers::{Peer, ScratchFolder};
+use super::args::{BenchArgs, Loaded};
+use super::peers::{Peers, ScratchFolder, in_turns};
 use super::physics::{self, Of, POOL};
-use crate::case::{self, Case, median_and_noise, report};
+use crate::case::{Case, report};
 use imle_cli::failure::Result;
-use imle_cli::load;
 use imle_configs::seed::Purpose;
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_envs::world::World;
 use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::evaluation::{EvaluationSettings, Start, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, Outcome, Start, evaluate};
 use imle_planner::policy_controller::PolicyController;
-use imle_policy::policy::Policy;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,85 +43,48 @@ impl Decide for Still {
     }
 }
 
-/// Episodes of one task from one state.
-struct Collection<'a> {
-    task: &'a Arc<Task>,
-    pool: rayon::ThreadPool,
-    settings: EvaluationSettings,
-}
-
-/// Of one collection.
-struct Measured {
-    seconds: f64,
-    control_steps: usize,
-    deciding_s: f64,
-}
-
-impl Collection<'_> {
-    fn measure(&self, decider: &mut dyn Decide) -> Result<Measured> {
-        let begun = Instant::now();
-        let outcome = evaluate(self.task, decider, &self.settings, &self.pool, &mut ())?;
-        Ok(Measured {
-            seconds: begun.elapsed().as_secs_f64(),
-            control_steps: outcome.episodes.iter().map(|e| e.steps).sum(),
-            deciding_s: outcome.decisions_ms.iter().map(|(ms, _)| ms / 1e3).sum(),
-        })
-    }
-}
-
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let task = load::task_in(args.task(), &args.world)?;
-    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
-    let horizons = task.horizons(checkpoint.config().horizons);
+    let Loaded { task, sampler, horizons, pool, threads } = args.load()?;
     let episodes = args.candidates.unwrap_or(64) as usize;
-    let threads = args.common.threads();
     let (start, ctrl) = begun(&task, horizons, args.seed)?;
-    let collection = Collection {
-        task: &task,
-        pool: load::pool(&args.common)?,
-        settings: EvaluationSettings {
-            purpose: Purpose::Bench,
-            keep_actions: true,
-            starts: Some(vec![start.clone(); episodes].into()),
-            ..EvaluationSettings::held_out(episodes, args.seed, horizons)
-        },
+    let settings = EvaluationSettings {
+        purpose: Purpose::Bench,
+        keep_actions: true,
+        starts: Some(vec![start.clone(); episodes].into()),
+        ..EvaluationSettings::held_out(episodes, args.seed, horizons)
+    };
+    // The seconds that it takes, the control steps in it, and what came of it.
+    let collect = |decider: &mut dyn Decide| -> Result<(f64, usize, Outcome)> {
+        let begun = Instant::now();
+        let outcome = evaluate(&task, decider, &settings, &pool, &mut ())?;
+        Ok((begun.elapsed().as_secs_f64(), outcome.episodes.iter().map(|e| e.steps).sum(), outcome))
     };
     let substeps = task.substeps();
     let steps = task.max_steps() * substeps;
     let folder = ScratchFolder::new()?;
-    let mut peer: Option<(Peer, Vec<f64>)> = None;
+    let mut peers = Peers::new();
     if args.peers {
         physics::save_model(&task, Of::World, &folder.0)?;
         let held = std::iter::repeat_n(&ctrl, episodes * steps).flatten().copied();
         physics::write_inputs(&folder.0, &start.state, held)?;
-        peer = Some((physics::start(POOL, &folder.0, threads, steps)?.0, Vec::new()));
+        peers.push(("mj_step_pool", physics::start(POOL, &folder.0, threads, steps)?.0));
     }
-    let still = || -> Result<f64> {
-        let of = collection.measure(&mut Still)?;
-        Ok((of.control_steps * substeps) as f64 / of.seconds)
+    let still = |_| -> Result<f64> {
+        let (seconds, control_steps, _) = collect(&mut Still)?;
+        Ok((control_steps * substeps) as f64 / seconds)
     };
-    still()?;
-    let (mut first, mut second) = (Vec::new(), Vec::new());
-    for _ in 0..args.repeats {
-        first.push(still()?);
-        if let Some((peer, rates)) = &mut peer {
-            rates.push((episodes * steps) as f64 / peer.measure("")?);
-        }
-        second.push(still()?);
-    }
-    let (ours, noise) = median_and_noise(first, second);
-    let sampler = Policy::with_threads(&checkpoint, threads, tch::Device::Cpu)?;
-    let real = collection.measure(&mut PolicyController::new(sampler.clone(), args.seed, horizons))?;
-    let peers: BTreeMap<_, _> = peer.map(|(_, rates)| ("mj_step_pool", case::median(rates))).into_iter().collect();
+    still(0)?;
+    let turns = in_turns(args.repeats, still, &mut peers, "", |seconds| (episodes * steps) as f64 / seconds)?;
+    let (seconds, control_steps, real) = collect(&mut PolicyController::new(sampler, args.seed, horizons))?;
+    let deciding_s: f64 = real.decisions_ms.iter().map(|(ms, _)| ms / 1e3).sum();
     let more = json!({
         "episodes": episodes, "timestep_s": task.compiled_model().opt().timestep, "threads": threads,
-        "generator_physics_steps_per_s": (real.control_steps * substeps) as f64 / real.seconds,
-        "generator_control_steps_per_s": real.control_steps as f64 / real.seconds,
-        "generator_share_deciding": real.deciding_s / real.seconds,
+        "generator_physics_steps_per_s": (control_steps * substeps) as f64 / seconds,
+        "generator_control_steps_per_s": control_steps as f64 / seconds,
+        "generator_share_deciding": deciding_s / seconds,
     });
-    let name = format!("collect {}", args.task());
-    let case = Case { name, unit: "physics steps/s", rate: true, ours, noise, peers, more };
+    let case = Case { name: format!("collect {}", args.task()), unit: "physics steps/s", rate: true, turns, more };
     report(&args.common, args.seed, args.repeats, &[case])
 }
 

@@ -15,15 +15,8 @@ pub const KNOTS: usize = 4;
 /// The version of MuJoCo is ours; judo asks for 3.6.
 const JUDO: Environment = Environment {
     name: "peers-judo-0.1.0-mujoco-3.17.0",
-    requirements: &[
-        "mujoco==3.17.0",
-        "numpy==2.2.6",
-        "scipy==1.17.1",
-        "omegaconf==2.3.1",
-        "viser==1.1.1",
-        "dora-utils==0.1.1",
-    ],
-    alone: &["judo-rai==0.1.0"],
+    requirements: include_str!("../../peers/judo.txt"),
+    alone: "judo-rai==0.1.0",
 };
 
 /// Our control steps of one second, judo's horizon, if judo has `task`. One second of its cart and pole is 25 steps of

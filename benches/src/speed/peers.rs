@@ -1,6 +1,7 @@
 //! Peers: a throw-away environment of Python in the cache folder or a program in C, as a process that measures on
 //! request.
 
+use crate::case::{Turns, median, median_and_noise};
 use imle_cli::failure::{Failure, Result};
 use imle_cli::output::Output;
 use std::io::{BufRead, BufReader, Write};
@@ -13,39 +14,21 @@ pub struct Environment {
     /// Name of the folder, which changes with its content.
     pub name: &'static str,
     /// Packages.
-    pub requirements: &'static [&'static str],
+    pub requirements: &'static str,
     /// Packages installed without their dependencies.
-    pub alone: &'static [&'static str],
+    pub alone: &'static str,
 }
 
 /// The version of MuJoCo is ours.
 pub const MUJOCO: Environment =
-    Environment { name: "peers-mujoco-3.17.0", requirements: &["mujoco==3.17.0", "numpy==2.2.6"], alone: &[] };
+    Environment { name: "peers-mujoco-3.17.0", requirements: "mujoco==3.17.0 numpy==2.2.6", alone: "" };
 
 /// The version of PyTorch is that of our libtorch. LeRobot asks for an older one, and for much that its U-Net does
 /// not need.
 pub const LEROBOT: Environment = Environment {
     name: "peers-lerobot-0.4.4-torch-2.11.0",
-    requirements: &[
-        "torch==2.11.0",
-        "torchvision==0.26.0",
-        "numpy==2.2.6",
-        "diffusers==0.35.2",
-        "einops==0.8.1",
-        "huggingface_hub==0.35.3",
-        "draccus==0.10.0",
-        "datasets==5.0.1",
-        "accelerate==1.15.0",
-        "gymnasium==1.4.0",
-        "deepdiff==9.1.0",
-        "jsonlines==4.0.0",
-        "termcolor==3.3.0",
-        "imageio==2.38.1",
-        "pyserial==3.5",
-        "av==18.1.0",
-        "safetensors==0.8.0",
-    ],
-    alone: &["lerobot==0.4.4"],
+    requirements: include_str!("../../peers/lerobot.txt"),
+    alone: "lerobot==0.4.4",
 };
 
 /// The Python of the environment, made on first use.
@@ -60,9 +43,9 @@ pub fn python(environment: &Environment, output: Output) -> Result<PathBuf> {
         output.note("fetching the peers (once)");
         call(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
         let pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check"];
-        call(Command::new(&python).args(pip).args(environment.requirements))?;
+        call(Command::new(&python).args(pip).args(environment.requirements.split_whitespace()))?;
         if !environment.alone.is_empty() {
-            call(Command::new(&python).args(pip).arg("--no-deps").args(environment.alone))?;
+            call(Command::new(&python).args(pip).arg("--no-deps").args(environment.alone.split_whitespace()))?;
         }
         imle_configs::files::write_text(&ready, "")?;
     }
@@ -134,6 +117,35 @@ impl Peer {
         let line = self.line()?;
         line.parse().map_err(|_| Failure::Run(format!("the peer said `{line}`, expected seconds")))
     }
+}
+
+/// Peers by name.
+pub type Peers = Vec<(&'static str, Peer)>;
+
+/// Times `ours` and the answers of all `peers` to `what` in turns, ours twice a round. `ours` gets the round and returns
+/// its figure; `figure` makes one of the peers' seconds.
+///
+/// # Errors
+/// Errors of `ours`; a peer that stopped.
+pub fn in_turns(
+    repeats: u32,
+    mut ours: impl FnMut(u64) -> Result<f64>,
+    peers: &mut Peers,
+    what: &str,
+    figure: impl Fn(f64) -> f64,
+) -> Result<Turns> {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let mut theirs = vec![Vec::new(); peers.len()];
+    for round in 0..repeats.into() {
+        first.push(ours(round)?);
+        for ((_, peer), figures) in peers.iter_mut().zip(&mut theirs) {
+            figures.push(figure(peer.measure(what)?));
+        }
+        second.push(ours(round)?);
+    }
+    let (ours, noise) = median_and_noise(first, second);
+    let peers = peers.iter().zip(theirs).map(|((name, _), figures)| (*name, median(figures))).collect();
+    Ok(Turns { ours, noise, peers })
 }
 
 /// A folder that goes away with the benchmark.

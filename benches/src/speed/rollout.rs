@@ -5,9 +5,9 @@
 //! the same number of threads. Ours also evaluates the task's cost; `mujoco.rollout` also stores every state.
 
 use super::args::BenchArgs;
-use super::peers::{MUJOCO, Peer, ScratchFolder, python};
+use super::peers::{MUJOCO, Peer, Peers, ScratchFolder, in_turns, python};
 use super::physics::{self, Of, POOL};
-use crate::case::{self, Case, median_and_noise, report};
+use crate::case::{Case, report};
 use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
 use imle_configs::score::Score;
@@ -41,7 +41,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let work = (candidates * STEPS * substeps) as f64;
 
     let folder = ScratchFolder::new()?;
-    let mut peers: Vec<(&'static str, Peer, Vec<f64>)> = Vec::new();
+    let mut peers = Peers::new();
     let mut same = None;
     if args.peers {
         physics::save_model(&task, Of::Planner, &folder.0)?;
@@ -55,48 +55,23 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let (batch, of_batch) = physics::start("batch", &folder.0, threads, steps)?;
         let differences = [final_qpos, of_pool, of_batch].map(|qpos| final_difference(&task, &state, &chunks, &qpos));
         same = Some(differences.into_iter().collect::<Result<Vec<f64>>>()?.into_iter().fold(0.0, f64::max));
-        peers.extend([
-            ("mj_step_pool", pool, Vec::new()),
-            ("mujoco_batch", batch, Vec::new()),
-            ("mujoco_rollout", package, Vec::new()),
-        ]);
+        peers = vec![("mj_step_pool", pool), ("mujoco_batch", batch), ("mujoco_rollout", package)];
     }
     let mut scores = vec![Score::default(); candidates];
-    let mut ours = || -> Result<f64> {
+    let mut ours = |_| -> Result<f64> {
         let begun = Instant::now();
         engine.run(&pool, &state, &chunks, STEPS, STEPS, &mut scores)?;
         Ok(work / begun.elapsed().as_secs_f64())
     };
-    ours()?;
-    let (mut first, mut second) = (Vec::new(), Vec::new());
-    for _ in 0..args.repeats {
-        first.push(ours()?);
-        for (_, peer, rates) in &mut peers {
-            rates.push(work / peer.measure("")?);
-        }
-        second.push(ours()?);
-    }
+    ours(0)?;
+    let turns = in_turns(args.repeats, ours, &mut peers, "", |seconds| work / seconds)?;
     let failed = scores.iter().filter(|s| s.failed).count();
-    let (ours, noise) = median_and_noise(first, second);
-    let peers = peers.into_iter().map(|(name, _, rates)| (name, case::median(rates))).collect();
     let more = json!({
         "candidates": candidates, "physics_steps": work, "timestep_s": task.planning_model().opt().timestep,
         "threads": threads, "failed": failed, "final_qpos_difference": same,
     });
-    report(
-        &args.common,
-        args.seed,
-        args.repeats,
-        &[Case {
-            name: format!("rollout {}", args.task()),
-            unit: "physics steps/s",
-            rate: true,
-            ours,
-            noise,
-            peers,
-            more,
-        }],
-    )
+    let case = Case { name: format!("rollout {}", args.task()), unit: "physics steps/s", rate: true, turns, more };
+    report(&args.common, args.seed, args.repeats, &[case])
 }
 
 /// Candidates (N, T, nu) that wander smoothly from the present controls.

@@ -3,8 +3,8 @@
 //! encodes and normalises; theirs draws the latents.
 
 use super::args::BenchSampleArgs;
-use super::peers::{Peer, ScratchFolder};
-use super::unet::{self, Turns};
+use super::peers::ScratchFolder;
+use super::unet::{self, UnetPeer};
 use crate::case::{Case, report};
 use imle_cli::failure::Result;
 use imle_cli::load;
@@ -27,14 +27,14 @@ pub fn run(args: &BenchSampleArgs) -> Result<()> {
     let (checkpoint, history, pictures) = generator(args)?;
     let seen = Observations { values: &history, pictures: &pictures };
     let peak = peak_flops(&pool, load::device(args.device)?)?;
-    let mut cases = measure(args, (&pool, peak), &checkpoint, seen, None)?;
+    let mut cases = measure(args, (&pool, peak), &checkpoint, seen, UnetPeer::default())?;
     if args.peers {
         let folder = ScratchFolder::new()?;
         for dims in unet::SIZES {
             let checkpoint = unet::checkpoint(unet::network(dims), args.seed)?;
             let peer = unet::peer("sample", &checkpoint, &folder, &args.common)?;
             let history = unet::history(&checkpoint);
-            cases.extend(measure(args, (&pool, peak), &checkpoint, (&history).into(), Some(peer))?);
+            cases.extend(measure(args, (&pool, peak), &checkpoint, (&history).into(), peer)?);
         }
     }
     report(&args.common, args.seed, args.repeats, &cases)
@@ -75,7 +75,7 @@ fn measure(
     (pool, peak): (&rayon::ThreadPool, f64),
     checkpoint: &Checkpoint,
     seen: Observations<'_>,
-    mut peer: Option<(Peer, f64)>,
+    mut peer: UnetPeer,
 ) -> Result<Vec<Case>> {
     let sampler = Policy::with_threads(checkpoint, args.common.threads(), load::device(args.device)?)?;
     let (network, chunk) = (&checkpoint.config().network, sampler.sampler().shape().chunk());
@@ -89,26 +89,18 @@ fn measure(
             sampler.sampler().sample(pool, seen, &[LatentKey { seed: args.seed, episode: 0, step }], n, &mut out)?;
             Ok(begun.elapsed().as_secs_f64() * 1e3)
         };
-        let Turns { ours, noise, peers } =
-            Turns::measure((args.repeats, WARM_UP), draw, peer.as_mut(), &n.to_string())?;
-        let rate = n as f64 / (ours * 1e-3);
+        let turns = unet::measure((args.repeats, WARM_UP), draw, &mut peer, &n.to_string())?;
+        let rate = n as f64 / (turns.ours * 1e-3);
         let mut more = json!({
             "candidates": n, "candidates_per_second": rate, "peak_share": rate * operations * passes / peak,
             "peak_gflops": peak * 1e-9, "network": network.kind, "parameters": checkpoint.table().count(),
             "threads": args.common.threads(),
         });
-        if let Some((_, difference)) = &peer {
-            more["chunk_difference"] = (*difference).into();
+        if let Some(difference) = peer.difference {
+            more["chunk_difference"] = difference.into();
         }
-        cases.push(Case {
-            name: format!("sample {} N = {n}", unet::name(network)),
-            unit: "ms",
-            rate: false,
-            ours,
-            noise,
-            peers,
-            more,
-        });
+        let name = format!("sample {} N = {n}", unet::name(network));
+        cases.push(Case { name, unit: "ms", rate: false, turns, more });
     }
     Ok(cases)
 }

@@ -3,23 +3,21 @@
 //! Episodes are planned with whole rollouts, everything awake; at each decision the same candidates are rolled out in
 //! every way, in turn.
 
-use super::args::BenchArgs;
-use crate::case::{Case, median, report};
+use super::args::{BenchArgs, Loaded};
+use crate::case::{Case, Turns, median, report};
+use crate::observed::Observed;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::load;
 use imle_configs::score::Score;
-use imle_configs::seed::Purpose;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
-use imle_planner::decide::{Decide, Decision, Situation};
-use imle_planner::evaluation::{EvaluationSettings, evaluate};
+use imle_planner::decide::Situation;
+use imle_planner::evaluation::evaluate;
 use imle_planner::optimizer::{PredictiveSampling, Scored};
 use imle_planner::planner::Planner;
 use imle_planner::proposal::{Generator, Proposal, Warm};
 use imle_planner::rollout::halving::Halving;
 use imle_planner::rollout::staged::{self, Staged};
 use imle_planner::rollout::{Candidates, Simulator};
-use imle_policy::policy::Policy;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +29,12 @@ struct Way {
     simulator: Box<dyn Simulator>,
     scores: Vec<Score>,
     ms: Vec<f64>,
+    figures: WayFigures,
+}
+
+/// Sums over the decisions of a way.
+#[derive(Default)]
+struct WayFigures {
     physics_steps: u64,
     /// Decisions in which the same plan is chosen as with whole rollouts.
     same: usize,
@@ -41,87 +45,46 @@ struct Way {
 
 impl Way {
     fn new(name: &'static str, simulator: Box<dyn Simulator>) -> Self {
-        Self {
-            name,
-            simulator,
-            scores: Vec::new(),
-            ms: Vec::new(),
-            physics_steps: 0,
-            same: 0,
-            largest_loss: 0.0,
-            loss: 0.0,
-        }
+        Self { name, simulator, scores: Vec::new(), ms: Vec::new(), figures: WayFigures::default() }
     }
 }
 
-/// A planner whose candidates are rolled out again in all ways; the first is whole.
-struct Compared {
-    planner: Planner,
-    ways: Vec<Way>,
-    steps: usize,
-    executed: usize,
+/// Rolls the candidates of a decision out again in all `ways`, of which the first is whole; `decisions` were before it.
+fn compare(
+    ways: &mut [Way],
+    pool: &rayon::ThreadPool,
+    candidates: Candidates<'_>,
     decisions: usize,
-}
-
-impl Decide for Compared {
-    fn sources(&self) -> Vec<&'static str> {
-        self.planner.sources()
+) -> imle_planner::Result<()> {
+    let count = ways.len();
+    // In turn, so that none always has the warmer caches.
+    for i in 0..count {
+        let way = &mut ways[(i + decisions) % count];
+        way.scores.resize(candidates.offered.len(), Score::default());
+        let begun = Instant::now();
+        way.simulator.rollout(pool, candidates, &mut way.scores)?;
+        way.ms.push(begun.elapsed().as_secs_f64() * 1e3);
+        way.figures.physics_steps += way.scores.iter().map(|s| u64::from(s.physics_steps)).sum::<u64>();
+        // What was not offered cannot be chosen here either.
+        let idle = way.scores.iter_mut().zip(candidates.offered).filter(|(_, offered)| !**offered);
+        idle.for_each(|(own, _)| own.failed = true);
     }
-
-    fn decide(
-        &mut self,
-        pool: &rayon::ThreadPool,
-        s: &Situation<'_>,
-        chunks: &mut [f32],
-        how: &mut [Decision],
-    ) -> imle_planner::Result<()> {
-        self.planner.decide(pool, s, chunks, how)?;
-        let (drawn, scores) = self.planner.last();
-        let offered: Vec<bool> = scores.iter().map(|s| s.cost.is_finite()).collect();
-        let candidates = Candidates {
-            keys: s.keys,
-            states: s.states,
-            chunks: drawn,
-            steps: self.steps,
-            executed: self.executed,
-            offered: &offered,
-            ..Candidates::default()
-        };
-        let count = self.ways.len();
-        // In turn, so that none always has the warmer caches.
-        for i in 0..count {
-            let way = &mut self.ways[(i + self.decisions) % count];
-            way.scores.resize(scores.len(), Score::default());
-            let begun = Instant::now();
-            way.simulator.rollout(pool, candidates, &mut way.scores)?;
-            way.ms.push(begun.elapsed().as_secs_f64() * 1e3);
-            way.physics_steps += way.scores.iter().map(|s| u64::from(s.physics_steps)).sum::<u64>();
-            // What was not offered cannot be chosen here either.
-            let idle = way.scores.iter_mut().zip(&offered).filter(|(_, offered)| !**offered);
-            idle.for_each(|(own, _)| own.failed = true);
-        }
-        self.decisions += 1;
-        let best = |scores: &[Score]| Scored { scores, warm: None }.best();
-        let Some(right) = best(&self.ways[0].scores) else { return Ok(()) };
-        let whole: Vec<f64> = self.ways[0].scores.iter().map(|s| s.cost).collect();
-        for way in &mut self.ways {
-            let chosen = best(&way.scores).unwrap_or(right);
-            let loss = (whole[chosen] - whole[right]) / whole[right].abs().max(1e-9);
-            way.same += usize::from(chosen == right);
-            way.largest_loss = way.largest_loss.max(loss);
-            way.loss += loss;
-        }
-        Ok(())
+    let best = |scores: &[Score]| Scored { scores, warm: None }.best();
+    let Some(right) = best(&ways[0].scores) else { return Ok(()) };
+    let whole: Vec<f64> = ways[0].scores.iter().map(|s| s.cost).collect();
+    for Way { scores, figures, .. } in ways {
+        let chosen = best(scores).unwrap_or(right);
+        let loss = (whole[chosen] - whole[right]) / whole[right].abs().max(1e-9);
+        figures.same += usize::from(chosen == right);
+        figures.largest_loss = figures.largest_loss.max(loss);
+        figures.loss += loss;
     }
+    Ok(())
 }
 
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let task = load::task_in(args.task(), &args.world)?;
-    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), task)?;
-    let threads = args.common.threads();
-    let pool = load::pool(&args.common)?;
-    let sampler = Policy::with_threads(&checkpoint, threads, tch::Device::Cpu)?;
+    let Loaded { task, sampler, horizons, pool, threads } = args.load()?;
     let awake = Task::load(args.task())?.with_planning_sleep(false);
     let engine =
         |task: Task| -> Result<Arc<RolloutEngine>> { Ok(Arc::new(RolloutEngine::new(Arc::new(task), threads)?)) };
@@ -143,41 +106,39 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         Err(Failure::Input(message)) => args.common.output().note(format!("left out: {message}")),
         Err(other) => return Err(other),
     }
-    let horizons = task.horizons(checkpoint.config().horizons);
     let candidates = args.candidates.unwrap_or(32) as usize;
-    let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Generator::new(sampler.clone(), args.seed)), Box::new(Warm)];
-    let mut compared = Compared {
-        planner: Planner::new(Box::new(whole.clone()), sources, Box::new(PredictiveSampling), horizons, candidates)?,
-        ways,
-        steps: horizons.prediction,
-        executed: horizons.action,
-        decisions: 0,
+    let sources: Vec<Box<dyn Proposal>> = vec![Box::new(Generator::new(sampler, args.seed)), Box::new(Warm)];
+    let mut planner =
+        Planner::new(Box::new(whole.clone()), sources, Box::new(PredictiveSampling), horizons, candidates)?;
+    let mut decisions = 0;
+    let look = |planner: &Planner, pool: &rayon::ThreadPool, s: &Situation<'_>, _| {
+        let (chunks, scores) = planner.last();
+        let offered: Vec<bool> = scores.iter().map(|s| s.cost.is_finite()).collect();
+        let (steps, executed) = (horizons.prediction, horizons.action);
+        let (keys, states, offered) = (s.keys, s.states, &offered[..]);
+        let candidates = Candidates { keys, states, chunks, steps, executed, offered, ..Candidates::default() };
+        compare(&mut ways, pool, candidates, decisions)?;
+        decisions += 1;
+        Ok(())
     };
-    let settings = EvaluationSettings {
-        purpose: Purpose::Bench,
-        lockstep: 1,
-        ..EvaluationSettings::held_out(args.repeats as usize, args.seed, horizons)
+    let mut observed = Observed { decider: &mut planner, look };
+    evaluate(&task, &mut observed, &args.episodes(horizons), &pool, &mut ())?;
+    let made = decisions.max(1) as f64;
+    let plain = median(ways[0].ms.clone());
+    let steps = ways[0].figures.physics_steps as f64;
+    let again = ways.iter().find(|w| w.name == "whole, again").map_or(plain, |w| median(w.ms.clone()));
+    let shown = ways.iter().skip(1).filter(|w| w.name != "whole, again");
+    let case = |way: &Way| {
+        let (figures, noise) = (&way.figures, (plain - again).abs() / plain);
+        let turns = Turns { ours: median(way.ms.clone()), noise, peers: BTreeMap::from([("whole", plain)]) };
+        let more = json!({
+            "physics_share": figures.physics_steps as f64 / steps, "same_plan": figures.same as f64 / made,
+            "mean_loss": figures.loss / made, "largest_loss": figures.largest_loss,
+            "decisions": decisions, "candidates": candidates, "threads": threads,
+        });
+        let name = format!("{} {}", way.name, args.task());
+        Case { name, unit: "ms of rollouts a decision", rate: false, turns, more }
     };
-    evaluate(&task, &mut compared, &settings, &pool, &mut ())?;
-    let decisions = compared.decisions.max(1) as f64;
-    let plain = median(compared.ways[0].ms.clone());
-    let steps = compared.ways[0].physics_steps as f64;
-    let again = compared.ways.iter().find(|w| w.name == "whole, again").map_or(plain, |w| median(w.ms.clone()));
-    let shown = compared.ways.iter().skip(1).filter(|w| w.name != "whole, again");
-    let cases: Vec<Case> = shown
-        .map(|way| Case {
-            name: format!("{} {}", way.name, args.task()),
-            unit: "ms of rollouts a decision",
-            rate: false,
-            ours: median(way.ms.clone()),
-            noise: (plain - again).abs() / plain,
-            peers: BTreeMap::from([("whole", plain)]),
-            more: json!({
-                "physics_share": way.physics_steps as f64 / steps, "same_plan": way.same as f64 / decisions,
-                "mean_loss": way.loss / decisions, "largest_loss": way.largest_loss, "decisions": compared.decisions,
-                "candidates": candidates, "threads": threads,
-            }),
-        })
-        .collect();
+    let cases: Vec<Case> = shown.map(case).collect();
     report(&args.common, args.seed, args.repeats, &cases)
 }

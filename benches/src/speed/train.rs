@@ -4,7 +4,7 @@
 
 use super::args::BenchTrainArgs;
 use super::peers::ScratchFolder;
-use super::unet::{self, Turns};
+use super::unet::{self, UnetPeer};
 use crate::case::{Case, report};
 use imle_cli::failure::Result;
 use imle_cli::load;
@@ -44,31 +44,24 @@ pub fn run(args: &BenchTrainArgs) -> Result<()> {
         let mut trainer = Trainer::fresh(&settings, &fresh, tch::Device::Cpu)?;
         let checkpoint = unet::checkpoint(network.clone(), args.seed)?;
         let mut peer = match args.peers {
-            true => Some(unet::peer("train", &checkpoint, &folder, &args.common)?),
-            false => None,
+            true => unet::peer("train", &checkpoint, &folder, &args.common)?,
+            false => UnetPeer::default(),
         };
         let step = |_| -> Result<f64> {
             let begun = Instant::now();
             trainer.step(&source, &pool)?;
             Ok(begun.elapsed().as_secs_f64() * 1e3)
         };
-        let Turns { ours, noise, peers } = Turns::measure((args.repeats, 1), step, peer.as_mut(), "step")?;
+        let turns = unet::measure((args.repeats, 1), step, &mut peer, "step")?;
         let mut more = json!({
             "batch": unet::BATCH, "samples": unet::SAMPLES, "network": network.kind,
             "parameters": checkpoint.table().count(), "threads": args.common.threads(),
         });
-        if let Some((_, difference)) = &peer {
-            more["chunk_difference"] = (*difference).into();
+        if let Some(difference) = peer.difference {
+            more["chunk_difference"] = difference.into();
         }
-        cases.push(Case {
-            name: format!("train {}", unet::name(&network)),
-            unit: "ms/step",
-            rate: false,
-            ours,
-            noise,
-            peers,
-            more,
-        });
+        let name = format!("train {}", unet::name(&network));
+        cases.push(Case { name, unit: "ms/step", rate: false, turns, more });
     }
     report(&args.common, args.seed, args.repeats, &cases)
 }

@@ -1,7 +1,7 @@
 //! Shared parts of the benchmarks against PyTorch: the paper's U-Net with random weights, and LeRobot's with the same.
 
-use super::peers::{LEROBOT, Peer, ScratchFolder, python};
-use crate::case::{median, median_and_noise};
+use super::peers::{LEROBOT, Peer, Peers, ScratchFolder, in_turns, python};
+use crate::case::Turns;
 use imle_cli::args::common::Common;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::load;
@@ -13,11 +13,8 @@ use imle_policy::network::NetworkConfig;
 use imle_policy::normalizer::{Normalizer, Normalizers};
 use imle_policy::sampler::Sampler;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The peer's name.
-const PEER_NAME: &str = "pytorch";
 const SCRIPT: &str = include_str!("../../peers/unet.py");
 /// Channels of a small one, and the paper's.
 pub const SIZES: [[usize; 3]; 2] = [[64, 128, 256], [256, 512, 1024]];
@@ -81,46 +78,33 @@ pub fn history(checkpoint: &Checkpoint) -> Vec<f32> {
     vec![0.1; checkpoint.config().shape().observation]
 }
 
-/// Ours and the peer's times in turns, ours twice a round.
-pub struct Turns {
-    /// Median of ours, in ms.
-    pub ours: f64,
-    /// Relative difference of both of ours.
-    pub noise: f64,
-    /// Median of the peer's, in ms, if there is one.
-    pub peers: BTreeMap<&'static str, f64>,
-}
-
-impl Turns {
-    /// Times `ours`, which gets the round and returns ms, and the peer's answer to `what`; `warm_up` rounds are not
-    /// counted.
-    pub fn measure(
-        (repeats, warm_up): (u32, u32),
-        mut ours: impl FnMut(u64) -> Result<f64>,
-        peer: Option<&mut (Peer, f64)>,
-        what: &str,
-    ) -> Result<Self> {
-        let mut peer = peer.map(|(peer, _)| peer);
-        let mut theirs = || peer.as_mut().map(|peer| peer.measure(what)).transpose();
-        for round in 0..warm_up.min(repeats) {
-            ours(round.into())?;
-            theirs()?;
-        }
-        let (mut first, mut second, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        for round in 0..repeats {
-            first.push(ours(round.into())?);
-            others.extend(theirs()?.map(|s| s * 1e3));
-            second.push(ours(round.into())?);
-        }
-        let (ours, noise) = median_and_noise(first, second);
-        let peers = (!others.is_empty()).then(|| (PEER_NAME, median(others))).into_iter().collect();
-        Ok(Self { ours, noise, peers })
+/// Times `ours` in ms and the peer's answers to `what` in turns, after `warm_up` rounds that are not counted.
+///
+/// # Errors
+/// As [`in_turns`].
+pub fn measure(
+    (repeats, warm_up): (u32, u32),
+    mut ours: impl FnMut(u64) -> Result<f64>,
+    peer: &mut UnetPeer,
+    what: &str,
+) -> Result<Turns> {
+    for round in 0..warm_up.min(repeats) {
+        ours(round.into())?;
+        peer.peers.iter_mut().try_for_each(|(_, peer)| peer.measure(what).map(|_| ()))?;
     }
+    in_turns(repeats, ours, &mut peer.peers, what, |seconds| seconds * 1e3)
 }
 
-/// LeRobot's U-Net with the weights of `checkpoint`, and the largest difference of its chunks to ours. `mode` is
-/// `sample` or `train`.
-pub fn peer(mode: &str, checkpoint: &Checkpoint, folder: &ScratchFolder, common: &Common) -> Result<(Peer, f64)> {
+/// LeRobot's U-Net at work beside us, if there is one.
+#[derive(Default)]
+pub struct UnetPeer {
+    peers: Peers,
+    /// Largest difference of its chunks to ours.
+    pub difference: Option<f64>,
+}
+
+/// LeRobot's U-Net with the weights of `checkpoint`. `mode` is `sample` or `train`.
+pub fn peer(mode: &str, checkpoint: &Checkpoint, folder: &ScratchFolder, common: &Common) -> Result<UnetPeer> {
     let folder: &Path = &folder.0;
     checkpoint.save(folder)?;
     let (shape, network) = (checkpoint.config().shape(), &checkpoint.config().network);
@@ -141,5 +125,6 @@ pub fn peer(mode: &str, checkpoint: &Checkpoint, folder: &ScratchFolder, common:
     if ours.len() != theirs.len() {
         return Err(InputError::unexpected("the peer", format!("{} values", ours.len()), theirs.len()).into());
     }
-    Ok((peer, ours.iter().zip(&theirs).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max)))
+    let differences = ours.iter().zip(&theirs).map(|(a, b)| (f64::from(*a) - b).abs());
+    Ok(UnetPeer { peers: vec![("pytorch", peer)], difference: Some(differences.fold(0.0, f64::max)) })
 }

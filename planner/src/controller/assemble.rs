@@ -12,7 +12,7 @@ use crate::proposal::{Generator, Noisy, Retrieval};
 use crate::proposal::{Noise, Proposal, ProposalSource, Warm};
 use crate::rollout::{Simulator, halving::Halving, staged::Staged, terminal::Valued};
 use crate::{optimizer, planner::Planner};
-use imle_configs::{Error as InputError, ensure, spec::Horizons, workers::Workers};
+use imle_configs::{Error as InputError, spec::Horizons, workers::Workers};
 #[cfg(feature = "mujoco")]
 use imle_envs::{rollout::RolloutEngine, task::Task, task::mismatch::Mismatch};
 #[cfg(feature = "libtorch")]
@@ -202,7 +202,12 @@ impl ControllerBuilder {
         if let Some(task) = &self.task {
             let (own, expected) = (task.spec(), format!("a dataset of `{}`", task.spec().task));
             let found = format!("a dataset of `{}`, whose observation or action differs", spec.task);
-            ensure(spec.observation == own.observation && spec.action == own.action, _place, expected, found)?;
+            InputError::ensure(
+                spec.observation == own.observation && spec.action == own.action,
+                _place,
+                expected,
+                found,
+            )?;
         }
         self.retrieval = Some(DemonstrationChunks::new(spec, horizons, episodes)?);
         Ok(())
@@ -362,7 +367,7 @@ impl ControllerBuilder {
     fn latent(&self) -> Result<Box<dyn Parameterization>> {
         let policy = self.generator()?;
         let found = format!("a generator of method {}, which has none", policy.method());
-        ensure(policy.latent_size() > 0, "--parameterization latent", "a generator with latents", found)?;
+        InputError::ensure(policy.latent_size() > 0, "--parameterization latent", "a generator with latents", found)?;
         Ok(Box::new(parameterization::Latent::new(policy, self.seed)))
     }
 

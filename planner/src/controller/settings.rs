@@ -3,7 +3,7 @@
 use crate::optimizer::{self, OptimizerSettings};
 use crate::rollout::ensemble::{MOST_MODELS, Risk};
 use crate::{parameterization::ParameterizationKind, proposal::ProposalSource, rollout::staged::StagedSettings};
-use imle_configs::{Error as InputError, Result, as_text, ensure, named};
+use imle_configs::{Error as InputError, Result, as_text, named};
 #[cfg(feature = "libtorch")]
 use imle_policy::method::SamplingOverrides;
 use serde::{Deserialize, Serialize};
@@ -244,28 +244,28 @@ impl ControllerSettings {
     pub fn check(&self) -> crate::error::Result<()> {
         self.parameterization()?;
         let positive = |x: f64, most: f64| x > 0.0 && x <= most;
-        ensure(positive(self.lambda, 100.0), "--lambda", "above 0 and at most 100", self.lambda)?;
+        InputError::ensure(positive(self.lambda, 100.0), "--lambda", "above 0 and at most 100", self.lambda)?;
         self.check_shortcuts()?;
         let (count, most) = (self.models.len(), format!("at most {MOST_MODELS} models"));
-        ensure(count <= MOST_MODELS, "--models", most, count)?;
+        InputError::ensure(count <= MOST_MODELS, "--models", most, count)?;
         let own = self.models == [NONE];
-        ensure(own || self.depth <= 1, "--models", "the planner's own alone beside --depth", "others")?;
+        InputError::ensure(own || self.depth <= 1, "--models", "the planner's own alone beside --depth", "others")?;
         for (flag, what, value) in [
             ("--margin", "a share of at least 0", self.margin),
             ("--proximal-cost", "a cost of at least 0", self.proximal_cost),
             ("--near-optimal", "a cost of at least 0", self.near_optimal),
         ] {
-            ensure(value >= 0.0 && value.is_finite(), flag, what, value)?;
+            InputError::ensure(value >= 0.0 && value.is_finite(), flag, what, value)?;
         }
-        ensure(positive(self.elite, 1.0), "--elite", "a share above 0 and at most 1", self.elite)?;
+        InputError::ensure(positive(self.elite, 1.0), "--elite", "a share above 0 and at most 1", self.elite)?;
         for (i, source) in self.proposals.iter().enumerate() {
             let once = !self.proposals[..i].contains(source);
-            ensure(once, "--proposals", "each source once", format!("`{source}` twice"))?;
+            InputError::ensure(once, "--proposals", "each source once", format!("`{source}` twice"))?;
         }
-        ensure(positive(self.noise, 10.0), "--noise", "a share above 0 and at most 10", self.noise)?;
+        InputError::ensure(positive(self.noise, 10.0), "--noise", "a share above 0 and at most 10", self.noise)?;
         let may_choose = self.choice == ChoiceKind::First || self.is_policy_only();
         let found = format!("--optimizer {}", self.optimizer);
-        Ok(ensure(may_choose, "--choice", "--optimizer none beside it", found)?)
+        Ok(InputError::ensure(may_choose, "--choice", "--optimizer none beside it", found)?)
     }
 
     fn check_shortcuts(&self) -> Result<()> {
@@ -274,8 +274,9 @@ impl ControllerSettings {
         let flag = if staged.is_some_and(|s| s.enough.is_some()) { "--budget auto" } else { "--shortcuts" };
         let found = format!("--optimizer {}", self.optimizer);
         let fits = self.optimizer == "predictive-sampling" || !(staged.is_some() || halving);
-        ensure(fits, flag, "--optimizer predictive-sampling beside it", found)?;
-        let check = |holds: bool, expected: &str, found: &str| ensure(holds, "--shortcuts", expected, found);
+        InputError::ensure(fits, flag, "--optimizer predictive-sampling beside it", found)?;
+        let check =
+            |holds: bool, expected: &str, found: &str| InputError::ensure(holds, "--shortcuts", expected, found);
         check(!(self.has(Shortcut::Coarse) && several), "one model beside coarse", "several")?;
         let together = (abort || halving) && (self.depth > 1 || several);
         check(!together, "one model and --depth 1 beside abort and halving", "others")?;

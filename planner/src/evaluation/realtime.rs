@@ -17,7 +17,7 @@ use crate::decide::{Decide, Decision};
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
 use crate::error::{Error, Result};
 use crate::rollout::simulator::{Limits, Score};
-use imle_configs::{ends::Ends, ensure};
+use imle_configs::{Error as InputError, ends::Ends};
 use imle_envs::{rollout::ChunkBatch, rollout::RolloutEngine, task::Task};
 use serde::Serialize;
 use std::{sync::Arc, sync::Condvar, sync::Mutex, sync::MutexGuard, sync::PoisonError, time::Duration, time::Instant};
@@ -121,9 +121,14 @@ pub fn run(
     let rate = task.spec().control_rate;
     let ahead = (deadline.as_secs_f64() * rate - 1e-9).ceil().max(1.0) as usize;
     let expected = format!("less than a chunk of {} steps at {rate} Hz", settings.horizons.prediction);
-    ensure(ahead < settings.horizons.prediction, "deadline", expected, format!("{} ms", deadline.as_millis()))?;
+    InputError::ensure(
+        ahead < settings.horizons.prediction,
+        "deadline",
+        expected,
+        format!("{} ms", deadline.as_millis()),
+    )?;
     let expected = "a generator that sees the state alone";
-    ensure(task.spec().pictures.is_none(), "realtime", expected, "one that sees pictures")?;
+    InputError::ensure(task.spec().pictures.is_none(), "realtime", expected, "one that sees pictures")?;
     let reported = task.reported().map(|(name, _)| name.to_string()).collect();
     let mut outcome = Outcome { episodes: Vec::new(), decisions_ms: Vec::new(), sources: decider.sources(), reported };
     let mut timing = Timing { deadline_ms: 1e3 * deadline.as_secs_f64(), hand_over_steps: ahead, ..Timing::default() };

@@ -1,7 +1,7 @@
 //! Loading as the flags name it: tasks, checkpoints, thread pools.
 
 use crate::{args::common::Common, args::common::DeviceArgument, args::common::WorldArgs, failure::Result};
-use imle_configs::{Error as InputError, embedded, ensure};
+use imle_configs::{Error as InputError, embedded};
 use imle_envs::{task::Task, task::mismatch::Mismatch};
 use imle_policy::{checkpoint::Checkpoint, device::DeviceChoice};
 use std::{path::Path, sync::Arc};
@@ -60,7 +60,7 @@ pub fn any_checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Tas
 /// The checkpoint in `folder`, of whatever task.
 pub fn checkpoint_in(folder: &Path) -> Result<Checkpoint> {
     let expected = "the folder of a checkpoint";
-    ensure(!folder.join("meta/info.json").exists(), folder.display(), expected, "that of a dataset")?;
+    InputError::ensure(!folder.join("meta/info.json").exists(), folder.display(), expected, "that of a dataset")?;
     Ok(Checkpoint::load(folder)?)
 }
 

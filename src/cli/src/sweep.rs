@@ -5,7 +5,7 @@
 
 use crate::{failure::Failure, failure::Result, interrupt, output::Output};
 use clap::Args;
-use imle_configs::{Error as InputError, ensure, files};
+use imle_configs::{Error as InputError, files};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::{fs, fs::OpenOptions, io::ErrorKind, io::Write, path::Path, path::PathBuf, str::FromStr, time::Instant};
@@ -153,7 +153,7 @@ fn key(cell: &impl Serialize) -> Result<Value> {
 /// # Errors
 /// A bad input, if there is no file or it holds something else.
 pub fn kept<C: Record, R: Record>(args: &SweepArgs, output: Output) -> Result<Vec<(C, R)>> {
-    ensure(args.results.exists(), args.results.display(), "a file of results", "none")?;
+    InputError::ensure(args.results.exists(), args.results.display(), "a file of results", "none")?;
     read(&args.results, output)
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use imle_cli::{args::common::Common, failure::Result, interrupt, output::Output, output::counted, place::Place};
-use imle_configs::{ensure, episode::Episode, spec::Layout, spec::Spec};
+use imle_configs::{Error as InputError, episode::Episode, spec::Layout, spec::Spec};
 use imle_data::{Stream, Summarizer, Summary, ValueRange, import::DatasetFormat, import::ImportOptions, import::load};
 use serde_json::json;
 use std::{path::Path, path::PathBuf, time::Instant};
@@ -147,7 +147,7 @@ fn frames(output: Output, what: &str, layout: &Layout, values: &[f32]) {
 fn pictured(path: &Path) -> Result<()> {
     let expected = "a LeRobot v3 dataset with pictures, for --pictures";
     let fits = DatasetFormat::of(path)? == DatasetFormat::Lerobot && imle_data::image_layout(path)?.is_some();
-    Ok(ensure(fits, path.display(), expected, "none")?)
+    Ok(InputError::ensure(fits, path.display(), expected, "none")?)
 }
 
 /// Writes some pictures of the first episode's first camera.

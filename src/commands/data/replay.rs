@@ -4,7 +4,7 @@ use clap::Args;
 use imle_cli::args::common::{Common, WorldArgs};
 use imle_cli::failure::{Failure, Result};
 use imle_cli::{interrupt, place::Place};
-use imle_configs::{ensure, episode::Episode, seed::Purpose, spec::Spec, spec::Term};
+use imle_configs::{Error as InputError, episode::Episode, seed::Purpose, spec::Spec, spec::Term};
 use imle_data::Stream;
 use imle_envs::{render::Renderer, render::Video, task::Task, task::mismatch::Mismatch, world::World};
 use serde_json::json;
@@ -38,7 +38,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     let stream = Stream::open(&args.path)?;
     let (spec, count) = (stream.spec().clone(), stream.len());
     let number = args.episode as usize;
-    ensure(number < count, "--episode", format!("an episode below {count}"), number)?;
+    InputError::ensure(number < count, "--episode", format!("an episode below {count}"), number)?;
     let name = args.task.as_deref().unwrap_or(&spec.task);
     let task = Task::load(name)?;
     let place = args.path.display().to_string();

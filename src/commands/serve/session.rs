@@ -4,7 +4,7 @@ use super::protocol::{Answer, Decided, Example, Request};
 use super::service::{Service, rows};
 use super::worker::Job;
 use imle_cli::failure::{Failure, Result};
-use imle_configs::{Error as InputError, ensure, seed::Purpose};
+use imle_configs::{Error as InputError, seed::Purpose};
 use imle_envs::world::World;
 use imle_planner::episode::EpisodeState;
 use std::{sync::mpsc::SyncSender, sync::mpsc::sync_channel, time::Duration, time::Instant};
@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
             }
             (Some(state), ..) => {
                 let size = self.service.hello.state_size;
-                ensure(state.len() == size, "state", format!("{size} values"), state.len())?;
+                InputError::ensure(state.len() == size, "state", format!("{size} values"), state.len())?;
                 self.world.start_in(state, seed, index)?;
                 Ok(true)
             }
@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
         let horizons = self.service.horizons;
         let executed = request.executed.unwrap_or(horizons.action);
         let expected = format!("at most the {} actions of a chunk", horizons.prediction);
-        ensure(executed <= horizons.prediction, "executed", expected, executed)?;
+        InputError::ensure(executed <= horizons.prediction, "executed", expected, executed)?;
         let deadline = match request.deadline_ms {
             Some(ms) if !(ms > 0.0 && ms <= LONGEST_DEADLINE_MS) => {
                 let expected = format!("above 0 and at most {LONGEST_DEADLINE_MS}");
@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
         let (mut episode, told) = self.note(request)?;
         let hello = &self.service.hello;
         let expected = format!("{} values, or qpos and qvel, for --optimizer {}", hello.state_size, hello.planner);
-        ensure(!hello.state_needed || told, "state", expected, "none")?;
+        InputError::ensure(!hello.state_needed || told, "state", expected, "none")?;
         let mut state = vec![0.0; hello.state_size];
         if told {
             self.world.get_state(&mut state)?;
@@ -177,7 +177,12 @@ impl<'a> Session<'a> {
 /// Rows of observations as one array, (n, O), n from 1 to `most`.
 fn observations(seen: &[Vec<f64>], most: usize, size: usize) -> Result<Vec<f32>> {
     let expected = format!("1 to {most} rows of {size} values");
-    ensure(!seen.is_empty() && seen.len() <= most, "observations", expected, format!("{} rows", seen.len()))?;
+    InputError::ensure(
+        !seen.is_empty() && seen.len() <= most,
+        "observations",
+        expected,
+        format!("{} rows", seen.len()),
+    )?;
     let mut values = Vec::with_capacity(seen.len() * size);
     for (i, row) in seen.iter().enumerate() {
         if row.len() != size {

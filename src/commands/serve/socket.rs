@@ -1,7 +1,7 @@
 //! The socket file: made, replaced where its server is dead, removed at the end.
 
 use imle_cli::failure::Result;
-use imle_configs::{Error as InputError, ensure};
+use imle_configs::Error as InputError;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ fn clear(path: &Path) -> Result<()> {
     let failed = |e| InputError::io(path, "listen there", e);
     let expected = "a path that is free or a dead server's socket";
     let is_socket = fs::symlink_metadata(path).map_err(failed)?.file_type().is_socket();
-    ensure(is_socket, path.display(), expected, "something else")?;
+    InputError::ensure(is_socket, path.display(), expected, "something else")?;
     match UnixStream::connect(path) {
         Err(e) if e.kind() == ErrorKind::ConnectionRefused => Ok(fs::remove_file(path).map_err(failed)?),
         Err(e) if e.kind() != ErrorKind::WouldBlock => Err(failed(e).into()),

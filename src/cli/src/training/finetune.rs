@@ -9,7 +9,7 @@ use crate::place::Place;
 use crate::training::dataset::read;
 use crate::training::settings::print_settings;
 use crate::training::view::View;
-use imle_configs::{ensure, settings};
+use imle_configs::{Error as InputError, settings};
 use imle_envs::task::file::RewardKind;
 use imle_rl::expert_iteration::{self, CANDIDATES_FOR_95, ExpertIterationSettings};
 use imle_rl::online::{settings::OnlineSettings, training_loop};
@@ -56,7 +56,7 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
         FineTuning::Online(name, mut algorithm) => {
             let (steps, expected) =
                 (args.optimization.steps, format!("none beside {name}, which learns for --env-steps"));
-            ensure(steps.is_none(), "--steps", expected, steps.unwrap_or_default())?;
+            InputError::ensure(steps.is_none(), "--steps", expected, steps.unwrap_or_default())?;
             let words = args.optimization.words("", "actor.batch_size", "actor.learning_rate");
             let settings = settings(args, words, algorithm.defaults(), |all| all.read_by(name))?;
             if args.settings.settings {

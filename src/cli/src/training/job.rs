@@ -4,7 +4,7 @@
 use crate::failure::{Failure, Result};
 use crate::output::{Output, ProgressLine, percent};
 use crate::{interrupt, place::Place, training::view::View};
-use imle_configs::{ensure, spec::Spec};
+use imle_configs::{Error as InputError, spec::Spec};
 use imle_envs::task::Task;
 use imle_planner::evaluation::report::{Report, wilson95};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
@@ -127,7 +127,7 @@ impl TrainingJob<'_> {
         if self.resume {
             let begun = train::saved_data(self.out)?;
             let expected = format!("what {} was begun with, {begun}", self.out.display());
-            ensure(begun.ends_with(learned), "--data", expected, learned)?;
+            InputError::ensure(begun.ends_with(learned), "--data", expected, learned)?;
             return Ok(TrainStart::Resume);
         }
         let name = self.data.file_name().unwrap_or(self.data.as_os_str()).to_string_lossy();
