@@ -142,7 +142,7 @@ impl RolloutEngine {
     ) -> Result<()> {
         let Some(each) = self.each(batch, out.len())? else { return Ok(()) };
         let history = ends.histories.len() / out.len();
-        if ends.states.len() != out.len() * self.state_size || history % self.observation_size() != 0 {
+        if ends.states.len() != out.len() * self.state_size || !history.is_multiple_of(self.observation_size()) {
             return Err(Error::Simulation(format!(
                 "expected end states (B, N, {}) and histories (B, N, T_obs, {}), found {} and {} values",
                 self.state_size,
