@@ -23,7 +23,8 @@ pub fn to_bytes(
     parts: &[(&str, &[f32])],
     precision: StoredPrecision,
 ) -> std::result::Result<Vec<u8>, String> {
-    let (dtype, encode): (Dtype, fn(&[f32]) -> Vec<u8>) = match precision {
+    type Encode = fn(&[f32]) -> Vec<u8>;
+    let (dtype, encode): (Dtype, Encode) = match precision {
         StoredPrecision::Single => (Dtype::F32, |values| values.iter().flat_map(|x| x.to_le_bytes()).collect()),
         StoredPrecision::Half => {
             (Dtype::F16, |values| values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect())
@@ -57,7 +58,7 @@ pub fn write(path: &Path, table: &ParameterTable, parts: &[(&str, &[f32])], prec
 /// Writes flat tensors, one a prefix, to `path`.
 ///
 /// # Errors
-/// As [`write`]; [`crate::Error::Torch`].
+/// As [`write()`]; [`crate::Error::Torch`].
 pub fn write_tensors<const N: usize>(
     path: &Path,
     table: &ParameterTable,

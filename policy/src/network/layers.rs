@@ -63,19 +63,6 @@ pub fn sinusoidal(times: &Tensor, size: i64) -> Result<Tensor> {
     Ok(Tensor::f_cat(&[angles.f_sin()?, angles.f_cos()?], 2)?.f_view([b, k * 2 * half])?)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_diffusion_policy_has_them() {
-        let times = Tensor::from_slice(&[0.0f32, 3.0]).view([2, 1]);
-        let found = Vec::<f32>::try_from(sinusoidal(&times, 4).unwrap().view([-1])).unwrap();
-        let expected = [0.0, 0.0, 1.0, 1.0, 3f32.sin(), (3e-4f32).sin(), 3f32.cos(), (3e-4f32).cos()];
-        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
-    }
-}
-
 /// h (…, width), its last dimension normalised without learned parameters.
 pub fn layer_norm(h: &Tensor, width: i64) -> Result<Tensor> {
     Ok(h.f_layer_norm([width], None::<&Tensor>, None::<&Tensor>, 1e-5, true)?)
@@ -199,5 +186,18 @@ impl GroupNorm {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (weight, bias) = (self.weight.f_to_kind(x.kind())?, self.bias.f_to_kind(x.kind())?);
         Ok(x.f_group_norm(self.groups, Some(&weight), Some(&bias), 1e-5, true)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sinusoids_are_as_diffusion_policy_has_them() {
+        let times = Tensor::from_slice(&[0.0f32, 3.0]).view([2, 1]);
+        let found = Vec::<f32>::try_from(sinusoidal(&times, 4).unwrap().view([-1])).unwrap();
+        let expected = [0.0, 0.0, 1.0, 1.0, 3f32.sin(), (3e-4f32).sin(), 3f32.cos(), (3e-4f32).cos()];
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
     }
 }
