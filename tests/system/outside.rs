@@ -58,7 +58,7 @@ fn write_crate(folder: &Path) {
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::create_dir_all(folder.join(".cargo")).unwrap();
     // Those of this workspace's crates alone are compiled here: fast, rather than for speed.
-    let own = ["configs", "data", "envs", "policy", "planner", "rl"];
+    let own = ["configs", "envs", "policy", "planner", "rl"];
     let own: String = own.map(|name| format!("[profile.dev.package.imle-{name}]\nopt-level = 0\n")).concat();
     fs::write(folder.join("Cargo.toml"), format!("{package}\n[workspace]\n\n{profiles}{own}")).unwrap();
     fs::write(folder.join(".cargo/config.toml"), cargo).unwrap();
