@@ -197,14 +197,15 @@ impl ControllerBuilder {
     /// Cuts the demonstrations into the windows that retrieval looks in.
     #[cfg(feature = "libtorch")]
     fn find_windows(&mut self, horizons: Horizons) -> Result<()> {
-        let Some((_place, spec, episodes)) = &self.demonstrations else { return Ok(()) };
+        #[cfg_attr(not(feature = "mujoco"), allow(unused_variables))]
+        let Some((place, spec, episodes)) = &self.demonstrations else { return Ok(()) };
         #[cfg(feature = "mujoco")]
         if let Some(task) = &self.task {
             let (own, expected) = (task.spec(), format!("a dataset of `{}`", task.spec().task));
             let found = format!("a dataset of `{}`, whose observation or action differs", spec.task);
             InputError::ensure(
                 spec.observation == own.observation && spec.action == own.action,
-                _place,
+                place,
                 expected,
                 found,
             )?;
@@ -282,7 +283,7 @@ impl ControllerBuilder {
 
     fn proposed(&mut self, bounds: &ActionBounds, horizons: Horizons) -> Result<Vec<Box<dyn Proposal>>> {
         let settings = &self.settings;
-        #[cfg(feature = "libtorch")]
+        #[cfg_attr(not(feature = "libtorch"), allow(unused_variables))]
         let chunk = horizons.prediction * bounds.size();
         let noise = || Noise { seed: self.seed, scale: settings.noise, knots: settings.knots, bounds: bounds.clone() };
         let source = |source: &ProposalSource| -> Result<Box<dyn Proposal>> {
