@@ -118,11 +118,14 @@ impl Planner {
         optimizer.waves(candidates.max(1), &mut waves);
         let first = if candidates == 0 { 0 } else { waves[0] };
         if sources.is_empty() || first < sources.len() {
-            let (all, waves) = (sources.len().max(1), waves.len());
-            let expected = match candidates.saturating_sub(first) {
-                0 => format!("at least 1 and as many as there are proposals ({all})"),
-                _ => format!("so many that the first of {waves} waves holds every proposal ({all})"),
+            let (all, most) = (sources.len().max(1), 64 * sources.len().max(1));
+            let holds = |candidates: &usize| {
+                waves.clear();
+                optimizer.waves(*candidates, &mut waves);
+                waves[0] >= all
             };
+            let least = (candidates.max(1)..most).find(holds).unwrap_or(most);
+            let expected = format!("at least {least}, so that the first wave holds every proposal ({all})");
             return Err(InputError::unexpected("candidates", expected, candidates).into());
         }
         let counts = share_out(&sources, first);

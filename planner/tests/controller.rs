@@ -55,6 +55,27 @@ fn acted(mut mpc: Controller) -> Vec<f32> {
 }
 
 #[test]
+fn what_is_not_finite_or_of_another_size_is_refused() {
+    let mut mpc = Controller::builder(task()).optimizer(CmaEs::default()).candidates(16).build().unwrap();
+    let world = World::new(task()).unwrap();
+    let (mut observation, mut state) = (vec![0.0; mpc.observation_size()], vec![0.0; mpc.state_size()]);
+    world.observe(&mut observation);
+    world.get_state(&mut state).unwrap();
+    let mut refused = |observation: &[f32], state: &[f64]| {
+        mpc.reset(0);
+        let error = mpc.act(observation, state).unwrap_err();
+        assert!(error.is_input());
+        error.to_string()
+    };
+    let mut broken = state.clone();
+    broken[2] = f64::NAN;
+    assert_eq!(refused(&observation, &broken), "state[2]: expected a finite number, found NaN");
+    assert!(refused(&observation, &state[1..]).starts_with("state: expected"));
+    observation[1] = f32::INFINITY;
+    assert_eq!(refused(&observation, &state), "observation[1]: expected a finite number, found inf");
+}
+
+#[test]
 fn acting_is_what_the_evaluator_does_at_any_number_of_threads() {
     for (one, two) in builders().into_iter().zip(builders()) {
         let mut mpc = one.threads(2).build().unwrap();

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Public items of each library, listed in docs/reference/api/ so that a change of the API shows in a diff.
 
-Read from the source: items of public modules, and items that a public module re-exports from a private one. Derives
-and trait implementations are not listed.
+Read from the source: items of public modules, items that a public module re-exports from a private one, and methods of
+public types wherever they stand. Derives and trait implementations are not listed.
 
 usage: api.py            write the listings
        api.py --check    fail if a listing differs
@@ -112,8 +112,8 @@ def generics_length(text: str) -> int:
     return 0
 
 
-def module_lines(code: str, names: set[str]) -> list[str]:
-    """Items of a module's text in their order; of a private module, those that are re-exported."""
+def module_lines(code: str, names: set[str], types: set[str] = frozenset()) -> list[str]:
+    """Items of a module's text in their order; of a private module, those that are re-exported and methods of `types`."""
     lines, at = [], 0
     while at < len(code):
         found = [match for pattern in (ITEM, IMPL, rust.USE) if (match := pattern.search(code, at))]
@@ -121,7 +121,7 @@ def module_lines(code: str, names: set[str]) -> list[str]:
             break
         match = min(found, key=lambda match: match.start())
         if match.re is IMPL:
-            new, at = impl_lines(code, match.start(), names)
+            new, at = impl_lines(code, match.start(), names | types)
             lines += new
         elif match.re is rust.USE:
             if (match["public"] or "").strip() == "pub" and ALL in names:
@@ -160,9 +160,11 @@ def re_exports(code: str) -> list[list[str]]:
 def listing(root_file: Path) -> str:
     tree = rust.module_tree(root_file)
     reach = exposed(tree)
+    types = {match[1] for path, names in reach.items() for match in ITEM.finditer(circles.text_of(tree, path))
+             if (ALL in names or match[1] in names) and match[0].split()[1] in ("struct", "enum", "union")}
     sections = []
     for path in tree:
-        if path in reach and (lines := module_lines(circles.text_of(tree, path), reach[path])):
+        if lines := module_lines(circles.text_of(tree, path), reach.get(path, set()), types):
             sections.append("\n".join([f"mod {'::'.join(['crate', *path])}", *("    " + line for line in lines)]))
     return "\n\n".join(sections) + "\n"
 

@@ -4,7 +4,7 @@ use super::{decider::Decider, plan::Plan};
 use crate::decide::{Decide, Decision};
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState, check};
 use crate::error::Result;
-use imle_configs::{spec::Horizons, workers::Workers};
+use imle_configs::{Error as InputError, spec::Horizons, workers::Workers};
 #[cfg(feature = "mujoco")]
 use imle_envs::{rollout::RolloutEngine, task::Task, world::World};
 #[cfg(feature = "mujoco")]
@@ -92,10 +92,10 @@ impl Controller {
     /// once a control step.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for an observation or a state of another size; what the generator or the
-    /// simulator returns.
+    /// [`Error::Shape`](crate::Error::Shape) for an observation or a state of another size, [`Error::Input`](crate::Error)
+    /// for one with a value that is not finite; what the generator or the simulator returns.
     pub fn act(&mut self, observation: &[f32], state: &[f64]) -> Result<&[f32]> {
-        self.episode.observe(observation)?;
+        self.observe(observation)?;
         self.act_now(state)
     }
 
@@ -104,7 +104,7 @@ impl Controller {
     /// # Errors
     /// As [`act`](Self::act).
     pub fn act_with(&mut self, observation: &[f32], pictures: &[u8], state: &[f64]) -> Result<&[f32]> {
-        self.episode.observe_with(observation, pictures)?;
+        self.observe_with(observation, pictures)?;
         self.act_now(state)
     }
 
@@ -119,16 +119,18 @@ impl Controller {
     /// episode stands for those before it too.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape).
+    /// [`Error::Shape`](crate::Error::Shape); [`Error::Input`](crate::Error) for a value that is not finite.
     pub fn observe(&mut self, observation: &[f32]) -> Result<()> {
+        finite("observation", observation)?;
         self.episode.observe(observation)
     }
 
     /// As [`observe`](Self::observe), with the pictures of the cameras, (cameras, H, W, 3).
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape).
+    /// As [`observe`](Self::observe).
     pub fn observe_with(&mut self, observation: &[f32], pictures: &[u8]) -> Result<()> {
+        finite("observation", observation)?;
         self.episode.observe_with(observation, pictures)
     }
 
@@ -166,7 +168,7 @@ impl Controller {
         Ok(plan)
     }
 
-    /// The action of this control step in the plan, (A); behind its end the last one.
+    /// The action of this control step in the plan, (A); behind its end the last one. Zeros before the first plan.
     pub fn next_action(&self) -> &[f32] {
         self.episode.next_action()
     }
@@ -181,6 +183,7 @@ impl Controller {
     fn decide(&mut self, state: &[f64], deadline: Option<Instant>) -> Result<()> {
         if self.needs_state() {
             check("state", self.parts.sizes.0, state.len())?;
+            finite("state", state)?;
         }
         if self.episode.key().decision == 0 {
             self.hold(state)?;
@@ -284,6 +287,16 @@ impl Controller {
     #[cfg(feature = "mujoco")]
     pub fn engine(&self) -> Option<&Arc<RolloutEngine>> {
         self.parts.engine.as_ref()
+    }
+}
+
+/// Refuses values that are not finite: no action may come of them.
+fn finite<T: Copy + Into<f64>>(what: &str, values: &[T]) -> Result<()> {
+    match values.iter().map(|v| (*v).into()).enumerate().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some((index, value)) => {
+            Err(InputError::unexpected(format!("{what}[{index}]"), "a finite number", value).into())
+        }
     }
 }
 
