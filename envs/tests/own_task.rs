@@ -168,6 +168,42 @@ fn close(world: &World, expected: &[(&str, f64)], within: f64) {
     }
 }
 
+/// The message of a task that is refused.
+fn refused(folder: &Path, changes: &[(&str, &str)]) -> String {
+    let text = changes.iter().fold(TASK.to_string(), |text, (from, to)| text.replacen(from, to, 1));
+    write_scene(folder);
+    fs::write(folder.join("task.toml"), text).unwrap();
+    Task::load(folder.join("task.toml").to_str().unwrap()).err().unwrap().to_string()
+}
+
+#[test]
+fn a_keyframe_without_a_name_goes_by_its_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = refused(folder.path(), &[("keyframe = 0", "keyframe = \"0\"")]);
+    assert!(message.contains("keyframe: index: expected 0 without quotes, found \"0\""), "{message}");
+    let message = refused(folder.path(), &[("keyframe = 0", "keyframe = \"1\"")]);
+    assert!(message.contains("unknown keyframe `1`"), "{message}");
+}
+
+/// A model that MuJoCo saved in its binary format is the same task.
+#[test]
+fn a_binary_model_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = Arc::new(task(folder.path(), &[]));
+    let model = folder.path().join("saved.mjb");
+    fs::write(&model, plain.compiled_model_bytes().unwrap()).unwrap();
+    let binary = Arc::new(task(folder.path(), &[("model = \"scene.xml\"", "model = \"saved.mjb\"")]));
+    let steps = |task: Arc<Task>| {
+        let mut world = World::new(task).unwrap();
+        world.reset(0, Purpose::Reset, 0).unwrap();
+        (0..5).for_each(|_| world.step(&[0.3, 0.2, 0.3, 0.0, 1.0, 0.0]));
+        world.values().to_vec()
+    };
+    assert_eq!(steps(binary), steps(plain));
+    fs::write(&model, b"no model").unwrap();
+    assert!(refused(folder.path(), &[("model = \"scene.xml\"", "model = \"saved.mjb\"")]).contains("saved.mjb"));
+}
+
 #[test]
 fn every_kind_of_quantity_is_what_it_is_by_hand() {
     let folder = tempfile::tempdir().unwrap();

@@ -67,6 +67,13 @@ fn from_a_template_to_a_generator() {
     // Nobody has a generator for it: the planner searches alone, and what it solves is learned from.
     Call::new("run").with("--task", &task).refused(&["no checkpoint is shipped", "--checkpoint", "noise,warm"]);
     Call::new("run --optimizer none").with("--task", &task).refused(&["no checkpoint"]);
+    Call::new("run").with("--task", &name).refused(&["unknown task", "did you mean `", "my/push.toml`"]);
+    // A name that a built-in task has too is in nobody's way.
+    let namesake = dir.path().join("my/cartpole.toml");
+    fs::write(&namesake, fs::read_to_string(&task).unwrap().replacen("\"push\"", "\"cartpole\"", 1)).unwrap();
+    let planned = "run --optimizer cma-es --proposals noise,warm --episodes 1 --candidates 8";
+    assert_eq!(Call::new(planned).with("--task", &namesake).json()["task"], "cartpole");
+    Call::new("run").with("--task", &namesake).refused(&["no checkpoint is shipped for task `cartpole`"]);
     let (data, out) = (dir.path().join("data"), dir.path().join("generator"));
     let run = || {
         Call::new("run --optimizer cma-es --proposals noise,warm --episodes 3 --candidates 16").with("--task", &task)

@@ -26,10 +26,14 @@ struct Server {
 impl Server {
     /// `stack` with few candidates, and `words`.
     fn start(words: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("s");
         let few = if words.contains("--candidates") { "" } else { "--candidates 6" };
-        let running = serve(&path).and(few).and(words).start();
+        Self::at(tempfile::tempdir().unwrap(), |path| serve(path).and(few).and(words))
+    }
+
+    /// A server in `dir`, as `call` of its socket starts it.
+    fn at(dir: TempDir, call: impl Fn(&Path) -> Call) -> Self {
+        let path = dir.path().join("s");
+        let running = call(&path).start();
         // The file is there a moment before anyone listens: only then is its mode the server's.
         running.wait_until("the socket", || fs::metadata(&path).is_ok_and(|m| m.permissions().mode() & 0o777 == 0o600));
         Self { running, path, _folder: dir }
@@ -61,6 +65,20 @@ impl Server {
 
 fn serve(path: &Path) -> Call {
     Call::new("serve --task stack --seed 5").with("--socket", path)
+}
+
+/// A task without a shipped generator is planned for as `run` does with the same flags.
+#[test]
+fn a_task_without_a_generator_is_served() {
+    let dir = folder();
+    let (task, path) = (dir.path().join("push.toml"), tempfile::tempdir().unwrap());
+    Call::new("tasks").with("--template", dir.path().join("push")).ok();
+    let server = Server::at(path, |socket| {
+        let words = "serve --optimizer cma-es --proposals noise,warm --candidates 6";
+        Call::new(words).with("--task", &task).with("--socket", socket)
+    });
+    assert_eq!(server.connect().hello["state_needed"], true);
+    server.stop();
 }
 
 struct Client {

@@ -18,7 +18,7 @@ pub enum Source<'a> {
     Folder(&'a Path),
 }
 
-/// Loads the MJCF or URDF file `name` with a task file's additions, and computes its default pose once, so that a
+/// Loads the MJCF, URDF or binary (.mjb) file `name` with a task file's additions, and computes its default pose once, so that a
 /// model on which MuJoCo fails is reported here.
 ///
 /// # Errors
@@ -51,7 +51,11 @@ pub fn load(name: &str, source: Source<'_>, additions: &Additions<'_>) -> Result
             InputError::unexpected(&place, "a model that MuJoCo loads", line)
         })
     };
+    let binary = name.ends_with(".mjb");
+    let addable = "an MJCF or URDF file, to add servos and markers to";
+    InputError::ensure(!binary || additions.is_empty(), &place, addable, "a binary model")?;
     let model = compiled(&|| match &on_disk {
+        Some(path) if binary => MjModel::from_mjb(path).map_err(|e| e.to_string()),
         Some(path) => MjModel::from_xml(path).map_err(|e| e.to_string()),
         None => MjModel::from_xml_vfs(name, &vfs).map_err(|e| e.to_string()),
     })?;

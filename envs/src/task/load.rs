@@ -60,7 +60,9 @@ impl Task {
             let text = files::read_text(path)?;
             return Self::from_changed_text(&text, name_or_path, Source::Folder(folder), custom, change);
         }
-        Err(InputError::unknown("task", name_or_path, embedded::task_names()).into())
+        let beside = format!("{name_or_path}.toml");
+        let beside = Path::new(&beside).exists().then_some(beside.as_str());
+        Err(InputError::unknown("task", name_or_path, beside.into_iter().chain(embedded::task_names())).into())
     }
 
     /// Loads a task with the raw controls of its actuators as actions, for benchmarks of physics alone.

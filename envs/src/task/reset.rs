@@ -231,7 +231,14 @@ fn fill(name: &str, values: &[f64], to: &mut [f64]) -> Result<()> {
 fn keyframe(file: &KeyframeFile, model: &MjModel) -> Result<usize> {
     let count = usize::try_from(model.ffi().nkey).unwrap_or(0);
     match file {
-        KeyframeFile::Name(name) => find(model, ObjectKind::Keyframe, name),
+        KeyframeFile::Name(name) => {
+            find(model, ObjectKind::Keyframe, name).map_err(|unknown| match name.parse::<usize>() {
+                Ok(index) if index < count => {
+                    InputError::unexpected("index", format!("{index} without quotes"), format!("{name:?}"))
+                }
+                _ => unknown,
+            })
+        }
         KeyframeFile::Index(index) if *index < count => Ok(*index),
         KeyframeFile::Index(index) => {
             Err(InputError::unexpected("index", format!("less than {count}, the model's keyframes"), index))

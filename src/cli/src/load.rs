@@ -49,12 +49,14 @@ pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, 
     Ok((task, checkpoint))
 }
 
-/// As [`checkpoint`]; nothing where none is named and none is shipped.
+/// As [`checkpoint`]; nothing where none is named and none is shipped that fits: a task of one's own may bear the name
+/// of a built-in one.
 pub fn any_checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Option<Checkpoint>)> {
-    if folder.is_none() && embedded::checkpoint(&task.spec().task).is_none() {
-        return Ok((task, None));
+    match checkpoint(folder, task.clone()) {
+        Ok((task, checkpoint)) => Ok((task, Some(checkpoint))),
+        Err(_) if folder.is_none() => Ok((task, None)),
+        Err(error) => Err(error),
     }
-    checkpoint(folder, task).map(|(task, checkpoint)| (task, Some(checkpoint)))
 }
 
 /// The checkpoint in `folder`, of whatever task.

@@ -36,20 +36,20 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
     from_flags::check(&args.controller)?;
-    let (task, checkpoint) = load::checkpoint(args.checkpoint.as_deref(), load::task(&args.task)?)?;
-    if let Some(pictures) = &checkpoint.config().spec.pictures {
+    let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref(), load::task(&args.task)?)?;
+    if let Some(pictures) = checkpoint.as_ref().and_then(|c| c.config().spec.pictures.as_ref()) {
         let found = format!("one that sees pictures ({pictures}), which the protocol does not carry");
         return Err(InputError::unexpected("--checkpoint", "a generator that sees the state", found).into());
     }
-    let checkpoint = from_flags::sampled(&args.controller, checkpoint)?;
+    let checkpoint = checkpoint.map(|c| from_flags::sampled(&args.controller, c)).transpose()?;
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
     let path = args.socket.clone().unwrap_or_else(|| usual_place(&task.spec().task));
     let socket = Socket::listen(&path)?;
-    let sampler = Policy::with_threads(&checkpoint, threads, device)?;
+    let sampler = checkpoint.as_ref().map(|c| Policy::with_threads(c, threads, device)).transpose()?;
     let engine = Arc::new(RolloutEngine::new(task.clone(), threads)?);
-    let (mut decider, horizons) = from_flags::new(&args.controller, args.seed, &task, Some(&sampler), &engine)?;
+    let (mut decider, horizons) = from_flags::new(&args.controller, args.seed, &task, sampler.as_ref(), &engine)?;
     let service = Service::new(args, &task, horizons)?;
     output.note(format!("{}: listening at {}; Ctrl-C stops", args.task, socket.path().display()));
     // A client waits for its answer before it asks again, so that the queue never holds more than one request of each.

@@ -274,11 +274,8 @@ impl Table {
                 let line = record.position().map_or(0, csv::Position::line);
                 for ((column, name), at) in columns.iter_mut().zip(names).zip(&places) {
                     let text = record.get(*at).unwrap_or_default().trim();
-                    let value = text.parse::<f64>().ok().or(match text {
-                        "true" | "True" => Some(1.0),
-                        "false" | "False" => Some(0.0),
-                        _ => None,
-                    });
+                    let truth = || text.to_ascii_lowercase().parse::<bool>().ok().map(|v| f64::from(u8::from(v)));
+                    let value = text.parse::<f64>().ok().or_else(truth);
                     let place = || format!("{}:{line}: {name}", path.display());
                     column.push(value.ok_or_else(|| Error::unexpected(place(), "a number", format!("`{text}`")))?);
                 }
@@ -297,7 +294,7 @@ impl Table {
 }
 
 fn is_parquet(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e == "parquet")
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
 }
 
 fn csv_reader(path: &Path) -> Result<csv::Reader<std::fs::File>> {
@@ -384,7 +381,9 @@ fn episode_files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(|e| Error::io(root, "list", e))?.path();
-        if path.extension().is_some_and(|e| e == "csv" || e == "parquet") {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let is_csv = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+        if !hidden && (is_csv || is_parquet(&path)) {
             files.push(path);
         }
     }

@@ -103,7 +103,7 @@ impl Info {
         if version != supported {
             let expected = match version.as_str() {
                 "v2.0" | "v2.1" => format!("`{supported}`, which `planner data convert` makes of it"),
-                _ => format!("`{supported}`, the only version supported"),
+                _ => format!("`{supported}`, or `v2.0` or `v2.1` for `planner data convert`"),
             };
             return Err(Error::unexpected(keys.place("codebase_version"), expected, format!("`{version}`")));
         }

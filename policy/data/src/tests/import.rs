@@ -198,6 +198,21 @@ fn records_come_in_metres_and_radians_at_the_control_rate() {
     }
 }
 
+/// Loggers on Windows, spreadsheets and archives of a Mac.
+#[test]
+fn records_of_other_systems_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let text = "task = \"t\"\ncontrol_rate = 2\nsuccess = \"solved\"\naction = [{ name = \"u\" }]\nobservation = [{ name = \"q\" }]\n";
+    fs::write(root.join("record.toml"), text).unwrap();
+    fs::write(root.join("000.CSV"), "time,q,u,solved\n0,1,2,FALSE\n0.5,3,4,FALSE\n").unwrap();
+    fs::write(root.join("001.csv"), "time,q,u,solved\n0,1,2,FALSE\n0.5,3,4,TRUE\n").unwrap();
+    fs::write(root.join("._001.csv"), b"\0\x05\x16\x07\0\x02\0\0Mac OS X").unwrap();
+    let (_, dataset) = converted(root, &ImportOptions::default());
+    let solved: Vec<bool> = dataset.episodes.iter().map(|e| e.success).collect();
+    assert_eq!((solved, &dataset.episodes[1].actions), (vec![false, true], &vec![2.0, 4.0]));
+}
+
 #[test]
 fn parquet_records_are_as_csv_ones() {
     let dir = tempfile::tempdir().unwrap();
