@@ -112,7 +112,7 @@ fn what_planners_cannot_do_is_refused() {
     for (words, parts) in [
         ("--parameterization chnk", &["unknown parameterization `chnk`", "`chunk`"][..]),
         ("--optimizer cma-es --knots 99 --parameterization linear", &["knots", "99"]),
-        ("--optimizer cem --waves 12", &["candidates", "first of"]),
+        ("--optimizer cem --waves 12", &["candidates", "at least 14", "first wave"]),
         ("--optimizer mppi --lambda 0", &["--lambda", "above 0"]),
         ("--optimizer cem --elite 2", &["--elite", "2"]),
         ("--optimizer mode-preserving --margin=-1", &["--margin", "-1"]),
