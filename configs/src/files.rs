@@ -1,7 +1,9 @@
 //! Atomic writes: a file or folder appears whole or not at all.
 
 use crate::error::{Error, Result};
-use std::{fs, fs::File, io::BufWriter, io::Write, path::Path, path::PathBuf};
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 
 /// Prefix of the names of unfinished files and folders; a kill leaves them behind.
 const UNFINISHED: &str = ".writing-";

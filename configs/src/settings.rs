@@ -3,7 +3,8 @@
 //! Keys are dotted paths (`network.width`). A key that the defaults do not have, or a value of another type, is
 //! an error that names file, key, what was expected and the nearest keys.
 
-use crate::{error::Error, error::Result, error::nearest, files, renames};
+use crate::error::{Error, Result, nearest};
+use crate::{files, renames};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::Path;
 use toml::{Table, Value};

@@ -1,6 +1,8 @@
 //! One episode as a controller sees it: what was observed, and what is left of the plan.
 
-use crate::{chunk, decide::Decide, decide::Decision, decide::Key, decide::Situation, error::Error, error::Result};
+use crate::chunk;
+use crate::decide::{Decide, Decision, Key, Situation};
+use crate::error::{Error, Result};
 use imle_configs::spec::Horizons;
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,8 @@ use crate::decide::{Decide, Decision, Situation};
 use crate::error::Result;
 use crate::proposal::generator::{latent_keys, observations};
 use imle_configs::spec::Horizons;
-use imle_policy::{choice::Choice, choice::ChunkSet, choice::DecisionKey, policy::Policy};
+use imle_policy::choice::{Choice, ChunkSet, DecisionKey};
+use imle_policy::policy::Policy;
 
 /// Executes what the generator draws.
 pub struct PolicyController {

@@ -1,7 +1,8 @@
 //! `planner import`
 
 use clap::Args;
-use imle_cli::{args::common::Common, failure::Failure, failure::Result, load, place::Place};
+use imle_cli::failure::{Failure, Result};
+use imle_cli::{args::common::Common, load, place::Place};
 use imle_configs::spec::ImageLayout;
 use imle_policy::import::{CONVERTER, ImportTarget, import};
 use serde_json::json;

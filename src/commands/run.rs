@@ -12,7 +12,8 @@ use imle_planner::evaluation::report::{Percentiles, PlanQuality, Report};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::policy::Policy;
 use serde_json::json;
-use std::{path::PathBuf, sync::Arc, time::Duration, time::Instant};
+use std::time::{Duration, Instant};
+use std::{path::PathBuf, sync::Arc};
 
 /// `planner run`
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use imle_cli::{args::common::Common, failure::Result, output::Output, place::Pla
 use imle_configs::{Error as InputError, embedded, files};
 use imle_envs::task::Task;
 use serde_json::json;
-use std::{path::Path, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 /// `planner tasks`
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! Settings as a TOML file in which each comes with what it means: the doc comments of their types.
 
-use crate::{error::Error, error::Result, settings};
+use crate::error::{Error, Result};
+use crate::settings;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 use serde_json::Value;

@@ -1,8 +1,9 @@
 //! The part of a controller that decides.
 
+use crate::decide::{Decide, Decision, Situation};
 #[cfg(feature = "libtorch")]
 use crate::policy_controller::PolicyController;
-use crate::{decide::Decide, decide::Decision, decide::Situation, error::Result, planner::Planner};
+use crate::{error::Result, planner::Planner};
 
 /// A planner, or the generator alone.
 pub enum Decider {

@@ -2,7 +2,8 @@
 //! again bring.
 
 use super::report::wilson95;
-use crate::{decide::Decide, decide::Decision, decide::Situation, error::Result, planner::Planner, selection::quality};
+use crate::decide::{Decide, Decision, Situation};
+use crate::{error::Result, planner::Planner, selection::quality};
 use serde::{Deserialize, Serialize};
 
 /// Bins of the prediction, of equal width from 0 to 1.

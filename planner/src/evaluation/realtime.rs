@@ -18,9 +18,11 @@ use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
 use crate::error::{Error, Result};
 use crate::rollout::simulator::{Limits, Score};
 use imle_configs::{Error as InputError, ends::Ends};
-use imle_envs::{rollout::ChunkBatch, rollout::RolloutEngine, task::Task};
+use imle_envs::rollout::{ChunkBatch, RolloutEngine};
+use imle_envs::task::Task;
 use serde::Serialize;
-use std::{sync::Arc, sync::Condvar, sync::Mutex, sync::MutexGuard, sync::PoisonError, time::Duration, time::Instant};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A control step that begins later than this after its time is counted as late.
 const LATE: Duration = Duration::from_millis(1);

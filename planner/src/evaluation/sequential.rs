@@ -1,6 +1,7 @@
 //! Sequential evaluation: blocks of episodes, after each of which there may be enough of them.
 
-use super::{evaluator::evaluate, outcome::EvaluationSettings, outcome::Onwards, outcome::Outcome, outcome::Progress};
+use super::evaluator::evaluate;
+use super::outcome::{EvaluationSettings, Onwards, Outcome, Progress};
 use crate::{decide::Decide, error::Result};
 use imle_envs::task::Task;
 use std::sync::Arc;

@@ -4,7 +4,8 @@
 //! best share of all candidates so far are those of the next wave's draws. Keeping the elite of earlier waves (as iCEM,
 //! Pinneri et al. 2020, arXiv 2008.06389) lets few rollouts a wave do. The last rollout is the elite's mean.
 
-use super::{search::Optimizer, search::Search, search::Wave, waves::divide};
+use super::search::{Optimizer, Search, Wave};
+use super::waves::divide;
 
 /// Draws from the elite's distribution.
 #[derive(Clone, Copy, Debug, PartialEq)]

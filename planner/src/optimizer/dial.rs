@@ -4,7 +4,9 @@
 //! at share i of the waves and share h of the horizon σ(i, h) = σ · exp(−i/β₁ − (1 − h)/β₂), β₁ = 0.8, β₂ = 0.8. The
 //! large deviations of the first waves find where to go, the small ones of the last how.
 
-use super::{mppi::Around, mppi::Mppi, search::Optimizer, search::Search, waves::divide};
+use super::mppi::{Around, Mppi};
+use super::search::{Optimizer, Search};
+use super::waves::divide;
 
 /// Annealed weighted means.
 #[derive(Clone, Copy, Debug, PartialEq)]

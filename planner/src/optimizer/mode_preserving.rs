@@ -8,7 +8,8 @@
 //! groups the better half is kept from wave to wave (successive halving, Jamieson and Talwalkar 2016, arXiv
 //! 1502.07943).
 
-use super::{search::Optimizer, search::Scored, search::Search, search::Wave, waves::divide};
+use super::search::{Optimizer, Scored, Search, Wave};
+use super::waves::divide;
 use crate::chunk::{MODE_DISTANCE, distance};
 
 /// Groups, each with its own draws.

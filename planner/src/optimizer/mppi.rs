@@ -5,7 +5,8 @@
 //! around m. With one wave, the default, it is the textbook's MPPI around whatever was proposed. λ counts in deviations
 //! of the costs, as in DIAL-MPC, so that it need not be set anew for every task. The last rollout is the mean's own.
 
-use super::{search::Optimizer, search::Search, search::Wave, waves::divide, waves::soft_weights};
+use super::search::{Optimizer, Search, Wave};
+use super::waves::{divide, soft_weights};
 
 /// Weighted means.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::parameterization::kind::ParameterizationKind;
 use crate::rollout::simulator::Simulator;
 use crate::selection::cheapest::cheapest;
-use imle_configs::{score::Score, seed::Purpose, seed::fill_normal, seed::stream};
+use imle_configs::score::Score;
+use imle_configs::seed::{Purpose, fill_normal, stream};
 
 /// Start of one wave of an episode's search.
 #[derive(Clone, Copy, Debug)]

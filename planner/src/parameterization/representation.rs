@@ -1,7 +1,8 @@
 //! The interface of parameterizations.
 
 use super::kind::ParameterizationKind;
-use crate::{decide::Key, decide::Situation, error::Result, proposal::source::SourceCount};
+use crate::decide::{Key, Situation};
+use crate::{error::Result, proposal::source::SourceCount};
 
 /// The proposals of one episode's decision.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,8 @@
 
 use super::source::{Proposal, Role};
 use crate::{decide::Situation, error::Result};
-use imle_policy::{policy::Policy, sampler::LatentKey, sampler::Observations};
+use imle_policy::policy::Policy;
+use imle_policy::sampler::{LatentKey, Observations};
 use rayon::ThreadPool;
 
 /// Proposes what an imitation-trained generator draws.

@@ -5,8 +5,10 @@
 //! a_t = clip(center_t + σ · half-range · ξ_t), with ξ linear between ξ_k ~ N(0, I) at the knots.
 
 use super::source::Proposal;
-use crate::{decide::Key, decide::Situation, error::Result};
-use imle_configs::{bounds::ActionBounds, seed::Purpose, seed::fill_normal, seed::stream};
+use crate::decide::{Key, Situation};
+use crate::error::Result;
+use imle_configs::bounds::ActionBounds;
+use imle_configs::seed::{Purpose, fill_normal, stream};
 use rayon::ThreadPool;
 
 /// Gaussian proposals around the warm start.

@@ -5,9 +5,11 @@
 //! opposites. Among plans that all succeed it prefers the one in the middle of what succeeds: one to be imitated, by
 //! whoever cannot do it exactly.
 
-use super::{ensemble::Ensemble, ensemble::Risk, simulator::Candidates, simulator::Score, simulator::Simulator};
+use super::ensemble::{Ensemble, Risk};
+use super::simulator::{Candidates, Score, Simulator};
 use crate::error::Result;
-use imle_configs::{bounds::half_range, seed::Purpose, seed::fill_normal, seed::stream};
+use imle_configs::bounds::half_range;
+use imle_configs::seed::{Purpose, fill_normal, stream};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// `inner` with tolerance of deviation `sigma`, in halves of an action's range, by `shifts` shifts, an even number;

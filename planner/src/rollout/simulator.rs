@@ -1,6 +1,7 @@
 //! The interface of simulators.
 
-use crate::{decide::Key, error::Error, error::Result};
+use crate::decide::Key;
+use crate::error::{Error, Result};
 use imle_configs::Error as InputError;
 pub use imle_configs::derivatives::Derivatives;
 pub use imle_configs::score::{Limits, Score};

@@ -8,7 +8,8 @@
 //! policy search, Peters et al. 2010). Modes are taken as often as the generator has them. Within the mode that was
 //! drawn, the candidate nearest to the others has the least noise.
 
-use crate::{chunk::MODE_DISTANCE, chunk::distance, selection::quality::ScoredProposals};
+use crate::chunk::{MODE_DISTANCE, distance};
+use crate::selection::quality::ScoredProposals;
 
 /// The candidate nearest to the others (least sum of distances; of equals the first) among those of the mode of the
 /// first one, none of which costs more than `best`, the index of the chosen one, by more than `near_optimal`. What a

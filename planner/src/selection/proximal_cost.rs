@@ -1,6 +1,7 @@
 //! Proximal cost: a charge for distance from the generator's own candidates.
 
-use crate::{chunk, proposal::source::Role, proposal::source::SourceCount};
+use crate::chunk;
+use crate::proposal::source::{Role, SourceCount};
 use imle_configs::score::Score;
 use rayon::prelude::*;
 

@@ -8,7 +8,8 @@ use super::draw::Draw;
 use super::source::{TargetRow, TargetShape, TargetSource};
 use crate::error::{Error, Result};
 use crate::normalizer::{Normalizer, Normalizers};
-use imle_configs::{episode::Episode, spec::Horizons, spec::Spec};
+use imle_configs::episode::Episode;
+use imle_configs::spec::{Horizons, Spec};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! Loading as the flags name it: tasks, checkpoints, thread pools.
 
-use crate::{args::common::Common, args::common::DeviceArgument, args::common::WorldArgs, failure::Result};
+use crate::args::common::{Common, DeviceArgument, WorldArgs};
+use crate::failure::Result;
 use imle_configs::{Error as InputError, embedded};
 use imle_envs::{task::Task, task::mismatch::Mismatch};
 use imle_policy::{checkpoint::Checkpoint, device::DeviceChoice};

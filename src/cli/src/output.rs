@@ -6,7 +6,9 @@ use imle_planner::evaluation::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, io::IsTerminal, io::Write, time::Duration, time::Instant};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,8 @@
 
 use crate::failure::Result;
 use imle_configs::{Error as InputError, files};
-use std::{fs, fs::OpenOptions, path::Path, path::PathBuf};
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
 
 /// Folders made for an output. Those that are still empty when this is dropped are removed again.
 #[derive(Debug)]

@@ -3,12 +3,16 @@
 //! A line is `{"cell": …, "result": …, "wall_s": …, "version": …}`; a cell whose line is there is not measured again,
 //! so a sweep that was stopped goes on where it was, and the files of several machines are joined by concatenation.
 
-use crate::{failure::Failure, failure::Result, interrupt, output::Output};
+use crate::failure::{Failure, Result};
+use crate::{interrupt, output::Output};
 use clap::Args;
 use imle_configs::{Error as InputError, files};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::{fs, fs::OpenOptions, io::ErrorKind, io::Write, path::Path, path::PathBuf, str::FromStr, time::Instant};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::{str::FromStr, time::Instant};
 
 /// Flags of every sweep.
 #[derive(Clone, Debug, Args)]

@@ -1,11 +1,15 @@
 //! `planner data info`
 
 use clap::Args;
-use imle_cli::{args::common::Common, failure::Result, interrupt, output::Output, output::counted, place::Place};
-use imle_configs::{Error as InputError, episode::Episode, spec::Layout, spec::Spec};
-use imle_data::{Stream, Summarizer, Summary, ValueRange, import::DatasetFormat, import::ImportOptions, import::load};
+use imle_cli::output::{Output, counted};
+use imle_cli::{args::common::Common, failure::Result, interrupt, place::Place};
+use imle_configs::spec::{Layout, Spec};
+use imle_configs::{Error as InputError, episode::Episode};
+use imle_data::import::{DatasetFormat, ImportOptions, load};
+use imle_data::{Stream, Summarizer, Summary, ValueRange};
 use serde_json::json;
-use std::{path::Path, path::PathBuf, time::Instant};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// `planner data info`
 #[derive(Debug, Args)]

@@ -4,9 +4,11 @@ use clap::Args;
 use imle_cli::args::common::{Common, WorldArgs};
 use imle_cli::failure::{Failure, Result};
 use imle_cli::{interrupt, place::Place};
-use imle_configs::{Error as InputError, episode::Episode, seed::Purpose, spec::Spec, spec::Term};
+use imle_configs::spec::{Spec, Term};
+use imle_configs::{Error as InputError, episode::Episode, seed::Purpose};
 use imle_data::Stream;
-use imle_envs::{render::Renderer, render::Video, task::Task, task::mismatch::Mismatch, world::World};
+use imle_envs::render::{Renderer, Video};
+use imle_envs::{task::Task, task::mismatch::Mismatch, world::World};
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 

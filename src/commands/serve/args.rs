@@ -1,7 +1,8 @@
 //! Flags of `planner serve`.
 
 use clap::Args;
-use imle_cli::{args::common::Common, args::common::DeviceArgument, args::controller::ControllerArgs};
+use imle_cli::args::common::{Common, DeviceArgument};
+use imle_cli::args::controller::ControllerArgs;
 use std::path::PathBuf;
 
 /// `planner serve`

@@ -1,11 +1,13 @@
 //! State that the clients of a server share.
 
-use super::{args::ServeArgs, protocol::Hello, protocol::PROTOCOL, wire::LONGEST_LINE};
+use super::protocol::{Hello, PROTOCOL};
+use super::{args::ServeArgs, wire::LONGEST_LINE};
 use imle_cli::failure::{Failure, Result};
 use imle_configs::spec::Horizons;
 use imle_envs::{task::Task, world::World};
 use imle_planner::episode::EpisodeState;
-use std::{sync::Arc, sync::atomic::AtomicU64, sync::atomic::AtomicUsize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 /// State that all clients share.
 pub struct Service {

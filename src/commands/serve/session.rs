@@ -7,7 +7,8 @@ use imle_cli::failure::{Failure, Result};
 use imle_configs::{Error as InputError, seed::Purpose};
 use imle_envs::world::World;
 use imle_planner::episode::EpisodeState;
-use std::{sync::mpsc::SyncSender, sync::mpsc::sync_channel, time::Duration, time::Instant};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::{Duration, Instant};
 
 /// A decision never has longer, ms.
 const LONGEST_DEADLINE_MS: f64 = 60_000.0;

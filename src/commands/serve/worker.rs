@@ -3,7 +3,8 @@
 use imle_cli::failure::{Failure, Result};
 use imle_planner::decide::{Decide, Decision};
 use imle_planner::episode::{DecisionBatch, DecisionTiming, EpisodeState};
-use std::{sync::mpsc::Receiver, sync::mpsc::RecvTimeoutError, sync::mpsc::SyncSender, time::Duration, time::Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
 
 /// Wait of the controller for a request before it looks whether to stop.
 const TICK: Duration = Duration::from_millis(100);

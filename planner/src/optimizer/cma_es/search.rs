@@ -1,9 +1,8 @@
 //! CMA-ES over the waves of a decision, from the best proposal.
 
 use super::strategy::Strategy;
-use crate::{
-    optimizer::search::Optimizer, optimizer::search::Search, optimizer::search::Wave, optimizer::waves::divide,
-};
+use crate::optimizer::search::{Optimizer, Search, Wave};
+use crate::optimizer::waves::divide;
 
 /// Draws with an adapted covariance. A wave that has few candidates beside P parameters adapts the step size and little
 /// of the covariance: knots or latents suit it better than whole chunks. Its matrices are made anew every wave.

@@ -1,7 +1,8 @@
 //! A video or a strip of pictures of a run's episodes.
 
 use crate::interrupt;
-use imle_envs::{render::Renderer, render::Video, task::Task, world::World};
+use imle_envs::render::{Renderer, Video};
+use imle_envs::{task::Task, world::World};
 use imle_planner::evaluation::Outcome;
 use std::{path::Path, sync::Arc};
 

@@ -1,7 +1,9 @@
 //! Demonstrations of a task's scripted expert.
 
-use crate::{failure::Failure, failure::Result, interrupt, output::Output};
-use imle_configs::{episode::Episode, seed::Purpose, seed::stream};
+use crate::failure::{Failure, Result};
+use crate::{interrupt, output::Output};
+use imle_configs::episode::Episode;
+use imle_configs::seed::{Purpose, stream};
 use imle_data::ImageLayout;
 use imle_envs::experts::demonstrate::{demonstrate, demonstrate_poorly, pictures};
 use imle_envs::{render::Cameras, task::Task};

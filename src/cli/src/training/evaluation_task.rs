@@ -1,6 +1,7 @@
 //! The task that a training is evaluated in.
 
-use crate::{args::learn::LearnArgs, failure::Failure, failure::Result, load};
+use crate::failure::{Failure, Result};
+use crate::{args::learn::LearnArgs, load};
 use imle_configs::embedded;
 use imle_data::Dataset;
 use imle_envs::task::Task;

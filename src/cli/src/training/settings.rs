@@ -1,6 +1,7 @@
 //! Settings of a training, from defaults, a file, words and flags.
 
-use crate::{args::common::OptimizationArgs, args::common::SettingsArgs, args::learn::LearnArgs, failure::Result};
+use crate::args::common::{OptimizationArgs, SettingsArgs};
+use crate::{args::learn::LearnArgs, failure::Result};
 use imle_configs::{explained::explained, settings};
 use imle_policy::{train, train::TrainSettings};
 use schemars::JsonSchema;

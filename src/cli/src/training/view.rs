@@ -1,7 +1,9 @@
 //! A dataset as a generator sees it: the whole observation, or pictures and what a robot knows of itself.
 
-use crate::{failure::Failure, failure::Result, output::Output};
-use imle_configs::{Error as InputError, episode::checksum, episode::fingerprint, spec::Horizons};
+use crate::failure::{Failure, Result};
+use crate::output::Output;
+use imle_configs::episode::{checksum, fingerprint};
+use imle_configs::{Error as InputError, spec::Horizons};
 use imle_data::Dataset;
 use imle_envs::task::Task;
 use imle_policy::{targets::DemonstrationChunks, vision::VisionSettings};
