@@ -159,11 +159,12 @@ fn frames_out_of_place_are_named() {
 }
 
 #[test]
-fn another_version_is_refused_with_the_one_supported() {
-    for version in ["v2.1", "v4.0"] {
+fn another_version_is_refused_with_those_that_are_read() {
+    let convert = "`planner data convert`";
+    for (version, others) in [("v2.1", convert), ("v4.0", "`v2.0` or `v2.1` for `planner data convert`")] {
         let (_dir, path) = written();
         edit_json(&path.join("meta/info.json"), |j| j["codebase_version"] = json!(version));
-        assert_refused(&path, &["meta/info.json: codebase_version: expected `v3.0`", version]);
+        assert_refused(&path, &["meta/info.json: codebase_version: expected `v3.0`", others, version]);
     }
 }
 
