@@ -63,6 +63,7 @@ fn write_crate(folder: &Path) {
     fs::write(folder.join("Cargo.toml"), format!("{package}\n[workspace]\n\n{profiles}{own}")).unwrap();
     fs::write(folder.join(".cargo/config.toml"), cargo).unwrap();
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    // The blocks show names that they do not go on to use.
     let modules = "#![allow(unused)]\nmod guide;\nmod prelude;\nmod readme;\n";
     fs::write(folder.join("src/main.rs"), format!("{modules}{CONTROLLER}")).unwrap();
     fs::write(folder.join("src/prelude.rs"), PRELUDE).unwrap();

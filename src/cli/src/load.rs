@@ -32,32 +32,40 @@ pub fn mode(name: Option<&str>, task: &Task) -> Result<Option<usize>> {
 
 /// The checkpoint in `folder`, or the one shipped for the task, and the task as the checkpoint sees it: they fit.
 pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Checkpoint)> {
-    let name = &task.spec().task;
-    let (checkpoint, place) = match folder {
-        Some(folder) => (checkpoint_in(folder)?, folder.display().to_string()),
-        None => {
-            let none = || imle_planner::Error::NoPolicy { task: name.clone() };
-            let files = embedded::checkpoint(name).ok_or_else(none)?;
-            let place = format!("shipped checkpoint `{name}`");
-            (Checkpoint::load_bytes(&place, &files)?, place)
-        }
-    };
-    let task = match checkpoint.config().spec.pictures {
-        Some(_) => Arc::new(Arc::unwrap_or_clone(task).seen_as(&checkpoint.config().spec, &place)?),
-        None => task,
-    };
-    checkpoint.check_matches(task.spec(), &place)?;
-    Ok((task, checkpoint))
+    let none = || imle_planner::Error::NoPolicy { task: task.spec().task.clone() };
+    let (checkpoint, place) = named_or_shipped(folder, &task)?.ok_or_else(none)?;
+    Ok((seen_by(&checkpoint, &place, task)?, checkpoint))
 }
 
 /// As [`checkpoint`]; nothing where none is named and none is shipped that fits: a task of one's own may bear the name
 /// of a built-in one.
 pub fn any_checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Option<Checkpoint>)> {
-    match checkpoint(folder, task.clone()) {
-        Ok((task, checkpoint)) => Ok((task, Some(checkpoint))),
+    let Some((checkpoint, place)) = named_or_shipped(folder, &task)? else { return Ok((task, None)) };
+    match seen_by(&checkpoint, &place, task.clone()) {
         Err(_) if folder.is_none() => Ok((task, None)),
-        Err(error) => Err(error),
+        seen => Ok((seen?, Some(checkpoint))),
     }
+}
+
+/// The checkpoint in `folder`, or the one shipped for the task if there is one, with its place in errors.
+fn named_or_shipped(folder: Option<&Path>, task: &Task) -> Result<Option<(Checkpoint, String)>> {
+    if let Some(folder) = folder {
+        return Ok(Some((checkpoint_in(folder)?, folder.display().to_string())));
+    }
+    let name = &task.spec().task;
+    let place = format!("shipped checkpoint `{name}`");
+    let shipped = embedded::checkpoint(name).map(|files| Checkpoint::load_bytes(&place, &files)).transpose()?;
+    Ok(shipped.map(|checkpoint| (checkpoint, place)))
+}
+
+/// The task as the checkpoint sees it, which must fit.
+fn seen_by(checkpoint: &Checkpoint, place: &str, task: Arc<Task>) -> Result<Arc<Task>> {
+    let task = match checkpoint.config().spec.pictures {
+        Some(_) => Arc::new(Arc::unwrap_or_clone(task).seen_as(&checkpoint.config().spec, place)?),
+        None => task,
+    };
+    checkpoint.check_matches(task.spec(), place)?;
+    Ok(task)
 }
 
 /// The checkpoint in `folder`, of whatever task.
