@@ -1,6 +1,6 @@
 //! The `planner` program: propose with a generator, judge with MuJoCo, improve with RL.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 mod command_line;
 mod commands;

@@ -3,7 +3,7 @@
 //! [`suites`] lists them. [`speed`] compares times with peers in one run; [`tasks`], [`plan`], [`finetune`] and
 //! [`claims`] are sweeps of cells, each measured once.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 mod case;
 mod chart;

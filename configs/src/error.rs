@@ -55,9 +55,9 @@ impl Error {
         Self::Io { path: path.as_ref().to_path_buf(), action, source }
     }
 
-    /// An [`Error::Unexpected`] about a whole file or one key of it.
+    /// An [`Error::Unexpected`] about a whole file or one key of it. A long value is cut.
     pub fn unexpected(place: impl ToString, expected: impl ToString, found: impl ToString) -> Self {
-        Self::Unexpected { place: place.to_string(), expected: expected.to_string(), found: found.to_string() }
+        Self::Unexpected { place: place.to_string(), expected: expected.to_string(), found: cut(found.to_string()) }
     }
 
     /// Nothing where `holds`, else an [`Error::Unexpected`].
@@ -70,7 +70,14 @@ impl Error {
 
     /// An [`Error::Unknown`] with the nearest of `known`.
     pub fn unknown<S: AsRef<str>>(what: &'static str, name: &str, known: impl IntoIterator<Item = S>) -> Self {
-        Self::Unknown { place: String::new(), what, name: name.to_string(), near: nearest(name, known) }
+        Self::Unknown { place: String::new(), what, name: cut(name.to_string()), near: nearest(name, known) }
+    }
+
+    /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1), as with a full disk.
+    pub fn is_input(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, OutOfMemory, QuotaExceeded, StorageFull, WriteZero};
+        let full = [FileTooLarge, OutOfMemory, QuotaExceeded, StorageFull, WriteZero];
+        !matches!(self, Self::Io { source, .. } if full.contains(&source.kind()))
     }
 
     /// The same error, located in `file`.
@@ -85,6 +92,17 @@ impl Error {
             other => other,
         }
     }
+}
+
+/// A text of at most 300 characters: one that is longer loses its middle.
+fn cut(text: String) -> String {
+    const SHOWN: usize = 300;
+    let length = text.chars().count();
+    if length <= SHOWN {
+        return text;
+    }
+    let part = |from: usize| text.chars().skip(from).take(SHOWN / 2).collect::<String>();
+    format!("{} … {}", part(0), part(length - SHOWN / 2))
 }
 
 /// The value called `name` among `known`.
@@ -130,6 +148,15 @@ pub fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_value_is_cut_and_a_full_disk_is_no_bad_input() {
+        let error = Error::unexpected("x", "a name", "a".repeat(200) + &"ü".repeat(1000)).to_string();
+        assert!(error.chars().count() < 340 && error.contains("aa … üü"), "{error}");
+        assert!(Error::unknown("task", &"x".repeat(9999), ["stack"]).to_string().len() < 400);
+        let io = |kind: std::io::ErrorKind| Error::io("x", "write", kind.into()).is_input();
+        assert!(io(std::io::ErrorKind::PermissionDenied) && !io(std::io::ErrorKind::StorageFull));
+    }
 
     #[test]
     fn unknown_names_the_nearest() {

@@ -10,13 +10,13 @@
 //! - [`episode`]: the record of one episode;
 //! - [`score`]: the score of one rollout;
 //! - [`names`]: closed sets of names;
-//! - [`files`]: atomic writes of files and folders;
+//! - [`files`]: atomic writes of files and folders, locks, bounded reads;
 //! - [`renames`]: old names of settings and records, still read;
 //! - [`embedded`]: the task files, models and checkpoints inside the program;
 //! - [`workers`]: the pool of threads that a process shares;
 //! - [`error`]: the errors of input that all of these share.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 pub mod embedded;
 pub mod error;

@@ -24,6 +24,6 @@ pub enum Error {
 impl Error {
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_input(&self) -> bool {
-        matches!(self, Self::Input(_))
+        matches!(self, Self::Input(e) if e.is_input())
     }
 }

@@ -3,7 +3,7 @@
 //! A [`task::Task`] is loaded from a TOML file. A [`world::World`] executes actions in it. A [`rollout::RolloutEngine`]
 //! scores many candidate chunks from given states on all threads of a pool. There are no tensors here.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 pub mod actuation;
 pub mod error;

@@ -57,7 +57,8 @@ impl Error {
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Input(_) | Self::Shape { .. } | Self::NoPolicy { .. } => true,
+            Self::Input(e) => e.is_input(),
+            Self::Shape { .. } | Self::NoPolicy { .. } => true,
             #[cfg(feature = "mujoco")]
             Self::World(e) => e.is_input(),
             #[cfg(feature = "libtorch")]

@@ -32,7 +32,7 @@
 //! Own dynamics implement [`rollout::Simulator`], own candidates [`proposal::Proposal`], own optimizers
 //! [`optimizer::Optimizer`]. Without the features `mujoco` and `libtorch` neither is linked.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 pub mod chunk;
 pub mod controller;

@@ -63,8 +63,8 @@ impl Error {
     /// Whether the cause is a bad input (the command line's exit code 2) rather than a failure while running.
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Config(imle_configs::Error::Io { action, .. }) => *action == "read",
-            Self::Config(_) | Self::Device { .. } | Self::Argument { .. } => true,
+            Self::Config(e) => e.is_input(),
+            Self::Device { .. } | Self::Argument { .. } => true,
             Self::Torch(_) | Self::NonFinite { .. } | Self::Evaluation { .. } => false,
         }
     }

@@ -20,7 +20,7 @@
 //! - [`device`]: `cpu`, `cuda`, `auto`, and the roofline of a device.
 //!
 //! Index 0 of a chunk is the action at the current step, the step of the newest observation in the history.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 pub mod checkpoint;
 pub mod choice;

@@ -1,15 +1,15 @@
 //! The log of a run: `metrics.jsonl`, the canonical record, and TensorBoard events beside it.
 //!
-//! One JSON object a line: `step`, then the figures by name (`train/loss`). On resume the lines past the checkpoint's
-//! step are cut off, and TensorBoard gets a fresh events file. Figures that are not finite are `null` in the JSON and
+//! One JSON object a line: `step`, then the figures by name (`train/loss`). On resume the lines after those of the saved
+//! state are cut off, and TensorBoard gets a fresh events file. Figures that are not finite are `null` in the JSON and
 //! left out of the events.
 
 use crate::error::Result;
 use imle_configs::{Error as ConfigError, files};
 use protobuf::Message;
 use serde_json::{Map, Value};
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tensorboard_proto::event::Event;
@@ -20,8 +20,8 @@ pub const METRICS_FILE: &str = "metrics.jsonl";
 
 /// An open log. Every line is flushed when it is written.
 pub struct RunLog {
-    lines: BufWriter<File>,
-    lines_path: PathBuf,
+    file: files::Appended,
+    lines: u64,
     events: RecordWriter<BufWriter<File>>,
     events_path: PathBuf,
 }
@@ -32,37 +32,44 @@ impl RunLog {
     /// # Errors
     /// [`crate::Error::Config`] if the files cannot be made.
     pub fn create(folder: &Path) -> Result<Self> {
-        let path = folder.join(METRICS_FILE);
-        let lines = File::create(&path).map_err(|e| ConfigError::io(&path, "write", e))?;
-        Self::open(folder, path, lines)
+        Self::open(folder, files::Appended::create(&folder.join(METRICS_FILE))?, 0)
     }
 
-    /// Goes on with the log in `folder`, after cutting the lines with a step beyond `step`, and a last line cut short.
+    /// Goes on with the log in `folder` after its first `lines` lines, or, where that is not known, after those up to
+    /// `step`. A last line cut short is removed.
     ///
     /// # Errors
     /// [`crate::Error::Config`] if the files cannot be read or written.
-    pub fn resume(folder: &Path, step: u64) -> Result<Self> {
+    pub fn resume(folder: &Path, lines: Option<u64>, step: u64) -> Result<Self> {
         let path = folder.join(METRICS_FILE);
         let old = if path.exists() { files::read_text(&path)? } else { String::new() };
-        let within = |line: &&str| {
+        let within = |line: &str| {
             let value: Option<Value> = serde_json::from_str(line).ok();
             value.and_then(|v| v.get("step")?.as_u64()).is_some_and(|s| s <= step)
         };
-        let kept: String = old.lines().filter(within).flat_map(|l| [l, "\n"]).collect();
-        files::write_text(&path, &kept)?;
-        let lines = OpenOptions::new().append(true).open(&path).map_err(|e| ConfigError::io(&path, "write", e))?;
-        Self::open(folder, path, lines)
+        let whole = old.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let kept: Vec<&str> = match lines {
+            Some(lines) => whole.take(lines as usize).collect(),
+            None => whole.take_while(|line| within(line)).collect(),
+        };
+        let length = kept.iter().map(|line| line.len() as u64).sum();
+        Self::open(folder, files::Appended::keep(&path, length)?, kept.len() as u64)
     }
 
-    fn open(folder: &Path, lines_path: PathBuf, lines: File) -> Result<Self> {
+    fn open(folder: &Path, file: files::Appended, lines: u64) -> Result<Self> {
         let (events, events_path) = create_events(folder)?;
-        let mut log = Self { lines: BufWriter::new(lines), lines_path, events: RecordWriter::new(events), events_path };
+        let mut log = Self { file, lines, events: RecordWriter::new(events), events_path };
         let mut head = Event::new();
         head.set_wall_time(now());
         head.set_file_version("brain.Event:2".into());
         log.write_event(&head)?;
         log.flush_events()?;
         Ok(log)
+    }
+
+    /// Lines so far.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
     /// Writes one line: `figures` by name at `step`.
@@ -75,9 +82,8 @@ impl RunLog {
         for (name, value) in figures {
             line.insert(name.as_ref().into(), Value::from(*value));
         }
-        let text = Value::Object(line).to_string();
-        let written = writeln!(self.lines, "{text}").and_then(|()| self.lines.flush());
-        written.map_err(|e| ConfigError::io(&self.lines_path, "write", e))?;
+        self.file.append(format!("{}\n", Value::Object(line)).as_bytes())?;
+        self.lines += 1;
         for (name, value) in figures.iter().filter(|(_, v)| v.is_finite()) {
             let mut event = Event::new();
             event.set_wall_time(now());
@@ -102,16 +108,10 @@ impl RunLog {
 /// A file of its own, also for two starts within one second.
 fn create_events(folder: &Path) -> Result<(BufWriter<File>, PathBuf)> {
     let seconds = now() as u64;
-    for attempt in 0.. {
-        let path = folder.join(format!("events.out.tfevents.{seconds:010}.planner.{}.{attempt}", std::process::id()));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(file) => return Ok((BufWriter::new(file), path)),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && attempt < 10_000 => {}
-            Err(e) => return Err(ConfigError::io(&path, "write", e).into()),
-        }
-    }
-    let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-    Err(ConfigError::io(folder, "write an events file in", error).into())
+    let name = |attempt: u32| format!("events.out.tfevents.{seconds:010}.planner.{}.{attempt}", std::process::id());
+    let mut places = (0..).map(|attempt| folder.join(name(attempt)));
+    let path = places.find(|path| !path.exists()).unwrap_or_default();
+    Ok((BufWriter::new(files::create_file(&path)?), path))
 }
 
 /// Seconds since 1970.
@@ -135,8 +135,10 @@ mod tests {
         let path = dir.path().join(METRICS_FILE);
         let mut text = fs::read_to_string(&path).unwrap();
         text.push_str("{\"step\": 4");
-        fs::write(&path, text).unwrap();
-        let mut log = RunLog::resume(dir.path(), 20).unwrap();
+        fs::write(&path, &text).unwrap();
+        assert_eq!(RunLog::resume(dir.path(), None, 20).unwrap().lines(), 2);
+        fs::write(&path, &text).unwrap();
+        let mut log = RunLog::resume(dir.path(), Some(2), 99).unwrap();
         log.log(30, &[("train/loss", 0.5)]).unwrap();
         let lines: Vec<Value> =
             fs::read_to_string(&path).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
@@ -145,7 +147,7 @@ mod tests {
         let events = fs::read_dir(dir.path())
             .unwrap()
             .filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with("events.out.tfevents."));
-        assert_eq!(events.count(), 2);
+        assert_eq!(events.count(), 3);
     }
 
     #[test]

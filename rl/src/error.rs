@@ -73,7 +73,7 @@ impl Error {
     /// Whether the user's input is at fault (exit code 2) rather than the run (exit code 1).
     pub fn is_input(&self) -> bool {
         match self {
-            Self::Input(_) => true,
+            Self::Input(e) => e.is_input(),
             Self::World(e) => e.is_input(),
             Self::Policy(e) => e.is_input(),
             Self::Planner(e) => e.is_input(),

@@ -10,7 +10,7 @@
 //! [`replay`] buffer. Episodes are run by the evaluator of `imle-planner`, generators trained by the training loop of
 //! `imle-policy`.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 pub mod critic;
 pub mod error;

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
-use imle_configs::{Error as InputError, files, renames};
+use imle_configs::{Error as InputError, files, files::FolderLock, renames};
 use imle_envs::task::{Task, file::RewardKind};
 use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, evaluate, report::Report};
 use imle_planner::policy_controller::PolicyController;
@@ -144,6 +144,9 @@ pub(crate) struct State<S> {
     inputs: Inputs,
     pub(crate) settings: S,
     pub(crate) rounds: Vec<Round>,
+    /// Lines of the log; version 0.1.0 kept none.
+    #[serde(default)]
+    pub(crate) log_lines: Option<u64>,
     /// State of an algorithm that learns online.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) course: Option<Course>,
@@ -175,10 +178,11 @@ pub(crate) struct Course {
 }
 
 impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
-    /// A fresh one in the run's new folder, or the one that is there, which must be of the same inputs.
-    pub(crate) fn begin(algorithm: &str, settings: &S, run: &Run<'_>) -> Result<Self> {
+    /// A fresh one in the run's new folder, or the one that is there, which must be of the same inputs; and the right
+    /// to write in the folder.
+    pub(crate) fn begin(algorithm: &str, settings: &S, run: &Run<'_>) -> Result<(Self, FolderLock)> {
         if !run.resume {
-            files::create_output_folder(run.out)?;
+            let lock = files::create_output_folder(run.out)?;
             let state = Self {
                 format: FORMAT,
                 algorithm: algorithm.into(),
@@ -186,11 +190,12 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
                 inputs: Inputs::of(run),
                 settings: settings.clone(),
                 rounds: Vec::new(),
+                log_lines: Some(0),
                 course: None,
             };
             // The state comes first: a run that was killed before it is begun anew, any other resumed.
             state.write(run.out)?;
-            return Ok(state);
+            return Ok((state, lock));
         }
         let place = run.out.join(STATE_FILE);
         let state = Self::read(run.out)?;
@@ -202,8 +207,7 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
             let expected = format!("{was}, with which {} was begun", run.out.display());
             return Err(InputError::unexpected(flag, expected, is).into());
         }
-        files::remove_unfinished(run.out)?;
-        Ok(state)
+        Ok((state, files::reopen_output_folder(run.out)?))
     }
 
     pub(crate) fn read(folder: &Path) -> Result<Self> {
@@ -220,16 +224,16 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
     }
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).map_err(|e| InputError::unexpected(STATE_FILE, "a state", e))?;
-        Ok(files::write_text(&folder.join(STATE_FILE), &text)?)
+        Ok(files::write_checked(&folder.join(STATE_FILE), self)?)
     }
 }
 
 /// The state in `folder`, of whatever algorithm.
 fn read_value(folder: &Path) -> Result<(PathBuf, serde_json::Value)> {
     let place = folder.join(STATE_FILE);
-    let value: serde_json::Value = serde_json::from_str(&files::read_text(&place)?)
-        .map_err(|e| InputError::unexpected(place.display(), "the state of a fine-tuning run", e))?;
+    let expected = "a run to go on with; leave out --resume to begin one";
+    InputError::ensure(place.exists(), folder.display(), expected, format_args!("no {STATE_FILE}"))?;
+    let value = files::read_checked(&place, "the state of a fine-tuning run")?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);
     let known = READ.iter().any(|known| format == Some(u64::from(*known)));
     let found = format.map_or("none".into(), |n| n.to_string());

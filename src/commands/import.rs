@@ -66,7 +66,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
         ..served(args)?
     };
     let imported = import(from, &wanted)?;
-    let place = Place::folder(out)?;
+    let place = Place::locked(out)?;
     imported.checkpoint.save(out)?;
     drop(place);
     let config = imported.checkpoint.config();

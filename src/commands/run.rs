@@ -99,7 +99,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
-    let _folder = args.out.as_deref().map(Place::folder).transpose()?;
+    let _folder = args.out.as_deref().map(Place::locked).transpose()?;
     let _video = args.video.as_deref().map(Place::file).transpose()?;
     drop(args.record.as_deref().map(Place::folder).transpose()?);
     let sampler = checkpoint.as_ref().map(|c| Policy::with_threads(c, threads, device)).transpose()?;

@@ -29,10 +29,10 @@ use imle_configs::{Error as InputError, files, settings};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::metrics::METRICS_FILE;
 use imle_policy::policy::Policy;
-use imle_policy::train::{STATE_FOLDER, TrainSettings};
+use imle_policy::train::{STATE_FOLDER, TrainSettings, can_resume};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -184,10 +184,10 @@ impl<'a> Work<'a> {
         let folder = self.folder(recipe, &settings, fingerprint.as_deref())?;
         let _lock = self.lock(&folder)?;
         if finished(&folder, settings.steps).is_none() {
-            let resume = folder.join(STATE_FOLDER).join("state.json").exists();
+            let resume = can_resume(&folder);
             if folder.exists() && !resume {
                 // Killed before its first save: nothing in it is of use.
-                fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove", e))?;
+                files::remove(&folder)?;
             }
             let (output, pool, device) = (self.output, self.pool, self.device);
             let (settings, data, out) = (&settings, &subject.data, &folder);
@@ -202,7 +202,7 @@ impl<'a> Work<'a> {
             return Err(Failure::Run(format!("{}: no checkpoint of step {}", folder.display(), settings.steps)));
         };
         // Of no more use, and four times as large as the checkpoint.
-        let _ = fs::remove_dir_all(folder.join(STATE_FOLDER));
+        files::remove(&folder.join(STATE_FOLDER))?;
         let rate = steps_per_second(&folder)?;
         let record = json!({
             "steps": settings.steps, "steps_per_second": rate, "train_s": rate.map(|r| settings.steps as f64 / r),
@@ -215,8 +215,8 @@ impl<'a> Work<'a> {
     fn lock(&self, folder: &Path) -> Result<File> {
         let path = folder.with_extension("lock");
         let failed = |e| InputError::io(&path, "write", e);
-        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(failed)?;
-        let file = File::create(&path).map_err(failed)?;
+        files::create_folder(path.parent().unwrap_or(Path::new(".")))?;
+        let file = files::create_file(&path)?;
         let mut reported = false;
         loop {
             match file.try_lock() {
@@ -331,10 +331,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = "{\"step\":100,\"time/steps_per_second\":100}\n{\"step\":100,\"eval/success_rate\":1}\n\
             {\"step\":200,\"time/steps_per_second\":25}\nhalf";
-        fs::write(folder.path().join(METRICS_FILE), log).unwrap();
+        std::fs::write(folder.path().join(METRICS_FILE), log).unwrap();
         // 100 steps in 1 s and 100 in 4 s.
         assert_eq!(steps_per_second(folder.path()).unwrap(), Some(40.0));
-        fs::write(folder.path().join(METRICS_FILE), "").unwrap();
+        std::fs::write(folder.path().join(METRICS_FILE), "").unwrap();
         assert_eq!(steps_per_second(folder.path()).unwrap(), None);
     }
 }

@@ -13,10 +13,10 @@ use imle_cli::load;
 use imle_cli::training::demonstrations::{self, Demonstrators};
 use imle_cli::training::job::TrainingJob;
 use imle_cli::training::view::View;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, files};
 use imle_data::Dataset;
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::train::{STATE_FOLDER, TrainSettings};
+use imle_policy::train::{TrainSettings, can_resume};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -85,10 +85,10 @@ pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<
     let found = Checkpoint::load(&folder).ok();
     let as_told = found.as_ref().is_none_or(|c| c.config().normalizers.residual.is_some() == residual);
     if !found.is_some_and(|c| as_told && c.config().provenance.steps == STEPS) {
-        let resume = as_told && folder.join(STATE_FOLDER).join("state.json").exists();
+        let resume = as_told && can_resume(&folder);
         if folder.exists() && !resume {
             // Killed before its first save, or made by another recipe: nothing in it is of use.
-            std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove", e))?;
+            files::remove(&folder)?;
         }
         let settings = &TrainSettings { steps: STEPS, residual, evaluate_every: 0, ..TrainSettings::default() };
         let learned = dataset.episodes.iter().take(demonstrations).cloned().collect();

@@ -4,6 +4,7 @@
 use crate::case::{Turns, median, median_and_noise};
 use imle_cli::failure::{Failure, Result};
 use imle_cli::output::Output;
+use imle_configs::files;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -157,14 +158,14 @@ impl ScratchFolder {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let name = format!("planner-bench-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
-        imle_configs::files::create_output_folder(&path)?;
+        drop(files::create_output_folder(&path)?);
         Ok(Self(path))
     }
 }
 
 impl Drop for ScratchFolder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = files::remove(&self.0);
     }
 }
 

@@ -62,7 +62,7 @@ fn read(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
         numbers += episode.observations.len() + episode.actions.len();
     }
     let (seconds, megabytes) = (begun.elapsed().as_secs_f64(), 4.0 * numbers as f64 / 1e6);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = imle_configs::files::read_text("/proc/self/status".as_ref()).unwrap_or_default();
     let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).unwrap_or("unknown").trim();
     println!(
         "{episodes} episodes, {megabytes:.1} MB of numbers in {seconds:.3} s: {:.0} MB/s; peak memory {peak}",

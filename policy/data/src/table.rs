@@ -6,7 +6,7 @@ use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Int64Array, OffsetSizeTrait, RecordBatch, StringArray,
 };
 use arrow_schema::{DataType, SchemaRef};
-use imle_configs::{Error, Result};
+use imle_configs::{Error, Result, files};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
@@ -37,7 +37,7 @@ impl Writer {
     ) -> Result<Self> {
         let (path, shown) = (root.join(file), shown.join(file));
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| Error::io(&shown, "write", e))?;
+            files::create_folder(folder).map_err(|e| shown_as(&shown, e))?;
         }
         // Readers that know Arrow take metadata from its schema, others from the file: pyarrow writes both.
         let metadata: Vec<_> = schema.metadata().iter().map(|(k, v)| KeyValue::new(k.clone(), v.clone())).collect();
@@ -46,7 +46,7 @@ impl Writer {
             .set_max_row_group_row_count(Some(row_group_rows.max(1)))
             .set_key_value_metadata((!metadata.is_empty()).then_some(metadata))
             .build();
-        let handle = File::create(&path).map_err(|e| Error::io(&shown, "write", e))?;
+        let handle = files::create_file(&path).map_err(|e| shown_as(&shown, e))?;
         let writer = ArrowWriter::try_new(handle, schema, Some(properties)).map_err(|e| write_error(&shown, e))?;
         Ok(Self { writer, shown })
     }
@@ -67,9 +67,25 @@ impl Writer {
     }
 }
 
-/// An error of building or writing a table.
-pub(crate) fn write_error(path: &Path, error: impl Display) -> Error {
-    Error::io(path, "write", std::io::Error::other(one_line(error)))
+/// An error of building or writing a table; a full disk stays one.
+pub(crate) fn write_error(path: &Path, error: impl std::error::Error + 'static) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    let kind = loop {
+        match cause.map(|c| (c.downcast_ref::<std::io::Error>(), c.source())) {
+            Some((Some(io), _)) => break io.kind(),
+            Some((None, next)) => cause = next,
+            None => break std::io::ErrorKind::Other,
+        }
+    };
+    Error::io(path, "write", std::io::Error::new(kind, one_line(error)))
+}
+
+/// An error of a file in a folder that is being filled, at the place where it will be.
+pub(crate) fn shown_as(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Io { action, source, .. } => Error::io(path, action, source),
+        other => other,
+    }
 }
 
 fn read_error(path: &Path, error: impl Display) -> Error {

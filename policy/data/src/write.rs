@@ -96,7 +96,7 @@ fn write_all<E: From<Error>>(
     }
     let layout = pictures.as_ref().map(|p| p.layout);
     let mut image_stats = layout.map(ImageStats::new);
-    files::write_folder(path, false, |root| {
+    files::write_folder(path, |root| {
         let mut data = DataFiles::create(root, path, spec, layout, sizes)?;
         let mut filed: Vec<Filed<'_>> = Vec::with_capacity(episodes.len());
         for placed in features::placed(spec, episodes) {
@@ -124,7 +124,7 @@ fn write_all<E: From<Error>>(
 
 fn write_json(root: &Path, shown: &Path, file: &str, value: &Value) -> Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(|e| table::write_error(&shown.join(file), e))?;
-    std::fs::write(root.join(file), text + "\n").map_err(|e| Error::io(shown.join(file), "write", e))
+    files::write_text(&root.join(file), &(text + "\n")).map_err(|e| table::shown_as(&shown.join(file), e))
 }
 
 /// The data files as they are written, one after the other.

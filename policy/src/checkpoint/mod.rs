@@ -1,6 +1,10 @@
 //! Checkpoints: a folder with `config.json` and `model.safetensors` (the averaged weights, f32 or, where size
 //! matters, f16). Never pickle.
 //!
+//! The configuration names its weights by their checksum. A checkpoint that is written over another first writes the
+//! weights as `model-CHECKSUM.safetensors`, then the configuration, and then renames the weights: at every moment a
+//! reader finds the old pair or the new one.
+//!
 //! A checkpoint is host memory: it is `Send + Sync + Clone`, and a [`crate::sampler::Sampler`] puts it on a device.
 
 mod config;
@@ -21,6 +25,8 @@ use weights_file::StoredPrecision;
 pub const CONFIG_FILE: &str = "config.json";
 /// Name of the weights in a checkpoint's folder.
 pub const MODEL_FILE: &str = "model.safetensors";
+/// Key of the configuration with the checksum of its weights; checkpoints of version 0.1.0 have none.
+const WEIGHTS: &str = "weights_crc32";
 
 /// A trained generator.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,12 +76,18 @@ impl Checkpoint {
     pub fn load(folder: &Path) -> Result<Self> {
         let dataset = folder.join("meta/info.json").exists();
         ConfigError::ensure(!dataset, folder.display(), "the folder of a checkpoint", "that of a dataset")?;
-        let read = |name: &str| {
-            let path = folder.join(name);
-            std::fs::read(&path).map_err(|e| ConfigError::io(&path, "read", e))
+        let config = files::read_bytes(&folder.join(CONFIG_FILE))?;
+        let model = |sum: Option<&str>| {
+            let current = files::read_bytes(&folder.join(MODEL_FILE));
+            let Some(sum) = sum else { return current };
+            if current.as_ref().is_ok_and(|bytes| weights_file::checksum(bytes).as_deref() == Some(sum)) {
+                return current;
+            }
+            // Killed before the last rename.
+            let fresh = folder.join(fresh_name(sum));
+            if fresh.exists() { files::read_bytes(&fresh) } else { current }
         };
-        let config = read(CONFIG_FILE)?;
-        Self::parse(&folder.display().to_string(), &config, &read(MODEL_FILE)?)
+        Self::parse(&folder.display().to_string(), &config, model)
     }
 
     /// Reads a checkpoint from (file name, bytes), as embedded ones are; `place` names it in errors.
@@ -87,7 +99,7 @@ impl Checkpoint {
             let found = files.iter().find(|(n, _)| *n == name).map(|(_, bytes)| *bytes);
             found.ok_or_else(|| ConfigError::unexpected(format!("{place}/{name}"), "a file", "none"))
         };
-        Self::parse(place, find(CONFIG_FILE)?, find(MODEL_FILE)?)
+        Self::parse(place, find(CONFIG_FILE)?, |_| find(MODEL_FILE))
     }
 
     /// The checkpoint shipped for the task of that name; `None` if there is none.
@@ -99,11 +111,15 @@ impl Checkpoint {
         embedded::checkpoint(task).map(|files| Self::load_bytes(&place, &files)).transpose()
     }
 
-    fn parse(place: &str, config: &[u8], model: &[u8]) -> Result<Self> {
+    fn parse<B: AsRef<[u8]>>(
+        place: &str,
+        config: &[u8],
+        model: impl FnOnce(Option<&str>) -> imle_configs::Result<B>,
+    ) -> Result<Self> {
         let config_place = format!("{place}/{CONFIG_FILE}");
         let json = |e: serde_json::Error| ConfigError::unexpected(&config_place, "a checkpoint's configuration", e);
         // The format is looked at first: a newer one may differ in anything else.
-        let value: serde_json::Value = serde_json::from_slice(config).map_err(json)?;
+        let mut value: serde_json::Value = serde_json::from_slice(config).map_err(json)?;
         let format = value.get("format").and_then(serde_json::Value::as_u64);
         if format != Some(u64::from(FORMAT)) {
             let by = value.get("version").and_then(|v| v.as_str()).unwrap_or("unknown");
@@ -115,13 +131,21 @@ impl Checkpoint {
             };
             return Err(ConfigError::unexpected(format!("{config_place}: format"), FORMAT, found).into());
         }
+        let sum = value.as_object_mut().and_then(|object| object.shift_remove(WEIGHTS));
+        let sum = sum.as_ref().and_then(serde_json::Value::as_str);
         let config: CheckpointConfig = serde_json::from_value(value).map_err(json)?;
         config.check(&config_place)?;
-        Self::from_safetensors(config, &format!("{place}/{MODEL_FILE}"), model)
+        let (model, model_place) = (model(sum)?, format!("{place}/{MODEL_FILE}"));
+        let checkpoint = Self::from_safetensors(config, &model_place, model.as_ref())?;
+        let found = weights_file::checksum(model.as_ref());
+        let named = sum.is_none() || found.is_none() || found.as_deref() == sum;
+        let expected = format!("the weights that {CONFIG_FILE} names, of checksum {}", sum.unwrap_or_default());
+        ConfigError::ensure(named, model_place, expected, found.unwrap_or_default())?;
+        Ok(checkpoint)
     }
 
-    /// Writes the checkpoint: a fresh folder whole or not at all; into an existing folder file by file, each whole or
-    /// not at all, other files there left alone.
+    /// Writes the checkpoint whole or not at all, into a fresh folder or over what an existing one has; other files
+    /// there are left alone.
     ///
     /// # Errors
     /// [`Error::Config`] if it cannot be written.
@@ -137,16 +161,32 @@ impl Checkpoint {
         if folder.is_dir() {
             return self.write_files(folder, precision);
         }
-        files::write_folder(folder, false, |temporary| self.write_files(temporary, precision))
+        files::write_folder(folder, |temporary| self.write_files(temporary, precision))
     }
 
     fn write_files(&self, folder: &Path, precision: StoredPrecision) -> Result<()> {
-        weights_file::write(&folder.join(MODEL_FILE), &self.table, &[("", &self.weights)], precision)?;
         let path = folder.join(CONFIG_FILE);
-        let mut text = serde_json::to_string_pretty(&self.config)
-            .map_err(|e| ConfigError::io(&path, "write", std::io::Error::other(e)))?;
-        text.push('\n');
-        Ok(files::write_text(&path, &text)?)
+        let failed = |e: String| ConfigError::io(&path, "write", std::io::Error::other(e));
+        let (bytes, sum) = weights_file::to_bytes(&self.table, &[("", &self.weights)], precision).map_err(failed)?;
+        let fresh = folder.join(fresh_name(&sum));
+        files::write_atomic(&fresh, |w| w.write_all(&bytes))?;
+        let mut config = serde_json::to_value(&self.config).map_err(|e| failed(e.to_string()))?;
+        if let Some(object) = config.as_object_mut() {
+            object.insert(WEIGHTS.into(), sum.into());
+        }
+        files::write_text(&path, &format!("{config:#}\n"))?;
+        files::rename(&fresh, &folder.join(MODEL_FILE))?;
+        // Those of a kill before its configuration was written.
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.len() == fresh_name("00000000").len()
+                && name.starts_with("model-")
+                && name.ends_with(".safetensors")
+            {
+                files::remove(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Checks that the checkpoint is made for `spec`; `place` names the checkpoint in the error.
@@ -208,6 +248,11 @@ impl Checkpoint {
     }
 }
 
+/// Name of weights that are written over others, until these are replaced.
+fn fresh_name(sum: &str) -> String {
+    format!("model-{sum}.safetensors")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +276,28 @@ mod tests {
         assert_eq!(Checkpoint::load_bytes("shipped", &files).unwrap(), other);
         let text = Checkpoint::load_bytes("shipped", &files[..1]).unwrap_err().to_string();
         assert_eq!(text, "shipped/config.json: expected a file, found none");
+    }
+
+    #[test]
+    fn a_kill_between_weights_and_configuration_leaves_the_old_pair_or_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let (old, new) = (checkpoint(4, 2, 1), checkpoint(4, 2, 2));
+        old.save(&at("c")).unwrap();
+        new.save(&at("n")).unwrap();
+        let sum = weights_file::checksum(&fs::read(at("n").join(MODEL_FILE)).unwrap()).unwrap();
+        fs::copy(at("n").join(MODEL_FILE), at("c").join(fresh_name(&sum))).unwrap();
+        assert_eq!(Checkpoint::load(&at("c")).unwrap(), old);
+        fs::copy(at("n").join(CONFIG_FILE), at("c").join(CONFIG_FILE)).unwrap();
+        assert_eq!(Checkpoint::load(&at("c")).unwrap(), new);
+        new.save(&at("c")).unwrap();
+        let files = fs::read_dir(at("c")).unwrap().count();
+        assert_eq!((Checkpoint::load(&at("c")).unwrap(), files), (new, 2));
+        fs::copy(at("n").join(CONFIG_FILE), at("c").join(CONFIG_FILE)).unwrap();
+        old.save(&at("o")).unwrap();
+        fs::copy(at("o").join(MODEL_FILE), at("c").join(MODEL_FILE)).unwrap();
+        let told = Checkpoint::load(&at("c")).unwrap_err().to_string();
+        assert!(told.contains("model.safetensors: expected the weights that config.json names"), "{told}");
     }
 
     #[test]
@@ -292,6 +359,10 @@ mod tests {
 
         fs::write(path(MODEL_FILE), &model[..model.len() - 5]).unwrap();
         fails(&["model.safetensors", "a whole safetensors file"]);
+        let mut bytes = model.clone();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path(MODEL_FILE), &bytes).unwrap();
+        fails(&["model.safetensors", "the values that were written"]);
         fs::write(path(MODEL_FILE), []).unwrap();
         fails(&["model.safetensors", "0 bytes"]);
         let mut bad = good.clone();
@@ -310,13 +381,9 @@ mod tests {
         bytes[renamed] = b'x';
         fs::write(path(MODEL_FILE), &bytes).unwrap();
         fails(&["model.safetensors: encoder.1.bias", "none of that name"]);
-        let twice = weights_file::to_bytes(
-            &good.table,
-            &[("", &good.weights), ("more.", &good.weights)],
-            StoredPrecision::Single,
-        )
-        .unwrap();
-        fs::write(path(MODEL_FILE), twice).unwrap();
+        let parts: [(&str, &[f32]); 2] = [("", &good.weights), ("more.", &good.weights)];
+        let twice = weights_file::to_bytes(&good.table, &parts, StoredPrecision::Single).unwrap();
+        fs::write(path(MODEL_FILE), twice.0).unwrap();
         fails(&["model.safetensors: more.", "extra"]);
         fs::remove_file(path(MODEL_FILE)).unwrap();
         fails(&["model.safetensors: cannot read"]);

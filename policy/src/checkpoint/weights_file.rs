@@ -1,10 +1,14 @@
-//! Safetensors files: flat parameter vectors as named tensors, and back with every tensor checked by name.
+//! Safetensors files: flat parameter vectors as named tensors, and back with every tensor checked by name. Their
+//! metadata carry a CRC-32 of the values.
 
 use crate::{device::to_host, network::parameters::ParameterTable};
 use half::{bf16, f16};
 use imle_configs::{Error as ConfigError, Result, files};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+};
 use tch::Tensor;
 
 /// The precision that weights are stored in.
@@ -17,12 +21,15 @@ pub enum StoredPrecision {
     Half,
 }
 
-/// The bytes of a file with the parameters of `table` once for each (prefix, flat vector).
+/// Key of the metadata with the checksum of the values, in the order of the parts and of their tables.
+const CHECKSUM: &str = "crc32";
+
+/// The bytes of a file with the parameters of `table` once for each (prefix, flat vector), and the checksum in it.
 pub fn to_bytes(
     table: &ParameterTable,
     parts: &[(&str, &[f32])],
     precision: StoredPrecision,
-) -> std::result::Result<Vec<u8>, String> {
+) -> std::result::Result<(Vec<u8>, String), String> {
     type Encode = fn(&[f32]) -> Vec<u8>;
     let (dtype, encode): (Dtype, Encode) = match precision {
         StoredPrecision::Single => (Dtype::F32, |values| values.iter().flat_map(|x| x.to_le_bytes()).collect()),
@@ -31,34 +38,35 @@ pub fn to_bytes(
         }
     };
     let mut named: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut hasher = crc32fast::Hasher::new();
     for (prefix, flat) in parts {
         for (parameter, range) in table.ranges() {
             let values = flat.get(range).ok_or_else(|| format!("`{}` lies past the end", parameter.name))?;
             let shape = parameter.shape.iter().map(|n| *n as usize).collect();
-            named.push((format!("{prefix}{}", parameter.name), shape, encode(values)));
+            let bytes = encode(values);
+            hasher.update(&bytes);
+            named.push((format!("{prefix}{}", parameter.name), shape, bytes));
         }
     }
+    let sum = format!("{:08x}", hasher.finalize());
+    let metadata = HashMap::from([(CHECKSUM.to_string(), sum.clone())]);
     let views = named
         .iter()
         .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(dtype, shape.clone(), bytes)?)))
         .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>();
-    views.and_then(|views| safetensors::serialize(views, None)).map_err(|e| e.to_string())
+    let bytes = views.and_then(|views| safetensors::serialize(views, Some(metadata))).map_err(|e| e.to_string())?;
+    Ok((bytes, sum))
 }
 
-/// Writes such a file to `path`, whole or not at all.
-///
-/// # Errors
-/// [`ConfigError::Io`] if the disk refuses.
-pub fn write(path: &Path, table: &ParameterTable, parts: &[(&str, &[f32])], precision: StoredPrecision) -> Result<()> {
-    let bytes = to_bytes(table, parts, precision);
-    let bytes = bytes.map_err(|e| ConfigError::io(path, "write", std::io::Error::other(e)))?;
-    files::write_atomic(path, |w| w.write_all(&bytes))
+/// The checksum that the file of `bytes` carries.
+pub(super) fn checksum(bytes: &[u8]) -> Option<String> {
+    SafeTensors::read_metadata(bytes).ok()?.1.metadata().as_ref()?.get(CHECKSUM).cloned()
 }
 
 /// Writes flat tensors, one a prefix, to `path`.
 ///
 /// # Errors
-/// As [`write()`]; [`crate::Error::Torch`].
+/// [`ConfigError::Io`] if the disk refuses; [`crate::Error::Torch`].
 pub fn write_tensors<const N: usize>(
     path: &Path,
     table: &ParameterTable,
@@ -67,7 +75,9 @@ pub fn write_tensors<const N: usize>(
 ) -> crate::error::Result<()> {
     let flat = tensors.map(to_host).into_iter().collect::<crate::error::Result<Vec<_>>>()?;
     let named: Vec<(&str, &[f32])> = prefixes.into_iter().zip(flat.iter().map(Vec::as_slice)).collect();
-    Ok(write(path, table, &named, StoredPrecision::Single)?)
+    let bytes = to_bytes(table, &named, StoredPrecision::Single);
+    let (bytes, _) = bytes.map_err(|e| ConfigError::io(path, "write", std::io::Error::other(e)))?;
+    Ok(files::write_atomic(path, |w| w.write_all(&bytes))?)
 }
 
 /// The flat vectors, one a prefix, in the file `path`.
@@ -75,15 +85,15 @@ pub fn write_tensors<const N: usize>(
 /// # Errors
 /// As [`from_bytes`]; [`ConfigError::Io`].
 pub fn read<const N: usize>(path: &Path, table: &ParameterTable, prefixes: [&str; N]) -> Result<[Vec<f32>; N]> {
-    let bytes = std::fs::read(path).map_err(|e| ConfigError::io(path, "read", e))?;
-    from_bytes(table, prefixes, &path.display().to_string(), &bytes)
+    from_bytes(table, prefixes, &path.display().to_string(), &files::read_bytes(path)?)
 }
 
-/// The flat vectors, one a prefix, in a file called `place`: exactly those tensors, f32 or f16, finite.
+/// The flat vectors, one a prefix, in a file called `place`: exactly those tensors, f32 or f16, finite, of the checksum
+/// that the file carries, if it does.
 ///
 /// # Errors
 /// [`ConfigError::Unexpected`] naming the file and the first tensor that is missing, extra, of another shape or type,
-/// or not finite.
+/// or not finite; or values of another checksum.
 pub fn from_bytes<const N: usize>(
     table: &ParameterTable,
     prefixes: [&str; N],
@@ -95,6 +105,7 @@ pub fn from_bytes<const N: usize>(
     })?;
     let mut names: BTreeSet<String> = file.names().iter().map(ToString::to_string).collect();
     let mut result = [(); N].map(|()| vec![0.0f32; table.len()]);
+    let mut hasher = crc32fast::Hasher::new();
     for (prefix, flat) in prefixes.into_iter().zip(&mut result) {
         for (parameter, range) in table.ranges() {
             let name = format!("{prefix}{}", parameter.name);
@@ -110,16 +121,22 @@ pub fn from_bytes<const N: usize>(
             if let Some(value) = values.iter().find(|x| !x.is_finite()) {
                 return Err(ConfigError::unexpected(key(), "finite weights", value));
             }
+            hasher.update(view.data());
             flat[range].copy_from_slice(&values);
             names.remove(&name);
         }
     }
-    match names.first() {
-        None => Ok(result),
-        Some(extra) => {
-            Err(ConfigError::unexpected(format!("{place}: {extra}"), "only the network's own tensors", "an extra one"))
-        }
+    if let Some(extra) = names.first() {
+        return Err(ConfigError::unexpected(
+            format!("{place}: {extra}"),
+            "only the network's own tensors",
+            "an extra one",
+        ));
     }
+    let (written, found) = (checksum(bytes), format!("{:08x}", hasher.finalize()));
+    let expected = format!("the values that were written, of checksum {}", written.as_deref().unwrap_or(&found));
+    ConfigError::ensure(written.as_ref().is_none_or(|sum| *sum == found), place, expected, found)?;
+    Ok(result)
 }
 
 /// The floating-point numbers of a tensor as f32; nothing if it holds others.

@@ -1,7 +1,7 @@
 //! The tensors of a policy's safetensors file, each to be taken once, as f32.
 
 use crate::checkpoint::weights_file::floats;
-use imle_configs::{Error, Result};
+use imle_configs::{Error, Result, files};
 use safetensors::SafeTensors;
 use std::{collections::BTreeMap, io::Read, path::Path};
 
@@ -30,7 +30,7 @@ impl Tensors {
     /// All tensors of the file; those that hold no floating-point numbers are skipped.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let place = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, "read", e))?;
+        let bytes = files::read_bytes(path)?;
         let file = SafeTensors::deserialize(&bytes).map_err(|e| match refuse_pickle(path) {
             Err(pickle) => pickle,
             Ok(()) => {

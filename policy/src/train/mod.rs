@@ -25,5 +25,5 @@ mod trainer;
 pub use observer::{EvalPoint, TrainMetrics, TrainObserver};
 pub use run::{BEST_FOLDER, TrainOutcome, TrainStart, train};
 pub use settings::TrainSettings;
-pub use state::{BestEvaluation, STATE_FOLDER, saved_data, saved_settings};
+pub use state::{BestEvaluation, STATE_FOLDER, can_resume, saved_data, saved_settings};
 pub use trainer::{AuxiliaryLoss, FreshStart, StepReport, TrainCounters, Trainer, WeightedSource};

@@ -16,7 +16,7 @@ pub struct TrainMetrics {
     /// `train/learning_rate` of the last step.
     pub learning_rate: f64,
     /// `train/…`: the method's own figures (`survivor_share`, `nearest`, `nearest_unrejected`, `dropped`).
-    pub parts: Vec<(&'static str, f64)>,
+    pub parts: Vec<(String, f64)>,
     /// `train/skipped_steps`: so far, for a loss or gradient that was not finite.
     pub skipped: u64,
     /// `train/empty_steps`: so far, because nothing survived.
@@ -30,8 +30,9 @@ impl TrainMetrics {
     pub fn figures(&self) -> Vec<(String, f64)> {
         let step = [("loss", self.loss), ("grad_norm", self.grad_norm), ("learning_rate", self.learning_rate)];
         let all = [("skipped_steps", self.skipped as f64), ("empty_steps", self.empty as f64)];
-        let train = step.iter().chain(&self.parts).chain(&all);
-        let mut figures: Vec<_> = train.map(|(name, value)| (format!("train/{name}"), *value)).collect();
+        let own = self.parts.iter().map(|(name, value)| (name.as_str(), *value));
+        let train = step.into_iter().chain(own).chain(all);
+        let mut figures: Vec<_> = train.map(|(name, value)| (format!("train/{name}"), value)).collect();
         figures.push(("time/steps_per_second".to_string(), self.steps_per_second));
         figures
     }

@@ -7,6 +7,7 @@ use super::trainer::{FreshStart, StepReport, Trainer};
 use crate::error::{Error, Result};
 use crate::{checkpoint::Checkpoint, metrics::RunLog, policy::Policy, targets::TargetSource};
 use imle_configs::files;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tch::Device;
@@ -86,14 +87,17 @@ pub fn train(
         TrainStart::Checkpoint { checkpoint, data } => Trainer::from_checkpoint(settings, checkpoint, &data, device)?,
         TrainStart::Resume => {
             let (trainer, course) = state::load(out, settings, device)?;
-            files::remove_unfinished(out)?;
-            let log = RunLog::resume(out, trainer.counters().step)?;
+            let _lock = files::reopen_output_folder(out)?;
+            let log = RunLog::resume(out, course.log_lines, trainer.counters().step)?;
+            // A kill may have come between the state and its checkpoint.
+            trainer.checkpoint()?.save(out)?;
             return Run::new(trainer, log, course, out, observer).go(source, pool);
         }
     };
-    files::create_output_folder(out)?;
-    let log = RunLog::create(out)?;
-    Run::new(trainer, log, Course::default(), out, observer).go(source, pool)
+    let _lock = files::create_output_folder(out)?;
+    // From here on there is something to resume.
+    state::save(&trainer, out, Course { log_lines: Some(0), ..Course::default() })?;
+    Run::new(trainer, RunLog::create(out)?, Course::default(), out, observer).go(source, pool)
 }
 
 struct Run<'a> {
@@ -110,8 +114,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(trainer: Trainer, log: RunLog, course: Course, out: &'a Path, observer: &'a mut dyn TrainObserver) -> Self {
         let outcome = TrainOutcome { step: trainer.counters().step, best: course.best, ..TrainOutcome::default() };
-        let evaluation_due = course.evaluation_due;
-        Self { trainer, log, out, observer, window: Window::default(), outcome, evaluation_due, saved_at: None }
+        let Course { evaluation_due, window, .. } = course;
+        Self { trainer, log, out, observer, window, outcome, evaluation_due, saved_at: None }
     }
 
     fn go(mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<TrainOutcome> {
@@ -203,7 +207,12 @@ impl<'a> Run<'a> {
     fn save(&mut self) -> Result<()> {
         let step = self.trainer.counters().step;
         if self.saved_at != Some(step) {
-            let course = Course { best: self.outcome.best, evaluation_due: self.evaluation_due };
+            let course = Course {
+                best: self.outcome.best,
+                evaluation_due: self.evaluation_due,
+                log_lines: Some(self.log.lines()),
+                window: self.window.clone(),
+            };
             state::save(&self.trainer, self.out, course)?;
             self.saved_at = Some(step);
         }
@@ -212,7 +221,7 @@ impl<'a> Run<'a> {
 
     /// Skipped steps change nothing, so what is in memory is the last good state: it is saved if nothing was yet.
     fn give_up(mut self) -> Result<TrainOutcome> {
-        if !self.out.join(crate::checkpoint::CONFIG_FILE).exists() {
+        if self.saved_at.is_none() {
             self.save()?;
         }
         let counters = self.trainer.counters();
@@ -222,21 +231,22 @@ impl<'a> Run<'a> {
 }
 
 /// Sums over the steps since the last line of the log.
-#[derive(Default)]
-struct Window {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Window {
     steps: u64,
     losses: u64,
     loss: f64,
     grad_norm: f64,
     learning_rate: f64,
-    parts: Vec<(&'static str, f64)>,
-    time: Duration,
+    /// JSON has no number for one that is not finite.
+    parts: Vec<(String, Option<f64>)>,
+    seconds: f64,
 }
 
 impl Window {
     fn add(&mut self, report: StepReport, time: Duration) {
         self.steps += 1;
-        self.time += time;
+        self.seconds += time.as_secs_f64();
         self.learning_rate = report.learning_rate;
         if let (Some(loss), true) = (report.loss, report.updated) {
             self.losses += 1;
@@ -244,9 +254,10 @@ impl Window {
             self.grad_norm += report.grad_norm;
         }
         for (name, value) in report.parts {
+            let value = Some(value).filter(|value| value.is_finite());
             match self.parts.iter_mut().find(|(n, _)| *n == name) {
-                Some((_, sum)) => *sum += value,
-                None => self.parts.push((name, value)),
+                Some((_, sum)) => *sum = sum.zip(value).map(|(sum, value)| sum + value),
+                None => self.parts.push((name.to_string(), value)),
             }
         }
     }
@@ -258,8 +269,8 @@ impl Window {
             loss: self.loss / losses,
             grad_norm: self.grad_norm / losses,
             learning_rate: self.learning_rate,
-            parts: self.parts.into_iter().map(|(name, sum)| (name, sum / steps)).collect(),
-            steps_per_second: self.steps as f64 / self.time.as_secs_f64().max(1e-9),
+            parts: self.parts.into_iter().map(|(name, sum)| (name, sum.map_or(f64::NAN, |sum| sum / steps))).collect(),
+            steps_per_second: self.steps as f64 / self.seconds.max(1e-9),
             ..TrainMetrics::default()
         }
     }

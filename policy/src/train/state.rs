@@ -2,12 +2,14 @@
 //!
 //! `training_state/state.json` holds counters, settings and the checkpoint's configuration, and names the
 //! safetensors file beside it with weights, their average and both moments. The tensors are written first under a
-//! new name, then `state.json` is renamed over the old one: at every moment it names a whole file of its own step.
+//! new name, then `state.json` is renamed over the old one: at every moment it names a whole file of its own step. The
+//! checkpoint follows; a training that is resumed writes it again. Both files carry checksums.
 
+use super::run::Window;
 use super::trainer::{TrainCounters, Trainer};
 use super::{settings::TrainSettings, thresholds::Thresholds};
 use crate::checkpoint::{CheckpointConfig, weights_file};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use imle_configs::{Error as ConfigError, files};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -30,18 +32,27 @@ struct State {
     best: Option<BestEvaluation>,
     #[serde(default)]
     evaluation_due: bool,
+    /// Lines of the log; version 0.1.0 kept none.
+    #[serde(default)]
+    log_lines: Option<u64>,
+    #[serde(default)]
+    window: Window,
     /// Rejection distances of the states, if each has its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     thresholds: Vec<f32>,
 }
 
 /// The part of a training that its trainer does not hold.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Course {
     /// The best evaluation so far.
     pub(super) best: Option<BestEvaluation>,
     /// Whether the evaluation of the present step was stopped in its course.
     pub(super) evaluation_due: bool,
+    /// Lines of the log so far.
+    pub(super) log_lines: Option<u64>,
+    /// The steps since the last of them.
+    pub(super) window: Window,
 }
 
 /// The best evaluation so far.
@@ -77,38 +88,47 @@ impl Trainer {
 pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<()> {
     let checkpoint = trainer.checkpoint()?;
     let place = folder.join(STATE_FOLDER);
-    std::fs::create_dir_all(&place).map_err(|e| ConfigError::io(&place, "create the folder", e))?;
-    let tensors = format!("state-{:010}.safetensors", trainer.counters.step);
-    let path = place.join(&tensors);
-    let parts = [&trainer.weights, &trainer.average, &trainer.moments.first, &trainer.moments.second];
-    weights_file::write_tensors(&path, &trainer.table, PARTS, parts)?;
     let state = State {
         format: FORMAT,
-        tensors: tensors.clone(),
+        tensors: format!("state-{:010}.safetensors", trainer.counters.step),
         counters: trainer.counters,
         settings: trainer.settings.clone(),
         config: trainer.config.clone(),
         best: course.best,
         evaluation_due: course.evaluation_due,
+        log_lines: course.log_lines,
+        window: course.window,
         thresholds: trainer.thresholds.0.clone(),
     };
-    let other = |e: serde_json::Error| ConfigError::io(&path, "write", e.into());
-    let text = serde_json::to_string_pretty(&state).map_err(other)?;
-    files::write_text(&place.join(STATE_FILE), &text)?;
-    remove_others(&place, &tensors);
+    let write = |place: &Path| {
+        let parts = [&trainer.weights, &trainer.average, &trainer.moments.first, &trainer.moments.second];
+        weights_file::write_tensors(&place.join(&state.tensors), &trainer.table, PARTS, parts)?;
+        Ok::<_, Error>(files::write_checked(&place.join(STATE_FILE), &state)?)
+    };
+    if can_resume(folder) {
+        write(&place)?;
+    } else {
+        files::write_folder(&place, write)?;
+    }
+    remove_others(&place, &state.tensors)?;
     checkpoint.save(folder)
 }
 
-/// Tensors of earlier steps are of no more use; one that cannot be removed does no harm.
-fn remove_others(folder: &Path, keep: &str) {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in entries {
+/// Removes the tensors of earlier steps.
+fn remove_others(folder: &Path, keep: &str) -> Result<()> {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with("state-") && name.ends_with(".safetensors") && name != keep {
-            let _ = std::fs::remove_file(entry.path());
+            files::remove(&entry.path())?;
         }
     }
+    Ok(())
+}
+
+/// Whether a training was begun in `folder`, so that it can be resumed.
+pub fn can_resume(folder: &Path) -> bool {
+    folder.join(STATE_FOLDER).join(STATE_FILE).exists()
 }
 
 /// The settings with which the training in `folder` was begun: what a resume starts from.
@@ -131,9 +151,15 @@ pub fn saved_data(folder: &Path) -> Result<String> {
 fn read(folder: &Path) -> Result<(State, String)> {
     let path = folder.join(STATE_FOLDER).join(STATE_FILE);
     let place = path.display().to_string();
-    let text = files::read_text(&path)?;
     let json = |e: serde_json::Error| ConfigError::unexpected(&place, "the state of a training", e);
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(json)?;
+    let expected = "a training to go on with; leave out --resume to begin one";
+    ConfigError::ensure(
+        can_resume(folder),
+        folder.display(),
+        expected,
+        format_args!("no {STATE_FOLDER}/{STATE_FILE}"),
+    )?;
+    let value = files::read_checked(&path, "the state of a training")?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);
     if format != Some(u64::from(FORMAT)) {
         let found = format.map_or("none".into(), |n| n.to_string());
@@ -157,5 +183,6 @@ pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> R
     let (weights, moments) = ([&weights[..], &average], Some([&first[..], &second]));
     let mut trainer = Trainer::assemble(settings, state.config, weights, moments, state.counters, device)?;
     trainer.thresholds = Thresholds(state.thresholds);
-    Ok((trainer, Course { best: state.best, evaluation_due: state.evaluation_due }))
+    let State { best, evaluation_due, log_lines, window, .. } = state;
+    Ok((trainer, Course { best, evaluation_due, log_lines, window }))
 }

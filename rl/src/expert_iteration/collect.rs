@@ -126,9 +126,7 @@ impl ExpertIteration<'_> {
             success_rate: report.success_rate,
             training_decisions,
         };
-        let text =
-            serde_json::to_string(&collected).map_err(|e| InputError::unexpected(COLLECTED_FILE, "figures", e))?;
-        files::write_text(&place, &text)?;
+        files::write_checked(&place, &collected)?;
         kept.remove()?;
         Ok(collected)
     }
@@ -137,7 +135,7 @@ impl ExpertIteration<'_> {
     pub(super) fn collected(&self, round: u64) -> Result<Collected> {
         let place = self.folder(round).join(COLLECTED_FILE);
         let refused = |e| InputError::unexpected(place.display(), "what a round collected", e);
-        let mut value = serde_json::from_str(&files::read_text(&place)?).map_err(refused)?;
+        let mut value = files::read_checked(&place, "what a round collected")?;
         renames::update_record(&mut value, &Round::default(), &place.display().to_string())?;
         Ok(serde_json::from_value(value).map_err(refused)?)
     }
@@ -204,10 +202,8 @@ impl ExpertIteration<'_> {
     /// Writes the solved episodes as a dataset of the round, with what the generator saw.
     fn keep_episodes(&self, round: u64, mut episodes: Vec<EpisodeResult>) -> Result<()> {
         let folder = self.folder(round).join(EPISODES_FOLDER);
-        if folder.exists() {
-            // Killed between this and the end of the phase: the same episodes are written again.
-            std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove the folder", e))?;
-        }
+        // Killed between this and the end of the phase: the same episodes are written again.
+        files::remove(&folder)?;
         let record = |e: EpisodeResult| Episode {
             observations: e.observations,
             actions: e.actions,

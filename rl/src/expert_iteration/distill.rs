@@ -4,10 +4,10 @@ use super::elites::load;
 use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
 use crate::modes::{Floors, MOST_SHARE, share_of_demonstrations};
 use crate::{error::Result, mode_reweighting, run::Observer};
-use imle_configs::{Error as InputError, episode::Episode};
+use imle_configs::{episode::Episode, files};
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets};
-use imle_policy::train::{self, STATE_FOLDER, TrainMetrics, TrainObserver, TrainStart};
+use imle_policy::train::{self, TrainMetrics, TrainObserver, TrainStart};
 use std::sync::Arc;
 
 impl ExpertIteration<'_> {
@@ -44,10 +44,10 @@ impl ExpertIteration<'_> {
         let targets = MixedTargets::new(&sources)?;
         let settings = self.settings.training(current, self.run.seed.wrapping_add(round));
         let out = self.folder(round).join("generator");
-        let started = out.join(STATE_FOLDER).exists();
-        if !started && out.exists() {
-            // Killed before its first checkpoint: there is nothing in it to go on from.
-            std::fs::remove_dir_all(&out).map_err(|e| InputError::io(&out, "remove the unfinished folder", e))?;
+        let started = train::can_resume(&out);
+        if !started {
+            // Killed before its first state: there is nothing in it to go on from.
+            files::remove(&out)?;
         }
         let data = format!("expert iteration, round {round}");
         let start = if started { TrainStart::Resume } else { TrainStart::Checkpoint { checkpoint: current, data } };

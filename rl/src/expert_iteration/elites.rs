@@ -170,7 +170,7 @@ pub fn save(path: &Path, states: &[WeightedState]) -> imle_configs::Result<()> {
 /// A bad input that names the file and the tensor.
 pub fn load(path: &Path) -> imle_configs::Result<Vec<WeightedState>> {
     let place = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|e| InputError::io(path, "read", e))?;
+    let bytes = files::read_bytes(path)?;
     let file = SafeTensors::deserialize(&bytes).map_err(|e| InputError::unexpected(&place, "a safetensors file", e))?;
     let tensor =
         |name: &str| file.tensor(name).map_err(|e| InputError::unexpected(&place, format!("a tensor `{name}`"), e));

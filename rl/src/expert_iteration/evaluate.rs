@@ -51,6 +51,7 @@ impl ExpertIteration<'_> {
         self.log.log(round.env_steps, &figures)?;
         observer.round(&round);
         self.state.rounds.push(round);
+        self.state.log_lines = Some(self.log.lines());
         self.state.write(self.run.out)
     }
 

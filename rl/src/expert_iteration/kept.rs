@@ -42,7 +42,7 @@ impl<'a> Kept<'a> {
         progress: &mut dyn Progress,
         mut run: impl FnMut(&EvaluationSettings, &mut dyn Progress) -> Result<Outcome>,
     ) -> Result<Outcome> {
-        std::fs::create_dir_all(&self.folder).map_err(|e| InputError::io(&self.folder, "create the folder", e))?;
+        files::create_folder(&self.folder)?;
         let reported = self.task.reported().map(|(name, _)| name.to_string()).collect();
         let mut all = Outcome { episodes: Vec::new(), decisions_ms: Vec::new(), sources: Vec::new(), reported };
         for from in (0..settings.episodes).step_by(settings.lockstep.max(1)) {
@@ -66,12 +66,7 @@ impl<'a> Kept<'a> {
     /// # Errors
     /// If the disk refuses.
     pub(super) fn remove(&self) -> Result<()> {
-        match std::fs::remove_dir_all(&self.folder) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(InputError::io(&self.folder, "remove the folder", e).into())
-            }
-            _ => Ok(()),
-        }
+        Ok(files::remove(&self.folder)?)
     }
 
     fn read(&self, place: &Path, count: usize) -> Result<Vec<EpisodeResult>> {
@@ -79,9 +74,13 @@ impl<'a> Kept<'a> {
             let expected = format!("{count} episodes of this version (delete the file to run them again)");
             InputError::unexpected(place.display(), expected, found)
         };
-        let bytes = std::fs::read(place).map_err(|e| InputError::io(place, "read", e))?;
+        let bytes = files::read_bytes(place)?;
+        let (body, sum) = bytes.split_last_chunk().ok_or_else(|| bad(format!("{} bytes", bytes.len())))?;
+        if crc32fast::hash(body) != u32::from_le_bytes(*sum) {
+            return Err(bad("others than were written".into()).into());
+        }
         let written: Vec<Written<String, EpisodeResult>> =
-            rmp_serde::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+            rmp_serde::from_slice(body).map_err(|e| bad(e.to_string()))?;
         if written.len() != count {
             return Err(bad(written.len().to_string()).into());
         }
@@ -95,12 +94,13 @@ impl<'a> Kept<'a> {
     }
 }
 
+/// MessagePack and its CRC-32, little-endian.
 fn write(place: &Path, episodes: &[EpisodeResult]) -> Result<()> {
     let written: Vec<_> = episodes.iter().map(|episode| Written { mode: episode.mode, episode }).collect();
-    let fill = |mut w: &mut dyn std::io::Write| {
-        rmp_serde::encode::write_named(&mut w, &written).map_err(std::io::Error::other)
-    };
-    Ok(files::write_atomic(place, fill)?)
+    let body =
+        rmp_serde::to_vec_named(&written).map_err(|e| InputError::io(place, "write", std::io::Error::other(e)))?;
+    let sum = crc32fast::hash(&body).to_le_bytes();
+    Ok(files::write_atomic(place, |w| w.write_all(&body).and_then(|()| w.write_all(&sum)))?)
 }
 
 #[cfg(test)]

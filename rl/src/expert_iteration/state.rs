@@ -3,7 +3,7 @@
 use super::settings::ExpertIterationSettings;
 use crate::run::{Observer, Round, Run, State};
 use crate::{error::Result, modes::Modes};
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, files, files::FolderLock};
 use imle_envs::rollout::RolloutEngine;
 use imle_policy::{checkpoint::Checkpoint, metrics::RunLog, targets::DemonstrationChunks};
 use std::{path::PathBuf, sync::Arc};
@@ -48,26 +48,18 @@ pub(super) struct ExpertIteration<'a> {
     pub(super) modes: Option<Modes>,
     pub(super) state: State<ExpertIterationSettings>,
     pub(super) log: RunLog,
+    _lock: FolderLock,
 }
 
 impl<'a> ExpertIteration<'a> {
     pub(super) fn begin(settings: &'a ExpertIterationSettings, run: &'a Run<'a>) -> Result<Self> {
-        let state = State::begin(NAME, settings, run)?;
-        let log = match state.rounds.last() {
-            Some(last) if run.resume => RunLog::resume(run.out, last.env_steps)?,
-            _ => RunLog::create(run.out)?,
-        };
+        // What is refused is refused before anything is written.
         let demonstrations = run.demonstration_windows()?;
-        Ok(Self {
-            settings,
-            run,
-            pool: imle_planner::threads::pool(run.threads)?,
-            engine: Arc::new(RolloutEngine::new(run.task.clone(), run.threads)?),
-            demonstrations,
-            modes: None,
-            state,
-            log,
-        })
+        let pool = imle_planner::threads::pool(run.threads)?;
+        let engine = Arc::new(RolloutEngine::new(run.task.clone(), run.threads)?);
+        let (state, lock) = State::begin(NAME, settings, run)?;
+        let log = RunLog::resume(run.out, state.log_lines, state.rounds.last().map_or(0, |r| r.env_steps))?;
+        Ok(Self { settings, run, pool, engine, demonstrations, modes: None, state, log, _lock: lock })
     }
 
     /// The last round; a run that has none yet has done nothing.
@@ -84,7 +76,7 @@ impl<'a> ExpertIteration<'a> {
         let last = self.last();
         let round = last.round + 1;
         let folder = self.folder(round);
-        std::fs::create_dir_all(&folder).map_err(|e| InputError::io(&folder, "create the folder", e))?;
+        files::create_folder(&folder)?;
         let current = if last.round == 0 {
             self.run.checkpoint.clone()
         } else {

@@ -62,7 +62,7 @@ impl Algorithm for Ppo {
         let inputs = learner.sizes.history() + learner.actor.latent;
         let read = |folder: &Path| -> Result<_> {
             let path = folder.join(COUNTERS_FILE);
-            let counters: StepCounters = serde_json::from_str(&files::read_text(&path)?)
+            let counters: StepCounters = serde_json::from_value(files::read_checked(&path, "counters")?)
                 .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
             Ok((folder.join(VALUE_FILE), counters))
         };
@@ -172,10 +172,7 @@ impl Algorithm for Ppo {
     fn save(&self, folder: &Path) -> Result<()> {
         let Some(value) = &self.value else { return Ok(()) };
         value.mlp.save(&folder.join(VALUE_FILE))?;
-        let path = folder.join(COUNTERS_FILE);
-        let text = serde_json::to_string(&value.mlp.counters)
-            .map_err(|e| InputError::unexpected(path.display(), "counters", e))?;
-        Ok(files::write_text(&path, &text)?)
+        Ok(files::write_checked(&folder.join(COUNTERS_FILE), &value.mlp.counters)?)
     }
 }
 

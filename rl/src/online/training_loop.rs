@@ -22,7 +22,7 @@ use crate::replay::{
     trajectory::Trajectory,
 };
 use crate::run::{Course, Figures, Observer, Phase, Round, Run, State};
-use imle_configs::{Error as InputError, seed::Purpose};
+use imle_configs::{files, files::FolderLock, seed::Purpose};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::{device::with_threads, metrics::RunLog, policy::Policy};
 use std::{path::Path, time::Instant};
@@ -54,6 +54,7 @@ struct Online<'a, 'b> {
     records: Vec<IterationRecord>,
     modes: Option<Modes>,
     log: RunLog,
+    _lock: FolderLock,
     begun: Instant,
     /// Control steps that had been done when this call began.
     env_steps_before: u64,
@@ -68,29 +69,23 @@ impl<'a, 'b> Online<'a, 'b> {
     ) -> Result<Self> {
         // Refused before anything is written.
         let fresh = Learner::new(run, settings, algorithm.has_critic(), None)?;
-        let state = State::begin(name, settings, run)?;
+        algorithm.begin(&fresh, None)?;
+        let (state, lock) = State::begin(name, settings, run)?;
         let (learner, episodes, records, log) = match &state.course {
             Some(course) => {
                 let folder = run.out.join(&course.folder);
-                // What a kill has left of others.
-                remove_others(run.out, &[course.folder.clone(), course.earlier.clone()]);
                 let saved = serde_json::from_value(course.learner.clone()).map_err(|e| damaged(&folder, e))?;
                 let learner = Learner::new(run, settings, algorithm.has_critic(), Some((&folder, saved)))?;
                 algorithm.begin(&learner, Some(&folder))?;
-                let (episodes, records) = EpisodeLog::open(run.out, learner.sizes)?;
                 let done = course.iterations as usize;
-                if records.len() < done {
-                    let expected = format!("at least the {done} records of its iterations");
-                    let place = run.out.join(crate::replay::episode_log::FILE);
-                    return Err(InputError::unexpected(place.display(), expected, records.len()).into());
-                }
+                let (episodes, records) = EpisodeLog::open(run.out, learner.sizes, done)?;
                 let steps = records[..done].iter().map(|r| r.counts.env_steps).sum();
-                (learner, episodes, records, RunLog::resume(run.out, steps)?)
+                let log = RunLog::resume(run.out, state.log_lines, steps)?;
+                // What a kill has left of others, now that these were read.
+                remove_others(run.out, &[course.folder.clone(), course.earlier.clone()])?;
+                (learner, episodes, records, log)
             }
-            None => {
-                algorithm.begin(&fresh, None)?;
-                (fresh, EpisodeLog::create(run.out)?, Vec::new(), RunLog::create(run.out)?)
-            }
+            None => (fresh, EpisodeLog::create(run.out)?, Vec::new(), RunLog::create(run.out)?),
         };
         let mut online = Self {
             algorithm,
@@ -100,6 +95,7 @@ impl<'a, 'b> Online<'a, 'b> {
             records,
             modes: None,
             log,
+            _lock: lock,
             begun: Instant::now(),
             env_steps_before: 0,
         };
@@ -199,8 +195,11 @@ impl<'a, 'b> Online<'a, 'b> {
         }
         let Some(course) = self.state.course.clone() else { return Ok(()) };
         let earlier = if diverged { course.earlier.clone() } else { course.folder.clone() };
-        self.save(Course { iterations: index + 1, earlier, ..course })?;
+        let course = Course { iterations: index + 1, earlier, ..course };
+        // The log first: its line is written again if the state is not.
+        self.state.course = Some(course.clone());
         self.log_iteration(&record, figures)?;
+        self.save(course)?;
         self.look_for_rewards(observer)
     }
 
@@ -260,19 +259,18 @@ impl<'a, 'b> Online<'a, 'b> {
         let out = self.learner.run.out;
         course.folder = format!("{LEARNER_FOLDER}-{:06}-{}", course.iterations, self.state.rounds.len());
         let folder = out.join(&course.folder);
-        if folder.exists() {
-            // Killed between this and the state: the same weights are written again.
-            std::fs::remove_dir_all(&folder).map_err(|e| InputError::io(&folder, "remove the folder", e))?;
-        }
-        std::fs::create_dir_all(&folder).map_err(|e| InputError::io(&folder, "create the folder", e))?;
-        let learner = self.learner.save(&folder)?;
-        self.algorithm.save(&folder)?;
-        course.learner = serde_json::to_value(learner).map_err(|e| damaged(&folder, e))?;
+        // Killed between this and the state: the same weights are written again.
+        files::remove(&folder)?;
+        files::write_folder(&folder, |folder| {
+            let learner = self.learner.save(folder)?;
+            course.learner = serde_json::to_value(learner).map_err(|e| damaged(folder, e))?;
+            self.algorithm.save(folder)
+        })?;
         let kept = [course.folder.clone(), course.earlier.clone()];
         self.state.course = Some(course);
+        self.state.log_lines = Some(self.log.lines());
         self.state.write(out)?;
-        remove_others(out, &kept);
-        Ok(())
+        remove_others(out, &kept)
     }
 
     fn log_iteration(&mut self, record: &IterationRecord, mut figures: Figures) -> Result<()> {
@@ -393,15 +391,16 @@ fn rises(recall: bool, entropy: bool, first: bool) -> Option<bool> {
     }
 }
 
-/// Removes the folders of weights of other iterations; one that cannot be removed does no harm.
-fn remove_others(out: &Path, keep: &[String]) {
+/// Removes the folders of weights of other iterations.
+fn remove_others(out: &Path, keep: &[String]) -> Result<()> {
     for entry in std::fs::read_dir(out).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with(LEARNER_FOLDER) && keep.iter().all(|kept| *kept != name) {
-            let _ = std::fs::remove_dir_all(entry.path());
+            files::remove(&entry.path())?;
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,18 +2,16 @@
 //!
 //! A file of records, one an iteration. A record is its length in bytes (u64) and CRC-32 (u32), both little-endian, and
 //! so many bytes of safetensors with the iteration's trajectories one after the other and its counters as metadata. A
-//! record that was cut short at the end of the file, by a kill or a full disk, is not there; one that is damaged is an
-//! error.
+//! last record that was cut short, by a kill or a full disk, is not there, and is collected again; damage of those that
+//! were learned from is an error, and the file is left as it is.
 
 use super::trajectory::{Sizes, Trajectory};
 use crate::error::Result;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, files, files::Appended};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Name of the file in a run's folder.
 pub const FILE: &str = "episode_log.bin";
@@ -61,10 +59,7 @@ struct About {
 }
 
 /// An open log.
-pub struct EpisodeLog {
-    file: File,
-    path: PathBuf,
-}
+pub struct EpisodeLog(Appended);
 
 impl EpisodeLog {
     /// A new one in `folder`.
@@ -72,41 +67,35 @@ impl EpisodeLog {
     /// # Errors
     /// If it cannot be written.
     pub fn create(folder: &Path) -> Result<Self> {
-        let path = folder.join(FILE);
-        let file = File::create(&path).map_err(|e| InputError::io(&path, "write", e))?;
-        Ok(Self { file, path })
+        Ok(Self(Appended::create(&folder.join(FILE))?))
     }
 
-    /// The one in `folder`, under its old name too, and its records; a last one that was cut short is removed.
+    /// The one in `folder`, under its old name too, and its records, of which `done` were learned from; what comes
+    /// after these and is not whole is removed.
     ///
     /// # Errors
-    /// A bad input: no log, or a record that is damaged, by its number.
-    pub fn open(folder: &Path, sizes: Sizes) -> Result<(Self, Vec<IterationRecord>)> {
+    /// A bad input: no log, or damage of the first `done` records, by the number of the first that is not whole.
+    pub fn open(folder: &Path, sizes: Sizes, done: usize) -> Result<(Self, Vec<IterationRecord>)> {
         let path = folder.join(FILE);
-        let failed = |action: &'static str| {
-            let path = path.clone();
-            move |e| InputError::io(&path, action, e)
-        };
         let old = folder.join(OLD_FILE);
         if old.exists() && !path.exists() {
-            std::fs::rename(&old, &path).map_err(|e| InputError::io(&old, "rename", e))?;
+            files::rename(&old, &path)?;
         }
-        let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed("read"))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed("read"))?;
+        let bytes = files::read_bytes(&path)?;
         let (mut records, mut at) = (Vec::new(), 0);
-        while let Some((length, sum)) = head(&bytes[at..]) {
-            let Some(body) = bytes[at + HEAD..].get(..length) else { break };
-            let place = format!("{}: record {}", path.display(), records.len() + 1);
-            if crc32fast::hash(body) != sum {
-                return Err(InputError::unexpected(place, "the bytes that were written", "others").into());
-            }
+        loop {
+            let place = format!("{}: record {} of {done}", path.display(), records.len() + 1);
+            let whole = head(&bytes[at..]).and_then(|(length, sum)| Some((bytes[at + HEAD..].get(..length)?, sum)));
+            let whole = whole.filter(|(body, sum)| crc32fast::hash(body) == *sum);
+            let Some((body, _)) = whole else {
+                let found = format!("others from byte {at} of {} on", bytes.len());
+                InputError::ensure(records.len() >= done, place, "the bytes that were written", found)?;
+                break;
+            };
             records.push(read(body, &place, sizes)?);
-            at += HEAD + length;
+            at += HEAD + body.len();
         }
-        file.set_len(at as u64).map_err(failed("write"))?;
-        file.seek(SeekFrom::End(0)).map_err(failed("read"))?;
-        Ok((Self { file, path }, records))
+        Ok((Self(Appended::keep(&path, at as u64)?), records))
     }
 
     /// Adds a record; it is on disk when this returns.
@@ -114,20 +103,13 @@ impl EpisodeLog {
     /// # Errors
     /// If the disk refuses: what was written of it is taken back.
     pub fn append(&mut self, record: &IterationRecord) -> Result<()> {
-        let failed = |e| InputError::io(&self.path, "write", e);
-        let body = write(record).map_err(|e| failed(std::io::Error::other(e)))?;
+        let body = write(record).map_err(|e| InputError::unexpected(FILE, "an iteration that can be written", e))?;
         let mut bytes = Vec::with_capacity(HEAD + body.len());
         bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
         bytes.extend_from_slice(&body);
-        let end = self.file.stream_position().map_err(failed)?;
-        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
-        if let Err(error) = written {
-            // A second refusal changes nothing: the next start removes a record that was cut short.
-            let _ = self.file.set_len(end).and_then(|()| self.file.seek(SeekFrom::Start(end)));
-            return Err(failed(error).into());
-        }
-        Ok(())
+        self.0.append(&bytes)?;
+        Ok(self.0.sync()?)
     }
 }
 
@@ -181,10 +163,15 @@ fn read(body: &[u8], place: &str, sizes: Sizes) -> Result<IterationRecord> {
     let (mut observations, mut actions) = (floats("observations")?, floats("actions")?);
     let (mut planned, mut latents) = (floats("planned")?, floats("latents")?);
     let mut costs = tensor("costs")?.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b));
-    let total: usize = about.trajectories.iter().map(|t| t.1.div_ceil(sizes.executed)).sum();
+    let lengths = about.trajectories.iter().map(|t| t.1.div_ceil(sizes.executed));
+    let total = lengths.fold(0, usize::saturating_add);
     let latent = latents.len() / total.max(1);
     let mut record = IterationRecord { counts: about.counts, ..IterationRecord::default() };
     for (episode, len, success, lost, mode) in about.trajectories {
+        let fits = len.checked_add(1).and_then(|n| n.checked_mul(sizes.observation));
+        let left = observations.len();
+        let expected = format!("observations of {len} steps and one more");
+        InputError::ensure(fits.is_some_and(|n| n <= left), place, expected, format!("{left} values"))?;
         let k = len.div_ceil(sizes.executed);
         let trajectory = Trajectory {
             episode,
@@ -229,12 +216,12 @@ mod tests {
         drop(log);
         for cut in [whole.len(), whole.len() + 5, whole.len() + HEAD, both.len() - 1] {
             std::fs::write(dir.path().join(FILE), &both[..cut]).unwrap();
-            let (mut log, records) = EpisodeLog::open(dir.path(), SIZES).unwrap();
+            let (mut log, records) = EpisodeLog::open(dir.path(), SIZES, 1).unwrap();
             assert_eq!(records, [record(0)]);
             log.append(&record(1)).unwrap();
             assert_eq!(std::fs::read(dir.path().join(FILE)).unwrap(), both);
         }
-        assert_eq!(EpisodeLog::open(dir.path(), SIZES).unwrap().1, [record(0), record(1)]);
+        assert_eq!(EpisodeLog::open(dir.path(), SIZES, 2).unwrap().1, [record(0), record(1)]);
     }
 
     #[test]
@@ -263,12 +250,16 @@ mod tests {
         let mut log = EpisodeLog::create(dir.path()).unwrap();
         (0..2).for_each(|i| log.append(&record(i)).unwrap());
         let path = dir.path().join(FILE);
-        let mut bytes = std::fs::read(&path).unwrap();
-        let at = bytes.len() - 20;
-        bytes[at] ^= 1;
-        std::fs::write(&path, &bytes).unwrap();
-        let told = EpisodeLog::open(dir.path(), SIZES).err().unwrap().to_string();
-        assert!(told.contains("episode_log.bin: record 2: expected the bytes that were written"), "{told}");
-        assert_eq!(std::fs::read(&path).unwrap(), bytes, "a damaged log is left as it is");
+        let whole = std::fs::read(&path).unwrap();
+        // In the body of the second record, and in the length of the first.
+        for (at, number) in [(whole.len() - 20, 2), (1, 1)] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            let told = EpisodeLog::open(dir.path(), SIZES, 2).err().unwrap().to_string();
+            let expected = format!("episode_log.bin: record {number} of 2: expected the bytes that were written");
+            assert!(told.contains(&expected), "{told}");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes, "a damaged log is left as it is");
+        }
     }
 }

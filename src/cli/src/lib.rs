@@ -11,7 +11,7 @@
 //! | [`training`] | datasets, demonstrations, imitation, distillation and fine-tuning |
 //! | [`sweep`], [`statistics`] | lists of cells measured once each, and intervals |
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 pub mod args;
 pub mod controller;

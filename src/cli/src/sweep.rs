@@ -9,8 +9,6 @@ use clap::Args;
 use imle_configs::{Error as InputError, files};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::{str::FromStr, time::Instant};
 
@@ -63,6 +61,9 @@ impl FromStr for Shard {
     }
 }
 
+/// Beginning of every line.
+const LINE: &str = "{\"cell\":";
+
 /// The results of the cells that are in the file, in the cells' order, and which cells of the shard are to be measured.
 ///
 /// # Errors
@@ -94,7 +95,7 @@ pub fn remembered<R: Serialize + DeserializeOwned>(
     of: &Value,
     measure: impl FnOnce() -> Result<R>,
 ) -> Result<R> {
-    let held: Option<Value> = fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let held: Option<Value> = files::read_text(path).ok().and_then(|text| serde_json::from_str(&text).ok());
     let result = held.filter(|h| h["of"] == *of).and_then(|mut h| h.get_mut("result").map(Value::take));
     if let Some(result) = result.and_then(|r| serde_json::from_value(r).ok()) {
         return Ok(result);
@@ -164,11 +165,13 @@ pub fn kept<C: Record, R: Record>(args: &SweepArgs, output: Output) -> Result<Ve
 /// The cells in the file and their results; the last line of a cell counts.
 fn read<C: Record, R: Record>(path: &Path, output: Output) -> Result<Vec<(C, R)>> {
     let mut found: Vec<(Value, Value)> = Vec::new();
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(InputError::io(path, "read", e).into()),
-    };
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = files::read_text(path)?;
+    let begins = text.chars().zip(LINE.chars()).all(|(found, ours)| found == ours);
+    let expected = format!("results of a sweep, lines that begin with {LINE}");
+    InputError::ensure(begins, path.display(), expected, "another text")?;
     for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
         let place = format!("{}:{}", path.display(), number + 1);
         let Ok(mut record) = serde_json::from_str::<Value>(line) else {
@@ -195,29 +198,24 @@ fn read<C: Record, R: Record>(path: &Path, output: Output) -> Result<Vec<(C, R)>
 }
 
 /// A file that lines are added to, each whole.
-struct Lines {
-    file: fs::File,
-    path: PathBuf,
-}
+struct Lines(files::Appended);
 
 impl Lines {
     fn open(path: &Path) -> Result<Self> {
-        let failed = |e| InputError::io(path, "write", e);
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(failed)?;
+            files::create_folder(folder)?;
         }
-        let cut_short = fs::read(path).is_ok_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
-        let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
+        let cut_short = path.exists() && files::read_text(path)?.ends_with(|last| last != '\n');
+        let mut file = files::Appended::open(path)?;
         if cut_short {
-            file.write_all(b"\n").map_err(failed)?;
+            file.append(b"\n")?;
         }
-        Ok(Self { file, path: path.to_path_buf() })
+        Ok(Self(file))
     }
 
     fn append(&mut self, record: &Value) -> Result<()> {
-        let line = format!("{record}\n");
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(|e| Failure::Run(format!("{}: cannot write: {e}", self.path.display())))
+        self.0.append(format!("{record}\n").as_bytes())?;
+        Ok(self.0.sync()?)
     }
 }
 
@@ -245,7 +243,7 @@ mod tests {
     fn a_cell_of_an_older_version_is_not_measured_again() {
         let folder = tempfile::tempdir().unwrap();
         let quiet = Output::new(false, true);
-        let old = "{\"cell\": {\"planner\": \"cem\"}, \"result\": 1}\n";
+        let old = "{\"cell\":{\"planner\": \"cem\"}, \"result\": 1}\n";
         let new = old.replace("planner", "optimizer").replace('1', "2");
         std::fs::write(folder.path().join("r.jsonl"), format!("{old}{new}")).unwrap();
         let cells = [Renamed { optimizer: "cem".into() }];
@@ -265,7 +263,7 @@ mod tests {
         assert_eq!(remembered(&path, &json!(1), || Ok(json!("a"))).unwrap(), "a");
         assert_eq!(remembered::<Value>(&path, &json!(1), || panic!("measured again")).unwrap(), "a");
         assert_eq!(remembered(&path, &json!(2), || Ok(json!("b"))).unwrap(), "b");
-        fs::write(&path, "cut sho").unwrap();
+        std::fs::write(&path, "cut sho").unwrap();
         assert_eq!(remembered(&path, &json!(2), || Ok(json!("c"))).unwrap(), "c");
     }
 
@@ -282,9 +280,9 @@ mod tests {
         assert_eq!(half.unwrap(), [None, Some(json!(10)), None, Some(json!(30)), None]);
         // A kill in the middle of a write.
         let path = folder.path().join("r.jsonl");
-        let mut text = fs::read_to_string(&path).unwrap();
+        let mut text = std::fs::read_to_string(&path).unwrap();
         text.truncate(text.len() - 4);
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         let all = run(&args(folder.path(), "0/1"), quiet, &cells, |c, _| {
             measured.push(*c);
             Ok(json!(c * 10))
@@ -322,11 +320,11 @@ mod tests {
     fn a_file_of_something_else_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let quiet = Output::new(false, true);
-        fs::write(folder.path().join("r.jsonl"), "{\"step\": 1}\n").unwrap();
+        std::fs::write(folder.path().join("r.jsonl"), "{\"step\": 1}\n").unwrap();
         let refused = run(&args(folder.path(), "0/1"), quiet, &[1], |c, _| Ok(json!(c)));
-        assert!(matches!(refused, Err(Failure::Input(line)) if line.contains("r.jsonl:1")));
+        assert!(matches!(refused, Err(Failure::Input(line)) if line.contains("r.jsonl: expected results of a sweep")));
         // Of another sweep.
-        fs::write(folder.path().join("r.jsonl"), "{\"cell\": \"a\", \"result\": 1}\n").unwrap();
+        std::fs::write(folder.path().join("r.jsonl"), "{\"cell\":\"a\", \"result\": 1}\n").unwrap();
         let refused = run(&args(folder.path(), "0/1"), quiet, &[1], |c, _| Ok(json!(c)));
         assert!(matches!(refused, Err(Failure::Input(line)) if line.contains("cells of this sweep")));
     }
