@@ -124,7 +124,7 @@ pub(crate) struct Phase<'o> {
 
 impl Progress for Phase<'_> {
     fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
-        let message = format!("solved {solved}");
+        let message = format!("{solved} solved");
         self.observer.phase(self.round, self.name, done as u64, total as u64, &message);
         !self.observer.should_stop()
     }
