@@ -16,7 +16,6 @@ pub const KNOTS: usize = 4;
 const JUDO: Environment = Environment {
     name: "peers-judo-0.1.0-mujoco-3.17.0",
     requirements: include_str!("../../peers/judo.txt"),
-    alone: "judo-rai==0.1.0",
 };
 
 /// Our control steps of one second, judo's horizon, if judo has `task`. One second of its cart and pole is 25 steps of
