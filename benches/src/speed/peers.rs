@@ -26,10 +26,8 @@ pub const MUJOCO: Environment =
 
 /// The version of PyTorch is that of our libtorch. LeRobot asks for an older one, and for much that its U-Net does
 /// not need.
-pub const LEROBOT: Environment = Environment {
-    name: "peers-lerobot-0.4.4-torch-2.11.0",
-    requirements: include_str!("../../peers/lerobot.txt"),
-};
+pub const LEROBOT: Environment =
+    Environment { name: "peers-lerobot-0.4.4-torch-2.11.0", requirements: include_str!("../../peers/lerobot.txt") };
 
 /// The Python of the environment, made on first use.
 pub fn python(environment: &Environment, output: Output) -> Result<PathBuf> {
