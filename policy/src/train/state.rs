@@ -153,7 +153,7 @@ fn read(folder: &Path) -> Result<(State, String)> {
     let path = folder.join(STATE_FOLDER).join(STATE_FILE);
     let place = path.display().to_string();
     let json = |e: serde_json::Error| ConfigError::unexpected(&place, "the state of a training", e);
-    let expected = "a training to go on with; leave out --resume to begin one";
+    let expected = "a training to go on with";
     ConfigError::ensure(
         can_resume(folder),
         folder.display(),
