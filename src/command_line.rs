@@ -3,7 +3,7 @@
 use crate::commands::{completions, data, demo, distill, finetune, import, inspect, run, serve, tasks, train};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use imle_bench::suites::{self, BenchCommand};
-use imle_cli::{args::finetune::FinetuneArgs, failure::Result};
+use imle_cli::{args::finetune::FinetuneArgs, failure::Result, output};
 use std::process::ExitCode;
 
 /// Plan with an imitation-trained IMLE generator, MuJoCo rollouts and RL fine-tuning.
@@ -135,8 +135,10 @@ fn negative_numbers_are_values(command: clap::Command) -> clap::Command {
 /// Prints what clap says: help and version as they are, a usage error as one line with exit code 2.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        output::note_failure(error.print());
+        let Err(failure) = output::complete() else { return ExitCode::SUCCESS };
+        eprintln!("error: {}", failure.line());
+        return ExitCode::FAILURE;
     }
     let text = error.render().to_string();
     if !text.starts_with("error:") {

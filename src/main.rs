@@ -7,7 +7,7 @@ mod commands;
 #[cfg(test)]
 mod reference;
 
-use imle_cli::{failure::Failure, interrupt};
+use imle_cli::{failure::Failure, interrupt, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Err(error) => return command_line::report_usage(&error),
     };
     interrupt::install();
-    match arguments.command.run() {
+    match arguments.command.run().and_then(|()| output::complete()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {}", failure.line());

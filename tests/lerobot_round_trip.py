@@ -22,13 +22,8 @@ import tempfile
 import venv
 from pathlib import Path
 
-REQUIREMENTS = [
-    "torch==2.11.0", "torchvision==0.26.0", "numpy==2.2.6", "diffusers==0.35.2", "einops==0.8.1", "huggingface_hub==0.35.3",
-    "draccus==0.10.0", "datasets==5.0.1", "accelerate==1.15.0", "gymnasium==1.4.0", "deepdiff==9.1.0", "jsonlines==4.0.0",
-    "termcolor==3.3.0", "imageio==2.38.1", "pyserial==3.5", "av==18.1.0", "safetensors==0.8.0",
-]
-# LeRobot asks for an older PyTorch, and for much that its datasets do not need.
-ALONE = "lerobot==0.4.4"
+# LeRobot asks for an older PyTorch, and for much that its datasets do not need: every package is pinned by its hash.
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "benches/peers/lerobot.txt"
 TASK = "push_t"
 
 
@@ -39,9 +34,8 @@ def call(*words):
 def environment(folder):
     venv.create(folder, with_pip=True)
     python = folder / "bin/python"
-    pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-cache-dir"]
-    call(*pip, *REQUIREMENTS)
-    call(*pip, "--no-deps", ALONE)
+    call(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--require-hashes",
+         "-r", REQUIREMENTS)
     return python
 
 

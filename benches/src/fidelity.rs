@@ -104,7 +104,7 @@ pub(crate) fn judged(
     samples: usize,
     seed: u64,
 ) -> Result<Fidelity> {
-    let mut progress = output.progress(judge.windows() as u64, "windows");
+    let mut progress = output.progress(judge.windows() as u64, "judge", "windows");
     let found = judge.measure(pool, sampler, samples, seed, &mut |done| {
         progress.set(done as u64, "");
         !interrupt::asked()

@@ -124,7 +124,7 @@ pub(crate) struct Phase<'o> {
 
 impl Progress for Phase<'_> {
     fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
-        let message = format!("solved {solved}");
+        let message = format!("{solved} solved");
         self.observer.phase(self.round, self.name, done as u64, total as u64, &message);
         !self.observer.should_stop()
     }
@@ -231,7 +231,7 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
 /// The state in `folder`, of whatever algorithm.
 fn read_value(folder: &Path) -> Result<(PathBuf, serde_json::Value)> {
     let place = folder.join(STATE_FILE);
-    let expected = "a run to go on with; leave out --resume to begin one";
+    let expected = "a run to go on with";
     InputError::ensure(place.exists(), folder.display(), expected, format_args!("no {STATE_FILE}"))?;
     let value = files::read_checked(&place, "the state of a fine-tuning run")?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);

@@ -62,7 +62,7 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     match &mut cameras {
         None => imle_data::write(&args.out, task.spec(), &episodes)?,
         Some(cameras) => {
-            let mut drawn = output.progress(wanted as u64, "pictures");
+            let mut drawn = output.progress(wanted as u64, "draw", "episodes");
             write_with_images(&args.out, &task, &episodes, cameras, |n| drawn.set(n, ""))?;
             drawn.finish();
         }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::{args::common::Common, load, place::Place};
+use imle_cli::{args::common::Common, load, output, place::Place};
 use imle_configs::spec::ImageLayout;
 use imle_policy::import::{CONVERTER, ImportTarget, import};
 use serde_json::json;
@@ -52,7 +52,7 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
 /// Imports a policy that was trained elsewhere.
 pub fn run(args: &ImportArgs) -> Result<()> {
     if args.converter {
-        print!("{CONVERTER}");
+        output::print(CONVERTER);
         return Ok(());
     }
     let (Some(from), Some(out)) = (&args.from, &args.out) else {

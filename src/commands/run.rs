@@ -114,7 +114,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
         ..EvaluationSettings::held_out(args.episodes as usize, args.seed, horizons)
     };
-    let mut watch = output.progress(settings.episodes as u64, "run");
+    let mut watch = output.progress(settings.episodes as u64, "run", "episodes");
     let outcome = if args.realtime {
         let deadline = Duration::from_millis(args.deadline);
         let outcome = realtime::run(&task, &mut decider, &engine, &settings, deadline, &pool, &mut watch);

@@ -48,8 +48,10 @@ fn a_place_that_cannot_be_written_is_named() {
 fn a_resume_without_a_state_names_the_file() {
     let dir = folder();
     let [_, train, _, finetune] = verbs();
-    train.and("--resume").refused_without_trace(dir.path(), &["training_state/state.json", "cannot read"]);
-    finetune.and("--resume").refused_without_trace(dir.path(), &["state.json", "cannot read"]);
+    train
+        .and("--resume")
+        .refused_without_trace(dir.path(), &["a training to go on with, found no training_state/state.json"]);
+    finetune.and("--resume").refused_without_trace(dir.path(), &["a run to go on with, found no state.json"]);
 }
 
 #[test]

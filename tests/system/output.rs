@@ -54,15 +54,17 @@ fn quiet_says_nothing_but_the_result_and_json_goes_to_standard_output() {
 /// A result that could not be written is no success; a reader that went away is no failure.
 #[test]
 fn a_result_that_is_lost_is_told() {
-    let script = |redirection: &str| {
-        let command = format!("'{}' tasks --json {redirection}", env!("CARGO_BIN_EXE_planner"));
+    let script = |words: &str| {
+        let command = format!("'{}' {words}", env!("CARGO_BIN_EXE_planner"));
         Command::new("sh").args(["-c", &command]).output().unwrap()
     };
-    let full = script("> /dev/full");
-    assert_eq!(full.status.code(), Some(1));
-    let err = String::from_utf8(full.stderr).unwrap();
-    assert!(err.lines().last().unwrap().starts_with("error: standard output: cannot write"), "{err}");
-    let gone = script("| true");
+    for words in ["tasks --json", "tasks", "train --settings", "import --converter", "completions bash", "--help"] {
+        let full = script(&format!("{words} > /dev/full"));
+        let err = String::from_utf8(full.stderr).unwrap();
+        assert_eq!(full.status.code(), Some(1), "{words}: {err}");
+        assert!(err.lines().last().unwrap().starts_with("error: standard output: cannot write"), "{words}: {err}");
+    }
+    let gone = script("tasks --json | true");
     assert!(!String::from_utf8(gone.stderr).unwrap().contains("error"));
 }
 

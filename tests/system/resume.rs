@@ -124,8 +124,19 @@ fn a_finished_training_resumes_to_itself() {
 fn resuming_with_other_settings_names_the_key() {
     let out = &*TRAINED;
     training(out).and("--resume --set learning_rate=0.1").refused(&["settings: learning_rate", "was begun"]);
-    training(out).and("--resume --set steps=1300").refused(&["settings: steps", "was begun"]);
+    training(out).and("--resume --set steps=1100").refused(&["settings: steps", "at least the 1200"]);
     finetuning(&FINETUNED).and("--resume --seed 4").refused(&["state.json", "seed and settings"]);
+}
+
+#[test]
+fn a_finished_training_goes_on_to_more_steps() {
+    let dir = folder();
+    let out = dir.path().join("trained");
+    crate::fixtures::copy(&TRAINED, &out);
+    let call = Call::new("train --resume --steps 1300 --evaluation-episodes 0 --threads 1");
+    assert_eq!(call.with("--data", demonstrations()).with("--out", &out).json()["steps"], 1300);
+    assert_eq!(log(&out).len(), log(&TRAINED).len() + 100);
+    assert!(fs::read(out.join("model.safetensors")).unwrap() != fs::read(TRAINED.join("model.safetensors")).unwrap());
 }
 
 #[test]

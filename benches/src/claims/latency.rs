@@ -103,7 +103,7 @@ pub fn compare(
         turns.push((index, alone, Default::default()));
     }
     let begun = Instant::now();
-    let mut progress = work.output.progress(u64::from(work.args.repeats), "decisions");
+    let mut progress = work.output.progress(u64::from(work.args.repeats), "measure", "decisions");
     for round in 0..WARM_UP + work.args.repeats as usize {
         if interrupt::asked() {
             return Err(Failure::Run("interrupted".into()));

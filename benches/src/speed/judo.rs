@@ -13,11 +13,8 @@ pub const CANDIDATES: usize = 32;
 pub const KNOTS: usize = 4;
 
 /// The version of MuJoCo is ours; judo asks for 3.6.
-const JUDO: Environment = Environment {
-    name: "peers-judo-0.1.0-mujoco-3.17.0",
-    requirements: include_str!("../../peers/judo.txt"),
-    alone: "judo-rai==0.1.0",
-};
+const JUDO: Environment =
+    Environment { name: "peers-judo-0.1.0-mujoco-3.17.0", requirements: include_str!("../../peers/judo.txt") };
 
 /// Our control steps of one second, judo's horizon, if judo has `task`. One second of its cart and pole is 25 steps of
 /// its physics and 12.5 of our control steps: ours take one half more.

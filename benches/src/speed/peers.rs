@@ -22,15 +22,12 @@ pub struct Environment {
 
 /// The version of MuJoCo is ours.
 pub const MUJOCO: Environment =
-    Environment { name: "peers-mujoco-3.17.0", requirements: "mujoco==3.17.0 numpy==2.2.6", alone: "" };
+    Environment { name: "peers-mujoco-3.17.0", requirements: include_str!("../../peers/mujoco.txt") };
 
 /// The version of PyTorch is that of our libtorch. LeRobot asks for an older one, and for much that its U-Net does
 /// not need.
-pub const LEROBOT: Environment = Environment {
-    name: "peers-lerobot-0.4.4-torch-2.11.0",
-    requirements: include_str!("../../peers/lerobot.txt"),
-    alone: "lerobot==0.4.4",
-};
+pub const LEROBOT: Environment =
+    Environment { name: "peers-lerobot-0.4.4-torch-2.11.0", requirements: include_str!("../../peers/lerobot.txt") };
 
 /// The Python of the environment, made on first use.
 pub fn python(environment: &Environment, output: Output) -> Result<PathBuf> {
@@ -43,12 +40,11 @@ pub fn python(environment: &Environment, output: Output) -> Result<PathBuf> {
     if !ready.exists() {
         output.note("fetching the peers (once)");
         call(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check"];
-        call(Command::new(&python).args(pip).args(environment.requirements.split_whitespace()))?;
-        if !environment.alone.is_empty() {
-            call(Command::new(&python).args(pip).arg("--no-deps").args(environment.alone.split_whitespace()))?;
-        }
-        imle_configs::files::write_text(&ready, "")?;
+        let pinned = folder.join("requirements.txt");
+        files::write_text(&pinned, environment.requirements)?;
+        let pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r"];
+        call(Command::new(&python).args(pip).arg(&pinned))?;
+        files::write_text(&ready, "")?;
     }
     Ok(python)
 }
@@ -73,7 +69,7 @@ impl Peer {
     /// Starts a Python `script` in `folder` with `arguments`, and waits until it is ready; returns what it says then.
     pub fn python(python: &Path, script: &str, folder: &Path, arguments: &[String]) -> Result<(Self, String)> {
         let file = folder.join("peer.py");
-        imle_configs::files::write_text(&file, script)?;
+        files::write_text(&file, script)?;
         Self::start(Command::new(python).arg(&file).args(arguments), folder)
     }
 
@@ -84,7 +80,7 @@ impl Peer {
         })?;
         let (source, built) = (folder.join("peer.c"), folder.join("peer"));
         if !built.exists() {
-            imle_configs::files::write_text(&source, program)?;
+            files::write_text(&source, program)?;
             let mut compiler = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
             compiler.args(["-O3", "-o"]).arg(&built).arg(&source).arg(format!("-I{library}/include"));
             call(compiler.args([&format!("-L{library}"), "-lmujoco", "-lpthread", &format!("-Wl,-rpath,{library}")]))?;

@@ -45,7 +45,7 @@ fn holder(file: &File) -> Option<String> {
 /// A name for something unfinished.
 pub(super) fn unfinished() -> tempfile::Builder<'static, 'static> {
     use std::sync::LazyLock;
-    static PREFIX: LazyLock<String> = LazyLock::new(|| format!("{UNFINISHED}{}-", std::process::id()));
+    static PREFIX: LazyLock<String> = LazyLock::new(|| format!("{UNFINISHED}{:07}-", std::process::id()));
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX.as_str());
     builder
@@ -59,8 +59,8 @@ pub(super) fn is_unfinished(path: &Path) -> bool {
 /// Whether nobody is writing it any more: its process has ended, and, where hosts share a disk, nobody holds its lock.
 pub(super) fn is_abandoned(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let process = name.strip_prefix(UNFINISHED).and_then(|rest| rest.split_once('-'));
-    let alive = process.is_some_and(|(pid, _)| Path::new("/proc").join(pid).exists());
+    let process = name.strip_prefix(UNFINISHED).and_then(|rest| rest.split_once('-')?.0.parse::<u32>().ok());
+    let alive = process.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists());
     let held = File::open(path).is_ok_and(|f| matches!(f.try_lock(), Err(TryLockError::WouldBlock)));
     is_unfinished(path) && !alive && !held
 }

@@ -13,7 +13,10 @@ use imle_envs::task::Task;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Runs the episodes of `settings` in `task` with `decider`.
+/// Most episodes at a time: each has a world in memory.
+const MOST_IN_LOCKSTEP: usize = 1024;
+
+/// Runs the episodes of `settings` in `task` with `decider`; at most 1024 of them at a time.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if `progress` says so; what the decider or the worlds return.
@@ -27,11 +30,11 @@ pub fn evaluate(
     let sources = decider.sources();
     let mut renderer = ObservationRenderer::new(task)?;
     let reported = task.reported().map(|(name, _)| name.to_string()).collect();
-    let mut outcome =
-        Outcome { episodes: Vec::with_capacity(settings.episodes), decisions_ms: Vec::new(), sources, reported };
+    let mut outcome = Outcome { episodes: Vec::new(), decisions_ms: Vec::new(), sources, reported };
     let (mut solved, mut batch) = (0, DecisionBatch::default());
-    for start in (0..settings.episodes).step_by(settings.lockstep.max(1)) {
-        let end = (start + settings.lockstep.max(1)).min(settings.episodes);
+    let lockstep = settings.lockstep.clamp(1, MOST_IN_LOCKSTEP);
+    for start in (0..settings.episodes).step_by(lockstep) {
+        let end = (start + lockstep).min(settings.episodes);
         let runners: Result<Vec<EpisodeRunner>> =
             pool.install(|| (start..end).into_par_iter().map(|i| EpisodeRunner::start(task, settings, i)).collect());
         let mut runners = runners?;

@@ -189,7 +189,9 @@ pub fn wilson95(successes: usize, n: usize) -> [f64; 2] {
     let centre = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    [((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0)]
+    // All or none is exact, whatever the rounding.
+    let low = if successes == 0 { 0.0 } else { (centre - half) / scale };
+    [low, if successes as f64 == n { 1.0 } else { (centre + half) / scale }]
 }
 
 /// Median and 95th percentile (nearest rank).
@@ -213,6 +215,7 @@ mod tests {
         let [low, high] = wilson95(190, 200);
         assert!((low - 0.910).abs() < 1e-3 && (high - 0.973).abs() < 1e-3);
         assert_eq!(wilson95(0, 0), [0.0, 1.0]);
+        assert!((1..500).all(|n| wilson95(n, n)[1] == 1.0 && wilson95(0, n)[0] == 0.0));
     }
 
     #[test]

@@ -1,29 +1,33 @@
 """Turn a pickled policy (.pt, .pth, .ckpt) into a folder that `planner import` takes: config.json, model.safetensors.
 
-    planner import --converter | python3 - FILE --out FOLDER
+    planner import --converter | python3 - FILE --out FOLDER [--trust]
 
 FILE is a checkpoint of the public Diffusion Policy code (its configuration is inside), or a state dict of the public
 IMLE Policy code; that needs --config, the task's JSON configuration of that code, and takes stats.pth from beside FILE.
-Needs torch and safetensors, and for Diffusion Policy dill and omegaconf. Loading a pickle runs what is in it: convert
-only files that you trust.
+Needs torch and safetensors, and for Diffusion Policy dill and omegaconf. A file that holds more than tensors, as those of
+Diffusion Policy do, can run anything when it is loaded: that is refused without --trust.
 """
 import argparse
 import json
+import pickle
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
 
-def load(path):
+def load(path, trust):
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:
-        try:
-            import dill as pickle_module
-        except ImportError:
-            import pickle as pickle_module
-        return torch.load(path, map_location="cpu", pickle_module=pickle_module, weights_only=False)
+    except pickle.UnpicklingError:
+        if not trust:
+            raise SystemExit(f"{path}: expected tensors alone, found a pickle of other objects, which may run anything when it is "
+                             "loaded; --trust loads it, if you know who made it")
+    try:
+        import dill as pickle_module
+    except ImportError:
+        pickle_module = pickle
+    return torch.load(path, map_location="cpu", pickle_module=pickle_module, weights_only=False)
 
 
 def diffusion_policy(checkpoint):
@@ -43,7 +47,7 @@ def imle_policy(weights, arguments):
     stats = arguments.stats or arguments.file.with_name("stats.pth")
     if not stats.exists():
         raise SystemExit(f"{stats}: not found; name the file of the normaliser with --stats")
-    for part, ends in load(stats).items():
+    for part, ends in load(stats, arguments.trust).items():
         for end, values in ends.items():
             weights[f"stats.{part}.{end}"] = torch.as_tensor(values, dtype=torch.float32)
     config = json.loads(arguments.config.read_text())
@@ -58,8 +62,9 @@ def main():
     parser.add_argument("--stats", type=Path, help="IMLE Policy: the normaliser [default: stats.pth beside FILE]")
     parser.add_argument("--method", default="rs_imle", choices=["rs_imle", "diffusion", "flow_matching"],
                         help="IMLE Policy: what it was trained with")
+    parser.add_argument("--trust", action="store_true", help="load a pickle of any objects: it can run anything")
     arguments = parser.parse_args()
-    loaded = load(arguments.file)
+    loaded = load(arguments.file, arguments.trust)
     if "state_dicts" in loaded:
         weights, config = diffusion_policy(loaded)
     else:

@@ -157,7 +157,7 @@ impl TrainSettings {
 
     /// The first key in which `self` and `other` differ, of those that change what is learned.
     pub(super) fn first_difference(&self, other: &Self) -> Option<(String, String, String)> {
-        const FREE: [&str; 4] = ["evaluate_every", "checkpoint_every", "log_every", "gradient_threads"];
+        const FREE: [&str; 5] = ["steps", "evaluate_every", "checkpoint_every", "log_every", "gradient_threads"];
         let json = |s: &Self| match serde_json::to_value(s) {
             Ok(serde_json::Value::Object(map)) => map,
             _ => serde_json::Map::new(),

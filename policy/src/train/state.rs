@@ -66,7 +66,8 @@ pub struct BestEvaluation {
 
 impl Trainer {
     /// The training saved in `folder`, as if it had never stopped; `settings` are [`saved_settings`], in which
-    /// only how often to log, evaluate and save and the number of threads may be changed.
+    /// only the steps, how often to log, evaluate and save, and the number of threads may be changed. With more steps it
+    /// goes on by the schedule of a training of so many.
     ///
     /// # Errors
     /// [`crate::Error::Config`] naming what is missing or differs.
@@ -152,7 +153,7 @@ fn read(folder: &Path) -> Result<(State, String)> {
     let path = folder.join(STATE_FOLDER).join(STATE_FILE);
     let place = path.display().to_string();
     let json = |e: serde_json::Error| ConfigError::unexpected(&place, "the state of a training", e);
-    let expected = "a training to go on with; leave out --resume to begin one";
+    let expected = "a training to go on with";
     ConfigError::ensure(
         can_resume(folder),
         folder.display(),
@@ -168,14 +169,17 @@ fn read(folder: &Path) -> Result<(State, String)> {
     Ok((serde_json::from_value(value).map_err(json)?, place))
 }
 
-/// Reads the state beside the checkpoint in `folder`. `settings` must be those it was begun with, but for how often
-/// to log, evaluate and save, and the number of threads.
+/// Reads the state beside the checkpoint in `folder`. `settings` must be those it was begun with, as
+/// [`Trainer::resume`] says.
 pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> Result<(Trainer, Course)> {
     let (state, place) = read(folder)?;
     if let Some((key, found, begun)) = settings.first_difference(&state.settings) {
         let expected = format!("{begun}, with which the training in {} was begun", folder.display());
         return Err(ConfigError::unexpected(format!("settings: {key}"), expected, found).into());
     }
+    let done = state.counters.step;
+    let expected = format!("at least the {done} that {} has done", folder.display());
+    ConfigError::ensure(settings.steps >= done, "settings: steps", expected, settings.steps)?;
     state.config.check(&place)?;
     let table = state.config.network.parameters(&state.config.shape())?;
     let path = folder.join(STATE_FOLDER).join(&state.tensors);

@@ -244,7 +244,7 @@ fn other_settings_and_used_folders_are_refused() {
         &dir.path().join("no"),
         &mut (),
     );
-    assert!(nowhere.unwrap_err().to_string().contains("state.json: cannot read"));
+    assert!(nowhere.unwrap_err().to_string().contains("found no training_state/state.json"));
 }
 
 /// Good targets until `from`, then targets that are not finite.

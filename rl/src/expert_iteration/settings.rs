@@ -157,14 +157,14 @@ impl ExpertIterationSettings {
             ("evaluation_episodes", self.evaluation_episodes),
             ("candidate_sweep_episodes", self.candidate_sweep_episodes),
             ("lockstep", self.lockstep),
-            ("train_steps", usize::try_from(self.train_steps).unwrap_or(usize::MAX)),
         ];
         let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
             InputError::ensure(holds, format_args!("settings: {key}"), expected, found)
         };
         for (key, count) in counts {
-            require(count > 0, key, "at least 1", &count)?;
+            require((1..=1 << 20).contains(&count), key, "1 to 1048576", &count)?;
         }
+        require(self.train_steps > 0, "train_steps", "at least 1", &0)?;
         let (within, expected) = (2..=MOST_CANDIDATES, format!("2 to {MOST_CANDIDATES}"));
         require(within.contains(&self.candidates), "candidates", &expected, &self.candidates)?;
         for candidates in &self.candidate_sweep {

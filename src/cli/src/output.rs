@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Where lines go.
@@ -28,12 +29,11 @@ impl Output {
         if self.quiet && self.json {
             return;
         }
-        // A reader that went away (`| head`) is no failure of ours.
-        let _ = if self.json {
-            writeln!(std::io::stderr(), "{}", line.as_ref())
+        if self.json {
+            let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
         } else {
-            writeln!(std::io::stdout(), "{}", line.as_ref())
-        };
+            note_failure(writeln!(std::io::stdout(), "{}", line.as_ref()));
+        }
     }
 
     /// A line on what is going on: standard error, nothing when quiet.
@@ -46,32 +46,56 @@ impl Output {
     /// The JSON object, if `--json` asks for one; `version` is added.
     ///
     /// # Errors
-    /// [`Failure::Run`] if the value cannot be written as JSON, or the disk refuses it.
+    /// [`Failure::Run`] if the value cannot be written as JSON.
     pub fn result(self, value: &Value) -> Result<()> {
         if self.json {
             let mut object = value.as_object().cloned().unwrap_or_default();
             object.insert("version".into(), imle_configs::VERSION.into());
             let text = serde_json::to_string(&object).map_err(|e| Failure::Run(e.to_string()))?;
-            match writeln!(std::io::stdout(), "{text}") {
-                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-                    return Err(Failure::Run(format!("standard output: cannot write the result: {e}")));
-                }
-                _ => {}
-            }
+            note_failure(writeln!(std::io::stdout(), "{text}"));
         }
         Ok(())
     }
 
-    /// A progress bar on a terminal, plain lines every few seconds elsewhere.
-    pub fn progress(self, total: u64, what: &'static str) -> ProgressLine {
+    /// A progress bar on a terminal, plain lines every few seconds elsewhere; `what` is done, in which `unit`.
+    pub fn progress(self, total: u64, what: &'static str, unit: &'static str) -> ProgressLine {
         let terminal = std::io::stderr().is_terminal() && !self.quiet;
         let bar = if terminal { ProgressBar::new(total) } else { ProgressBar::hidden() };
-        let template = "{prefix:>10} {bar:32} {pos}/{len} {elapsed} (left {eta}) {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let template = format!("{{prefix:>10}} {{bar:32}} {{pos}} of {{len}} {unit}{{msg}}, {{eta}} left");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("━╸ "));
         }
         bar.set_prefix(what);
-        ProgressLine { bar, lines: !terminal && !self.quiet, total, what, last: Instant::now() }
+        let (lines, now) = (!terminal && !self.quiet, Instant::now());
+        ProgressLine { bar, lines, total, what, unit, begun: now, last: now, first: None }
+    }
+}
+
+/// The first refusal of standard output.
+static REFUSED: OnceLock<String> = OnceLock::new();
+
+/// Keeps what went wrong with standard output, for [`complete`]. A reader that went away (`| head`) is no failure of ours.
+pub fn note_failure(written: std::io::Result<()>) {
+    if let Some(e) =
+        written.and_then(|()| std::io::stdout().flush()).err().filter(|e| e.kind() != ErrorKind::BrokenPipe)
+    {
+        let _ = REFUSED.set(e.to_string());
+    }
+}
+
+/// Prints a text as it is to standard output.
+pub fn print(text: &str) {
+    note_failure(std::io::stdout().write_all(text.as_bytes()));
+}
+
+/// Whether standard output took all that was said, to be asked at the end.
+///
+/// # Errors
+/// [`Failure::Run`], as with a full disk.
+pub fn complete() -> Result<()> {
+    match REFUSED.get() {
+        Some(e) => Err(Failure::Run(format!("standard output: cannot write: {e}"))),
+        None => Ok(()),
     }
 }
 
@@ -81,7 +105,11 @@ pub struct ProgressLine {
     lines: bool,
     total: u64,
     what: &'static str,
+    unit: &'static str,
+    begun: Instant,
     last: Instant,
+    /// What was done already when the first of it was reported.
+    first: Option<u64>,
 }
 
 /// Seconds between plain lines.
@@ -90,11 +118,16 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 impl ProgressLine {
     /// `done` of the total, with a word on how it goes.
     pub fn set(&mut self, done: u64, message: &str) {
+        let first = *self.first.get_or_insert(done.saturating_sub(1));
+        let comma = if message.is_empty() { "" } else { ", " };
         self.bar.set_position(done);
-        self.bar.set_message(message.to_string());
+        self.bar.set_message(format!("{comma}{message}"));
         if self.lines && self.last.elapsed() >= LINE_EVERY {
             self.last = Instant::now();
-            let _ = writeln!(std::io::stderr(), "{} {done}/{} {message}", self.what, self.total);
+            let (what, total, unit) = (self.what, self.total, self.unit);
+            let left = total.saturating_sub(done) as f64 / done.saturating_sub(first).max(1) as f64;
+            let left = if done > 0 { in_time(left * self.begun.elapsed().as_secs_f64()) } else { String::new() };
+            let _ = writeln!(std::io::stderr(), "{what}: {done} of {total} {unit}{comma}{message}{left}");
         }
     }
 
@@ -106,9 +139,17 @@ impl ProgressLine {
 
 /// Shows how many episodes of an evaluation are over and solved; Ctrl-C stops it.
 impl Progress for ProgressLine {
-    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
-        self.set(done as u64, &format!("of {total} over, {solved} solved"));
+    fn advanced(&mut self, done: usize, _: usize, solved: usize) -> bool {
+        self.set(done as u64, &format!("{solved} solved"));
         !interrupt::asked()
+    }
+}
+
+/// `, 4 s left` or `, 2 min left`.
+fn in_time(seconds: f64) -> String {
+    match seconds {
+        short if short < 100.0 => format!(", {short:.0} s left"),
+        long => format!(", {:.0} min left", long / 60.0),
     }
 }
 

@@ -79,7 +79,7 @@ fn look(path: &Path, output: Output) -> Result<Looked> {
     let mut first = None;
     let mut numbers = 0;
     let total = if three { Stream::open(path)?.len() as u64 } else { 0 };
-    let mut progress = output.progress(total, "episodes");
+    let mut progress = output.progress(total, "draw", "episodes");
     for (number, episode) in episodes.enumerate() {
         let episode = episode?;
         summarizer.add(&episode);

@@ -41,7 +41,7 @@ pub fn watched(
     looks: &[usize],
     enough: impl FnMut(&Outcome) -> bool,
 ) -> Result<Outcome> {
-    let mut watch = output.progress(settings.episodes as u64, "evaluate");
+    let mut watch = output.progress(settings.episodes as u64, "evaluate", "episodes");
     let outcome = evaluate_sequentially(task, decider, settings, pool, &mut watch, looks, enough);
     watch.finish();
     Ok(outcome?)

@@ -55,7 +55,7 @@ pub fn record(
         let episode = if poor { demonstrate_poorly } else { demonstrate }(task, by.mode, by.seed, index);
         episode.map(|e| (e, poor))
     };
-    let mut progress = output.progress(wanted as u64, "demo");
+    let mut progress = output.progress(wanted as u64, "demo", "episodes");
     let mut recorded = Recorded { episodes: Vec::new(), failed: Vec::new(), poorly: Vec::new() };
     let mut next = 0;
     while recorded.episodes.len() < wanted {

@@ -164,8 +164,13 @@ impl Observer for Watch {
     fn phase(&mut self, round: u64, phase: &'static str, done: u64, total: u64, message: &str) {
         let of = (round, phase, total);
         if self.progress.as_ref().is_none_or(|(shown, _)| *shown != of) {
+            let unit = match phase {
+                "distil" => "steps",
+                "learn" => "decisions",
+                _ => "episodes",
+            };
             self.end_phase();
-            self.progress = Some((of, self.output.progress(total, phase)));
+            self.progress = Some((of, self.output.progress(total, phase, unit)));
         }
         if let Some((_, progress)) = &mut self.progress {
             progress.set(done, &format!("round {round}, {message}"));

@@ -87,7 +87,7 @@ impl TrainingJob<'_> {
         })?;
         let _folder = if self.resume { None } else { Some(Place::folder(self.out)?) };
         let asked = seen.windows(horizons)?;
-        let mut progress = self.output.progress(windows.len() as u64, "teach");
+        let mut progress = self.output.progress(windows.len() as u64, "teach", "states");
         let sampler = Policy::with_threads(teacher, self.pool.current_num_threads(), self.device)?;
         let targets = distill(
             sampler.sampler(),
@@ -96,7 +96,7 @@ impl TrainingJob<'_> {
             samples,
             self.settings.seed,
             &mut |done| {
-                progress.set(done as u64, "states asked");
+                progress.set(done as u64, "");
                 !interrupt::asked()
             },
         )?;
@@ -114,7 +114,7 @@ impl TrainingJob<'_> {
         task: Option<Arc<Task>>,
         episodes: usize,
     ) -> Result<Value> {
-        let progress = self.output.progress(self.settings.steps, "train");
+        let progress = self.output.progress(self.settings.steps, "train", "steps");
         let mut watch = Training { job: self, progress, task, episodes };
         let outcome = train::train(self.settings, self.pool, self.device, start, source, self.out, &mut watch)?;
         watch.progress.finish();
@@ -182,7 +182,7 @@ impl TrainObserver for Training<'_> {
         let horizons = task.horizons(sampler.checkpoint().config().horizons);
         let settings = EvaluationSettings::held_out(self.episodes, seed, horizons);
         let mut alone = PolicyController::new(sampler.clone(), seed, horizons);
-        let mut watch = self.job.output.progress(self.episodes as u64, "evaluate");
+        let mut watch = self.job.output.progress(self.episodes as u64, "evaluate", "episodes");
         let outcome = evaluate(task, &mut alone, &settings, self.job.pool, &mut watch);
         watch.finish();
         let outcome = match outcome {

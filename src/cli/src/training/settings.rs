@@ -1,7 +1,7 @@
 //! Settings of a training, from defaults, a file, words and flags.
 
 use crate::args::common::{OptimizationArgs, SettingsArgs};
-use crate::{args::learn::LearnArgs, failure::Result};
+use crate::{args::learn::LearnArgs, failure::Result, output::print};
 use imle_configs::{explained::explained, settings};
 use imle_policy::{train, train::TrainSettings};
 use schemars::JsonSchema;
@@ -35,7 +35,7 @@ pub fn resolve(args: &LearnArgs, method: &str) -> Result<TrainSettings> {
 
 /// Prints settings, all or some of those of `T`, as a file that --config takes, with what they mean.
 pub fn print_settings<T: JsonSchema>(settings: &impl serde::Serialize) -> Result<()> {
-    print!("{}", explained::<T>(settings)?);
+    print(&explained::<T>(settings)?);
     Ok(())
 }
 
