@@ -38,7 +38,7 @@ def commands(demos, generator):
         "distill": (["distill", "--teacher", generator, "--data", demos, "--samples", 2, "--evaluation-episodes", 0],
                     sets([*TINY[:3], "warmup_steps=5", "steps=20", "checkpoint_every=10"])),
         "expert-iteration": ([*finetune, "--env-steps", 60], ["--algorithm", "expert-iteration", *sets(ROUND)]),
-        "best-of-n": ([*finetune, "--env-steps", 80], ["--algorithm", "best-of-n", *sets(ONLINE)]),
+        "best-of-n": ([*finetune, "--env-steps", 80, "--reward", "progress"], ["--algorithm", "best-of-n", *sets(ONLINE)]),
     }
 
 
