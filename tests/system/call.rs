@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct Call {
     words: Vec<OsString>,
-    variables: Vec<(&'static str, &'static str)>,
+    variables: Vec<(&'static str, String)>,
 }
 
 /// Outcome of a call.
@@ -35,7 +35,14 @@ impl Call {
 
     /// As on a machine without OpenGL.
     pub fn without_opengl(mut self) -> Self {
-        self.variables.extend([("__EGL_VENDOR_LIBRARY_DIRS", "/none"), ("LIBGL_DRIVERS_PATH", "/none")]);
+        let none = ["__EGL_VENDOR_LIBRARY_DIRS", "LIBGL_DRIVERS_PATH"];
+        self.variables.extend(none.map(|name| (name, "/none".to_string())));
+        self
+    }
+
+    /// Ends at once before it would change the disk for the time `number`, from 0.
+    pub fn stopped_before(mut self, number: u32) -> Self {
+        self.variables.push(("PLANNER_STOP_BEFORE_OPERATION", number.to_string()));
         self
     }
 
@@ -54,7 +61,7 @@ impl Call {
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_planner"));
         // A backtrace, if there is one, must show.
-        command.args(&self.words).envs(self.variables.iter().copied()).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
+        command.args(&self.words).envs(self.variables.iter().cloned()).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
         command
     }
 

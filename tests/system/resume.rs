@@ -107,6 +107,24 @@ fn training_goes_on_after_being_killed_again_and_again() {
     assert_same(&out, &TRAINED);
 }
 
+/// Some of what tests/kill_operations.py tries whole: one of the first save, others within that of step 10.
+#[test]
+fn a_training_stopped_within_a_save_goes_on() {
+    let dir = folder();
+    let call = |out: &Path| {
+        let call = Call::new("train --quiet --steps 20 --set checkpoint_every=10 --set log_every=7 --evaluation-episodes 0");
+        call.and(TINY).with("--data", demonstrations()).with("--out", out)
+    };
+    let whole = dir.path().join("whole");
+    call(&whole).ok();
+    for number in [14, 29, 32, 35, 39] {
+        let out = dir.path().join(number.to_string());
+        assert_eq!(call(&out).stopped_before(number).run().code, None, "operation {number}");
+        call(&out).and("--resume").ok();
+        assert_same(&out, &whole);
+    }
+}
+
 #[test]
 fn a_finished_training_resumes_to_itself() {
     let dir = folder();
