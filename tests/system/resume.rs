@@ -112,7 +112,8 @@ fn training_goes_on_after_being_killed_again_and_again() {
 fn a_training_stopped_within_a_save_goes_on() {
     let dir = folder();
     let call = |out: &Path| {
-        let call = Call::new("train --quiet --steps 20 --set checkpoint_every=10 --set log_every=7 --evaluation-episodes 0");
+        let call =
+            Call::new("train --quiet --steps 20 --set checkpoint_every=10 --set log_every=7 --evaluation-episodes 0");
         call.and(TINY).with("--data", demonstrations()).with("--out", out)
     };
     let whole = dir.path().join("whole");
