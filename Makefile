@@ -1,5 +1,5 @@
 # The daily commands. `make run` and `make test` are all a newcomer needs.
-.PHONY: run test golden setup cuda install env lint checks api reference lines format doc
+.PHONY: run test fuzz golden setup cuda install env lint checks api reference lines format doc
 
 PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
@@ -10,6 +10,10 @@ run: setup  ## fetch the native libraries once, build, run stack with the shippe
 
 test: setup  ## all tests of the workspace
 	cargo test --workspace --locked
+
+MINUTES ?= 20
+fuzz: setup  ## every parser of foreign bytes fuzzed for MINUTES each (cargo install cargo-afl); TARGETS="hdf5 csv" for some
+	sh tests/fuzz/run.sh $(MINUTES) $(TARGETS)
 
 golden:  ## answers of the working tree beside those of a commit: make golden OLD=252fef8 [GOLDEN="--only 'run/*'"]
 	@$(PYTHON) tests/golden/golden.py --old $(or $(OLD),$(error name a commit: make golden OLD=COMMIT)) $(GOLDEN)

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Prefix of the names of unfinished files and folders; a kill leaves them behind.
+pub(crate) const UNFINISHED: &str = ".writing-";
+
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -50,9 +53,10 @@ pub enum Error {
 }
 
 impl Error {
-    /// An [`Error::Io`] about `path`.
+    /// An [`Error::Io`] about `path`; a folder that is being written goes without its passing name.
     pub fn io(path: impl AsRef<Path>, action: &'static str, source: std::io::Error) -> Self {
-        Self::Io { path: path.as_ref().to_path_buf(), action, source }
+        let lasting = |part: &std::path::Component<'_>| !part.as_os_str().to_string_lossy().starts_with(UNFINISHED);
+        Self::Io { path: path.as_ref().components().filter(lasting).collect(), action, source }
     }
 
     /// An [`Error::Unexpected`] about a whole file or one key of it. A long value is cut.

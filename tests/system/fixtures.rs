@@ -106,9 +106,10 @@ pub fn files_in(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// Changes one place in a JSON file.
+/// Changes one place in a JSON file, which then has no checksum, as those of older versions.
 pub fn edit_json(path: &Path, edit: impl FnOnce(&mut serde_json::Value)) {
-    let mut json = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    json.as_object_mut().unwrap().shift_remove("crc32");
     edit(&mut json);
     fs::write(path, json.to_string()).unwrap();
 }

@@ -17,12 +17,14 @@ pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> std::io::R
     let parent = parent_of(&place)?;
     let failed = |e| Error::io(path, "write", e);
     count();
-    let temporary = unfinished().permissions(mode(0o666)).tempfile_in(&parent).map_err(failed)?;
+    // Without the passing name that tempfile adds to the text.
+    let plain = |e: std::io::Error| failed(e.kind().into());
+    let temporary = unfinished().permissions(mode(0o666)).tempfile_in(&parent).map_err(plain)?;
     // It lasts as long as the file is open: nobody sweeps it meanwhile.
     let _ = temporary.as_file().try_lock();
     let mut writer = BufWriter::new(temporary);
     count();
-    fill(&mut writer).and_then(|()| writer.flush()).map_err(failed)?;
+    fill(&mut writer).and_then(|()| writer.flush()).map_err(plain)?;
     let temporary = writer.into_inner().map_err(|e| failed(e.into_error()))?;
     if let Ok(old) = fs::metadata(&place) {
         temporary.as_file().set_permissions(old.permissions()).map_err(failed)?;
@@ -55,7 +57,8 @@ pub fn write_folder<E: From<Error>>(
     let parent = parent_of(path)?;
     let failed = |e| Error::io(path, "write the folder", e);
     count();
-    let temporary = unfinished().permissions(mode(0o777)).tempdir_in(&parent).map_err(failed)?;
+    let plain = |e: std::io::Error| failed(e.kind().into());
+    let temporary = unfinished().permissions(mode(0o777)).tempdir_in(&parent).map_err(plain)?;
     let lock = File::open(temporary.path()).map_err(failed)?;
     let _ = lock.try_lock();
     fill(temporary.path())?;

@@ -1,11 +1,8 @@
 //! Who writes where: a folder has one writer at a time, and what is unfinished belongs to a process or to nobody.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UNFINISHED};
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
-
-/// Prefix of the names of unfinished files and folders, before the number of their process; a kill leaves them behind.
-const UNFINISHED: &str = ".writing-";
 
 /// The right to write in a folder; it ends when this is dropped, or with the process.
 #[derive(Debug)]

@@ -70,14 +70,13 @@ impl Writer {
 /// An error of building or writing a table; a full disk stays one.
 pub(crate) fn write_error(path: &Path, error: impl std::error::Error + 'static) -> Error {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    let kind = loop {
-        match cause.map(|c| (c.downcast_ref::<std::io::Error>(), c.source())) {
-            Some((Some(io), _)) => break io.kind(),
-            Some((None, next)) => cause = next,
-            None => break std::io::ErrorKind::Other,
+    while let Some(found) = cause {
+        if let Some(io) = found.downcast_ref::<std::io::Error>() {
+            return Error::io(path, "write", std::io::Error::new(io.kind(), one_line(io)));
         }
-    };
-    Error::io(path, "write", std::io::Error::new(kind, one_line(error)))
+        cause = found.source();
+    }
+    Error::io(path, "write", std::io::Error::other(one_line(error)))
 }
 
 /// An error of a file in a folder that is being filled, at the place where it will be.

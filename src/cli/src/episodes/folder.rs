@@ -6,14 +6,13 @@ use imle_planner::evaluation::{DecisionRecord, EpisodeResult, Outcome};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
 
-/// Writes `config.json`, `summary.json`, `decisions.jsonl` and `episodes.jsonl`.
+/// Writes `config.json`, `decisions.jsonl` and `episodes.jsonl`, and last `summary.json`, by which the folder is a run.
 ///
 /// # Errors
 /// A file that cannot be written.
 pub fn write(out: &Path, config: &Value, summary: &Value, outcome: &Outcome) -> Result<()> {
     let json = |value: &Value| serde_json::to_string_pretty(value).map_err(|e| Failure::Run(e.to_string()));
     files::write_text(&out.join("config.json"), &json(config)?)?;
-    files::write_text(&out.join("summary.json"), &json(summary)?)?;
     let reached =
         |e: &EpisodeResult| outcome.reported.iter().cloned().zip(e.reached.clone()).collect::<BTreeMap<_, _>>();
     let episode = |e: &EpisodeResult| {
@@ -35,5 +34,6 @@ pub fn write(out: &Path, config: &Value, summary: &Value, outcome: &Outcome) -> 
     let records = outcome.episodes.iter().flat_map(|e| e.decisions.iter().enumerate().map(|(i, r)| (e.episode, i, r)));
     let lines = |values: &mut dyn Iterator<Item = Value>| values.map(|v| v.to_string() + "\n").collect::<String>();
     files::write_text(&out.join("decisions.jsonl"), &lines(&mut records.map(decision)))?;
-    Ok(files::write_text(&out.join("episodes.jsonl"), &lines(&mut outcome.episodes.iter().map(episode)))?)
+    files::write_text(&out.join("episodes.jsonl"), &lines(&mut outcome.episodes.iter().map(episode)))?;
+    Ok(files::write_text(&out.join("summary.json"), &json(summary)?)?)
 }
