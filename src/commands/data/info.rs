@@ -5,7 +5,7 @@ use imle_cli::output::{Output, counted};
 use imle_cli::{args::common::Common, failure::Result, interrupt, place::Place};
 use imle_configs::spec::{Layout, Spec};
 use imle_configs::{Error as InputError, episode::Episode};
-use imle_data::import::{DatasetFormat, ImportOptions, load};
+use imle_data::import::{DatasetFormat, ImportOptions, Loaded, load};
 use imle_data::{Stream, Summarizer, Summary, ValueRange};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -35,11 +35,12 @@ pub fn run(args: &DataInfoArgs) -> Result<()> {
     }
     let place = args.pictures.as_deref().map(Place::file).transpose()?;
     let begun = Instant::now();
-    let Looked { format, summary, first, spec, numbers } = look(&args.path, output)?;
+    let Looked { format, summary, first, spec, numbers, notes } = look(&args.path, output)?;
     let seconds = begun.elapsed().as_secs_f64();
     tell(output, &format, &summary);
     frames(output, "observation", &spec.observation, &first.observations);
     frames(output, "action", &spec.action, &first.actions);
+    notes.iter().for_each(|note| output.say(note));
     let megabytes = numbers as f64 / 1e6;
     let rate = megabytes / seconds.max(1e-9);
     output.say(format!("read {megabytes:.1} MB of numbers in {seconds:.2} s, {rate:.0} MB/s"));
@@ -50,6 +51,7 @@ pub fn run(args: &DataInfoArgs) -> Result<()> {
     drop(place);
     let mut result = json!(summary);
     result["format"] = format.into();
+    result["notes"] = json!(notes);
     result["megabytes"] = json!(megabytes);
     result["megabytes_per_s"] = json!(rate);
     result["wall_s"] = json!(seconds);
@@ -63,16 +65,19 @@ struct Looked {
     spec: Spec,
     /// Bytes of observations and actions.
     numbers: usize,
+    notes: Vec<String>,
 }
 
 fn look(path: &Path, output: Output) -> Result<Looked> {
     let format = DatasetFormat::of(path)?;
     let three = format == DatasetFormat::Lerobot && imle_data::version(path)? == imle_data::CODEBASE_VERSION;
+    let mut notes = Vec::new();
     let (spec, episodes): (Spec, Box<dyn Iterator<Item = imle_data::Result<Episode>>>) = if three {
         let stream = Stream::open(path)?;
         (stream.spec().clone(), Box::new(stream))
     } else {
-        let (_, dataset, _) = load(path, &ImportOptions::default())?;
+        let Loaded { dataset, notes: told, .. } = load(path, &ImportOptions::default())?;
+        notes = told;
         (dataset.spec, Box::new(dataset.episodes.into_iter().map(Ok)))
     };
     let mut summarizer = Summarizer::new(&spec);
@@ -95,7 +100,7 @@ fn look(path: &Path, output: Output) -> Result<Looked> {
         DatasetFormat::Lerobot => format!("LeRobot {}", imle_data::version(path)?),
         other => other.to_string(),
     };
-    Ok(Looked { format, summary: summarizer.finish(), first: first.unwrap_or_default(), spec, numbers })
+    Ok(Looked { format, summary: summarizer.finish(), first: first.unwrap_or_default(), spec, numbers, notes })
 }
 
 fn tell(output: Output, format: &str, summary: &Summary) {

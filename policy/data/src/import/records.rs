@@ -1,6 +1,7 @@
 //! Records of a real robot or another simulator: a folder of CSV or Parquet files, one an episode, and `record.toml`,
 //! which says what their columns mean. `docs/guide/your-data.md` describes it.
 
+use super::options::ImportOptions;
 use super::resample::{self, Between};
 use super::source::{EpisodeReader, Source, layout_of};
 use crate::table::{Reader, one_line};
@@ -319,8 +320,12 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn open(root: &Path) -> Result<Source> {
+    pub(super) fn open(root: &Path, options: &ImportOptions) -> Result<Source> {
         let path = root.join(FILE);
+        for (flag, columns) in [("--observation", &options.observation), ("--action", &options.action)] {
+            let expected = format!("the columns in {FILE}, which says what they mean");
+            Error::ensure(columns.is_empty(), format!("{}: {flag}", root.display()), expected, columns.join(","))?;
+        }
         let text = files::read_text(&path)?;
         let file: RecordFile = toml::from_str(&text).map_err(|e| {
             let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count()) + 1;
@@ -329,9 +334,7 @@ impl Records {
             Error::unexpected(place, expected, one_line(e.message()))
         })?;
         let reported = |e: Error| e.in_file(path.display());
-        if !(file.control_rate > 0.0 && file.control_rate <= 1e6) {
-            return Err(reported(Error::unexpected("control_rate", "a positive number of Hz", file.control_rate)));
-        }
+        resample::check_rate("control_rate", file.control_rate).map_err(reported)?;
         let second = factor("time_unit", &file.time_unit, TIME_UNITS).map_err(reported)?;
         for (name, frame) in &file.frame {
             let length = frame.quaternion.iter().map(|q| q * q).sum::<f64>();
@@ -371,7 +374,7 @@ impl Records {
         };
         let (len, rate, time, success) = (episodes.len(), file.control_rate, file.time, file.success);
         let reader = Box::new(Self { rate, files: episodes, time, second, success, observation, action });
-        Ok(Source { spec, len, pictures: None, reader })
+        Ok(Source { spec, len, pictures: None, notes: Vec::new(), reader })
     }
 }
 
@@ -410,8 +413,8 @@ impl EpisodeReader for Records {
         let (first, last) = (times[0], times[times.len() - 1]);
         let steps = (last - first) * self.rate;
         let place = format!("{}: {}", path.display(), self.time);
-        let expected = format!("times in `time_unit`, less than {:.0} s in all", 1e7 / self.rate);
-        Error::ensure(steps <= 1e7, place, expected, format!("{} s", last - first))?;
+        let expected = format!("times in `time_unit`, less than {:.0} s in all", resample::MOST_FRAMES / self.rate);
+        Error::ensure(steps <= resample::MOST_FRAMES, place, expected, format!("{} s", last - first))?;
         let grid = resample::grid(first, last, self.rate);
         let rows = |terms: &[Term]| -> Vec<f32> {
             let parts: Vec<(usize, Vec<f64>)> = terms

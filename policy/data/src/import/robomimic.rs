@@ -1,6 +1,7 @@
 //! robomimic's HDF5 files: `data/demo_N` with `actions` and `obs/KEY`, and what made them in the attribute `env_args`.
 
 use super::arrays::{self, Array};
+use super::options::ImportOptions;
 use super::source::{EpisodeReader, Source};
 use crate::table::one_line;
 use hdf5_reader::error::Error as ReadError;
@@ -26,7 +27,8 @@ pub(super) struct File {
 
 impl File {
     /// Opens the file; `keys` are those of the observation, all vectors if empty.
-    pub(super) fn open(path: &Path, keys: &[String]) -> Result<Source> {
+    pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Source> {
+        let keys = &options.observation;
         let file = Hdf5File::open(path).map_err(|e| failed(path, "", e))?;
         let data = file.group("data").map_err(|e| failed(path, "data", e))?;
         let (groups, _) = data.member_names().map_err(|e| failed(path, "data", e))?;
@@ -55,7 +57,7 @@ impl File {
         };
         let (len, observation) = (demos.len(), observation.into_iter().cloned().collect());
         let reader = Box::new(Self { path: path.to_path_buf(), file, action: spec.action.size(), demos, observation });
-        Ok(Source { spec, len, pictures: arrays::pictures(&all), reader })
+        Ok(Source { spec, len, pictures: arrays::pictures(&all), notes: Vec::new(), reader })
     }
 
     fn demo(&self, number: usize) -> Result<(String, Group)> {

@@ -8,21 +8,28 @@ use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
 pub(super) struct Source {
     /// Task, control rate and layouts. The rate is 0 where the dataset does not say.
     pub(super) spec: Spec,
-    /// Number of episodes.
+    /// Number of episodes, those without a frame among them.
     pub(super) len: usize,
     /// The cameras, if there are pictures of one size.
     pub(super) pictures: Option<ImageLayout>,
+    /// What is left out or taken for granted, one line each.
+    pub(super) notes: Vec<String>,
     pub(super) reader: Box<dyn EpisodeReader>,
 }
 
 /// Reader of a format.
 pub(super) trait EpisodeReader {
-    /// Reads an episode.
+    /// Reads an episode; one without a frame is no error.
     fn episode(&mut self, number: usize) -> Result<Episode>;
 
     /// Reads the pictures of an episode, (len, cameras, H, W, 3) in RGB, rows from top to bottom.
     fn images(&mut self, _number: usize, _layout: &ImageLayout) -> Result<Vec<u8>> {
         Ok(Vec::new())
+    }
+
+    /// The episode in messages, as the source has it: its number, group or file.
+    fn name(&self, number: usize) -> String {
+        format!("episode {number}")
     }
 }
 

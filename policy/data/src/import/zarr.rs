@@ -2,6 +2,7 @@
 //! each one ends.
 
 use super::arrays::{self, Array};
+use super::options::ImportOptions;
 use super::source::{EpisodeReader, Source};
 use crate::table::one_line;
 use imle_configs::episode::Episode;
@@ -26,7 +27,8 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Opens the folder; `keys` are those of the observation, all vectors but the action if empty.
-    pub(super) fn open(path: &Path, keys: &[String]) -> Result<Source> {
+    pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Source> {
+        let keys = &options.observation;
         let store = FilesystemStore::new(path).map_err(|e| failed(path, "", e))?;
         let store = Arc::new(store);
         let open = |name: &str| open(path, &store, name);
@@ -61,7 +63,7 @@ impl Folder {
         };
         let (len, observation) = (ends.len(), observation.into_iter().cloned().collect());
         let reader = Box::new(Self { path: path.to_path_buf(), store, ends, observation });
-        Ok(Source { spec, len, pictures: arrays::pictures(&all), reader })
+        Ok(Source { spec, len, pictures: arrays::pictures(&all), notes: Vec::new(), reader })
     }
 
     fn frames(&self, number: usize) -> Range<u64> {
