@@ -6,12 +6,12 @@
 
 #[cfg(any(feature = "hdf5", feature = "zarr"))]
 mod arrays;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod lerobot;
 mod options;
 mod records;
 mod resample;
-#[cfg(feature = "hdf5")]
-mod robomimic;
 mod selection;
 mod source;
 #[cfg(feature = "zarr")]
@@ -24,7 +24,7 @@ use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Spec};
 use imle_configs::{Error, Result};
 pub use options::ImportOptions;
-use source::Source;
+use source::{Source, is_hdf5};
 use std::path::Path;
 
 /// A format that is read.
@@ -33,8 +33,8 @@ use std::path::Path;
 pub enum DatasetFormat {
     /// LeRobot's folder, v2.0 to v3.0.
     Lerobot,
-    /// An HDF5 file of robomimic.
-    Robomimic,
+    /// An HDF5 file of robomimic or a relative, or a folder of them.
+    Hdf5,
     /// A zarr folder of Diffusion Policy.
     Zarr,
     /// A folder of Parquet or CSV files with `record.toml`.
@@ -51,7 +51,7 @@ impl DatasetFormat {
         if metadata.is_file() {
             let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
             return match ending.as_deref() {
-                Some("hdf5" | "h5") => Ok(Self::Robomimic),
+                Some("hdf5" | "h5") => Ok(Self::Hdf5),
                 Some("zip") => {
                     Err(Error::unexpected(path.display(), "an unpacked zarr folder", "a zip file; unpack it first"))
                 }
@@ -64,12 +64,17 @@ impl DatasetFormat {
             ("meta/episode_ends/.zarray", Self::Zarr),
             ("meta/episode_ends/zarr.json", Self::Zarr),
         ];
-        kinds.iter().find(|(file, _)| path.join(file).exists()).map(|(_, kind)| *kind).ok_or_else(|| Self::none(path))
+        if let Some((_, kind)) = kinds.iter().find(|(file, _)| path.join(file).exists()) {
+            return Ok(*kind);
+        }
+        let mut entries = std::fs::read_dir(path).map_err(|e| Error::io(path, "list", e))?;
+        let hdf5 = entries.any(|e| e.is_ok_and(|e| is_hdf5(&e.path())));
+        if hdf5 { Ok(Self::Hdf5) } else { Err(Self::none(path)) }
     }
 
     fn none(path: &Path) -> Error {
-        let expected = "a LeRobot folder (meta/info.json), a robomimic file (.hdf5), a zarr folder of Diffusion Policy \
-                        (meta/episode_ends), or records (record.toml)";
+        let expected = "a LeRobot folder (meta/info.json), HDF5 (an .hdf5 or .h5 file, or a folder of them), a zarr \
+                        folder (meta/episode_ends), or records (record.toml)";
         Error::unexpected(path.display(), expected, "none of them")
     }
 }
@@ -78,7 +83,7 @@ impl std::fmt::Display for DatasetFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Lerobot => "LeRobot",
-            Self::Robomimic => "robomimic HDF5",
+            Self::Hdf5 => "HDF5",
             Self::Zarr => "Diffusion Policy zarr",
             Self::Records => "records",
         })
@@ -218,11 +223,11 @@ fn reader(format: DatasetFormat, from: &Path, options: &ImportOptions) -> Result
         DatasetFormat::Lerobot => lerobot::Folder::open(from, options),
         DatasetFormat::Records => records::Records::open(from, options),
         #[cfg(feature = "hdf5")]
-        DatasetFormat::Robomimic => robomimic::File::open(from, options),
+        DatasetFormat::Hdf5 => hdf5::open(from, options),
         #[cfg(not(feature = "hdf5"))]
-        DatasetFormat::Robomimic => Err(without(from, "HDF5", "hdf5")),
+        DatasetFormat::Hdf5 => Err(without(from, "HDF5", "hdf5")),
         #[cfg(feature = "zarr")]
-        DatasetFormat::Zarr => zarr::Folder::open(from, options),
+        DatasetFormat::Zarr => zarr::open(from, options),
         #[cfg(not(feature = "zarr"))]
         DatasetFormat::Zarr => Err(without(from, "zarr", "zarr")),
     }

@@ -154,7 +154,7 @@ fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
         ..ImportOptions::default()
     };
     let whole = fixture("robomimic.hdf5");
-    refused(&whole, &keys(&["objct"]), &["unknown observation key `objct`", "`object`"]);
+    refused(&whole, &keys(&["objct"]), &["--observation: unknown column `objct`", "`object`"]);
     refused(&whole, &keys(&["agentview_image"]), &["agentview_image", "vectors"]);
 }
 
@@ -162,7 +162,7 @@ fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
 #[test]
 fn zarr_that_is_broken_is_told() {
     let spoilt: [(&str, Option<&str>, &[&str]); 5] = [
-        ("data/action/.zarray", None, &["data/action", "none"]),
+        ("data/action/.zarray", None, &["data: action", "--action NAME", "`state`"]),
         ("data/state/.zarray", Some("{"), &["data/state", "zarr"]),
         ("data/state/0.0", Some("garbage"), &["data/state"]),
         ("meta/episode_ends/0", Some("garbage"), &["meta/episode_ends"]),

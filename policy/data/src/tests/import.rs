@@ -38,7 +38,7 @@ fn made_pictures(episode: usize, length: usize) -> Vec<u8> {
 #[test]
 fn robomimic_keeps_numbers_order_pictures_and_rate() {
     let (message, dataset) = converted(&fixture("robomimic.hdf5"), &ImportOptions::default());
-    assert_eq!((message.format, message.episodes, message.frames), (DatasetFormat::Robomimic, 2, 8));
+    assert_eq!((message.format, message.episodes, message.frames), (DatasetFormat::Hdf5, 2, 8));
     assert_eq!((dataset.spec.task.as_str(), dataset.spec.control_rate), ("Lift", 20.0));
     assert_eq!(dataset.spec.observation, layout(&[("object", 1), ("robot0_eef_pos", 3)]));
     for (e, (episode, length)) in dataset.episodes.iter().zip([3, 5]).enumerate() {
