@@ -67,8 +67,7 @@ impl Array {
     fn unfit(&self, frames: u64) -> Option<String> {
         match &self.kind {
             Kind::Other(what) => Some(what.clone()),
-            // Some write the observation after the last action too.
-            _ if self.rows != frames && self.rows != frames + 1 => Some("not a row a frame".into()),
+            _ if !fits(self.rows, frames) => Some("not a row a frame".into()),
             _ if self.picture().is_some() => Some("pictures, which --images takes".into()),
             _ => match self.size() {
                 Some(1..=WIDEST) => None,
@@ -82,6 +81,11 @@ impl Array {
         let widest = if self.kind == Kind::Byte { WIDEST_BYTES } else { WIDEST };
         self.shape.len() <= 1 && self.size().is_some_and(|size| size <= widest)
     }
+}
+
+/// Whether rows may be one a frame: some write the observation after the last action too.
+fn fits(rows: u64, frames: u64) -> bool {
+    rows == frames || rows.checked_sub(1) == Some(frames)
 }
 
 /// Where the frames of an episode lie.
@@ -198,7 +202,7 @@ pub(super) fn source<S: Store + 'static>(
         notes.push("the dataset does not say which episodes are solved: all count as solved".into());
     }
     let (pictures, cameras) = pictures(&arrays, frames);
-    let longer = |p: &&Part| arrays[&p.column].rows == frames + 1;
+    let longer = |p: &&Part| arrays[&p.column].rows > frames;
     if let Some(part) = observation.iter().find(longer).filter(|_| at.rows.is_none()) {
         notes.push(format!("left out: the row of {} after the last action, and of others alike", part.column));
     }
@@ -278,7 +282,8 @@ fn described(name: &str, array: &Array, frames: u64) -> String {
     if array.rows == 0 && array.shape.is_empty() {
         return name.to_string();
     }
-    let rows = if array.rows == frames || array.rows == frames + 1 { "frames".into() } else { array.rows.to_string() };
+    let counted = fits(array.rows, frames) && !matches!(array.kind, Kind::Other(_));
+    let rows = if counted { "frames".into() } else { array.rows.to_string() };
     let shape: Vec<String> = std::iter::once(rows).chain(array.shape.iter().map(ToString::to_string)).collect();
     format!("{name} ({})", shape.join(", "))
 }
@@ -310,7 +315,7 @@ fn left_out(
 
 /// The cameras, all of the first one's size, and the names of their arrays.
 fn pictures(arrays: &BTreeMap<String, Array>, frames: u64) -> (Option<ImageLayout>, Vec<String>) {
-    let of = |(_, a): &(&String, &Array)| a.picture().filter(|_| a.rows == frames || a.rows == frames + 1);
+    let of = |(_, a): &(&String, &Array)| a.picture().filter(|_| fits(a.rows, frames));
     let Some([height, width]) = arrays.iter().find_map(|pair| of(&pair)) else { return (None, Vec::new()) };
     let names: Vec<&String> = arrays.iter().filter(|p| of(p) == Some([height, width])).map(|(name, _)| name).collect();
     let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_string();
@@ -344,7 +349,7 @@ impl<S: Store> Episodes<S> {
         let shape = self.store.shape(at, &array.path)?;
         let start = at.rows.as_ref().map_or(0, |r| r.start);
         let rows = shape.first().copied().unwrap_or(0);
-        let enough = if at.rows.is_some() { rows >= start + frames } else { rows == frames || rows == frames + 1 };
+        let enough = if at.rows.is_some() { rows >= start + frames } else { fits(rows, frames) };
         let same = shape.iter().skip(1).copied().eq(array.shape.iter().map(|n| *n as u64));
         let mut expected = vec![start + frames];
         expected.extend(array.shape.iter().map(|n| *n as u64));
@@ -352,8 +357,8 @@ impl<S: Store> Episodes<S> {
         Error::ensure(enough && same, &place, format!("shape {expected:?}"), format!("{shape:?}"))?;
         let each = if array.kind == Kind::Byte { 1 } else { 4 };
         let bytes = array.size().and_then(|size| frames.checked_mul(size as u64)).and_then(|n| n.checked_mul(each));
-        let fits = bytes.is_some_and(|b| b <= MOST_BYTES);
-        Error::ensure(fits, place, "at most 4 GiB an episode", format!("shape {shape:?}"))?;
+        let small = bytes.is_some_and(|b| b <= MOST_BYTES);
+        Error::ensure(small, place, "at most 4 GiB an episode", format!("shape {shape:?}"))?;
         self.store.read(at, &array.path, start..start + frames)
     }
 
