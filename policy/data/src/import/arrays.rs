@@ -23,6 +23,8 @@ const SIGNALS: [&str; 9] =
 pub(super) const MOST_BYTES: u64 = 4 << 30;
 /// Most values a frame of what is taken for a vector.
 const WIDEST: usize = 1 << 16;
+/// Most values of a picture.
+const LARGEST: usize = 1 << 28;
 /// Most bytes a frame of what is a vector of small numbers, not an encoded picture.
 const WIDEST_BYTES: usize = 256;
 
@@ -37,23 +39,22 @@ pub(super) struct Array {
     pub(super) kind: Kind,
 }
 
-/// What the values of an array are.
+/// Kind of the values of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Number,
     /// Unsigned, 8 bits, as pixels are.
     Byte,
-    /// What cannot be read, in words.
+    /// Something that is not read, in words.
     Other(String),
 }
 
 impl Array {
     /// Height and width, if these are pictures.
     fn picture(&self) -> Option<[usize; 2]> {
+        let small = self.size().is_some_and(|size| (1..=LARGEST).contains(&size));
         match self.shape.as_slice() {
-            [height, width, CHANNELS] if *height > 0 && *width > 0 && !matches!(self.kind, Kind::Other(_)) => {
-                Some([*height, *width])
-            }
+            [height, width, CHANNELS] if small && !matches!(self.kind, Kind::Other(_)) => Some([*height, *width]),
             _ => None,
         }
     }
@@ -97,7 +98,7 @@ pub(super) struct Stretch {
     pub(super) file: usize,
     /// Group of its arrays in the file; empty for the root.
     pub(super) group: String,
-    /// Its rows in them; all if absent.
+    /// Rows of the episode in them; all if absent.
     pub(super) rows: Option<Range<u64>>,
 }
 
@@ -114,6 +115,11 @@ impl Values {
             Self::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),
         }
     }
+}
+
+/// The path of what is in a group; the group may be the root, without a name.
+pub(super) fn joined(group: &str, name: &str) -> String {
+    if group.is_empty() || name.is_empty() { format!("{group}{name}") } else { format!("{group}/{name}") }
 }
 
 /// Files that hold arrays.
@@ -232,8 +238,9 @@ pub(super) fn source<S: Store + 'static>(
 /// The arrays by the names that a user gives: without the group of the observation, where that is no other's name.
 fn named(all: Vec<Array>) -> BTreeMap<String, Array> {
     let paths: Vec<String> = all.iter().map(|a| a.path.clone()).collect();
+    let others = |rest: &str| paths.iter().filter(|p| *p == rest || in_group(p) == Some(rest)).count() - 1;
     let name = |a: &Array| match in_group(&a.path) {
-        Some(rest) if !rest.is_empty() && !paths.iter().any(|p| p == rest) => rest.to_string(),
+        Some(rest) if !rest.is_empty() && others(rest) == 0 => rest.to_string(),
         _ => a.path.clone(),
     };
     all.into_iter().map(|a| (name(&a), a)).collect()

@@ -1,7 +1,7 @@
 //! HDF5 as robomimic and its relatives write it: groups of arrays, each an episode (`data/demo_N`, `traj_N`…); a folder of
 //! files of one episode each; or one file whose arrays hold all frames, with `terminals` and `timeouts`.
 
-use super::arrays::{self, ACTIONS, Array, Kind, MOST_BYTES, Store, Stretch, Values};
+use super::arrays::{self, ACTIONS, Array, Kind, MOST_BYTES, Store, Stretch, Values, joined};
 use super::options::ImportOptions;
 use super::selection;
 use super::source::{Source, is_hdf5};
@@ -50,14 +50,17 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Source> {
     };
     let (task, rate) = environment(&files.open(first.file)?);
     let stem = || path.file_stem().map_or_else(|| "hdf5".into(), |n| n.to_string_lossy().into_owned());
+    // The first episode of more than a frame, whose arrays tell rows of frames from single ones.
     let mut template = (0, 0);
     for (number, at) in episodes.iter().enumerate() {
         let frames = match &at.rows {
             Some(rows) => rows.end - rows.start,
             None => rows_of(&files.action(at, options)?),
         };
-        template = (number, frames);
-        if frames > 0 {
+        if frames > template.1 {
+            template = (number, frames);
+        }
+        if frames > 1 {
             break;
         }
     }
@@ -151,10 +154,6 @@ fn rows_of(dataset: &Dataset) -> u64 {
     dataset.shape().first().copied().unwrap_or(0)
 }
 
-fn joined(group: &str, name: &str) -> String {
-    if group.is_empty() { name.to_string() } else { format!("{group}/{name}") }
-}
-
 /// Names of what is inside one another, in messages.
 fn titled(outer: &str, inner: &str) -> String {
     [outer, inner].into_iter().filter(|n| !n.is_empty()).collect::<Vec<_>>().join(": ")
@@ -207,10 +206,7 @@ impl Files {
     }
 
     fn failed(&self, at: &Stretch, path: &str, error: impl Display) -> Error {
-        let mut text = one_line(error);
-        if let Some((id, name)) = FILTERS.iter().find(|(id, _)| text.ends_with(&format!("filter id {id}"))) {
-            text = text.replace(&format!("filter id {id}"), &format!("{name} (filter {id})"));
-        }
+        let text = filter_named(&one_line(error));
         Error::unexpected(self.place(at, path), "a readable HDF5 file", text)
     }
 
@@ -267,7 +263,7 @@ impl Files {
                 Ok(d) => Array {
                     rows: rows_of(&d),
                     shape: d.shape().iter().skip(1).map(|n| *n as usize).collect(),
-                    kind: if d.shape().is_empty() { Kind::Other("one value".into()) } else { kind(d.dtype()) },
+                    kind: packed(&d).unwrap_or_else(|| kind(d.dtype())),
                     path,
                 },
                 Err(e) => Array { rows: 0, shape: Vec::new(), kind: Kind::Other(one_line(e)), path },
@@ -300,7 +296,7 @@ impl Store for Files {
     }
 
     fn place(&self, at: &Stretch, path: &str) -> String {
-        titled(&self.paths[at.file].display().to_string(), joined(&at.group, path).trim_end_matches('/'))
+        titled(&self.paths[at.file].display().to_string(), &joined(&at.group, path))
     }
 
     /// As Isaac Lab writes it.
@@ -308,6 +304,22 @@ impl Store for Files {
         let attribute = self.group(at).ok()?.attribute("success").ok()?;
         attribute.read_scalar::<Number>().ok().map(|n| n.0 != 0.0)
     }
+}
+
+/// A kind of array of which no row can be read: one value, or what another program has packed.
+fn packed(dataset: &Dataset) -> Option<Kind> {
+    if dataset.shape().is_empty() {
+        return Some(Kind::Other("one value".into()));
+    }
+    let tried = sliced::<Number>(dataset, 0..rows_of(dataset).min(1));
+    let text = tried.err().map(|e| one_line(e)).filter(|text| text.contains("unsupported filter"))?;
+    Some(Kind::Other(filter_named(&text)))
+}
+
+/// A message in which a filter has its name.
+fn filter_named(text: &str) -> String {
+    let known = FILTERS.iter().find(|(id, _)| text.ends_with(&format!("filter id {id}")));
+    known.map_or(text.to_string(), |(id, name)| text.replace(&format!("filter id {id}"), &format!("{name} ({id})")))
 }
 
 fn sliced<T: H5Type>(dataset: &Dataset, rows: std::ops::Range<u64>) -> ReadResult<Vec<T>> {

@@ -1,4 +1,5 @@
-//! Datasets in other formats: LeRobot v2 and v3, robomimic's HDF5, Diffusion Policy's zarr, and folders of records.
+//! Datasets in other formats: LeRobot v2 and v3, HDF5 of robomimic and its relatives, Diffusion Policy's zarr, and folders
+//! of records.
 //!
 //! A `Source` gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset
 //! of it, whose observation and action are those of a task if one is given. Numbers of all episodes are in memory while
@@ -18,6 +19,7 @@ mod source;
 mod zarr;
 
 use crate::dataset::Dataset;
+use crate::images::storage;
 use crate::layout::naming;
 use crate::write::{check_episode, check_spec, write, write_with_images};
 use imle_configs::episode::Episode;
@@ -105,7 +107,7 @@ pub struct Converted {
     pub cameras: Vec<String>,
     /// The rate that was interpolated from, Hz.
     pub resampled_from: Option<f64>,
-    /// What was left out or taken for granted, one line each.
+    /// Notes on what was left out or taken for granted, one line each.
     pub notes: Vec<String>,
 }
 
@@ -114,11 +116,11 @@ pub struct Converted {
 pub struct Loaded {
     /// Format of the source.
     pub format: DatasetFormat,
-    /// Its episodes with a frame.
+    /// The episodes that have a frame, with their spec.
     pub dataset: Dataset,
     /// Cameras whose pictures are beside it.
     pub pictures: Option<ImageLayout>,
-    /// What is left out, one line each.
+    /// Notes on what is left out, one line each.
     pub notes: Vec<String>,
 }
 
@@ -151,21 +153,22 @@ pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Conve
     let located = |e: Error| e.in_file(from.display());
     let (spec, from_rate) = target(&mut source, options).map_err(located)?;
     check_spec(from, &spec)?;
+    let resampled_from = (from_rate != spec.control_rate).then_some(from_rate);
+    if options.images {
+        let none = || Error::unexpected(from.display(), "pictures of one size, for --images", "none");
+        storage::check(source.pictures.as_ref().ok_or_else(none)?).map_err(located)?;
+        Error::ensure(resampled_from.is_none(), from.display(), "no --images beside --resample", "both")?;
+    }
     let (numbers, mut episodes) = read(&mut source, from, options)?;
     Error::ensure(!episodes.is_empty(), from.display(), "at least one episode with a frame", "none")?;
-    let resampled_from = (from_rate != spec.control_rate).then_some(from_rate);
     if let Some(rate) = resampled_from {
         resample::check(&episodes, rate, spec.control_rate).map_err(located)?;
         episodes = episodes.iter().map(|e| resample::uniform(e, &source.spec, rate, spec.control_rate)).collect();
     }
     let pictures = source.pictures.filter(|_| options.images);
     match &pictures {
-        None if options.images => {
-            return Err(Error::unexpected(from.display(), "pictures of one size, for --images", "none"));
-        }
         None => write(out, &spec, &episodes)?,
         Some(layout) => {
-            Error::ensure(resampled_from.is_none(), from.display(), "no --images beside --resample", "both")?;
             write_with_images(out, &spec, &episodes, layout, |i| source.reader.images(numbers[i], layout))?;
         }
     }

@@ -13,7 +13,7 @@ pub(super) struct Source {
     pub(super) len: usize,
     /// The cameras, if there are pictures of one size.
     pub(super) pictures: Option<ImageLayout>,
-    /// What is left out or taken for granted, one line each.
+    /// Notes on what is left out or taken for granted, one line each.
     pub(super) notes: Vec<String>,
     pub(super) reader: Box<dyn EpisodeReader>,
 }

@@ -1,7 +1,7 @@
 //! Zarr folders as Diffusion Policy writes them: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends`
 //! with where each one ends.
 
-use super::arrays::{self, Array, Kind, MOST_BYTES, Store, Stretch, Values};
+use super::arrays::{self, Array, Kind, MOST_BYTES, Store, Stretch, Values, joined};
 use super::options::ImportOptions;
 use super::selection;
 use super::source::Source;
@@ -55,7 +55,10 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Source> {
             rows => array.kind = Kind::Other(format!("{rows} rows for {last} frames")),
         }
     }
-    let notes = selection::left_out(&beyond, "rows after the end of the last episode").into_iter().collect();
+    let mut notes: Vec<String> =
+        selection::left_out(&beyond, "rows after the end of the last episode").into_iter().collect();
+    let aside = [folder.folders("", &["data", "meta"])?, folder.folders("meta", &["episode_ends"])?].concat();
+    notes.extend(selection::left_out(&aside, "not in data/"));
     let task = path.file_stem().map_or_else(|| "zarr".into(), |n| n.to_string_lossy().into_owned());
     arrays::source(folder, episodes, (first, frames, all), (task, 0.0), options, notes)
 }
@@ -101,22 +104,32 @@ impl Folder {
         Ok(ends.into_iter().map(|e| e as u64).collect())
     }
 
+    /// Paths of the folders in one of this folder's, but those of these names, sorted.
+    fn folders(&self, inside: &str, but: &[&str]) -> Result<Vec<String>> {
+        let folder = self.path.join(inside);
+        let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+        let mut names: Vec<String> = entries
+            .map_err(|e| Error::io(&folder, "list", e))?
+            .iter()
+            .filter(|e| e.path().is_dir())
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.starts_with('.') && !but.contains(&name.as_str()))
+            .collect();
+        names.sort();
+        Ok(names.iter().map(|name| joined(inside, name)).collect())
+    }
+
     /// Lists the arrays below a group of `data`.
     fn list(&self, inside: &str, depth: usize, all: &mut Vec<Array>) -> Result<()> {
-        let folder = self.path.join("data").join(inside);
-        let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-        let mut entries = entries.map_err(|e| Error::io(&folder, "list", e))?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries.iter().map(std::fs::DirEntry::path).filter(|e| e.is_dir()) {
-            let name = entry.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            let path = if inside.is_empty() { name } else { format!("{inside}/{name}") };
-            if !is_array(&entry) {
+        for whole in self.folders(&joined("data", inside), &[])? {
+            let path = whole.strip_prefix("data/").unwrap_or(&whole).to_string();
+            if !is_array(&self.path.join(&whole)) {
                 if depth > 0 {
                     self.list(&path, depth - 1, all)?;
                 }
                 continue;
             }
-            let array = match self.open(&format!("data/{path}")) {
+            let array = match self.open(&whole) {
                 Ok(stored) => Array {
                     path,
                     rows: stored.shape().first().copied().unwrap_or(0),
@@ -143,11 +156,11 @@ fn is_array(folder: &Path) -> bool {
 
 impl Store for Folder {
     fn shape(&mut self, at: &Stretch, path: &str) -> Result<Vec<u64>> {
-        Ok(self.open(&format!("{}/{path}", at.group))?.shape().to_vec())
+        Ok(self.open(&joined(&at.group, path))?.shape().to_vec())
     }
 
     fn read(&mut self, at: &Stretch, path: &str, rows: Range<u64>) -> Result<Values> {
-        let path = format!("{}/{path}", at.group);
+        let path = joined(&at.group, path);
         let stored = self.open(&path)?;
         let values = match (kind(&stored), stored.data_type()) {
             (Kind::Byte, _) => stored.retrieve_array_subset(&subset(&stored, rows)).map(Values::Bytes),
@@ -163,7 +176,7 @@ impl Store for Folder {
     }
 
     fn place(&self, at: &Stretch, path: &str) -> String {
-        self.shown(&format!("{}/{path}", at.group)).trim_end_matches('/').to_string()
+        self.shown(&joined(&at.group, path))
     }
 }
 
@@ -200,7 +213,7 @@ fn numbers(stored: &Stored, rows: Range<u64>) -> std::result::Result<Vec<f64>, A
     Ok(Vec::new())
 }
 
-/// What an array holds. One whose chunks would fill the memory is not read.
+/// Kind of the values of an array. One whose chunks would fill the memory is not read.
 fn kind(stored: &Stored) -> Kind {
     let of = stored.data_type();
     let chunk = stored.chunk_shape(&vec![0; stored.shape().len()]).ok();

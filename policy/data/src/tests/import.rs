@@ -78,6 +78,16 @@ fn diffusion_policy_keeps_numbers_and_pictures() {
     }
 }
 
+#[cfg(feature = "zarr")]
+#[test]
+fn a_rate_that_nobody_says_is_the_tasks_and_told() {
+    let spec = Spec { observation: layout(&[("q", 3)]), action: layout(&[("u", 2)]), ..spec() };
+    let (message, dataset) =
+        converted(&fixture("diffusion.zarr"), &ImportOptions { spec: Some(spec.clone()), ..ImportOptions::default() });
+    assert_eq!(dataset.spec, spec);
+    assert!(message.notes.iter().any(|n| n.contains("does not say its rate: taken for the task's, 10 Hz")));
+}
+
 #[cfg(not(feature = "zarr"))]
 #[test]
 fn a_program_without_a_reader_says_how_to_build_it() {
