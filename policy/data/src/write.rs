@@ -92,7 +92,7 @@ fn write_all<E: From<Error>>(
     check_spec(path, spec)?;
     Error::ensure(!episodes.is_empty(), path.display(), "at least one episode", "none")?;
     for (number, episode) in episodes.iter().enumerate() {
-        check_episode(path, spec, number, episode)?;
+        check_episode(&format!("{}: episode {number}", path.display()), spec, episode)?;
     }
     let layout = pictures.as_ref().map(|p| p.layout);
     let mut image_stats = layout.map(ImageStats::new);
@@ -190,7 +190,8 @@ impl<'a> DataFiles<'a> {
     }
 }
 
-fn check_spec(path: &Path, spec: &Spec) -> Result<()> {
+/// Checks that a dataset may have this spec; `path` names it.
+pub(crate) fn check_spec(path: &Path, spec: &Spec) -> Result<()> {
     let place = |key: &str| format!("{}: {key}", path.display());
     if !(spec.control_rate.is_finite() && spec.control_rate > 0.0) {
         return Err(Error::unexpected(place("control_rate"), "a positive number of Hz", spec.control_rate));
@@ -205,8 +206,9 @@ fn check_spec(path: &Path, spec: &Spec) -> Result<()> {
     Ok(())
 }
 
-fn check_episode(path: &Path, spec: &Spec, number: usize, episode: &Episode) -> Result<()> {
-    let place = |key: &str| format!("{}: episode {number}: {key}", path.display());
+/// Checks that an episode fits the spec and is finite; `place` names it.
+pub(crate) fn check_episode(place: &str, spec: &Spec, episode: &Episode) -> Result<()> {
+    let place = |key: &str| format!("{place}: {key}");
     Error::ensure(episode.len != 0, place("len"), "at least one control step", 0)?;
     let vectors =
         [("observations", &episode.observations, &spec.observation), ("actions", &episode.actions, &spec.action)];

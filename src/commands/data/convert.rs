@@ -10,7 +10,7 @@ use std::{path::PathBuf, time::Instant};
 /// `planner data convert`
 #[derive(Debug, Args)]
 pub struct DataConvertArgs {
-    /// The dataset: a LeRobot or zarr folder, an HDF5 file, or a folder with record.toml
+    /// The dataset: a LeRobot or zarr folder, an HDF5 file or a folder of them, or a folder with record.toml
     pub from: PathBuf,
     /// Task that it is for, built-in or a TOML file: sizes and rate must be its own, its names are taken
     #[arg(long)]
@@ -24,16 +24,22 @@ pub struct DataConvertArgs {
     /// Interpolate to the rate of --task or --rate where the dataset has another: observations linearly, actions held
     #[arg(long)]
     pub resample: bool,
-    /// Keys that make up the observation, in this order, comma-separated; of HDF5 and zarr [default: all vectors,
-    /// sorted]
-    #[arg(long, value_delimiter = ',', value_name = "KEYS")]
+    /// Columns that make up the observation, in this order, comma-separated: NAME, or NAME[FROM:TO] for some of its
+    /// values; not for records [default: as the format has it; a line says what is left out]
+    #[arg(long, value_delimiter = ',', value_name = "COLUMNS")]
     pub observation: Vec<String>,
+    /// Columns that make up the action, likewise
+    #[arg(long, value_delimiter = ',', value_name = "COLUMNS")]
+    pub action: Vec<String>,
     /// Convert the pictures too
     #[arg(long)]
     pub images: bool,
     /// Number of episodes to convert, from the first on [default: all]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: Option<u32>,
+    /// Leave out episodes that cannot be read or hold numbers that are not finite; a line names each
+    #[arg(long)]
+    pub skip_broken: bool,
     /// Folder of the dataset; must not exist
     #[arg(long)]
     pub out: PathBuf,
@@ -58,8 +64,10 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
         rate: args.rate,
         resample: args.resample,
         observation: args.observation.clone(),
+        action: args.action.clone(),
         images: args.images,
         episodes: args.episodes.map(|n| n as usize),
+        skip_broken: args.skip_broken,
     };
     let report = convert(&args.from, &args.out, &options)?;
     let (episodes, frames, format, rate) = (report.episodes, report.frames, &report.format, report.spec.control_rate);
@@ -76,8 +84,10 @@ pub fn run(args: &DataConvertArgs) -> Result<()> {
     if !report.cameras.is_empty() {
         output.say(format!("pictures of {}", report.cameras.join(", ")));
     }
+    report.notes.iter().for_each(|note| output.say(note));
     output.result(&json!({
         "format": report.format.to_string(), "spec": report.spec, "episodes": report.episodes, "env_steps": report.frames,
-        "cameras": report.cameras, "resampled_from": report.resampled_from, "wall_s": begun.elapsed().as_secs_f64(),
+        "cameras": report.cameras, "resampled_from": report.resampled_from, "notes": report.notes,
+        "wall_s": begun.elapsed().as_secs_f64(),
     }))
 }

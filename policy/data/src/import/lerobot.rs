@@ -1,5 +1,6 @@
 //! LeRobot's folders: v3.0 as it is read anyway, v2.0 and v2.1 with one file an episode.
 
+use super::options::ImportOptions;
 use super::source::{EpisodeReader, Source};
 use crate::dataset::Dataset;
 use crate::images::{image_layout, read_file, read_images};
@@ -29,10 +30,10 @@ enum Kind {
 }
 
 impl Folder {
-    pub(super) fn open(root: &Path) -> Result<Source> {
+    pub(super) fn open(root: &Path, _options: &ImportOptions) -> Result<Source> {
         let source = |spec: Spec, len, pictures, kind| {
             let reader = Box::new(Self { root: root.to_path_buf(), spec: spec.clone(), kind });
-            Source { spec, len, pictures, reader }
+            Source { spec, len, pictures, notes: Vec::new(), reader }
         };
         let (version, json) = Info::version(root)?;
         if version != "v2.0" && version != "v2.1" {

@@ -1,9 +1,11 @@
 //! Records of a real robot or another simulator: a folder of CSV or Parquet files, one an episode, and `record.toml`,
 //! which says what their columns mean. `docs/guide/your-data.md` describes it.
 
+use super::options::ImportOptions;
 use super::resample::{self, Between};
 use super::source::{EpisodeReader, Source, layout_of};
 use crate::table::{Reader, one_line};
+use arrow_schema::DataType;
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
 use imle_configs::{Error, Result, files};
@@ -140,10 +142,16 @@ struct Term {
 }
 
 impl Term {
-    fn new(file: &TermFile, frames: &BTreeMap<String, FrameFile>, columns: &[String], hold: bool) -> Result<Self> {
+    /// The term that `file` describes; `path` is a file of records, with these columns of numbers.
+    fn new(
+        file: &TermFile,
+        frames: &BTreeMap<String, FrameFile>,
+        (path, columns): (&Path, &[String]),
+        hold: bool,
+    ) -> Result<Self> {
         let names = if file.columns.is_empty() { own_columns(&file.name, columns) } else { file.columns.clone() };
         if let Some(unknown) = names.iter().find(|c| !columns.contains(c)) {
-            return Err(Error::unknown("column", unknown, columns));
+            return Err(no_number(path, unknown, columns));
         }
         let wanted = match file.kind {
             TermKind::Values => None,
@@ -255,7 +263,7 @@ impl Table {
     fn read(path: &Path, names: &[String]) -> Result<Self> {
         let header = Self::header(path)?;
         if let Some(unknown) = names.iter().find(|n| !header.contains(n)) {
-            return Err(Error::unknown("column", unknown, &header).in_file(path.display()));
+            return Err(no_number(path, unknown, &header).in_file(path.display()));
         }
         let mut columns = vec![Vec::new(); names.len()];
         if is_parquet(path) {
@@ -277,7 +285,7 @@ impl Table {
                     let truth = || text.to_ascii_lowercase().parse::<bool>().ok().map(|v| f64::from(u8::from(v)));
                     let value = text.parse::<f64>().ok().or_else(truth);
                     let place = || format!("{}:{line}: {name}", path.display());
-                    column.push(value.ok_or_else(|| Error::unexpected(place(), "a number", format!("`{text}`")))?);
+                    column.push(value.ok_or_else(|| Error::unexpected(place(), "a number", cell(text)))?);
                 }
             }
         }
@@ -290,6 +298,39 @@ impl Table {
         }
         Error::ensure(rows != 0, path.display(), "at least one record", "none")?;
         Ok(Self { names: names.to_vec(), columns, rows })
+    }
+}
+
+/// The error about a column that is not among those of numbers: what it is instead, if it is there.
+fn no_number(path: &Path, name: &str, numbers: &[String]) -> Error {
+    let schema = Reader::open(path, &[name], &[]).ok().filter(|_| is_parquet(path)).map(|r| r.schema());
+    let Some(field) = schema.as_ref().and_then(|s| s.fields().first()) else {
+        return Error::unknown("column", name, numbers);
+    };
+    let found = match field.data_type() {
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => {
+            DATES
+        }
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => LISTS,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
+        other => return Error::unexpected(format!("column `{name}`"), NUMBERS, format!("type {}", one_line(other))),
+    };
+    Error::unexpected(format!("column `{name}`"), NUMBERS, found)
+}
+
+const NUMBERS: &str = "one number a row";
+const DATES: &str = "dates and times; give seconds or another time_unit";
+const LISTS: &str = "lists; give each value a column of its own";
+
+/// A cell that is no number, in words.
+fn cell(text: &str) -> String {
+    let digits = |at: usize| text.get(..at).is_some_and(|t| t.bytes().all(|b| b.is_ascii_digit()));
+    match text.as_bytes() {
+        [_, _, _, _, b'-' | b'/', ..] if digits(4) => format!("`{text}`, {DATES}"),
+        [_, _, b':' | b'.' | b'/', ..] if digits(2) => format!("`{text}`, {DATES}"),
+        [b'[' | b'(' | b'{', ..] => format!("`{text}`, {LISTS}"),
+        [] => "an empty cell".into(),
+        _ => format!("`{text}`"),
     }
 }
 
@@ -319,8 +360,12 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn open(root: &Path) -> Result<Source> {
+    pub(super) fn open(root: &Path, options: &ImportOptions) -> Result<Source> {
         let path = root.join(FILE);
+        for (flag, columns) in [("--observation", &options.observation), ("--action", &options.action)] {
+            let expected = format!("the columns in {FILE}, which says what they mean");
+            Error::ensure(columns.is_empty(), format!("{}: {flag}", root.display()), expected, columns.join(","))?;
+        }
         let text = files::read_text(&path)?;
         let file: RecordFile = toml::from_str(&text).map_err(|e| {
             let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count()) + 1;
@@ -329,9 +374,7 @@ impl Records {
             Error::unexpected(place, expected, one_line(e.message()))
         })?;
         let reported = |e: Error| e.in_file(path.display());
-        if !(file.control_rate > 0.0 && file.control_rate <= 1e6) {
-            return Err(reported(Error::unexpected("control_rate", "a positive number of Hz", file.control_rate)));
-        }
+        resample::check_rate("control_rate", file.control_rate).map_err(reported)?;
         let second = factor("time_unit", &file.time_unit, TIME_UNITS).map_err(reported)?;
         for (name, frame) in &file.frame {
             let length = frame.quaternion.iter().map(|q| q * q).sum::<f64>();
@@ -349,12 +392,12 @@ impl Records {
         let columns = Table::header(first)?;
         for column in std::iter::once(&file.time).chain(&file.success) {
             if !columns.contains(column) {
-                return Err(reported(Error::unknown("column", column, &columns)));
+                return Err(reported(no_number(first, column, &columns)));
             }
         }
         let terms = |key: &str, files: &[TermFile], hold: bool| -> Result<Vec<Term>> {
             let each = files.iter().map(|f| {
-                let term = Term::new(f, &file.frame, &columns, hold);
+                let term = Term::new(f, &file.frame, (first, &columns), hold);
                 term.map_err(|e| reported(e.in_file(format!("{key} `{}`", f.name))))
             });
             each.collect()
@@ -371,7 +414,7 @@ impl Records {
         };
         let (len, rate, time, success) = (episodes.len(), file.control_rate, file.time, file.success);
         let reader = Box::new(Self { rate, files: episodes, time, second, success, observation, action });
-        Ok(Source { spec, len, pictures: None, reader })
+        Ok(Source { spec, len, pictures: None, notes: Vec::new(), reader })
     }
 }
 
@@ -410,8 +453,8 @@ impl EpisodeReader for Records {
         let (first, last) = (times[0], times[times.len() - 1]);
         let steps = (last - first) * self.rate;
         let place = format!("{}: {}", path.display(), self.time);
-        let expected = format!("times in `time_unit`, less than {:.0} s in all", 1e7 / self.rate);
-        Error::ensure(steps <= 1e7, place, expected, format!("{} s", last - first))?;
+        let expected = format!("times in `time_unit`, less than {:.0} s in all", resample::MOST_FRAMES / self.rate);
+        Error::ensure(steps <= resample::MOST_FRAMES, place, expected, format!("{} s", last - first))?;
         let grid = resample::grid(first, last, self.rate);
         let rows = |terms: &[Term]| -> Vec<f32> {
             let parts: Vec<(usize, Vec<f64>)> = terms

@@ -2,7 +2,27 @@
 
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
+use imle_configs::{Error, Result};
 use serde::Deserialize;
+use std::ops::RangeInclusive;
+
+/// Rates that a dataset may have, Hz.
+const RATES: RangeInclusive<f64> = 1e-3..=1e6;
+/// Frames that all episodes together may have at another rate.
+pub(super) const MOST_FRAMES: f64 = 1e7;
+
+/// Checks that a rate is one that datasets have.
+pub(super) fn check_rate(place: &str, rate: f64) -> Result<()> {
+    let expected = format!("a number of Hz from {} to {}", RATES.start(), RATES.end());
+    Error::ensure(RATES.contains(&rate), place, expected, format!("{rate:?}"))
+}
+
+/// Checks that episodes recorded at `from` Hz do not grow without bounds at `to` Hz.
+pub(super) fn check(episodes: &[Episode], from: f64, to: f64) -> Result<()> {
+    let frames = episodes.iter().map(|e| e.len as f64).sum::<f64>() * (to / from).max(1.0);
+    let expected = format!("at most {MOST_FRAMES:e} frames at {to} Hz");
+    Error::ensure(frames <= MOST_FRAMES, "--resample", expected, format!("{frames:e}"))
+}
 
 /// The rule for values between two records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -2,9 +2,13 @@
 
 mod bad_import;
 mod bad_input;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod images;
 mod import;
 mod statistics;
+#[cfg(feature = "zarr")]
+mod zarr;
 
 use crate::write::{Sizes, write_sized};
 use crate::{Dataset, read, summarize, write};
