@@ -4,7 +4,10 @@ mod bad_import;
 mod bad_input;
 mod images;
 mod import;
+mod lerobot;
+mod pictures;
 mod statistics;
+mod video;
 
 use crate::write::{Sizes, write_sized};
 use crate::{Dataset, read, summarize, write};
@@ -93,6 +96,15 @@ fn replace_column(path: &Path, name: &str, array: Option<ArrayRef>) {
     }
     let fields: Vec<Field> = columns.iter().map(|(n, a)| Field::new(n, a.data_type().clone(), true)).collect();
     let arrays = columns.into_iter().map(|(_, a)| a).collect();
+    write_rows(path, &RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap());
+}
+
+/// Rewrites a file with one column more.
+fn add_column(path: &Path, name: &str, array: ArrayRef) {
+    let rows = rows_of(path);
+    let mut fields: Vec<Arc<Field>> = rows.schema().fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
+    let arrays = rows.columns().iter().cloned().chain([array]).collect();
     write_rows(path, &RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap());
 }
 
