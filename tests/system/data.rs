@@ -2,6 +2,8 @@
 
 use crate::call::Call;
 use crate::fixtures::{demonstrations, folder};
+use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
+use imle_data::Episode;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -114,4 +116,24 @@ fn what_cannot_be_looked_into_or_played_is_told() {
     Call::new("data replay --episode 6").and(demos).refused(&["--episode", "below 6", "found 6"]);
     Call::new("data replay --task lift").and(demos).refused(&["task `lift`", "task `stack`"]);
     Call::new("data replay --mismatch heavi").and(demos).refused(&["unknown mismatch `heavi`", "`heavy`"]);
+}
+
+#[test]
+fn pictures_of_a_dataset_come_as_a_sheet_of_a_size_to_look_at() {
+    let dir = folder();
+    let (data, sheet) = (dir.path().join("data"), dir.path().join("sheet.png"));
+    let layout = |name: &str| Layout { terms: vec![Term { name: name.into(), size: 1 }] };
+    let spec =
+        Spec { task: "t".into(), control_rate: 10.0, observation: layout("q"), action: layout("u"), pictures: None };
+    let episode =
+        |len: usize| Episode { observations: vec![0.0; len], actions: vec![0.0; len], len, ..Episode::default() };
+    let episodes: Vec<Episode> = [1, 9, 2, 3, 4].map(episode).into();
+    let cameras = ImageLayout { cameras: vec!["a".into(), "b".into()], height: 8, width: 16 };
+    let draw = |number: usize| imle_data::Result::Ok(vec![number as u8; episodes[number].len * cameras.bytes()]);
+    imle_data::write_with_images(&data, &spec, &episodes, &cameras, draw).unwrap();
+    let told = Call::new("data info").with("--pictures", &sheet).and(data.to_str().unwrap()).ok();
+    assert!(told.out.contains("pictures of episodes 0, 1, 2, 4 in"), "{told:?}");
+    // Six frames of 160 × 80 pixels beside one another, four episodes of two cameras below one another.
+    let png = fs::read(&sheet).unwrap();
+    assert_eq!(png[16..24], [960_u32, 640].map(u32::to_be_bytes).concat());
 }

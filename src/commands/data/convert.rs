@@ -10,7 +10,7 @@ use std::{path::PathBuf, time::Instant};
 /// `planner data convert`
 #[derive(Debug, Args)]
 pub struct DataConvertArgs {
-    /// The dataset: a LeRobot or zarr folder, an HDF5 file, or a folder with record.toml
+    /// The dataset: a LeRobot or zarr folder, an HDF5 file or a folder of them, or a folder with record.toml
     pub from: PathBuf,
     /// Task that it is for, built-in or a TOML file: sizes and rate must be its own, its names are taken
     #[arg(long)]

@@ -16,7 +16,7 @@ use std::time::Instant;
 pub struct DataInfoArgs {
     /// The dataset, in any format that `planner data convert` reads
     pub path: PathBuf,
-    /// PNG file for a strip of pictures of the first episode, first camera
+    /// PNG file for a sheet of pictures: some episodes from first to last, a row a camera, frames from first to last
     #[arg(long, value_name = "FILE")]
     pub pictures: Option<PathBuf>,
     /// Flags of every command
@@ -24,8 +24,8 @@ pub struct DataInfoArgs {
     pub common: Common,
 }
 
-/// Pictures of a strip.
-const STRIP: usize = 9;
+/// Most episodes of a sheet of pictures, and the frames of each.
+const SHEET: [usize; 2] = [4, 6];
 
 /// Summarises a dataset of any format; a LeRobot v3 one is read one episode after the other.
 pub fn run(args: &DataInfoArgs) -> Result<()> {
@@ -45,8 +45,8 @@ pub fn run(args: &DataInfoArgs) -> Result<()> {
     let rate = megabytes / seconds.max(1e-9);
     output.say(format!("read {megabytes:.1} MB of numbers in {seconds:.2} s, {rate:.0} MB/s"));
     if let Some(path) = &args.pictures {
-        strip(&args.path, path)?;
-        output.say(format!("pictures of episode 0 in {}", path.display()));
+        let shown = sheet(&args.path, path, summary.episodes)?;
+        output.say(format!("pictures of {shown} in {}", path.display()));
     }
     drop(place);
     let mut result = json!(summary);
@@ -159,12 +159,26 @@ fn pictured(path: &Path) -> Result<()> {
     Ok(InputError::ensure(fits, path.display(), expected, "none")?)
 }
 
-/// Writes some pictures of the first episode's first camera.
-fn strip(path: &Path, to: &Path) -> Result<()> {
-    let images = imle_data::read_images(path, 0)?;
-    let (frame, picture) = (images.layout.bytes(), images.layout.picture_bytes());
-    let last = (images.rgb.len() / frame.max(1)).saturating_sub(1);
-    let chosen = (0..STRIP).map(|i| &images.rgb[i * last / (STRIP - 1) * frame..][..picture]);
-    let pictures: Vec<Vec<u8>> = chosen.map(<[u8]>::to_vec).collect();
-    Ok(imle_envs::render::strip::write(to, (images.layout.width, images.layout.height), &pictures)?)
+/// Writes some pictures of all cameras; says of which episodes.
+fn sheet(path: &Path, to: &Path, count: usize) -> Result<String> {
+    let [most, columns] = SHEET;
+    // `of` places from the first to the last of `count`.
+    let spread = |of: usize, count: usize| (0..of).map(move |i| i * (count - 1) / (of - 1).max(1));
+    let (mut pictures, mut shown, mut size) = (Vec::new(), Vec::new(), (0, 0));
+    for number in spread(most.min(count), count) {
+        let images = imle_data::read_images(path, number)?;
+        let (frame, picture) = (images.layout.bytes(), images.layout.picture_bytes());
+        let len = images.rgb.len() / frame.max(1);
+        if len == 0 {
+            continue;
+        }
+        size = (images.layout.width, images.layout.height);
+        shown.push(number.to_string());
+        for camera in 0..images.layout.cameras.len() {
+            pictures
+                .extend(spread(columns, len).map(|t| images.rgb[t * frame + camera * picture..][..picture].to_vec()));
+        }
+    }
+    imle_envs::render::strip::write_sheet(to, size, columns, &pictures)?;
+    Ok(format!("episode{} {}", if shown.len() > 1 { "s" } else { "" }, shown.join(", ")))
 }

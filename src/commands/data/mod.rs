@@ -14,9 +14,9 @@ pub enum DataCommand {
     #[command(after_help = "Examples:\n  planner data info runs/demos/stack\n  \
         planner data info runs/pictures --pictures frames.png     some of its pictures")]
     Info(info::DataInfoArgs),
-    /// Convert a dataset of another format to LeRobot v3: LeRobot v2, robomimic HDF5, Diffusion Policy zarr, records
+    /// Convert a dataset of another format to LeRobot v3: LeRobot v2, HDF5, zarr, records
     #[command(after_help = "Examples:\n  planner data convert low_dim.hdf5 --task my/task.toml --out runs/theirs\n  \
-        planner data convert pusht.zarr --rate 10 --observation state --name push --out runs/theirs\n  \
+        planner data convert pusht.zarr --rate 10 --observation keypoint,state[0:2] --name push --out runs/theirs\n  \
         planner data convert my/records --out runs/theirs          CSV or Parquet files beside record.toml\n\
         Formats, and the description of a folder of records: docs/guide/your-data.md")]
     Convert(convert::DataConvertArgs),

@@ -49,6 +49,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     for read in stream.take(number + 1) {
         episode = read?;
     }
+    InputError::ensure(episode.len > 0, format!("{place}: episode {number}"), "at least one frame", "none")?;
     let mismatch = args.world.mismatch.clone().or_else(|| Some(episode.mismatch.clone()).filter(|m| !m.is_empty()));
     let task = Arc::new(match &mismatch {
         Some(name) => task.with_mismatch(Mismatch::find(name).map_err(imle_envs::Error::from)?)?,

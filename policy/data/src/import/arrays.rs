@@ -1,92 +1,429 @@
-//! Named arrays whose rows are frames, as HDF5 and zarr hold them: which are the observation, and which are pictures.
+//! Datasets of named arrays whose rows are frames, as HDF5 and zarr hold them: which are the observation and the action,
+//! which are pictures, and what is left out.
 
-use super::source::layout_of;
-use imle_configs::spec::{CHANNELS, ImageLayout, Layout};
+use super::options::ImportOptions;
+use super::selection::{self, Part};
+use super::source::{EpisodeReader, Source};
+use imle_configs::episode::Episode;
+use imle_configs::spec::{CHANNELS, ImageLayout, Spec};
 use imle_configs::{Error, Result};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Names of the action.
+pub(super) const ACTIONS: [&str; 2] = ["actions", "action"];
+/// Groups of the observation; those directly in it are the observation if nobody says.
+pub(super) const OBSERVATIONS: [&str; 3] = ["obs", "observations", "observation"];
+/// Names of what says that an episode was solved, by its last value.
+const SUCCESSES: [&str; 4] = ["success", "is_success", "rewards", "reward"];
+/// Names that are no observation where there is no group of it.
+const SIGNALS: [&str; 9] =
+    ["dones", "done", "terminals", "timeouts", "terminated", "truncated", "timestamp", "timestamps", "discount"];
+/// Most bytes of numbers that are read at a time.
+pub(super) const MOST_BYTES: u64 = 4 << 30;
+/// Most values a frame of what is taken for a vector.
+const WIDEST: usize = 1 << 16;
+/// Most values of a picture.
+const LARGEST: usize = 1 << 28;
+/// Most bytes a frame of what is a vector of small numbers, not an encoded picture.
+const WIDEST_BYTES: usize = 256;
 
 /// An array of an episode's frames.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Array {
-    pub(super) name: String,
-    /// Without the frames.
+    /// Path within the episode's group.
+    pub(super) path: String,
+    pub(super) rows: u64,
+    /// Without the rows.
     pub(super) shape: Vec<usize>,
-    /// Whether its values are bytes, as pixels are.
-    pub(super) bytes: bool,
+    pub(super) kind: Kind,
+}
+
+/// Kind of the values of an array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Number,
+    /// Unsigned, 8 bits, as pixels are.
+    Byte,
+    /// Something that is not read, in words.
+    Other(String),
 }
 
 impl Array {
     /// Height and width, if these are pictures.
-    pub(super) fn picture(&self) -> Option<[usize; 2]> {
+    fn picture(&self) -> Option<[usize; 2]> {
+        let small = self.size().is_some_and(|size| (1..=LARGEST).contains(&size));
         match self.shape.as_slice() {
-            [height, width, CHANNELS] if *height > 0 && *width > 0 => Some([*height, *width]),
+            [height, width, CHANNELS] if small && !matches!(self.kind, Kind::Other(_)) => Some([*height, *width]),
             _ => None,
         }
     }
 
-    /// Values a frame.
-    pub(super) fn size(&self) -> usize {
-        self.shape.iter().product()
+    /// Values a frame; `None` past what a computer can count.
+    fn size(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1_usize, |size, n| size.checked_mul(*n))
     }
-}
 
-/// The arrays of the observation: those of `keys` in their order, or else all that hold vectors of numbers.
-///
-/// # Errors
-/// [`Error::Unknown`] with the nearest names; [`Error::Unexpected`] for pictures among `keys`, or if there is nothing.
-pub(super) fn observation<'a>(arrays: &'a [Array], keys: &[String]) -> Result<Vec<&'a Array>> {
-    let vectors = || arrays.iter().filter(|a| a.shape.len() <= 1 && !a.bytes && a.size() > 0);
-    if keys.is_empty() {
-        let all: Vec<&Array> = vectors().collect();
-        return match all.is_empty() {
-            true => Err(Error::unexpected("observation", "at least one array of vectors", "none")),
-            false => Ok(all),
-        };
-    }
-    let find = |key: &String| {
-        let known = || Error::unknown("observation key", key, arrays.iter().map(|a| &a.name));
-        let array = arrays.iter().find(|a| a.name == *key).ok_or_else(known)?;
-        if array.shape.len() > 1 || array.bytes || array.size() == 0 {
-            let found = format!("an array of shape (frames, {:?})", array.shape);
-            return Err(Error::unexpected(format!("observation `{key}`"), "vectors of numbers", found));
+    /// Why these are no numbers of frames, in words; `None` if they are.
+    fn unfit(&self, frames: u64) -> Option<String> {
+        match &self.kind {
+            Kind::Other(what) => Some(what.clone()),
+            _ if !fits(self.rows, frames) => Some("not a row a frame".into()),
+            _ if self.picture().is_some() => Some("pictures, which --images takes".into()),
+            _ => match self.size() {
+                Some(1..=WIDEST) => None,
+                Some(0) => Some("without values".into()),
+                _ => Some("too wide for a vector, and no pictures in RGB".into()),
+            },
         }
-        Ok(array)
-    };
-    keys.iter().map(find).collect()
+    }
+
+    fn is_vector(&self) -> bool {
+        let widest = if self.kind == Kind::Byte { WIDEST_BYTES } else { WIDEST };
+        self.shape.len() <= 1 && self.size().is_some_and(|size| size <= widest)
+    }
 }
 
-/// Their layout.
-pub(super) fn layout(arrays: &[&Array]) -> Layout {
-    layout_of(arrays.iter().map(|a| (a.name.clone(), a.size())))
+/// Whether rows may be one a frame: some write the observation after the last action too.
+fn fits(rows: u64, frames: u64) -> bool {
+    rows == frames || rows.checked_sub(1) == Some(frames)
 }
 
-/// The cameras, if all pictures have one size; the names of their arrays are those of the cameras.
-pub(super) fn pictures(arrays: &[Array]) -> Option<ImageLayout> {
-    let of: Vec<(&Array, [usize; 2])> = arrays.iter().filter_map(|a| Some((a, a.picture()?))).collect();
-    let (_, [height, width]) = *of.first()?;
-    let same = of.iter().all(|(_, size)| *size == [height, width]);
-    same.then(|| ImageLayout { cameras: of.iter().map(|(a, _)| a.name.clone()).collect(), height, width })
+/// Where the frames of an episode lie.
+#[derive(Clone, Debug)]
+pub(super) struct Stretch {
+    /// The episode in messages.
+    pub(super) name: String,
+    /// Number of the file.
+    pub(super) file: usize,
+    /// Group of its arrays in the file; empty for the root.
+    pub(super) group: String,
+    /// Rows of the episode in them; all if absent.
+    pub(super) rows: Option<Range<u64>>,
 }
 
-/// Joins rows: of arrays of `len` rows with their widths, one row after the other.
+/// Values of an array, row-major.
+pub(super) enum Values {
+    Numbers(Vec<f32>),
+    Bytes(Vec<u8>),
+}
+
+impl Values {
+    pub(super) fn numbers(self) -> Vec<f32> {
+        match self {
+            Self::Numbers(numbers) => numbers,
+            Self::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),
+        }
+    }
+}
+
+/// The path of what is in a group; the group may be the root, without a name.
+pub(super) fn joined(group: &str, name: &str) -> String {
+    if group.is_empty() || name.is_empty() { format!("{group}{name}") } else { format!("{group}/{name}") }
+}
+
+/// Files that hold arrays.
+pub(super) trait Store {
+    /// Shape of an array, rows first.
+    fn shape(&mut self, at: &Stretch, path: &str) -> Result<Vec<u64>>;
+
+    /// Some rows of an array, at most [`MOST_BYTES`].
+    fn read(&mut self, at: &Stretch, path: &str, rows: Range<u64>) -> Result<Values>;
+
+    /// An array in messages.
+    fn place(&self, at: &Stretch, path: &str) -> String;
+
+    /// Whether the episode is said to be solved, beside its arrays.
+    fn solved(&mut self, _at: &Stretch) -> Option<bool> {
+        None
+    }
+}
+
+/// A camera: the name of its array, and whether its values are 0 to 1 in place of 0 to 255.
+struct Camera {
+    name: String,
+    scaled: bool,
+}
+
+/// Episodes of arrays.
+struct Episodes<S> {
+    store: S,
+    episodes: Vec<Stretch>,
+    /// The arrays that are taken, by the names that the user knows them by.
+    arrays: BTreeMap<String, Array>,
+    observation: Vec<Part>,
+    action: Vec<Part>,
+    success: Option<String>,
+    cameras: Vec<Camera>,
+}
+
+/// The source of the task `task` at `rate` Hz (0 if unknown) with these episodes; `all` are the arrays of an episode of
+/// `frames` frames, the first that has some: `episodes[first]`.
 ///
 /// # Errors
-/// [`Error::Unexpected`] about an array of another length.
-pub(super) fn joined(place: &str, parts: &[(&Array, Vec<f32>)], len: usize) -> Result<Vec<f32>> {
-    for (array, values) in parts {
-        let expected = format!("{len} frames of {} values", array.size());
-        let found = format!("{} values", values.len());
-        Error::ensure(values.len() == len * array.size(), format!("{place}: {}", array.name), expected, found)?;
+/// [`Error::Unknown`] with the nearest names; [`Error::Unexpected`] if there is no action or no observation.
+pub(super) fn source<S: Store + 'static>(
+    mut store: S,
+    episodes: Vec<Stretch>,
+    (first, frames, all): (usize, u64, Vec<Array>),
+    (task, control_rate): (String, f64),
+    options: &ImportOptions,
+    mut notes: Vec<String>,
+) -> Result<Source> {
+    let at = &episodes[first];
+    let arrays = named(all);
+    let place = store.place(at, "");
+    let located = |e: Error| e.in_file(&place);
+    let fit = |name: &&String| arrays[*name].unfit(frames).is_none();
+    let all_named: Vec<&String> = arrays.keys().filter(fit).collect();
+    let of_format = ACTIONS.iter().find(|name| arrays.contains_key(**name)).map(|name| (*name).to_string());
+    let asked = if options.action.is_empty() { of_format.as_slice() } else { options.action.as_slice() };
+    if asked.is_empty() {
+        let expected = "an array `actions` or `action` of shape (frames, values), or --action NAME";
+        return Err(located(Error::unexpected("action", expected, listed(arrays.keys()))));
     }
-    let row = |t: usize| parts.iter().flat_map(move |(a, v)| v[t * a.size()..(t + 1) * a.size()].iter().copied());
-    Ok((0..len).flat_map(row).collect())
+    let action = chosen("--action", asked, &arrays, frames).map_err(located)?;
+    let others = || all_named.iter().filter(|n| action.iter().all(|p| p.column != ***n) && arrays[**n].is_vector());
+    let observation = if options.observation.is_empty() {
+        let grouped = |name: &str| in_group(&arrays[name].path);
+        let any = arrays.keys().any(|name| grouped(name).is_some());
+        let signal = |name: &str| SIGNALS.contains(&name) || SUCCESSES.contains(&name) || ACTIONS.contains(&name);
+        let direct = |name: &str| match grouped(name) {
+            Some(rest) => !rest.contains('/'),
+            None => !any && !name.contains('/') && !signal(name),
+        };
+        others().filter(|name| direct(name)).map(|name| whole(&arrays, name)).collect()
+    } else {
+        chosen("--observation", &options.observation, &arrays, frames).map_err(located)?
+    };
+    if observation.is_empty() {
+        let others = arrays.iter().filter(|(name, _)| action.iter().all(|p| p.column != **name));
+        let found: Vec<String> = others.map(|(name, a)| told(name, a, frames)).collect();
+        let found = if found.is_empty() { "none".into() } else { found.join(", ") };
+        return Err(located(Error::unexpected("observation", "arrays of vectors, or --observation NAMES", found)));
+    }
+    let success = SUCCESSES.iter().find(|n| arrays.get(**n).is_some_and(|a| a.unfit(frames).is_none()));
+    let success = success.map(|name| (*name).to_string());
+    if success.is_none() && store.solved(at).is_none() {
+        notes.push("the dataset does not say which episodes are solved: all count as solved".into());
+    }
+    let (pictures, cameras) = pictures(&arrays, frames);
+    let longer = |p: &&Part| arrays[&p.column].rows > frames;
+    if let Some(part) = observation.iter().find(longer).filter(|_| at.rows.is_none()) {
+        notes.push(format!("left out: the row of {} after the last action, and of others alike", part.column));
+    }
+    let taken = |name: &String| {
+        let known = observation.iter().chain(&action).any(|p| p.column == *name);
+        known || success.as_ref() == Some(name) || cameras.contains(name)
+    };
+    notes.extend(left_out(&arrays, frames, &observation, taken));
+    let spec = Spec {
+        task,
+        control_rate,
+        observation: selection::layout(&observation),
+        action: selection::layout(&action),
+        pictures: None,
+    };
+    let len = episodes.len();
+    let mut reader = Episodes { store, episodes, arrays, observation, action, success, cameras: Vec::new() };
+    for name in cameras.iter().filter(|_| options.images) {
+        let floats = reader.arrays[name].kind == Kind::Number;
+        let scaled = floats && is_share(&reader.values(first, name, frames)?.numbers());
+        notes.extend(scaled.then(|| format!("pictures of {name}: 0 to 1 in the dataset, made 0 to 255")));
+        reader.cameras.push(Camera { name: name.clone(), scaled });
+    }
+    Ok(Source { spec, len, pictures, notes, reader: Box::new(reader) })
 }
 
-/// Pictures of cameras, each (len, H, W, 3), as (len, cameras, H, W, 3).
-pub(super) fn interleaved(cameras: &[Vec<u8>], layout: &ImageLayout) -> Result<Vec<u8>> {
-    let each = layout.picture_bytes();
-    let len = cameras.first().map_or(0, |c| c.len() / each);
-    if let Some((name, found)) = layout.cameras.iter().zip(cameras).find(|(_, c)| c.len() != len * each) {
-        return Err(Error::unexpected(name, format!("{} bytes of pictures", len * each), found.len()));
+/// The arrays by the names that a user gives: without the group of the observation, where that is no other's name.
+fn named(all: Vec<Array>) -> BTreeMap<String, Array> {
+    let paths: Vec<String> = all.iter().map(|a| a.path.clone()).collect();
+    let others = |rest: &str| paths.iter().filter(|p| *p == rest || in_group(p) == Some(rest)).count() - 1;
+    let name = |a: &Array| match in_group(&a.path) {
+        Some(rest) if !rest.is_empty() && others(rest) == 0 => rest.to_string(),
+        _ => a.path.clone(),
+    };
+    all.into_iter().map(|a| (name(&a), a)).collect()
+}
+
+/// The rest of a path in a group of observations; empty for an array that has the group's name.
+fn in_group(path: &str) -> Option<&str> {
+    let rest = |group: &&str| path.strip_prefix(*group).filter(|r| r.is_empty() || r.starts_with('/'));
+    OBSERVATIONS.iter().find_map(rest).map(|r| r.trim_start_matches('/'))
+}
+
+fn whole(arrays: &BTreeMap<String, Array>, name: &str) -> Part {
+    Part::whole(name, arrays[name].size().unwrap_or(0))
+}
+
+/// The parts that the user names, by these names or whole paths.
+fn chosen(flag: &str, asked: &[String], arrays: &BTreeMap<String, Array>, frames: u64) -> Result<Vec<Part>> {
+    let by_path = |text: &str| arrays.iter().find(|(_, a)| a.path == text).map(|(name, _)| name.clone());
+    let mut names = Vec::new();
+    for text in asked {
+        let (name, range) = text.split_once('[').map_or((text.as_str(), ""), |(name, _)| (name, &text[name.len()..]));
+        let name = if arrays.contains_key(name) { name.to_string() } else { by_path(name).unwrap_or(name.to_string()) };
+        if let Some(array) = arrays.get(&name).filter(|a| a.unfit(frames).is_some()) {
+            let expected = "vectors or matrices of numbers, a row a frame";
+            return Err(Error::unexpected(flag, expected, told(&name, array, frames)));
+        }
+        names.push(name + range);
     }
-    Ok((0..len).flat_map(|t| cameras.iter().flat_map(move |c| c[t * each..(t + 1) * each].iter().copied())).collect())
+    let fit = arrays.iter().filter(|(_, a)| a.unfit(frames).is_none());
+    selection::choose(flag, &names, fit.map(|(name, a)| (name.as_str(), a.size().unwrap_or(0))))
+}
+
+fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|n| format!("`{}`", n.as_ref())).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}
+
+/// `keypoint (frames, 9, 2)`, with what it is, if that is no numbers of frames.
+fn told(name: &str, array: &Array, frames: u64) -> String {
+    let why = array.unfit(frames).map_or_else(String::new, |why| format!(": {why}"));
+    described(name, array, frames) + &why
+}
+
+/// `keypoint (frames, 9, 2)`.
+fn described(name: &str, array: &Array, frames: u64) -> String {
+    if array.rows == 0 && array.shape.is_empty() {
+        return name.to_string();
+    }
+    let counted = fits(array.rows, frames) && !matches!(array.kind, Kind::Other(_));
+    let rows = if counted { "frames".into() } else { array.rows.to_string() };
+    let shape: Vec<String> = std::iter::once(rows).chain(array.shape.iter().map(ToString::to_string)).collect();
+    format!("{name} ({})", shape.join(", "))
+}
+
+/// Notes on the arrays that are not taken: those that a flag takes, and the others by what they are.
+fn left_out(
+    arrays: &BTreeMap<String, Array>,
+    frames: u64,
+    observation: &[Part],
+    taken: impl Fn(&String) -> bool,
+) -> Vec<String> {
+    let (mut names, mut shapes, mut others) = (Vec::new(), Vec::new(), BTreeMap::<String, Vec<String>>::new());
+    for (name, array) in arrays.iter().filter(|(name, _)| !taken(name)) {
+        let shape = described(name, array, frames);
+        match array.unfit(frames) {
+            None => {
+                names.push(name.clone());
+                shapes.push(shape);
+            }
+            Some(_) if array.picture().is_some() => {
+                others.entry("pictures of another size".into()).or_default().push(shape)
+            }
+            Some(why) => others.entry(why).or_default().push(shape),
+        }
+    }
+    let takeable = selection::left_out(&shapes, &selection::takes("--observation", observation, &names));
+    takeable.into_iter().chain(others.iter().filter_map(|(why, of)| selection::left_out(of, why))).collect()
+}
+
+/// The cameras, all of the first one's size, and the names of their arrays.
+fn pictures(arrays: &BTreeMap<String, Array>, frames: u64) -> (Option<ImageLayout>, Vec<String>) {
+    let of = |(_, a): &(&String, &Array)| a.picture().filter(|_| fits(a.rows, frames));
+    let Some([height, width]) = arrays.iter().find_map(|pair| of(&pair)) else { return (None, Vec::new()) };
+    let names: Vec<&String> = arrays.iter().filter(|p| of(p) == Some([height, width])).map(|(name, _)| name).collect();
+    let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_string();
+    let distinct = |name: &String| names.iter().filter(|n| short(n) == short(name)).count() == 1;
+    let camera = |name: &&String| if distinct(name) { short(name) } else { name.replace('/', "_") };
+    let layout = ImageLayout { cameras: names.iter().map(camera).collect(), height, width };
+    (Some(layout), names.into_iter().cloned().collect())
+}
+
+/// Whether pixels are shares of full brightness.
+fn is_share(values: &[f32]) -> bool {
+    values.iter().all(|v| (0.0..=1.0).contains(v)) && values.iter().any(|v| v.fract() != 0.0)
+}
+
+impl<S: Store> Episodes<S> {
+    /// Frames of an episode.
+    fn frames(&mut self, number: usize) -> Result<u64> {
+        let at = &self.episodes[number];
+        match &at.rows {
+            Some(rows) => Ok(rows.end - rows.start),
+            None => {
+                let path = &self.arrays[&self.action[0].column].path;
+                Ok(self.store.shape(at, path)?.first().copied().unwrap_or(0))
+            }
+        }
+    }
+
+    /// The values of an array in an episode's frames.
+    fn values(&mut self, number: usize, name: &str, frames: u64) -> Result<Values> {
+        let (at, array) = (&self.episodes[number], &self.arrays[name]);
+        let shape = self.store.shape(at, &array.path)?;
+        let start = at.rows.as_ref().map_or(0, |r| r.start);
+        let rows = shape.first().copied().unwrap_or(0);
+        let enough = if at.rows.is_some() { rows >= start + frames } else { fits(rows, frames) };
+        let same = shape.iter().skip(1).copied().eq(array.shape.iter().map(|n| *n as u64));
+        let mut expected = vec![start + frames];
+        expected.extend(array.shape.iter().map(|n| *n as u64));
+        let place = self.store.place(at, &array.path);
+        Error::ensure(enough && same, &place, format!("shape {expected:?}"), format!("{shape:?}"))?;
+        let each = if array.kind == Kind::Byte { 1 } else { 4 };
+        let bytes = array.size().and_then(|size| frames.checked_mul(size as u64)).and_then(|n| n.checked_mul(each));
+        let small = bytes.is_some_and(|b| b <= MOST_BYTES);
+        Error::ensure(small, place, "at most 4 GiB an episode", format!("shape {shape:?}"))?;
+        self.store.read(at, &array.path, start..start + frames)
+    }
+
+    fn vector(&mut self, number: usize, parts: &[Part], frames: u64) -> Result<Vec<f32>> {
+        let each = parts.iter().map(|p| Ok(self.values(number, &p.column, frames)?.numbers()));
+        let columns = each.collect::<Result<Vec<_>>>()?;
+        selection::joined(&self.store.place(&self.episodes[number], ""), parts, &columns, frames as usize)
+    }
+}
+
+impl<S: Store> EpisodeReader for Episodes<S> {
+    fn episode(&mut self, number: usize) -> Result<Episode> {
+        let frames = self.frames(number)?;
+        let mut episode = Episode { index: number as u64, len: frames as usize, ..Episode::default() };
+        if frames == 0 {
+            return Ok(episode);
+        }
+        let (action, observation) = (self.action.clone(), self.observation.clone());
+        episode.actions = self.vector(number, &action, frames)?;
+        episode.observations = self.vector(number, &observation, frames)?;
+        // A sparse reward is 1 once the task is solved.
+        episode.success = match self.success.clone() {
+            Some(name) => self.values(number, &name, frames)?.numbers().last().is_some_and(|v| *v > 0.0),
+            None => self.store.solved(&self.episodes[number]).unwrap_or(true),
+        };
+        Ok(episode)
+    }
+
+    fn images(&mut self, number: usize, layout: &ImageLayout) -> Result<Vec<u8>> {
+        let frames = self.frames(number)?;
+        let mut cameras = Vec::new();
+        for at in 0..self.cameras.len() {
+            let Camera { name, scaled } = &self.cameras[at];
+            let (name, scaled) = (name.clone(), *scaled);
+            cameras.push(match self.values(number, &name, frames)? {
+                Values::Bytes(bytes) => bytes,
+                Values::Numbers(values) => {
+                    let place = self.store.place(&self.episodes[number], &self.arrays[&name].path);
+                    pixels(&values, scaled).map_err(|e| e.in_file(place))?
+                }
+            });
+        }
+        let each = layout.picture_bytes();
+        let frame = |t: usize| cameras.iter().flat_map(move |c| c[t * each..(t + 1) * each].iter().copied());
+        Ok((0..frames as usize).flat_map(frame).collect())
+    }
+
+    fn name(&self, number: usize) -> String {
+        self.episodes[number].name.clone()
+    }
+}
+
+/// Bytes of pixels of 0 to 255, or of shares of full brightness.
+fn pixels(values: &[f32], scaled: bool) -> Result<Vec<u8>> {
+    let factor = if scaled { 255.0 } else { 1.0 };
+    // Resized pictures overshoot a little.
+    if let Some(bad) = values.iter().find(|v| !(-0.5..=256.0).contains(&(**v * factor))) {
+        return Err(Error::unexpected("pixels", "numbers of 0 to 255, or of 0 to 1", bad));
+    }
+    Ok(values.iter().map(|v| (v * factor).round().clamp(0.0, 255.0) as u8).collect())
 }

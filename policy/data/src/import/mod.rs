@@ -1,4 +1,5 @@
-//! Datasets in other formats: LeRobot v2 and v3, robomimic's HDF5, Diffusion Policy's zarr, and folders of records.
+//! Datasets in other formats: LeRobot v2 and v3, HDF5 of robomimic and its relatives, Diffusion Policy's zarr, and folders
+//! of records.
 //!
 //! A `Source` gives one episode at a time with the names its numbers have there; [`convert`] makes a LeRobot v3 dataset
 //! of it, whose observation and action are those of a task if one is given. Numbers of all episodes are in memory while
@@ -6,25 +7,26 @@
 
 #[cfg(any(feature = "hdf5", feature = "zarr"))]
 mod arrays;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod lerobot;
 mod options;
 mod records;
 mod resample;
-#[cfg(feature = "hdf5")]
-mod robomimic;
 mod selection;
 mod source;
 #[cfg(feature = "zarr")]
 mod zarr;
 
 use crate::dataset::Dataset;
+use crate::images::storage;
 use crate::layout::naming;
 use crate::write::{check_episode, check_spec, write, write_with_images};
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Spec};
 use imle_configs::{Error, Result};
 pub use options::ImportOptions;
-use source::Source;
+use source::{Source, is_hdf5};
 use std::path::Path;
 
 /// A format that is read.
@@ -33,8 +35,8 @@ use std::path::Path;
 pub enum DatasetFormat {
     /// LeRobot's folder, v2.0 to v3.0.
     Lerobot,
-    /// An HDF5 file of robomimic.
-    Robomimic,
+    /// An HDF5 file of robomimic or a relative, or a folder of them.
+    Hdf5,
     /// A zarr folder of Diffusion Policy.
     Zarr,
     /// A folder of Parquet or CSV files with `record.toml`.
@@ -51,7 +53,7 @@ impl DatasetFormat {
         if metadata.is_file() {
             let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
             return match ending.as_deref() {
-                Some("hdf5" | "h5") => Ok(Self::Robomimic),
+                Some("hdf5" | "h5") => Ok(Self::Hdf5),
                 Some("zip") => {
                     Err(Error::unexpected(path.display(), "an unpacked zarr folder", "a zip file; unpack it first"))
                 }
@@ -64,12 +66,17 @@ impl DatasetFormat {
             ("meta/episode_ends/.zarray", Self::Zarr),
             ("meta/episode_ends/zarr.json", Self::Zarr),
         ];
-        kinds.iter().find(|(file, _)| path.join(file).exists()).map(|(_, kind)| *kind).ok_or_else(|| Self::none(path))
+        if let Some((_, kind)) = kinds.iter().find(|(file, _)| path.join(file).exists()) {
+            return Ok(*kind);
+        }
+        let mut entries = std::fs::read_dir(path).map_err(|e| Error::io(path, "list", e))?;
+        let hdf5 = entries.any(|e| e.is_ok_and(|e| is_hdf5(&e.path())));
+        if hdf5 { Ok(Self::Hdf5) } else { Err(Self::none(path)) }
     }
 
     fn none(path: &Path) -> Error {
-        let expected = "a LeRobot folder (meta/info.json), a robomimic file (.hdf5), a zarr folder of Diffusion Policy \
-                        (meta/episode_ends), or records (record.toml)";
+        let expected = "a LeRobot folder (meta/info.json), HDF5 (an .hdf5 or .h5 file, or a folder of them), a zarr \
+                        folder (meta/episode_ends), or records (record.toml)";
         Error::unexpected(path.display(), expected, "none of them")
     }
 }
@@ -78,7 +85,7 @@ impl std::fmt::Display for DatasetFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Lerobot => "LeRobot",
-            Self::Robomimic => "robomimic HDF5",
+            Self::Hdf5 => "HDF5",
             Self::Zarr => "Diffusion Policy zarr",
             Self::Records => "records",
         })
@@ -100,7 +107,7 @@ pub struct Converted {
     pub cameras: Vec<String>,
     /// The rate that was interpolated from, Hz.
     pub resampled_from: Option<f64>,
-    /// What was left out or taken for granted, one line each.
+    /// Notes on what was left out or taken for granted, one line each.
     pub notes: Vec<String>,
 }
 
@@ -109,11 +116,11 @@ pub struct Converted {
 pub struct Loaded {
     /// Format of the source.
     pub format: DatasetFormat,
-    /// Its episodes with a frame.
+    /// The episodes that have a frame, with their spec.
     pub dataset: Dataset,
     /// Cameras whose pictures are beside it.
     pub pictures: Option<ImageLayout>,
-    /// What is left out, one line each.
+    /// Notes on what is left out, one line each.
     pub notes: Vec<String>,
 }
 
@@ -146,21 +153,22 @@ pub fn convert(from: &Path, out: &Path, options: &ImportOptions) -> Result<Conve
     let located = |e: Error| e.in_file(from.display());
     let (spec, from_rate) = target(&mut source, options).map_err(located)?;
     check_spec(from, &spec)?;
+    let resampled_from = (from_rate != spec.control_rate).then_some(from_rate);
+    if options.images {
+        let none = || Error::unexpected(from.display(), "pictures of one size, for --images", "none");
+        storage::check(source.pictures.as_ref().ok_or_else(none)?).map_err(located)?;
+        Error::ensure(resampled_from.is_none(), from.display(), "no --images beside --resample", "both")?;
+    }
     let (numbers, mut episodes) = read(&mut source, from, options)?;
     Error::ensure(!episodes.is_empty(), from.display(), "at least one episode with a frame", "none")?;
-    let resampled_from = (from_rate != spec.control_rate).then_some(from_rate);
     if let Some(rate) = resampled_from {
         resample::check(&episodes, rate, spec.control_rate).map_err(located)?;
         episodes = episodes.iter().map(|e| resample::uniform(e, &source.spec, rate, spec.control_rate)).collect();
     }
     let pictures = source.pictures.filter(|_| options.images);
     match &pictures {
-        None if options.images => {
-            return Err(Error::unexpected(from.display(), "pictures of one size, for --images", "none"));
-        }
         None => write(out, &spec, &episodes)?,
         Some(layout) => {
-            Error::ensure(resampled_from.is_none(), from.display(), "no --images beside --resample", "both")?;
             write_with_images(out, &spec, &episodes, layout, |i| source.reader.images(numbers[i], layout))?;
         }
     }
@@ -218,11 +226,11 @@ fn reader(format: DatasetFormat, from: &Path, options: &ImportOptions) -> Result
         DatasetFormat::Lerobot => lerobot::Folder::open(from, options),
         DatasetFormat::Records => records::Records::open(from, options),
         #[cfg(feature = "hdf5")]
-        DatasetFormat::Robomimic => robomimic::File::open(from, options),
+        DatasetFormat::Hdf5 => hdf5::open(from, options),
         #[cfg(not(feature = "hdf5"))]
-        DatasetFormat::Robomimic => Err(without(from, "HDF5", "hdf5")),
+        DatasetFormat::Hdf5 => Err(without(from, "HDF5", "hdf5")),
         #[cfg(feature = "zarr")]
-        DatasetFormat::Zarr => zarr::Folder::open(from, options),
+        DatasetFormat::Zarr => zarr::open(from, options),
         #[cfg(not(feature = "zarr"))]
         DatasetFormat::Zarr => Err(without(from, "zarr", "zarr")),
     }

@@ -5,6 +5,7 @@ use super::options::ImportOptions;
 use super::resample::{self, Between};
 use super::source::{EpisodeReader, Source, layout_of};
 use crate::table::{Reader, one_line};
+use arrow_schema::DataType;
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
 use imle_configs::{Error, Result, files};
@@ -141,10 +142,16 @@ struct Term {
 }
 
 impl Term {
-    fn new(file: &TermFile, frames: &BTreeMap<String, FrameFile>, columns: &[String], hold: bool) -> Result<Self> {
+    /// The term that `file` describes; `path` is a file of records, with these columns of numbers.
+    fn new(
+        file: &TermFile,
+        frames: &BTreeMap<String, FrameFile>,
+        (path, columns): (&Path, &[String]),
+        hold: bool,
+    ) -> Result<Self> {
         let names = if file.columns.is_empty() { own_columns(&file.name, columns) } else { file.columns.clone() };
         if let Some(unknown) = names.iter().find(|c| !columns.contains(c)) {
-            return Err(Error::unknown("column", unknown, columns));
+            return Err(no_number(path, unknown, columns));
         }
         let wanted = match file.kind {
             TermKind::Values => None,
@@ -256,7 +263,7 @@ impl Table {
     fn read(path: &Path, names: &[String]) -> Result<Self> {
         let header = Self::header(path)?;
         if let Some(unknown) = names.iter().find(|n| !header.contains(n)) {
-            return Err(Error::unknown("column", unknown, &header).in_file(path.display()));
+            return Err(no_number(path, unknown, &header).in_file(path.display()));
         }
         let mut columns = vec![Vec::new(); names.len()];
         if is_parquet(path) {
@@ -278,7 +285,7 @@ impl Table {
                     let truth = || text.to_ascii_lowercase().parse::<bool>().ok().map(|v| f64::from(u8::from(v)));
                     let value = text.parse::<f64>().ok().or_else(truth);
                     let place = || format!("{}:{line}: {name}", path.display());
-                    column.push(value.ok_or_else(|| Error::unexpected(place(), "a number", format!("`{text}`")))?);
+                    column.push(value.ok_or_else(|| Error::unexpected(place(), "a number", cell(text)))?);
                 }
             }
         }
@@ -291,6 +298,39 @@ impl Table {
         }
         Error::ensure(rows != 0, path.display(), "at least one record", "none")?;
         Ok(Self { names: names.to_vec(), columns, rows })
+    }
+}
+
+/// The error about a column that is not among those of numbers: what it is instead, if it is there.
+fn no_number(path: &Path, name: &str, numbers: &[String]) -> Error {
+    let schema = Reader::open(path, &[name], &[]).ok().filter(|_| is_parquet(path)).map(|r| r.schema());
+    let Some(field) = schema.as_ref().and_then(|s| s.fields().first()) else {
+        return Error::unknown("column", name, numbers);
+    };
+    let found = match field.data_type() {
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => {
+            DATES
+        }
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => LISTS,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
+        other => return Error::unexpected(format!("column `{name}`"), NUMBERS, format!("type {}", one_line(other))),
+    };
+    Error::unexpected(format!("column `{name}`"), NUMBERS, found)
+}
+
+const NUMBERS: &str = "one number a row";
+const DATES: &str = "dates and times; give seconds or another time_unit";
+const LISTS: &str = "lists; give each value a column of its own";
+
+/// A cell that is no number, in words.
+fn cell(text: &str) -> String {
+    let digits = |at: usize| text.get(..at).is_some_and(|t| t.bytes().all(|b| b.is_ascii_digit()));
+    match text.as_bytes() {
+        [_, _, _, _, b'-' | b'/', ..] if digits(4) => format!("`{text}`, {DATES}"),
+        [_, _, b':' | b'.' | b'/', ..] if digits(2) => format!("`{text}`, {DATES}"),
+        [b'[' | b'(' | b'{', ..] => format!("`{text}`, {LISTS}"),
+        [] => "an empty cell".into(),
+        _ => format!("`{text}`"),
     }
 }
 
@@ -352,12 +392,12 @@ impl Records {
         let columns = Table::header(first)?;
         for column in std::iter::once(&file.time).chain(&file.success) {
             if !columns.contains(column) {
-                return Err(reported(Error::unknown("column", column, &columns)));
+                return Err(reported(no_number(first, column, &columns)));
             }
         }
         let terms = |key: &str, files: &[TermFile], hold: bool| -> Result<Vec<Term>> {
             let each = files.iter().map(|f| {
-                let term = Term::new(f, &file.frame, &columns, hold);
+                let term = Term::new(f, &file.frame, (first, &columns), hold);
                 term.map_err(|e| reported(e.in_file(format!("{key} `{}`", f.name))))
             });
             each.collect()

@@ -93,7 +93,7 @@ pub(super) fn left_out(columns: &[String], how: &str) -> Option<String> {
     (!columns.is_empty()).then(|| format!("left out: {}: {how}", columns.join(", ")))
 }
 
-/// How to take the columns `names` as well as `parts`: `--observation state,keypoint takes it`.
+/// Advice on how to take the columns `names` as well as `parts`: `--observation state,keypoint takes it`.
 pub(super) fn takes(flag: &str, parts: &[Part], names: &[String]) -> String {
     let [name] = names else { return format!("{flag} with their names takes them") };
     let mut all: Vec<&str> = parts.iter().map(|p| p.column.as_str()).collect();

@@ -3,6 +3,7 @@
 use imle_configs::Result;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
+use std::path::Path;
 
 /// A dataset in another format.
 pub(super) struct Source {
@@ -12,7 +13,7 @@ pub(super) struct Source {
     pub(super) len: usize,
     /// The cameras, if there are pictures of one size.
     pub(super) pictures: Option<ImageLayout>,
-    /// What is left out or taken for granted, one line each.
+    /// Notes on what is left out or taken for granted, one line each.
     pub(super) notes: Vec<String>,
     pub(super) reader: Box<dyn EpisodeReader>,
 }
@@ -36,4 +37,10 @@ pub(super) trait EpisodeReader {
 /// A layout of terms with their sizes.
 pub(super) fn layout_of(terms: impl IntoIterator<Item = (String, usize)>) -> Layout {
     Layout { terms: terms.into_iter().map(|(name, size)| Term { name, size }).collect() }
+}
+
+/// Whether a name is that of an HDF5 file.
+pub(super) fn is_hdf5(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    !hidden && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("hdf5") || e.eq_ignore_ascii_case("h5"))
 }

@@ -1,167 +1,247 @@
-//! Diffusion Policy's zarr folders: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends` with where
-//! each one ends.
+//! Zarr folders as Diffusion Policy writes them: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends`
+//! with where each one ends.
 
-use super::arrays::{self, Array};
+use super::arrays::{self, Array, Kind, MOST_BYTES, Store, Stretch, Values, joined};
 use super::options::ImportOptions;
-use super::source::{EpisodeReader, Source};
+use super::selection;
+use super::source::Source;
 use crate::table::one_line;
-use imle_configs::episode::Episode;
-use imle_configs::spec::{ImageLayout, Layout, Spec, Term};
+use half::f16;
 use imle_configs::{Error, Result};
+use serde_json::Value;
+use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use zarrs::array::{Array as ZarrArray, ArraySubset, data_type};
+use zarrs::array::{Array as ZarrArray, ArrayError, ArraySubset, ChunkShape, data_type};
 use zarrs::filesystem::FilesystemStore;
 
 type Stored = ZarrArray<FilesystemStore>;
 
+/// Most episodes of a folder.
+const MOST_EPISODES: u64 = 10_000_000;
+/// Groups below `data`.
+const DEPTH: usize = 4;
+
+/// Opens the folder.
+pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Source> {
+    let store = FilesystemStore::new(path)
+        .map_err(|e| Error::unexpected(path.display(), "a readable zarr folder", one_line(e)))?;
+    let folder = Folder { path: path.to_path_buf(), store: Arc::new(store) };
+    let ends = folder.ends()?;
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let stretch = |(number, (start, end)): (usize, (u64, &u64))| Stretch {
+        name: format!("episode {number}"),
+        file: 0,
+        group: "data".into(),
+        rows: Some(start..*end),
+    };
+    let episodes: Vec<Stretch> = starts.zip(&ends).enumerate().map(stretch).collect();
+    // The first episode that has a frame.
+    let first = ends.iter().position(|end| *end > 0).unwrap_or(0);
+    let frames = ends[first] - if first == 0 { 0 } else { ends[first - 1] };
+    let last = ends[ends.len() - 1];
+    let mut all = Vec::new();
+    folder.list("", DEPTH, &mut all)?;
+    let mut beyond = Vec::new();
+    for array in all.iter_mut().filter(|a| !matches!(a.kind, Kind::Other(_))) {
+        if array.rows > last {
+            beyond.push(format!("{} of {}", array.rows - last, array.path));
+        }
+        match array.rows {
+            // Read are the rows of one episode at a time.
+            rows if rows >= last => array.rows = frames,
+            rows if rows == ends.len() as u64 => array.kind = Kind::Other("one row an episode".into()),
+            rows => array.kind = Kind::Other(format!("{rows} rows for {last} frames")),
+        }
+    }
+    let mut notes: Vec<String> =
+        selection::left_out(&beyond, "rows after the end of the last episode").into_iter().collect();
+    let aside = [folder.folders("", &["data", "meta"])?, folder.folders("meta", &["episode_ends"])?].concat();
+    notes.extend(selection::left_out(&aside, "not in data/"));
+    let task = path.file_stem().map_or_else(|| "zarr".into(), |n| n.to_string_lossy().into_owned());
+    arrays::source(folder, episodes, (first, frames, all), (task, 0.0), options, notes)
+}
+
 /// An open folder.
-pub(super) struct Folder {
+struct Folder {
     path: PathBuf,
     store: Arc<FilesystemStore>,
-    /// Where episodes end.
-    ends: Vec<u64>,
-    observation: Vec<Array>,
 }
 
 impl Folder {
-    /// Opens the folder; `keys` are those of the observation, all vectors but the action if empty.
-    pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Source> {
-        let keys = &options.observation;
-        let store = FilesystemStore::new(path).map_err(|e| failed(path, "", e))?;
-        let store = Arc::new(store);
-        let open = |name: &str| open(path, &store, name);
-        let of_ends = open("meta/episode_ends")?;
-        let frames = of_ends.shape().first().copied().unwrap_or(0);
-        let ends = numbers(path, "meta/episode_ends", &of_ends, 0..frames)?;
-        let ends: Vec<u64> = ends.into_iter().map(|e| e as u64).collect();
-        if ends.is_empty() || ends[0] == 0 || ends.windows(2).any(|w| w[0] >= w[1]) {
-            let found = format!("{} ends", ends.len());
-            return Err(Error::unexpected(place(path, "meta/episode_ends"), "ascending ends of episodes", found));
+    fn shown(&self, path: &str) -> String {
+        self.path.join(path).display().to_string()
+    }
+
+    fn failed(&self, path: &str, error: impl Display) -> Error {
+        Error::unexpected(self.shown(path), "a readable zarr array", one_line(error))
+    }
+
+    fn open(&self, path: &str) -> Result<Stored> {
+        ZarrArray::open(self.store.clone(), &format!("/{path}")).map_err(|e| self.failed(path, e))
+    }
+
+    /// Where episodes end, ascending.
+    fn ends(&self) -> Result<Vec<u64>> {
+        const PATH: &str = "meta/episode_ends";
+        let stored = self.open(PATH)?;
+        let count = stored.shape().first().copied().unwrap_or(0);
+        let place = self.shown(PATH);
+        let shaped = stored.shape().len() == 1 && (1..=MOST_EPISODES).contains(&count);
+        let shape = format!("{:?}", stored.shape());
+        Error::ensure(shaped, &place, format!("1 to {MOST_EPISODES} ends of episodes, one after the other"), shape)?;
+        if let Kind::Other(what) = kind(&stored) {
+            return Err(Error::unexpected(place, "numbers", what));
         }
-        let mut all = Vec::new();
-        for name in names(path)? {
-            let stored = open(&format!("data/{name}"))?;
-            let rows = stored.shape().first().copied().unwrap_or(0);
-            let expected = format!("{} rows, the last end of an episode", ends[ends.len() - 1]);
-            Error::ensure(rows == ends[ends.len() - 1], place(path, &format!("data/{name}")), expected, rows)?;
-            let shape = stored.shape().iter().skip(1).map(|n| *n as usize).collect();
-            // Diffusion Policy keeps pixels as float32 of 0 to 255 too.
-            all.push(Array { name, shape, bytes: *stored.data_type() == data_type::uint8() });
+        let ends = numbers(&stored, 0..count).map_err(|e| self.failed(PATH, e))?;
+        let mut before = 0.0;
+        for (number, end) in ends.iter().enumerate() {
+            let whole = *end >= before && end.fract() == 0.0 && *end < 9e15;
+            Error::ensure(whole, &place, format!("a whole number from {before} on as end {number}"), end)?;
+            before = *end;
         }
-        let action = all.iter().position(|a| a.name == "action" && a.shape.len() == 1);
-        let missing = || Error::unexpected(place(path, "data/action"), "an array of shape (frames, values)", "none");
-        let action = all.remove(action.ok_or_else(missing)?);
-        let observation = arrays::observation(&all, keys).map_err(|e| e.in_file(place(path, "data")))?;
-        let spec = Spec {
-            task: path.file_stem().map_or_else(|| "zarr".into(), |n| n.to_string_lossy().into_owned()),
-            control_rate: 0.0,
-            observation: arrays::layout(&observation),
-            action: Layout { terms: vec![Term { name: "action".into(), size: action.size() }] },
-            pictures: None,
+        Ok(ends.into_iter().map(|e| e as u64).collect())
+    }
+
+    /// Paths of the folders in one of this folder's, but those of these names, sorted.
+    fn folders(&self, inside: &str, but: &[&str]) -> Result<Vec<String>> {
+        let folder = self.path.join(inside);
+        let entries = std::fs::read_dir(&folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+        let mut names: Vec<String> = entries
+            .map_err(|e| Error::io(&folder, "list", e))?
+            .iter()
+            .filter(|e| e.path().is_dir())
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.starts_with('.') && !but.contains(&name.as_str()))
+            .collect();
+        names.sort();
+        Ok(names.iter().map(|name| joined(inside, name)).collect())
+    }
+
+    /// Lists the arrays below a group of `data`.
+    fn list(&self, inside: &str, depth: usize, all: &mut Vec<Array>) -> Result<()> {
+        for whole in self.folders(&joined("data", inside), &[])? {
+            let path = whole.strip_prefix("data/").unwrap_or(&whole).to_string();
+            if !is_array(&self.path.join(&whole)) {
+                if depth > 0 {
+                    self.list(&path, depth - 1, all)?;
+                }
+                continue;
+            }
+            let array = match self.open(&whole) {
+                Ok(stored) => Array {
+                    path,
+                    rows: stored.shape().first().copied().unwrap_or(0),
+                    shape: stored.shape().iter().skip(1).map(|n| usize::try_from(*n).unwrap_or(usize::MAX)).collect(),
+                    kind: kind(&stored),
+                },
+                Err(Error::Unexpected { found, .. }) => {
+                    Array { path, rows: 0, shape: Vec::new(), kind: Kind::Other(found) }
+                }
+                Err(other) => return Err(other),
+            };
+            all.push(array);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a folder is an array, of either version.
+fn is_array(folder: &Path) -> bool {
+    let json = std::fs::read_to_string(folder.join("zarr.json")).ok();
+    let node: Option<Value> = json.map(|text| serde_json::from_str(&text).unwrap_or_default());
+    folder.join(".zarray").exists() || node.is_some_and(|n| n["node_type"] != "group")
+}
+
+impl Store for Folder {
+    fn shape(&mut self, at: &Stretch, path: &str) -> Result<Vec<u64>> {
+        Ok(self.open(&joined(&at.group, path))?.shape().to_vec())
+    }
+
+    fn read(&mut self, at: &Stretch, path: &str, rows: Range<u64>) -> Result<Values> {
+        let path = joined(&at.group, path);
+        let stored = self.open(&path)?;
+        let values = match (kind(&stored), stored.data_type()) {
+            (Kind::Byte, _) => stored.retrieve_array_subset(&subset(&stored, rows)).map(Values::Bytes),
+            (Kind::Number, of) if *of == data_type::float32() => {
+                stored.retrieve_array_subset(&subset(&stored, rows)).map(Values::Numbers)
+            }
+            (Kind::Number, _) => {
+                numbers(&stored, rows).map(|v| Values::Numbers(v.into_iter().map(|n| n as f32).collect()))
+            }
+            (Kind::Other(what), _) => return Err(Error::unexpected(self.shown(&path), "numbers", what)),
         };
-        let (len, observation) = (ends.len(), observation.into_iter().cloned().collect());
-        let reader = Box::new(Self { path: path.to_path_buf(), store, ends, observation });
-        Ok(Source { spec, len, pictures: arrays::pictures(&all), notes: Vec::new(), reader })
+        values.map_err(|e| self.failed(&path, e))
     }
 
-    fn frames(&self, number: usize) -> Range<u64> {
-        let begin = if number == 0 { 0 } else { self.ends[number - 1] };
-        begin..self.ends[number]
-    }
-
-    fn rows(&self, name: &str, frames: Range<u64>) -> Result<Vec<f32>> {
-        let inside = format!("data/{name}");
-        let stored = open(&self.path, &self.store, &inside)?;
-        Ok(numbers(&self.path, &inside, &stored, frames)?.into_iter().map(|v| v as f32).collect())
+    fn place(&self, at: &Stretch, path: &str) -> String {
+        self.shown(&joined(&at.group, path))
     }
 }
 
-fn place(path: &Path, inside: &str) -> String {
-    if inside.is_empty() { path.display().to_string() } else { format!("{}/{inside}", path.display()) }
+/// Some rows of an array, whole.
+fn subset(stored: &Stored, rows: Range<u64>) -> ArraySubset {
+    let range = |(i, n): (usize, &u64)| if i == 0 { rows.clone() } else { 0..*n };
+    ArraySubset::new_with_ranges(&stored.shape().iter().enumerate().map(range).collect::<Vec<_>>())
 }
 
-fn failed(path: &Path, inside: &str, error: impl std::fmt::Display) -> Error {
-    Error::unexpected(place(path, inside), "a readable zarr array", one_line(error))
-}
-
-fn open(path: &Path, store: &Arc<FilesystemStore>, name: &str) -> Result<Stored> {
-    ZarrArray::open(store.clone(), &format!("/{name}")).map_err(|e| failed(path, name, e))
-}
-
-/// Names of the arrays in `data/`, sorted.
-fn names(path: &Path) -> Result<Vec<String>> {
-    let folder = path.join("data");
-    let entries = std::fs::read_dir(&folder).map_err(|e| Error::io(&folder, "list", e))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|e| Error::io(&folder, "list", e))?.path();
-        if [".zarray", "zarr.json"].iter().any(|f| entry.join(f).exists()) {
-            names.extend(entry.file_name().map(|n| n.to_string_lossy().into_owned()));
-        }
-    }
-    names.sort();
-    Ok(names)
-}
-
-/// The values of some rows, row-major.
-fn numbers(path: &Path, inside: &str, stored: &Stored, rows: Range<u64>) -> Result<Vec<f64>> {
-    let shape = stored.shape().iter().enumerate();
-    let ranges: Vec<Range<u64>> = shape.map(|(i, n)| if i == 0 { rows.clone() } else { 0..*n }).collect();
-    let subset = ArraySubset::new_with_ranges(&ranges);
-    let message = |e: zarrs::array::ArrayError| failed(path, inside, e);
-    let kind = stored.data_type();
-    macro_rules! read {
-        ($type:ty) => {
-            stored
-                .retrieve_array_subset::<Vec<$type>>(&subset)
-                .map_err(message)?
-                .into_iter()
-                .map(|v| v as f64)
-                .collect()
+/// Some rows of an array of numbers, row-major; an array of another type has none.
+fn numbers(stored: &Stored, rows: Range<u64>) -> std::result::Result<Vec<f64>, ArrayError> {
+    let (of, subset) = (stored.data_type(), subset(stored, rows));
+    macro_rules! types {
+        ($($name:ident: $type:ty, $to:expr;)*) => {
+            $(if *of == data_type::$name() {
+                return Ok(stored.retrieve_array_subset::<Vec<$type>>(&subset)?.into_iter().map($to).collect());
+            })*
         };
     }
-    Ok(if *kind == data_type::float32() {
-        read!(f32)
-    } else if *kind == data_type::float64() {
-        read!(f64)
-    } else if *kind == data_type::int64() {
-        read!(i64)
-    } else if *kind == data_type::int32() {
-        read!(i32)
-    } else if *kind == data_type::uint8() {
-        read!(u8)
+    types! {
+        float16: f16, f64::from;
+        float32: f32, f64::from;
+        float64: f64, |v| v;
+        int8: i8, f64::from;
+        int16: i16, f64::from;
+        int32: i32, f64::from;
+        int64: i64, |v| v as f64;
+        uint8: u8, f64::from;
+        uint16: u16, f64::from;
+        uint32: u32, f64::from;
+        uint64: u64, |v| v as f64;
+        bool: bool, |v| f64::from(u8::from(v));
+    }
+    Ok(Vec::new())
+}
+
+/// Kind of the values of an array. One whose chunks would fill the memory is not read.
+fn kind(stored: &Stored) -> Kind {
+    let of = stored.data_type();
+    let chunk = stored.chunk_shape(&vec![0; stored.shape().len()]).ok();
+    let size = |chunk: &ChunkShape| chunk.iter().try_fold(8_u64, |size, n| size.checked_mul(n.get()));
+    let numbers = [
+        data_type::float16(),
+        data_type::float32(),
+        data_type::float64(),
+        data_type::int8(),
+        data_type::int16(),
+        data_type::int32(),
+        data_type::int64(),
+        data_type::uint16(),
+        data_type::uint32(),
+        data_type::uint64(),
+        data_type::bool(),
+    ];
+    if stored.shape().is_empty() {
+        Kind::Other("one value".into())
+    } else if !chunk.as_ref().and_then(size).is_some_and(|size| size <= MOST_BYTES) {
+        Kind::Other("chunks of more than 4 GiB".into())
+    } else if *of == data_type::uint8() {
+        Kind::Byte
+    } else if numbers.contains(of) {
+        Kind::Number
     } else {
-        return Err(Error::unexpected(place(path, inside), "numbers", format!("{kind:?}")));
-    })
-}
-
-impl EpisodeReader for Folder {
-    fn episode(&mut self, number: usize) -> Result<Episode> {
-        let frames = self.frames(number);
-        let len = (frames.end - frames.start) as usize;
-        let mut parts = Vec::new();
-        for array in &self.observation {
-            parts.push((array, self.rows(&array.name, frames.clone())?));
-        }
-        Ok(Episode {
-            observations: arrays::joined(&place(&self.path, "data"), &parts, len)?,
-            actions: self.rows("action", frames)?,
-            // What is demonstrated there was solved; the format has no word for it.
-            success: true,
-            index: number as u64,
-            len,
-            ..Episode::default()
-        })
-    }
-
-    fn images(&mut self, number: usize, layout: &ImageLayout) -> Result<Vec<u8>> {
-        let mut cameras = Vec::new();
-        for camera in &layout.cameras {
-            let pixels = self.rows(camera, self.frames(number))?;
-            cameras.push(pixels.into_iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect());
-        }
-        arrays::interleaved(&cameras, layout).map_err(|e| e.in_file(place(&self.path, "data")))
+        let metadata = serde_json::to_value(stored.metadata()).unwrap_or_default();
+        let name = if metadata["dtype"].is_null() { &metadata["data_type"] } else { &metadata["dtype"] };
+        Kind::Other(format!("values of type {name}"))
     }
 }

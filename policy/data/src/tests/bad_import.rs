@@ -54,7 +54,16 @@ fn records_are_checked() {
         refused(dir.path(), &ImportOptions::default(), parts);
     }
     // In the second file.
-    let recorded: [(&str, &[&str]); 7] = [
+    let recorded: [(&str, &[&str]); 10] = [
+        (
+            "ms,x,y,z,turn,grip,solved\n2024-05-01T10:00:00Z,1,2,3,4,5,1\n",
+            &["b.csv:2: ms", "2024-05-01", "dates and times"],
+        ),
+        (
+            "ms,x,y,z,turn,grip,solved\n0,\"[1, 2]\",2,3,4,5,1\n",
+            &["b.csv:2: x", "`[1, 2]`, lists", "a column of its own"],
+        ),
+        ("ms,x,y,z,turn,grip,solved\n0,,2,3,4,5,1\n", &["b.csv:2: x", "an empty cell"]),
         ("ms,x,y,z,turn,grip,solved\n0,1,2,3,4,five,1\n", &["b.csv:2: grip", "a number", "`five`"]),
         ("ms,x,y,z,turn,grip,solved\n0,1,2,3,4,nan,1\n", &["b.csv: grip, record 0", "finite"]),
         ("ms,x,y,z,turn,grip,solved\n5,1,2,3,4,5,1\n5,1,2,3,4,5,1\n", &["b.csv: ms, record 1", "later"]),
@@ -72,6 +81,50 @@ fn records_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("record.toml"), RECORD).unwrap();
     refused(dir.path(), &ImportOptions::default(), &["at least one .csv or .parquet file"]);
+}
+
+#[test]
+fn columns_of_parquet_records_that_hold_no_numbers_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let times: ArrayRef = Arc::new(arrow_array::TimestampMillisecondArray::from(vec![0, 1]));
+    let lists = ListArray::from_iter_primitive::<arrow_array::types::Float64Type, _, _>([Some([Some(1.0)]), None]);
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
+    let numbers: ArrayRef = Arc::new(Float64Array::from(vec![0.0, 1.0]));
+    let columns = [("time", numbers), ("stamp", times), ("pose", Arc::new(lists)), ("name", texts)];
+    write_rows(&dir.path().join("a.parquet"), &RecordBatch::try_from_iter(columns).unwrap());
+    for (column, part) in [("stamp", "dates and times"), ("pose", "lists"), ("name", "text"), ("pse", "unknown column")]
+    {
+        let observation = format!("task = \"t\"\ncontrol_rate = 1\n[[observation]]\nname = \"{column}\"\n");
+        fs::write(dir.path().join("record.toml"), observation + "[[action]]\nname = \"time\"\n").unwrap();
+        refused(dir.path(), &ImportOptions::default(), &["record.toml: observation", column, part]);
+    }
+    let flag = ImportOptions { action: vec!["time".into()], ..ImportOptions::default() };
+    refused(dir.path(), &flag, &["--action: expected the columns in record.toml", "time"]);
+}
+
+#[test]
+fn rates_that_contradict_or_know_no_bounds_are_refused() {
+    let (_dir, path) = written();
+    let at = |rate, task: Option<f64>, resample| ImportOptions {
+        rate: Some(rate),
+        spec: task.map(|control_rate| Spec { control_rate, ..spec() }),
+        resample,
+        ..ImportOptions::default()
+    };
+    // The dataset says 10 Hz.
+    for options in [at(20.0, Some(10.0), false), at(20.0, Some(20.0), false), at(5.0, Some(20.0), true)] {
+        refused(&path, &options, &["d: --rate: expected 10 Hz, the dataset's"]);
+    }
+    refused(&path, &at(1e300, None, true), &["control rate", "from 0.001 to 1000000"]);
+    refused(&path, &at(1e-300, None, true), &["control rate", "from 0.001 to 1000000"]);
+    let info = path.join("meta/info.json");
+    let text = fs::read_to_string(&info).unwrap();
+    fs::write(
+        &info,
+        text.replace("\"fps\": 10", "\"fps\": 1e-2").replace("\"control_rate\": 10.0", "\"control_rate\": 1e-2"),
+    )
+    .unwrap();
+    refused(&path, &at(1e6, None, true), &["--resample", "at most 1e7 frames"]);
 }
 
 #[test]
@@ -154,7 +207,7 @@ fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
         ..ImportOptions::default()
     };
     let whole = fixture("robomimic.hdf5");
-    refused(&whole, &keys(&["objct"]), &["unknown observation key `objct`", "`object`"]);
+    refused(&whole, &keys(&["objct"]), &["--observation: unknown column `objct`", "`object`"]);
     refused(&whole, &keys(&["agentview_image"]), &["agentview_image", "vectors"]);
 }
 
@@ -162,7 +215,7 @@ fn hdf5_that_is_broken_anywhere_is_told_in_one_line() {
 #[test]
 fn zarr_that_is_broken_is_told() {
     let spoilt: [(&str, Option<&str>, &[&str]); 5] = [
-        ("data/action/.zarray", None, &["data/action", "none"]),
+        ("data/action/.zarray", None, &["data: action", "--action NAME", "`state`"]),
         ("data/state/.zarray", Some("{"), &["data/state", "zarr"]),
         ("data/state/0.0", Some("garbage"), &["data/state"]),
         ("meta/episode_ends/0", Some("garbage"), &["meta/episode_ends"]),

@@ -38,7 +38,7 @@ fn made_pictures(episode: usize, length: usize) -> Vec<u8> {
 #[test]
 fn robomimic_keeps_numbers_order_pictures_and_rate() {
     let (message, dataset) = converted(&fixture("robomimic.hdf5"), &ImportOptions::default());
-    assert_eq!((message.format, message.episodes, message.frames), (DatasetFormat::Robomimic, 2, 8));
+    assert_eq!((message.format, message.episodes, message.frames), (DatasetFormat::Hdf5, 2, 8));
     assert_eq!((dataset.spec.task.as_str(), dataset.spec.control_rate), ("Lift", 20.0));
     assert_eq!(dataset.spec.observation, layout(&[("object", 1), ("robot0_eef_pos", 3)]));
     for (e, (episode, length)) in dataset.episodes.iter().zip([3, 5]).enumerate() {
@@ -76,6 +76,16 @@ fn diffusion_policy_keeps_numbers_and_pictures() {
         assert_eq!(episode.actions, made_rows(e, length, 2));
         assert_eq!(read_images(&out, e).unwrap().rgb, made_pictures(e, length));
     }
+}
+
+#[cfg(feature = "zarr")]
+#[test]
+fn a_rate_that_nobody_says_is_the_tasks_and_told() {
+    let spec = Spec { observation: layout(&[("q", 3)]), action: layout(&[("u", 2)]), ..spec() };
+    let (message, dataset) =
+        converted(&fixture("diffusion.zarr"), &ImportOptions { spec: Some(spec.clone()), ..ImportOptions::default() });
+    assert_eq!(dataset.spec, spec);
+    assert!(message.notes.iter().any(|n| n.contains("does not say its rate: taken for the task's, 10 Hz")));
 }
 
 #[cfg(not(feature = "zarr"))]

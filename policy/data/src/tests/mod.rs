@@ -2,12 +2,16 @@
 
 mod bad_import;
 mod bad_input;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod images;
 mod import;
 mod lerobot;
 mod pictures;
 mod statistics;
 mod video;
+#[cfg(feature = "zarr")]
+mod zarr;
 
 use crate::write::{Sizes, write_sized};
 use crate::{Dataset, read, summarize, write};
