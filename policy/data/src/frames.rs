@@ -25,7 +25,7 @@ struct Growing {
     uneven: usize,
     far: usize,
     first: String,
-    /// What is wrong with it.
+    /// The first thing wrong with it.
     broken: Option<Error>,
 }
 
@@ -49,7 +49,7 @@ impl Growing {
     }
 }
 
-/// What is odd without being wrong.
+/// Counts of odd things that are no errors.
 #[derive(Default)]
 struct Oddities {
     /// Steps in time that are not at the rate, the episodes with such, and the first.
@@ -137,7 +137,7 @@ impl Frames {
         Ok(episode)
     }
 
-    /// What is odd so far, one line each.
+    /// Notes on odd things so far, one line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let Oddities { uneven: (steps, episodes, first), strange, renamed: (files, file) } = &self.odd;
         let mut notes = Vec::new();

@@ -83,7 +83,7 @@ impl Stream {
         self.over
     }
 
-    /// What is odd in the episodes so far without being wrong, one line each.
+    /// Notes on odd things in the episodes so far, one line each.
     pub(crate) fn notes(&self) -> Vec<String> {
         self.frames.notes()
     }

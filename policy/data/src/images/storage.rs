@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What LeRobot puts before the name of a camera.
+/// LeRobot's beginning of the name of a camera's column.
 pub(super) const PREFIX: &str = "observation.images.";
 
 /// Pixels that a side of a picture may have.

@@ -178,7 +178,7 @@ fn about_rows(root: &Path, info: &Info, rows: &[Row], notes: &mut Vec<String>) -
         }
     }
     if !info.features.contains_key(SUCCESS) && rows.iter().all(|row| row.success.is_none()) {
-        notes.push(format!("no `{SUCCESS}`: no episode counts as solved"));
+        notes.push(format!("the dataset does not say which episodes are solved (`{SUCCESS}`): none counts as solved"));
     }
     Ok(())
 }

@@ -70,7 +70,7 @@ pub(crate) struct Info {
     video_path: Option<String>,
     pub(crate) observation: Vector,
     pub(crate) action: Vector,
-    /// What this crate adds, and its spec where observation and action are the usual ones.
+    /// The addition of this crate, and its spec where observation and action are the usual ones.
     ours: Option<Value>,
     spec: Option<Spec>,
     pub(crate) features: Map<String, Value>,

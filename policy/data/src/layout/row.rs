@@ -1,4 +1,4 @@
-//! What the metadata say about an episode, in any version.
+//! An episode in the metadata of any version.
 
 use crate::table;
 use imle_configs::{Error, Result};

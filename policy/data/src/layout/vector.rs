@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// Values a frame that a vector's column may have.
 const MOST_VALUES: usize = 1 << 20;
-/// What LeRobot puts before the names of observations.
+/// LeRobot's beginning of the names of observations.
 const PREFIX: &str = "observation.";
 
 /// A column of numbers, or some of its values.

@@ -213,7 +213,10 @@ fn success_is_a_truth_value_in_many_forms() {
         edit_json(&path.join("meta/info.json"), |j| drop_key(&mut j["features"], "next.success"));
     };
     for (_dir, path) in both(none) {
-        noted(&converted(&path, &ImportOptions::default()).0, "no `next.success`: no episode counts as solved");
+        noted(
+            &converted(&path, &ImportOptions::default()).0,
+            "the dataset does not say which episodes are solved (`next.success`): none counts as solved",
+        );
     }
 }
 
