@@ -51,8 +51,8 @@ pub enum Command {
         --out runs/imported\n  \
         planner import pretrained_model --task push_t --observation pusher --cameras top --out runs/seeing\n  \
         planner import --converter | python3 - latest.ckpt --out converted     a pickle, as a folder for import\n\
-        FROM is a LeRobot `pretrained_model` folder of type diffusion, or a converted state dict of the public Diffusion \
-        Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. More: docs/guide/import.md"
+        FROM is a LeRobot `pretrained_model` folder of type diffusion or the run that has it, or a converted state dict of \
+        the public Diffusion Policy or IMLE Policy code. Policies that see pictures come from LeRobot and IMLE Policy. More: docs/guide/import.md"
     )]
     Import(import::ImportArgs),
     /// Distill a slow generator (diffusion, flow) into an IMLE generator of one pass

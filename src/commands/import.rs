@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// `planner import`
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Folder of the policy, with its config.json and model.safetensors
+    /// Folder of the policy, with its config.json and model.safetensors, or of a run of LeRobot: the newest checkpoint
     #[arg(required_unless_present = "converter")]
     pub from: Option<PathBuf>,
     /// Task that the policy is to serve: its sizes are checked, its names and control rate are taken [default: made
@@ -78,6 +78,9 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     ));
     if let (Some(pictures), Some(vision)) = (&config.spec.pictures, &config.vision) {
         output.say(format!("pictures of {pictures}; {vision}"));
+    }
+    if imported.folder != *from && from.is_dir() {
+        output.say(format!("read from {}", imported.folder.display()));
     }
     if imported.unused > 0 {
         output.note(format!("{} tensors were left out that the policy does not use", imported.unused));

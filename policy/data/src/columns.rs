@@ -5,7 +5,8 @@ use arrow_array::types::{
     ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
     UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, BinaryArray, StringArray};
+use arrow_array::{Array, ArrayRef, BinaryArray, StringArray};
+use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
 /// Whether [`numbers`] reads columns of this type.
@@ -54,6 +55,52 @@ pub(crate) fn integers(column: &dyn Array) -> Option<Vec<i64>> {
     })
 }
 
+/// The values of lists, or lists of lists, one after the other, and the places where those of each row end, the first
+/// row's begin before them; of other columns the values themselves.
+///
+/// # Errors
+/// The first row that lacks a value.
+pub(crate) fn flattened(column: &ArrayRef) -> Result<(ArrayRef, Vec<usize>), usize> {
+    let mut values = column.clone();
+    let mut ends: Vec<usize> = (0..=column.len()).collect();
+    loop {
+        if values.null_count() > 0
+            && let Some(missing) = (ends[0]..ends[column.len()]).find(|i| values.is_null(*i))
+        {
+            return Err(ends.partition_point(|end| *end <= missing) - 1);
+        }
+        values = match values.data_type() {
+            DataType::List(_) => {
+                let list = values.as_list::<i32>();
+                ends.iter_mut().for_each(|end| *end = list.value_offsets()[*end].as_usize());
+                list.values().clone()
+            }
+            DataType::LargeList(_) => {
+                let list = values.as_list::<i64>();
+                ends.iter_mut().for_each(|end| *end = list.value_offsets()[*end].as_usize());
+                list.values().clone()
+            }
+            DataType::FixedSizeList(_, size) => {
+                let size = size.as_usize();
+                ends.iter_mut().for_each(|end| *end *= size);
+                values.as_fixed_size_list().values().clone()
+            }
+            _ => return Ok((values, ends)),
+        };
+    }
+}
+
+/// The type in messages: `lists of Float32`.
+pub(crate) fn described(kind: &DataType) -> String {
+    match kind {
+        DataType::List(of) | DataType::LargeList(of) | DataType::FixedSizeList(of, _) => {
+            format!("lists of {}", described(of.data_type()))
+        }
+        DataType::Struct(_) => "structs".to_string(),
+        plain => plain.to_string(),
+    }
+}
+
 /// A column of text; `None` for another type.
 pub(crate) fn text(column: &dyn Array) -> Option<StringArray> {
     Some(match column.data_type() {
@@ -81,7 +128,10 @@ fn mapped<T: ArrowPrimitiveType, U>(column: &dyn Array, map: impl Fn(T::Native) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::{BooleanArray, Int32Array, LargeStringArray, UInt64Array};
+    use arrow_array::{BooleanArray, FixedSizeListArray, Int32Array, LargeStringArray, ListArray, UInt64Array};
+    use arrow_buffer::OffsetBuffer;
+    use arrow_schema::Field;
+    use std::sync::Arc;
 
     #[test]
     fn columns_of_all_kinds_are_one_type() {
@@ -91,5 +141,22 @@ mod tests {
         assert_eq!(integers(&UInt64Array::from(vec![u64::MAX])), None);
         assert_eq!(text(&LargeStringArray::from(vec!["a"])), Some(StringArray::from(vec!["a"])));
         assert_eq!(numbers(&StringArray::from(vec!["1"])), None);
+    }
+    #[test]
+    fn lists_of_lists_are_flat() {
+        let numbers: ArrayRef = Arc::new((0..12).map(|i| (i != 3).then_some(i)).collect::<Int32Array>());
+        let pairs =
+            |values| FixedSizeListArray::new(Arc::new(Field::new("item", DataType::Int32, true)), 2, values, None);
+        let element = |of: &ArrayRef| Arc::new(Field::new("item", of.data_type().clone(), true));
+        let pairs: ArrayRef = Arc::new(pairs(numbers));
+        let lists = ListArray::new(element(&pairs), OffsetBuffer::from_lengths([2, 1, 3]), pairs.clone(), None);
+        // Without the row that lacks a value.
+        let rows: ArrayRef = Arc::new(lists.slice(1, 2));
+        let (values, ends) = flattened(&rows).unwrap();
+        assert_eq!((values.len(), ends), (12, vec![4, 6, 12]));
+        assert_eq!(flattened(&(Arc::new(lists) as ArrayRef)).unwrap_err(), 0);
+        assert_eq!(flattened(&pairs.slice(0, 4)).unwrap_err(), 1);
+        assert_eq!(flattened(&pairs.slice(2, 4)).unwrap().1, [0, 2, 4, 6, 8]);
+        assert_eq!(described(rows.data_type()), "lists of lists of Int32");
     }
 }

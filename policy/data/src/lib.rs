@@ -19,7 +19,8 @@
 //! those of one episode, [`read_all_images()`] those of all. A policy may learn from them; planning and evaluation
 //! still use the simulator's state.
 //!
-//! Datasets of others: `observation.state` and `action` are read, cameras and other columns are left out.
+//! Datasets of others: `observation.state`, `observation.environment_state` and `action` are read, other columns are
+//! left out.
 //! Without a spec of ours the layouts come from the features' names and the task from `meta/tasks.parquet`
 //! (of several tasks the first); mode and mismatch are then empty, the seed 0, the reset index the episode's own, and
 //! `success` the last frame's `next.success`, false where the dataset does not say. Other formats, older versions of
@@ -49,6 +50,7 @@
 
 mod columns;
 mod dataset;
+mod frames;
 mod images;
 pub mod import;
 mod layout;

@@ -1,26 +1,29 @@
 //! Reading a dataset: batch by batch, with every length, index and number checked.
 
 use crate::dataset::Dataset;
-use crate::layout::episodes::{self, Row};
-use crate::layout::features::{self, EPISODE, FRAME};
+use crate::frames::Frames;
+use crate::layout::features::{EPISODE, FRAME, SUCCESS, TIME};
 use crate::layout::info::Info;
-use crate::layout::{naming, tasks};
-use crate::table::{self, Batch, Reader};
+use crate::layout::row::{self, Row};
+use crate::layout::{episodes, naming, tasks};
+use crate::table::Reader;
+use imle_configs::Result;
 use imle_configs::episode::Episode;
 use imle_configs::spec::Spec;
-use imle_configs::{Error, Result};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 /// Reads the dataset at `path`, LeRobot v3.0, written by this crate or by others (see the crate's
 /// documentation for what a foreign dataset gives).
 ///
-/// Frames may be spread over any number of files and row groups; those of an episode must follow each other.
+/// Frames may be spread over any number of files and row groups; those of an episode must follow each other. Where
+/// numbers of episodes are left out, as of deleted ones, the others are counted from 0 on.
 ///
 /// # Errors
 /// [`Error::Io`] for a missing file; [`Error::Unexpected`], naming file and key or column, for another
 /// `codebase_version`, a missing column, a wrong type or list length, a number that is not finite (with
-/// episode, frame and value), and for totals or lengths in the metadata that the data do not bear out.
+/// episode, frame and value), times that do not rise or are not at the rate, and for totals or lengths in the metadata
+/// that the data do not bear out.
 pub fn read(path: &Path) -> Result<Dataset> {
     let mut stream = Stream::open(path)?;
     let mut episodes = Vec::with_capacity(stream.len());
@@ -34,11 +37,10 @@ pub fn read(path: &Path) -> Result<Dataset> {
 pub struct Stream {
     spec: Spec,
     info: Info,
-    rows: Vec<Row>,
+    /// Files with frames that are still to come; of version 2 none, as each episode has its own.
     files: VecDeque<PathBuf>,
     reader: Option<(PathBuf, Reader)>,
     frames: Frames,
-    counted: usize,
     over: bool,
 }
 
@@ -51,9 +53,14 @@ impl Stream {
         let info = Info::read(path)?;
         let spec = info.spec(|| tasks::read_first(path))?;
         let rows = episodes::read(path, &info)?;
-        let files = data_files(path, &info, &rows)?.into_iter().collect();
-        let frames = Frames::new(&rows);
-        Ok(Self { spec, info, rows, files, reader: None, frames, counted: 0, over: false })
+        Self::of(path, info, spec, rows)
+    }
+
+    /// The episodes of `rows` at `root`, with the observation and action of `info`.
+    pub(crate) fn of(root: &Path, info: Info, spec: Spec, rows: Vec<Row>) -> Result<Self> {
+        let files = if info.two { BTreeSet::new() } else { data_files(root, &rows)? };
+        let frames = Frames::new(rows, [info.observation.clone(), info.action.clone()], &spec, info.fps);
+        Ok(Self { spec, info, files: files.into_iter().collect(), reader: None, frames, over: false })
     }
 
     /// Task, control rate, and the layouts of observation and action.
@@ -63,43 +70,72 @@ impl Stream {
 
     /// Number of episodes.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.frames.rows().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
-    fn advance(&mut self) -> Result<Option<Episode>> {
+    /// Whether the last item was the last.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Notes on odd things in the episodes so far, one line each.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.frames.notes()
+    }
+
+    /// The next episode, or what is wrong with it alone.
+    fn advance(&mut self) -> Result<Option<Result<Episode>>> {
         loop {
-            if let Some(episode) = self.frames.whole(&self.rows) {
+            if let Some(episode) = self.frames.whole() {
                 return Ok(Some(episode));
+            }
+            if self.info.two {
+                let Some((row, _)) = self.frames.next() else { break };
+                let (file, empty) = (row.file.clone(), row.len == 0 && !row.file.exists());
+                let read = if empty { Ok(()) } else { self.read_alone(&file) };
+                return Ok(Some(self.frames.finish(read)));
             }
             if self.reader.is_none() {
                 let Some(file) = self.files.pop_front() else { break };
-                let required = [features::OBSERVATION, features::ACTION, EPISODE, FRAME];
-                let reader = Reader::open(&file, &required, &[features::SUCCESS])?;
+                let columns = self.frames.columns();
+                let required = [columns.as_slice(), &[EPISODE, FRAME]].concat();
+                let reader = Reader::open(&file, &required, &[SUCCESS, TIME])?;
                 self.reader = Some((file, reader));
             }
             let Some((file, reader)) = &mut self.reader else { continue };
             match reader.next() {
                 None => self.reader = None,
-                Some(batch) => {
-                    let batch = batch?;
-                    self.counted += batch.len();
-                    self.frames.append(file, &batch, &self.spec, &self.rows)?;
-                }
+                Some(batch) => self.frames.append(file, &batch?)?,
             }
         }
-        if let Some((number, row)) = self.rows.iter().enumerate().nth(self.frames.given) {
-            episodes::check_length(number, row, self.frames.episodes[number].len)?;
+        if let Some((row, frames)) = self.frames.next() {
+            row.check_length(frames)?;
         }
-        self.info.check_total("total_frames", self.info.total_frames, self.counted, "frames in data/")?;
+        let rows = self.frames.rows();
+        // Where episodes were deleted, the total may still count their frames.
+        if !row::deleted(rows) {
+            let counted = rows.iter().map(|row| row.len).sum();
+            self.info.check_total("total_frames", self.info.total_frames, counted, "frames of the episodes")?;
+        }
         Ok(None)
+    }
+
+    /// Reads the file of the next episode, which is alone in it.
+    fn read_alone(&mut self, file: &Path) -> Result<()> {
+        let columns = self.frames.columns();
+        for batch in Reader::open(file, &columns, &[EPISODE, FRAME, SUCCESS, TIME])? {
+            self.frames.append(file, &batch?)?;
+        }
+        Ok(())
     }
 }
 
+/// An error of one episode is followed by the next episode, another ends the stream.
 impl Iterator for Stream {
     type Item = Result<Episode>;
 
@@ -107,89 +143,20 @@ impl Iterator for Stream {
         if self.over {
             return None;
         }
-        let next = self.advance().transpose();
-        self.over = !matches!(next, Some(Ok(_)));
-        next
+        match self.advance() {
+            Ok(Some(episode)) => return Some(episode),
+            Ok(None) => self.over = true,
+            Err(error) => {
+                self.over = true;
+                return Some(Err(error));
+            }
+        }
+        None
     }
 }
 
 /// The files that the metadata name, all of which must be there, and any others in `data/`, as in LeRobot's loader.
-fn data_files(root: &Path, info: &Info, rows: &[Row]) -> Result<BTreeSet<PathBuf>> {
-    let mut files: BTreeSet<PathBuf> = naming::parquet_files(&root.join("data"))?.into_iter().collect();
-    let named: BTreeSet<(u64, u64)> = rows.iter().map(|r| r.file).collect();
-    for file in named {
-        files.insert(root.join(info.data_file(file)?));
-    }
-    Ok(files)
-}
-
-/// The episodes as their frames come in.
-struct Frames {
-    episodes: Vec<Episode>,
-    /// Number of episodes returned: the first ones.
-    given: usize,
-}
-
-impl Frames {
-    fn new(rows: &[Row]) -> Self {
-        let empty = |row: &Row| Episode {
-            mode: row.mode.clone(),
-            mismatch: row.mismatch.clone(),
-            seed: row.seed,
-            index: row.index,
-            success: row.success.unwrap_or(false),
-            ..Episode::default()
-        };
-        Self { episodes: rows.iter().map(empty).collect(), given: 0 }
-    }
-
-    /// The next episode, if all its frames are there.
-    fn whole(&mut self, rows: &[Row]) -> Option<Episode> {
-        let next = self.given;
-        if self.episodes.get(next)?.len < rows[next].len {
-            return None;
-        }
-        self.given += 1;
-        Some(std::mem::take(&mut self.episodes[next]))
-    }
-
-    fn append(&mut self, file: &Path, batch: &Batch, spec: &Spec, rows: &[Row]) -> Result<()> {
-        let (numbers, indices) = (batch.integers(EPISODE)?, batch.integers(FRAME)?);
-        let at = |row: usize| format!("episode {}, frame {}", numbers.value(row), indices.value(row));
-        let (observation, action) = (&spec.observation, &spec.action);
-        let (wide, narrow) = (observation.size(), action.size());
-        let observations = batch.vectors(features::OBSERVATION, wide, &at)?;
-        let actions = batch.vectors(features::ACTION, narrow, &at)?;
-        let successes = batch.perhaps(features::SUCCESS, Batch::booleans)?;
-        let vectors =
-            [(features::OBSERVATION, observations.values(), observation), (features::ACTION, actions.values(), action)];
-        for (column, values, layout) in vectors {
-            if let Some(found) = naming::first_not_finite(values, layout, at) {
-                return Err(Error::unexpected(table::place(file, column), "finite numbers", found));
-            }
-        }
-        for row in 0..batch.len() {
-            let number = usize::try_from(numbers.value(row)).ok().filter(|n| *n < self.episodes.len());
-            let number = number.ok_or_else(|| {
-                let expected = format!("one of the {} episodes in meta/episodes", self.episodes.len());
-                Error::unexpected(table::place(file, EPISODE), expected, numbers.value(row))
-            })?;
-            if number < self.given || self.episodes[number].len == rows[number].len {
-                // One frame too many for its row in meta/episodes.
-                episodes::check_length(number, &rows[number], rows[number].len + 1)?;
-            }
-            let episode = &mut self.episodes[number];
-            if usize::try_from(indices.value(row)) != Ok(episode.len) {
-                let expected = format!("frame {} of episode {number} next", episode.len);
-                return Err(Error::unexpected(table::place(file, FRAME), expected, indices.value(row)));
-            }
-            episode.observations.extend_from_slice(&observations.values()[row * wide..(row + 1) * wide]);
-            episode.actions.extend_from_slice(&actions.values()[row * narrow..(row + 1) * narrow]);
-            episode.len += 1;
-            if let (None, Some(successes)) = (rows[number].success, &successes) {
-                episode.success = successes.value(row);
-            }
-        }
-        Ok(())
-    }
+fn data_files(root: &Path, rows: &[Row]) -> Result<BTreeSet<PathBuf>> {
+    let others = naming::parquet_files(&root.join("data"))?;
+    Ok(rows.iter().map(|row| row.file.clone()).chain(others).collect())
 }

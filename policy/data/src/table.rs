@@ -2,9 +2,7 @@
 
 use crate::columns;
 use arrow_array::cast::AsArray;
-use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Float32Array, Int64Array, OffsetSizeTrait, RecordBatch, StringArray,
-};
+use arrow_array::{Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, SchemaRef};
 use imle_configs::{Error, Result, files};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -12,10 +10,11 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::File;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Rows read at a time.
 const BATCH_ROWS: usize = 4096;
@@ -134,6 +133,15 @@ impl Reader {
         Ok(Self { path: path.to_path_buf(), batches })
     }
 
+    /// Number of rows of a file.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub(crate) fn rows(path: &Path) -> Result<usize> {
+        let rows = builder(path)?.metadata().file_metadata().num_rows();
+        usize::try_from(rows).map_err(|_| read_error(path, format!("{rows} rows")))
+    }
+
     /// Names of the columns of a file that hold one number a row.
     ///
     /// # Errors
@@ -206,20 +214,24 @@ impl Batch {
         Ok(column)
     }
 
-    /// A column read by `convert`, which refuses what does not fit `expected`.
+    /// A column of one value a row, plain or in a list, read by `convert`, which refuses what does not fit `expected`.
     fn converted<T>(
         &self,
         name: &str,
         expected: &str,
         fits: fn(&DataType) -> bool,
-        convert: fn(&dyn Array) -> Option<T>,
+        convert: impl Fn(&dyn Array) -> Option<T>,
     ) -> Result<T> {
         let column = self.column(name)?;
         let bad = |found: String| Error::unexpected(place(&self.path, name), expected, found);
-        if !fits(column.data_type()) {
-            return Err(bad(format!("type {}", column.data_type())));
+        let (values, ends) = columns::flattened(column).map_err(|row| bad(format!("none in row {row}")))?;
+        if !fits(values.data_type()) {
+            return Err(bad(format!("type {}", columns::described(column.data_type()))));
         }
-        convert(column).ok_or_else(|| bad("a value out of range".into()))
+        if let Some(other) = ends.windows(2).map(|e| e[1] - e[0]).find(|n| *n != 1) {
+            return Err(bad(format!("{other} values in a row")));
+        }
+        convert(&values.slice(ends[0], column.len())).ok_or_else(|| bad("a value out of range".into()))
     }
 
     /// A column of whole numbers.
@@ -233,10 +245,11 @@ impl Batch {
         self.converted(name, "one number a row", columns::is_number, columns::numbers)
     }
 
-    /// A column of truth values.
-    pub(crate) fn booleans(&self, name: &str) -> Result<BooleanArray> {
-        let fits = |t: &DataType| *t == DataType::Boolean;
-        self.converted(name, "truth values (bool)", fits, |column| column.as_boolean_opt().cloned())
+    /// A column of truth values, or of 0 and 1.
+    pub(crate) fn truths(&self, name: &str) -> Result<Vec<bool>> {
+        let truth = |v: f64| if v == 0.0 || v == 1.0 { Some(v == 1.0) } else { None };
+        let convert = |column: &dyn Array| columns::numbers(column)?.into_iter().map(truth).collect();
+        self.converted(name, "truth values (bool, or 0 and 1)", columns::is_number, convert)
     }
 
     /// A column of text.
@@ -244,70 +257,62 @@ impl Batch {
         self.converted(name, "text (string)", columns::is_text, columns::text)
     }
 
-    /// A column of encoded pictures: structs with their `bytes`, as the `datasets` library stores images.
-    pub(crate) fn pictures(&self, name: &str) -> Result<BinaryArray> {
-        let expected = "structs {bytes, path} with the bytes of a picture in every row";
-        let bad = |found: String| Error::unexpected(place(&self.path, name), expected, found);
+    /// A column of encoded pictures: structs with their `bytes`, or the `path` of a file, as the `datasets` library
+    /// stores images; or the bytes themselves.
+    pub(crate) fn pictures(&self, name: &str) -> Result<Encoded> {
+        let bad = |found: String| {
+            let expected = "the bytes of pictures, or structs {bytes, path} of them";
+            Error::unexpected(place(&self.path, name), expected, found)
+        };
         let column = self.column(name)?;
-        let structs = column.as_struct_opt().ok_or_else(|| bad(format!("type {}", column.data_type())))?;
+        let Some(structs) = column.as_struct_opt() else {
+            let bytes = columns::bytes(column).ok_or_else(|| bad(columns::described(column.data_type())))?;
+            return Ok(Encoded { bytes, paths: None });
+        };
         let bytes = structs.column_by_name("bytes").ok_or_else(|| bad("structs without `bytes`".to_string()))?;
-        let bytes = columns::bytes(bytes).ok_or_else(|| bad(format!("`bytes` of type {}", bytes.data_type())))?;
-        if bytes.null_count() > 0 { Err(bad("none".to_string())) } else { Ok(bytes) }
+        let bytes = match bytes.data_type() {
+            DataType::Null => BinaryArray::new_null(bytes.len()),
+            kind => columns::bytes(bytes).ok_or_else(|| bad(format!("`bytes` of {}", columns::described(kind))))?,
+        };
+        Ok(Encoded { bytes, paths: structs.column_by_name("path").and_then(|paths| columns::text(paths)) })
     }
 
-    /// A column of `size` numbers a row, row-major (rows, size). LeRobot stores a feature of one value as a plain
-    /// number, and others as lists of fixed or free length; float64 is narrowed. `at` says where a row lies.
-    pub(crate) fn vectors(&self, name: &str, size: usize, at: &dyn Fn(usize) -> String) -> Result<Float32Array> {
+    /// A column of `size` numbers a row, row-major (rows, size), from whatever numbers and lists. LeRobot stores a
+    /// feature of one value as a plain number; float64 and whole numbers are narrowed. `at` says where a row lies.
+    pub(crate) fn vectors(&self, name: &str, size: usize, at: &dyn Fn(usize) -> String) -> Result<Vec<f32>> {
         let column = self.column(name)?;
-        let wrong_length = |(row, found): (usize, usize)| {
+        let bad = |expected: String, found: String| Error::unexpected(place(&self.path, name), expected, found);
+        let missing = |row| bad("a number for every value".to_string(), format!("none in {}", at(row)));
+        let (values, ends) = columns::flattened(column).map_err(missing)?;
+        if !columns::is_number(values.data_type()) {
+            let found = format!("type {}", columns::described(column.data_type()));
+            return Err(bad("numbers, or lists of them".to_string(), found));
+        }
+        if let Some((row, ends)) = ends.windows(2).enumerate().find(|(_, ends)| ends[1] - ends[0] != size) {
             let expected = format!("{size} values a frame, as in meta/info.json");
-            Error::unexpected(place(&self.path, name), expected, format!("{found} in {}", at(row)))
-        };
-        let values: ArrayRef = match column.data_type() {
-            _ if column.is_empty() => return Ok(Float32Array::from(Vec::<f32>::new())),
-            DataType::FixedSizeList(_, length) => {
-                let list = column.as_fixed_size_list();
-                let length = usize::try_from(*length).unwrap_or(0);
-                if length != size {
-                    return Err(wrong_length((0, length)));
-                }
-                let start = list.value_offset_at(0);
-                list.values().slice(start, size * list.len())
-            }
-            DataType::List(_) => list_values::<i32>(column, size).map_err(wrong_length)?,
-            DataType::LargeList(_) => list_values::<i64>(column, size).map_err(wrong_length)?,
-            _ if size == 1 => column.clone(),
-            _ => return self.no_vectors(name, column.data_type()),
-        };
-        if !matches!(values.data_type(), DataType::Float32 | DataType::Float64) {
-            return self.no_vectors(name, column.data_type());
+            return Err(bad(expected, format!("{} in {}", ends[1] - ends[0], at(row))));
         }
-        if let Some(row) = (0..values.len()).find(|i| values.is_null(*i)).map(|i| i / size) {
-            let found = format!("none in {}", at(row));
-            return Err(Error::unexpected(place(&self.path, name), "a number for every value", found));
-        }
-        match columns::numbers(&values) {
-            Some(numbers) => Ok(numbers.into_iter().map(|v| v as f32).collect::<Vec<_>>().into()),
-            None => self.no_vectors(name, column.data_type()),
-        }
-    }
-
-    fn no_vectors<T>(&self, name: &str, found: &DataType) -> Result<T> {
-        let found = format!("type {}", one_line(found));
-        Err(Error::unexpected(place(&self.path, name), "lists of float32 or float64", found))
+        let of_rows = values.slice(ends[0], ends[column.len()] - ends[0]);
+        let numbers = columns::numbers(&of_rows).unwrap_or_default();
+        Ok(numbers.into_iter().map(|v| v as f32).collect())
     }
 }
 
-/// The values of lists of `size`, or the first row of another length with that length.
-fn list_values<O: OffsetSizeTrait>(column: &ArrayRef, size: usize) -> std::result::Result<ArrayRef, (usize, usize)> {
-    let list = column.as_list::<O>();
-    let offsets = list.value_offsets();
-    for (row, pair) in offsets.windows(2).enumerate() {
-        let length = pair[1].as_usize() - pair[0].as_usize();
-        if length != size {
-            return Err((row, length));
+/// Encoded pictures of some rows.
+pub(crate) struct Encoded {
+    bytes: BinaryArray,
+    paths: Option<StringArray>,
+}
+
+impl Encoded {
+    /// The bytes of a picture, which may lie in a file of the dataset at `root`.
+    pub(crate) fn get(&self, root: &Path, row: usize) -> std::result::Result<Cow<'_, [u8]>, String> {
+        if self.bytes.is_valid(row) {
+            return Ok(Cow::Borrowed(self.bytes.value(row)));
         }
+        let path = self.paths.as_ref().filter(|paths| paths.is_valid(row)).map(|paths| Path::new(paths.value(row)));
+        let inside = path.filter(|path| path.components().all(|c| matches!(c, Component::Normal(_))));
+        let file = inside.ok_or("neither bytes nor the path of a file in the dataset")?;
+        std::fs::read(root.join(file)).map(Cow::Owned).map_err(|e| format!("{}: {}", file.display(), one_line(e)))
     }
-    let start = offsets.first().map_or(0, |o| o.as_usize());
-    Ok(list.values().slice(start, size * list.len()))
 }

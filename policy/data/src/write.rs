@@ -153,7 +153,7 @@ impl<'a> DataFiles<'a> {
     }
 
     fn open(root: &Path, shown: &Path, schema: &Arc<Schema>, at: (u64, u64), sizes: Sizes) -> Result<Writer> {
-        let file = naming::data_file(DATA_PATH, at.0, at.1, "data_path")?;
+        let file = naming::file(DATA_PATH, at.0, at.1, None, "data_path")?;
         Writer::create(root, shown, &file, schema.clone(), sizes.row_group_rows)
     }
 

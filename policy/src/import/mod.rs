@@ -2,7 +2,7 @@
 //!
 //! | `type` | what it is |
 //! |---|---|
-//! | `diffusion` | a LeRobot `pretrained_model` folder |
+//! | `diffusion` | a LeRobot `pretrained_model` folder, or a run with such |
 //! | `diffusion_policy` | a state dict of the public Diffusion Policy code, converted |
 //! | `imle_policy` | a state dict of the public IMLE Policy code, converted |
 //!
@@ -41,6 +41,9 @@ pub const CONVERTER: &str = include_str!("convert.py");
 /// The kinds by their `type`.
 const TYPES: [&str; 3] = ["diffusion", "diffusion_policy", "imle_policy"];
 
+/// The policy's folder in a checkpoint of LeRobot.
+const INNER: &str = "pretrained_model";
+
 /// A checkpoint made of a policy.
 #[derive(Clone, Debug)]
 pub struct Imported {
@@ -50,9 +53,12 @@ pub struct Imported {
     pub kind: &'static str,
     /// Tensors that the policy itself does not use either.
     pub unused: usize,
+    /// The folder it was read from: of a run's checkpoints the newest.
+    pub folder: PathBuf,
 }
 
-/// Brings in the policy in the folder `from`, or of the weights file `from` beside its configuration.
+/// Brings in the policy in the folder `from`, the newest of the run `from`, or of the weights file `from` beside its
+/// configuration.
 ///
 /// # Errors
 /// [`crate::Error::Config`] naming file and key or tensor: a kind or an option that is not supported, a tensor that is
@@ -90,8 +96,9 @@ fn folder_of(from: &Path) -> std::result::Result<PathBuf, ConfigError> {
         return Ok(from.parent().map(Path::to_path_buf).unwrap_or_default());
     }
     // LeRobot's checkpoints have the policy one folder further down.
-    let inner = from.join("pretrained_model");
-    let folder = if inner.join(CONFIG_FILE).exists() { inner } else { from.to_path_buf() };
+    let inner = from.join(INNER);
+    let here = if inner.join(CONFIG_FILE).exists() { inner } else { from.to_path_buf() };
+    let folder = if here.join(CONFIG_FILE).exists() { here } else { newest(from).unwrap_or(here) };
     if !folder.join(MODEL_FILE).exists() {
         for entry in std::fs::read_dir(&folder).map_err(|e| ConfigError::io(&folder, "read", e))?.flatten() {
             let path = entry.path();
@@ -101,6 +108,20 @@ fn folder_of(from: &Path) -> std::result::Result<PathBuf, ConfigError> {
         }
     }
     Ok(folder)
+}
+
+/// The newest policy of LeRobot's run, or of its folder of checkpoints: that of `last`, or of the highest step.
+fn newest(run: &Path) -> Option<PathBuf> {
+    let inner = run.join("checkpoints");
+    let checkpoints = if inner.is_dir() { inner } else { run.to_path_buf() };
+    let names =
+        std::fs::read_dir(&checkpoints).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut steps: Vec<(u64, String)> = names.filter_map(|name| Some((name.parse().ok()?, name))).collect();
+    steps.sort_unstable();
+    // A copy of a run may lack what the link `last` leads to, and a run that was stopped its newest weights.
+    let newest_first = std::iter::once("last").chain(steps.iter().rev().map(|(_, name)| name.as_str()));
+    let mut folders = newest_first.map(|name| checkpoints.join(name).join(INNER));
+    folders.find(|folder| folder.join(CONFIG_FILE).exists() && folder.join(MODEL_FILE).exists())
 }
 
 fn finish(mut source: SourcePolicy, folder: &Path, wanted: &ImportTarget) -> Result<Imported> {
@@ -155,7 +176,7 @@ fn finish(mut source: SourcePolicy, folder: &Path, wanted: &ImportTarget) -> Res
     }
     let weights = weights::weights(&config, &source.names, input, source.tensors, &step)?;
     let checkpoint = Checkpoint::new(config, weights)?;
-    Ok(Imported { checkpoint, kind: source.kind, unused: source.unused })
+    Ok(Imported { checkpoint, kind: source.kind, unused: source.unused, folder: folder.to_path_buf() })
 }
 
 /// The spec as the policy sees it, and of every value that it sees the index in the spec's observation. Beside pictures

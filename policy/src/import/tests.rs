@@ -331,3 +331,28 @@ fn a_checkpoint_that_begins_early_is_cut_and_not_trained_on() {
     let trainer = crate::train::Trainer::from_checkpoint(&settings, &imported.checkpoint, "here", Device::Cpu);
     assert!(trainer.err().unwrap().to_string().contains("lead: expected 0"));
 }
+
+#[test]
+fn of_a_run_the_newest_checkpoint_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let put = |name: &str, files: &[&str]| {
+        let folder = run.join("checkpoints").join(name).join("pretrained_model");
+        fs::create_dir_all(&folder).unwrap();
+        files.iter().for_each(|file| fs::write(folder.join(file), "{}").unwrap());
+        folder
+    };
+    let whole = ["config.json", "model.safetensors"];
+    put("000900", &whole);
+    let newest = put("010000", &whole);
+    // Saved by halves, and no step.
+    put("020000", &whole[..1]);
+    put("best", &whole);
+    assert_eq!(folder_of(&run).unwrap(), newest);
+    assert_eq!(folder_of(&run.join("checkpoints")).unwrap(), newest);
+    assert_eq!(folder_of(&run.join("checkpoints/000900")).unwrap(), run.join("checkpoints/000900/pretrained_model"));
+    let last = put("last", &whole);
+    assert_eq!(folder_of(&run).unwrap(), last);
+    fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    assert_eq!(folder_of(&run).unwrap(), run);
+}

@@ -1,9 +1,13 @@
-//! Pictures of cameras: PNG in Parquet, one column a camera, as the `datasets` library stores images.
+//! Pictures of cameras: in Parquet, one column a camera, as the `datasets` library stores images, or in videos.
 
+pub(crate) mod cameras;
+mod decode;
 mod read;
 mod statistics;
 pub(crate) mod storage;
+mod video;
 
-pub(crate) use read::read_file;
+pub(crate) use read::read_rows;
 pub use read::{Images, image_layout, read_all_images, read_images};
 pub(crate) use statistics::ImageStats;
+pub(crate) use video::{FFMPEG, Videos, ffmpeg_runs};

@@ -5,13 +5,17 @@ use arrow_array::{ArrayRef, BinaryArray, StringArray, StructArray};
 use arrow_schema::{DataType, Field, Fields};
 use imle_configs::spec::{CHANNELS, ImageLayout};
 use imle_configs::{Error, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-const PREFIX: &str = "observation.images.";
+/// LeRobot's beginning of the name of a camera's column.
+pub(super) const PREFIX: &str = "observation.images.";
+
+/// Pixels that a side of a picture may have.
+const MOST_PIXELS: usize = 1 << 14;
 
 pub(crate) fn column(camera: &str) -> String {
     format!("{PREFIX}{camera}")
@@ -21,48 +25,34 @@ fn stored() -> Fields {
     vec![Field::new("bytes", DataType::Binary, true), Field::new("path", DataType::Utf8, true)].into()
 }
 
-/// Whether there are cameras among the features of `info.json`.
-pub(crate) fn in_features(features: &Map<String, Value>) -> bool {
-    features.iter().any(|(name, feature)| name.starts_with(PREFIX) && feature["dtype"] == "image")
-}
-
-/// The cameras among the features of `info.json`.
-pub(crate) fn of_features(features: &Map<String, Value>) -> Result<ImageLayout> {
-    let mut layout: Option<ImageLayout> = None;
-    for (name, feature) in features {
-        let Some(camera) = name.strip_prefix(PREFIX).filter(|_| feature["dtype"] == "image") else { continue };
-        let size = |i: usize| feature["shape"].get(i).and_then(Value::as_u64).and_then(|s| usize::try_from(s).ok());
-        let (height, width) = match (size(0), size(1), size(2)) {
-            (Some(height), Some(width), Some(CHANNELS)) => (height, width),
-            _ => {
-                let place = format!("features.{name}.shape");
-                return Err(Error::unexpected(place, "[height, width, 3]", &feature["shape"]));
-            }
-        };
-        let known = layout.get_or_insert_with(|| ImageLayout { cameras: Vec::new(), height, width });
-        if (known.height, known.width) != (height, width) {
-            let expected = format!("[{}, {}, 3] as of the others", known.height, known.width);
-            return Err(Error::unexpected(format!("features.{name}.shape"), expected, &feature["shape"]));
-        }
-        known.cameras.push(camera.to_string());
-    }
-    let layout =
-        layout.ok_or_else(|| Error::unexpected("features", format!("a feature `{PREFIX}…` of type image"), "none"))?;
-    check(&layout)?;
-    Ok(layout)
-}
-
 /// Whether there can be such pictures.
 pub(crate) fn check(layout: &ImageLayout) -> Result<()> {
     let distinct: BTreeSet<&String> = layout.cameras.iter().collect();
     if layout.cameras.is_empty() || distinct.len() != layout.cameras.len() {
-        return Err(Error::unexpected("cameras", "distinct names", format!("{:?}", layout.cameras)));
+        return Err(Error::unexpected("cameras", "distinct names", format!("`{}`", layout.cameras.join("`, `"))));
     }
-    if layout.height == 0 || layout.width == 0 || u32::try_from(layout.height.max(layout.width)).is_err() {
-        let found = format!("{}x{}", layout.width, layout.height);
-        return Err(Error::unexpected("size of pictures", "some pixels", found));
+    let fits = [layout.height, layout.width].iter().all(|side| (1..=MOST_PIXELS).contains(side));
+    let expected = format!("sides of 1 to {MOST_PIXELS} pixels");
+    Error::ensure(fits, "size of pictures", expected, format!("{}x{}", layout.width, layout.height))
+}
+
+/// Room for the pictures of so many frames.
+///
+/// # Errors
+/// [`Error::Unexpected`] about `place` if there is not the memory.
+pub(crate) fn room(place: &Path, layout: &ImageLayout, frames: usize) -> Result<Vec<u8>> {
+    let mut rgb = Vec::new();
+    match frames.checked_mul(layout.bytes()).filter(|bytes| rgb.try_reserve_exact(*bytes).is_ok()) {
+        Some(bytes) => rgb.resize(bytes, 0),
+        None => {
+            return Err(Error::unexpected(
+                place.display(),
+                "pictures that fit into memory",
+                format!("{frames} frames of {layout}"),
+            ));
+        }
     }
-    Ok(())
+    Ok(rgb)
 }
 
 /// Whether `rgb` has the size of `len` frames of episode `number`.
@@ -112,15 +102,4 @@ fn encode(rgb: &[u8], layout: &ImageLayout) -> Result<Vec<u8>> {
     writer.write_image_data(rgb).map_err(failed)?;
     writer.finish().map_err(failed)?;
     Ok(bytes)
-}
-
-/// Writes the pixels of a PNG, which must be RGB of the layout's size, to `out` (`picture_bytes`).
-pub(super) fn decode(bytes: &[u8], layout: &ImageLayout, out: &mut [u8]) -> std::result::Result<(), String> {
-    let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().map_err(table::one_line)?;
-    let info = reader.info();
-    let found = (info.width as usize, info.height as usize, info.color_type, info.bit_depth);
-    if found != (layout.width, layout.height, png::ColorType::Rgb, png::BitDepth::Eight) {
-        return Err(format!("{}x{} pixels, {:?}, {:?} bits", found.0, found.1, found.2, found.3));
-    }
-    reader.next_frame(out).map(|_| ()).map_err(table::one_line)
 }

@@ -1,133 +1,210 @@
-//! LeRobot's folders: v3.0 as it is read anyway, v2.0 and v2.1 with one file an episode.
+//! LeRobot's folders, v2.0 to v3.0, with the columns that are asked for, and with their videos.
 
 use super::options::ImportOptions;
+use super::selection::{self, Part, left_out, takes};
 use super::source::{EpisodeReader, Source};
-use crate::dataset::Dataset;
-use crate::images::{image_layout, read_file, read_images};
+use crate::images::cameras::{self, Camera, Cameras};
+use crate::images::{FFMPEG, Videos, ffmpeg_runs, read_rows};
+use crate::layout::features::{ACTION, EPISODE, FRAME, SUCCESS, TIME};
 use crate::layout::info::Info;
-use crate::layout::{features, naming};
-use crate::read::read;
-use crate::table::{self, Reader};
+use crate::layout::row::{self, Row};
+use crate::layout::vector::Vector;
+use crate::layout::{episodes, jsonl, naming, tasks};
+use crate::read::Stream;
+use imle_configs::Result;
 use imle_configs::episode::Episode;
-use imle_configs::spec::{ImageLayout, Spec};
-use imle_configs::{Error, Result, files};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use imle_configs::spec::ImageLayout;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// Columns that nobody misses.
+const KEPT: [&str; 7] = [TIME, FRAME, EPISODE, SUCCESS, "index", "task_index", "next.done"];
 
 /// A folder of any version.
 pub(super) struct Folder {
     root: PathBuf,
-    spec: Spec,
-    kind: Kind,
-}
-
-enum Kind {
-    /// All is read at once.
-    Three(Vec<Episode>),
-    /// Rows of `meta/episodes.jsonl`, and how data files are named.
-    Two { lengths: Vec<usize>, template: String, chunk: u64 },
+    rows: Vec<Row>,
+    /// The numbers of the first episodes, until they are taken.
+    episodes: Vec<Option<Result<Episode>>>,
+    cameras: Option<Cameras>,
+    /// The places of cameras with their videos.
+    videos: Vec<(usize, Videos)>,
 }
 
 impl Folder {
-    pub(super) fn open(root: &Path, _options: &ImportOptions) -> Result<Source> {
-        let source = |spec: Spec, len, pictures, kind| {
-            let reader = Box::new(Self { root: root.to_path_buf(), spec: spec.clone(), kind });
-            Source { spec, len, pictures, notes: Vec::new(), reader }
-        };
-        let (version, json) = Info::version(root)?;
-        if version != "v2.0" && version != "v2.1" {
-            let Dataset { spec, episodes } = read(root)?;
-            return Ok(source(spec, episodes.len(), image_layout(root).ok().flatten(), Kind::Three(episodes)));
+    pub(super) fn open(root: &Path, options: &ImportOptions) -> Result<Source> {
+        let mut info = Info::open(root)?;
+        let observation = chosen(&info, root, "--observation", &options.observation)?;
+        let action = chosen(&info, root, "--action", &options.action)?;
+        info.take(observation, action)?;
+        let mut notes = Vec::new();
+        numbers_left_out(&info, &mut notes);
+        let cameras = pictures(&info, options, &mut notes)?;
+        let given = options.spec.as_ref().map(|spec| &spec.task).or(options.task.as_ref());
+        let spec = info.spec(|| given.map_or_else(|| task(root, &info, &mut notes), |name| Ok(name.clone())))?;
+        let rows = episodes::read(root, &info)?;
+        about_rows(root, &info, &rows, &mut notes)?;
+        let mut videos = Vec::new();
+        if let Some(cameras) = cameras.as_ref().filter(|_| options.images) {
+            for (place, camera) in cameras.all.iter().enumerate().filter(|(_, camera)| camera.video) {
+                ffmpeg_runs(FFMPEG, root)?;
+                let clips = episodes::clips(root, &info, &camera.column, &rows)?;
+                videos.push((place, Videos::new(clips, info.fps)));
+            }
         }
-        let info = Info::read_version(root, &version)?;
-        let spec = info.spec(|| first_task(root))?;
-        let lengths = lengths(root)?;
-        info.check_total("total_episodes", info.total_episodes, lengths.len(), "lines of meta/episodes.jsonl")?;
-        let pictures = if info.has_images() { info.images().ok() } else { None };
-        let chunk = json["chunks_size"].as_u64().filter(|c| *c > 0).unwrap_or(1000);
-        let (len, template) = (lengths.len(), info.data_path().to_string());
-        Ok(source(spec, len, pictures, Kind::Two { lengths, template, chunk }))
-    }
-
-    /// The data file of an episode of version 2.
-    fn file(&self, number: usize) -> Result<PathBuf> {
-        let Kind::Two { template, chunk, .. } = &self.kind else { return Ok(self.root.clone()) };
-        let place = format!("{}: data_path", self.root.join("meta/info.json").display());
-        let named = template.replace("{episode_chunk", "{chunk_index").replace("{episode_index", "{file_index");
-        Ok(self.root.join(naming::data_file(&named, number as u64 / chunk, number as u64, &place)?))
+        // All at once: in version 3 several episodes lie in a file.
+        let mut stream = Stream::of(root, info, spec.clone(), rows.clone())?;
+        let (mut episodes, mut good) = (Vec::new(), 0);
+        while options.episodes.is_none_or(|most| good < most)
+            && let Some(episode) = stream.next()
+        {
+            match episode {
+                Ok(episode) => {
+                    good += usize::from(episode.len > 0);
+                    episodes.push(Some(Ok(episode)));
+                }
+                Err(error) if options.skip_broken && !stream.is_over() => episodes.push(Some(Err(error))),
+                Err(error) => return Err(error),
+            }
+        }
+        notes.extend(stream.notes());
+        let pictures = cameras.as_ref().map(|cameras| cameras.layout.clone());
+        let (len, root) = (episodes.len(), root.to_path_buf());
+        Ok(Source { spec, len, pictures, notes, reader: Box::new(Self { root, rows, episodes, cameras, videos }) })
     }
 }
 
-/// The lines of a file of JSON objects.
-fn lines(path: &Path) -> Result<Vec<Value>> {
-    let text = files::read_text(path)?;
-    let parse = |(i, line): (usize, &str)| {
-        let bad = |e| Error::unexpected(format!("{}:{}", path.display(), i + 1), "a JSON object", table::one_line(e));
-        serde_json::from_str(line).map_err(bad)
+/// The vector of the columns that are asked for.
+fn chosen(info: &Info, root: &Path, flag: &str, asked: &[String]) -> Result<Option<Vector>> {
+    for text in asked.iter().map(|text| text.trim()) {
+        // What is a feature but no vector is told as such.
+        let names = [Some(text), text.rsplit_once('[').map(|(name, _)| name)];
+        names.into_iter().flatten().find_map(|name| info.number(name)).transpose()?;
+    }
+    let known = info.numbers();
+    let widths = known.iter().map(|part| (part.column.as_str(), part.width));
+    let parts = selection::choose(flag, asked, widths).map_err(|e| e.in_file(root.display()))?;
+    let of_part = |part: Part| Some(known.iter().find(|known| known.column == part.column)?.only(part.values));
+    Ok((!asked.is_empty()).then(|| Vector(parts.into_iter().filter_map(of_part).collect())))
+}
+
+/// Notes the features that are no part of observation and action.
+fn numbers_left_out(info: &Info, notes: &mut Vec<String>) {
+    let (observation, action) = (info.observation.columns(), info.action.columns());
+    let taken = |name: &str| observation.contains(name) || action.contains(name) || KEPT.contains(&name);
+    let (actions, others): (Vec<_>, Vec<_>) =
+        info.numbers().into_iter().filter(|part| !taken(&part.column)).partition(|p| p.column.starts_with(ACTION));
+    for (flag, vector, left) in [("--observation", &info.observation, others), ("--action", &info.action, actions)] {
+        let parts: Vec<Part> = vector.0.iter().map(|part| Part::whole(&part.column, part.width)).collect();
+        let shown: Vec<String> = left.iter().map(|part| format!("{}[{}]", part.column, part.width)).collect();
+        let names: Vec<String> = left.into_iter().map(|part| part.column).collect();
+        notes.extend(left_out(&shown, &takes(flag, &parts, &names)));
+    }
+    let cameras = cameras::of_features(&info.features);
+    let strange = |name: &&String| {
+        !taken(name)
+            && !matches!(info.number(name), Some(Ok(_)))
+            && cameras.iter().all(|camera| camera.column != **name)
     };
-    text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()).map(parse).collect()
+    let others: Vec<String> = info.features.keys().filter(strange).cloned().collect();
+    notes.extend(left_out(&others, "neither numbers nor pictures"));
 }
 
-fn lengths(root: &Path) -> Result<Vec<usize>> {
-    let path = root.join("meta/episodes.jsonl");
-    let mut by_number = BTreeMap::new();
-    for (i, line) in lines(&path)?.iter().enumerate() {
-        let get = |key: &str| {
-            let value = line[key].as_u64().and_then(|v| usize::try_from(v).ok());
-            let place = format!("{}:{}: {key}", path.display(), i + 1);
-            value.ok_or_else(|| Error::unexpected(place, "a whole number", &line[key]))
-        };
-        by_number.insert(get("episode_index")?, get("length")?);
+/// The cameras whose pictures have the size of the first one's; notes the others.
+fn pictures(info: &Info, options: &ImportOptions, notes: &mut Vec<String>) -> Result<Option<Cameras>> {
+    let all = cameras::of_features(&info.features);
+    let size = all.iter().find_map(|camera| camera.size);
+    let (same, others): (Vec<Camera>, Vec<Camera>) = all.into_iter().partition(|c| c.size == size && size.is_some());
+    let shown = |camera: Camera| match camera.size {
+        Some([height, width]) => format!("pictures of {} ({width}×{height})", camera.name),
+        None => format!("pictures of {}", camera.name),
+    };
+    let others: Vec<String> = others.into_iter().map(shown).collect();
+    let why = match same.first() {
+        Some(first) => format!("all pictures have one size, that of {}", first.name),
+        None => "no `shape` of [height, width, 3]".to_string(),
+    };
+    notes.extend(left_out(&others, &why));
+    if same.is_empty() {
+        return Ok(None);
     }
-    if let Some((expected, (found, _))) = by_number.iter().enumerate().find(|(i, (n, _))| i != *n) {
-        return Err(Error::unexpected(path.display(), format!("episode {expected}"), format!("episode {found} next")));
+    match Cameras::of_one_size(same) {
+        Ok(cameras) => Ok(Some(cameras)),
+        Err(error) if options.images => Err(info.located(error)),
+        Err(error) => {
+            notes.push(format!("left out: {}", info.located(error)));
+            Ok(None)
+        }
     }
-    Ok(by_number.into_values().collect())
 }
 
-fn first_task(root: &Path) -> Result<String> {
-    let path = root.join("meta/tasks.jsonl");
-    let first = lines(&path)?.into_iter().min_by_key(|l| l["task_index"].as_u64());
-    let name = first.as_ref().and_then(|l| l["task"].as_str());
-    name.map(String::from).ok_or_else(|| Error::unexpected(path.display(), "a line with a `task`", "none"))
+/// The name of the task, the first of several, or of the folder where there is none.
+fn task(root: &Path, info: &Info, notes: &mut Vec<String>) -> Result<String> {
+    let table = !info.two && tasks::path(root).exists();
+    let all = if table { tasks::read(root)? } else { jsonl::tasks(root)? };
+    let count = all.len();
+    if let Some(first) = tasks::first(all) {
+        if count > 1 {
+            notes.push(format!("{count} tasks: all episodes count as `{first}`; --name gives another name"));
+        }
+        return Ok(first);
+    }
+    let full = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+    let name = full.file_name().map_or_else(|| "task".to_string(), |name| name.to_string_lossy().into_owned());
+    notes.push(format!("no task in meta/: taken for `{name}`, as the folder; --name gives another name"));
+    Ok(name)
+}
+
+/// Notes what is odd in the metadata.
+fn about_rows(root: &Path, info: &Info, rows: &[Row], notes: &mut Vec<String>) -> Result<()> {
+    if let Some(last) = rows.last().filter(|_| row::deleted(rows)) {
+        notes.push(format!("{} episodes with numbers up to {}: they are counted anew", rows.len(), last.number));
+        let frames = rows.iter().fold(0_u64, |n, row| n.saturating_add(row.len as u64));
+        for (key, total, found) in
+            [("total_episodes", info.total_episodes, rows.len() as u64), ("total_frames", info.total_frames, frames)]
+        {
+            if total != found {
+                notes.push(format!("{}: {total}, there are {found}", info.place(key)));
+            }
+        }
+    }
+    if info.two {
+        let known: BTreeSet<&PathBuf> = rows.iter().map(|row| &row.file).collect();
+        let files = naming::parquet_files(&root.join("data"))?;
+        let others: Vec<&PathBuf> = files.iter().filter(|file| !known.contains(file)).collect();
+        if let Some(first) = others.first() {
+            let count = others.len();
+            notes.push(format!("left out: {} ({count} such files): not in meta/episodes.jsonl", first.display()));
+        }
+    }
+    if !info.features.contains_key(SUCCESS) && rows.iter().all(|row| row.success.is_none()) {
+        notes.push(format!("the dataset does not say which episodes are solved (`{SUCCESS}`): none counts as solved"));
+    }
+    Ok(())
 }
 
 impl EpisodeReader for Folder {
     fn episode(&mut self, number: usize) -> Result<Episode> {
-        let file = self.file(number)?;
-        let length = match &mut self.kind {
-            Kind::Three(episodes) => return Ok(std::mem::take(&mut episodes[number])),
-            Kind::Two { lengths, .. } => lengths[number],
-        };
-        let mut episode = Episode { index: number as u64, ..Episode::default() };
-        let required = [features::OBSERVATION, features::ACTION];
-        for batch in Reader::open(&file, &required, &[features::SUCCESS])? {
-            let batch = batch?;
-            let before = episode.len;
-            let at = |row: usize| format!("episode {number}, frame {}", before + row);
-            let (wide, narrow) = (self.spec.observation.size(), self.spec.action.size());
-            episode.observations.extend(batch.vectors(features::OBSERVATION, wide, &at)?.values());
-            episode.actions.extend(batch.vectors(features::ACTION, narrow, &at)?.values());
-            if batch.has(features::SUCCESS) && batch.len() > 0 {
-                episode.success = batch.booleans(features::SUCCESS)?.value(batch.len() - 1);
-            }
-            episode.len += batch.len();
-        }
-        let place = format!("{}: length of episode {number}", self.root.join("meta/episodes.jsonl").display());
-        let expected = format!("the {} frames of {}", episode.len, file.display());
-        Error::ensure(episode.len == length, place, expected, length)?;
-        Ok(episode)
+        self.episodes[number].take().unwrap_or_else(|| Ok(Episode::default()))
     }
 
     fn images(&mut self, number: usize, layout: &ImageLayout) -> Result<Vec<u8>> {
-        match &self.kind {
-            Kind::Three(_) => Ok(read_images(&self.root, number)?.rgb),
-            Kind::Two { lengths, .. } => {
-                let mut rgb = vec![0; lengths[number] * layout.bytes()];
-                read_file(&self.file(number)?, layout, number, &[lengths[number]], &mut rgb)?;
-                Ok(rgb)
+        let Some(cameras) = &self.cameras else { return Ok(Vec::new()) };
+        let row = &self.rows[number];
+        for (_, videos) in &mut self.videos {
+            videos.start(row.number, layout)?;
+        }
+        let mut rgb = read_rows(&self.root, cameras, std::slice::from_ref(row))?;
+        for (place, videos) in &mut self.videos {
+            let video = videos.start(row.number, layout)?;
+            for frame in rgb.chunks_exact_mut(layout.bytes()) {
+                video.read(layout, &mut frame[*place * layout.picture_bytes()..][..layout.picture_bytes()])?;
             }
         }
+        Ok(rgb)
+    }
+
+    fn name(&self, number: usize) -> String {
+        format!("episode {}", self.rows[number].number)
     }
 }

@@ -2,17 +2,19 @@
 
 use crate::layout::features::{self, EPISODE, FEATURES, Placed};
 use crate::layout::info::Info;
+use crate::layout::jsonl;
 use crate::layout::naming::{self, EPISODES_FILE};
+use crate::layout::row::{self, LENGTH, Row};
 use crate::layout::stats::{self, Stats};
 use crate::table::{self, Batch, Reader, Writer};
 use arrow_array::{Array, ArrayRef, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use imle_configs::{Error, Result};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const LENGTH: &str = "length";
 const CHUNK: &str = "data/chunk_index";
 const DATA_FILE: &str = "data/file_index";
 const MODE: &str = "planner.mode";
@@ -20,6 +22,8 @@ const MISMATCH: &str = "planner.mismatch";
 const SEED: &str = "planner.seed";
 const RESET_INDEX: &str = "planner.reset_index";
 const SUCCESS: &str = "planner.success";
+/// Frames that a video may have.
+const MOST_FRAMES: f64 = 1e9;
 
 /// An episode and the (chunk, file) of the data file it lies in.
 pub(crate) type Filed<'a> = (Placed<'a>, (u64, u64));
@@ -66,80 +70,106 @@ fn rows(episodes: &[Filed<'_>]) -> std::result::Result<RecordBatch, ArrowError> 
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
 }
 
-/// A row of the table.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
-    /// Number of frames.
-    pub(crate) len: usize,
-    /// Data file, as chunk and file index.
-    pub(crate) file: (u64, u64),
-    pub(crate) mode: String,
-    pub(crate) mismatch: String,
-    pub(crate) seed: u64,
-    pub(crate) index: u64,
-    /// Whether it was solved, where the table says so.
-    pub(crate) success: Option<bool>,
-    /// The table's file, for errors.
-    pub(crate) source: PathBuf,
+/// All rows in the order of their numbers.
+pub(crate) fn read(root: &Path, info: &Info) -> Result<Vec<Row>> {
+    let mut rows = if info.two { jsonl::episodes(root, info)? } else { of_tables(root, info)? };
+    rows.sort_by_key(|row| row.number);
+    if let Some(twice) = rows.windows(2).find(|pair| pair[0].number == pair[1].number) {
+        let place = table::place(&twice[1].source, EPISODE);
+        return Err(Error::unexpected(place, "each episode once", format!("episode {} twice", twice[1].number)));
+    }
+    // Where episodes were deleted, the total may still count them.
+    if !row::deleted(&rows) {
+        info.check_total("total_episodes", info.total_episodes, rows.len(), "rows in meta/episodes")?;
+    }
+    Ok(rows)
 }
 
-/// All rows in the order of episodes, which must be 0, 1, 2…
-pub(crate) fn read(root: &Path, info: &Info) -> Result<Vec<Row>> {
-    let folder = root.join("meta/episodes");
-    let mut files = naming::parquet_files(&folder)?;
-    if files.is_empty() {
-        files.push(root.join(EPISODES_FILE));
-    }
-    let mut rows: Vec<(usize, Row)> = Vec::new();
-    for path in &files {
+fn of_tables(root: &Path, info: &Info) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for path in &tables(root)? {
         for batch in
             Reader::open(path, &[EPISODE, LENGTH, CHUNK, DATA_FILE], &[MODE, MISMATCH, SEED, RESET_INDEX, SUCCESS])?
         {
-            read_batch(path, &batch?, &mut rows)?;
+            read_batch(root, info, path, &batch?, &mut rows)?;
         }
     }
-    rows.sort_by_key(|(number, _)| *number);
-    for (expected, (number, row)) in rows.iter().enumerate() {
-        if *number != expected {
-            let place = table::place(&row.source, EPISODE);
-            let expected = format!("episode {expected} once, and all in a row");
-            return Err(Error::unexpected(place, expected, format!("episode {number}")));
-        }
-    }
-    info.check_total("total_episodes", info.total_episodes, rows.len(), "rows in meta/episodes")?;
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
+    Ok(rows)
 }
 
-fn read_batch(path: &Path, batch: &Batch, rows: &mut Vec<(usize, Row)>) -> Result<()> {
-    let counts = |name: &str| -> Result<Vec<u64>> {
-        let bad = |v: i64| Error::unexpected(table::place(path, name), "0 or more", v);
-        batch.integers(name)?.values().iter().map(|v| u64::try_from(*v).map_err(|_| bad(*v))).collect()
-    };
+/// The files of the table.
+fn tables(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = naming::parquet_files(&root.join("meta/episodes"))?;
+    if files.is_empty() {
+        files.push(root.join(EPISODES_FILE));
+    }
+    Ok(files)
+}
+
+/// A column of counts.
+fn counts(path: &Path, batch: &Batch, name: &str) -> Result<Vec<u64>> {
+    let bad = |v: i64| Error::unexpected(table::place(path, name), "0 or more", v);
+    batch.integers(name)?.values().iter().map(|v| u64::try_from(*v).map_err(|_| bad(*v))).collect()
+}
+
+fn read_batch(root: &Path, info: &Info, path: &Path, batch: &Batch, rows: &mut Vec<Row>) -> Result<()> {
+    let counts = |name: &str| counts(path, batch, name);
     let (numbers, lengths, chunks, files) = (counts(EPISODE)?, counts(LENGTH)?, counts(CHUNK)?, counts(DATA_FILE)?);
     let (seeds, indices) = (batch.perhaps(SEED, Batch::integers)?, batch.perhaps(RESET_INDEX, Batch::integers)?);
     let (modes, mismatches) = (batch.perhaps(MODE, Batch::strings)?, batch.perhaps(MISMATCH, Batch::strings)?);
-    let successes = batch.perhaps(SUCCESS, Batch::booleans)?;
+    let successes = batch.perhaps(SUCCESS, Batch::truths)?;
     for i in 0..batch.len() {
-        let row = Row {
-            len: usize::try_from(lengths[i]).unwrap_or(usize::MAX),
-            file: (chunks[i], files[i]),
+        let file = root.join(info.data_file((chunks[i], files[i]))?);
+        rows.push(Row {
             mode: modes.as_ref().map_or_else(String::new, |m| m.value(i).to_string()),
             mismatch: mismatches.as_ref().map_or_else(String::new, |m| m.value(i).to_string()),
             seed: seeds.as_ref().map_or(0, |s| s.value(i).cast_unsigned()),
             index: indices.as_ref().map_or(numbers[i], |x| x.value(i).cast_unsigned()),
-            success: successes.as_ref().map(|s| s.value(i)),
-            source: path.to_path_buf(),
-        };
-        rows.push((usize::try_from(numbers[i]).unwrap_or(usize::MAX), row));
+            success: successes.as_ref().map(|s| s[i]),
+            ..Row::new(numbers[i], lengths[i], file, path)
+        });
     }
     Ok(())
 }
 
-/// An error if an episode has another number of frames than its row says.
-pub(crate) fn check_length(number: usize, row: &Row, frames: usize) -> Result<()> {
-    if frames == row.len {
-        return Ok(());
+/// An episode's video of a camera.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Clip {
+    pub(crate) file: PathBuf,
+    /// Number of the video's frame that is the episode's first.
+    pub(crate) start: usize,
+}
+
+/// The videos of a camera's column by the numbers of the episodes.
+pub(crate) fn clips(root: &Path, info: &Info, column: &str, rows: &[Row]) -> Result<BTreeMap<u64, Clip>> {
+    let mut clips = BTreeMap::new();
+    if info.two {
+        for row in rows {
+            let file = root.join(info.video_file(column, (row.number / info.chunk_files, row.number))?);
+            clips.insert(row.number, Clip { file, start: 0 });
+        }
+        return Ok(clips);
     }
-    let expected = format!("the length of episode {number} to be its {frames} frames in data/");
-    Err(Error::unexpected(table::place(&row.source, LENGTH), expected, row.len))
+    let [chunk, file, from, to] =
+        ["chunk_index", "file_index", "from_timestamp", "to_timestamp"].map(|key| format!("videos/{column}/{key}"));
+    for path in &tables(root)? {
+        for batch in Reader::open(path, &[EPISODE, LENGTH, &chunk, &file, &from, &to], &[])? {
+            let batch = batch?;
+            let counts = |name: &str| counts(path, &batch, name);
+            let (numbers, lengths, chunks, files) =
+                (counts(EPISODE)?, counts(LENGTH)?, counts(&chunk)?, counts(&file)?);
+            let (begins, ends) = (batch.numbers(&from)?, batch.numbers(&to)?);
+            for i in 0..batch.len() {
+                let (start, frames) = (begins[i] * info.fps, (ends[i] - begins[i]) * info.fps);
+                let expected =
+                    format!("{} frames from 0 s on in episode {}, as `{LENGTH}` says", lengths[i], numbers[i]);
+                let fits = (0.0..MOST_FRAMES).contains(&start) && (frames - lengths[i] as f64).abs() < 0.5;
+                let found = format!("{} s to {} s, {frames:.1} frames", begins[i], ends[i]);
+                Error::ensure(fits, table::place(path, &to), expected, found)?;
+                let file = root.join(info.video_file(column, (chunks[i], files[i]))?);
+                clips.insert(numbers[i], Clip { file, start: start.round() as usize });
+            }
+        }
+    }
+    Ok(clips)
 }

@@ -10,10 +10,14 @@ use std::sync::Arc;
 
 /// The observation vector.
 pub(crate) const OBSERVATION: &str = "observation.state";
+/// The vectors that LeRobot's policies observe, in the order in which they see them.
+pub(crate) const OBSERVATIONS: [&str; 2] = [OBSERVATION, "observation.environment_state"];
 /// The action vector.
 pub(crate) const ACTION: &str = "action";
 /// Whether the frame ends a solved episode.
 pub(crate) const SUCCESS: &str = "next.success";
+/// Time of the frame since the episode's begin, s.
+pub(crate) const TIME: &str = "timestamp";
 /// Index of the frame in its episode.
 pub(crate) const FRAME: &str = "frame_index";
 /// Number of the episode.
@@ -66,7 +70,7 @@ pub(crate) const FEATURES: [Feature; 9] = [
     },
     Feature::scalar("next.done", Kind::Bool, |p, t, _| f64::from(u8::from(p.is_last(t)))),
     Feature::scalar(SUCCESS, Kind::Bool, |p, t, _| f64::from(u8::from(p.is_last(t) && p.episode.success))),
-    Feature::scalar("timestamp", Kind::Float, |p, t, _| f64::from((t as f64 / p.spec.control_rate) as f32)),
+    Feature::scalar(TIME, Kind::Float, |p, t, _| f64::from((t as f64 / p.spec.control_rate) as f32)),
     Feature::scalar(FRAME, Kind::Int, |_, t, _| t as f64),
     Feature::scalar(EPISODE, Kind::Int, |p, _, _| p.number as f64),
     Feature::scalar("index", Kind::Int, |p, t, _| (p.first + t) as f64),

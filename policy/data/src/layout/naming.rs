@@ -10,11 +10,12 @@ pub(crate) const DATA_PATH: &str = "data/chunk-{chunk_index:03d}/file-{file_inde
 /// The one file of per-episode metadata that this crate writes.
 pub(crate) const EPISODES_FILE: &str = "meta/episodes/chunk-000/file-000.parquet";
 
-/// Fills the fields `{chunk_index:03d}` and `{file_index:03d}` of a path template.
+/// Fills the fields `{chunk_index:03d}` and `{file_index:03d}` of a path template, or as version 2 has them,
+/// `{episode_chunk:03d}` and `{episode_index:06d}`; in a template of videos also `{video_key}`.
 ///
 /// # Errors
 /// [`Error::Unexpected`] about `place` if the template has other fields or leaves the dataset's folder.
-pub(crate) fn data_file(template: &str, chunk: u64, file: u64, place: &str) -> Result<PathBuf> {
+pub(crate) fn file(template: &str, chunk: u64, file: u64, video: Option<&str>, place: &str) -> Result<PathBuf> {
     let bad = || {
         Error::unexpected(place, format!("a template inside the dataset, like `{DATA_PATH}`"), format!("`{template}`"))
     };
@@ -25,16 +26,14 @@ pub(crate) fn data_file(template: &str, chunk: u64, file: u64, place: &str) -> R
         let (name, format) = field.split_once(':').unwrap_or((field, "d"));
         let width = format.strip_suffix('d').ok_or_else(bad)?;
         let width: usize = if width.is_empty() { 0 } else { width.parse().map_err(|_| bad())? };
-        let value = match name {
-            "chunk_index" => chunk,
-            "file_index" => file,
-            _ => return Err(bad()),
-        };
-        if width > 20 {
-            return Err(bad());
-        }
         path.push_str(before);
-        path.push_str(&format!("{value:0width$}"));
+        match (name, video) {
+            _ if width > 20 => return Err(bad()),
+            ("chunk_index" | "episode_chunk", _) => path.push_str(&format!("{chunk:0width$}")),
+            ("file_index" | "episode_index", _) => path.push_str(&format!("{file:0width$}")),
+            ("video_key", Some(video)) => path.push_str(video),
+            _ => return Err(bad()),
+        }
         rest = after;
     }
     path.push_str(rest);

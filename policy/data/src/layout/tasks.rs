@@ -6,7 +6,7 @@ use arrow_schema::{DataType, Field, Schema};
 use imle_configs::{Error, Result};
 use serde_json::json;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const FILE: &str = "meta/tasks.parquet";
@@ -40,21 +40,32 @@ pub(crate) fn write(root: &Path, shown: &Path, task: &str) -> Result<()> {
 
 /// The task with the lowest index.
 pub(crate) fn read_first(root: &Path) -> Result<String> {
+    let none = || Error::unexpected(root.join(FILE).display(), "at least one task", "none");
+    first(read(root)?).ok_or_else(none)
+}
+
+/// The task with the lowest index.
+pub(crate) fn first(tasks: Vec<(i64, String)>) -> Option<String> {
+    tasks.into_iter().min_by_key(|(index, _)| *index).map(|(_, name)| name)
+}
+
+/// The file.
+pub(crate) fn path(root: &Path) -> PathBuf {
+    root.join(FILE)
+}
+
+/// All tasks with their indices.
+pub(crate) fn read(root: &Path) -> Result<Vec<(i64, String)>> {
     let path = root.join(FILE);
     let reader = Reader::open(&path, &["task_index"], &[INDEX, "task"])?;
     let text =
         reader.schema().fields().iter().find(|f| crate::columns::is_text(f.data_type())).map(|f| f.name().clone());
     let text = text.ok_or_else(|| Error::unexpected(table::place(&path, INDEX), "a column of task names", "none"))?;
-    let mut first: Option<(i64, String)> = None;
+    let mut tasks = Vec::new();
     for batch in reader {
         let batch = batch?;
         let (indices, names) = (batch.integers("task_index")?, batch.strings(&text)?);
-        for row in 0..batch.len() {
-            let index = indices.value(row);
-            if first.as_ref().is_none_or(|(lowest, _)| index < *lowest) {
-                first = Some((index, names.value(row).to_string()));
-            }
-        }
+        tasks.extend((0..batch.len()).map(|row| (indices.value(row), names.value(row).to_string())));
     }
-    first.map(|(_, name)| name).ok_or_else(|| Error::unexpected(path.display(), "at least one task", "none"))
+    Ok(tasks)
 }

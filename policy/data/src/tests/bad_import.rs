@@ -142,10 +142,10 @@ fn lerobot_of_version_two_is_checked() {
             &["length of episode 0"],
         ),
         (
-            |p| edit(&p.join("meta/episodes.jsonl"), |t| t.replacen("index\": 0", "index\": 7", 1)),
-            &["episodes.jsonl", "episode 0"],
+            |p| edit(&p.join("meta/episodes.jsonl"), |t| t.replacen("index\": 0", "index\": 1", 1)),
+            &["episodes.jsonl", "episode 1 twice"],
         ),
-        (|p| edit(&p.join("meta/tasks.jsonl"), |_| String::new()), &["meta/tasks.jsonl", "`task`"]),
+        (|p| edit(&p.join("meta/tasks.jsonl"), |t| t + "7"), &["meta/tasks.jsonl:2", "a JSON object, found 7"]),
         (
             |p| fs::remove_file(p.join("data/chunk-000/episode_000002.parquet")).unwrap(),
             &["episode_000002.parquet", "cannot read"],

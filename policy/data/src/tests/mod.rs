@@ -6,7 +6,10 @@ mod bad_input;
 mod hdf5;
 mod images;
 mod import;
+mod lerobot;
+mod pictures;
 mod statistics;
+mod video;
 #[cfg(feature = "zarr")]
 mod zarr;
 
@@ -97,6 +100,15 @@ fn replace_column(path: &Path, name: &str, array: Option<ArrayRef>) {
     }
     let fields: Vec<Field> = columns.iter().map(|(n, a)| Field::new(n, a.data_type().clone(), true)).collect();
     let arrays = columns.into_iter().map(|(_, a)| a).collect();
+    write_rows(path, &RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap());
+}
+
+/// Rewrites a file with one column more.
+fn add_column(path: &Path, name: &str, array: ArrayRef) {
+    let rows = rows_of(path);
+    let mut fields: Vec<Arc<Field>> = rows.schema().fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
+    let arrays = rows.columns().iter().cloned().chain([array]).collect();
     write_rows(path, &RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap());
 }
 
