@@ -60,6 +60,8 @@ const REMOVED: &[Removed] = &[
     Removed { key: "disturbance", inert: Some(0.0), last: "0.1.0" },
     Removed { key: "quality", inert: Some(0.0), last: "0.1.0" },
     Removed { key: "mended_weight", inert: Some(1.0), last: "0.1.0" },
+    Removed { key: "elite_share", inert: Some(0.0), last: "0.1.0" },
+    Removed { key: "elites", inert: None, last: "0.1.0" },
     // Sections of algorithms that are gone: a run of another algorithm carries them along.
     Removed { key: "cycle", inert: None, last: "0.1.0" },
     Removed { key: "imagination", inert: None, last: "0.1.0" },

@@ -2,7 +2,7 @@
 //!
 //! [`registry`] names the algorithms:
 //!
-//! - [`expert_iteration`]: the planner's episodes and elites, imitated round by round;
+//! - [`expert_iteration`]: the planner's episodes, imitated round by round;
 //! - [`online::best_of_n`]: a chunk critic chooses among candidates, and the generator imitates the choice;
 //! - [`online::ppo`]: PPO with the latent in the state.
 //!

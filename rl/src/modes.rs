@@ -34,7 +34,7 @@ const HELD_OUT_SHARE: usize = 5;
 const EPISODES: usize = 8;
 
 /// Most of what is learned from that demonstrations are made to be where modes are lost.
-pub(crate) const MOST_SHARE: f64 = 0.9;
+const MOST_SHARE: f64 = 0.9;
 /// By how much that share rises where modes are lost, and falls where they are not.
 const RISE: f64 = 0.2;
 const FALL: f64 = 0.1;

@@ -301,12 +301,6 @@ def expert_iteration(program):
     return finetune(program, "expert", ITERATION)
 
 
-@case("finetune/expert-iteration-elites", "demo/stack", rounds=ROUND)
-def expert_iteration_elites(program):
-    words = "--set attempts=1 --set elite_share=0.3 --set elites.least_advantage=0"
-    return finetune(program, "elites", f"{ITERATION} {words}")
-
-
 @case("finetune/expert-iteration-options", "demo/stack", rounds=ROUND)
 def expert_iteration_options(program):
     words = ("--env-steps 400 --set planner_rounds=1 --set student_share=0.5 --set smooth=[2.0,1.0] --set ladder=[2,4] "

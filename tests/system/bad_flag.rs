@@ -99,7 +99,7 @@ fn settings_name_key_and_place() {
         (train("--set learning_rate=nan"), &["learning_rate", "NaN"]),
         (train("--config nowhere.toml"), &["nowhere.toml", "cannot read"]),
         (finetune("--set candidates=1"), &["settings: candidates", "2 to 65536"]),
-        (finetune("--set elites.mots=1"), &["--set", "`elites.mots`"]),
+        (finetune("--set attemts=1"), &["--set", "`attemts`"]),
         (finetune("--set demonstration_share=1.5"), &["settings: demonstration_share", "1.5"]),
     ];
     for (call, parts) in cases {
@@ -120,8 +120,8 @@ fn a_nested_key_comes_with_the_nearest() {
     let dir = folder();
     let train = Call::new("train --set network.widht=3").with("--data", demonstrations());
     train.refused_without_trace(dir.path(), &["`network.widht`", "`width`"]);
-    let finetune = Call::new("finetune --task stack --set elites.mots=1").with("--checkpoint", checkpoint());
-    finetune.refused_without_trace(dir.path(), &["`elites.mots`", "`most`"]);
+    let finetune = Call::new("finetune --task stack --algorithm best-of-n --set best_of_n.elits=1");
+    finetune.with("--checkpoint", checkpoint()).refused_without_trace(dir.path(), &["`best_of_n.elits`", "`elites`"]);
 }
 
 #[test]

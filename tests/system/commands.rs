@@ -195,7 +195,7 @@ fn settings_are_printed_in_the_form_that_config_takes() {
     let file = dir.path().join("settings.toml");
     for (verb, key, set) in [
         ("train", "steps", "network.width=48"),
-        ("finetune", "train_steps", "elites.most=2"),
+        ("finetune", "train_steps", "attempts=3"),
         ("finetune --algorithm best-of-n", "warmup_steps", "best_of_n.elites=2"),
         ("finetune --algorithm ppo", "warmup_steps", "critic.members=2"),
     ] {
@@ -328,7 +328,7 @@ fn what_a_handed_over_episode_teaches_is_the_same_at_any_number_of_threads() {
     let collected = |threads: &str, settings: &str| {
         let out = dir.path().join(format!("{threads}-{}", settings.len()));
         let tiny = TINY_FINETUNE.replace("--threads 1", "").replace("--env-steps 50", "--env-steps 1");
-        let call = Call::new("finetune --algorithm expert-iteration --quiet").and(&tiny).and("--set elite_share=0");
+        let call = Call::new("finetune --algorithm expert-iteration --quiet").and(&tiny);
         let call = call.and("--set episodes_per_round=12").and(settings).with("--threads", threads);
         let call = call.with("--task", easy_task()).with("--checkpoint", checkpoint()).with("--data", demonstrations());
         call.with("--out", &out).ok();

@@ -15,7 +15,7 @@ pub const TINY: &str = "--set network.width=32 --set network.blocks=1 --set batc
 
 /// A fine-tuning of seconds: two rounds of the easy task.
 pub const TINY_FINETUNE: &str = "--env-steps 50 --set episodes_per_round=4 --set candidates=8 --set train_steps=200 \
-    --set batch_size=16 --set samples=4 --set evaluation_episodes=3 --set elites.least_advantage=0 --set elite_share=0.3 --set attempts=1 --threads 1";
+    --set batch_size=16 --set samples=4 --set evaluation_episodes=3 --set attempts=1 --threads 1";
 
 /// The folder of this process' shared fixtures; those of processes that are gone are removed.
 static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {

@@ -78,9 +78,6 @@ fn a_policy_from_pictures_is_trained_evaluated_and_run() {
     let frames: usize = seen.episodes.iter().map(|e| e.len).sum();
     assert_eq!(images.rgb.len(), frames * layout.picture_bytes());
     assert_ne!(images.rgb[..layout.picture_bytes()], images.rgb[images.rgb.len() - layout.picture_bytes()..]);
-    let none = folder();
-    finetune("--set elite_share=0.3 --set attempts=1")
-        .refused_without_trace(none.path(), &["settings: elite_share", "pictures"]);
 
     let sampled = Call::new("bench sample --repeats 1 --candidates 2").with("--task", easy_task());
     assert!(sampled.with("--checkpoint", &out).json()["cases"][0]["ours"].as_f64() > Some(0.0));

@@ -1,23 +1,21 @@
 //! Collecting: who runs a round's episodes, and what of them is learned from.
 
 use super::dagger::{DaggerMixing, StudentTurns, take_over};
-use super::elites::{Recorder, save};
-use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
+use super::state::{EPISODES_FOLDER, ExpertIteration};
 use super::{kept::Kept, smoothing::start_of};
 use crate::error::{Error, Result};
 use crate::run::{Observer, Phase, Round};
 use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, episode::Episode, files, renames, seed::Purpose};
 use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate, report::Report};
-use imle_planner::{decide::Decide, policy_controller::PolicyController};
+use imle_planner::policy_controller::PolicyController;
 use imle_policy::{checkpoint::Checkpoint, policy::Policy};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// Figures of a round's collecting, written when it is over.
 const COLLECTED_FILE: &str = "collected.json";
 
-/// Result of collecting a round, kept beside its elites.
+/// Result of collecting a round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Collected {
     pub(super) env_steps: u64,
@@ -33,8 +31,7 @@ pub(super) struct Collected {
 }
 
 impl ExpertIteration<'_> {
-    /// Runs the planner and keeps the elites of the episodes it solved; what an earlier call finished is taken up, if
-    /// no elites are noted.
+    /// Runs the planner and keeps the episodes that it solved; what an earlier call finished is taken up.
     pub(super) fn collect(
         &mut self,
         round: u64,
@@ -49,10 +46,7 @@ impl ExpertIteration<'_> {
         }
         let horizons = self.horizons(current);
         let sampler = Policy::with_threads(current, self.run.threads, self.run.device)?;
-        let (low, high) = self.run.task.action_bounds().range();
         let mut planner = self.planner(&sampler, horizons, 0)?;
-        let mut recorder = Recorder::new(&mut planner, self.settings.elites.clone(), (low, high));
-        let with_elites = self.settings.elite_share > 0.0;
         let episodes = self.settings.episodes_per_round;
         let turns = self.turns(round, horizons);
         let alone = self.student_first(round);
@@ -65,21 +59,16 @@ impl ExpertIteration<'_> {
             record: if again { episodes } else { 0 },
             ..EvaluationSettings::held_out(episodes, self.run.seed, horizons)
         };
-        let teacher: &mut dyn Decide = if with_elites { &mut recorder } else { recorder.planner() };
         let mut student = PolicyController::new(sampler.clone(), self.run.seed, horizons);
         let mut phase = Phase { observer, round, name: "collect" };
-        let mut run = |settings: &EvaluationSettings, progress: &mut dyn Progress| -> Result<Outcome> {
+        let run = |settings: &EvaluationSettings, progress: &mut dyn Progress| -> Result<Outcome> {
             if alone {
                 return Ok(evaluate(&self.run.task, &mut student, settings, &self.pool, progress)?);
             }
-            let mut decider = DaggerMixing { student: &mut student, teacher, turns };
+            let mut decider = DaggerMixing { student: &mut student, teacher: &mut planner, turns };
             Ok(evaluate(&self.run.task, &mut decider, settings, &self.pool, progress)?)
         };
-        // Elites are not kept with the episodes.
-        let mut outcome = match with_elites {
-            true => run(&settings, &mut phase)?,
-            false => kept.evaluate("first", &settings, &mut phase, run)?,
-        };
+        let mut outcome = kept.evaluate("first", &settings, &mut phase, run)?;
         let report = Report::new(&outcome, self.run.task.spec().control_rate);
         let (mut starts, mut handed_over) = (Vec::new(), 0);
         outcome.episodes.retain_mut(|episode| {
@@ -101,16 +90,8 @@ impl ExpertIteration<'_> {
         });
         let [retried_steps, retried_simulation] =
             self.retry((round, &kept), (&sampler, horizons), (&mut outcome.episodes, &starts), observer)?;
-        let succeeded: BTreeSet<u64> = outcome.episodes.iter().filter(|e| e.success).map(|e| e.episode).collect();
-        if succeeded.is_empty() {
+        if !outcome.episodes.iter().any(|e| e.success) {
             return Err(Error::NothingLearned { round, episodes });
-        }
-        if with_elites {
-            let states = recorder.kept(&succeeded);
-            if states.is_empty() {
-                return Err(Error::NothingLearned { round, episodes });
-            }
-            save(&self.folder(round).join(ELITES_FILE), &states)?;
         }
         let solved = outcome.episodes.iter().filter(|e| e.success);
         let training_decisions = solved.map(|e| e.decisions.len()).sum();

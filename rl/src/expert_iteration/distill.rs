@@ -1,26 +1,21 @@
-//! Distilling a round: RS-IMLE on elites, solved episodes and demonstrations.
+//! Distilling a round: RS-IMLE on solved episodes and demonstrations.
 
-use super::elites::load;
-use super::state::{ELITES_FILE, EPISODES_FOLDER, ExpertIteration};
-use crate::modes::{Floors, MOST_SHARE, share_of_demonstrations};
+use super::state::{EPISODES_FOLDER, ExpertIteration};
+use crate::modes::{Floors, share_of_demonstrations};
 use crate::{error::Result, mode_reweighting, run::Observer};
 use imle_configs::{episode::Episode, files};
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource, WeightedTargets};
+use imle_policy::targets::{DemonstrationChunks, MixedTargets, TargetSource};
 use imle_policy::train::{self, TrainMetrics, TrainObserver, TrainStart};
 use std::sync::Arc;
 
 impl ExpertIteration<'_> {
-    /// Trains from the present weights on elites, solved episodes and demonstrations.
+    /// Trains from the present weights on solved episodes and demonstrations.
     pub(super) fn distil(&self, round: u64, current: &Checkpoint, observer: &mut dyn Observer) -> Result<()> {
-        let (mut states, mut solved) = (Vec::new(), Vec::new());
-        let mut pictures = Vec::new();
+        let (mut solved, mut pictures) = (Vec::new(), Vec::new());
         let kept = self.settings.kept_rounds;
         let first = if kept == 0 { 1 } else { (round + 1).saturating_sub(kept).max(1) };
         for earlier in first..=round {
-            if self.settings.elite_share > 0.0 {
-                states.extend(load(&self.folder(earlier).join(ELITES_FILE))?);
-            }
             let folder = self.folder(earlier).join(EPISODES_FOLDER);
             let episodes = imle_data::read(&folder)?.episodes;
             if let Some(layout) = &self.run.task.spec().pictures {
@@ -29,15 +24,10 @@ impl ExpertIteration<'_> {
             }
             solved.extend(episodes);
         }
-        let elites = if states.is_empty() { None } else { Some(WeightedTargets::new(&states, self.settings.samples)?) };
         let pictures = self.run.task.spec().pictures.is_some().then(|| Arc::new(pictures));
         let solved = self.training_data(&solved, pictures)?;
         let share = self.share_of_demonstrations();
-        let rest = 1.0 - share - self.settings.elite_share;
-        let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(rest, &solved)];
-        if let Some(elites) = &elites {
-            sources.push((self.settings.elite_share, elites));
-        }
+        let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(1.0 - share, &solved)];
         if let Some(demonstrations) = &self.demonstrations {
             sources.push((share, demonstrations));
         }
@@ -77,9 +67,8 @@ impl ExpertIteration<'_> {
         let Some(first) = self.state.rounds.first().filter(|_| self.demonstrations.is_some()) else { return 0.0 };
         let floors = Floors { recall: settings.recall_floor, entropy: settings.entropy_floor };
         let least = settings.demonstration_share;
-        let most = (MOST_SHARE * (1.0 - settings.elite_share)).max(least);
         self.state.rounds[1..].iter().fold(least, |share, round| {
-            share_of_demonstrations(share, least, floors.missed(&first.figures, &round.figures)).min(most)
+            share_of_demonstrations(share, least, floors.missed(&first.figures, &round.figures))
         })
     }
 }

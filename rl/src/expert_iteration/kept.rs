@@ -1,5 +1,4 @@
-//! Episodes of a round that is not collected yet, kept as they come: a kill loses no more than those in lock-step
-//! (first attempts of which elites are wanted are not kept).
+//! Episodes of a round that is not collected yet, kept as they come: a kill loses no more than those in lock-step.
 
 use crate::error::Result;
 use imle_configs::{Error as InputError, files};

@@ -3,20 +3,18 @@
 //!
 //! ```text
 //! repeat until env_steps are spent
-//!     collect   episodes with the planner on the generator's candidates; note each decision's elites
+//!     collect   episodes with the planner on the generator's candidates
 //!     keep      the decisions of episodes that succeeded, and those episodes themselves
-//!     distil    elites, solved episodes and demonstrations into the generator with RS-IMLE, from its present weights
+//!     distil    solved episodes and demonstrations into the generator with RS-IMLE, from its present weights
 //!     evaluate  the generator alone on held-out start states
 //! ```
 //!
-//! Each phase ends with an atomic write, the episodes that are being collected are kept after every `lockstep` of them
-//! (with `elite_share` only later attempts are), and every draw is keyed by counters: a run that is killed and resumed
-//! gives the bits of one that was not.
+//! Each phase ends with an atomic write, the episodes that are being collected are kept after every `lockstep` of them,
+//! and every draw is keyed by counters: a run that is killed and resumed gives the bits of one that was not.
 
 mod collect;
 mod dagger;
 mod distill;
-mod elites;
 mod evaluate;
 mod kept;
 mod planner;
@@ -24,7 +22,6 @@ mod settings;
 mod smoothing;
 mod state;
 
-pub use elites::EliteSettings;
 pub use evaluate::CANDIDATES_FOR_95;
 pub use settings::ExpertIterationSettings;
 pub use state::{NAME, run};

@@ -1,6 +1,5 @@
 //! The settings of expert iteration.
 
-use super::elites::EliteSettings;
 use imle_configs::Error as InputError;
 use imle_planner::{optimizer, rollout::ensemble::MOST_MODELS};
 use imle_policy::{checkpoint::Checkpoint, train::TrainSettings};
@@ -64,11 +63,6 @@ pub struct ExpertIterationSettings {
     /// Deviations, in control steps, of the Gaussians with which the actions of solved episodes are smoothed, tried in
     /// turn; an episode that is not solved with any stays as it was. Empty for none.
     pub smooth: Vec<f64>,
-    /// Choice and weights of elites.
-    pub elites: EliteSettings,
-    /// Share of training states with all elites of a decision as targets. The solved episodes hold the best candidate
-    /// of each decision already; more of them taught `stack` less (docs/experiments/finetuning-trials.md).
-    pub elite_share: f64,
     /// Share of training states drawn from the demonstrations, if there are any; the rest are from the episodes that
     /// the planner solved.
     pub demonstration_share: f64,
@@ -125,8 +119,6 @@ impl Default for ExpertIterationSettings {
             tolerance: 0.02,
             shifts: 2,
             smooth: Vec::new(),
-            elites: EliteSettings::default(),
-            elite_share: 0.0,
             demonstration_share: 0.3,
             recall_floor: 0.95,
             entropy_floor: 0.9,
@@ -153,7 +145,6 @@ impl ExpertIterationSettings {
     pub fn check(&self) -> imle_configs::Result<()> {
         let counts = [
             ("episodes_per_round", self.episodes_per_round),
-            ("elites.most", self.elites.most),
             ("evaluation_episodes", self.evaluation_episodes),
             ("candidate_sweep_episodes", self.candidate_sweep_episodes),
             ("lockstep", self.lockstep),
@@ -182,12 +173,8 @@ impl ExpertIterationSettings {
         }
         optimizer::by_name(&self.retry_optimizer, optimizer::OptimizerSettings::default())
             .map_err(|e| e.in_file("settings: retry_optimizer"))?;
-        let (elites, limit) = (self.elite_share > 0.0, self.action_rate_limit);
-        let attempts = (1..=8).contains(&self.attempts) && !(self.attempts > 1 && elites);
-        let expected = "1 to 8, and 1 beside elite_share above 0: elites are those of the first attempt";
-        require(attempts, "attempts", expected, &self.attempts)?;
-        let expected = "0 beside student_first: elites are a planner's";
-        require(!(self.student_first && elites), "elite_share", expected, &self.elite_share)?;
+        require((1..=8).contains(&self.attempts), "attempts", "1 to 8", &self.attempts)?;
+        let limit = self.action_rate_limit;
         let tolerance = (0.0..=1.0).contains(&self.tolerance);
         require(tolerance, "tolerance", "0 to 1 half of the range", &self.tolerance)?;
         let expected = "0, or 0.1 to 100 of the demonstrations' steps";
@@ -198,7 +185,6 @@ impl ExpertIterationSettings {
             require((0.1..=100.0).contains(width), "smooth", "0.1 to 100 control steps each", width)?;
         }
         for (key, share) in [
-            ("elite_share", self.elite_share),
             ("demonstration_share", self.demonstration_share),
             ("recall_floor", self.recall_floor),
             ("entropy_floor", self.entropy_floor),
@@ -206,12 +192,7 @@ impl ExpertIterationSettings {
         ] {
             require((0.0..1.0).contains(&share), key, "at least 0 and below 1", &share)?;
         }
-        let both = self.elite_share + self.demonstration_share;
-        require(both < 1.0, "elite_share, demonstration_share", "together below 1", &both)?;
-        let elites = &self.elites;
-        let numbers = !(elites.least_distance.is_nan() || elites.least_advantage.is_nan());
-        require(numbers, "elites", "numbers", &"NaN")?;
-        require(elites.temperature > 0.0, "elites.temperature", "a number above 0", &elites.temperature)
+        Ok(())
     }
 
     /// The training of a round from `start`.
@@ -242,9 +223,7 @@ mod tests {
         let good = ExpertIterationSettings { student_first: true, attempts: 1, ..ExpertIterationSettings::default() };
         assert!(good.check().is_ok());
         let refused = |settings: ExpertIterationSettings| settings.check().unwrap_err().to_string();
-        assert!(
-            refused(ExpertIterationSettings { elite_share: 0.3, ..good.clone() }).contains("settings: elite_share")
-        );
+        assert!(refused(ExpertIterationSettings { attempts: 9, ..good.clone() }).contains("settings: attempts"));
         assert!(refused(ExpertIterationSettings { smooth: vec![0.0], ..good.clone() }).contains("settings: smooth"));
         assert!(refused(ExpertIterationSettings { tolerance: 1.5, ..good.clone() }).contains("settings: tolerance"));
         assert!(

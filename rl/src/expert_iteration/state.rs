@@ -3,7 +3,7 @@
 use super::settings::ExpertIterationSettings;
 use crate::run::{Observer, Round, Run, State};
 use crate::{error::Result, modes::Modes};
-use imle_configs::{Error as InputError, files, files::FolderLock};
+use imle_configs::{files, files::FolderLock};
 use imle_envs::rollout::RolloutEngine;
 use imle_policy::{checkpoint::Checkpoint, metrics::RunLog, targets::DemonstrationChunks};
 use std::{path::PathBuf, sync::Arc};
@@ -12,7 +12,6 @@ use std::{path::PathBuf, sync::Arc};
 pub const NAME: &str = "expert-iteration";
 /// Folder of a round's solved episodes, a dataset.
 pub(super) const EPISODES_FOLDER: &str = "episodes";
-pub(super) const ELITES_FILE: &str = "elites.safetensors";
 
 /// Runs expert iteration; returns the rounds, the first of which is the generator as it came.
 ///
@@ -22,9 +21,6 @@ pub(super) const ELITES_FILE: &str = "elites.safetensors";
 pub fn run(settings: &ExpertIterationSettings, run: &Run<'_>, observer: &mut dyn Observer) -> Result<Vec<Round>> {
     settings.check()?;
     settings.training(run.checkpoint, run.seed).check()?;
-    let kept = run.task.spec().pictures.is_none() || settings.elite_share <= 0.0;
-    let expected = "0 for a generator that sees pictures: elites are kept without them";
-    InputError::ensure(kept, "settings: elite_share", expected, settings.elite_share)?;
     let mut algorithm = ExpertIteration::begin(settings, run)?;
     if algorithm.state.rounds.is_empty() {
         let before = algorithm.evaluate(0, run.checkpoint, observer)?;
