@@ -49,12 +49,12 @@ pub fn run(args: &DemoArgs) -> Result<()> {
     let output = args.common.output();
     let begun = Instant::now();
     let task = load::task_in(&args.task, &args.world)?;
-    let record = format!(
+    let instead = format!(
         "none; record the planner: planner run --task {} --optimizer cma-es --proposals noise,warm --record {}",
         args.task,
         args.out.display()
     );
-    InputError::ensure(task.expert().is_some(), &args.task, "a task with an `expert`", record)?;
+    InputError::ensure(task.expert().is_some(), &args.task, "a task with an `expert`", instead)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
     InputError::ensure((0.0..=1.0).contains(&args.poor), "--poor", "a share from 0 to 1", args.poor)?;
     files::ensure_absent(&args.out)?;

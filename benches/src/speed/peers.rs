@@ -16,8 +16,6 @@ pub struct Environment {
     pub name: &'static str,
     /// Packages.
     pub requirements: &'static str,
-    /// Packages installed without their dependencies.
-    pub alone: &'static str,
 }
 
 /// The version of MuJoCo is ours.

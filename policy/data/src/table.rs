@@ -313,6 +313,6 @@ impl Encoded {
         let path = self.paths.as_ref().filter(|paths| paths.is_valid(row)).map(|paths| Path::new(paths.value(row)));
         let inside = path.filter(|path| path.components().all(|c| matches!(c, Component::Normal(_))));
         let file = inside.ok_or("neither bytes nor the path of a file in the dataset")?;
-        std::fs::read(root.join(file)).map(Cow::Owned).map_err(|e| format!("{}: {}", file.display(), one_line(e)))
+        files::read_bytes(&root.join(file)).map(Cow::Owned).map_err(|e| e.to_string())
     }
 }

@@ -7,7 +7,7 @@ use super::selection;
 use super::source::Source;
 use crate::table::one_line;
 use half::f16;
-use imle_configs::{Error, Result};
+use imle_configs::{Error, Result, files};
 use serde_json::Value;
 use std::fmt::Display;
 use std::ops::Range;
@@ -149,7 +149,7 @@ impl Folder {
 
 /// Whether a folder is an array, of either version.
 fn is_array(folder: &Path) -> bool {
-    let json = std::fs::read_to_string(folder.join("zarr.json")).ok();
+    let json = files::read_text(&folder.join("zarr.json")).ok();
     let node: Option<Value> = json.map(|text| serde_json::from_str(&text).unwrap_or_default());
     folder.join(".zarray").exists() || node.is_some_and(|n| n["node_type"] != "group")
 }
