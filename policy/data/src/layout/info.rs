@@ -163,10 +163,11 @@ impl Info {
     }
 
     /// The vector of those of LeRobot's own `names` that are there.
-    fn usual(&self, what: &str, names: &[&str]) -> Result<Vector> {
+    fn usual(&self, names: &[&str]) -> Result<Vector> {
         let parts = names.iter().filter_map(|name| self.number(name)).collect::<Result<Vec<_>>>()?;
         if let Some(first) = names.first().filter(|_| parts.is_empty()) {
-            let expected = format!("a feature of this name, or others by `planner data convert --{what} NAMES`");
+            let expected =
+                "a feature of this name, or `planner data convert` with --observation NAMES and --action NAMES";
             let known = self.features.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
             let found = format!("none; the features are {known}");
             return Err(Error::unexpected(self.place(&format!("features.{first}")), expected, found));
@@ -177,8 +178,8 @@ impl Info {
     /// Takes these vectors for observation and action; LeRobot's and our own spec where there are none.
     pub(crate) fn take(&mut self, observation: Option<Vector>, action: Option<Vector>) -> Result<()> {
         let own = observation.is_none() && action.is_none();
-        self.observation = observation.map_or_else(|| self.usual("observation", &OBSERVATIONS), Ok)?;
-        self.action = action.map_or_else(|| self.usual("action", &[ACTION]), Ok)?;
+        self.observation = observation.map_or_else(|| self.usual(&OBSERVATIONS), Ok)?;
+        self.action = action.map_or_else(|| self.usual(&[ACTION]), Ok)?;
         self.spec = if own { self.own_spec()? } else { None };
         Ok(())
     }

@@ -121,8 +121,12 @@ fn columns_are_chosen_by_the_names_of_the_dataset() {
         add_column(&data, "action.delta", Arc::new(Float32Array::from(counting(1))));
     };
     for (_dir, path) in both(rename) {
-        let parts =
-            ["features.observation.state", "`planner data convert --observation NAMES`", "`state`", "`actions`"];
+        let parts = [
+            "features.observation.state",
+            "`planner data convert` with --observation NAMES and --action NAMES",
+            "`state`",
+            "`actions`",
+        ];
         refused(&path, &ImportOptions::default(), &parts);
         let (message, dataset) = converted(&path, &asked(&["state"], &["actions"]));
         assert_eq!((&dataset.spec.observation, &dataset.spec.action), (&spec().observation, &spec().action));
