@@ -39,13 +39,12 @@ fn converse(
     let mut asked = false;
     loop {
         seat.set_silent(true);
-        let read = wire.read(|waited| waited >= service.idle || seat.is_needed());
-        seat.set_silent(false);
-        let line = match read {
+        let line = match wire.read(|waited| waited >= service.idle || seat.is_needed()) {
             Read::Line(line) => line,
             Read::End => return Ok(None),
             given_up => return Ok(Some(reason(service, seat, &given_up))),
         };
+        seat.set_silent(false);
         if line.trim_ascii().is_empty() {
             continue;
         }

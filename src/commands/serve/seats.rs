@@ -59,9 +59,10 @@ impl Seats {
 }
 
 impl Seat<'_> {
-    /// Notes whether a request is waited for.
+    /// Notes whether a request is waited for. Who asks something keeps the place.
     pub fn set_silent(&self, silent: bool) {
         *lock(&self.place.silent) = silent.then(Instant::now);
+        self.place.needed.fetch_and(silent, Ordering::SeqCst);
     }
 
     /// Whether another needs the place.
@@ -97,6 +98,9 @@ mod tests {
         assert!(seats.ask_to_leave() && first.is_needed() && !second.is_needed());
         // One place is enough.
         assert!(seats.ask_to_leave() && !second.is_needed());
+        // It asks something after all, and the other is next.
+        first.set_silent(false);
+        assert!(!first.is_needed() && seats.ask_to_leave() && second.is_needed());
         drop(first);
         assert!(seats.take().is_some());
     }
