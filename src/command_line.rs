@@ -68,6 +68,7 @@ pub enum Command {
     /// Serve decisions to robot code in other processes, over a local socket
     #[command(after_help = "Example: planner serve --task stack --socket /tmp/stack.sock\n\
         Then, in another shell: python3 examples/client.py /tmp/stack.sock\n\
+        A generator of your own data, without a simulator: planner serve --checkpoint runs/generator\n\
         One JSON object a line each way: observations and state in, a chunk and how it came about out. The protocol: \
         docs/reference/protocol.md")]
     Serve(serve::args::ServeArgs),

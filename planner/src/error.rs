@@ -33,12 +33,16 @@ pub enum Error {
     Unsupported(&'static str),
     /// A generator is needed and there is none.
     #[error(
-        "no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan without: \
-         --optimizer cma-es --proposals noise,warm"
+        "{wanted}: no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan \
+         without: {instead}"
     )]
     NoPolicy {
         /// Name of the task.
         task: String,
+        /// The flag that needs the generator.
+        wanted: &'static str,
+        /// Flags that need none.
+        instead: &'static str,
     },
     /// The thread pool could not be made.
     #[error("cannot start {0} threads: {1}")]

@@ -20,7 +20,7 @@ use std::{path::PathBuf, sync::Arc};
 pub struct RunArgs {
     /// Built-in task, or the path of a task's TOML file
     #[arg(long)]
-    pub task: String,
+    pub task: Option<String>,
     /// Folder of the generator's checkpoint [default: the one shipped for the task. Without either the planner searches
     /// alone: --optimizer cma-es --proposals noise,warm]
     #[arg(long)]
@@ -91,7 +91,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     if let Some(path) = args.video.as_deref().filter(|p| !video::has_ending(p, "mp4") && !video::has_ending(p, "png")) {
         return Err(InputError::unexpected("--video", "a name that ends in .mp4 or .png", path.display()).into());
     }
-    let task = load::task_in(&args.task, &args.world)?;
+    let task = load::task_in(name(args)?, &args.world)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
     let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref(), task)?;
     let checkpoint = checkpoint.map(|c| from_flags::sampled(&args.controller, c)).transpose()?;
@@ -167,6 +167,12 @@ pub fn run(args: &RunArgs) -> Result<()> {
     output.result(&result)
 }
 
+/// Name of the task, without which there is no simulator to run episodes in.
+fn name(args: &RunArgs) -> Result<&str> {
+    let expected = "a task to simulate (planner serve --checkpoint FOLDER serves a generator without one)";
+    Ok(args.task.as_deref().ok_or_else(|| InputError::unexpected("--task", expected, "none"))?)
+}
+
 fn summarise(output: Output, args: &RunArgs, report: &Report) {
     let [low, high] = report.success_ci95;
     let solved = (report.success_rate * report.episodes as f64).round();
@@ -178,7 +184,8 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     let [share, low, high] = [report.success_rate, low, high].map(percent);
     output.say(format!(
         "{}: {solved} of {} episodes solved: {share} (95 % interval {low} to {high})",
-        args.task, report.episodes
+        args.task.as_deref().unwrap_or_default(),
+        report.episodes
     ));
     let steps = report.mean_steps_to_success.map_or(String::new(), |s| format!(", {s:.0} control steps to success"));
     let reached: String = report.reached.iter().map(|(name, most)| format!(", at best {name} {most:.3}")).collect();

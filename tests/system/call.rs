@@ -139,7 +139,8 @@ pub struct Running {
 }
 
 impl Running {
-    fn id(&self) -> u32 {
+    /// Number of the process.
+    pub fn id(&self) -> u32 {
         self.child.as_ref().map_or(0, Child::id)
     }
 
@@ -161,7 +162,8 @@ impl Running {
         self.wait_until(&file.display().to_string(), there);
     }
 
-    fn signal(&self, name: &str) {
+    /// Sends a signal, named as `kill` does.
+    pub fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(name).arg(self.id().to_string()).status().unwrap();
         assert!(status.success());
     }

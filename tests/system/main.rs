@@ -32,5 +32,7 @@ mod own_task;
 mod planners;
 mod resume;
 mod serve;
+mod serve_bounds;
+mod serve_requests;
 mod tasks;
 mod vision;

@@ -2,9 +2,10 @@
 
 pub mod additions;
 pub mod contacts;
+mod history;
 pub mod lookup;
 pub mod model;
 pub mod native;
 pub mod simulation;
 
-pub use mujoco_rs::prelude::MjModel;
+pub use mujoco_rs::{mujoco_version, prelude::MjModel};

@@ -1,5 +1,6 @@
 //! Simulation of one model, whose errors are values.
 
+use super::history;
 use super::native::{
     SLEEP, guarded, install_handlers, mj_collision, mj_comPos, mj_comVel, mj_forward, mj_geomDistance, mj_getState,
     mj_kinematics, mj_resetDataKeyframe, mj_setState, mj_step, mj_step1, mj_step2,
@@ -225,9 +226,10 @@ impl Simulation {
     /// no state of MuJoCo's.
     ///
     /// # Errors
-    /// The sizes, if `state` has not [`Simulation::state_size`] values.
+    /// The sizes, if `state` has not [`Simulation::state_size`] values; the place of a cursor outside its history.
     pub fn set_state(&mut self, state: &[f64]) -> Result<(), String> {
         self.check_size(state.len())?;
+        history::check(self.data.model(), state)?;
         self.begun = false;
         if self.data.model().opt().enableflags & SLEEP != 0 {
             self.data.reset();

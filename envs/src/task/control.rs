@@ -36,6 +36,17 @@ impl Actuator {
     }
 }
 
+/// Commands of a control step, one row a physics step of the world: set before each step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ControlSteps {
+    /// MuJoCo controls, row-major (substeps, nu).
+    pub controls: Vec<f64>,
+    /// Positions of the mocap bodies in the world's frame, row-major (substeps, nmocap, 3), m.
+    pub mocap_positions: Vec<f64>,
+    /// Their orientations, (w, x, y, z), row-major (substeps, nmocap, 4).
+    pub mocap_quaternions: Vec<f64>,
+}
+
 #[derive(Clone, Debug)]
 enum Mapping {
     EndEffector {
@@ -268,27 +279,45 @@ impl Control {
             return Err("the action is not finite".into());
         }
         self.set_goal(sim, action);
-        let held = matches!(self.mapping, Mapping::Raw);
         for (actuator, (start, goal)) in self.actuators.iter().zip(self.start.iter().zip(&self.goal)) {
             sim.set_control_rate(actuator.id, (goal - start) * self.rate);
         }
         for step in 1..=substeps {
-            let part = if held { 1.0 } else { step as f64 / substeps as f64 };
-            let ctrl = sim.data_mut().ctrl_mut();
-            for (i, actuator) in self.actuators.iter().enumerate() {
-                ctrl[actuator.id] = self.start[i] + part * (self.goal[i] - self.start[i]);
-            }
-            if step == substeps {
-                // Exactly the goal, whatever the rounding above: it is where the next control step starts.
-                self.actuators.iter().zip(&self.goal).for_each(|(a, g)| ctrl[a.id] = *g);
-            }
-            if let Mapping::Mocap { index, start, goal, .. } = &self.mapping {
-                let pose = if step == substeps { *goal } else { between(start, goal, part) };
-                set_mocap_pose(sim, *index, &pose);
-            }
+            self.command(sim, step, substeps);
             sim.step()?;
         }
         Ok(())
+    }
+
+    /// Sets controls and mocap pose of physics step `step` of `substeps`, counted from 1, on the way to the goal.
+    fn command(&self, sim: &mut Simulation, step: usize, substeps: usize) {
+        let held = matches!(self.mapping, Mapping::Raw);
+        let part = if held { 1.0 } else { step as f64 / substeps as f64 };
+        let ctrl = sim.data_mut().ctrl_mut();
+        for (i, actuator) in self.actuators.iter().enumerate() {
+            ctrl[actuator.id] = self.start[i] + part * (self.goal[i] - self.start[i]);
+        }
+        if step == substeps {
+            // Exactly the goal, whatever the rounding above: it is where the next control step starts.
+            self.actuators.iter().zip(&self.goal).for_each(|(a, g)| ctrl[a.id] = *g);
+        }
+        if let Mapping::Mocap { index, start, goal, .. } = &self.mapping {
+            let pose = if step == substeps { *goal } else { between(start, goal, part) };
+            set_mocap_pose(sim, *index, &pose);
+        }
+    }
+
+    /// Commands of the `substeps` physics steps of a control step of `action`, from the present state of `sim`.
+    pub(super) fn commands(&mut self, sim: &mut Simulation, action: &[f32], substeps: usize) -> ControlSteps {
+        self.set_goal(sim, action);
+        let mut all = ControlSteps::default();
+        for step in 1..=substeps {
+            self.command(sim, step, substeps);
+            all.controls.extend_from_slice(sim.data().ctrl());
+            all.mocap_positions.extend_from_slice(sim.data().mocap_pos().as_flattened());
+            all.mocap_quaternions.extend_from_slice(sim.data().mocap_quat().as_flattened());
+        }
+        all
     }
 
     /// Controls (nu,) in which one control step of `action` ends, from the present state of `sim`.

@@ -3,10 +3,12 @@
 //! A `state` is MuJoCo's full integration state (`mjSTATE_INTEGRATION`), as `World::get_state` writes it. Without one,
 //! [`Task::state_at`] makes it from positions and velocities. All functions may be called from several threads.
 
+use super::control::ControlSteps;
 use super::definition::Task;
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
 use imle_configs::Error as InputError;
+use mujoco_rs::prelude::MjModel;
 
 impl Task {
     /// Number of values of a full integration state.
@@ -84,14 +86,38 @@ impl Task {
     /// # Ok::<(), imle_envs::Error>(())
     /// ```
     pub fn controls(&self, action: &[f32], state: &[f64]) -> Result<Vec<f64>> {
-        check_size("action", self.spec().action.size(), action.len())?;
-        if let Some(bad) = action.iter().find(|v| !v.is_finite()) {
-            return Err(InputError::unexpected("action", "finite numbers", bad).into());
-        }
+        self.check_action(action)?;
         self.ask(|Scratch { sim, control }| {
             sim.set_state(state).map_err(Error::Simulation)?;
             Ok(control.controls(sim, action))
         })
+    }
+
+    /// As [`controls`](Self::controls), for every physics step of the control step, with the poses of mocap bodies: set
+    /// them and step, `substeps` times, and the state is a world's after `action`.
+    ///
+    /// # Errors
+    /// As [`controls`](Self::controls).
+    ///
+    /// ```
+    /// let task = imle_envs::task::Task::load("cartpole")?;
+    /// let state = task.state_at(&[0.0, 0.1], &[0.0, 0.0], None)?;
+    /// let steps = task.control_steps(&task.hold(&state)?, &state)?;
+    /// assert_eq!(steps.controls.len(), task.substeps() * task.compiled_model().ffi().nu as usize);
+    /// # Ok::<(), imle_envs::Error>(())
+    /// ```
+    pub fn control_steps(&self, action: &[f32], state: &[f64]) -> Result<ControlSteps> {
+        self.check_action(action)?;
+        self.ask(|Scratch { sim, control }| {
+            sim.set_state(state).map_err(Error::Simulation)?;
+            Ok(control.commands(sim, action, self.substeps()))
+        })
+    }
+
+    fn check_action(&self, action: &[f32]) -> Result<()> {
+        check_size("action", self.spec().action.size(), action.len())?;
+        let bad = action.iter().find(|v| !v.is_finite());
+        bad.map_or(Ok(()), |bad| Err(InputError::unexpected("action", "finite numbers", bad).into()))
     }
 
     /// Action (A,) that holds the targets of `state`: the command of a controller without a plan.
@@ -129,14 +155,26 @@ impl Task {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn compiled_model_bytes(&self) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; self.compiled_model().size()];
-        self.compiled_model().save_to_buffer(&mut bytes).map_err(|e| Error::Simulation(e.to_string()))?;
-        Ok(bytes)
+        bytes_of(self.compiled_model())
+    }
+
+    /// The planner's model in the same format.
+    ///
+    /// # Errors
+    /// As [`compiled_model_bytes`](Self::compiled_model_bytes).
+    pub fn planning_model_bytes(&self) -> Result<Vec<u8>> {
+        bytes_of(self.planning_model())
     }
 
     fn ask<T>(&self, question: impl FnOnce(&mut Scratch) -> Result<T>) -> Result<T> {
         self.scratch.with(self.compiled_model(), self.control(), question)
     }
+}
+
+fn bytes_of(model: &MjModel) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; model.size()];
+    model.save_to_buffer(&mut bytes).map_err(|e| Error::Simulation(e.to_string()))?;
+    Ok(bytes)
 }
 
 /// Checks the size of an argument.
@@ -149,7 +187,9 @@ fn check_size(name: &str, expected: usize, found: usize) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use crate::mujoco::simulation::Simulation;
     use crate::task::Task;
+    use crate::task::control::ControlSteps;
     use crate::world::World;
     use imle_configs::seed::{Purpose, stream};
     use rand::Rng;
@@ -158,6 +198,26 @@ mod tests {
     fn state(world: &World) -> Vec<f64> {
         let mut state = vec![0.0; world.state_size()];
         world.get_state(&mut state).unwrap();
+        state
+    }
+
+    /// The state after `steps` from `begun`, as who has the model alone simulates it.
+    fn replayed(task: &Task, begun: &[f64], steps: &ControlSteps) -> Vec<f64> {
+        let mut sim = Simulation::new(task.compiled_model().clone()).unwrap();
+        sim.set_state(begun).unwrap();
+        for step in 0..task.substeps() {
+            let row = |values: &[f64], size: usize| values[step * size..][..size].to_vec();
+            let data = sim.data_mut();
+            let (nu, nmocap) = (data.ctrl().len(), data.mocap_pos().len());
+            data.ctrl_mut().copy_from_slice(&row(&steps.controls, nu));
+            let to = data.mocap_pos_mut().as_flattened_mut();
+            to.copy_from_slice(&row(&steps.mocap_positions, 3 * nmocap));
+            let to = data.mocap_quat_mut().as_flattened_mut();
+            to.copy_from_slice(&row(&steps.mocap_quaternions, 4 * nmocap));
+            sim.step().unwrap();
+        }
+        let mut state = vec![0.0; sim.state_size()];
+        sim.get_state(&mut state).unwrap();
         state
     }
 
@@ -180,8 +240,11 @@ mod tests {
                 assert_eq!(task.hold(&before).unwrap(), held, "{name}");
                 let action: Vec<f32> = (0..low.len()).map(|i| rng.random_range(low[i]..=high[i])).collect();
                 let controls = task.controls(&action, &before).unwrap();
+                let steps = task.control_steps(&action, &before).unwrap();
+                let commanded = replayed(&task, &before, &steps);
                 world.step(&action);
                 assert_eq!(world.simulation().data().ctrl(), controls, "{name}");
+                assert_eq!(state(&world), commanded, "{name}");
             }
         }
     }

@@ -20,6 +20,10 @@ use imle_policy::{choice::Choice, policy::Policy, targets::DemonstrationChunks};
 #[cfg(feature = "mujoco")]
 use std::sync::Arc;
 
+/// Flags of a planner without a generator.
+#[cfg(feature = "libtorch")]
+const ALONE: &str = "--optimizer cma-es --proposals noise,warm";
+
 impl ControllerBuilder {
     /// Makes the controller.
     ///
@@ -238,15 +242,15 @@ impl ControllerBuilder {
     }
 
     #[cfg(feature = "libtorch")]
-    fn generator(&self) -> Result<Policy> {
-        self.policy.clone().ok_or_else(|| Error::NoPolicy { task: self.task_name() })
+    fn generator(&self, wanted: &'static str, instead: &'static str) -> Result<Policy> {
+        self.policy.clone().ok_or_else(|| Error::NoPolicy { task: self.task_name(), wanted, instead })
     }
 
     /// The generator alone.
     #[cfg(feature = "libtorch")]
     fn policy_controller(&self, horizons: Horizons) -> Result<PolicyController> {
         let settings = &self.settings;
-        let alone = PolicyController::new(self.generator()?, self.seed, horizons);
+        let alone = PolicyController::new(self.generator("--optimizer none", ALONE)?, self.seed, horizons);
         Ok(match Choice::by_name(settings.choice.name(), settings.resample_every)? {
             Choice::First => alone,
             choice => alone.with_choice(choice, settings.candidates),
@@ -291,12 +295,12 @@ impl ControllerBuilder {
                 ProposalSource::LastPlan => Box::new(Warm),
                 ProposalSource::Noise => Box::new(noise()),
                 #[cfg(feature = "libtorch")]
-                ProposalSource::Policy => Box::new(Generator::new(self.generator()?, self.seed)),
+                ProposalSource::Policy => Box::new(self.proposing()?),
                 #[cfg(feature = "libtorch")]
                 ProposalSource::Retrieval => Box::new(self.retrieved(chunk)?),
                 #[cfg(feature = "libtorch")]
                 ProposalSource::NoisyPolicy => {
-                    Box::new(Noisy::new(Box::new(Generator::new(self.generator()?, self.seed)), source.name(), noise()))
+                    Box::new(Noisy::new(Box::new(self.proposing()?), source.name(), noise()))
                 }
                 #[cfg(feature = "libtorch")]
                 ProposalSource::NoisyRetrieval => {
@@ -309,6 +313,11 @@ impl ControllerBuilder {
         let mut sources: Vec<Box<dyn Proposal>> = settings.proposals.iter().map(source).collect::<Result<_>>()?;
         sources.append(&mut self.sources);
         Ok(sources)
+    }
+
+    #[cfg(feature = "libtorch")]
+    fn proposing(&self) -> Result<Generator> {
+        Ok(Generator::new(self.generator("--proposals imle", ALONE)?, self.seed))
     }
 
     #[cfg(feature = "libtorch")]
@@ -343,7 +352,7 @@ impl ControllerBuilder {
         use crate::rollout::lookahead::{Lookahead, LookaheadSettings};
         let ControllerSettings { depth, beam, branches, .. } = self.settings;
         let ahead = LookaheadSettings { depth, beam, branches };
-        Ok(Box::new(Lookahead::new(simulator, self.generator()?, self.seed, ahead)))
+        Ok(Box::new(Lookahead::new(simulator, self.generator("--depth", "--depth 1")?, self.seed, ahead)))
     }
 
     #[cfg(not(feature = "libtorch"))]
@@ -366,7 +375,7 @@ impl ControllerBuilder {
 
     #[cfg(feature = "libtorch")]
     fn latent(&self) -> Result<Box<dyn Parameterization>> {
-        let policy = self.generator()?;
+        let policy = self.generator("--parameterization latent", "--parameterization linear")?;
         let found = format!("a generator of method {}, which has none", policy.method());
         InputError::ensure(policy.latent_size() > 0, "--parameterization latent", "a generator with latents", found)?;
         Ok(Box::new(parameterization::Latent::new(policy, self.seed)))

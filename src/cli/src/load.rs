@@ -32,7 +32,10 @@ pub fn mode(name: Option<&str>, task: &Task) -> Result<Option<usize>> {
 
 /// The checkpoint in `folder`, or the one shipped for the task, and the task as the checkpoint sees it: they fit.
 pub fn checkpoint(folder: Option<&Path>, task: Arc<Task>) -> Result<(Arc<Task>, Checkpoint)> {
-    let none = || imle_planner::Error::NoPolicy { task: task.spec().task.clone() };
+    let none = || {
+        let expected = format!("a generator of task `{}`, of which no checkpoint is shipped", task.spec().task);
+        InputError::unexpected("--checkpoint", expected, "none")
+    };
     let (checkpoint, place) = named_or_shipped(folder, &task)?.ok_or_else(none)?;
     Ok((seen_by(&checkpoint, &place, task)?, checkpoint))
 }

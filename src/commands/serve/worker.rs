@@ -1,8 +1,12 @@
 //! The one place where decisions are made: the controller takes requests of all clients in turn.
 
+use super::protocol::{Array, Proposals};
 use imle_cli::failure::{Failure, Result};
-use imle_planner::decide::{Decide, Decision};
+use imle_planner::controller::Decider;
+use imle_planner::decide::{Decide, Decision, Key};
 use imle_planner::episode::{DecisionBatch, DecisionTiming, EpisodeState};
+use imle_policy::{policy::Policy, sampler::LatentKey};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -18,6 +22,10 @@ pub struct Job {
     pub asked: Instant,
     /// When the decision is to be there.
     pub deadline: Option<Instant>,
+    /// Whether all candidates are wanted.
+    pub all: bool,
+    /// Seconds of decisions that the client has had, as if it had always been asking: who has had least is next.
+    pub turn: f64,
     pub reply: SyncSender<Result<Done>>,
 }
 
@@ -30,51 +38,159 @@ pub struct Done {
     pub source: Option<&'static str>,
     pub plan_ms: f64,
     pub waited_ms: f64,
+    /// The client's next [`Job::turn`].
+    pub turn: f64,
+    pub proposals: Option<Proposals>,
 }
 
-/// Decides until `stopped` says so or nobody can ask any more. Returns the number of decisions.
-pub fn run(
-    decider: &mut dyn Decide,
-    pool: &rayon::ThreadPool,
-    queue: &Receiver<Job>,
-    planned: bool,
-    stopped: fn() -> bool,
-) -> u64 {
-    let sources = decider.sources();
-    let (mut batch, mut decisions) = (DecisionBatch::default(), 0);
-    while !stopped() {
-        let job = match queue.recv_timeout(TICK) {
-            Ok(job) => job,
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => break,
+/// The controller, for all clients.
+pub struct Worker<'a> {
+    pub decider: &'a mut Decider,
+    pub pool: &'a rayon::ThreadPool,
+    /// The generator, where it decides alone, the seed of its draws, and N.
+    pub alone: Option<(&'a Policy, u64, usize)>,
+    pub batch: DecisionBatch,
+}
+
+impl Worker<'_> {
+    /// Decides until `stopped` says so or nobody can ask any more, and counts the decisions.
+    pub fn run(&mut self, queue: &Receiver<Job>, decisions: &AtomicU64, stopped: fn() -> bool) {
+        let mut waiting = Waiting { jobs: Vec::new(), now: 0.0 };
+        while !stopped() {
+            if waiting.jobs.is_empty() {
+                match queue.recv_timeout(TICK) {
+                    Ok(job) => waiting.add(job),
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+            }
+            queue.try_iter().for_each(|job| waiting.add(job));
+            let Some(job) = waiting.next() else { continue };
+            let Job { episode, state, asked, deadline, all, turn, reply } = job;
+            let timing = DecisionTiming { deadline, lockstep: false };
+            let (begun, waited) = (Instant::now(), asked.elapsed());
+            let done = self.decide(episode, &state, timing, all).map(|done| Done {
+                waited_ms: waited.as_secs_f64() * 1e3,
+                turn: turn + begun.elapsed().as_secs_f64(),
+                ..done
+            });
+            decisions.fetch_add(u64::from(done.is_ok()), Ordering::Relaxed);
+            // A client that went away in the meantime wants no answer.
+            let _ = reply.send(done);
+        }
+    }
+
+    fn decide(&mut self, mut episode: EpisodeState, state: &[f64], timing: DecisionTiming, all: bool) -> Result<Done> {
+        let key = episode.key();
+        let decided = self.batch.decide(self.decider, self.pool, &mut [&mut episode], state, timing)?;
+        let how = decided.first().copied().unwrap_or_default();
+        if episode.plan().iter().any(|a| !a.is_finite()) {
+            return Err(Failure::Run("no finite chunk comes of these observations and this state".into()));
+        }
+        let sources = self.decider.sources();
+        // A plan that was not simulated is the fallback, and comes from no source.
+        let known = self.alone.is_some() || how.predicted.is_some();
+        let proposals = if all { self.proposals(&episode, key, &sources)? } else { None };
+        Ok(Done {
+            source: sources.get(how.source).copied().filter(|_| known),
+            episode,
+            how,
+            plan_ms: self.batch.took().as_secs_f64() * 1e3,
+            waited_ms: 0.0,
+            turn: 0.0,
+            proposals,
+        })
+    }
+
+    /// All candidates of the decision that `episode` has just got, with its key then.
+    fn proposals(&self, episode: &EpisodeState, key: Key, sources: &[&'static str]) -> Result<Option<Proposals>> {
+        let (plan, steps) = (episode.plan(), episode.horizons().prediction);
+        let source = |i: usize| sources.get(i).copied().unwrap_or_default();
+        let (chunks, costs, sources): (Vec<f32>, Vec<f64>, Vec<_>) = match (&*self.decider, self.alone) {
+            (Decider::Planner(planner), _) => {
+                let (chunks, scores) = planner.last();
+                // Behind a deadline there are those of an earlier decision, perhaps of another client.
+                let tried: Vec<usize> = (0..scores.len()).filter(|i| !scores[*i].is_skipped()).collect();
+                let cost = |i: &usize| if scores[*i].failed { f64::INFINITY } else { scores[*i].cost };
+                let chunk = |i: &usize| &chunks[i * plan.len()..][..plan.len()];
+                (
+                    tried.iter().flat_map(chunk).copied().collect(),
+                    tried.iter().map(cost).collect(),
+                    tried.iter().map(|i| source(planner.source_of(*i))).collect(),
+                )
+            }
+            (Decider::Policy(_), Some((policy, seed, n))) => {
+                let mut chunks = vec![0.0; n * plan.len()];
+                let key = LatentKey { seed, episode: key.episode, step: key.decision };
+                policy.sampler().sample(self.pool, episode.history(), &[key], n, &mut chunks)?;
+                (chunks, vec![f64::INFINITY; n], vec![source(0); n])
+            }
+            (Decider::Policy(_), None) => return Ok(None),
         };
-        let Job { mut episode, state, asked, deadline, reply } = job;
-        let waited_ms = asked.elapsed().as_secs_f64() * 1e3;
-        let timing = DecisionTiming { deadline, lockstep: false };
-        let done = decide(&mut batch, decider, pool, &mut episode, &state, timing).map(|how| {
-            // A plan that was not simulated is the fallback, and comes from no source.
-            let known = !planned || how.predicted.is_some();
-            let source = sources.get(how.source).copied().filter(|_| known);
-            Done { episode, how, source, plan_ms: batch.took().as_secs_f64() * 1e3, waited_ms }
-        });
-        decisions += u64::from(done.is_ok());
-        // A client that went away in the meantime wants no answer.
-        let _ = reply.send(done);
+        let chosen = chunks.chunks_exact(plan.len().max(1)).position(|chunk| chunk == plan);
+        let chunks = Array { values: chunks, inner: vec![steps, plan.len() / steps.max(1)] };
+        Ok(Some(Proposals { chunks, costs, sources, chosen }))
     }
-    decisions
 }
 
-fn decide(
-    batch: &mut DecisionBatch,
-    decider: &mut dyn Decide,
-    pool: &rayon::ThreadPool,
-    episode: &mut EpisodeState,
-    state: &[f64],
-    timing: DecisionTiming,
-) -> Result<Decision> {
-    let how = batch.decide(decider, pool, &mut [&mut *episode], state, timing)?.first().copied().unwrap_or_default();
-    if episode.plan().iter().any(|a| !a.is_finite()) {
-        return Err(Failure::Run("no finite chunk comes of these observations and this state".into()));
+/// Jobs that wait, in the order of fair shares: a client that asks all the time waits for one that asks now and then.
+struct Waiting {
+    jobs: Vec<Job>,
+    /// Turn of the last job: who was silent has not saved up turns.
+    now: f64,
+}
+
+impl Waiting {
+    fn add(&mut self, job: Job) {
+        self.jobs.push(Job { turn: job.turn.max(self.now), ..job });
     }
-    Ok(how)
+
+    fn next(&mut self) -> Option<Job> {
+        let order = |a: &Job, b: &Job| a.turn.total_cmp(&b.turn).then(a.asked.cmp(&b.asked));
+        let first = (0..self.jobs.len()).min_by(|a, b| order(&self.jobs[*a], &self.jobs[*b]))?;
+        let job = self.jobs.swap_remove(first);
+        self.now = job.turn;
+        Some(job)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imle_configs::spec::Horizons;
+    use std::sync::mpsc::sync_channel;
+
+    /// A client that asks now and then is next, however many others ask all the time.
+    #[test]
+    fn who_has_had_least_is_next() {
+        let asked = Instant::now();
+        let job = |client: usize, turn: f64| {
+            let mut episode = EpisodeState::new(Horizons::default(), 1, 1);
+            episode.reset(client as u64);
+            let (reply, _) = sync_channel(1);
+            Job { episode, state: vec![], asked, deadline: None, all: false, turn, reply }
+        };
+        let mut waiting = Waiting { jobs: Vec::new(), now: 0.0 };
+        let mut turns = [0.0; 4];
+        let mut order = Vec::new();
+        (1..4).for_each(|client| waiting.add(job(client, 0.0)));
+        for step in 0..12 {
+            // The good client comes every fourth time; the others ask again at once.
+            if step % 4 == 3 {
+                waiting.add(job(0, turns[0]));
+            }
+            let next = waiting.next().unwrap();
+            let client = next.episode.key().episode as usize;
+            turns[client] = next.turn + 1.0;
+            order.push(client);
+            if client > 0 {
+                waiting.add(job(client, turns[client]));
+            }
+        }
+        for (step, client) in order.iter().enumerate() {
+            assert_eq!(*client == 0, step % 4 == 3, "{order:?}");
+        }
+        // All get their share.
+        assert!((1..4).all(|c| order.iter().filter(|o| **o == c).count() == 3), "{order:?}");
+    }
 }

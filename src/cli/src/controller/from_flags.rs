@@ -3,7 +3,7 @@
 use crate::{args::controller::ControllerArgs, failure::Result};
 use imle_configs::{Error as InputError, spec::Horizons};
 use imle_envs::{rollout::RolloutEngine, task::Task};
-use imle_planner::{Controller, ControllerSettings};
+use imle_planner::{Controller, ControllerBuilder, ControllerSettings};
 use imle_planner::{controller::Decider, planner::Planner, proposal::ProposalSource};
 use imle_policy::{checkpoint::Checkpoint, method::SamplingOverrides, policy::Policy};
 use std::sync::Arc;
@@ -103,6 +103,15 @@ pub fn new(
         builder = builder.demonstrations(folder.display(), dataset.spec, dataset.episodes);
     }
     Ok(builder.decider()?)
+}
+
+/// The generator alone, of whatever task, as the flags describe it, and the horizons with which it is run.
+///
+/// # Errors
+/// As [`check`].
+pub fn alone(args: &ControllerArgs, seed: u64, policy: &Policy) -> Result<(Decider, Horizons)> {
+    let builder = ControllerBuilder::default().settings(&settings(args)?).policy(policy.clone());
+    Ok(builder.policy_only().seed(seed).decider()?)
 }
 
 /// The planner that the flags describe, other than `--optimizer none`, and the horizons with which it is run.
