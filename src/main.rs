@@ -7,10 +7,13 @@ mod commands;
 #[cfg(test)]
 mod reference;
 
-use imle_cli::{failure::Failure, interrupt, output};
+use imle_cli::{interrupt, model_check, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = model_check::answer() {
+        return code;
+    }
     let arguments = match command_line::parse() {
         Ok(arguments) => arguments,
         Err(error) => return command_line::report_usage(&error),
@@ -20,10 +23,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {}", failure.line());
-            match failure {
-                Failure::Input(_) => ExitCode::from(2),
-                Failure::Run(_) => ExitCode::from(1),
-            }
+            failure.code()
         }
     }
 }

@@ -25,6 +25,7 @@ REQUIREMENTS = HERE / "requirements.txt"
 CUDA_REQUIREMENTS = HERE / "requirements-cuda.txt"
 CUDA_READY = "cuda-ready"
 TORCH_VERSION = "2.11.0"
+PLUGINS = "mujoco/plugin"
 MUJOCO_LIBRARY = "libmujoco.so.3.17.0"
 # pip matches platform tags exactly, so every tag that occurs among the wheels is named.
 PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_25_x86_64", "manylinux_2_18_x86_64",
@@ -32,7 +33,7 @@ PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_25_x
 # Part of the cache's key: raised when what is unpacked changes.
 LAYOUT = "1"
 # What a build and a CPU run need; Python bindings and tests stay out.
-KEEP = ("torch/lib/lib", "torch/include/", "nvidia/", "mujoco/libmujoco", "mujoco/include/")
+KEEP = ("torch/lib/lib", "torch/include/", "nvidia/", "mujoco/libmujoco", "mujoco/include/", "mujoco/plugin/")
 DROP = ("torch/lib/libtorch_python",)
 
 # The build script lets the linker note where the libraries are, so that the program finds them.
@@ -65,7 +66,8 @@ def unpack(requirements: Path, scratch: Path, tree: Path) -> None:
                *(word for tag in PLATFORMS for word in ("--platform", tag)),
                "--disable-pip-version-check", "-q", "-d", str(wheels), "-r", str(requirements)]
     if subprocess.run(command).returncode != 0:
-        sys.exit(f"fetch.py: pip could not download the wheels named in {requirements.relative_to(ROOT)}")
+        print(f"fetch.py: pip could not download the wheels named in {requirements.name}", file=sys.stderr)
+        sys.exit(1)
     for wheel in sorted(wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             for name in filter(wanted, archive.namelist()):
@@ -82,6 +84,18 @@ def fetch(target: Path) -> None:
         (tree / "mujoco" / "libmujoco.so").symlink_to(MUJOCO_LIBRARY)
         os.sync()
         tree.rename(target)
+
+
+def fetch_plugins(target: Path) -> None:
+    """MuJoCo's engine plugins, for a cache folder from before they were unpacked with the rest. Few models need them."""
+    print("fetching MuJoCo's engine plugins (26 MB, once) ...", flush=True)
+    with scratch_folder(target) as scratch, contextlib.suppress(SystemExit):
+        alone = scratch / "requirements.txt"
+        lines = REQUIREMENTS.read_text().splitlines(keepends=True)
+        alone.write_text("".join(line for line in lines if line.startswith("mujoco==")))
+        unpack(alone, scratch, scratch / "tree")
+        os.sync()
+        (scratch / "tree" / PLUGINS).rename(target / PLUGINS)
 
 
 def fetch_cuda(target: Path) -> None:
@@ -129,6 +143,8 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
             fetch(target)
+        elif not (target / PLUGINS).exists():
+            fetch_plugins(target)
         if verb == "cuda" and not (target / CUDA_READY).exists():
             fetch_cuda(target)
     write_cargo_settings(target)

@@ -119,12 +119,12 @@ impl Spec {
     /// # Errors
     /// [`Error::Unexpected`] naming the first thing that differs.
     pub fn check_matches(&self, other: &Spec, place: &str) -> Result<()> {
-        Error::ensure(
-            self.task == other.task,
-            place,
-            format!("task `{}`", other.task),
-            format!("task `{}`", self.task),
-        )?;
+        let mut found = format!("task `{}`", self.task);
+        if (Spec { task: other.task.clone(), ..self.clone() }) == *other {
+            // A variant of a task: only its name says that it is another.
+            found += &format!(", which fits but for its name (a task file with name = \"{}\" takes it)", self.task);
+        }
+        Error::ensure(self.task == other.task, place, format!("task `{}`", other.task), found)?;
         for (what, a, b) in
             [("observation", &self.observation, &other.observation), ("action", &self.action, &other.action)]
         {
@@ -169,6 +169,21 @@ mod tests {
         assert_eq!((part.terms, places), (vec![term("finger", 1), term("tip", 2)], vec![5, 0, 1]));
         let message = layout.part(&["fingre".into()]).unwrap_err().to_string();
         assert_eq!(message, "unknown observation term `fingre`; did you mean `finger`?");
+    }
+
+    #[test]
+    fn a_variant_of_a_task_is_told_the_name_that_fits() {
+        let spec = |task: &str, rate| Spec {
+            task: task.into(),
+            control_rate: rate,
+            observation: Layout::default(),
+            action: Layout::default(),
+            pictures: None,
+        };
+        let told = |rate| spec("stack", rate).check_matches(&spec("stack_placed", 20.0), "c").unwrap_err().to_string();
+        assert!(told(20.0).starts_with("c: expected task `stack_placed`, found task `stack`, which fits"));
+        assert!(told(20.0).contains("name = \"stack\""));
+        assert_eq!(told(10.0), "c: expected task `stack_placed`, found task `stack`");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! ‖q_t − 3 q_{t−1} + 3 q_{t−2} − q_{t−3}‖ / Δt³ in rad/s³ (m/s³ for slides); a jerk whose window spans the first
 //! step of a new chunk belongs to the boundary, any other to the inside.
 
-use crate::mujoco::lookup::driven_joint;
+use crate::mujoco::lookup::hinge_or_slide;
 use crate::mujoco::simulation::Simulation;
 use crate::task::Task;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 struct Joint {
     qpos: usize,
     dof: usize,
-    actuator: usize,
+    output: usize,
     fastest: f64,
     strongest: f64,
 }
@@ -52,13 +52,13 @@ impl ActuationMeter {
         let (model, period) = (task.compiled_model(), 1.0 / task.spec().control_rate);
         let limits = task.control().limits(period);
         let joints = limits.into_iter().filter_map(|(actuator, fastest)| {
-            let joint = driven_joint(model, actuator)?;
+            let joint = hinge_or_slide(model, actuator)?;
             let [low, high] = model.actuator_forcerange()[actuator];
             let limited = low < high;
             Some(Joint {
                 qpos: model.jnt_qposadr()[joint] as usize,
                 dof: model.jnt_dofadr()[joint] as usize,
-                actuator,
+                output: model.actuator_outadr()[actuator] as usize,
                 fastest,
                 strongest: if limited { high.abs().max(low.abs()) } else { f64::INFINITY },
             })
@@ -84,8 +84,7 @@ impl ActuationMeter {
         let (data, metrics) = (sim.data(), &mut self.metrics);
         for joint in &self.joints {
             metrics.peak_velocity = metrics.peak_velocity.max(data.qvel()[joint.dof].abs() / joint.fastest);
-            metrics.peak_torque =
-                metrics.peak_torque.max(data.actuator_force()[joint.actuator].abs() / joint.strongest);
+            metrics.peak_torque = metrics.peak_torque.max(data.actuator_force()[joint.output].abs() / joint.strongest);
         }
         let mut newest = if self.window.len() == WINDOW { self.window.remove(0) } else { Vec::new() };
         newest.clear();

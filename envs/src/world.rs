@@ -175,9 +175,9 @@ impl World {
         self.perceived().get_state(out).map_err(Error::Simulation)
     }
 
-    /// Sets the controls of the joints that actions move to where these are.
-    pub(crate) fn stand_still(&mut self) {
-        self.control.stand_still(&mut self.sim);
+    /// Lets the servos that actions move hold the present pose.
+    pub(crate) fn stand_still(&mut self) -> Result<()> {
+        self.control.stand_still(&mut self.sim).map_err(Error::Simulation)
     }
 
     /// Writes the action that holds the present pose (action size values).

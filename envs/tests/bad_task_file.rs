@@ -21,7 +21,11 @@ const SPOILT: [Spoil; 75] = [
     ("control_rate = 20 ", "control_rat = 20 ", &["control_rat", "`control_rate`"]),
     ("control_rate = 20 ", "control_rate = \"20\" ", &["control_rate"]),
     ("control_rate = 20 ", "control_rate = nan ", &["control_rate", "Hz"]),
-    ("control_rate = 20 ", "control_rate = 30 ", &["control_rate", "whole number of physics steps"]),
+    (
+        "control_rate = 20 ",
+        "control_rate = 30 ",
+        &["control_rate", "whole number of physics steps", "or 28.5714 Hz, or 33.3333 Hz"],
+    ),
     ("control_rate = 20 ", "control_rate = ", &["valid TOML"]),
     ("max_steps = 100", "max_steps = 1.5", &["max_steps"]),
     ("max_steps = 100", "max_steps = 0", &["max_steps", "at least 1"]),

@@ -57,10 +57,11 @@ fn layout(output: Output, what: &str, layout: &Layout) {
 }
 
 fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
-    let place = picture.map(Place::file).transpose()?;
     let task: std::sync::Arc<Task> = load::task(name)?;
+    let place = picture.map(Place::file).transpose()?;
     let mut world = World::new(task.clone())?;
     world.reset(0, imle_configs::seed::Purpose::Reset, 0)?;
+    check_start(name, &world)?;
     let spec = task.spec();
     let (m, timestep) = (task.compiled_model().ffi(), task.compiled_model().opt().timestep);
     output.say(format!("task {}: {}", spec.task, task.description()));
@@ -108,6 +109,19 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
         "proprioception": task.proprioception(), "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
         "modes": task.expert().map(|e| e.modes()),
     }))
+}
+
+/// Whether the start state and what is computed of it are finite.
+fn check_start(name: &str, world: &World) -> imle_configs::Result<()> {
+    let data = world.simulation().data();
+    let parts = [("qpos", data.qpos()), ("qvel", data.qvel()), ("act", data.act()), ("ctrl", data.ctrl())];
+    let parts = parts.into_iter().flat_map(|(of, values)| values.iter().map(move |v| (of.to_string(), *v)));
+    let quantities = world.task().quantities().names().iter().map(|n| format!("quantity `{n}`"));
+    let all = parts.chain(quantities.zip(world.values().iter().copied())).chain([("the cost".into(), world.cost())]);
+    let bad = all.into_iter().find(|(_, value)| !value.is_finite());
+    bad.map_or(Ok(()), |(of, value)| {
+        Err(InputError::unexpected(name, "a start state of finite numbers", format!("{value} in {of}")))
+    })
 }
 
 /// Says what the cost of the world's state is made of; returns the terms.

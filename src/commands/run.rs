@@ -189,7 +189,8 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     ));
     let steps = report.mean_steps_to_success.map_or(String::new(), |s| format!(", {s:.0} control steps to success"));
     let reached: String = report.reached.iter().map(|(name, most)| format!(", at best {name} {most:.3}")).collect();
-    output.say(format!("{how}; mean cost {:.3}{steps}{reached}", report.mean_cost));
+    output.say(format!("{how}; {}{steps}{reached}", report.told_cost()));
+    report.failures().into_iter().for_each(|line| output.say(line));
     output.say(format!(
         "one decision for {} episodes: {:.1} ms median, {:.1} ms 95th percentile",
         report.plan_batch, report.plan_ms.p50, report.plan_ms.p95

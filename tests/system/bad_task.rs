@@ -62,7 +62,10 @@ fn wrong_units_are_told_with_the_right_ones() {
     all_refused(&[
         (("yaw = [-3.14159, 3.14159]", "yaw = [-180, 180]"), &["mine.toml", "cube_a", "yaw", "rad", "-180"]),
         (("joint_noise = 0.02", "joint_noise = 20"), &["mine.toml", "reset.joint_noise", "rad", "20"]),
-        (("timestep = 0.005", "timestep = 5"), &["mine.toml", "planning.timestep", "in seconds", "5 s"]),
+        (
+            ("timestep = 0.005", "timestep = 5"),
+            &["mine.toml", "planning.timestep", "of 5 s", "planning.timestep = 0.05)"],
+        ),
         (("hold = 0.5", "hold = 500"), &["mine.toml", "success.hold", "0 to 60 s", "500"]),
         (("min_distance = 0.06", "min_distance = 60"), &["mine.toml", "reset.min_distance", " m", "60"]),
         (("x = [-0.1, 0.1]", "x = [-100, 100]"), &["mine.toml", "cube_a", "x", " m", "-100"]),
@@ -133,6 +136,44 @@ fn a_model_that_does_not_load_is_named() {
     // One that loads, but has nothing of what the task speaks of.
     fs::write(&model, body("<geom size=\"1\"/>")).unwrap();
     refused(dir.path(), ("model = \"stack.xml\"", "model = \"mine.xml\""), &["unknown keyframe `home`"]);
+}
+
+/// Sizes that MuJoCo believes end a process of their own, not the program.
+#[test]
+fn a_model_on_which_mujoco_ends_is_told_in_one_line() {
+    let dir = folder();
+    let cases = [
+        "<size nuser_geom=\"2000000000\"/><worldbody><geom size=\"1\"/></worldbody>",
+        "<asset><hfield name=\"h\" nrow=\"65536\" ncol=\"65536\" size=\"1 1 1 1\"/></asset>\
+         <worldbody><geom type=\"hfield\" hfield=\"h\"/></worldbody>",
+    ];
+    for model in cases {
+        fs::write(dir.path().join("mine.xml"), format!("<mujoco>{model}</mujoco>")).unwrap();
+        let parts = ["mine.toml", "MuJoCo loads"];
+        refused(dir.path(), ("model = \"stack.xml\"", "model = \"mine.xml\""), &parts);
+    }
+}
+
+/// A start state that is no number is refused by `inspect`; episodes and rollouts that fail in it are counted aloud.
+#[test]
+fn a_failed_simulation_is_told() {
+    let dir = folder();
+    let (path, model) = (dir.path().join("mine.toml"), dir.path().join("mine.xml"));
+    let scene = include_str!("../../configs/template/scene.xml");
+    let key = "<keyframe><key name=\"lost\" qpos=\"nan 0 0.15 0 0.02 1 0 0 0\"/></keyframe></mujoco>";
+    fs::write(&model, scene.replace("</mujoco>", key)).unwrap();
+    let task = include_str!("../../configs/template/task.toml").replace("{name}", "mine");
+    let joint = task.find("[[reset.joint]]").unwrap()..task.find("[[reset.place]] ").unwrap();
+    let task = task.replace(&task[joint], "").replace("# keyframe = \"home\"", "keyframe = \"lost\"");
+    fs::write(&path, task).unwrap();
+    Call::new("inspect").and(path.to_str().unwrap()).refused(&["mine.toml", "start state of finite numbers", "NaN"]);
+    let run =
+        Call::new("run --optimizer cma-es --proposals noise,warm --candidates 8 --episodes 2").with("--task", &path);
+    let told = run.ok().out;
+    assert!(told.contains("2 of 2 episodes failed in simulation (positions diverged); all "), "{told}");
+    assert!(told.contains("no mean cost"), "{told}");
+    let json = run.json();
+    assert_eq!((json["failed_episodes"].as_u64(), json["mean_cost"].is_null()), (Some(2), true));
 }
 
 #[test]

@@ -27,7 +27,7 @@ const STEPS: usize = 16;
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
     // Asleep, bodies would differ between the peers: what sleeps is no part of a state, and the batch refuses it.
-    let task = Arc::new(Task::load_with_raw_actions(args.task())?.with_planning_sleep(false));
+    let task = Arc::new(load::with_raw_actions(args.task())?.with_planning_sleep(false));
     let candidates = args.candidates.unwrap_or(64) as usize;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;

@@ -7,6 +7,7 @@ use super::args::{BenchArgs, Loaded};
 use crate::case::{Case, Turns, median, report};
 use crate::observed::Observed;
 use imle_cli::failure::{Failure, Result};
+use imle_cli::load;
 use imle_configs::score::Score;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::task::Task;
@@ -85,7 +86,7 @@ fn compare(
 /// Measures.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let Loaded { task, sampler, horizons, pool, threads } = args.load()?;
-    let awake = Task::load(args.task())?.with_planning_sleep(false);
+    let awake = load::alone(args.task())?.with_planning_sleep(false);
     let engine =
         |task: Task| -> Result<Arc<RolloutEngine>> { Ok(Arc::new(RolloutEngine::new(Arc::new(task), threads)?)) };
     let asleep = engine(awake.clone().with_planning_sleep(true))?;

@@ -5,6 +5,7 @@ use crate::mujoco::simulation::Simulation;
 use crate::task::file::PointFile;
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
+use nalgebra::{Matrix3, Rotation3, UnitQuaternion};
 
 /// A point in the world, fixed or moving.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +117,17 @@ pub fn rotation_error(sim: &Simulation, a: Point, b: Point) -> f64 {
     let trace = r(0, 0) + r(1, 1) + r(2, 2);
     let skew = [r(2, 1) - r(1, 2), r(0, 2) - r(2, 0), r(1, 0) - r(0, 1)];
     length(&skew).atan2(trace - 1.0)
+}
+
+/// Rotation of a frame as seen from another, as the quaternion (w, x, y, z) whose first value that is not 0 is positive.
+pub(crate) fn quaternion(sim: &Simulation, of: Point, frame: Point) -> [f64; 4] {
+    let m = of.rotation(sim);
+    let column = |i: usize| frame.unturned(sim, [m[i], m[3 + i], m[6 + i]]).into();
+    let turn = Rotation3::from_matrix_unchecked(Matrix3::from_columns(&[column(0), column(1), column(2)]));
+    let q = UnitQuaternion::from_rotation_matrix(&turn);
+    let values = [q.w, q.i, q.j, q.k];
+    let negative = values.iter().find(|v| **v != 0.0).is_some_and(|v| *v < 0.0);
+    if negative { values.map(|v| -v) } else { values }
 }
 
 /// Length of a vector.

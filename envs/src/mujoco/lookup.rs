@@ -36,7 +36,7 @@ impl ObjectKind {
             Self::Site => ("site", MjtObjBase::mjOBJ_SITE, m.nsite),
             Self::Geom => ("geom", MjtObjBase::mjOBJ_GEOM, m.ngeom),
             Self::Joint => ("joint", MjtObjBase::mjOBJ_JOINT, m.njnt),
-            Self::Actuator => ("actuator", MjtObjBase::mjOBJ_ACTUATOR, m.nu),
+            Self::Actuator => ("actuator", MjtObjBase::mjOBJ_ACTUATOR, m.nactuator),
             Self::Keyframe => ("keyframe", MjtObjBase::mjOBJ_KEY, m.nkey),
             Self::Camera => ("camera", MjtObjBase::mjOBJ_CAMERA, m.ncam),
             Self::Sensor => ("sensor", MjtObjBase::mjOBJ_SENSOR, m.nsensor),
@@ -69,6 +69,23 @@ pub fn driven_joint(model: &MjModel, actuator: usize) -> Option<usize> {
         mjtTrn::mjTRN_JOINT | mjtTrn::mjTRN_JOINTINPARENT => usize::try_from(model.actuator_trnid()[actuator][0]).ok(),
         _ => None,
     }
+}
+
+/// The hinge or slide that an actuator drives, if it drives one.
+pub fn hinge_or_slide(model: &MjModel, actuator: usize) -> Option<usize> {
+    let scalar = |joint: &usize| matches!(model.jnt_type()[*joint], mjtJoint::mjJNT_HINGE | mjtJoint::mjJNT_SLIDE);
+    driven_joint(model, actuator).filter(scalar)
+}
+
+/// Address of the one control of an actuator.
+///
+/// # Errors
+/// A bad input, if there is no such actuator or it has several controls.
+pub fn scalar_control(model: &MjModel, name: &str) -> Result<usize> {
+    let id = find(model, ObjectKind::Actuator, name)?;
+    let count = model.actuator_ctrlnum()[id];
+    InputError::ensure(count == 1, format!("actuator `{name}`"), "an actuator of one control", count)?;
+    Ok(model.actuator_ctrladr()[id] as usize)
 }
 
 /// Address in qpos of a hinge or slide joint.

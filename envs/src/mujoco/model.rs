@@ -1,7 +1,7 @@
 //! Loading of MJCF and URDF models.
 
 use super::additions::Additions;
-use super::native;
+use super::{native, plugins};
 use crate::error::Result;
 use imle_configs::{Error as InputError, embedded};
 use mujoco_rs::prelude::MjModel;
@@ -29,6 +29,9 @@ pub fn load(name: &str, source: Source<'_>, additions: &Additions<'_>) -> Result
         Source::Folder(folder) => Some(folder.join(name)).filter(|p| p.exists()),
         Source::Embedded => None,
     };
+    if on_disk.is_some() {
+        plugins::load();
+    }
     let mut vfs = MjVfs::new();
     if on_disk.is_none() {
         if !embedded::models().any(|(known, _)| known == name) {
@@ -47,11 +50,14 @@ pub fn load(name: &str, source: Source<'_>, additions: &Additions<'_>) -> Result
         let loaded = native::guarded(make).unwrap_or_else(Err);
         let loaded = loaded.and_then(|model| native::probe(&model).map(|()| model));
         loaded.map_err(|message| {
-            let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            let mut line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            if line.contains("plugin") {
+                line = format!("{line} ({})", plugins::hint());
+            }
             InputError::unexpected(&place, "a model that MuJoCo loads", line)
         })
     };
-    let binary = name.ends_with(".mjb");
+    let binary = has_ending(name, "mjb");
     let addable = "an MJCF or URDF file, to add servos and markers to";
     InputError::ensure(!binary || additions.is_empty(), &place, addable, "a binary model")?;
     let model = compiled(&|| match &on_disk {
@@ -82,5 +88,9 @@ pub fn load(name: &str, source: Source<'_>, additions: &Additions<'_>) -> Result
 fn models_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.filter_map(|e| e.file_name().into_string().ok());
-    names.filter(|n| [".xml", ".urdf"].iter().any(|ending| n.ends_with(ending))).collect()
+    names.filter(|n| ["xml", "urdf", "mjb"].iter().any(|ending| has_ending(n, ending))).collect()
+}
+
+fn has_ending(name: &str, ending: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
 }

@@ -4,7 +4,7 @@
 //! `C-unwind`, and the caller gets the message; MuJoCo's warnings that mean a diverged state (NaN or huge
 //! positions, velocities, accelerations) count as failures too, because MuJoCo resets such a state silently.
 
-use mujoco_rs::mujoco_c::{mjData, mjModel};
+use mujoco_rs::mujoco_c::{mjData, mjModel, mjpPlugin};
 use mujoco_rs::prelude::{MjData, MjModel};
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -20,6 +20,10 @@ unsafe extern "C-unwind" {
     pub(super) fn mj_step2(m: *const mjModel, d: *mut mjData);
     pub(super) fn mj_forward(m: *const mjModel, d: *mut mjData);
     pub(super) fn mj_kinematics(m: *const mjModel, d: *mut mjData);
+    pub(super) fn mj_loadPluginLibrary(path: *const c_char);
+    pub(super) fn mjp_getPluginAtSlot(slot: c_int) -> *const mjpPlugin;
+    pub(super) fn mj_tendon(m: *const mjModel, d: *mut mjData);
+    pub(super) fn mj_transmission(m: *const mjModel, d: *mut mjData);
     pub(super) fn mj_comPos(m: *const mjModel, d: *mut mjData);
     pub(super) fn mj_comVel(m: *const mjModel, d: *mut mjData);
     pub(super) fn mj_collision(m: *const mjModel, d: *mut mjData);

@@ -3,7 +3,7 @@
 use super::history;
 use super::native::{
     SLEEP, guarded, install_handlers, mj_collision, mj_comPos, mj_comVel, mj_forward, mj_geomDistance, mj_getState,
-    mj_kinematics, mj_resetDataKeyframe, mj_setState, mj_step, mj_step1, mj_step2,
+    mj_kinematics, mj_resetDataKeyframe, mj_setState, mj_step, mj_step1, mj_step2, mj_tendon, mj_transmission,
 };
 use mujoco_rs::mujoco_c::{mjData, mjModel};
 use mujoco_rs::prelude::{MjData, MjModel};
@@ -204,6 +204,28 @@ impl Simulation {
             }
         })
         .inspect_err(|_| self.data.reset())
+    }
+
+    /// Brings the lengths and moments of actuators up to the present positions.
+    ///
+    /// # Errors
+    /// MuJoCo's own error.
+    pub(crate) fn refresh_transmission(&mut self) -> Result<(), String> {
+        let (m, d) = self.pointers();
+        // SAFETY: as in `step`; these only read qpos and write derived quantities.
+        guarded(|| unsafe {
+            mj_kinematics(m, d);
+            mj_comPos(m, d);
+            mj_tendon(m, d);
+            mj_transmission(m, d);
+        })
+        .inspect_err(|_| self.data.reset())
+    }
+
+    /// Lets an actuator with a delay have had this control all along. Others, and those of several controls, stay.
+    pub(super) fn fill_history(&mut self, actuator: usize, control: f64) {
+        let samples = usize::try_from(self.model().actuator_history()[actuator][0]).unwrap_or(0);
+        let _ = self.data.init_ctrl_history(actuator, None, &vec![control; samples]);
     }
 
     /// Length of the full integration state.

@@ -57,7 +57,7 @@ impl Reference {
 impl Coordinates {
     fn of(worker: &Worker) -> Self {
         let model = worker.sim.model();
-        let targets = worker.control.limits(1.0).into_iter().map(|(id, _)| (id, model.actuator_ctrlrange()[id]));
+        let targets = worker.control.addresses().map(|at| (at, model.actuator_ctrlrange()[at]));
         Self {
             positions: worker.sim.data().qvel().len(),
             activations: worker.sim.data().act().len(),

@@ -5,6 +5,7 @@ use crate::kinematics::point::Point;
 use crate::kinematics::pose::Free;
 use crate::mujoco::lookup::free_joint;
 use crate::mujoco::simulation::{Needs, Simulation};
+use crate::task::file::QuaternionOrder;
 use crate::task::observation::{Observation, Source};
 use crate::world::World;
 use imle_configs::Error as InputError;
@@ -50,8 +51,10 @@ impl World {
         if differ(&seen).is_empty() {
             return Ok(Reconstruction { exact: true, unknown: Vec::new() });
         }
-        if !reconstruct(task.observation(), observation, self.simulation_mut()) {
-            self.stand_still();
+        if reconstruct(task.observation(), observation, self.simulation_mut()) {
+            task.reset().settle_servos(self.simulation_mut()).map_err(Error::Simulation)?;
+        } else {
+            self.stand_still()?;
         }
         self.simulation_mut().refresh(Needs::MOTION).map_err(Error::Simulation)?;
         let (seed, index) = self.episode();
@@ -91,6 +94,15 @@ fn reconstruct(observation: &Observation, values: &[f32], sim: &mut Simulation) 
             Source::Rotation(Point::Body(body), Point::Fixed(_)) => {
                 if let Some(free) = Free::of(sim.model(), *body) {
                     free.set_rotation(sim, from_columns(&v));
+                }
+            }
+            Source::Quaternion(Point::Body(body), Point::Fixed(_), order) => {
+                if let Some(free) = Free::of(sim.model(), *body) {
+                    let mut turn = [v[0], v[1], v[2], v[3]];
+                    if *order == QuaternionOrder::Xyzw {
+                        turn.rotate_right(1);
+                    }
+                    free.set_rotation(sim, turn);
                 }
             }
             Source::Yaw(point @ Point::Body(body), symmetry) => {

@@ -1,16 +1,17 @@
 //! Mapping of actions to actuator controls: end-effector poses by inverse kinematics or by a mocap body, joint targets,
 //! raw controls.
 //!
-//! Raw controls are held over the control step. Targets move: the commanded joint targets live in MuJoCo's `ctrl`,
-//! which is part of the state: a restored state continues from the targets it had. Within a control step the targets
-//! move linearly from the old to the new, as a robot's own interpolator does, no faster than the joint speeds allow.
-//! The pose of a mocap body is part of the state likewise.
+//! Raw controls are held over the control step. Targets move: the commanded joint targets live in MuJoCo's `ctrl`, in
+//! its units, which is part of the state: a restored state continues from the targets it had. Within a control step
+//! the targets move linearly from the old to the new, as a robot's own interpolator does, no faster than the joint
+//! speeds allow. The pose of a mocap body is part of the state likewise.
 
 use super::file::{ActionFile, GripperFile, OrientationFile};
 use crate::kinematics::chain::Chain;
 use crate::kinematics::ik::InverseKinematics;
 use crate::kinematics::pose::{PoseFormat, between, mocap_index, mocap_pose, rotation, set_mocap_pose};
-use crate::mujoco::lookup::{ObjectKind, driven_joint, find};
+use crate::mujoco::lookup::{ObjectKind, driven_joint, find, hinge_or_slide, scalar_control};
+use crate::mujoco::servo::{Servo, described};
 use crate::mujoco::simulation::Simulation;
 use imle_configs::bounds::ActionBounds;
 use imle_configs::spec::{Layout, Term};
@@ -22,10 +23,14 @@ use nalgebra::Isometry3;
 #[derive(Clone, Copy, Debug)]
 struct Actuator {
     id: usize,
+    /// Address of its control.
+    control: usize,
+    /// The position servo that it is, if it is one.
+    servo: Option<Servo>,
     /// Ends of its range; of a finger its controls closed and open.
     low: f64,
     high: f64,
-    /// Largest change in one control step.
+    /// Largest change of the control in one control step.
     most: f64,
 }
 
@@ -33,6 +38,16 @@ impl Actuator {
     /// The control of a finger that is open by this share.
     fn at(&self, open: f64) -> f64 {
         self.low + open * (self.high - self.low)
+    }
+
+    /// Change of the control by that of a unit of its joint.
+    fn scale(&self) -> f64 {
+        self.servo.map_or(1.0, |s| s.scale())
+    }
+
+    /// The position of its joint that a control names.
+    fn position(&self, control: f64) -> f64 {
+        self.servo.map_or(control, |s| s.position_at(control))
     }
 }
 
@@ -106,7 +121,8 @@ impl Control {
                 let posture: Vec<f64> = joints.iter().map(at_rest).collect();
                 let base = chain.pose(&posture).rotation;
                 let format = PoseFormat { orientation: *orientation, base, height: *height };
-                let (lower, upper) = list.iter().map(|a| (a.low, a.high)).unzip();
+                let ends = list.iter().map(|a| (a.position(a.low), a.position(a.high)));
+                let (lower, upper) = ends.map(|(a, b)| (a.min(b), a.max(b))).unzip();
                 let ik = Box::new(InverseKinematics::new(chain, lower, upper, posture));
                 let control = Self::new(Mapping::EndEffector { ik, format }, list, period);
                 control.with_pose(low, high, *orientation).with_gripper(gripper.as_ref(), model)?
@@ -165,13 +181,13 @@ impl Control {
         match gripper {
             None => {}
             Some(GripperFile::Actuator(name)) => {
-                self.actuators.push(actuator(model, name, "action.gripper", None, f64::INFINITY)?);
+                self.actuators.push(actuator(model, name, "action.gripper", None)?);
                 self.fingers = 1;
             }
             Some(GripperFile::Fingers(fingers)) => {
                 InputError::ensure(!fingers.is_empty(), "action.gripper", "at least one actuator", "none")?;
                 for finger in fingers {
-                    let known = actuator(model, &finger.actuator, "action.gripper", None, f64::INFINITY)?;
+                    let known = actuator(model, &finger.actuator, "action.gripper", None)?;
                     let inside = |v: f64| (known.low..=known.high).contains(&v);
                     if !(inside(finger.closed) && inside(finger.open)) || finger.closed == finger.open {
                         let place = format!("action.gripper `{}`: closed, open", finger.actuator);
@@ -208,7 +224,12 @@ impl Control {
 
     /// The actuators that are commanded: index, and fastest commanded motion, rad/s or m/s (infinite if unlimited).
     pub fn limits(&self, period: f64) -> Vec<(usize, f64)> {
-        self.actuators.iter().map(|a| (a.id, a.most / period)).collect()
+        self.actuators.iter().map(|a| (a.id, a.most / period / a.scale())).collect()
+    }
+
+    /// Addresses of the controls that are commanded.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = usize> {
+        self.actuators.iter().map(|a| a.control)
     }
 
     /// Whether what an action does depends on the targets that were commanded before it.
@@ -221,36 +242,38 @@ impl Control {
         matches!(self.mapping, Mapping::Mocap { .. })
     }
 
-    /// The arm joints that the noise of a reset moves: address in qpos and actuator of each.
-    pub(crate) fn noisy_joints(&self, model: &MjModel) -> Vec<(usize, usize)> {
-        let arm = self.actuators.len() - self.fingers;
-        let joints = self.actuators[..arm].iter().filter_map(|a| {
-            let joint = driven_joint(model, a.id)?;
-            Some((model.jnt_qposadr()[joint] as usize, a.id))
-        });
-        joints.collect()
+    /// All actuators but those of the gripper.
+    fn arm(&self) -> &[Actuator] {
+        &self.actuators[..self.actuators.len() - self.fingers]
     }
 
-    /// Sets the targets of the arm joints to where the joints are; raw controls and the gripper stay as they are.
-    pub(crate) fn stand_still(&self, sim: &mut Simulation) {
-        if matches!(self.mapping, Mapping::Raw) {
-            return;
-        }
-        let joints = self.noisy_joints(sim.model());
-        for (address, actuator) in joints {
-            let position = sim.data().qpos()[address];
-            sim.data_mut().ctrl_mut()[actuator] = position;
-        }
+    /// The arm joints that the noise of a reset moves.
+    pub(crate) fn noisy_joints(&self, model: &MjModel) -> Vec<usize> {
+        self.arm().iter().filter_map(|a| hinge_or_slide(model, a.id)).collect()
+    }
+
+    /// Whether there are arm actuators of which none can hold a pose.
+    pub(crate) fn cannot_hold(&self) -> bool {
+        !self.arm().is_empty() && self.arm().iter().all(|a| a.servo.is_none())
+    }
+
+    /// Lets the arm's servos hold the present pose; motors and the gripper stay as they are.
+    ///
+    /// # Errors
+    /// MuJoCo's own error.
+    pub(crate) fn stand_still(&self, sim: &mut Simulation) -> std::result::Result<(), String> {
+        sim.refresh_transmission()?;
+        self.arm().iter().filter_map(|a| a.servo).for_each(|s| s.hold(sim));
+        Ok(())
     }
 
     /// Writes the action that holds the present targets: what a controller does that has no plan yet.
     pub fn hold(&self, sim: &Simulation, out: &mut [f32]) {
-        let ctrl = |a: &Actuator| sim.data().ctrl()[a.id];
+        let ctrl = |a: &Actuator| sim.data().ctrl()[a.control];
         let mut values: Vec<f64> = match &self.mapping {
             Mapping::JointTargets | Mapping::Raw => self.actuators.iter().map(ctrl).collect(),
             Mapping::EndEffector { ik, format } => {
-                let arm = self.actuators.len() - self.fingers;
-                let q: Vec<f64> = self.actuators[..arm].iter().map(ctrl).collect();
+                let q: Vec<f64> = self.arm().iter().map(|a| a.position(ctrl(a))).collect();
                 format.values(&ik.chain().pose(&q))
             }
             Mapping::Mocap { index, format, .. } => format.values(&mocap_pose(sim, *index)),
@@ -280,7 +303,7 @@ impl Control {
         }
         self.set_goal(sim, action);
         for (actuator, (start, goal)) in self.actuators.iter().zip(self.start.iter().zip(&self.goal)) {
-            sim.set_control_rate(actuator.id, (goal - start) * self.rate);
+            sim.set_control_rate(actuator.control, (goal - start) * self.rate);
         }
         for step in 1..=substeps {
             self.command(sim, step, substeps);
@@ -295,11 +318,11 @@ impl Control {
         let part = if held { 1.0 } else { step as f64 / substeps as f64 };
         let ctrl = sim.data_mut().ctrl_mut();
         for (i, actuator) in self.actuators.iter().enumerate() {
-            ctrl[actuator.id] = self.start[i] + part * (self.goal[i] - self.start[i]);
+            ctrl[actuator.control] = self.start[i] + part * (self.goal[i] - self.start[i]);
         }
         if step == substeps {
             // Exactly the goal, whatever the rounding above: it is where the next control step starts.
-            self.actuators.iter().zip(&self.goal).for_each(|(a, g)| ctrl[a.id] = *g);
+            self.actuators.iter().zip(&self.goal).for_each(|(a, g)| ctrl[a.control] = *g);
         }
         if let Mapping::Mocap { index, start, goal, .. } = &self.mapping {
             let pose = if step == substeps { *goal } else { between(start, goal, part) };
@@ -324,14 +347,14 @@ impl Control {
     pub(super) fn controls(&mut self, sim: &Simulation, action: &[f32]) -> Vec<f64> {
         self.set_goal(sim, action);
         let mut all = sim.data().ctrl().to_vec();
-        self.actuators.iter().zip(&self.goal).for_each(|(a, g)| all[a.id] = *g);
+        self.actuators.iter().zip(&self.goal).for_each(|(a, g)| all[a.control] = *g);
         all
     }
 
     fn set_goal(&mut self, sim: &Simulation, action: &[f32]) {
         let value = |i: usize| f64::from(self.bounds.clamp(i, action[i]));
         for (i, actuator) in self.actuators.iter().enumerate() {
-            self.start[i] = sim.data().ctrl()[actuator.id];
+            self.start[i] = sim.data().ctrl()[actuator.control];
         }
         self.goal.copy_from_slice(&self.start);
         match &mut self.mapping {
@@ -339,8 +362,12 @@ impl Control {
             Mapping::EndEffector { ik, format } => {
                 let (pose, used) = format.pose(value);
                 let arm = self.actuators.len() - self.fingers;
-                ik.solve(&pose, &mut self.goal[..arm]);
-                self.actuators[arm..].iter().zip(&mut self.goal[arm..]).for_each(|(a, g)| *g = a.at(value(used)));
+                let (joints, fingers) = self.actuators.split_at(arm);
+                let q = &mut self.goal[..arm];
+                q.iter_mut().zip(joints).for_each(|(q, a)| *q = a.position(*q));
+                ik.solve(&pose, q);
+                q.iter_mut().zip(joints).for_each(|(q, a)| *q = a.servo.map_or(*q, |s| s.control_at(*q)));
+                fingers.iter().zip(&mut self.goal[arm..]).for_each(|(a, g)| *g = a.at(value(used)));
             }
             Mapping::Mocap { index, format, most, start, goal } => {
                 let (pose, used) = format.pose(value);
@@ -408,15 +435,22 @@ fn resolve_all(
     let fit = ranges.is_empty() || ranges.len() == names.len();
     InputError::ensure(fit, "action.ranges", expected, ranges.len())?;
     let each = names.iter().enumerate().map(|(i, name)| {
-        let most = speeds.map_or(f64::INFINITY, |s| s[i] * period);
-        actuator(model, name, "action.actuators", ranges.get(i), most)
+        let key = "action.actuators";
+        let found = actuator(model, name, key, ranges.get(i))?;
+        let Some(speeds) = speeds else { return Ok(found) };
+        if !found.servo.is_some_and(|s| s.takes_position()) {
+            let expected = "a position servo (kind = \"actuators\" takes the controls of others)";
+            return Err(InputError::unexpected(format!("{key} `{name}`"), expected, described(model, found.id)));
+        }
+        Ok(Actuator { most: speeds[i] * period * found.scale(), ..found })
     });
     each.collect()
 }
 
-fn actuator(model: &MjModel, name: &str, key: &str, range: Option<&[f64; 2]>, most: f64) -> Result<Actuator> {
+fn actuator(model: &MjModel, name: &str, key: &str, range: Option<&[f64; 2]>) -> Result<Actuator> {
     let id = find(model, ObjectKind::Actuator, name).map_err(|e| e.in_file(key))?;
-    let own = model.actuator_ctrlrange()[id];
+    let control = scalar_control(model, name).map_err(|e| e.in_file(key))?;
+    let own = model.actuator_ctrlrange()[control];
     let limited = ascending(own[0], own[1]);
     let [low, high] = match range {
         None if !limited => {
@@ -434,7 +468,7 @@ fn actuator(model: &MjModel, name: &str, key: &str, range: Option<&[f64; 2]>, mo
             [*low, *high]
         }
     };
-    Ok(Actuator { id, low, high, most })
+    Ok(Actuator { id, control, servo: Servo::of(model, id), low, high, most: f64::INFINITY })
 }
 
 fn joint_of(model: &MjModel, id: usize, name: &str) -> Result<usize> {

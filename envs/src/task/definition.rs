@@ -20,6 +20,7 @@ use imle_configs::Error as InputError;
 use imle_configs::bounds::ActionBounds;
 use imle_configs::spec::{Horizons, ImageLayout, Spec};
 use mujoco_rs::prelude::MjModel;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// A loaded task.
@@ -282,17 +283,28 @@ impl Task {
     }
 }
 
-/// Physics steps of `timestep` seconds in a control step of `period` seconds; `what` names the timestep in errors.
-pub(super) fn substeps(period: f64, timestep: f64, what: &str) -> Result<usize> {
+/// Control steps a second that a task may have, Hz.
+pub(super) const CONTROL_RATES: RangeInclusive<f64> = 1.0..=1000.0;
+
+/// Physics steps of `timestep` seconds in a control step of `period` seconds; `table` of the task file sets the timestep.
+pub(super) fn substeps(period: f64, timestep: f64, table: &str) -> Result<usize> {
     let steps = (period / timestep).round();
-    if !(timestep > 0.0 && steps >= 1.0 && (steps * timestep - period).abs() < 1e-6) {
-        let expected = format!("a control period ({period} s) that is a whole number of physics steps");
-        return Err(InputError::unexpected("control_rate", expected, format!("{timestep} s as {what}")).into());
+    let whole = |steps: f64| steps >= 1.0 && (steps * timestep - period).abs() < 1e-6;
+    if timestep > 0.0 && whole(steps) {
+        return Ok(steps as usize);
     }
-    Ok(steps as usize)
+    let expected = format!("a control period ({period} s) that is a whole number of physics steps");
+    let mut found = format!("{table}.timestep of {timestep} s");
+    if timestep > 0.0 && timestep.is_finite() {
+        let more = (period / timestep).ceil();
+        let rates = [more, more - 1.0].map(|steps| (1e4 / (steps * timestep)).round() / 1e4);
+        let rates = rates.into_iter().filter(|rate| CONTROL_RATES.contains(rate)).map(|rate| format!(", or {rate} Hz"));
+        found += &format!(" (nearest that fit: {table}.timestep = {}{})", period / more, rates.collect::<String>());
+    }
+    Err(InputError::unexpected("control_rate", expected, found).into())
 }
 
 /// As [`substeps`], of the planner's model.
 pub(super) fn substeps_of_planning(period: f64, timestep: f64) -> Result<usize> {
-    substeps(period, timestep, "planning.timestep (in seconds)")
+    substeps(period, timestep, "planning")
 }

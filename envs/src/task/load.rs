@@ -4,7 +4,7 @@ use super::camera::Camera;
 use super::control::Control;
 use super::cost::Cost;
 use super::custom::CustomQuantities;
-use super::definition::{Task, substeps, substeps_of_planning};
+use super::definition::{CONTROL_RATES, Task, substeps, substeps_of_planning};
 use super::file::{ActionFile, FailureFile, GripperFile, TaskFile};
 use super::observation::Observation;
 use super::predicate::Predicate;
@@ -117,6 +117,9 @@ impl Task {
             align_welds(&mut world, body)?;
         }
         native::set_sleep(&mut world, false);
+        if let Some(timestep) = file.world.timestep {
+            world.opt_mut().timestep = timestep;
+        }
         let mut planning = world.clone();
         native::set_sleep(&mut planning, file.planning.sleep);
         if let Some(timestep) = file.planning.timestep {
@@ -128,11 +131,11 @@ impl Task {
             planning.opt_mut().impratio = impratio;
         }
         let rate = file.control_rate;
-        InputError::ensure((1.0..=1000.0).contains(&rate), "control_rate", "1 to 1000 Hz", rate)?;
+        InputError::ensure(CONTROL_RATES.contains(&rate), "control_rate", "1 to 1000 Hz", rate)?;
         InputError::ensure(file.planning.execute != Some(0), "planning.execute", "at least 1 control step", 0)?;
         InputError::ensure(file.max_steps != 0, "max_steps", "at least 1 control step", 0)?;
         let period = 1.0 / file.control_rate;
-        let substeps = substeps(period, world.opt().timestep, "the model's timestep")?;
+        let substeps = substeps(period, world.opt().timestep, "world")?;
         let planning_substeps = substeps_of_planning(period, planning.opt().timestep)?;
         let model = Arc::new(world);
         let reset = Reset::resolve(&file.reset, &model)?;
@@ -140,6 +143,8 @@ impl Task {
         rest.reset(reset.keyframe());
         rest.refresh(Needs::MOTION).map_err(crate::Error::Simulation)?;
         let control = Control::resolve(&file.action, &rest, period)?;
+        let motors = file.reset.hold && control.cannot_hold();
+        InputError::ensure(!motors, "reset.hold", "an action with a position servo, which can hold", "one without")?;
         let observation = Observation::resolve(&file.observation, &model)?;
         observation.layout().part(&file.proprioception).map_err(|e| e.in_file("proprioception"))?;
         let randomize = file.randomize.as_ref().map(|r| Randomize::resolve(r, &model, observation.layout()));

@@ -1,9 +1,9 @@
 //! The observation vector: the task file's terms, evaluated in order.
 
-use crate::kinematics::point::{Point, angular_velocity, linear_velocity, parse_axes, relative};
+use crate::kinematics::point::{Point, angular_velocity, linear_velocity, parse_axes, quaternion, relative};
 use crate::mujoco::lookup::{ObjectKind, find, scalar_joint, sensor_values};
 use crate::mujoco::simulation::{Needs, Simulation};
-use crate::task::file::{ObservationFile, PointFile};
+use crate::task::file::{ObservationFile, PointFile, QuaternionOrder};
 use imle_configs::spec::{Layout, Term};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
@@ -16,10 +16,12 @@ pub(crate) enum Source {
     JointPosition(Vec<usize>),
     JointVelocity(Vec<usize>),
     Rotation(Point, Point),
+    Quaternion(Point, Point, QuaternionOrder),
     LinearVelocity(usize, [bool; 3]),
     AngularVelocity(usize, [bool; 3]),
     /// Addresses of values in the sensors' data.
     Sensor(Vec<usize>),
+    /// Addresses of controls.
     Control(Vec<usize>),
 }
 
@@ -48,6 +50,7 @@ impl Observation {
                     axes.iter().filter(|a| **a).count()
                 }
                 Source::Rotation(..) => 6,
+                Source::Quaternion(..) => 4,
                 Source::Yaw(..) => 2,
                 Source::Sensor(of) | Source::Control(of) | Source::JointPosition(of) | Source::JointVelocity(of) => {
                     of.len()
@@ -62,6 +65,7 @@ impl Observation {
 
     fn source(file: &ObservationFile, model: &MjModel) -> Result<Source> {
         let point = |p: &PointFile| Point::resolve(p, model);
+        let frame = |p: &Option<PointFile>| Ok(p.as_ref().map(point).transpose()?.unwrap_or(Point::WORLD));
         let addresses = |joints: &[String], table: &[i32]| -> Result<Vec<usize>> {
             joints.iter().map(|j| Ok(table[scalar_joint(model, j)?] as usize)).collect()
         };
@@ -78,9 +82,9 @@ impl Observation {
             ObservationFile::JointVelocity { joints, .. } => {
                 Source::JointVelocity(addresses(joints, model.jnt_dofadr())?)
             }
-            ObservationFile::Rotation { of, relative_to, .. } => {
-                let frame = relative_to.as_ref().map(point).transpose()?.unwrap_or(Point::WORLD);
-                Source::Rotation(point(of)?, frame)
+            ObservationFile::Rotation { of, relative_to, .. } => Source::Rotation(point(of)?, frame(relative_to)?),
+            ObservationFile::Quaternion { of, relative_to, order, .. } => {
+                Source::Quaternion(point(of)?, frame(relative_to)?, *order)
             }
             ObservationFile::LinearVelocity { body: name, axes, .. } => {
                 Source::LinearVelocity(body(name)?, parse_axes(axes.as_deref())?)
@@ -97,8 +101,13 @@ impl Observation {
                 Source::Sensor(all)
             }
             ObservationFile::Control { actuators, .. } => {
-                let ids = actuators.iter().map(|a| find(model, ObjectKind::Actuator, a));
-                Source::Control(ids.collect::<Result<_>>()?)
+                let mut all = Vec::new();
+                for name in actuators {
+                    let id = find(model, ObjectKind::Actuator, name)?;
+                    let first = model.actuator_ctrladr()[id] as usize;
+                    all.extend(first..first + model.actuator_ctrlnum()[id] as usize);
+                }
+                Source::Control(all)
             }
         })
     }
@@ -162,6 +171,13 @@ impl Observation {
                         let axis = [m[column], m[3 + column], m[6 + column]];
                         frame.unturned(sim, axis).into_iter().for_each(&mut push);
                     }
+                }
+                Source::Quaternion(of, frame, order) => {
+                    let mut values = quaternion(sim, *of, *frame);
+                    if *order == QuaternionOrder::Xyzw {
+                        values.rotate_left(1);
+                    }
+                    values.into_iter().for_each(&mut push);
                 }
                 Source::Sensor(addresses) => addresses.iter().for_each(|a| push(data.sensordata()[*a])),
                 Source::Control(actuators) => actuators.iter().for_each(|a| push(data.ctrl()[*a])),

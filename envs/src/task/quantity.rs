@@ -6,7 +6,7 @@ use crate::kinematics::point::{
     Point, angular_velocity, length, linear_velocity, parse_axes, parse_direction, relative, rotation_error,
 };
 use crate::mujoco::contacts::{Between, boxes};
-use crate::mujoco::lookup::{ObjectKind, find, free_joint, scalar_joint, sensor_values};
+use crate::mujoco::lookup::{ObjectKind, find, free_joint, scalar_control, scalar_joint, sensor_values};
 use crate::mujoco::simulation::{Needs, Simulation};
 use crate::task::file::{PointFile, QuantityFile};
 use imle_configs::{Error as InputError, Result};
@@ -29,8 +29,7 @@ impl Quantity {
     pub fn resolve(name: &str, file: &QuantityFile, model: &MjModel, custom: &CustomQuantities) -> Result<Self> {
         let point = |p: &PointFile| Point::resolve(p, model);
         let origin = |p: &Option<PointFile>| p.as_ref().map(point).transpose();
-        let (body, actuator) =
-            (|n: &String| find(model, ObjectKind::Body, n), |n: &String| find(model, ObjectKind::Actuator, n));
+        let body = |n: &String| find(model, ObjectKind::Body, n);
         let (velocities, contacts) =
             (Needs { velocities: true, ..Needs::default() }, Needs { contacts: true, ..Needs::default() });
         Ok(match file {
@@ -89,7 +88,9 @@ impl Quantity {
                     (dot(&a, &b) / lengths).clamp(-1.0, 1.0).acos()
                 })
             }
-            QuantityFile::Control { actuator: name } => Self::of(actuator(name)?, |sim, id| sim.data().ctrl()[*id]),
+            QuantityFile::Control { actuator: name } => {
+                Self::of(scalar_control(model, name)?, |sim, address| sim.data().ctrl()[*address])
+            }
             QuantityFile::DistanceBehind { of, object, goal, offset } => {
                 let offset = finite("offset", &[*offset; 3])?[0];
                 Self::of(([point(of)?, point(object)?, point(goal)?], offset), |sim, ([of, object, goal], offset)| {
@@ -150,11 +151,11 @@ impl Quantity {
                 Self::of(body(name)?, |sim, body| length(&angular_velocity(sim, *body))).needing(velocities)
             }
             QuantityFile::ActuatorForce { actuator: name } => {
-                let address = model.actuator_outadr()[actuator(name)?] as usize;
+                let address = model.actuator_outadr()[find(model, ObjectKind::Actuator, name)?] as usize;
                 Self::of(address, |sim, address| sim.data().actuator_force()[*address]).needing(Needs::ALL)
             }
             QuantityFile::ControlRate { actuator: name } => {
-                Self::of(actuator(name)?, |sim, id| sim.control_rates()[*id])
+                Self::of(scalar_control(model, name)?, |sim, address| sim.control_rates()[*address])
             }
             QuantityFile::Sensor { sensor, component } => {
                 let (address, count) = sensor_values(model, sensor)?;

@@ -2,8 +2,10 @@
 
 use super::control::Control;
 use super::file::{HeightFile, KeyframeFile, PlaceFile, ResetCircleFile, ResetFile, ResetJointFile};
+use crate::error::{Error, Result as AnyResult};
 use crate::kinematics::pose::{Free, rotation};
-use crate::mujoco::lookup::{ObjectKind, driven_joint, find, scalar_joint};
+use crate::mujoco::lookup::{ObjectKind, find, scalar_joint};
+use crate::mujoco::servo::Servo;
 use crate::mujoco::simulation::{Needs, Simulation};
 use imle_configs::{Error as InputError, Result};
 use mujoco_rs::prelude::MjModel;
@@ -29,8 +31,6 @@ struct Place {
 #[derive(Clone, Debug)]
 struct JointDraw {
     qpos: usize,
-    /// The position actuator that drives it.
-    actuator: Option<usize>,
     range: [f64; 2],
     deviation: f64,
     /// Lowest and highest position that the joint allows.
@@ -40,13 +40,6 @@ struct JointDraw {
 }
 
 impl JointDraw {
-    fn set(&self, sim: &mut Simulation, value: f64) {
-        sim.data_mut().qpos_mut()[self.qpos] = value;
-        if let Some(actuator) = self.actuator {
-            sim.data_mut().ctrl_mut()[actuator] = value;
-        }
-    }
-
     fn value(&self, rng: &mut impl Rng) -> f64 {
         let mut once = || {
             let value = draw(rng, self.range);
@@ -80,6 +73,8 @@ pub struct Reset {
     joints: Vec<JointDraw>,
     circles: Vec<CircleDraw>,
     hold: bool,
+    /// The model's servos: those that move what is drawn hold it.
+    servos: Vec<Servo>,
     /// Physics steps before the episode begins.
     settle_steps: usize,
 }
@@ -106,6 +101,7 @@ impl Reset {
             joints: file.joint.iter().map(|j| joint_draw(j, model)).collect::<Result<_>>()?,
             circles: file.circle.iter().map(|c| circle_draw(c, model)).collect::<Result<_>>()?,
             hold: file.hold,
+            servos: Servo::all(model),
             settle_steps: (file.settle / model.opt().timestep).round() as usize,
         })
     }
@@ -145,11 +141,13 @@ impl Reset {
         rng: &mut impl Rng,
     ) -> std::result::Result<(), String> {
         sim.reset(self.keyframe);
+        let mut moved = Vec::new();
         if self.joint_noise > 0.0 {
-            for (qpos, actuator) in control.noisy_joints(sim.model()) {
+            for joint in control.noisy_joints(sim.model()) {
+                let (qpos, dof) = (sim.model().jnt_qposadr()[joint], sim.model().jnt_dofadr()[joint]);
                 let noise = rng.random_range(-self.joint_noise..=self.joint_noise);
-                sim.data_mut().qpos_mut()[qpos] += noise;
-                sim.data_mut().ctrl_mut()[actuator] = sim.data().qpos()[qpos];
+                sim.data_mut().qpos_mut()[qpos as usize] += noise;
+                moved.push(dof as usize);
             }
         }
         let mut poses = Vec::new();
@@ -171,19 +169,29 @@ impl Reset {
             place.body.set_rotation(sim, turn);
         }
         for joint in &self.joints {
-            let value = joint.value(rng);
-            joint.set(sim, value);
+            sim.data_mut().qpos_mut()[joint.qpos] = joint.value(rng);
+            moved.push(joint.dof);
             if joint.speed_deviation > 0.0 {
                 sim.data_mut().qvel_mut()[joint.dof] = joint.speed_deviation * normal(rng);
             }
         }
         for circle in &self.circles {
             let (sin, cos) = draw(rng, [0.0, std::f64::consts::TAU]).sin_cos();
-            circle.joints[0].set(sim, circle.radius * cos);
-            circle.joints[1].set(sim, circle.radius * sin);
+            for (joint, part) in circle.joints.iter().zip([cos, sin]) {
+                sim.data_mut().qpos_mut()[joint.qpos] = circle.radius * part;
+                moved.push(joint.dof);
+            }
+        }
+        if !moved.is_empty() {
+            sim.refresh_transmission()?;
+            for servo in &self.servos {
+                if moved.iter().any(|dof| servo.moves(sim, *dof)) {
+                    servo.hold(sim);
+                }
+            }
         }
         if self.hold {
-            control.stand_still(sim);
+            control.stand_still(sim)?;
         }
         for _ in 0..self.settle_steps {
             sim.step()?;
@@ -192,10 +200,11 @@ impl Reset {
     }
 
     /// Puts `sim` where only positions `qpos` (nq), velocities `qvel` (nv) and perhaps controls `ctrl` (nu) are known;
-    /// all else is that of the keyframe. Without controls the joints that actions move hold still.
+    /// all else is that of the keyframe. Without controls the joints that actions move hold still. The activations of
+    /// servos follow from the controls.
     ///
     /// # Errors
-    /// A bad input that names the argument of the wrong size.
+    /// A bad input that names the argument of the wrong size; MuJoCo's own error.
     pub(crate) fn place(
         &self,
         sim: &mut Simulation,
@@ -203,14 +212,26 @@ impl Reset {
         qpos: &[f64],
         qvel: &[f64],
         ctrl: Option<&[f64]>,
-    ) -> Result<()> {
+    ) -> AnyResult<()> {
         sim.reset(self.keyframe);
         let data = sim.data_mut();
         fill("qpos", qpos, data.qpos_mut())?;
         fill("qvel", qvel, data.qvel_mut())?;
         match ctrl {
             Some(ctrl) => fill("ctrl", ctrl, data.ctrl_mut())?,
-            None => control.stand_still(sim),
+            None => control.stand_still(sim).map_err(Error::Simulation)?,
+        }
+        if ctrl.is_some() { self.settle_servos(sim).map_err(Error::Simulation) } else { Ok(()) }
+    }
+
+    /// Sets what servos remember to what their controls lead to.
+    ///
+    /// # Errors
+    /// MuJoCo's own error.
+    pub(crate) fn settle_servos(&self, sim: &mut Simulation) -> std::result::Result<(), String> {
+        if self.servos.iter().any(|s| s.has_state(sim.model())) {
+            sim.refresh_transmission()?;
+            self.servos.iter().for_each(|s| s.settle(sim));
         }
         Ok(())
     }
@@ -240,6 +261,9 @@ fn keyframe(file: &KeyframeFile, model: &MjModel) -> Result<usize> {
             })
         }
         KeyframeFile::Index(index) if *index < count => Ok(*index),
+        KeyframeFile::Index(_) if count == 0 => {
+            Err(InputError::unexpected("index", "none, since the model has no keyframes", "one"))
+        }
         KeyframeFile::Index(index) => {
             Err(InputError::unexpected("index", format!("less than {count}, the model's keyframes"), index))
         }
@@ -254,15 +278,9 @@ fn joint_draw(file: &ResetJointFile, model: &MjModel) -> Result<JointDraw> {
     check_range("range", high, low, 100.0, "rad or m").map_err(place)?;
     check_range("deviation", file.deviation, 0.0, 100.0, "rad or m").map_err(place)?;
     check_range("speed_deviation", file.speed_deviation, 0.0, 100.0, "rad/s or m/s").map_err(place)?;
-    let actuator = (0..model.actuator_trnid().len()).find(|a| {
-        // A position servo has a constant gain and pulls back by the position.
-        let position = model.actuator_biasprm()[*a][1] < 0.0;
-        position && driven_joint(model, *a) == Some(joint)
-    });
     let limited = model.jnt_limited()[joint];
     Ok(JointDraw {
         qpos: model.jnt_qposadr()[joint] as usize,
-        actuator,
         range: file.range,
         deviation: file.deviation,
         limits: if limited { model.jnt_range()[joint] } else { [f64::NEG_INFINITY, f64::INFINITY] },

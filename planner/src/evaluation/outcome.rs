@@ -132,7 +132,7 @@ pub struct EpisodeResult {
 }
 
 /// The outcome of an evaluation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// One a episode, in order.
     pub episodes: Vec<EpisodeResult>,

@@ -36,7 +36,7 @@ pub struct Report {
     pub success_ci95: [f64; 2],
     /// Number of episodes.
     pub episodes: usize,
-    /// Mean over episodes of the mean cost of their states.
+    /// Mean over episodes of the mean cost of their states; not a number (null in JSON) if the simulation of all failed.
     pub mean_cost: f64,
     /// Mean control steps of solved episodes; nothing if none was.
     pub mean_steps_to_success: Option<f64>,
@@ -74,8 +74,11 @@ pub struct Report {
     pub modes: BTreeMap<&'static str, (usize, usize)>,
     /// Entropy of the modes of the solved episodes, nats; those without a label are left out.
     pub mode_entropy: f64,
-    /// Episodes whose simulation failed.
+    /// Episodes whose simulation failed; they do not count in `mean_cost`.
     pub failed_episodes: usize,
+    /// Why the first of them did.
+    #[serde(skip)]
+    pub first_failure: Option<String>,
     /// Episodes that the task's own `failure` ended.
     pub lost_episodes: usize,
     /// Mean time of solved episodes, s; nothing if none was.
@@ -100,6 +103,7 @@ impl Report {
         let n = all.len();
         let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { sum / count as f64 };
         let solved = all.iter().filter(|e| e.success).count();
+        let whole = all.iter().filter(|e| e.failure.is_none()).count();
         let steps: usize = all.iter().filter(|e| e.success).map(|e| e.steps).sum();
         let records = || all.iter().flat_map(|e| &e.decisions);
         let decisions = records().count();
@@ -120,7 +124,7 @@ impl Report {
             success_rate: mean(solved as f64, n),
             success_ci95: wilson95(solved, n),
             episodes: n,
-            mean_cost: mean(all.iter().map(|e| e.mean_cost).sum(), n),
+            mean_cost: all.iter().filter(|e| e.failure.is_none()).map(|e| e.mean_cost).sum::<f64>() / whole as f64,
             mean_steps_to_success: (solved > 0).then(|| steps as f64 / solved as f64),
             plan_ms: percentiles(outcome.decisions_ms.iter().map(|d| d.0).collect()),
             plan_batch: outcome.decisions_ms.iter().map(|d| d.1).max().unwrap_or(0),
@@ -138,7 +142,8 @@ impl Report {
             mode_switches: mean(records().filter(|r| r.switched).count() as f64, n),
             mode_entropy: entropy(all.iter().filter(|e| e.success).filter_map(|e| e.mode)),
             modes,
-            failed_episodes: all.iter().filter(|e| e.failure.is_some()).count(),
+            failed_episodes: n - whole,
+            first_failure: all.iter().find_map(|e| e.failure.clone()),
             lost_episodes: all.iter().filter(|e| e.lost).count(),
             time_to_success_s: (solved > 0).then(|| steps as f64 / solved as f64 / control_rate),
             reached: outcome
@@ -152,6 +157,25 @@ impl Report {
             boundary_jerk: mean(all.iter().map(|e| e.actuation.boundary_jerk).sum(), n),
             inner_jerk: mean(all.iter().map(|e| e.actuation.inner_jerk).sum(), n),
         }
+    }
+
+    /// Episodes and rollouts whose simulation failed, as a line; nothing if none did.
+    pub fn failures(&self) -> Option<String> {
+        let of = |failed: u64, all: u64, what: &str| match (failed, all) {
+            (0, _) => None,
+            (failed, all) if failed == all => Some(format!("all {all} {what} failed")),
+            (failed, all) => Some(format!("{failed} of {all} {what} failed")),
+        };
+        let why = self.first_failure.as_deref().unwrap_or_default();
+        let (failed, all) = (self.failed_episodes, self.episodes);
+        let episodes = (failed > 0).then(|| format!("{failed} of {all} episodes failed in simulation ({why})"));
+        let told = [episodes, of(self.failed_rollouts, self.rollouts, "rollouts")];
+        Some(told.into_iter().flatten().collect::<Vec<_>>().join("; ")).filter(|line| !line.is_empty())
+    }
+
+    /// `mean cost 0.123`, or that no episode has one.
+    pub fn told_cost(&self) -> String {
+        if self.mean_cost.is_nan() { "no mean cost".into() } else { format!("mean cost {:.3}", self.mean_cost) }
     }
 }
 
@@ -206,7 +230,26 @@ pub fn percentiles(mut values: Vec<f64>) -> Percentiles {
 
 #[cfg(test)]
 mod tests {
+    use super::super::outcome::EpisodeResult;
     use super::*;
+
+    #[test]
+    fn failed_episodes_are_told_and_have_no_cost() {
+        let episode = |failure: Option<&str>, mean_cost| EpisodeResult {
+            failure: failure.map(str::to_string),
+            mean_cost,
+            ..EpisodeResult::default()
+        };
+        let report = |episodes: Vec<EpisodeResult>| Report::new(&Outcome { episodes, ..Outcome::default() }, 20.0);
+        let bad = || episode(Some("positions diverged"), 0.0);
+        let some = report(vec![episode(None, 2.0), bad(), episode(None, 4.0)]);
+        assert_eq!((some.mean_cost, some.told_cost().as_str()), (3.0, "mean cost 3.000"));
+        assert_eq!(some.failures().unwrap(), "1 of 3 episodes failed in simulation (positions diverged)");
+        let all = Report { rollouts: 8, failed_rollouts: 8, ..report(vec![bad()]) };
+        let line = "1 of 1 episodes failed in simulation (positions diverged); all 8 rollouts failed";
+        assert_eq!((all.failures().as_deref(), all.told_cost().as_str()), (Some(line), "no mean cost"));
+        assert_eq!(report(vec![episode(None, 2.0)]).failures(), None);
+    }
 
     #[test]
     fn wilson_as_published() {

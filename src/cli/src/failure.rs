@@ -1,5 +1,7 @@
 //! Failure of a command: one line, and exit code 2 for bad input or 1 for a failure while running.
 
+use std::process::ExitCode;
+
 /// The end of a command that did not do what was asked.
 #[derive(Debug)]
 pub enum Failure {
@@ -17,6 +19,14 @@ impl Failure {
     pub fn line(&self) -> String {
         let (Self::Input(text) | Self::Run(text)) = self;
         text.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The exit code of the program.
+    pub fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Input(_) => 2,
+            Self::Run(_) => 1,
+        })
     }
 }
 

@@ -1,11 +1,13 @@
 //! Ctrl-C and SIGTERM: the first asks every long loop to stop cleanly, the second ends the process. So does the first
-//! where no loop asks, as while a large model is compiled.
+//! where no loop asks, as in a long rollout or while a model is compiled.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 static HEARD: AtomicBool = AtomicBool::new(false);
+/// Calls of [`at_once`] that are going on.
+static DEAF: AtomicUsize = AtomicUsize::new(0);
 
 /// After so long without a loop that asks, there is nothing to stop cleanly.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -15,6 +17,10 @@ const ENDED: i32 = 130;
 /// Installs the handler. Where the system refuses one, a signal ends the process as it always did.
 pub fn install() {
     let _ = ctrlc::set_handler(|| {
+        if DEAF.load(Ordering::SeqCst) > 0 {
+            eprintln!("error: interrupted");
+            std::process::exit(1);
+        }
         if ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(ENDED);
         }
@@ -27,6 +33,15 @@ pub fn install() {
             }
         });
     });
+}
+
+/// Does `work`, which cannot look whether the user asked to stop and leaves nothing behind: meanwhile the first Ctrl-C
+/// ends the process.
+pub fn at_once<T>(work: impl FnOnce() -> T) -> T {
+    DEAF.fetch_add(1, Ordering::SeqCst);
+    let done = work();
+    DEAF.fetch_sub(1, Ordering::SeqCst);
+    done
 }
 
 /// Whether the user asked to stop.

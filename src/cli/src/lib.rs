@@ -6,6 +6,7 @@
 //! | [`failure`], [`interrupt`] | how a command ends badly; Ctrl-C |
 //! | [`output`], [`table`], [`place`] | what is printed, and where files go |
 //! | [`load`] | tasks, checkpoints, devices and thread pools as the flags name them |
+//! | [`model_check`] | users' tasks, loaded first where nothing else can break |
 //! | [`controller`] | the controller that the flags describe, and its held-out episodes |
 //! | [`episodes`] | files that a run leaves: folder, dataset, video |
 //! | [`training`] | datasets, demonstrations, imitation, distillation and fine-tuning |
@@ -19,6 +20,7 @@ pub mod episodes;
 pub mod failure;
 pub mod interrupt;
 pub mod load;
+pub mod model_check;
 pub mod output;
 pub mod place;
 pub mod statistics;

@@ -2,6 +2,7 @@
 
 use crate::args::common::{Common, DeviceArgument, WorldArgs};
 use crate::failure::Result;
+use crate::{interrupt, model_check};
 use imle_configs::{Error as InputError, embedded};
 use imle_envs::{task::Task, task::mismatch::Mismatch};
 use imle_policy::{checkpoint::Checkpoint, device::DeviceChoice};
@@ -9,12 +10,33 @@ use std::{path::Path, sync::Arc};
 
 /// The task of that name or path.
 pub fn task(name: &str) -> Result<Arc<Task>> {
-    Ok(Arc::new(Task::load(name)?))
+    Ok(Arc::new(alone(name)?))
+}
+
+/// The same, to be changed before it is shared.
+pub fn alone(name: &str) -> Result<Task> {
+    checked(name, Task::load)
+}
+
+/// The same with the raw controls of its actuators as actions.
+pub fn with_raw_actions(name: &str) -> Result<Task> {
+    checked(name, Task::load_with_raw_actions)
+}
+
+/// A task of a user's may take long to load, or never end.
+fn checked(name: &str, load: fn(&str) -> imle_envs::Result<Task>) -> Result<Task> {
+    if embedded::task(name).is_some() {
+        return Ok(load(name)?);
+    }
+    interrupt::at_once(|| {
+        model_check::check(name)?;
+        Ok(load(name)?)
+    })
 }
 
 /// The same in a world that differs from the planner's model as asked for.
 pub fn task_in(name: &str, world: &WorldArgs) -> Result<Arc<Task>> {
-    let task = Task::load(name)?;
+    let task = alone(name)?;
     Ok(Arc::new(match &world.mismatch {
         Some(mismatch) => task.with_mismatch(Mismatch::find(mismatch).map_err(imle_envs::Error::from)?)?,
         None => task,

@@ -3,12 +3,12 @@
 use clap::Args;
 use imle_cli::args::common::{Common, WorldArgs};
 use imle_cli::failure::{Failure, Result};
-use imle_cli::{interrupt, place::Place};
+use imle_cli::{interrupt, load, place::Place};
 use imle_configs::spec::{Spec, Term};
 use imle_configs::{Error as InputError, episode::Episode, seed::Purpose};
 use imle_data::Stream;
 use imle_envs::render::{Renderer, Video};
-use imle_envs::{task::Task, task::mismatch::Mismatch, world::World};
+use imle_envs::{task::mismatch::Mismatch, world::World};
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 
@@ -42,7 +42,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
     let number = args.episode as usize;
     InputError::ensure(number < count, "--episode", format!("an episode below {count}"), number)?;
     let name = args.task.as_deref().unwrap_or(&spec.task);
-    let task = Task::load(name)?;
+    let task = load::alone(name)?;
     let place = args.path.display().to_string();
     spec.check_matches(task.spec(), &place)?;
     let mut episode = Episode::default();

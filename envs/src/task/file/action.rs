@@ -49,11 +49,11 @@ pub enum ActionFile {
         #[serde(default)]
         aligned: bool,
     },
-    /// Targets of position actuators, rad or m.
+    /// Targets of position servos, in the units of their controls: rad or m, times the gear.
     JointTargets {
         /// The actuators, in order.
         actuators: Vec<String>,
-        /// Fastest commanded motion of each, rad/s or m/s.
+        /// Fastest commanded motion of the joint or tendon of each, rad/s or m/s.
         max_joint_speed: Vec<f64>,
         /// Lowest and highest target of each; the actuators' control ranges if absent.
         #[serde(default)]

@@ -13,7 +13,7 @@ mod reset;
 
 pub use action::{ActionFile, FingerFile, GripperFile, OrientationFile};
 pub use cost::{CostFile, NormFile, QuantityNames, RungFile, TermFile};
-pub use observation::ObservationFile;
+pub use observation::{ObservationFile, QuaternionOrder};
 pub use point::PointFile;
 pub use quantity::QuantityFile;
 pub use randomize::RandomizeFile;
@@ -36,6 +36,9 @@ pub struct TaskFile {
     pub control_rate: f64,
     /// Longest episode, control steps.
     pub max_steps: usize,
+    /// The world's physics.
+    #[serde(default)]
+    pub world: WorldFile,
     /// The planner's model.
     #[serde(default)]
     pub planning: PlanningFile,
@@ -79,11 +82,20 @@ pub struct TaskFile {
     pub camera: Vec<CameraFile>,
 }
 
+/// `[world]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorldFile {
+    /// Physics step of the world, s, and of the planner's model where that has none of its own; that of the model file
+    /// if absent.
+    pub timestep: Option<f64>,
+}
+
 /// `[planning]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PlanningFile {
-    /// Physics step of the planner's model, s; the model's own if absent.
+    /// Physics step of the planner's model, s; the world's if absent.
     pub timestep: Option<f64>,
     /// MuJoCo's `impratio` in the planner's model: less than the world's makes contacts cheaper, with a little more
     /// slip in a grasp; the model's own if absent.

@@ -3,6 +3,17 @@
 use super::point::{PointFile, one};
 use serde::Deserialize;
 
+/// Order of a quaternion's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuaternionOrder {
+    /// w, x, y, z: that of MuJoCo.
+    #[default]
+    Wxyz,
+    /// x, y, z, w: that of robosuite, robomimic and SciPy.
+    Xyzw,
+}
+
 /// One `[[observation]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -51,6 +62,18 @@ pub enum ObservationFile {
         /// Frame in which it is seen; the world's if absent.
         relative_to: Option<PointFile>,
     },
+    /// Rotation as a unit quaternion whose w is not negative; 4 values.
+    Quaternion {
+        /// Name of the term.
+        name: String,
+        /// Observed point.
+        of: PointFile,
+        /// Frame in which it is seen; the world's if absent.
+        relative_to: Option<PointFile>,
+        /// Order of the values.
+        #[serde(default)]
+        order: QuaternionOrder,
+    },
     /// Velocity of a body's origin, world frame, m/s; one value an axis.
     LinearVelocity {
         /// Name of the term.
@@ -76,7 +99,7 @@ pub enum ObservationFile {
         /// The sensors.
         sensors: Vec<String>,
     },
-    /// Present controls of actuators, in their own units; one value each.
+    /// Present controls of actuators, in their own units; one value each, or as many as an actuator has.
     Control {
         /// Name of the term.
         name: String,
@@ -94,6 +117,7 @@ impl ObservationFile {
             | Self::JointPosition { name, .. }
             | Self::JointVelocity { name, .. }
             | Self::Rotation { name, .. }
+            | Self::Quaternion { name, .. }
             | Self::LinearVelocity { name, .. }
             | Self::AngularVelocity { name, .. }
             | Self::Sensor { name, .. }

@@ -8,7 +8,8 @@ use serde::Deserialize;
 pub struct ResetFile {
     /// Keyframe to start from.
     pub keyframe: Option<KeyframeFile>,
-    /// Whether the controls of the action's joints are set to where the joints start, for keyframes without controls.
+    /// Whether the position servos of the action hold the start pose, for keyframes without controls: their controls and
+    /// activations are those at which they pull nowhere.
     pub hold: bool,
     /// Physics that passes before the episode begins, everything held, s.
     pub settle: f64,
@@ -34,8 +35,8 @@ pub enum KeyframeFile {
     Index(usize),
 }
 
-/// One `[[reset.circle]]`: two slide joints set to (radius·cos φ, radius·sin φ), φ uniform; position actuators that
-/// drive them follow.
+/// One `[[reset.circle]]`: two slide joints set to (radius·cos φ, radius·sin φ), φ uniform; position servos that
+/// drive them hold them there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResetCircleFile {
@@ -45,7 +46,7 @@ pub struct ResetCircleFile {
     pub radius: f64,
 }
 
-/// One `[[reset.joint]]`: a hinge or slide joint set at random; a position actuator that drives it follows.
+/// One `[[reset.joint]]`: a hinge or slide joint set at random; position servos that drive it hold it there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResetJointFile {

@@ -190,12 +190,11 @@ impl TrainObserver for Training<'_> {
             other => other?,
         };
         let report = Report::new(&outcome, task.spec().control_rate);
+        let (cost, failed) = (report.told_cost(), report.failures().map_or(String::new(), |line| format!("; {line}")));
         let Report { success_rate, episodes, mean_cost, .. } = report;
         let share = percent(success_rate);
-        self.job
-            .output
-            .note(format!("step {step}: generator alone {share} of {episodes} episodes, mean cost {mean_cost:.3}"));
-        let figures = vec![("eval/mean_cost".to_string(), mean_cost)];
+        self.job.output.note(format!("step {step}: generator alone {share} of {episodes} episodes, {cost}{failed}"));
+        let figures = if mean_cost.is_nan() { Vec::new() } else { vec![("eval/mean_cost".to_string(), mean_cost)] };
         Ok(Some(EvalPoint { success_rate, episodes: episodes as u64, figures }))
     }
 
