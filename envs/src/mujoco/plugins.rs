@@ -1,6 +1,7 @@
 //! MuJoCo's engine plugins: actuators, sensors and shapes in libraries beside its own.
 
 use super::native::{guarded, install_handlers, mj_loadPluginLibrary, mjp_getPluginAtSlot};
+use imle_configs::files;
 use mujoco_rs::prelude::MjModel;
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
@@ -34,7 +35,7 @@ fn folder() -> Option<PathBuf> {
     if let Some(named) = env::var_os(FOLDER) {
         return Some(named.into());
     }
-    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let maps = files::read_text("/proc/self/maps".as_ref()).ok()?;
     let library = maps.lines().find(|l| l.contains("/libmujoco.so")).and_then(|l| l.find('/').map(|at| &l[at..]))?;
     let beside = Path::new(library).parent()?;
     ["plugin", "mujoco_plugin", "../bin/mujoco_plugin"].iter().map(|name| beside.join(name)).find(|p| p.is_dir())

@@ -2,7 +2,7 @@
 
 use super::place::user;
 use imle_cli::failure::Result;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, files};
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -59,11 +59,12 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        let _ = files::remove(&self.path);
     }
 }
 
 /// Opens the file, or makes it; a link is not followed.
+#[expect(clippy::disallowed_methods, reason = "a lock is a file of its user's alone, and holds nothing")]
 fn open(path: &Path) -> io::Result<File> {
     let nothing_more = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     OpenOptions::new()

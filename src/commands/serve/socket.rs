@@ -2,7 +2,7 @@
 
 use super::lock::{Lock, identity};
 use imle_cli::failure::Result;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, files};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,7 @@ impl Socket {
     /// # Errors
     /// A bad input, if a server listens there, if something else than a socket is there, or if the place cannot be
     /// used.
+    #[expect(clippy::disallowed_methods, reason = "a socket is for its user alone, whatever the umask")]
     pub fn listen(path: &Path) -> Result<(Self, UnixListener)> {
         let failed = |e| InputError::io(path, "listen there", e);
         let lock = Lock::take(path)?;
@@ -50,7 +51,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.file.is_some() && identity(fs::symlink_metadata(&self.path).ok()) == self.file {
-            let _ = fs::remove_file(&self.path);
+            let _ = files::remove(&self.path);
         }
     }
 }
@@ -67,7 +68,7 @@ fn clear(path: &Path) -> Result<()> {
     // Where nobody accepts, connecting may wait for ever; the thread ends with the process.
     thread::spawn(move || tell.send(UnixStream::connect(place)));
     match told.recv_timeout(WAIT) {
-        Ok(Err(e)) if e.kind() == ErrorKind::ConnectionRefused => Ok(fs::remove_file(path).map_err(failed)?),
+        Ok(Err(e)) if e.kind() == ErrorKind::ConnectionRefused => Ok(files::remove(path)?),
         Ok(Err(e)) if e.kind() != ErrorKind::WouldBlock => Err(failed(e).into()),
         listens => {
             let found = if listens.is_ok() { "one that does" } else { "one that does not answer" };
