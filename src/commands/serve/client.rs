@@ -82,7 +82,7 @@ fn converse(
                 thread::sleep(REST);
             }
         }
-        session.release();
+        session.answered();
     }
 }
 

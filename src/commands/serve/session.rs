@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const LONGEST_DEADLINE_MS: f64 = 60_000.0;
 /// Bytes of an answer for each value of a proposal, in memory and as text.
 const PROPOSED: usize = 20;
+/// Pause after an answer, as a share of the decision that it told, with which a client does not ask all the time.
+const REST: f64 = 0.1;
 /// Wait for a decision before it looks whether the server stops, and so long it waits on when it does.
 const TICK: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_millis(400);
@@ -31,6 +33,10 @@ pub struct Session<'a> {
     episode: Option<EpisodeState>,
     /// The client's turn among all that want decisions ([`Job::turn`]).
     turn: f64,
+    /// Time that a decision took whose answer is not written yet.
+    took: Duration,
+    /// From when on the client counts as one that pauses.
+    rested: Instant,
     /// Room for the last answer.
     share: Option<Share<'a>>,
 }
@@ -38,12 +44,24 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// A client of `service` whose decisions are made by who receives `jobs`.
     pub fn new(service: &'a Service, jobs: SyncSender<Job>) -> Self {
-        Self { service, jobs, world: None, episode: None, turn: 0.0, share: None }
+        Self {
+            service,
+            jobs,
+            world: None,
+            episode: None,
+            turn: 0.0,
+            took: Duration::ZERO,
+            rested: Instant::now(),
+            share: None,
+        }
     }
 
-    /// Gives back the room for the last answer, which is written.
-    pub fn release(&mut self) {
+    /// Notes that the last answer is written: its room is free, and the client may pause.
+    pub fn answered(&mut self) {
         self.share = None;
+        if !self.took.is_zero() {
+            self.rested = Instant::now() + std::mem::take(&mut self.took).mul_f64(REST);
+        }
     }
 
     /// The world in which states are looked at; `wanted` is what needs it.
@@ -175,7 +193,8 @@ impl<'a> Session<'a> {
         let key = episode.key();
         // Only the job holds the sender: if the job is dropped, the wait ends.
         let (reply, done) = sync_channel(1);
-        let job = Job { episode, state, asked, deadline, all, turn: self.turn, reply };
+        let (rested, turn) = (asked >= self.rested, self.turn);
+        let job = Job { episode, state, asked, deadline, all, rested, turn, reply };
         self.jobs.send(job).map_err(|_| stopping())?;
         // One that fails has had its turn too.
         let done = wait(&done).inspect_err(|_| self.turn += asked.elapsed().as_secs_f64())?;
@@ -193,6 +212,7 @@ impl<'a> Session<'a> {
             waited_ms: done.waited_ms,
             proposals: done.proposals,
         };
+        self.took = Duration::from_secs_f64(done.plan_ms / 1e3);
         (self.episode, self.turn) = (Some(done.episode), done.turn);
         Ok(Answer::Decided(Box::new(answer)))
     }

@@ -24,6 +24,8 @@ pub struct Job {
     pub deadline: Option<Instant>,
     /// Whether all candidates are wanted.
     pub all: bool,
+    /// Whether the client paused before it asked again: such clients go before those that ask all the time.
+    pub rested: bool,
     /// Seconds of decisions that the client has had, as if it had always been asking: who has had least is next.
     pub turn: f64,
     pub reply: SyncSender<Result<Done>>,
@@ -66,7 +68,7 @@ impl Worker<'_> {
             }
             queue.try_iter().for_each(|job| waiting.add(job));
             let Some(job) = waiting.next() else { continue };
-            let Job { episode, state, asked, deadline, all, turn, reply } = job;
+            let Job { episode, state, asked, deadline, all, turn, reply, .. } = job;
             let timing = DecisionTiming { deadline, lockstep: false };
             let (begun, waited) = (Instant::now(), asked.elapsed());
             let done = self.decide(episode, &state, timing, all).map(|done| Done {
@@ -133,7 +135,7 @@ impl Worker<'_> {
     }
 }
 
-/// Jobs that wait, in the order of fair shares: a client that asks all the time waits for one that asks now and then.
+/// Jobs that wait: first those of clients that ask now and then, as a robot does, and among equals in fair shares.
 struct Waiting {
     jobs: Vec<Job>,
     /// Turn of the last job: who was silent has not saved up turns.
@@ -146,10 +148,11 @@ impl Waiting {
     }
 
     fn next(&mut self) -> Option<Job> {
-        let order = |a: &Job, b: &Job| a.turn.total_cmp(&b.turn).then(a.asked.cmp(&b.asked));
+        let order =
+            |a: &Job, b: &Job| b.rested.cmp(&a.rested).then(a.turn.total_cmp(&b.turn)).then(a.asked.cmp(&b.asked));
         let first = (0..self.jobs.len()).min_by(|a, b| order(&self.jobs[*a], &self.jobs[*b]))?;
         let job = self.jobs.swap_remove(first);
-        self.now = job.turn;
+        self.now = job.turn.max(self.now);
         Some(job)
     }
 }
@@ -160,37 +163,48 @@ mod tests {
     use imle_configs::spec::Horizons;
     use std::sync::mpsc::sync_channel;
 
-    /// A client that asks now and then is next, however many others ask all the time.
+    fn job(client: usize, rested: bool, turn: f64) -> Job {
+        let mut episode = EpisodeState::new(Horizons::default(), 1, 1);
+        episode.reset(client as u64);
+        let (reply, _) = sync_channel(1);
+        Job { episode, state: vec![], asked: Instant::now(), deadline: None, all: false, rested, turn, reply }
+    }
+
+    /// Clients that ask again at once get equal shares, and wait for one that pauses, however much that has had.
     #[test]
-    fn who_has_had_least_is_next() {
-        let asked = Instant::now();
-        let job = |client: usize, turn: f64| {
-            let mut episode = EpisodeState::new(Horizons::default(), 1, 1);
-            episode.reset(client as u64);
-            let (reply, _) = sync_channel(1);
-            Job { episode, state: vec![], asked, deadline: None, all: false, turn, reply }
-        };
+    fn who_asks_now_and_then_is_next() {
         let mut waiting = Waiting { jobs: Vec::new(), now: 0.0 };
         let mut turns = [0.0; 4];
         let mut order = Vec::new();
-        (1..4).for_each(|client| waiting.add(job(client, 0.0)));
-        for step in 0..12 {
-            // The good client comes every fourth time; the others ask again at once.
-            if step % 4 == 3 {
-                waiting.add(job(0, turns[0]));
+        (1..4).for_each(|client| waiting.add(job(client, false, 0.0)));
+        for step in 0..18 {
+            if step % 2 == 1 {
+                waiting.add(job(0, true, turns[0]));
             }
             let next = waiting.next().unwrap();
             let client = next.episode.key().episode as usize;
             turns[client] = next.turn + 1.0;
             order.push(client);
             if client > 0 {
-                waiting.add(job(client, turns[client]));
+                waiting.add(job(client, false, turns[client]));
             }
         }
         for (step, client) in order.iter().enumerate() {
-            assert_eq!(*client == 0, step % 4 == 3, "{order:?}");
+            assert_eq!(*client == 0, step % 2 == 1, "{order:?}");
         }
-        // All get their share.
         assert!((1..4).all(|c| order.iter().filter(|o| **o == c).count() == 3), "{order:?}");
+    }
+
+    /// Who was silent has not saved up turns.
+    #[test]
+    fn a_new_client_is_one_of_all() {
+        let mut waiting = Waiting { jobs: Vec::new(), now: 0.0 };
+        waiting.add(job(1, false, 100.0));
+        assert_eq!(waiting.next().unwrap().turn, 100.0);
+        waiting.add(job(1, false, 101.0));
+        waiting.add(job(2, false, 0.0));
+        assert_eq!(waiting.next().unwrap().turn, 100.0);
+        waiting.add(job(2, false, 101.5));
+        assert_eq!(waiting.next().unwrap().episode.key().episode, 1);
     }
 }
