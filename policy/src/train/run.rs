@@ -89,8 +89,7 @@ pub fn train(
             let (trainer, course) = state::load(out, settings, device)?;
             let _lock = files::reopen_output_folder(out)?;
             let log = RunLog::resume(out, course.log_lines, trainer.counters().step)?;
-            // A kill may have come between the state and its checkpoint.
-            trainer.checkpoint()?.save(out)?;
+            state::settle(&trainer, &trainer.checkpoint()?, out)?;
             return Run::new(trainer, log, course, out, observer).go(source, pool);
         }
     };

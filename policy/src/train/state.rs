@@ -8,7 +8,7 @@
 use super::run::Window;
 use super::trainer::{TrainCounters, Trainer};
 use super::{settings::TrainSettings, thresholds::Thresholds};
-use crate::checkpoint::{CheckpointConfig, weights_file};
+use crate::checkpoint::{Checkpoint, CheckpointConfig, weights_file};
 use crate::error::{Error, Result};
 use imle_configs::{Error as ConfigError, files};
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<(
     let place = folder.join(STATE_FOLDER);
     let state = State {
         format: FORMAT,
-        tensors: format!("state-{:010}.safetensors", trainer.counters.step),
+        tensors: tensors(trainer),
         counters: trainer.counters,
         settings: trainer.settings.clone(),
         config: trainer.config.clone(),
@@ -111,20 +111,25 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<(
     } else {
         files::write_folder(&place, write)?;
     }
-    remove_others(&place, &state.tensors)?;
-    checkpoint.save(folder)
+    settle(trainer, &checkpoint, folder)
 }
 
-/// Removes the tensors of earlier steps.
-fn remove_others(folder: &Path, keep: &str) -> Result<()> {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+/// Name of the file with the tensors.
+fn tensors(trainer: &Trainer) -> String {
+    format!("state-{:010}.safetensors", trainer.counters.step)
+}
+
+/// What follows the state in a save, and is done again on resume: tensors of earlier steps go, the checkpoint is written.
+pub(super) fn settle(trainer: &Trainer, checkpoint: &Checkpoint, folder: &Path) -> Result<()> {
+    let keep = tensors(trainer);
+    for entry in std::fs::read_dir(folder.join(STATE_FOLDER)).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with("state-") && name.ends_with(".safetensors") && name != keep {
+        if name.starts_with("state-") && name.ends_with(".safetensors") && name != *keep {
             files::remove(&entry.path())?;
         }
     }
-    Ok(())
+    checkpoint.save(folder)
 }
 
 /// Whether a training was begun in `folder`, so that it can be resumed.
