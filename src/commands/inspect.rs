@@ -47,11 +47,12 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     Err(InputError::unknown("task or folder", &args.path, embedded::task_names()).into())
 }
 
-fn layout(output: Output, what: &str, layout: &Layout) {
+fn layout(output: Output, what: &str, layout: &Layout, meanings: &[String]) {
     output.say(format!("{what}: {} values", layout.size()));
     let mut at = 0;
-    for term in &layout.terms {
-        output.say(format!("  [{at}..{}] {}", at + term.size, term.name));
+    for (i, term) in layout.terms.iter().enumerate() {
+        let meaning = meanings.get(i).map_or(String::new(), |meaning| format!(": {meaning}"));
+        output.say(format!("  [{at}..{}] {}{meaning}", at + term.size, term.name));
         at += term.size;
     }
 }
@@ -74,8 +75,8 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     output.say(format!(
         "control at {rate} Hz; a control step is {steps} physics steps in the world, {planned} in the planner's model"
     ));
-    layout(output, "observation", &spec.observation);
-    layout(output, "action", &spec.action);
+    layout(output, "observation", &spec.observation, &[]);
+    layout(output, "action", &spec.action, task.control().meanings());
     let (low, high) = task.action_bounds().range();
     output.say(format!("action range: {low:?} to {high:?}"));
     let terms = cost(output, &task, &world);
@@ -105,7 +106,7 @@ fn task(output: Output, name: &str, picture: Option<&Path>) -> Result<()> {
     output.result(&json!({
         "kind": "task", "spec": spec, "quantities": quantities, "cost_terms": terms, "bodies": m.nbody, "degrees_of_freedom": m.nv, "actuators": m.nu,
         "substeps": task.substeps(), "planning_substeps": task.planning_substeps(), "max_steps": task.max_steps(),
-        "action_low": low, "action_high": high, "start_cost": world.cost(), "rungs": task.cost().rung_names(),
+        "action_low": low, "action_high": high, "action_meanings": task.control().meanings(), "start_cost": world.cost(), "rungs": task.cost().rung_names(),
         "proprioception": task.proprioception(), "cameras": task.cameras().iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
         "modes": task.expert().map(|e| e.modes()),
     }))
@@ -191,11 +192,11 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
         "learned from {} in {} steps, seed {}",
         config.provenance.data, config.provenance.steps, config.provenance.seed
     ));
-    layout(output, "observation", &config.spec.observation);
+    layout(output, "observation", &config.spec.observation, &[]);
     if let (Some(pictures), Some(vision)) = (&config.spec.pictures, &config.vision) {
         output.say(format!("pictures of {pictures}; {vision}"));
     }
-    layout(output, "action", &config.spec.action);
+    layout(output, "action", &config.spec.action, &[]);
     let mut result = json!(config);
     result["kind"] = "checkpoint".into();
     result["parameters"] = parameters.into();

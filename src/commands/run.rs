@@ -173,13 +173,16 @@ fn name(args: &RunArgs) -> Result<&str> {
     Ok(args.task.as_deref().ok_or_else(|| InputError::unexpected("--task", expected, "none"))?)
 }
 
+/// Success below which another optimizer is worth a try.
+const WEAK: f64 = 0.8;
+
 fn summarise(output: Output, args: &RunArgs, report: &Report) {
     let [low, high] = report.success_ci95;
     let solved = (report.success_rate * report.episodes as f64).round();
-    let how = if args.controller.optimizer == "none" {
-        "generator alone".into()
-    } else {
-        format!("{}, N = {}", args.controller.optimizer, args.controller.candidates)
+    let optimizer = args.controller.optimizer.as_str();
+    let how = match optimizer {
+        "none" => "generator alone".into(),
+        _ => format!("{optimizer} with {} candidates", args.controller.candidates),
     };
     let [share, low, high] = [report.success_rate, low, high].map(percent);
     output.say(format!(
@@ -191,34 +194,39 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     let reached: String = report.reached.iter().map(|(name, most)| format!(", at best {name} {most:.3}")).collect();
     output.say(format!("{how}; {}{steps}{reached}", report.told_cost()));
     report.failures().into_iter().for_each(|line| output.say(line));
-    output.say(format!(
-        "one decision for {} episodes: {:.1} ms median, {:.1} ms 95th percentile",
-        report.plan_batch, report.plan_ms.p50, report.plan_ms.p95
-    ));
+    let (Percentiles { p50, p95 }, batch) = (report.plan_ms, report.plan_batch);
+    output.say(match batch {
+        0 | 1 => format!("a decision took {p50:.1} ms (median), 95 % of them at most {p95:.1} ms"),
+        _ => format!(
+            "{batch} episodes at a time: a decision for all of them took {p50:.0} ms (median), {:.1} ms an episode",
+            p50 / batch as f64
+        ),
+    });
     if let (Some(predicted), Some(realised)) = (report.predicted_cost, report.realised_cost) {
         let winners: Vec<String> =
             report.winners.iter().map(|(name, share)| format!("{name} {}", percent(*share))).collect();
-        output.say(format!("plans from {}; cost predicted {predicted:.3}, realised {realised:.3}", winners.join(", ")));
+        let winners = winners.join(", ");
+        output.say(format!("plans came from {winners}; their cost: {predicted:.3} predicted, {realised:.3} realised"));
     }
     if let Some(PlanQuality { beat_warm, modes, improvable, .. }) = &report.quality {
         output.say(format!(
-            "{} of the proposals cheaper than the last plan, {modes:.1} modes among the better half; as many again would make \
-             a plan cheaper by 1 % with probability {improvable:.2}",
+            "{} of the proposals were cheaper than the last plan; the better half had {modes:.1} modes; twice as many would \
+             make a plan 1 % cheaper with probability {improvable:.2}",
             percent(*beat_warm)
         ));
     }
-    let speed = match report.peak_velocity {
-        limited if limited > 0.0 => format!("{} of the limit", percent(limited)),
-        _ => "without limit".into(),
-    };
-    let (force, meeting, inside) = (percent(report.peak_torque), report.boundary_jerk, report.inner_jerk);
-    output.say(format!(
-        "peak joint speed {speed}, force {force} of the limit; jerk {meeting:.0} where chunks meet, {inside:.0} inside \
-         (rad/s³)"
-    ));
-    let modes: Vec<String> = report.modes.iter().map(|(mode, (n, solved))| format!("{mode} {solved}/{n}")).collect();
-    let (modes, switches) = (modes.join(", "), report.mode_switches);
-    output.say(format!("modes (solved/shown): {modes}; the plan left its course {switches:.1} times an episode"));
+    let limits = [(report.peak_velocity, "joint's speed"), (report.peak_torque, "actuator's force")];
+    let limits = limits.into_iter().filter(|(share, _)| *share > 0.0);
+    let limits: String = limits.map(|(share, of)| format!("at most {} of any {of} limit; ", percent(share))).collect();
+    let (meeting, inside) = (report.boundary_jerk, report.inner_jerk);
+    output.say(format!("{limits}jerk {meeting:.0} where chunks meet, {inside:.0} inside (rad/s³ or m/s³)"));
+    let named = report.modes.iter().filter(|(mode, _)| **mode != "none");
+    let modes: Vec<String> = named.map(|(mode, (n, solved))| format!("{mode} {solved} of {n}")).collect();
+    let modes = if modes.is_empty() { String::new() } else { format!("solved by mode: {}; ", modes.join(", ")) };
+    output.say(format!("{modes}the plan changed course {:.1} times an episode", report.mode_switches));
+    if report.success_rate < WEAK && !["none", "cma-es"].contains(&optimizer) {
+        output.note("hint: --optimizer cma-es searches further from the same proposals");
+    }
 }
 
 /// Timing of `--realtime`, as a line.

@@ -99,6 +99,8 @@ pub struct Control {
     /// Targets of the actuators at the start and end of the control step.
     start: Vec<f64>,
     goal: Vec<f64>,
+    /// Frame, unit and meaning of each term of the action.
+    meanings: Vec<String>,
 }
 
 impl Control {
@@ -115,8 +117,8 @@ impl Control {
                 check_box(low, high, *height)?;
                 let joints = list.iter().zip(actuators).map(|(a, name)| joint_of(model, a.id, name));
                 let joints = joints.collect::<Result<Vec<_>>>()?;
-                let site = find(model, ObjectKind::Site, site).map_err(|e| e.in_file("action.site"))?;
-                let chain = Chain::new(model, site, &joints);
+                let index = find(model, ObjectKind::Site, site).map_err(|e| e.in_file("action.site"))?;
+                let chain = Chain::new(model, index, &joints);
                 let at_rest = |joint: &usize| rest.data().qpos()[model.jnt_qposadr()[*joint] as usize];
                 let posture: Vec<f64> = joints.iter().map(at_rest).collect();
                 let base = chain.pose(&posture).rotation;
@@ -125,7 +127,8 @@ impl Control {
                 let (lower, upper) = ends.map(|(a, b)| (a.min(b), a.max(b))).unzip();
                 let ik = Box::new(InverseKinematics::new(chain, lower, upper, posture));
                 let control = Self::new(Mapping::EndEffector { ik, format }, list, period);
-                control.with_pose(low, high, *orientation).with_gripper(gripper.as_ref(), model)?
+                let of = format!("site `{site}`");
+                control.with_pose(&of, low, high, *orientation).with_gripper(gripper.as_ref(), model)?
             }
             ActionFile::Mocap { body, gripper, orientation, quaternion, low, high, height, max_speed, .. } => {
                 let index = mocap_index(model, body)?;
@@ -137,15 +140,16 @@ impl Control {
                 let (start, goal) = (Isometry3::identity(), Isometry3::identity());
                 let mapping = Mapping::Mocap { index, format, most: max_speed * period, start, goal };
                 let control = Self::new(mapping, Vec::new(), period);
-                control.with_pose(low, high, *orientation).with_gripper(gripper.as_ref(), model)?
+                let of = format!("mocap body `{body}`");
+                control.with_pose(&of, low, high, *orientation).with_gripper(gripper.as_ref(), model)?
             }
             ActionFile::JointTargets { actuators, max_joint_speed, ranges } => {
                 let list = resolve_all(actuators, Some(max_joint_speed), ranges, model, period)?;
-                Self::new(Mapping::JointTargets, list, period).with_each(actuators)
+                Self::new(Mapping::JointTargets, list, period).with_each(actuators, "target of position servo")
             }
             ActionFile::Actuators { actuators, ranges } => {
                 let list = resolve_all(actuators, None, ranges, model, period)?;
-                Self::new(Mapping::Raw, list, period).with_each(actuators)
+                Self::new(Mapping::Raw, list, period).with_each(actuators, "control, in its own unit, of actuator")
             }
         };
         control.start = vec![0.0; control.actuators.len()];
@@ -154,25 +158,34 @@ impl Control {
     }
 
     fn new(mapping: Mapping, actuators: Vec<Actuator>, period: f64) -> Self {
-        let (layout, bounds, start, goal) = Default::default();
-        Self { layout, bounds, actuators, fingers: 0, rate: 1.0 / period, mapping, start, goal }
+        let (layout, bounds, start, goal, meanings) = Default::default();
+        Self { layout, bounds, actuators, fingers: 0, rate: 1.0 / period, mapping, start, goal, meanings }
     }
 
-    /// With the terms of a pose of which position and `orientation` are commanded.
-    fn with_pose(mut self, low: &[f64], high: &[f64], orientation: OrientationFile) -> Self {
-        self.push_term("position", low, high);
+    /// With the terms of a pose, that of `of`, of which position and `orientation` are commanded.
+    fn with_pose(mut self, of: &str, low: &[f64], high: &[f64], orientation: OrientationFile) -> Self {
+        let axes = if low.len() == 2 { "x, y" } else { "x, y, z" };
+        self.push_term("position", low, high, format!("{axes} of {of} in the world's frame, m"));
         match orientation {
             OrientationFile::Fixed => {}
-            OrientationFile::Yaw => self.push_term("yaw", &[-1.0; 2], &[1.0; 2]),
-            OrientationFile::Full => self.push_term("rotation", &[-1.0; 6], &[1.0; 6]),
+            OrientationFile::Yaw => {
+                let meaning = format!(
+                    "cos, sin of the turn of {of} about the vertical, from its orientation in the reset keyframe"
+                );
+                self.push_term("yaw", &[-1.0; 2], &[1.0; 2], meaning);
+            }
+            OrientationFile::Full => {
+                let meaning = format!("first two columns of the rotation matrix of {of} in the world's frame");
+                self.push_term("rotation", &[-1.0; 6], &[1.0; 6], meaning);
+            }
         }
         self
     }
 
-    /// With a term for each actuator.
-    fn with_each(mut self, names: &[String]) -> Self {
+    /// With a term for each actuator, which is `what` of it.
+    fn with_each(mut self, names: &[String], what: &str) -> Self {
         for (name, actuator) in names.iter().zip(self.actuators.clone()) {
-            self.push_term(name, &[actuator.low], &[actuator.high]);
+            self.push_term(name, &[actuator.low], &[actuator.high], format!("{what} `{name}`"));
         }
         self
     }
@@ -201,12 +214,13 @@ impl Control {
             }
         }
         if self.fingers > 0 {
-            self.push_term("gripper", &[0.0], &[1.0]);
+            self.push_term("gripper", &[0.0], &[1.0], "0 closed, 1 open".into());
         }
         Ok(self)
     }
 
-    fn push_term(&mut self, name: &str, low: &[f64], high: &[f64]) {
+    fn push_term(&mut self, name: &str, low: &[f64], high: &[f64], meaning: String) {
+        self.meanings.push(meaning);
         self.layout.terms.push(Term { name: name.into(), size: low.len() });
         self.bounds.low.extend(low.iter().map(|v| *v as f32));
         self.bounds.high.extend(high.iter().map(|v| *v as f32));
@@ -215,6 +229,11 @@ impl Control {
     /// Names and sizes of the action's terms.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// Frame, unit and meaning of each term.
+    pub fn meanings(&self) -> &[String] {
+        &self.meanings
     }
 
     /// Bounds of the action, (A,); actions are clipped to them.
