@@ -137,3 +137,18 @@ fn pictures_of_a_dataset_come_as_a_sheet_of_a_size_to_look_at() {
     let png = fs::read(&sheet).unwrap();
     assert_eq!(png[16..24], [960_u32, 640].map(u32::to_be_bytes).concat());
 }
+
+#[test]
+fn an_import_takes_columns_by_name_and_says_what_it_leaves_out() {
+    let zarr = Path::new(env!("CARGO_MANIFEST_DIR")).join("policy/data/src/tests/fixtures/diffusion.zarr");
+    let dir = folder();
+    let convert =
+        |columns: &str| Call::new("data convert --rate 10 --observation").and(columns).and(zarr.to_str().unwrap());
+    let report = convert("state[1:3]").with("--out", &dir.path().join("json")).json();
+    assert_eq!(report["spec"]["observation"]["terms"][0]["size"].as_u64(), Some(2));
+    let left = "left out: pictures of img of 6×4 pixels: --images takes them";
+    assert!(report["notes"].as_array().unwrap().iter().any(|note| note == left), "{report}");
+    let told = convert("state").with("--out", &dir.path().join("text")).ok();
+    assert!(told.out.lines().any(|line| line == left), "{told:?}");
+    convert("stat").refused_without_trace(folder().path(), &["--observation: unknown column `stat`", "`state`"]);
+}

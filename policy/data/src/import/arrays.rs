@@ -23,6 +23,8 @@ const SIGNALS: [&str; 9] =
 pub(super) const MOST_BYTES: u64 = 4 << 30;
 /// Most values a frame of what is taken for a vector.
 const WIDEST: usize = 1 << 16;
+/// Most values a frame of what one is told to take by name.
+const WIDEST_TOLD: usize = 1024;
 /// Most values of a picture.
 const LARGEST: usize = 1 << 28;
 /// Most bytes a frame of what is a vector of small numbers, not an encoded picture.
@@ -79,8 +81,12 @@ impl Array {
     }
 
     fn is_vector(&self) -> bool {
-        let widest = if self.kind == Kind::Byte { WIDEST_BYTES } else { WIDEST };
-        self.shape.len() <= 1 && self.size().is_some_and(|size| size <= widest)
+        self.shape.len() <= 1 && !self.is_encoded()
+    }
+
+    /// Whether these are rather the bytes of files than numbers.
+    fn is_encoded(&self) -> bool {
+        self.kind == Kind::Byte && self.size().is_none_or(|size| size > WIDEST_BYTES)
     }
 }
 
@@ -306,15 +312,21 @@ fn left_out(
     for (name, array) in arrays.iter().filter(|(name, _)| !taken(name)) {
         let shape = described(name, array, frames);
         match array.unfit(frames) {
+            Some(_) if array.picture().is_some() && fits(array.rows, frames) => {
+                others.entry("pictures of another size".into())
+            }
+            Some(why) => others.entry(why),
+            None if array.size().is_some_and(|size| size > WIDEST_TOLD) || array.is_encoded() => {
+                others.entry("perhaps pictures that are encoded, grey or in another order, which are not read".into())
+            }
             None => {
                 names.push(name.clone());
                 shapes.push(shape);
+                continue;
             }
-            Some(_) if array.picture().is_some() => {
-                others.entry("pictures of another size".into()).or_default().push(shape)
-            }
-            Some(why) => others.entry(why).or_default().push(shape),
         }
+        .or_default()
+        .push(shape);
     }
     let takeable = selection::left_out(&shapes, &selection::takes("--observation", observation, &names));
     takeable.into_iter().chain(others.iter().filter_map(|(why, of)| selection::left_out(of, why))).collect()

@@ -312,7 +312,7 @@ fn packed(dataset: &Dataset) -> Option<Kind> {
         return Some(Kind::Other("one value".into()));
     }
     let tried = sliced::<Number>(dataset, 0..rows_of(dataset).min(1));
-    let text = tried.err().map(|e| one_line(e)).filter(|text| text.contains("unsupported filter"))?;
+    let text = tried.err().map(one_line).filter(|text| text.contains("unsupported filter"))?;
     Some(Kind::Other(filter_named(&text)))
 }
 

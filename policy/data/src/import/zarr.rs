@@ -233,7 +233,7 @@ fn kind(stored: &Stored) -> Kind {
     ];
     if stored.shape().is_empty() {
         Kind::Other("one value".into())
-    } else if !chunk.as_ref().and_then(size).is_some_and(|size| size <= MOST_BYTES) {
+    } else if chunk.as_ref().and_then(size).is_none_or(|size| size > MOST_BYTES) {
         Kind::Other("chunks of more than 4 GiB".into())
     } else if *of == data_type::uint8() {
         Kind::Byte

@@ -11,12 +11,14 @@ enum Node {
     Group(Vec<(&'static str, Node)>),
     /// Shape, type and bytes of an array; without bytes nothing is stored, whatever the shape says.
     Data(Vec<u64>, Vec<u8>, Vec<u8>),
+    /// Shape, type, number of the filter, and the packed bytes of an array of one chunk.
+    Packed(Vec<u64>, Vec<u8>, u16, Vec<u8>),
     /// A byte of a group.
     Attribute(u8),
     /// To a file and what is in it.
     Link(&'static str, &'static str),
 }
-use Node::{Attribute, Data, Group, Link};
+use Node::{Attribute, Data, Group, Link, Packed};
 
 /// A type: its class, its size, and the rest of the message. Whole numbers, with their flags: 1 for big-endian, 8 for
 /// signed.
@@ -50,6 +52,12 @@ fn counting(shape: &[u64], first: f32) -> Node {
     Data(shape.to_vec(), float(4), values.collect())
 }
 
+/// The messages on the shape and the type of an array.
+fn described(shape: &[u64], of: &[u8]) -> [(u16, Vec<u8>); 2] {
+    let dims: Vec<u8> = shape.iter().flat_map(|n| n.to_le_bytes()).collect();
+    [(1, [&[1, shape.len() as u8, 0, 0, 0, 0, 0, 0], dims.as_slice()].concat()), (3, of.to_vec())]
+}
+
 fn put(file: &mut Vec<u8>, node: &Node) -> u64 {
     let undefined = u64::MAX.to_le_bytes();
     let mut messages: Vec<(u16, Vec<u8>)> = Vec::new();
@@ -79,10 +87,26 @@ fn put(file: &mut Vec<u8>, node: &Node) -> u64 {
                 });
             }
         }
+        Packed(shape, of, filter, bytes) => {
+            messages.extend(described(shape, of));
+            let at = (file.len() as u64).to_le_bytes();
+            file.extend(bytes);
+            // A node of one chunk: how long it is, where it begins, where it lies, and where the next would begin.
+            let tree = (file.len() as u64).to_le_bytes();
+            file.extend([b"TREE\x01\0\x01\0".as_slice(), &undefined, &undefined].concat());
+            file.extend([(bytes.len() as u32).to_le_bytes(), [0; 4]].concat());
+            file.extend(vec![0; 8 * (shape.len() + 1)]);
+            file.extend([at.as_slice(), &[0; 8]].concat());
+            file.extend(shape.iter().chain(&[0]).flat_map(|n| n.to_le_bytes()));
+            let size = of[4..8].to_vec();
+            let chunk: Vec<u8> = shape.iter().flat_map(|n| (*n as u32).to_le_bytes()).chain(size).collect();
+            messages.push((8, [&[3, 2, shape.len() as u8 + 1], tree.as_slice(), &chunk].concat()));
+            let values = [0, 0, 1 << 20, 0_u32].map(u32::to_le_bytes).concat();
+            let head = [*filter, 0, 0, 3].map(u16::to_le_bytes).concat();
+            messages.push((11, [&[1, 1, 0, 0, 0, 0, 0, 0], head.as_slice(), &values].concat()));
+        }
         Data(shape, of, bytes) => {
-            let dims: Vec<u8> = shape.iter().flat_map(|n| n.to_le_bytes()).collect();
-            messages.push((1, [&[1, shape.len() as u8, 0, 0, 0, 0, 0, 0], dims.as_slice()].concat()));
-            messages.push((3, of.clone()));
+            messages.extend(described(shape, of));
             let at = if bytes.is_empty() { undefined } else { (file.len() as u64).to_le_bytes() };
             messages.push((8, [&[3, 1], at.as_slice(), &(bytes.len() as u64).to_le_bytes()].concat()));
             file.extend(bytes);
@@ -203,6 +227,26 @@ fn nested_groups_and_matrices_are_taken_by_name() {
     assert_eq!(dataset.episodes[0].observations[7..], [14.0, 15.0, 16.0, 17.0, 4.0, 5.0, 8.0]);
     assert_eq!(dataset.episodes[0].actions, [0.0, 0.0, 1.0, 3.0]);
     assert!(message.notes.is_empty(), "{:?}", message.notes);
+}
+
+#[test]
+fn packed_arrays_are_read_or_named() {
+    // h5py's lzf: two numbers as they are, then the first again and once more.
+    let two = [1.5_f32.to_le_bytes(), 2.5_f32.to_le_bytes()].concat();
+    let lzf = [&[7], two.as_slice(), &[6 << 5, 7]].concat();
+    let file = |filter, bytes| Group(vec![("e", demo("b", Packed(vec![2, 2], float(4), filter, bytes)))]);
+    let (_, dataset) = made(&file(32000, lzf), &options());
+    assert_eq!(dataset.episodes[0].observations, [7.0, 1.5, 2.5, 8.0, 1.5, 2.5]);
+    // An array that another program has packed spoils nothing, unless it is asked for.
+    let (message, dataset) = made(&file(32001, vec![0; 16]), &options());
+    assert_eq!(dataset.spec.observation, layout(&[("a", 1)]));
+    noted(&message, &["left out: b (2, 2): unsupported filter: blosc (32001)"]);
+    let dir = tempfile::tempdir().unwrap();
+    let message = failed(&hdf5(dir.path().join("a.h5"), &file(32015, vec![0; 16])), &asking(&["b"], &[]));
+    assert!(
+        message.contains("a.h5: e: --observation") && message.contains("b (2, 2)") && message.contains("zstd"),
+        "{message}"
+    );
 }
 
 #[test]

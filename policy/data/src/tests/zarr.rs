@@ -66,6 +66,7 @@ fn arrays_are_flattened_when_asked_for_and_told_when_not() {
     array(&root, "data/robot/grip", &[5], "|b1", &[0, 1, 0, 1, 1], &json!({}));
     array(&root, "data/task_id", &[3], "<i8", &[0; 24], &json!({}));
     array(&root, "data/half", &[3, 1], "<f4", &[0; 12], &json!({"shape": [4, 1]}));
+    array(&root, "data/jpeg", &[7, 300], "|u1", &[0; 2100], &json!({}));
     array(&root, "data/name", &[7], "|S4", &[0; 28], &json!({}));
     let jpeg = json!({"compressor": {"id": "imagecodecs_jpegxl", "level": 80}});
     array(&root, "data/camera", &[7, 4, 4, 3], "|u1", &[1], &jpeg);
@@ -75,6 +76,7 @@ fn arrays_are_flattened_when_asked_for_and_told_when_not() {
     assert_eq!((dataset.spec.task.as_str(), &dataset.episodes[1].actions), ("pusht", &vec![2.0, 3.0, 4.0]));
     noted(&message, &["keypoint (frames, 2, 2), robot/grip (frames): --observation with their names"]);
     noted(&message, &["task_id (3): one row an episode"]);
+    noted(&message, &["left out: jpeg (frames, 300): perhaps pictures that are encoded"]);
     noted(&message, &["half (4, 1): 4 rows for 5 frames"]);
     noted(&message, &["camera: unsupported", "imagecodecs_jpegxl"]);
     noted(&message, &["name: data type |S4 is not supported"]);
