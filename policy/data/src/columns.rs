@@ -90,6 +90,14 @@ pub(crate) fn flattened(column: &ArrayRef) -> Result<(ArrayRef, Vec<usize>), usi
     }
 }
 
+/// The type of the values of lists.
+pub(crate) fn leaf(kind: &DataType) -> &DataType {
+    match kind {
+        DataType::List(of) | DataType::LargeList(of) | DataType::FixedSizeList(of, _) => leaf(of.data_type()),
+        plain => plain,
+    }
+}
+
 /// The type in messages: `lists of Float32`.
 pub(crate) fn described(kind: &DataType) -> String {
     match kind {

@@ -12,8 +12,6 @@ use std::path::Path;
 
 /// The time between frames may be off by so many seconds, as in LeRobot.
 const SLACK: f64 = 1e-4;
-/// Rounding of a time in float32, relative to it.
-const ROUNDING: f64 = 2.4e-7;
 
 /// An episode as its frames come in.
 #[derive(Default)]
@@ -30,9 +28,9 @@ struct Growing {
 }
 
 impl Growing {
-    /// Takes the time of the next frame, which is `at`; `step` is that between frames, s.
-    fn tick(&mut self, time: f64, step: f64, file: &Path, at: impl Fn() -> String) {
-        let (last, rounding) = (self.time.unwrap_or(time - step), ROUNDING * time.abs());
+    /// Takes the time of the next frame, which is `at`, with its relative rounding; `step` is that between frames, s.
+    fn tick(&mut self, (time, epsilon): (f64, f64), step: f64, file: &Path, at: impl Fn() -> String) {
+        let (last, rounding) = (self.time.unwrap_or(time - step), 2.0 * epsilon * time.abs());
         let by = time - last;
         self.time = Some(time);
         if !(by > 0.0 || by.abs() <= rounding && step <= rounding) {
@@ -211,7 +209,7 @@ impl Frames {
             }
             growing.episode.len += 1;
             if let Some(times) = &times {
-                growing.tick(times[row], self.step, file, || at(row));
+                growing.tick((times[row], batch.epsilon(TIME)), self.step, file, || at(row));
             }
             if let (None, Some(successes)) = (meta.success, &successes) {
                 growing.episode.success = successes[row];

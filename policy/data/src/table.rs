@@ -245,6 +245,12 @@ impl Batch {
         self.converted(name, "one number a row", columns::is_number, columns::numbers)
     }
 
+    /// Relative rounding of a column's numbers.
+    pub(crate) fn epsilon(&self, name: &str) -> f64 {
+        let kind = self.rows.column_by_name(name).map(|column| columns::leaf(column.data_type()));
+        if kind == Some(&DataType::Float32) { f64::from(f32::EPSILON) } else { f64::EPSILON }
+    }
+
     /// A column of truth values, or of 0 and 1.
     pub(crate) fn truths(&self, name: &str) -> Result<Vec<bool>> {
         let truth = |v: f64| if v == 0.0 || v == 1.0 { Some(v == 1.0) } else { None };

@@ -131,6 +131,27 @@ impl Video {
         Ok(())
     }
 
+    /// Checks that hardly a frame is left of those that belong to an episode of `len` frames.
+    ///
+    /// # Errors
+    /// As [`Videos::start`].
+    pub(crate) fn finish(&mut self, layout: &ImageLayout, len: usize) -> Result<()> {
+        let mut skipped = vec![0; layout.picture_bytes()];
+        // Rates like 29.97 for 30 Hz make some more.
+        for _ in 0..2 + len / 100 {
+            if self.pictures.fill_buf().map_or(true, <[u8]>::is_empty) {
+                let ended = self.child.wait().is_ok_and(|status| status.success());
+                return if ended { Ok(()) } else { Err(self.ended()) };
+            }
+            self.read(layout, &mut skipped)?;
+        }
+        Err(Error::unexpected(
+            self.file.display(),
+            format!("{len} frames at {} Hz, as the episode has", self.fps),
+            "more",
+        ))
+    }
+
     /// The error of a video that ends too early, with what ffmpeg says.
     fn ended(&mut self) -> Error {
         let status = self.child.wait();

@@ -200,6 +200,9 @@ impl EpisodeReader for Folder {
             for frame in rgb.chunks_exact_mut(layout.bytes()) {
                 video.read(layout, &mut frame[*place * layout.picture_bytes()..][..layout.picture_bytes()])?;
             }
+            if row.alone {
+                video.finish(layout, row.len)?;
+            }
         }
         Ok(rgb)
     }

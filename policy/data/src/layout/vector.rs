@@ -10,6 +10,8 @@ use std::ops::Range;
 
 /// Values a frame that a vector's column may have.
 const MOST_VALUES: usize = 1 << 20;
+/// Names of types of numbers, as numpy has them, without their bits.
+const KINDS: [&str; 7] = ["float", "int", "uint", "bool", "double", "single", "half"];
 /// LeRobot's beginning of the names of observations.
 const PREFIX: &str = "observation.";
 
@@ -32,10 +34,7 @@ impl Part {
     /// [`Error::Unexpected`] about its shape, at `place`.
     pub(crate) fn of_feature(name: &str, feature: &Value, place: &str) -> Option<Result<Self>> {
         let dtype = feature["dtype"].as_str().unwrap_or_default();
-        let number = ["float", "int", "uint"]
-            .iter()
-            .any(|kind| dtype.strip_prefix(kind).is_some_and(|bits| ["8", "16", "32", "64"].contains(&bits)));
-        if !number && dtype != "bool" {
+        if !KINDS.contains(&dtype.trim_end_matches(|c: char| c.is_ascii_digit())) {
             return None;
         }
         let sizes = feature["shape"].as_array().map(|sizes| {

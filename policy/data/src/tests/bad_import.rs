@@ -5,7 +5,7 @@ use super::*;
 use crate::import::{DatasetFormat, ImportOptions, convert};
 
 /// Converting `from` fails with one line in which all of `parts` are, and leaves nothing.
-fn refused(from: &Path, options: &ImportOptions, parts: &[&str]) {
+pub(super) fn refused(from: &Path, options: &ImportOptions, parts: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let message = convert(from, &dir.path().join("out"), options).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message}");

@@ -1,8 +1,9 @@
 //! LeRobot's datasets as people have them: other columns, other types, something left out, something contradictory.
 
+use super::bad_import::refused;
 use super::import::{converted, make_two};
 use super::*;
-use crate::import::{Converted, ImportOptions, convert};
+use crate::import::{Converted, ImportOptions};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Float16Type, Int64Type};
 use arrow_array::{BooleanArray, FixedSizeListArray, Float16Array, Float32Array, Int32Array, Int64Array, UInt8Array};
@@ -51,15 +52,6 @@ fn counting(size: usize) -> Vec<f32> {
 fn asked(observation: &[&str], action: &[&str]) -> ImportOptions {
     let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
     ImportOptions { observation: names(observation), action: names(action), ..ImportOptions::default() }
-}
-
-fn refused(path: &Path, options: &ImportOptions, parts: &[&str]) {
-    let dir = tempfile::tempdir().unwrap();
-    let message = convert(path, &dir.path().join("out"), options).unwrap_err().to_string();
-    assert!(!message.contains('\n'), "{message}");
-    for part in parts {
-        assert!(message.contains(part), "`{part}` is not in: {message}");
-    }
 }
 
 fn noted(converted: &Converted, part: &str) {
@@ -163,7 +155,7 @@ fn numbers_of_any_type_and_shape_are_read() {
         Float16Array::from_iter_values(whole.iter().map(|v| <Float16Type as ArrowPrimitiveType>::Native::from_f32(*v)));
     let int64: ArrayRef = Arc::new(Int64Array::from_iter_values((0..2 * LEN).map(int)));
     let columns: [(&str, &[u64], ArrayRef); 8] = [
-        ("int64", &[2], lists(int64.clone(), 2)),
+        ("int", &[2], lists(int64.clone(), 2)),
         ("int64", &[2], free(int64.clone())),
         ("int64", &[2, 1], nested(int64)),
         ("int32", &[2], free(Arc::new(Int32Array::from_iter_values((0..2 * LEN).map(|i| int(i) as i32))))),
@@ -354,6 +346,18 @@ fn missing_frames_and_contradictory_times_are_told() {
             refused(&path, &ImportOptions::default(), parts);
             refused(&path, &ImportOptions::default(), &[second(i == 1)]);
         }
+    }
+    // Seconds since 1970 in float64 rise as others do.
+    let epoch = |by: f64| -> ArrayRef {
+        let times = [4, 1, 7, 3].into_iter().flat_map(|len| (0..len).map(move |t| 1.7e9 + f64::from(t) * by));
+        Arc::new(Float64Array::from_iter_values(times))
+    };
+    for (_dir, path) in both(|path| replace_column(&path.join(DATA), "timestamp", Some(epoch(0.1)))) {
+        let (message, _) = converted(&path, &ImportOptions::default());
+        assert!(message.notes.iter().all(|note| !note.contains("timestamp")), "{:?}", message.notes);
+    }
+    for (_dir, path) in both(|path| replace_column(&path.join(DATA), "timestamp", Some(epoch(0.0)))) {
+        refused(&path, &ImportOptions::default(), &["timestamp: expected a time after 1700000000 s"]);
     }
     // A single pause is odd, not wrong.
     let pause = times(&|e, t| regular(t) + if e == 2 && t > 4 { 0.4 } else { 0.0 });

@@ -1,5 +1,6 @@
 //! Pictures of LeRobot's datasets in the forms that people have them in.
 
+use super::bad_import::refused;
 use super::import::make_two;
 use super::*;
 use crate::import::{Converted, ImportOptions, convert};
@@ -20,8 +21,14 @@ const JPEG: &str = "\
     0816254243d2ffc4001501010100000000000000000000000000000405ffc400211100010204070000000000000000000000060001050713\
     61152333415191f0ffda000c03010002110311003f004b552fed8d326c7ac650f2a41018476beafbb409407a4b853e76cdcdaebfffd9";
 
-fn jpeg() -> Vec<u8> {
-    JPEG.as_bytes().chunks(2).map(|hex| u8::from_str_radix(std::str::from_utf8(hex).unwrap(), 16).unwrap()).collect()
+/// A grey JPEG, 84 everywhere.
+const GREY: &str = "\
+    ffd8ffe000104a46494600010100000100010000ffdb0043000302020302020303030304030304050805050404050a070706080c0a0c0c0b\
+    0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f171816141812141514ffc0000b080004000601011100ffc40014000100000000\
+    000000000000000000000007ffc40014100100000000000000000000000000000000ffda0008010100003f000a7fffd9";
+
+fn bytes(hex: &str) -> Vec<u8> {
+    hex.as_bytes().chunks(2).map(|hex| u8::from_str_radix(std::str::from_utf8(hex).unwrap(), 16).unwrap()).collect()
 }
 
 /// Pixel (x, y) of frame `t`.
@@ -73,26 +80,17 @@ fn pictured(columns: &[(&str, &[usize], ArrayRef)]) -> Vec<(tempfile::TempDir, P
     vec![with(false), with(true)]
 }
 
-fn with_images() -> ImportOptions {
+pub(super) fn with_images() -> ImportOptions {
     ImportOptions { images: true, ..ImportOptions::default() }
 }
 
 /// What is converted, and the pictures of all episodes.
-fn pictures(path: &Path) -> (Converted, Vec<u8>) {
+pub(super) fn pictures(path: &Path) -> (Converted, Vec<u8>) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let message = convert(path, &out, &with_images()).unwrap();
     let all = (0..message.episodes).flat_map(|n| read_images(&out, n).unwrap().rgb).collect();
     (message, all)
-}
-
-fn refused(path: &Path, parts: &[&str]) {
-    let dir = tempfile::tempdir().unwrap();
-    let message = convert(path, &dir.path().join("out"), &with_images()).unwrap_err().to_string();
-    assert!(!message.contains('\n'), "{message}");
-    for part in parts {
-        assert!(message.contains(part), "`{part}` is not in: {message}");
-    }
 }
 
 fn all_rgb() -> Vec<u8> {
@@ -139,7 +137,9 @@ fn pictures_of_any_coding_become_rgb() {
             assert_eq!(pictures(&path).1, expected);
         }
     }
-    for (_dir, path) in pictured(&[("observation.image", &[HEIGHT, WIDTH, 3], encoded(|_| jpeg()))]) {
+    let (_dir, path) = pictured(&[("observation.image", &[HEIGHT, WIDTH, 3], encoded(|_| bytes(GREY)))]).remove(0);
+    assert!(pictures(&path).1.iter().all(|v| v.abs_diff(84) <= 1));
+    for (_dir, path) in pictured(&[("observation.image", &[HEIGHT, WIDTH, 3], encoded(|_| bytes(JPEG)))]) {
         let found = pictures(&path).1;
         for (i, found) in found.chunks(3).enumerate() {
             let expected = [40 * (i % WIDTH), 60 * (i / WIDTH % HEIGHT), 120];
@@ -156,13 +156,13 @@ fn pictures_may_lie_in_files_of_the_dataset() {
     let paths = |root: &str| (0..LEN).map(|t| Some(format!("{root}/frame_{t:06}.png"))).collect::<Vec<_>>();
     let column = |root| structs(Arc::new(BinaryArray::new_null(LEN)), paths(root));
     for (_dir, path) in pictured(&[("observation.image", &[HEIGHT, WIDTH, 3], column("images"))]) {
-        refused(&path, &["observation.image", "images/frame_000000.png"]);
+        refused(&path, &with_images(), &["observation.image", "images/frame_000000.png"]);
         fs::create_dir(path.join("images")).unwrap();
         (0..LEN).for_each(|t| fs::write(path.join(format!("images/frame_{t:06}.png")), plain(t)).unwrap());
         assert_eq!(pictures(&path).1, all_rgb());
     }
     for (_dir, path) in pictured(&[("observation.image", &[HEIGHT, WIDTH, 3], column("../images"))]) {
-        refused(&path, &["observation.image", "neither bytes nor the path of a file in the dataset"]);
+        refused(&path, &with_images(), &["observation.image", "neither bytes nor the path of a file in the dataset"]);
     }
 }
 
@@ -188,7 +188,7 @@ fn cameras_of_another_size_are_left_out_with_a_note() {
 fn pictures_that_are_not_as_they_should_be_are_told() {
     let shape: &[usize] = &[HEIGHT, WIDTH, 3];
     let cut = |t: usize| {
-        let mut bytes = if t == 4 { jpeg() } else { plain(t) };
+        let mut bytes = if t == 4 { bytes(JPEG) } else { plain(t) };
         bytes.truncate(bytes.len() - if t == 4 { 12 } else { 0 });
         bytes
     };
@@ -205,11 +205,11 @@ fn pictures_that_are_not_as_they_should_be_are_told() {
     ];
     for (shape, array, parts) in spoilt {
         for (_dir, path) in pictured(&[("observation.image", shape, array.clone())]) {
-            refused(&path, parts);
+            refused(&path, &with_images(), parts);
         }
     }
     for (_dir, path) in pictured(&[]) {
-        refused(&path, &["pictures", "--images"]);
+        refused(&path, &with_images(), &["pictures", "--images"]);
     }
     // An episode longer than its file.
     let (_dir, path) = pictured(&[("observation.image", shape, encoded(plain))]).remove(0);

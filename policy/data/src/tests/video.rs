@@ -1,10 +1,11 @@
 //! Videos of LeRobot's datasets, decoded by ffmpeg.
 
+use super::bad_import::refused;
 use super::import::make_two;
+use super::pictures::{pictures, with_images};
 use super::*;
 use crate::images::ffmpeg_runs;
-use crate::import::{Converted, ImportOptions, convert};
-use crate::read_images;
+use crate::import::{ImportOptions, convert};
 use arrow_array::Int64Array;
 use std::io::Write;
 use std::path::PathBuf;
@@ -76,28 +77,6 @@ fn filmed(old: bool) -> (tempfile::TempDir, PathBuf) {
     (dir, path)
 }
 
-fn with_images() -> ImportOptions {
-    ImportOptions { images: true, ..ImportOptions::default() }
-}
-
-fn pictures(path: &Path) -> (Converted, Vec<u8>) {
-    let dir = tempfile::tempdir().unwrap();
-    let out = dir.path().join("out");
-    let message = convert(path, &out, &with_images()).unwrap();
-    let all = (0..message.episodes).flat_map(|n| read_images(&out, n).unwrap().rgb).collect();
-    (message, all)
-}
-
-fn refused(path: &Path, parts: &[&str]) {
-    let dir = tempfile::tempdir().unwrap();
-    let message = convert(path, &dir.path().join("out"), &with_images()).unwrap_err().to_string();
-    assert!(!message.contains('\n'), "{message}");
-    for part in parts {
-        assert!(message.contains(part), "`{part}` is not in: {message}");
-    }
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-}
-
 #[test]
 fn frames_of_videos_are_those_of_the_episodes() {
     if !ffmpeg() {
@@ -114,7 +93,7 @@ fn frames_of_videos_are_those_of_the_episodes() {
         let message = convert(&path, &dir.path().join("out"), &ImportOptions::default()).unwrap();
         let note = "left out: pictures of top of 32×16 pixels: --images takes them".to_string();
         assert!(message.notes.contains(&note), "{:?}", message.notes);
-        refused(&path, &["videos/", ".mp4: cannot read"]);
+        refused(&path, &with_images(), &["videos/", ".mp4: cannot read"]);
     }
     // Pictures in the data beside the videos, and an episode that is left out before.
     let (_dir, path) = filmed(false);
@@ -152,13 +131,20 @@ fn videos_that_do_not_fit_are_told() {
     let whole = fs::read(&video).unwrap();
     fs::remove_file(&video).unwrap();
     encode(&video, "10", 5..9);
-    refused(&path, &["episode_000002.mp4: expected frame 4 at 10 Hz, which the episode needs, found 4 frames"]);
+    refused(
+        &path,
+        &with_images(),
+        &["episode_000002.mp4: expected frame 4 at 10 Hz, which the episode needs, found 4 frames"],
+    );
+    fs::remove_file(&video).unwrap();
+    encode(&video, "10", 5..15);
+    refused(&path, &with_images(), &["episode_000002.mp4: expected 7 frames at 10 Hz, as the episode has, found more"]);
     fs::write(&video, &whole[..whole.len() / 2]).unwrap();
-    refused(&path, &["episode_000002.mp4: expected a video that ffmpeg decodes"]);
+    refused(&path, &with_images(), &["episode_000002.mp4: expected a video that ffmpeg decodes"]);
     fs::write(&video, &whole).unwrap();
     for shape in [json!([WIDTH, HEIGHT, 3]), json!([1 << 14, 1 << 14, 3])] {
         edit_json(&path.join("meta/info.json"), |j| j["features"]["observation.images.top"]["shape"] = shape.clone());
-        refused(&path, &["episode_000000.mp4: expected pictures of", "found 32 16"]);
+        refused(&path, &with_images(), &["episode_000000.mp4: expected pictures of", "found 32 16"]);
     }
     for (column, value, parts) in [
         ("to_timestamp", 9.0, ["to_timestamp: expected 4 frames from 0 s on in episode 0", "90.0 frames"]),
@@ -169,6 +155,6 @@ fn videos_that_do_not_fit_are_told() {
         let ends = if column == "to_timestamp" { [value, 0.5, 1.2, 1.5] } else { [value, 0.4, 0.5, 1.2] };
         let name = format!("videos/observation.images.top/{column}");
         replace_column(&path.join(EPISODES), &name, Some(Arc::new(Float64Array::from(ends.to_vec()))));
-        refused(&path, &parts);
+        refused(&path, &with_images(), &parts);
     }
 }
