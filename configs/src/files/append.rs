@@ -58,7 +58,7 @@ impl Appended {
         written.map_err(|e| Error::io(&self.path, "write", e))
     }
 
-    /// What was added is on disk when this returns.
+    /// Waits until all that was added is on disk.
     ///
     /// # Errors
     /// [`Error::Io`].

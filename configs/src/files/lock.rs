@@ -1,4 +1,4 @@
-//! Who writes where: a folder has one writer at a time, and what is unfinished belongs to a process or to nobody.
+//! Locks and unfinished files: a folder has one writer at a time, and what is unfinished belongs to a process or to nobody.
 
 use crate::error::{Error, Result, UNFINISHED};
 use std::fs::{self, File, TryLockError};

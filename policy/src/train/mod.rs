@@ -21,6 +21,7 @@ mod state;
 mod tests;
 mod thresholds;
 mod trainer;
+mod window;
 
 pub use observer::{EvalPoint, TrainMetrics, TrainObserver};
 pub use run::{BEST_FOLDER, TrainOutcome, TrainStart, train};

@@ -5,9 +5,8 @@
 //! new name, then `state.json` is renamed over the old one: at every moment it names a whole file of its own step. The
 //! checkpoint follows; a training that is resumed writes it again. Both files carry checksums.
 
-use super::run::Window;
 use super::trainer::{TrainCounters, Trainer};
-use super::{settings::TrainSettings, thresholds::Thresholds};
+use super::{settings::TrainSettings, thresholds::Thresholds, window::Window};
 use crate::checkpoint::{Checkpoint, CheckpointConfig, weights_file};
 use crate::error::{Error, Result};
 use imle_configs::{Error as ConfigError, files};
@@ -119,7 +118,7 @@ fn tensors(trainer: &Trainer) -> String {
     format!("state-{:010}.safetensors", trainer.counters.step)
 }
 
-/// What follows the state in a save, and is done again on resume: tensors of earlier steps go, the checkpoint is written.
+/// The rest of a save, done again on resume: tensors of earlier steps go, and the checkpoint is written.
 pub(super) fn settle(trainer: &Trainer, checkpoint: &Checkpoint, folder: &Path) -> Result<()> {
     let keep = tensors(trainer);
     for entry in std::fs::read_dir(folder.join(STATE_FOLDER)).into_iter().flatten().flatten() {

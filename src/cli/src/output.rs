@@ -108,7 +108,7 @@ pub struct ProgressLine {
     unit: &'static str,
     begun: Instant,
     last: Instant,
-    /// What was done already when the first of it was reported.
+    /// Count at the first report, less one: the rate is of those since.
     first: Option<u64>,
 }
 

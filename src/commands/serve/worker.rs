@@ -195,7 +195,7 @@ mod tests {
         assert!((1..4).all(|c| order.iter().filter(|o| **o == c).count() == 3), "{order:?}");
     }
 
-    /// Who was silent has not saved up turns.
+    /// Turns are not saved up while a client is silent.
     #[test]
     fn a_new_client_is_one_of_all() {
         let mut waiting = Waiting { jobs: Vec::new(), now: 0.0 };
