@@ -57,25 +57,19 @@ pub(crate) struct Cameras {
 }
 
 impl Cameras {
+    /// The cameras whose pictures have the size of the first one's that says it, and the others.
+    ///
     /// # Errors
-    /// [`Error::Unexpected`] if there are none, or one of them has another size or none.
-    pub(crate) fn of_one_size(all: Vec<Camera>) -> Result<Self> {
-        let missing =
-            || Error::unexpected("features", "a feature of type image, like `observation.images.top`", "none");
-        let first = all.first().ok_or_else(missing)?.size;
-        for Camera { column, size, .. } in &all {
-            let found = size.map_or("another".to_string(), |[height, width]| format!("[{height}, {width}, 3]"));
-            let expected = match first.filter(|_| size.is_some()) {
-                Some([height, width]) => format!("[{height}, {width}, 3] as of the others"),
-                None => "[height, width, 3]".to_string(),
-            };
-            let fits = size.is_some() && *size == first;
-            Error::ensure(fits, format!("features.{column}.shape"), expected, found)?;
-        }
-        let [height, width] = first.unwrap_or_default();
-        let layout = ImageLayout { cameras: all.iter().map(|c| c.name.clone()).collect(), height, width };
-        storage::check(&layout)?;
-        Ok(Self { layout, all })
+    /// [`Error::Unexpected`] if there is none, or there can be no such pictures.
+    pub(crate) fn of_first_size(all: Vec<Camera>) -> (Result<Self>, Vec<Camera>) {
+        let size = all.iter().find_map(|camera| camera.size);
+        let (same, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| size.is_some() && c.size == size);
+        let Some([height, width]) = size else {
+            let expected = "an image or video of shape [height, width, 3], like `observation.images.top`";
+            return (Err(Error::unexpected("features", expected, "none")), others);
+        };
+        let layout = ImageLayout { cameras: same.iter().map(|c| c.name.clone()).collect(), height, width };
+        (storage::check(&layout).map(|()| Self { layout, all: same }), others)
     }
 
     /// Those of these names, in their order.
@@ -123,6 +117,6 @@ mod tests {
         let cameras = of_features(features.as_object().unwrap());
         let named: Vec<_> = cameras.iter().map(|c| (c.name.as_str(), c.video)).collect();
         assert_eq!(named, [("observation.image", false), ("image", false), ("top", true)]);
-        assert_eq!(Cameras::of_one_size(cameras).unwrap().layout.height, 4);
+        assert_eq!(Cameras::of_first_size(cameras).0.unwrap().layout.height, 4);
     }
 }

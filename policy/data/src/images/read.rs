@@ -23,10 +23,11 @@ pub struct Images {
     pub rgb: Vec<u8>,
 }
 
-/// The cameras whose pictures the dataset at `path` has beside its observations; none without pictures.
+/// The cameras whose pictures the dataset at `path` has beside its observations, those of the first one's size; none
+/// without pictures.
 ///
 /// # Errors
-/// As [`crate::read()`] of what is needed; [`Error::Unexpected`] for pictures of different sizes.
+/// As [`crate::read()`] of what is needed; [`Error::Unexpected`] for pictures of a size that cannot be.
 pub fn image_layout(path: &Path) -> Result<Option<ImageLayout>> {
     let info = Info::read(path)?;
     if info.has_images() { Ok(Some(info.images()?.layout)) } else { Ok(None) }

@@ -113,26 +113,25 @@ fn numbers_left_out(info: &Info, notes: &mut Vec<String>) {
 /// The cameras whose pictures have the size of the first one's; notes the others.
 fn pictures(info: &Info, options: &ImportOptions, notes: &mut Vec<String>) -> Result<Option<Cameras>> {
     let all = cameras::of_features(&info.features);
-    let size = all.iter().find_map(|camera| camera.size);
-    let (same, others): (Vec<Camera>, Vec<Camera>) = all.into_iter().partition(|c| c.size == size && size.is_some());
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let (same, others) = Cameras::of_first_size(all);
     let shown = |camera: Camera| match camera.size {
         Some([height, width]) => format!("pictures of {} ({width}×{height})", camera.name),
         None => format!("pictures of {}", camera.name),
     };
     let others: Vec<String> = others.into_iter().map(shown).collect();
-    let why = match same.first() {
-        Some(first) => format!("all pictures have one size, that of {}", first.name),
-        None => "no `shape` of [height, width, 3]".to_string(),
+    let why = match &same {
+        Ok(cameras) => format!("all pictures have one size, that of {}", cameras.layout.cameras[0]),
+        Err(_) => "their size is not known".to_string(),
     };
     notes.extend(left_out(&others, &why));
-    if same.is_empty() {
-        return Ok(None);
-    }
-    match Cameras::of_one_size(same) {
+    match same.map_err(|error| info.located(error)) {
         Ok(cameras) => Ok(Some(cameras)),
-        Err(error) if options.images => Err(info.located(error)),
+        Err(error) if options.images => Err(error),
         Err(error) => {
-            notes.push(format!("left out: {}", info.located(error)));
+            notes.push(format!("left out: pictures: {error}"));
             Ok(None)
         }
     }

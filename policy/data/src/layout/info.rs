@@ -224,10 +224,10 @@ impl Info {
         cameras::of_features(&self.features).iter().any(|c| !c.video)
     }
 
-    /// The cameras whose pictures lie in the data files.
+    /// The cameras whose pictures lie in the data files, and have the size of the first one's.
     pub(crate) fn images(&self) -> Result<Cameras> {
         let in_files = cameras::of_features(&self.features).into_iter().filter(|c| !c.video).collect();
-        Cameras::of_one_size(in_files).map_err(|e| self.located(e))
+        Cameras::of_first_size(in_files).0.map_err(|e| self.located(e))
     }
 
     /// The data file of an episode of version 2.
