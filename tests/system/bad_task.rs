@@ -197,6 +197,6 @@ fn a_task_without_an_expert_has_no_demonstrations() {
     let path = dir.path().join("mine.toml");
     fs::write(&path, STACK.replacen("expert = \"stack\"", "", 1)).unwrap();
     let outs = folder();
-    Call::new("demo").with("--task", &path).refused_without_trace(outs.path(), &["`stack`", "`expert`"]);
+    Call::new("demo").with("--task", &path).refused_without_trace(outs.path(), &["mine.toml", "`expert`", "--record"]);
     Call::new("run --episodes 1 --optimizer none").with("--task", &path).with("--checkpoint", checkpoint()).ok();
 }

@@ -16,4 +16,4 @@ pub use checked::{read_checked, write_checked};
 pub use lock::FolderLock;
 pub use operation::{create_file, create_folder, remove, rename};
 pub use output::{create_output_folder, ensure_absent, reopen_output_folder, sweep};
-pub use read::{read_bytes, read_text};
+pub use read::{open, read_bytes, read_text};

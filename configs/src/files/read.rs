@@ -10,14 +10,27 @@ const TEXT: u64 = 256 << 20;
 /// Largest file of numbers, bytes.
 const BYTES: u64 = 32 << 30;
 
-/// Reads a text file, or what a pipe gives.
+/// Opens a file to read it.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Unexpected`] for a folder, or more than 256 MiB.
+/// [`Error::Io`]; [`Error::Unexpected`] for what is no file: a folder, a device, or a fifo, which might never answer.
+pub fn open(path: &Path) -> Result<File> {
+    let failed = |e| Error::io(path, "read", e);
+    let metadata = fs::metadata(path).map_err(failed)?;
+    let found = if metadata.is_dir() { "a folder" } else { "a device, fifo or socket" };
+    Error::ensure(metadata.is_file(), path.display(), "a file", found)?;
+    File::open(path).map_err(failed)
+}
+
+/// Reads a text file, or what a shell's pipe (`<(…)`, `/dev/stdin`) gives.
+///
+/// # Errors
+/// Those of [`open`]; [`Error::Unexpected`] for more than 256 MiB.
 pub fn read_text(path: &Path) -> Result<String> {
     let failed = |e| Error::io(path, "read", e);
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(TEXT + 1).read_to_string(&mut text)).map_err(failed)?;
+    let file = if path.starts_with("/dev") { File::open(path).map_err(failed)? } else { open(path)? };
+    let read = file.take(TEXT + 1).read_to_string(&mut text).map_err(failed)?;
     Error::ensure(read as u64 <= TEXT, path.display(), "a text of at most 256 MiB", "more")?;
     Ok(text)
 }
@@ -25,15 +38,16 @@ pub fn read_text(path: &Path) -> Result<String> {
 /// Reads a file whole.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Unexpected`] for what is no file (a folder, a device), or more than 32 GiB.
+/// Those of [`open`]; [`Error::Unexpected`] for more than 32 GiB.
 pub fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let failed = |e| Error::io(path, "read", e);
-    let metadata = fs::metadata(path).map_err(failed)?;
-    let found = if metadata.is_dir() { "a folder" } else { "a device, fifo or socket" };
-    Error::ensure(metadata.is_file(), path.display(), "a file", found)?;
-    let found = format!("{} bytes", metadata.len());
-    Error::ensure(metadata.len() <= BYTES, path.display(), "a file of at most 32 GiB", found)?;
-    fs::read(path).map_err(failed)
+    let mut file = open(path)?;
+    let length = file.metadata().map_err(failed)?.len();
+    Error::ensure(length <= BYTES, path.display(), "a file of at most 32 GiB", format!("{length} bytes"))?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length as usize).map_err(|e| failed(std::io::Error::other(e)))?;
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -46,6 +60,7 @@ mod tests {
         assert_eq!(error, "/dev/zero: expected a file, found a device, fifo or socket");
         let dir = tempfile::tempdir().unwrap();
         assert!(read_bytes(dir.path()).unwrap_err().to_string().ends_with("found a folder"));
+        assert!(read_text(dir.path()).unwrap_err().to_string().ends_with("found a folder"));
         File::create(dir.path().join("large")).unwrap().set_len(BYTES + 1).unwrap();
         assert!(read_bytes(&dir.path().join("large")).unwrap_err().to_string().contains("at most 32 GiB"));
     }

@@ -169,8 +169,7 @@ impl Iterator for Reader {
 }
 
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = File::open(path).map_err(|e| Error::io(path, "read", e))?;
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| read_error(path, e))
+    ParquetRecordBatchReaderBuilder::try_new(files::open(path)?).map_err(|e| read_error(path, e))
 }
 
 fn listed(names: &[&str]) -> String {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, io::Read, path::Path};
 /// Refuses a pickle, saying how to convert it.
 pub(super) fn refuse_pickle(path: &Path) -> Result<()> {
     let mut head = [0u8; 4];
-    let mut file = std::fs::File::open(path).map_err(|e| Error::io(path, "read", e))?;
+    let mut file = files::open(path)?;
     let read = file.read(&mut head).map_err(|e| Error::io(path, "read", e))?;
     // PyTorch's files are zip archives; older ones are pickles from the first byte on.
     if head[..read].starts_with(b"PK\x03\x04") || (read > 1 && head[0] == 0x80 && (2..=5).contains(&head[1])) {

@@ -3,7 +3,7 @@
 use crate::layout::episodes::Clip;
 use crate::table::one_line;
 use imle_configs::spec::ImageLayout;
-use imle_configs::{Error, Result};
+use imle_configs::{Error, Result, files};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ pub(crate) struct Video {
 impl Video {
     fn open(file: &Path, fps: f64) -> Result<Self> {
         let failed = |e| Error::io(file, "read", e);
-        std::fs::File::open(file).map_err(failed)?;
+        files::open(file)?;
         // A frame every 1/fps s, whatever the video's own rate; each with a header that says its size.
         let mut command = Command::new(FFMPEG);
         command.args(["-v", "error", "-nostdin", "-xerror", "-i"]).arg(file).args(["-map", "0:v:0", "-vf"]);
