@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::method::{Sampling, SamplingOverrides};
 use crate::network::{Network, parameters::ParameterTable};
 use imle_configs::{Error as ConfigError, embedded, files, spec::Spec};
+use serde::Serialize;
 use std::path::Path;
 use tch::{Device, Tensor};
 use weights_file::StoredPrecision;
@@ -170,11 +171,9 @@ impl Checkpoint {
         let (bytes, sum) = weights_file::to_bytes(&self.table, &[("", &self.weights)], precision).map_err(failed)?;
         let fresh = folder.join(fresh_name(&sum));
         files::write_atomic(&fresh, |w| w.write_all(&bytes))?;
-        let mut config = serde_json::to_value(&self.config).map_err(|e| failed(e.to_string()))?;
-        if let Some(object) = config.as_object_mut() {
-            object.insert(WEIGHTS.into(), sum.into());
-        }
-        files::write_text(&path, &format!("{config:#}\n"))?;
+        let written = Written { config: &self.config, weights_crc32: &sum };
+        let text = serde_json::to_string_pretty(&written).map_err(|e| failed(e.to_string()))?;
+        files::write_text(&path, &(text + "\n"))?;
         files::rename(&fresh, &folder.join(MODEL_FILE))?;
         // Those of a kill before its configuration was written.
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -246,6 +245,14 @@ impl Checkpoint {
         let flat = Tensor::f_from_slice(&self.weights)?.f_to_device(device)?;
         tch::no_grad(|| self.config.network.build(&self.config.network_shape(), &self.table, &flat))
     }
+}
+
+/// The configuration as it is written, with the key [`WEIGHTS`].
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    config: &'a CheckpointConfig,
+    weights_crc32: &'a str,
 }
 
 /// Name of weights that are written over others, until these are replaced.

@@ -11,13 +11,17 @@ static DEAF: AtomicUsize = AtomicUsize::new(0);
 
 /// After so long without a loop that asks, there is nothing to stop cleanly.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Time for another thread to end the process.
+const GRACE: Duration = Duration::from_secs(1);
 /// Exit code of a process that was ended by a signal, as shells have it for Ctrl-C.
 const ENDED: i32 = 130;
 
 /// Installs the handler. Where the system refuses one, a signal ends the process as it always did.
 pub fn install() {
     let _ = ctrlc::set_handler(|| {
-        if DEAF.load(Ordering::SeqCst) > 0 {
+        if DEAF.load(Ordering::SeqCst) > 0 && !ASKED.swap(true, Ordering::SeqCst) {
+            // A thread that asks, as `serve` has one, ends the process its own way.
+            std::thread::sleep(GRACE);
             eprintln!("error: interrupted");
             std::process::exit(1);
         }
