@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 /// numbers of episodes are left out, as of deleted ones, the others are counted from 0 on.
 ///
 /// # Errors
-/// [`Error::Io`] for a missing file; [`Error::Unexpected`], naming file and key or column, for another
-/// `codebase_version`, a missing column, a wrong type or list length, a number that is not finite (with
+/// [`imle_configs::Error::Io`] for a missing file; [`imle_configs::Error::Unexpected`], naming file and key or column,
+/// for another `codebase_version`, a missing column, a wrong type or list length, a number that is not finite (with
 /// episode, frame and value), times that do not rise or are not at the rate, and for totals or lengths in the metadata
 /// that the data do not bear out.
 pub fn read(path: &Path) -> Result<Dataset> {
