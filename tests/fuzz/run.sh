@@ -5,7 +5,7 @@ minutes=$1
 shift
 cd "$(dirname "$0")/../.."
 command -v cargo-afl >/dev/null || { echo "fuzz: cargo-afl is missing: cargo install cargo-afl --locked" >&2; exit 2; }
-cargo afl build --release --quiet --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz/build
+cargo afl build --release --quiet --features afl --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz/build
 fuzz=target/fuzz/build/release/planner-fuzz
 [ $# -gt 0 ] || set -- $(ls tests/fuzz/corpus)
 export AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_UI=1 AFL_NO_AFFINITY=1

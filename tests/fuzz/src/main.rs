@@ -26,13 +26,25 @@ fn main() -> ExitCode {
         }
         [name] => match targets::ALL.iter().find(|(known, _)| *known == name) {
             Some((_, target)) => {
-                afl::fuzz!(|bytes: &[u8]| target(bytes));
+                run(*target);
                 ExitCode::SUCCESS
             }
             None => usage(),
         },
         _ => usage(),
     }
+}
+
+#[cfg(feature = "afl")]
+fn run(target: targets::Target) {
+    afl::fuzz!(|bytes: &[u8]| target(bytes));
+}
+
+#[cfg(not(feature = "afl"))]
+fn run(target: targets::Target) {
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).unwrap();
+    target(&bytes);
 }
 
 fn usage() -> ExitCode {

@@ -63,7 +63,13 @@ fn layout(name: &str, size: usize) -> Layout {
 }
 
 fn spec() -> Spec {
-    Spec { task: "reach".into(), control_rate: 10.0, observation: layout("x", 2), action: layout("u", 1), pictures: None }
+    Spec {
+        task: "reach".into(),
+        control_rate: 10.0,
+        observation: layout("x", 2),
+        action: layout("u", 1),
+        pictures: None,
+    }
 }
 
 fn episode(index: u64) -> Episode {
