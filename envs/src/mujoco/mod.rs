@@ -1,6 +1,7 @@
 //! MuJoCo: the boundary to its C functions, models, lookups by name, simulations, plugins, position servos, and contacts.
 
 pub mod additions;
+pub mod callbacks;
 pub mod contacts;
 mod history;
 pub mod lookup;

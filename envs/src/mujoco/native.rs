@@ -6,9 +6,10 @@
 
 use mujoco_rs::mujoco_c::{mjData, mjModel, mjpPlugin};
 use mujoco_rs::prelude::{MjData, MjModel};
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 /// `mjENBL_SLEEP`
 pub(super) const SLEEP: c_int = mujoco_rs::mujoco_c::mjtEnableBit::mjENBL_SLEEP as c_int;
@@ -48,14 +49,40 @@ unsafe extern "C-unwind" {
 /// Payload of an unwinding MuJoCo error.
 struct MujocoError(String);
 
+type Handler = Option<extern "C-unwind" fn(*const c_char)>;
+
+/// The handlers that were there before, of another part of the process: Python's.
+static BEFORE: OnceLock<(Handler, Handler)> = OnceLock::new();
+
+thread_local! {
+    /// Calls of [`guarded`] that this thread is in.
+    static GUARDED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whether a message comes from a call of somebody else's, and `before` has taken it.
+fn passed_on(message: *const c_char, before: Handler) -> bool {
+    match before {
+        Some(handler) if GUARDED.get() == 0 => {
+            handler(message);
+            true
+        }
+        _ => false,
+    }
+}
+
 extern "C-unwind" fn raise(message: *const c_char) {
+    if passed_on(message, BEFORE.get().and_then(|before| before.0)) {
+        return;
+    }
     // SAFETY: MuJoCo passes a NUL-terminated string that lives for the call.
     let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
     resume_unwind(Box::new(MujocoError(text)));
 }
 
-/// Warnings are read from the counters in `mjData`; nothing is printed or written to MUJOCO_LOG.TXT.
-extern "C-unwind" fn ignore(_: *const c_char) {}
+/// Our own warnings are read from the counters in `mjData`; nothing is printed or written to MUJOCO_LOG.TXT.
+extern "C-unwind" fn ignore(message: *const c_char) {
+    passed_on(message, BEFORE.get().and_then(|before| before.1));
+}
 
 /// Installs the handlers, once a process.
 pub(crate) fn install_handlers() {
@@ -63,6 +90,7 @@ pub(crate) fn install_handlers() {
     ONCE.call_once(|| {
         // SAFETY: the statics are MuJoCo's documented hooks; `call_once` orders the write before every use here.
         unsafe {
+            let _ = BEFORE.set((mju_user_error, mju_user_warning));
             mju_user_error = Some(raise);
             mju_user_warning = Some(ignore);
         }
@@ -71,7 +99,10 @@ pub(crate) fn install_handlers() {
 
 /// Runs `f`, turning a MuJoCo error inside it into its message. Other panics pass on.
 pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| match payload.downcast::<MujocoError>() {
+    GUARDED.set(GUARDED.get() + 1);
+    let done = catch_unwind(AssertUnwindSafe(f));
+    GUARDED.set(GUARDED.get() - 1);
+    done.map_err(|payload| match payload.downcast::<MujocoError>() {
         Ok(error) => error.0,
         Err(other) => resume_unwind(other),
     })
@@ -126,5 +157,18 @@ mod tests {
         install_handlers();
         let message = c"told";
         assert_eq!(guarded(|| raise(message.as_ptr())), Err("told".to_string()));
+    }
+
+    #[test]
+    fn messages_of_other_callers_go_to_the_handler_before() {
+        static HEARD: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        extern "C-unwind" fn hear(_: *const c_char) {
+            HEARD.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        let message = c"theirs".as_ptr();
+        assert!(passed_on(message, Some(hear)));
+        assert!(!passed_on(message, None));
+        assert_eq!(guarded(|| passed_on(message, Some(hear))), Ok(false));
+        assert_eq!(HEARD.load(std::sync::atomic::Ordering::SeqCst), 1);
     }
 }

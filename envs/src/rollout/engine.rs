@@ -163,7 +163,11 @@ impl RolloutEngine {
     }
 
     /// Candidates a state; nothing if there are none.
-    fn each(&self, ChunkBatch { states, chunks, steps, .. }: ChunkBatch<'_>, scores: usize) -> Result<Option<usize>> {
+    pub(super) fn each(
+        &self,
+        ChunkBatch { states, chunks, steps, .. }: ChunkBatch<'_>,
+        scores: usize,
+    ) -> Result<Option<usize>> {
         let action = self.task.spec().action.size();
         let (batch, chunk) = (states.len() / self.state_size, steps * action);
         if batch * self.state_size != states.len()

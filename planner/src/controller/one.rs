@@ -134,6 +134,12 @@ impl Controller {
         self.episode.observe_with(observation, pictures)
     }
 
+    /// Says that `steps` control steps passed that nobody observed: the plan that is under way was executed for so many
+    /// more.
+    pub fn skip(&mut self, steps: usize) {
+        self.episode.set_executed(self.episode.executed() + steps);
+    }
+
     /// Plans from `state` on, that of the newest observation.
     ///
     /// # Errors

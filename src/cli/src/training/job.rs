@@ -7,7 +7,7 @@ use crate::{interrupt, place::Place, training::view::View};
 use imle_configs::{Error as InputError, spec::Spec};
 use imle_envs::task::Task;
 use imle_planner::evaluation::report::{Report, wilson95};
-use imle_planner::evaluation::{EvaluationSettings, evaluate};
+use imle_planner::evaluation::{EvaluationSettings, Progress, evaluate};
 use imle_planner::policy_controller::PolicyController;
 use imle_policy::targets::{TargetSource, TeacherWindows, distill, progress_weights};
 use imle_policy::train::{
@@ -43,6 +43,17 @@ impl TrainingJob<'_> {
     /// # Errors
     /// Bad settings and places; [`Failure::Run`] after Ctrl-C, with a state to resume from.
     pub fn imitate(&self, task: Option<Arc<Task>>, episodes: usize) -> Result<Value> {
+        let mut watch = self.watch(task, episodes);
+        let result = self.imitate_watched(&mut watch);
+        watch.progress.finish();
+        result
+    }
+
+    /// As [`imitate`](Self::imitate), with an observer of the caller's.
+    ///
+    /// # Errors
+    /// As [`imitate`](Self::imitate).
+    pub fn imitate_watched(&self, watch: &mut dyn TrainObserver) -> Result<Value> {
         let (dataset, settings) = (&self.view.dataset, self.settings);
         let mut source = self.view.windows(settings.horizons)?;
         if settings.quality > 0.0 {
@@ -60,7 +71,7 @@ impl TrainingJob<'_> {
             "{}: {episodes_read} episodes, {windows} windows; {} steps of {}",
             dataset.spec.task, settings.steps, settings.method
         ));
-        self.train(start, &source, task, episodes)
+        self.train(start, &source, watch)
     }
 
     /// Learns from as many chunks of `teacher` a state as the settings have latents, in the demonstrations' states as
@@ -104,20 +115,18 @@ impl TrainingJob<'_> {
         let Some(targets) = targets else {
             return Err(Failure::Run("interrupted; nothing was written".into()));
         };
-        self.train(start, &targets, None, 0)
+        let mut watch = self.watch(None, 0);
+        let result = self.train(start, &targets, &mut watch);
+        watch.progress.finish();
+        result
     }
 
-    fn train(
-        &self,
-        start: TrainStart<'_>,
-        source: &dyn TargetSource,
-        task: Option<Arc<Task>>,
-        episodes: usize,
-    ) -> Result<Value> {
-        let progress = self.output.progress(self.settings.steps, "train", "steps");
-        let mut watch = Training { job: self, progress, task, episodes };
-        let outcome = train::train(self.settings, self.pool, self.device, start, source, self.out, &mut watch)?;
-        watch.progress.finish();
+    fn watch(&self, task: Option<Arc<Task>>, episodes: usize) -> Training<'_> {
+        Training { job: self, progress: self.output.progress(self.settings.steps, "train", "steps"), task, episodes }
+    }
+
+    fn train(&self, start: TrainStart<'_>, source: &dyn TargetSource, watch: &mut dyn TrainObserver) -> Result<Value> {
+        let outcome = train::train(self.settings, self.pool, self.device, start, source, self.out, watch)?;
         self.result(&outcome)
     }
 
@@ -178,27 +187,42 @@ impl TrainObserver for Training<'_> {
         sampler: &Policy,
     ) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
         let Some(task) = &self.task else { return Ok(None) };
-        let seed = self.job.settings.seed;
-        let horizons = task.horizons(sampler.checkpoint().config().horizons);
-        let settings = EvaluationSettings::held_out(self.episodes, seed, horizons);
-        let mut alone = PolicyController::new(sampler.clone(), seed, horizons);
         let mut watch = self.job.output.progress(self.episodes as u64, "evaluate", "episodes");
-        let outcome = evaluate(task, &mut alone, &settings, self.job.pool, &mut watch);
+        let found = evaluated(task, sampler, self.episodes, self.job.settings.seed, self.job.pool, &mut watch);
         watch.finish();
-        let outcome = match outcome {
-            Err(imle_planner::Error::Interrupted) => return Ok(None),
-            other => other?,
-        };
-        let report = Report::new(&outcome, task.spec().control_rate);
+        let Some((report, point)) = found? else { return Ok(None) };
         let (cost, failed) = (report.told_cost(), report.failures().map_or(String::new(), |line| format!("; {line}")));
-        let Report { success_rate, episodes, mean_cost, .. } = report;
-        let share = percent(success_rate);
+        let (share, episodes) = (percent(report.success_rate), report.episodes);
         self.job.output.note(format!("step {step}: generator alone {share} of {episodes} episodes, {cost}{failed}"));
-        let figures = if mean_cost.is_nan() { Vec::new() } else { vec![("eval/mean_cost".to_string(), mean_cost)] };
-        Ok(Some(EvalPoint { success_rate, episodes: episodes as u64, figures }))
+        Ok(Some(point))
     }
 
     fn should_stop(&self) -> bool {
         interrupt::asked()
     }
+}
+
+/// The generator alone on `episodes` held-out start states of `task`; `None` if `progress` stopped it.
+///
+/// # Errors
+/// A world, a renderer or the generator that failed.
+pub fn evaluated(
+    task: &Arc<Task>,
+    policy: &Policy,
+    episodes: usize,
+    seed: u64,
+    pool: &rayon::ThreadPool,
+    progress: &mut dyn Progress,
+) -> imle_planner::Result<Option<(Report, EvalPoint)>> {
+    let horizons = task.horizons(policy.horizons());
+    let settings = EvaluationSettings::held_out(episodes, seed, horizons);
+    let mut alone = PolicyController::new(policy.clone(), seed, horizons);
+    let outcome = match evaluate(task, &mut alone, &settings, pool, progress) {
+        Err(imle_planner::Error::Interrupted) => return Ok(None),
+        other => other?,
+    };
+    let report = Report::new(&outcome, task.spec().control_rate);
+    let Report { success_rate, episodes, mean_cost, .. } = report;
+    let figures = if mean_cost.is_nan() { Vec::new() } else { vec![("eval/mean_cost".to_string(), mean_cost)] };
+    Ok(Some((report, EvalPoint { success_rate, episodes: episodes as u64, figures })))
 }

@@ -1,0 +1,102 @@
+"""A trained generator of action chunks."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _native
+from ._checks import CANDIDATES, SEED, whole
+
+
+class Horizons(NamedTuple):
+    """Control steps that a policy sees, predicts and executes: T_obs, T_pred, T_act."""
+
+    observation: int
+    prediction: int
+    action: int
+
+
+class Policy:
+    """A generator: N chunks for an observation, in one forward pass.
+
+    >>> import imle_planner as ip
+    >>> policy = ip.Policy.load("stack")
+    >>> policy.sample([0.0] * policy.observation_size, n=4).shape
+    (4, 16, 6)
+    """
+
+    def __init__(self, native: _native.Policy):
+        self._native = native
+        self.config: dict[str, Any] = json.loads(native.config())
+        spec, horizons = self.config["spec"], self.config["horizons"]
+        #: Horizons (T_obs, T_pred, T_act).
+        self.horizons = Horizons(horizons["observation"], horizons["prediction"], horizons["action"])
+        #: Names and sizes of the values of an observation and of an action, the task and its control rate in Hz.
+        self.spec: dict[str, Any] = spec
+        #: O and A.
+        self.observation_size = sum(term["size"] for term in spec["observation"]["terms"])
+        self.action_size = sum(term["size"] for term in spec["action"]["terms"])
+
+    @classmethod
+    def load(cls, checkpoint: str | os.PathLike[str], device: str = "cpu") -> Policy:
+        """The checkpoint shipped for a built-in task, or one in a folder.
+
+        The folder may be planner's own, LeRobot's (diffusion, imle) or Diffusion Policy's. ``device`` is ``cpu``,
+        ``cuda`` or ``auto``.
+        """
+        return cls(_native.Policy.load(os.fspath(checkpoint), device))
+
+    def sample(
+        self,
+        observation: ArrayLike,
+        n: int = 32,
+        *,
+        seed: int = 0,
+        episode: int | Sequence[int] = 0,
+        step: int = 0,
+        pictures: ArrayLike | None = None,
+        latents: ArrayLike | None = None,
+    ) -> NDArray[np.float32]:
+        """Draw chunks (n, T_pred, A) in the units of the task's actions.
+
+        ``observation`` is one observation (O,), repeated as its history, or a history (T_obs, O), oldest first. For a
+        batch (B, T_obs, O) the result is (B, n, T_pred, A). The same ``seed``, ``episode`` and ``step`` (index of the
+        decision) draw the same chunks; in a batch ``episode`` is one number a row, or the first of them. ``pictures``
+        (T_obs, cameras, H, W, 3), uint8, are for a policy that sees them. ``latents`` (n, Z), or (B, n, Z), take the
+        place of the draws.
+        """
+        many = isinstance(episode, (Sequence, np.ndarray))
+        episodes = [whole("episode", e, SEED) for e in (episode if many else [episode])]
+        n, seed, step = whole("n", n, CANDIDATES), whole("seed", seed, SEED), whole("step", step, SEED)
+        return self._native.sample(observation, n, seed, episodes, step, pictures, latents)
+
+    def with_sampling(self, **settings: Any) -> Policy:
+        """The same weights, sampled in another way: ``temperature``, ``passes``, ``solver``, ``precision``."""
+        return Policy(self._native.resampled(json.dumps(settings)))
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the checkpoint to a folder."""
+        self._native.save(os.fspath(folder))
+
+    @property
+    def task(self) -> str:
+        """Name of the task it was made for."""
+        return self.spec["task"]
+
+    @property
+    def method(self) -> str:
+        """Method of its training: imle, diffusion, flow, mean-flow or regression."""
+        return self.config["method"]
+
+    @property
+    def latent_size(self) -> int:
+        """Z, normal values that a chunk is made from; 0 for a method without."""
+        return self._native.latent_size
+
+    def __repr__(self) -> str:
+        return f"Policy(task={self.task!r}, method={self.method!r}, horizons={tuple(self.horizons)})"

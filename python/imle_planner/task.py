@@ -1,0 +1,184 @@
+"""A task: observations, actions, cost and success in a MuJoCo model."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import _native
+from ._checks import EPISODES, SEED, whole
+
+#: A cost in Python: a dictionary of arrays in, costs (N, T) or (N,) out.
+Cost = Callable[[dict[str, NDArray[Any]]], ArrayLike]
+
+
+def task_names() -> list[str]:
+    """Names of the built-in tasks."""
+    return _native.task_names()
+
+
+def state_of(state: Any) -> Any:
+    """The full physics state of a ``mujoco.MjData``, or the vector that was given."""
+    if hasattr(state, "qpos") and hasattr(state, "model"):
+        import mujoco
+
+        signature = mujoco.mjtState.mjSTATE_INTEGRATION
+        out = np.empty(mujoco.mj_stateSize(state.model, signature))
+        mujoco.mj_getState(state.model, state, out, signature)
+        return out
+    return state
+
+
+class Task:
+    """A task. Wherever a state is asked for, give a ``mujoco.MjData`` of its model, or the vector of
+    ``mjSTATE_INTEGRATION``.
+
+    >>> import imle_planner as ip
+    >>> task = ip.Task.load("cartpole")
+    >>> state = task.state_at(qpos=[0.0, 0.1], qvel=[0.0, 0.0])
+    >>> task.controls(task.hold(state), state).shape
+    (1,)
+    """
+
+    def __init__(self, native: _native.Task, cost: Cost | None = None, sensors: bool = False):
+        self._native, self._cost, self._sensors = native, cost, sensors
+        told = json.loads(native.description())
+        #: Names and sizes of the values of an observation and of an action, the task and its control rate in Hz.
+        self.spec: dict[str, Any] = told["spec"]
+        self.description: str = told["description"]
+        #: Longest episode and physics steps a control step.
+        self.max_steps: int = told["max_steps"]
+        self.substeps: int = told["substeps"]
+        #: Range of the actions, (A,).
+        self.action_low = np.array(told["action_low"], np.float32)
+        self.action_high = np.array(told["action_high"], np.float32)
+        #: Cameras whose pictures can be observed: name to (width, height).
+        self.cameras: dict[str, tuple[int, int]] = {name: tuple(size) for name, size in told["cameras"]}
+        self.observation_size = sum(term["size"] for term in self.spec["observation"]["terms"])
+        self.action_size = len(self.action_low)
+        self.state_size: int = native.state_size
+
+    @classmethod
+    def load(cls, name: str | os.PathLike[str]) -> Task:
+        """A built-in task by its name, or your own by the path of its TOML file."""
+        return cls(_native.Task.load(os.fspath(name)))
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Any,
+        cost: Cost,
+        *,
+        control_rate: float,
+        name: str = "model",
+        max_steps: int = 1000,
+        sensors: bool = False,
+    ) -> Task:
+        """A task of a ``mujoco.MjModel`` with a cost in Python, to try things out.
+
+        Actions are the controls of all actuators; observations are all joint positions and velocities. ``cost`` is
+        called once a wave with the states after each control step of all N rollouts: a dictionary of ``qpos``
+        (N, T, nq), ``qvel`` (N, T, nv), ``site_xpos`` (N, T, nsite, 3), ``xpos`` (N, T, nbody, 3), ``actions``
+        (N, T, A), and with ``sensors=True`` ``sensordata``. It returns costs (N, T), whose mean over time is minimised,
+        or (N,). A cost that is not finite marks a failed rollout.
+        """
+        import mujoco
+
+        if not isinstance(model, mujoco.MjModel):
+            raise TypeError(f"task: expected a mujoco.MjModel, found {type(model).__name__}")
+        if not callable(cost):
+            raise TypeError(f"cost: expected a function, found {type(cost).__name__}")
+        kinds = mujoco.mjtJoint
+        simple = [i for i in range(model.njnt) if model.jnt_type[i] in (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE)]
+        joints = [model.joint(i).name or str(i) for i in simple]
+        free = [model.joint(i) for i in range(model.njnt) if model.jnt_type[i] == kinds.mjJNT_FREE]
+        lines = [f"name = {json.dumps(name)}", 'description = "A model with a cost in Python"', 'model = "model.mjb"']
+        lines += [f"control_rate = {float(control_rate)}", f"max_steps = {int(max_steps)}", "[action]"]
+        actuators = [model.actuator(i).name or str(i) for i in range(model.nu)]
+        lines += ['kind = "actuators"', f"actuators = {json.dumps(actuators)}"]
+        for kind in ("joint_position", "joint_velocity") if joints else ():
+            lines += ["[[observation]]", f'name = "{kind}"', f'kind = "{kind}"', f"joints = {json.dumps(joints)}"]
+        for joint in free:
+            body = model.body(int(joint.bodyid[0])).name
+            for kind in ("position", "quaternion"):
+                lines += ["[[observation]]", f"name = {json.dumps(f'{body}_{kind}')}", f'kind = "{kind}"']
+                lines += [f"of = {json.dumps(f'body:{body}')}"]
+        # The file's own cost is not used: rollouts are scored by `cost`.
+        lines += ["[quantities]", 'zero = { kind = "control", actuator = %s }' % json.dumps(actuators[0])]
+        lines += ["[cost]", "running = 1.0", "terminal = 0.0", "[[cost.term]]", 'quantity = "zero"', "scale = 1.0"]
+        lines += ['norm = "quadratic"', "[success]", "when = []", "hold = 1e9"]
+        with tempfile.TemporaryDirectory() as folder:
+            mujoco.mj_saveModel(model, str(Path(folder, "model.mjb")))
+            file = Path(folder, "task.toml")
+            file.write_text("\n".join(lines), encoding="utf-8")
+            return cls(_native.Task.load(str(file)), cost, sensors)
+
+    def with_cost(self, cost: Cost, *, sensors: bool = False) -> Task:
+        """The same task, whose rollouts are scored by a function in Python (:meth:`from_model` says how)."""
+        return Task(self._native, cost, sensors)
+
+    def start_state(self, seed: int = 0, episode: int = 0) -> NDArray[np.float64]:
+        """State in which episode ``episode`` of ``seed`` begins, as in ``planner run``."""
+        return self._native.start_state(whole("seed", seed, SEED), whole("episode", episode, (0, EPISODES[1])))
+
+    def state_at(self, qpos: ArrayLike, qvel: ArrayLike, ctrl: ArrayLike | None = None) -> NDArray[np.float64]:
+        """State of positions (nq,), velocities (nv,) and controls (nu,); without controls the joints hold still."""
+        return self._native.state_at(qpos, qvel, ctrl)
+
+    def observe(self, state: Any) -> NDArray[np.float32]:
+        """Observation (O,) of a state."""
+        return self._native.observe(state_of(state))
+
+    def controls(self, action: ArrayLike, state: Any) -> NDArray[np.float64]:
+        """MuJoCo controls (nu,) in which a control step of ``action`` (A,) from a state ends, inverse kinematics included.
+
+        A world moves position targets there linearly over the control step; :meth:`control_steps` gives every physics
+        step.
+        """
+        return self._native.controls(action, state_of(state))
+
+    def control_steps(self, action: ArrayLike, state: Any) -> tuple[NDArray[np.float64], ...]:
+        """Controls (substeps, nu), and positions (substeps, nmocap, 3) and quaternions (substeps, nmocap, 4) of mocap
+        bodies, of every physics step of a control step."""
+        return self._native.control_steps(action, state_of(state))
+
+    def hold(self, state: Any) -> NDArray[np.float32]:
+        """Action (A,) that holds a state."""
+        return self._native.hold(state_of(state))
+
+    def model(self, *, planning: bool = False) -> Any:
+        """The compiled ``mujoco.MjModel`` of the world, or the one that rollouts use."""
+        import mujoco
+
+        data = self._native.model_bytes(planning)
+        return mujoco.MjModel.from_binary_path("task.mjb", {"task.mjb": data})
+
+    @property
+    def name(self) -> str:
+        """Name of the task."""
+        return self.spec["task"]
+
+    @property
+    def control_rate(self) -> float:
+        """Control steps a second, Hz."""
+        return self.spec["control_rate"]
+
+    def __repr__(self) -> str:
+        return f"Task({self.name!r}, observation={self.observation_size}, action={self.action_size})"
+
+
+def task_of(task: Any) -> Task | None:
+    """A task from what users give: a task, a name, a TOML file."""
+    if task is None or isinstance(task, Task):
+        return task
+    if isinstance(task, (str, os.PathLike)):
+        return Task.load(task)
+    raise TypeError(
+        f"task: expected a name, a TOML file or a Task (Task.from_model takes an MjModel), found {type(task).__name__}"
+    )

@@ -1,0 +1,63 @@
+"""Training of a generator from demonstrations."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Callable
+
+from . import _native
+from ._checks import EPISODES, SEED, THREADS, whole
+from .policy import Policy
+from .progress import Bar
+from .task import Task, task_of
+
+
+def train(
+    dataset: str | os.PathLike[str],
+    method: str = "imle",
+    steps: int = 10_000,
+    *,
+    out: str | os.PathLike[str],
+    episodes: int | None = None,
+    task: str | Task | None = None,
+    evaluation_episodes: int = 50,
+    seed: int = 0,
+    device: str = "cpu",
+    threads: int | None = None,
+    resume: bool = False,
+    progress: bool | Callable[[int, dict[str, float]], None] | None = None,
+    **settings: Any,
+) -> Policy:
+    """Train a generator on the dataset in a folder (LeRobot v3; ``planner data convert`` or :func:`write_dataset` makes
+    one), and return it. The checkpoint is in ``out``.
+
+    The same data, settings and seed give the weights of ``planner train``. Further settings are its own:
+    ``batch_size=128``, ``residual=True``, ``horizons={"action": 4}``, ``network={"kind": "unet"}``, … . With ``task``,
+    ``evaluate_every`` steps the generator alone runs ``evaluation_episodes`` held-out episodes. ``progress`` is True,
+    False, or a function of the step and the figures. Ctrl-C leaves a state that ``resume=True`` goes on from.
+    """
+    known = task_of(task)
+    steps, seed = whole("steps", steps, (1, 1 << 40)), whole("seed", seed, SEED)
+    evaluation_episodes = whole("evaluation_episodes", evaluation_episodes, (0, EPISODES[1]))
+    episodes = None if episodes is None else whole("episodes", episodes, (1, (1 << 32) - 1))
+    threads = None if threads is None else whole("threads", threads, THREADS)
+    words = settings if resume else {"method": method, "seed": seed, **settings}
+    words |= {"steps": steps}
+    bar = Bar("train", steps, "steps", None if callable(progress) else progress)
+
+    def told(step: int, _: int, figures: str) -> None:
+        values = json.loads(figures)
+        if callable(progress):
+            progress(step, values)
+        elif "train/loss" in values:
+            bar.set(step, f"loss {values['train/loss']:.4f}, {values['time/steps_per_second']:.0f} steps/s")
+
+    try:
+        _native.train(
+            os.fspath(dataset), json.dumps(words), os.fspath(out), episodes, resume, device,
+            known._native if known else None, evaluation_episodes, threads, told,
+        )
+    finally:
+        bar.close()
+    return Policy.load(out, device)

@@ -1,0 +1,25 @@
+//! Errors as exceptions: bad input is a `ValueError`, a failure while running a `RuntimeError`, each of one line.
+
+use imle_cli::failure::Failure;
+use pyo3::PyErr;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use std::fmt::Display;
+
+/// The exception for an error of the libraries.
+pub fn raise(error: impl Into<Failure>) -> PyErr {
+    let failure = error.into();
+    match &failure {
+        Failure::Input(_) => PyValueError::new_err(failure.line()),
+        Failure::Run(_) => PyRuntimeError::new_err(failure.line()),
+    }
+}
+
+/// `ValueError`: what was expected in `place`, and what was found.
+pub fn unexpected(place: impl Display, expected: impl Display, found: impl Display) -> PyErr {
+    PyValueError::new_err(format!("{place}: expected {expected}, found {found}"))
+}
+
+/// `TypeError` of the same form.
+pub fn wrong_type(place: impl Display, expected: impl Display, found: impl Display) -> PyErr {
+    PyTypeError::new_err(format!("{place}: expected {expected}, found {found}"))
+}

@@ -1,0 +1,34 @@
+//! The native half of the Python package `imle_planner`: arrays in, arrays out, and JSON for settings and reports.
+//!
+//! What users call is in `imle_planner/*.py`, with its documentation; this module checks arguments, releases the
+//! interpreter's lock, and turns errors into exceptions.
+
+mod arrays;
+mod background;
+mod controller;
+mod cost;
+mod evaluation;
+mod failure;
+mod policy;
+mod process;
+mod settings;
+mod task;
+mod training;
+mod worlds;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    process::remember();
+    module.add("VERSION", imle_configs::VERSION)?;
+    module.add_class::<policy::Policy>()?;
+    module.add_class::<task::Task>()?;
+    module.add_class::<controller::Controller>()?;
+    module.add_class::<worlds::Worlds>()?;
+    module.add_function(wrap_pyfunction!(task::task_names, module)?)?;
+    module.add_function(wrap_pyfunction!(evaluation::evaluate, module)?)?;
+    module.add_function(wrap_pyfunction!(training::train, module)?)?;
+    module.add_function(wrap_pyfunction!(training::train_settings, module)?)?;
+    module.add_function(wrap_pyfunction!(training::write_dataset, module)?)
+}

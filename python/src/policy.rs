@@ -1,0 +1,140 @@
+//! A trained generator.
+
+use crate::arrays::{array, finite, numbers, shape};
+use crate::failure::{raise, unexpected};
+use crate::process::{check, detached};
+use imle_configs::embedded;
+use imle_configs::workers::Workers;
+use imle_policy::checkpoint::Checkpoint;
+use imle_policy::policy::Policy as Generator;
+use imle_policy::sampler::{LatentKey, Observations};
+use imle_policy::{device::DeviceChoice, import::ImportTarget, import::import};
+use numpy::PyArrayDyn;
+use pyo3::prelude::*;
+use std::path::Path;
+
+/// Chunks that one call draws.
+const MOST_CHUNKS: usize = 1 << 20;
+
+/// A generator, on its device.
+#[pyclass(frozen, module = "imle_planner._native")]
+pub struct Policy {
+    pub generator: Generator,
+}
+
+#[pymethods]
+impl Policy {
+    /// The checkpoint shipped for a task, one in a folder, or a LeRobot or Diffusion Policy folder.
+    #[staticmethod]
+    fn load(py: Python<'_>, checkpoint: &str, device: &str) -> PyResult<Self> {
+        check()?;
+        let device = device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;
+        let generator = detached(py, || Generator::from_checkpoint(&named(checkpoint)?, device));
+        Ok(Self { generator: generator.map_err(raise)? })
+    }
+
+    /// The same weights, sampled at another temperature, …: JSON of the sampling settings.
+    fn resampled(&self, py: Python<'_>, settings: &str) -> PyResult<Self> {
+        let sampling = crate::settings::overlaid(self.generator.sampling(), settings, "sampling").map_err(raise)?;
+        let generator = detached(py, || self.generator.clone().with_sampling(sampling));
+        Ok(Self { generator: generator.map_err(raise)? })
+    }
+
+    /// Writes the checkpoint.
+    fn save(&self, py: Python<'_>, folder: &str) -> PyResult<()> {
+        detached(py, || self.generator.checkpoint().save(Path::new(folder))).map_err(raise)
+    }
+
+    /// config.json of the checkpoint.
+    fn config(&self) -> PyResult<String> {
+        serde_json::to_string(self.generator.checkpoint().config())
+            .map_err(|e| unexpected("config.json", "values that JSON can hold", e))
+    }
+
+    /// Z, 0 for a method without latents.
+    #[getter]
+    fn latent_size(&self) -> usize {
+        self.generator.latent_size()
+    }
+
+    /// Draws (n, T_pred, A) for an observation (O,) or history (T_obs, O), or (B, n, T_pred, A) for (B, T_obs, O).
+    #[pyo3(signature = (observation, n, seed, episodes, step, pictures=None, latents=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn sample<'py>(
+        &self,
+        py: Python<'py>,
+        observation: &Bound<'py, PyAny>,
+        n: usize,
+        seed: u64,
+        episodes: Vec<u64>,
+        step: u64,
+        pictures: Option<&Bound<'py, PyAny>>,
+        latents: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+        check()?;
+        let (seen, size) = (self.generator.horizons().observation, self.generator.spec().observation.size());
+        let given = numbers::<f32>(observation, "observation", "float32")?;
+        let (values, batch) = (given.values()?, given.shape());
+        let count = match *batch {
+            [o] if o == size => 1,
+            [t, o] if (t, o) == (seen, size) => 1,
+            [b, t, o] if (t, o) == (seen, size) && b > 0 => b,
+            _ => {
+                let expected = format!("({size},), ({seen}, {size}) or (B, {seen}, {size})");
+                return Err(unexpected("observation", expected, shape(batch)));
+            }
+        };
+        finite("observation", values)?;
+        if n == 0 || n.saturating_mul(count) > MOST_CHUNKS {
+            return Err(unexpected("n", format!("1 to {}", MOST_CHUNKS / count), n));
+        }
+        let repeated = if batch.len() == 1 && seen > 1 { Some(values.repeat(seen)) } else { None };
+        let values = repeated.as_deref().unwrap_or(values);
+        let pictures = pictures.map(|p| numbers::<u8>(p, "pictures", "uint8")).transpose()?;
+        let pictures = pictures.as_ref().map(|p| p.values()).transpose()?.unwrap_or_default();
+        let latents = latents.map(|z| numbers::<f32>(z, "latents", "float32")).transpose()?;
+        let latents = latents.as_ref().map(|z| z.values()).transpose()?;
+        let keys: Vec<LatentKey> = match episodes.as_slice() {
+            [first] => (0..count as u64).map(|i| LatentKey { seed, episode: first + i, step }).collect(),
+            all if all.len() == count => all.iter().map(|e| LatentKey { seed, episode: *e, step }).collect(),
+            all => return Err(unexpected("episode", format!("one number, or {count}"), all.len())),
+        };
+        let (steps, action) = (self.generator.horizons().prediction, self.generator.spec().action.size());
+        let mut out = vec![0.0; count * n * steps * action];
+        let seen = Observations { values, pictures };
+        let workers = Workers::shared().map_err(raise)?;
+        let sampler = self.generator.sampler();
+        let drawn = detached(py, || match latents {
+            None => sampler.sample(&workers, seen, &keys, n, &mut out),
+            Some(latents) => sampler.sample_latents(&workers, seen, latents, n, &mut out),
+        });
+        drawn.map_err(raise)?;
+        match batch.len() {
+            3 => array(py, out, &[count, n, steps, action]),
+            _ => array(py, out, &[n, steps, action]),
+        }
+    }
+}
+
+/// The checkpoint of that name or in that folder; one of LeRobot's or Diffusion Policy's is imported.
+fn named(name: &str) -> imle_policy::Result<Checkpoint> {
+    let folder = Path::new(name);
+    if !folder.exists()
+        && let Some(shipped) = Checkpoint::shipped(name)?
+    {
+        return Ok(shipped);
+    }
+    if !folder.exists() && !name.contains('/') {
+        let known = embedded::task_names();
+        return Err(imle_configs::Error::unknown("checkpoint", name, known).into());
+    }
+    // What both read: LeRobot's files at the top, ours below.
+    let inner = folder.join("imle");
+    if inner.join("config.json").is_file() {
+        return Checkpoint::load(&inner);
+    }
+    match Checkpoint::load(folder) {
+        Err(own) if folder.is_dir() => import(folder, &ImportTarget::default()).map(|i| i.checkpoint).map_err(|_| own),
+        loaded => loaded,
+    }
+}

@@ -1,0 +1,160 @@
+//! A task: what is observed, what is done, and the model behind it.
+
+use crate::arrays::{array, numbers, shape};
+use crate::failure::{raise, unexpected};
+use crate::process::{check_physics, detached};
+use imle_configs::{embedded, seed::Purpose};
+use imle_envs::{task::Task as Loaded, world::World};
+use numpy::PyArrayDyn;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::sync::Arc;
+
+type Floats<'py> = Bound<'py, PyArrayDyn<f32>>;
+type Doubles<'py> = Bound<'py, PyArrayDyn<f64>>;
+
+/// A loaded task.
+#[pyclass(frozen, module = "imle_planner._native")]
+pub struct Task {
+    pub task: Arc<Loaded>,
+}
+
+/// Names of the built-in tasks.
+#[pyfunction]
+pub fn task_names() -> Vec<&'static str> {
+    embedded::task_names()
+}
+
+#[pymethods]
+impl Task {
+    /// A built-in task by its name, or the task of a TOML file.
+    #[staticmethod]
+    fn load(py: Python<'_>, name: &str) -> PyResult<Self> {
+        check_physics()?;
+        let task = detached(py, || imle_cli::load::task(name)).map_err(raise)?;
+        Ok(Self { task })
+    }
+
+    /// Spec, limits and rates as JSON.
+    fn description(&self) -> PyResult<String> {
+        let task = &self.task;
+        let (low, high) = task.action_bounds().range();
+        let cameras: Vec<_> = task.cameras().iter().map(|c| (c.name.clone(), c.size())).collect();
+        let model = task.compiled_model().ffi();
+        let told = serde_json::json!({
+            "spec": task.spec(), "description": task.description(), "max_steps": task.max_steps(),
+            "substeps": task.substeps(), "action_low": low, "action_high": high, "cameras": cameras,
+            "nq": model.nq, "nv": model.nv, "nu": model.nu,
+            "execute": task.horizons(imle_configs::spec::Horizons::default()).action,
+        });
+        Ok(told.to_string())
+    }
+
+    /// Length of a state.
+    #[getter]
+    fn state_size(&self) -> PyResult<usize> {
+        self.task.state_size().map_err(raise)
+    }
+
+    /// Start state of episode `index` of a seed, as the program's.
+    fn start_state<'py>(&self, py: Python<'py>, seed: u64, index: u64) -> PyResult<Doubles<'py>> {
+        check_physics()?;
+        let mut world = World::new(self.task.clone()).map_err(raise)?;
+        world.reset(seed, Purpose::Reset, index).map_err(raise)?;
+        let mut state = vec![0.0; world.state_size()];
+        world.get_state(&mut state).map_err(raise)?;
+        let size = state.len();
+        array(py, state, &[size])
+    }
+
+    /// State of positions, velocities and controls.
+    #[pyo3(signature = (qpos, qvel, ctrl=None))]
+    fn state_at<'py>(
+        &self,
+        py: Python<'py>,
+        qpos: &Bound<'py, PyAny>,
+        qvel: &Bound<'py, PyAny>,
+        ctrl: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Doubles<'py>> {
+        check_physics()?;
+        let read = |value, name| numbers::<f64>(value, name, "float64");
+        let (qpos, qvel) = (read(qpos, "qpos")?, read(qvel, "qvel")?);
+        let ctrl = ctrl.map(|c| read(c, "ctrl")).transpose()?;
+        let ctrl = ctrl.as_ref().map(|c| c.values()).transpose()?;
+        let state = self.task.state_at(qpos.values()?, qvel.values()?, ctrl).map_err(raise)?;
+        let size = state.len();
+        array(py, state, &[size])
+    }
+
+    /// Observation (O,) of a state.
+    fn observe<'py>(&self, py: Python<'py>, state: &Bound<'py, PyAny>) -> PyResult<Floats<'py>> {
+        check_physics()?;
+        let state = self.state(state)?;
+        let seen = self.task.observe(&state).map_err(raise)?;
+        let size = seen.len();
+        array(py, seen, &[size])
+    }
+
+    /// Controls (nu,) at the end of a control step of an action from a state.
+    fn controls<'py>(
+        &self,
+        py: Python<'py>,
+        action: &Bound<'py, PyAny>,
+        state: &Bound<'py, PyAny>,
+    ) -> PyResult<Doubles<'py>> {
+        check_physics()?;
+        let action = numbers::<f32>(action, "action", "float32")?;
+        let controls = self.task.controls(action.values()?, &self.state(state)?).map_err(raise)?;
+        let size = controls.len();
+        array(py, controls, &[size])
+    }
+
+    /// Controls (substeps, nu), and the poses (substeps, nmocap, 3) and (substeps, nmocap, 4) of mocap bodies, of every
+    /// physics step.
+    fn control_steps<'py>(
+        &self,
+        py: Python<'py>,
+        action: &Bound<'py, PyAny>,
+        state: &Bound<'py, PyAny>,
+    ) -> PyResult<(Doubles<'py>, Doubles<'py>, Doubles<'py>)> {
+        check_physics()?;
+        let action = numbers::<f32>(action, "action", "float32")?;
+        let steps = self.task.control_steps(action.values()?, &self.state(state)?).map_err(raise)?;
+        let rows = self.task.substeps();
+        let columns = |values: &[f64], size: usize| values.len() / rows / size;
+        let bodies = columns(&steps.mocap_positions, 3);
+        let controls = columns(&steps.controls, 1);
+        Ok((
+            array(py, steps.controls, &[rows, controls])?,
+            array(py, steps.mocap_positions, &[rows, bodies, 3])?,
+            array(py, steps.mocap_quaternions, &[rows, bodies, 4])?,
+        ))
+    }
+
+    /// Action (A,) that holds a state.
+    fn hold<'py>(&self, py: Python<'py>, state: &Bound<'py, PyAny>) -> PyResult<Floats<'py>> {
+        check_physics()?;
+        let held = self.task.hold(&self.state(state)?).map_err(raise)?;
+        let size = held.len();
+        array(py, held, &[size])
+    }
+
+    /// The compiled model of the world, or the planner's, as MJB.
+    fn model_bytes<'py>(&self, py: Python<'py>, planning: bool) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = if planning { self.task.planning_model_bytes() } else { self.task.compiled_model_bytes() };
+        Ok(PyBytes::new(py, &bytes.map_err(raise)?))
+    }
+}
+
+impl Task {
+    /// A state of the right size.
+    pub fn state(&self, state: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
+        let state = numbers::<f64>(state, "state", "float64")?;
+        let size = self.state_size()?;
+        if state.shape() != [size] {
+            let expected = format!("({size},), the full physics state of the task's model");
+            return Err(unexpected("state", expected, shape(state.shape())));
+        }
+        Ok(state.values()?.to_vec())
+    }
+}

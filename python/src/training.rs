@@ -1,0 +1,171 @@
+//! Training of a generator, and datasets made of arrays.
+
+use crate::arrays::{numbers, shape};
+use crate::background::{self, Stop};
+use crate::failure::{raise, unexpected};
+use crate::process::check;
+use crate::settings::overlaid;
+use crate::task::Task;
+use imle_cli::failure::Result;
+use imle_cli::output::Output;
+use imle_cli::training::job::{TrainingJob, evaluated};
+use imle_cli::training::{dataset, view, view::View};
+use imle_configs::episode::Episode;
+use imle_configs::spec::{Layout, Spec, Term};
+use imle_envs::task::Task as Loaded;
+use imle_planner::evaluation::Progress;
+use imle_planner::threads;
+use imle_policy::device::DeviceChoice;
+use imle_policy::policy::Policy;
+use imle_policy::train::{EvalPoint, TrainMetrics, TrainObserver, TrainSettings, saved_settings};
+use pyo3::prelude::*;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The default settings of a training, as JSON.
+#[pyfunction]
+pub fn train_settings() -> PyResult<String> {
+    Ok(json!(TrainSettings::default()).to_string())
+}
+
+/// Trains on the dataset in `data`; `progress` gets (step, steps, JSON of the figures). Returns JSON of the result.
+#[pyfunction]
+#[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress))]
+#[allow(clippy::too_many_arguments)]
+pub fn train(
+    py: Python<'_>,
+    data: PathBuf,
+    settings: &str,
+    out: PathBuf,
+    episodes: Option<u32>,
+    resume: bool,
+    device: &str,
+    task: Option<&Task>,
+    evaluation_episodes: usize,
+    threads: Option<usize>,
+    progress: &Bound<'_, PyAny>,
+) -> PyResult<String> {
+    check()?;
+    let device = device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;
+    let defaults = if resume { saved_settings(&out).map_err(raise)? } else { TrainSettings::default() };
+    let settings: TrainSettings = overlaid(&defaults, settings, "settings").map_err(raise)?;
+    settings.check().map_err(raise)?;
+    let task = task.map(|t| t.task.clone());
+    let done = background::run(
+        py,
+        move |stop, tell: &dyn Fn(Told)| -> Result<Value> {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let pool = threads::pool(threads.unwrap_or(cores))?;
+            let mut settings = settings;
+            let read = dataset::read(&data, episodes)?;
+            settings.vision = view::settled(settings.vision, task.as_deref())?;
+            let output = Output::new(true, true);
+            let view = View::new(&data, read, &settings.vision, &pool, output)?;
+            let task = task.map(|task| view.task(task, &data)).transpose()?;
+            let job = TrainingJob {
+                output,
+                settings: &settings,
+                view: &view,
+                data: &data,
+                pool: &pool,
+                device,
+                out: &out,
+                resume,
+            };
+            let mut watch = Watch { stop, tell, task, episodes: evaluation_episodes, seed: settings.seed, pool: &pool };
+            job.imitate_watched(&mut watch)
+        },
+        |(step, steps, figures): Told| progress.call1((step, steps, figures)).map(drop),
+    )?;
+    Ok(done.map_err(raise)?.to_string())
+}
+
+/// Step, steps in all, JSON of the figures.
+type Told = (u64, u64, String);
+
+/// Stops an evaluation when the user asks.
+struct GoOn<'a>(&'a Stop);
+
+impl Progress for GoOn<'_> {
+    fn advanced(&mut self, _: usize, _: usize, _: usize) -> bool {
+        !self.0.asked()
+    }
+}
+
+struct Watch<'a> {
+    stop: Stop,
+    tell: &'a dyn Fn(Told),
+    task: Option<Arc<Loaded>>,
+    episodes: usize,
+    seed: u64,
+    pool: &'a rayon::ThreadPool,
+}
+
+impl TrainObserver for Watch<'_> {
+    fn logged(&mut self, metrics: &TrainMetrics) {
+        let figures: serde_json::Map<String, Value> =
+            metrics.figures().into_iter().map(|(name, value)| (name, json!(value))).collect();
+        (self.tell)((metrics.step, metrics.steps, Value::Object(figures).to_string()));
+    }
+
+    fn evaluate(
+        &mut self,
+        step: u64,
+        policy: &Policy,
+    ) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
+        let (Some(task), 1..) = (&self.task, self.episodes) else { return Ok(None) };
+        let mut go_on = GoOn(&self.stop);
+        let found = evaluated(task, policy, self.episodes, self.seed, self.pool, &mut go_on)?;
+        let Some((_, point)) = found else { return Ok(None) };
+        let told = json!({ "eval/success_rate": point.success_rate, "eval/episodes": point.episodes });
+        (self.tell)((step, 0, told.to_string()));
+        Ok(Some(point))
+    }
+
+    fn should_stop(&self) -> bool {
+        self.stop.asked()
+    }
+}
+
+/// Writes episodes as a dataset: `observations` and `actions` are lists of (len, O) and (len, A).
+#[pyfunction]
+#[pyo3(signature = (folder, name, rate, observation, action, observations, actions, successes))]
+#[allow(clippy::too_many_arguments)]
+pub fn write_dataset(
+    folder: PathBuf,
+    name: String,
+    rate: f64,
+    observation: Vec<(String, usize)>,
+    action: Vec<(String, usize)>,
+    observations: Vec<Bound<'_, PyAny>>,
+    actions: Vec<Bound<'_, PyAny>>,
+    successes: Vec<bool>,
+) -> PyResult<()> {
+    let layout = |terms: Vec<(String, usize)>| Layout {
+        terms: terms.into_iter().map(|(name, size)| Term { name, size }).collect(),
+    };
+    let spec = Spec {
+        task: name,
+        control_rate: rate,
+        observation: layout(observation),
+        action: layout(action),
+        pictures: None,
+    };
+    let (o, a) = (spec.observation.size(), spec.action.size());
+    let mut episodes = Vec::with_capacity(observations.len());
+    for (index, ((seen, done), success)) in observations.iter().zip(&actions).zip(successes).enumerate() {
+        let (seen, done) =
+            (numbers::<f32>(seen, "observations", "float32")?, numbers::<f32>(done, "actions", "float32")?);
+        let len = seen.shape().first().copied().unwrap_or(0);
+        for (what, found, size) in [("observations", seen.shape(), o), ("actions", done.shape(), a)] {
+            if found != [len, size] {
+                return Err(unexpected(format!("episode {index}: {what}"), shape(&[len, size]), shape(found)));
+            }
+        }
+        let (observations, actions) = (seen.values()?.to_vec(), done.values()?.to_vec());
+        let index = index as u64;
+        episodes.push(Episode { observations, actions, success, index, len, ..Episode::default() });
+    }
+    imle_data::write(&folder, &spec, &episodes).map_err(raise)
+}

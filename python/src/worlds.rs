@@ -1,0 +1,208 @@
+//! Episodes of a task, stepped together: what the Gymnasium environments are made of.
+
+use crate::arrays::{array, finite, numbers, shape};
+use crate::failure::{raise, unexpected};
+use crate::process::{check_physics, detached};
+use crate::task::Task;
+use imle_configs::{seed::Purpose, workers::Workers};
+use imle_envs::render::{Cameras, Renderer};
+use imle_envs::task::{Task as Loaded, reward::End};
+use imle_envs::world::World;
+use numpy::PyArrayDyn;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Discount of a control step in the reward of kind `cost`, that of fine-tuning's settings.
+const DISCOUNT: f64 = 0.99;
+
+/// Copies of one task. Pictures are drawn by the thread that made them.
+#[pyclass(unsendable, module = "imle_planner._native")]
+pub struct Worlds {
+    task: Arc<Loaded>,
+    worlds: Vec<World>,
+    costs: Vec<f64>,
+    workers: Workers,
+    cameras: Option<Cameras>,
+    renderer: Option<Renderer>,
+}
+
+#[pymethods]
+impl Worlds {
+    /// `count` copies, in need of a reset.
+    #[new]
+    fn new(task: &Task, count: usize) -> PyResult<Self> {
+        check_physics()?;
+        let task = task.task.clone();
+        let worlds = (0..count).map(|_| World::new(task.clone())).collect::<Result<_, _>>().map_err(raise)?;
+        let workers = Workers::shared().map_err(raise)?;
+        Ok(Self { task, worlds, costs: vec![0.0; count], workers, cameras: None, renderer: None })
+    }
+
+    /// Begins episodes of `seed` in the copies `which`; returns their observations (n, O).
+    fn reset<'py>(
+        &mut self,
+        py: Python<'py>,
+        which: Vec<usize>,
+        seed: u64,
+        episodes: Vec<u64>,
+    ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+        check_physics()?;
+        for (slot, episode) in which.iter().zip(&episodes) {
+            self.world(*slot)?.reset(seed, Purpose::Reset, *episode).map_err(raise)?;
+        }
+        self.begun(py, &which)
+    }
+
+    /// Begins an episode in a full state of the model.
+    fn start_in<'py>(
+        &mut self,
+        py: Python<'py>,
+        which: usize,
+        state: &Bound<'py, PyAny>,
+        seed: u64,
+        episode: u64,
+    ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+        check_physics()?;
+        let state = numbers::<f64>(state, "state", "float64")?;
+        self.world(which)?.start_in(state.values()?, seed, episode).map_err(raise)?;
+        self.begun(py, &[which])
+    }
+
+    /// A control step of the copies `which`: observations (n, O), rewards, solved, lost, out of steps (n,), and the
+    /// reasons of failed simulations.
+    fn step<'py>(
+        &mut self,
+        py: Python<'py>,
+        which: Vec<usize>,
+        actions: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        check_physics()?;
+        let actions = numbers::<f32>(actions, "action", "float32")?;
+        let (size, n) = (self.task.spec().action.size(), which.len());
+        if actions.shape() != [n, size] {
+            return Err(unexpected("action", shape(&[n, size]), shape(actions.shape())));
+        }
+        finite("action", actions.values()?)?;
+        let mut place = vec![None; self.worlds.len()];
+        for (row, slot) in which.iter().enumerate() {
+            *place.get_mut(*slot).ok_or_else(|| self.none(*slot))? = Some(row);
+        }
+        let (values, workers) = (actions.values()?, &self.workers);
+        let worlds = &mut self.worlds;
+        detached(py, || {
+            let step = |(slot, world): (usize, &mut World)| {
+                if let Some(row) = place[slot] {
+                    world.step(&values[row * size..][..size]);
+                }
+            };
+            match n {
+                1 => worlds.iter_mut().enumerate().for_each(step),
+                _ => workers.install(|| worlds.par_iter_mut().enumerate().for_each(step)),
+            }
+        });
+        let observations = self.seen(py, &which)?;
+        let (mut rewards, mut solved, mut lost, mut over) =
+            (vec![0.0; n], vec![false; n], vec![false; n], vec![false; n]);
+        let mut failures = vec![None; n];
+        for (row, slot) in which.iter().enumerate() {
+            let (world, before) = (&self.worlds[*slot], self.costs[*slot]);
+            let after = world.cost();
+            (solved[row], lost[row]) = (world.success(), world.lost());
+            let end = if solved[row] { Some(End::Solved) } else { lost[row].then_some(End::Lost) };
+            rewards[row] = self.task.reward().of(before, after, end, DISCOUNT);
+            failures[row] = world.failure().map(str::to_string);
+            over[row] = world.done() && !solved[row] && !lost[row];
+            self.costs[*slot] = after;
+        }
+        let booleans = |values: Vec<bool>| array(py, values, &[n]);
+        let (solved, lost, over) = (booleans(solved)?, booleans(lost)?, booleans(over)?);
+        (observations, array(py, rewards, &[n])?, solved, lost, over, failures).into_pyobject(py)
+    }
+
+    /// Full state of a copy.
+    fn state<'py>(&self, py: Python<'py>, which: usize) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+        let world = self.worlds.get(which).ok_or_else(|| self.none(which))?;
+        let mut state = vec![0.0; world.state_size()];
+        world.get_state(&mut state).map_err(raise)?;
+        let size = state.len();
+        array(py, state, &[size])
+    }
+
+    /// Cost of the present state of a copy, and the quantities of its task by name.
+    fn figures<'py>(&self, py: Python<'py>, which: usize) -> PyResult<(f64, Bound<'py, PyDict>)> {
+        let world = self.worlds.get(which).ok_or_else(|| self.none(which))?;
+        let quantities = PyDict::new(py);
+        for (name, value) in self.task.quantities().names().iter().zip(world.values()) {
+            quantities.set_item(name, value)?;
+        }
+        Ok((world.cost(), quantities))
+    }
+
+    /// Pictures of the task's cameras of the copies `which`, one array (n, H, W, 3) a camera.
+    fn pictures<'py>(&mut self, py: Python<'py>, which: Vec<usize>) -> PyResult<Bound<'py, PyDict>> {
+        if self.cameras.is_none() {
+            let world = self.worlds.first().ok_or_else(|| self.none(0))?;
+            self.cameras = Some(Cameras::new(world).map_err(raise)?);
+        }
+        let Some(cameras) = &mut self.cameras else { return Ok(PyDict::new(py)) };
+        let bytes = cameras.bytes();
+        let mut drawn = vec![0; which.len() * bytes];
+        for (row, slot) in which.iter().enumerate() {
+            let out = &mut drawn[row * bytes..][..bytes];
+            let world =
+                self.worlds.get_mut(*slot).ok_or_else(|| unexpected("environment", "one that is there", slot))?;
+            cameras.draw([world], out).map_err(raise)?;
+        }
+        let (all, mut from) = (PyDict::new(py), 0);
+        for camera in cameras.cameras() {
+            let [width, height] = camera.size();
+            let size = width * height * 3;
+            let rows = drawn.chunks_exact(bytes).flat_map(|row| &row[from..][..size]).copied().collect();
+            all.set_item(&camera.name, array::<u8>(py, rows, &[which.len(), height, width, 3])?)?;
+            from += size;
+        }
+        Ok(all)
+    }
+
+    /// The picture (H, W, 3) that a video shows of a copy.
+    fn render<'py>(&mut self, py: Python<'py>, which: usize) -> PyResult<Bound<'py, PyArrayDyn<u8>>> {
+        let none = self.none(which);
+        let world = self.worlds.get_mut(which).ok_or(none)?;
+        let renderer = match self.renderer.take() {
+            Some(renderer) => renderer,
+            None => Renderer::new(world).map_err(raise)?,
+        };
+        let renderer = self.renderer.insert(renderer);
+        let (width, height) = renderer.size();
+        array(py, renderer.draw(world).map_err(raise)?, &[height, width, 3])
+    }
+}
+
+impl Worlds {
+    fn none(&self, slot: usize) -> PyErr {
+        unexpected("environment", format!("0 to {}", self.worlds.len().saturating_sub(1)), slot)
+    }
+
+    fn world(&mut self, slot: usize) -> PyResult<&mut World> {
+        let none = self.none(slot);
+        self.worlds.get_mut(slot).ok_or(none)
+    }
+
+    fn begun<'py>(&mut self, py: Python<'py>, which: &[usize]) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+        for slot in which {
+            self.costs[*slot] = self.worlds[*slot].cost();
+        }
+        self.seen(py, which)
+    }
+
+    fn seen<'py>(&self, py: Python<'py>, which: &[usize]) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
+        let size = self.task.spec().observation.size();
+        let mut out = vec![0.0; which.len() * size];
+        for (slot, row) in which.iter().zip(out.chunks_exact_mut(size.max(1))) {
+            self.worlds[*slot].observe(row);
+        }
+        array(py, out, &[which.len(), size])
+    }
+}
