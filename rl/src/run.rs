@@ -60,7 +60,12 @@ impl Run<'_> {
             ("observation", &environment.spec().observation, &seen.observation),
             ("action", &environment.spec().action, &seen.action),
         ] {
-            InputError::ensure(its.size() == own.size(), place(part), format_args!("{own}, as the generator has"), its)?;
+            InputError::ensure(
+                its.size() == own.size(),
+                place(part),
+                format_args!("{own}, as the generator has"),
+                its,
+            )?;
         }
         let [low, high] = returns;
         let finite = low.is_finite() && high.is_finite() && low < high;

@@ -150,11 +150,8 @@ impl<V: VectorEnvironment> Environment for Vectorized<V> {
         pool: &rayon::ThreadPool,
         progress: &mut dyn Progress,
     ) -> Result<Outcome> {
-        let asked = [
-            ("starts", settings.starts.is_some()),
-            ("mode", settings.mode.is_some()),
-            ("record", settings.record > 0),
-        ];
+        let asked =
+            [("starts", settings.starts.is_some()), ("mode", settings.mode.is_some()), ("record", settings.record > 0)];
         for (key, asked) in asked {
             let place = format!("environment {}: {key}", self.about.spec.task);
             InputError::ensure(!asked, place, "none where the simulator is not ours", "some")?;
@@ -309,5 +306,320 @@ impl<V: VectorEnvironment> Lockstep for Lanes<'_, V> {
             result.pictures = Vec::new();
         }
         Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Error, decide::Situation, evaluation::evaluate};
+    use imle_configs::spec::{ImageLayout, Layout, Term};
+
+    const HORIZONS: Horizons = Horizons { observation: 2, prediction: 4, action: 3 };
+
+    /// A step of a copy: the position so far, and what is said of it.
+    type Fault = fn(episode: u64, step: usize, &mut Stepped);
+
+    /// Positions that actions add up to; episode e lasts 1 + 4 (e mod 2) steps and is solved.
+    struct Walk {
+        copies: Vec<(u64, usize, f32)>,
+        fault: Fault,
+        /// Slots of every step, and the actions.
+        calls: Vec<Vec<usize>>,
+        actions: Vec<f32>,
+        pictures: usize,
+    }
+
+    impl Walk {
+        fn seen(&self, slot: usize) -> Seen {
+            let (episode, step, x) = self.copies[slot];
+            let pictures = if self.pictures > 0 { vec![(10 * episode) as u8 + step as u8; 3] } else { vec![] };
+            Seen { observation: vec![x, episode as f32], pictures }
+        }
+    }
+
+    impl VectorEnvironment for Walk {
+        fn copies(&self) -> usize {
+            self.copies.len()
+        }
+
+        fn reset(&mut self, starts: &[EpisodeStart]) -> Result<Vec<Seen>> {
+            let begin = |start: &EpisodeStart| {
+                self.copies[start.slot] = (start.episode, 0, start.seed as f32 / u32::MAX as f32);
+                self.seen(start.slot)
+            };
+            Ok(starts.iter().map(begin).collect())
+        }
+
+        fn step(&mut self, slots: &[usize], actions: &[f32]) -> Result<Vec<Stepped>> {
+            self.calls.push(slots.to_vec());
+            self.actions.extend(actions);
+            let mut stepped = Vec::new();
+            for (slot, action) in slots.iter().zip(actions) {
+                let (episode, step, x) = &mut self.copies[*slot];
+                (*step, *x) = (*step + 1, *x + action);
+                let (episode, step) = (*episode, *step);
+                let over = step > 4 * (episode as usize % 2);
+                let (seen, reward) = (self.seen(*slot), f64::from(*action));
+                let mut one = Stepped { seen, reward, terminated: over, truncated: false, success: over };
+                (self.fault)(episode, step, &mut one);
+                // A copy that is not there: what the fault marks so.
+                if !one.seen.observation.is_empty() || one.terminated {
+                    stepped.push(one);
+                }
+            }
+            Ok(stepped)
+        }
+    }
+
+    /// Plans that depend on the episode, the decision and what was seen.
+    struct Waves(Vec<usize>);
+
+    impl Decide for Waves {
+        fn sources(&self) -> Vec<&'static str> {
+            vec!["waves"]
+        }
+
+        fn decide(
+            &mut self,
+            _: &rayon::ThreadPool,
+            situation: &Situation<'_>,
+            chunks: &mut [f32],
+            how: &mut [Decision],
+        ) -> Result<()> {
+            self.0.push(how.len());
+            how.fill(Decision::default());
+            assert!(situation.states.is_empty());
+            for (b, (key, chunk)) in situation.keys.iter().zip(chunks.chunks_exact_mut(4)).enumerate() {
+                let seen = &situation.observations[4 * b..][..4];
+                assert_eq!([seen[1], seen[3]], [key.episode as f32; 2]);
+                let wave = |t: usize| (0.3 * (key.episode + key.decision) as f32 + seen[2] - seen[0] + t as f32).sin();
+                (0..4).for_each(|t| chunk[t] = wave(t));
+            }
+            Ok(())
+        }
+    }
+
+    fn info() -> EnvironmentInfo {
+        let layout = |name: &str, size| Layout { terms: vec![Term { name: name.into(), size }] };
+        let (observation, action) = (layout("x", 2), layout("dx", 1));
+        EnvironmentInfo {
+            spec: Spec { task: "walk".into(), control_rate: 10.0, observation, action, pictures: None },
+            control_rate: None,
+            max_steps: 7,
+            execute: None,
+            action_bounds: ActionBounds::new([-0.5], [0.5]),
+            reward_bounds: [-0.5, 0.5],
+            return_bounds: None,
+            identity: "walk".into(),
+        }
+    }
+
+    fn walk(copies: usize, fault: Fault) -> Vectorized<Walk> {
+        let walk = Walk { copies: vec![(0, 0, 0.0); copies], fault, calls: vec![], actions: vec![], pictures: 0 };
+        Vectorized::new(info(), walk).unwrap()
+    }
+
+    fn settings(episodes: usize) -> EvaluationSettings {
+        EvaluationSettings { keep_actions: true, first: 4, ..EvaluationSettings::held_out(episodes, 1, HORIZONS) }
+    }
+
+    fn run(environment: &dyn Environment, settings: &EvaluationSettings) -> Result<(Outcome, Vec<usize>)> {
+        let (pool, mut waves) = (crate::threads::pool(1).unwrap(), Waves(vec![]));
+        Ok((evaluate(environment, &mut waves, settings, &pool, &mut ())?, waves.0))
+    }
+
+    fn refused(fault: Fault) -> String {
+        run(&walk(2, fault), &settings(4)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_copy_begins_the_next_episode_as_soon_as_its_own_is_over() {
+        let walk = walk(2, |_, _, _| {});
+        let (outcome, decided) = run(&walk, &settings(4)).unwrap();
+        assert_eq!(
+            outcome.episodes.iter().map(|e| (e.episode, e.steps)).collect::<Vec<_>>(),
+            [(4, 1), (5, 5), (6, 1), (7, 5)]
+        );
+        let calls = walk.into_inner().calls;
+        assert_eq!(calls, [vec![0, 1], vec![1, 0], vec![1, 0], vec![1, 0], vec![1, 0], vec![0], vec![0]]);
+        // Episodes 4 and 5 together; 6 and 7 when they begin; then 5 and 7 after three steps each.
+        assert_eq!(decided, [2, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn results_are_the_same_in_any_number_of_copies() {
+        let of = |copies, lockstep| {
+            let settings = EvaluationSettings { lockstep, ..settings(9) };
+            run(&walk(copies, |_, _, _| {}), &settings).unwrap().0.episodes
+        };
+        let one = of(1, 64);
+        assert_eq!(one.len(), 9);
+        assert!(one[0].observations != one[2].observations, "another episode, another seed");
+        assert!([of(2, 64), of(5, 64), of(5, 3), of(20, 64)].iter().all(|other| *other == one));
+    }
+
+    #[test]
+    fn what_is_kept_is_what_was_seen_done_and_earned() {
+        let walk = walk(1, |_, _, _| {});
+        let (outcome, _) = run(&walk, &EvaluationSettings { first: 5, ..settings(1) }).unwrap();
+        let e = &outcome.episodes[0];
+        assert_eq!((e.observations.len(), e.actions.len(), e.last_observation.len()), (10, 5, 2));
+        assert_eq!((e.planned.len(), e.decisions.len()), (6, 2));
+        let executed = walk.into_inner().actions;
+        assert!(e.actions.iter().any(|a| a.abs() > 0.5), "the plan itself is kept: {:?}", e.actions);
+        assert_eq!(executed, e.actions.iter().map(|a| a.clamp(-0.5, 0.5)).collect::<Vec<_>>());
+        assert_eq!(e.rewards, executed.iter().map(|a| f64::from(*a)).collect::<Vec<_>>());
+        assert!((e.total_reward - e.rewards.iter().sum::<f64>()).abs() < 1e-12);
+        assert!((e.mean_cost + e.total_reward / 5.0).abs() < 1e-12 && outcome.mean_return() == e.total_reward);
+        assert_eq!(e.observations[2], e.observations[0] + executed[0]);
+    }
+
+    #[test]
+    fn an_episode_that_the_environment_never_ends_is_cut_off() {
+        let endless: Fault = |_, _, one| (one.terminated, one.success) = (false, false);
+        let (outcome, _) = run(&walk(2, endless), &settings(5)).unwrap();
+        assert!(outcome.episodes.iter().all(|e| e.steps == 7 && !e.terminated && !e.success && !e.lost));
+    }
+
+    #[test]
+    fn an_end_is_solved_lost_or_cut_off() {
+        let of = |fault: Fault| {
+            let (outcome, _) = run(&walk(1, fault), &settings(1)).unwrap();
+            let e = &outcome.episodes[0];
+            (e.success, e.lost, e.terminated)
+        };
+        assert_eq!(of(|_, _, _| {}), (true, false, true));
+        assert_eq!(of(|_, _, one| one.success = false), (false, true, true));
+        assert_eq!(of(|_, _, one| (one.terminated, one.truncated) = (false, true)), (true, false, false));
+        assert_eq!(
+            of(|_, _, one| *one = Stepped { success: false, terminated: false, truncated: true, ..one.clone() }),
+            (false, false, false)
+        );
+        assert_eq!(of(|_, _, one| one.truncated = true), (true, false, true));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_by_episode_and_step() {
+        let cases: [(Fault, &str); 6] = [
+            (
+                |e, t, one| {
+                    if (e, t) == (5, 2) {
+                        one.seen.observation[1] = f32::NAN
+                    }
+                },
+                "episode 5, step 2: observation[1]: expected a finite number, found NaN",
+            ),
+            (
+                |e, t, one| {
+                    if (e, t) == (5, 2) {
+                        one.seen.observation.push(0.0)
+                    }
+                },
+                "episode 5, step 2: observation: expected 2 values, found 3",
+            ),
+            (
+                |e, t, one| {
+                    if (e, t) == (5, 2) {
+                        one.seen.pictures = vec![0; 3]
+                    }
+                },
+                "episode 5, step 2: pictures: expected 0 bytes, found 3",
+            ),
+            (
+                |e, t, one| {
+                    if (e, t) == (5, 2) {
+                        one.reward = f64::NAN
+                    }
+                },
+                "episode 5, step 2: reward: expected a finite number from -0.5 to 0.5, found NaN",
+            ),
+            (
+                |e, t, one| {
+                    if (e, t) == (5, 2) {
+                        one.reward = 2.0
+                    }
+                },
+                "episode 5, step 2: reward: expected a finite number from -0.5 to 0.5, found 2",
+            ),
+            (
+                |e, t, one| {
+                    if (e, t) == (5, 2) {
+                        one.seen.observation.clear()
+                    }
+                },
+                "episode 5, step 1: step: expected 2 copies, found 1",
+            ),
+        ];
+        for (fault, told) in cases {
+            assert_eq!(refused(fault), told);
+        }
+    }
+
+    #[test]
+    fn pictures_are_seen_and_those_of_solved_episodes_kept() {
+        let pictures = Some(ImageLayout { cameras: vec!["front".into()], height: 1, width: 1 });
+        let about = EnvironmentInfo { spec: Spec { pictures, ..info().spec }, ..info() };
+        let fault: Fault = |e, _, one| one.success &= e == 5;
+        let copies = Walk { pictures: 1, ..walk(2, fault).into_inner() };
+        let (outcome, _) = run(&Vectorized::new(about, copies).unwrap(), &settings(2)).unwrap();
+        let kept: Vec<u8> = (50..55).flat_map(|picture| [picture; 3]).collect();
+        assert_eq!((outcome.episodes[0].pictures.len(), &outcome.episodes[1].pictures), (0, &kept));
+    }
+
+    #[test]
+    fn an_evaluation_that_is_stopped_leaves_the_copies_to_the_next() {
+        struct Stop;
+        impl Progress for Stop {
+            fn advanced(&mut self, done: usize, _: usize, _: usize) -> bool {
+                done < 1
+            }
+        }
+        let (walk, pool) = (walk(2, |_, _, _| {}), crate::threads::pool(1).unwrap());
+        let stopped = evaluate(&walk, &mut Waves(vec![]), &settings(4), &pool, &mut Stop);
+        assert!(matches!(stopped, Err(Error::Interrupted)));
+        let whole = run(&walk, &settings(4)).unwrap().0.episodes;
+        assert_eq!(whole, run(&self::walk(2, |_, _, _| {}), &settings(4)).unwrap().0.episodes);
+        assert_eq!(walk.into_inner().calls[0], [0, 1]);
+    }
+
+    #[test]
+    fn what_only_a_simulator_of_ours_has_is_refused() {
+        let of = |settings| run(&walk(1, |_, _, _| {}), &settings).unwrap_err().to_string();
+        let mode = EvaluationSettings { mode: Some(0), ..settings(1) };
+        assert_eq!(of(mode), "environment walk: mode: expected none where the simulator is not ours, found some");
+        assert!(of(EvaluationSettings { starts: Some(vec![].into()), ..settings(1) }).contains("walk: starts"));
+        assert!(of(EvaluationSettings { record: 1, ..settings(1) }).contains("walk: record"));
+    }
+
+    #[test]
+    fn an_environment_whose_parts_do_not_fit_is_refused() {
+        let of = |about: EnvironmentInfo| about.check().unwrap_err().to_string();
+        let low = EnvironmentInfo { action_bounds: ActionBounds::new([], [0.5]), ..info() };
+        assert_eq!(of(low), "environment walk: action_bounds.low: expected 1 values, found 0");
+        let turned = EnvironmentInfo { reward_bounds: [1.0, 0.0], ..info() };
+        assert_eq!(of(turned), "environment walk: reward_bounds: expected low to high, found 1 to 0");
+        assert!(of(EnvironmentInfo { reward_bounds: [f64::NAN, 0.0], ..info() }).contains("reward_bounds"));
+        assert!(of(EnvironmentInfo { max_steps: 0, ..info() }).contains("max_steps"));
+        assert!(of(EnvironmentInfo { execute: Some(0), ..info() }).contains("execute"));
+        assert!(of(EnvironmentInfo { control_rate: Some(0.0), ..info() }).contains("control_rate"));
+        let none = Walk { copies: vec![], ..walk(1, |_, _, _| {}).into_inner() };
+        assert!(Vectorized::new(info(), none).err().unwrap().to_string().contains("copies: expected at least 1"));
+    }
+
+    #[test]
+    fn returns_lie_within_what_rewards_add_up_to() {
+        let of = |reward_bounds, return_bounds, discount| {
+            let about = EnvironmentInfo { reward_bounds, return_bounds, max_steps: 3, ..info() };
+            Vectorized::new(about, walk(1, |_, _, _| {}).into_inner()).unwrap().return_bounds(discount)
+        };
+        assert_eq!(of([-1.0, 2.0], None, 1.0), [-3.0, 6.0]);
+        assert_eq!(of([-1.0, 2.0], None, 0.5), [-1.75, 3.5]);
+        assert_eq!(of([1.0, 2.0], None, 1.0), [1.0, 6.0]);
+        assert_eq!(of([-2.0, -1.0], None, 1.0), [-6.0, -1.0]);
+        assert_eq!(of([0.0, 1.0], Some([0.0, 1.0]), 1.0), [0.0, 1.0]);
+        let executed = EnvironmentInfo { execute: Some(9), ..info() };
+        let clipped = Vectorized::new(executed, walk(1, |_, _, _| {}).into_inner()).unwrap().horizons(HORIZONS);
+        assert_eq!(clipped, Horizons { action: 4, ..HORIZONS });
     }
 }

@@ -53,7 +53,8 @@ impl<'a> ExpertIteration<'a> {
     pub(super) fn begin(settings: &'a ExpertIterationSettings, run: &'a Run<'a>) -> Result<Self> {
         // What is refused is refused before anything is written.
         let (expected, found) = ("best-of-n or ppo where the simulator is not ours", NAME);
-        let task = run.environment.task().ok_or_else(|| InputError::unexpected("--algorithm", expected, found))?.clone();
+        let task =
+            run.environment.task().ok_or_else(|| InputError::unexpected("--algorithm", expected, found))?.clone();
         let demonstrations = run.demonstration_windows()?;
         let pool = imle_planner::threads::pool(run.threads)?;
         let engine = Arc::new(RolloutEngine::new(task.clone(), run.threads)?);
