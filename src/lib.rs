@@ -12,7 +12,7 @@
 //! | [`Planner`], [`EpisodeState`] | its two halves: one planner decides for many episodes |
 //! | [`optimizer`], [`proposal`], [`parameterization`] | the parts of a decision, and the traits to write your own |
 //! | [`rollout`] | where candidates are scored: MuJoCo, an ensemble, a lookahead, your own dynamics |
-//! | [`evaluation`] | held-out episodes and their figures |
+//! | [`evaluation`] | held-out episodes and their figures, in a task or an environment of your own |
 //! | [`errors`] | the errors of every part; `is_input()` distinguishes bad input from a failure while running |
 //!
 //! ```
@@ -35,6 +35,7 @@
 //!
 //! Build without the program's own dependencies with `default-features = false`.
 
+pub use imle_configs::bounds;
 pub use imle_configs::embedded;
 pub use imle_configs::seed;
 pub use imle_configs::spec;
@@ -46,7 +47,7 @@ pub use imle_planner::episode::EpisodeState;
 pub use imle_planner::planner::Planner;
 pub use imle_planner::{
     Controller, ControllerBuilder, ControllerSettings, Error, Plan, Result, chunk, decide, episode, optimizer,
-    parameterization, proposal, selection,
+    parameterization, policy_controller, proposal, selection,
 };
 pub use imle_policy as policy;
 pub use imle_policy::checkpoint::Checkpoint;

@@ -31,6 +31,9 @@ pub enum Error {
     /// A simulator of the user's own that cannot do what is asked of it.
     #[error("the simulator was asked {0}, which it cannot do")]
     Unsupported(&'static str),
+    /// An environment of the user's own failed, for a reason of its own.
+    #[error("environment: {0}")]
+    Environment(Box<dyn std::error::Error + Send + Sync>),
     /// A generator is needed and there is none.
     #[error(
         "{wanted}: no checkpoint is shipped for task `{task}`; train one and name it with --checkpoint, or plan \

@@ -7,7 +7,7 @@
 //!   − E‖x − x'‖ − E‖y − y'‖, per element in normalised units, mean over states (Székely and Rizzo 2013). 0 for the
 //!   same distribution.
 //! - `modes/entropy` of the labelled modes of solved held-out episodes, nats; `modes/seen`, how many of them there are;
-//!   `modes/share_…`, which part of them each is.
+//!   `modes/share_…`, which part of them each is. Only tasks of ours have labels.
 
 use crate::replay::trajectory::{Sizes, Trajectory};
 use crate::run::{Evaluation, Figures, Run};
@@ -195,6 +195,10 @@ impl Modes {
         }
         let now = self.draw(pool, &sampler, 1)?;
         found.insert("modes/energy_distance".into(), energy_distance(pool, &self.first, &now, self.chunk));
+        // Only an expert of ours labels modes.
+        if run.environment.task().is_none() {
+            return Ok(found);
+        }
         let labels = evaluation.outcome.episodes.iter().filter(|e| e.success).filter_map(|e| e.mode);
         let seen = note_shares(labels, &mut found);
         found.insert("modes/seen".into(), seen as f64);
@@ -205,7 +209,7 @@ impl Modes {
 
 /// The histories before each decision of a few episodes of the generator as it came, (S, T_obs · O), raw.
 fn met(run: &Run<'_>, pool: &rayon::ThreadPool) -> Result<Vec<f32>> {
-    let horizons = run.task.horizons(run.checkpoint.config().horizons);
+    let horizons = run.environment.horizons(run.checkpoint.config().horizons);
     let sampler = Policy::with_threads(run.checkpoint, run.threads, run.device)?;
     let mut alone = PolicyController::new(sampler.clone(), run.seed, horizons);
     let settings = EvaluationSettings {
@@ -213,14 +217,14 @@ fn met(run: &Run<'_>, pool: &rayon::ThreadPool) -> Result<Vec<f32>> {
         keep_actions: true,
         ..EvaluationSettings::held_out(EPISODES, run.seed, horizons)
     };
-    let spec = run.task.spec();
+    let spec = run.environment.spec();
     let sizes = Sizes {
         observation: spec.observation.size(),
         action: spec.action.size(),
         executed: horizons.action,
         seen: horizons.observation,
     };
-    let outcome = evaluate(&run.task, &mut alone, &settings, pool, &mut ())?;
+    let outcome = evaluate(run.environment, &mut alone, &settings, pool, &mut ())?;
     let (mut all, mut history) = (Vec::new(), vec![0.0; sizes.history()]);
     for trajectory in outcome.episodes.into_iter().filter_map(Trajectory::of) {
         for index in 0..trajectory.decisions(sizes) {

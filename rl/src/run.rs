@@ -3,8 +3,8 @@
 use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
 use imle_configs::{Error as InputError, files, files::FolderLock, renames};
-use imle_envs::task::{Task, file::RewardKind};
-use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, evaluate, report::Report};
+use imle_envs::task::file::RewardKind;
+use imle_planner::evaluation::{Environment, EvaluationSettings, Outcome, Progress, evaluate, report::Report};
 use imle_planner::policy_controller::PolicyController;
 use imle_policy::{checkpoint::Checkpoint, policy::Policy, targets::DemonstrationChunks};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -14,15 +14,15 @@ use tch::Device;
 
 /// Inputs of a run.
 pub struct Run<'a> {
-    /// The task.
-    pub task: Arc<Task>,
+    /// Where it acts: an `Arc<Task>`, or an environment of your own.
+    pub environment: &'a dyn Environment,
     /// The generator to start from.
     pub checkpoint: &'a Checkpoint,
     /// Demonstrations; may be empty.
     pub demonstrations: &'a [Episode],
     /// The pictures of their frames, (frames, cameras, H, W, 3), for a generator that sees pictures.
     pub pictures: Option<Arc<Vec<u8>>>,
-    /// Control steps in the world to learn from.
+    /// Control steps in the environment to learn from.
     pub env_steps: u64,
     /// Seed of all draws.
     pub seed: u64,
@@ -52,6 +52,27 @@ impl Run<'_> {
         self.windows(self.demonstrations, self.pictures.clone()).map(Some)
     }
 
+    /// Checks that the generator can act in the environment, and that critics can learn returns within these bounds.
+    pub(crate) fn check_environment(&self, returns: [f64; 2]) -> Result<()> {
+        let (environment, seen) = (self.environment, &self.checkpoint.config().spec);
+        let place = |part: &str| format!("environment {}: {part}", environment.spec().task);
+        for (part, its, own) in [
+            ("observation", &environment.spec().observation, &seen.observation),
+            ("action", &environment.spec().action, &seen.action),
+        ] {
+            InputError::ensure(
+                its.size() == own.size(),
+                place(part),
+                format_args!("{own}, as the generator has"),
+                its,
+            )?;
+        }
+        let [low, high] = returns;
+        let finite = low.is_finite() && high.is_finite() && low < high;
+        let expected = "finite bounds, low to high, for critics";
+        Ok(InputError::ensure(finite, place("return_bounds"), expected, format_args!("{low} to {high}"))?)
+    }
+
     /// The generator of `checkpoint` alone on held-out start states.
     pub(crate) fn evaluate(
         &self,
@@ -61,12 +82,13 @@ impl Run<'_> {
         lockstep: usize,
         progress: &mut dyn Progress,
     ) -> Result<Evaluation> {
-        let horizons = self.task.horizons(checkpoint.config().horizons);
+        let horizons = self.environment.horizons(checkpoint.config().horizons);
         let sampler = Policy::with_threads(checkpoint, self.threads, self.device)?;
         let mut alone = PolicyController::new(sampler, self.seed, horizons);
         let settings = EvaluationSettings { lockstep, ..EvaluationSettings::held_out(episodes, self.seed, horizons) };
-        let outcome = evaluate(&self.task, &mut alone, &settings, pool, progress)?;
-        Ok(Evaluation { report: Report::new(&outcome, self.task.spec().control_rate), outcome })
+        let outcome = evaluate(self.environment, &mut alone, &settings, pool, progress)?;
+        let rate = self.environment.control_rate().unwrap_or(f64::NAN);
+        Ok(Evaluation { report: Report::new(&outcome, rate), outcome })
     }
 }
 
@@ -266,18 +288,25 @@ pub fn saved_settings<S: Serialize + DeserializeOwned + Clone + PartialEq + Defa
 struct Inputs {
     task: String,
     mismatch: Option<String>,
-    reward: RewardKind,
+    /// Of a task of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reward: Option<RewardKind>,
     /// Fingerprints.
     checkpoint: String,
     demonstrations: String,
+    /// Identity of an environment that is not a task of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<String>,
 }
 
 impl Inputs {
     fn of(run: &Run<'_>) -> Self {
+        let task = run.environment.task();
         Self {
-            task: run.task.spec().task.clone(),
-            mismatch: run.task.mismatch().map(|m| m.name.clone()),
-            reward: run.task.reward().kind,
+            task: run.environment.spec().task.clone(),
+            mismatch: task.and_then(|t| t.mismatch()).map(|m| m.name.clone()),
+            reward: task.map(|t| t.reward().kind),
+            environment: task.is_none().then(|| run.environment.identity()),
             checkpoint: run.checkpoint.fingerprint(),
             demonstrations: format!(
                 "{} episodes ({}{})",
@@ -291,10 +320,12 @@ impl Inputs {
     /// The first of them that differs in `now`: its flag, what was and what is.
     fn difference(&self, now: &Self) -> Option<(&'static str, String, String)> {
         let none = |m: &Option<String>| m.clone().unwrap_or_else(|| "none".into());
+        let reward = |inputs: &Self| none(&inputs.reward.map(|kind| kind.to_string()));
         [
             ("--task", self.task.clone(), now.task.clone()),
+            ("environment", none(&self.environment), none(&now.environment)),
             ("--mismatch", none(&self.mismatch), none(&now.mismatch)),
-            ("--reward", self.reward.to_string(), now.reward.to_string()),
+            ("--reward", reward(self), reward(now)),
             ("--checkpoint", self.checkpoint.clone(), now.checkpoint.clone()),
             ("--data", self.demonstrations.clone(), now.demonstrations.clone()),
         ]

@@ -1,12 +1,13 @@
 //! One episode under way in its world, with the plan that it executes.
 
+use super::episode_recorder::EpisodeRecorder;
 use super::observation_renderer::{History, ObservationRenderer};
-use super::outcome::{DecisionRecord, EpisodeResult, EvaluationSettings};
-use crate::{decide::Decision, episode::EpisodeState, error::Result};
+use super::outcome::{EpisodeResult, EvaluationSettings};
+use crate::{decide::Decision, error::Result};
 use imle_envs::actuation::ActuationMeter;
 use imle_envs::experts::expert::ModeLabeller;
 use imle_envs::experts::forced::reset_in_mode;
-use imle_envs::task::Task;
+use imle_envs::task::{Task, reward::End};
 use imle_envs::world::World;
 use std::sync::Arc;
 
@@ -19,16 +20,13 @@ pub(crate) struct EpisodeRunner {
     skipped: usize,
     /// Buffer of one observation, (O).
     observed: Vec<f32>,
-    /// Observations and plan.
-    pub(crate) state: EpisodeState,
+    pub(crate) recorder: EpisodeRecorder,
     /// Pictures of the cameras, if the policy uses any.
     seen: Option<History>,
-    /// Sum of the costs of all states, and of those before the plan.
-    cost_sum: f64,
-    cost_before: f64,
-    record: bool,
-    keep_actions: bool,
-    pub(crate) result: EpisodeResult,
+    /// Cost of the present state, and the discount of rewards.
+    cost: f64,
+    discount: f64,
+    keep_states: bool,
 }
 
 impl EpisodeRunner {
@@ -63,58 +61,51 @@ impl EpisodeRunner {
         };
         let mut hold = vec![0.0; a];
         world.hold(&mut hold);
-        let mut state = EpisodeState::new(settings.horizons, o, a);
-        state.reset(episode);
-        state.hold(&hold)?;
-        state.observe_all(&history)?;
-        state.set_executed(0);
-        let result = EpisodeResult {
-            episode,
-            reached: task.reported().map(|(_, i)| world.values()[i]).collect(),
-            costs: if settings.keep_actions { vec![world.cost()] } else { Vec::new() },
-            ..EpisodeResult::default()
-        };
+        let mut recorder = EpisodeRecorder::new(settings, offset, (o, a));
+        recorder.state.hold(&hold)?;
+        recorder.state.observe_all(&history)?;
+        recorder.state.set_executed(0);
+        recorder.result.reached = task.reported().map(|(_, i)| world.values()[i]).collect();
         let mut seen = task.spec().pictures.is_some().then(History::default);
         if let Some(seen) = &mut seen {
             seen.note(&world, settings.horizons.observation)?;
         }
         Ok(Self {
+            cost: world.cost(),
             world,
             seen,
             labeller: task.expert().map(|e| e.labeller()),
             meter: ActuationMeter::new(task),
-            state,
+            recorder,
             skipped,
             observed: vec![0.0; o],
-            cost_sum: 0.0,
-            cost_before: 0.0,
-            record: offset < settings.record,
-            keep_actions: settings.keep_actions,
-            result,
+            discount: settings.discount,
+            keep_states: offset < settings.record,
         })
     }
 
     /// Draws the last T_obs pictures, if they are looked at, for the next decision.
     pub(crate) fn look(&mut self, renderer: &mut ObservationRenderer) -> Result<()> {
         let Some(seen) = &mut self.seen else { return Ok(()) };
-        let kept = self.keep_actions.then_some(&mut self.result.pictures);
-        let steps = self.state.horizons().observation;
-        self.state.set_pictures(seen.draw(renderer, self.world.episode(), steps, kept)?);
+        let recorder = &mut self.recorder;
+        let kept = recorder.keep_actions.then_some(&mut recorder.result.pictures);
+        let steps = recorder.state.horizons().observation;
+        recorder.state.set_pictures(seen.draw(renderer, self.world.episode(), steps, kept)?);
         Ok(())
     }
 
     fn keep_state(&mut self) -> Result<()> {
-        if self.record {
+        if self.keep_states {
             let mut state = vec![0.0; self.world.state_size()];
             self.world.get_state(&mut state)?;
-            self.result.states.push(state);
+            self.recorder.result.states.push(state);
         }
         Ok(())
     }
 
     /// Executes the next T_act actions of the plan, or fewer if the episode ends.
     pub(crate) fn execute(&mut self) -> Result<()> {
-        for _ in 0..self.state.horizons().action {
+        for _ in 0..self.recorder.state.horizons().action {
             if self.world.done() {
                 break;
             }
@@ -126,34 +117,31 @@ impl EpisodeRunner {
     /// Executes the next action of the plan, or its last one again, and observes what came of it.
     pub(crate) fn step(&mut self) -> Result<()> {
         self.keep_state()?;
-        let action = self.state.next_action();
-        if self.keep_actions {
-            self.result.observations.extend_from_slice(self.state.newest());
-            self.result.actions.extend_from_slice(action);
-        }
-        self.world.step(action);
+        self.recorder.act();
+        self.world.step(self.recorder.state.next_action());
+        let state = &mut self.recorder.state;
         if self.world.failure().is_some() {
-            self.state.set_executed(self.state.executed() + 1);
+            state.set_executed(state.executed() + 1);
         } else {
             self.world.observe(&mut self.observed);
-            self.state.observe(&self.observed)?;
+            state.observe(&self.observed)?;
             if let Some(seen) = &mut self.seen {
-                seen.note(&self.world, if self.keep_actions { usize::MAX } else { self.state.horizons().observation })?;
+                let most = if self.recorder.keep_actions { usize::MAX } else { state.horizons().observation };
+                seen.note(&self.world, most)?;
             }
             if let Some(labeller) = &mut self.labeller {
                 labeller.observe(&self.world);
             }
             self.meter.observe(self.world.simulation());
             let reported = self.world.task().reported().map(|(_, i)| self.world.values()[i]);
-            self.result.reached.iter_mut().zip(reported).for_each(|(most, now)| *most = most.max(now));
-            self.cost_sum += self.world.cost();
-            if self.keep_actions {
-                self.result.costs.push(self.world.cost());
-            }
+            self.recorder.result.reached.iter_mut().zip(reported).for_each(|(most, now)| *most = most.max(now));
+            let before = std::mem::replace(&mut self.cost, self.world.cost());
+            let solved = self.world.success().then_some(End::Solved);
+            let end = solved.or_else(|| self.world.lost().then_some(End::Lost));
+            let reward = self.world.task().reward().of(before, self.cost, end, self.discount);
+            self.recorder.earn(self.cost, reward);
         }
-        if let Some(record) = self.result.decisions.last_mut() {
-            record.realised = (self.cost_sum - self.cost_before) / self.state.executed() as f64;
-        }
+        self.recorder.realise();
         if self.world.done() {
             self.keep_state()?;
         }
@@ -162,15 +150,7 @@ impl EpisodeRunner {
 
     /// Notes that the plan in its state, which `decision` says the origin of, is executed from now on.
     pub(crate) fn begin_plan(&mut self, decision: Decision) {
-        let (low, high) = self.world.task().action_bounds().range();
-        let horizons = self.state.horizons();
-        let switched = self.state.switched(horizons.prediction - horizons.action, low, high);
-        self.result.decisions.push(DecisionRecord { decision, realised: 0.0, switched });
-        if self.keep_actions {
-            let planned = self.state.plan().len() / horizons.prediction * horizons.action;
-            self.result.planned.extend_from_slice(&self.state.plan()[..planned]);
-        }
-        self.cost_before = self.cost_sum;
+        self.recorder.begin_plan(decision, self.world.task().action_bounds());
         self.meter.boundary();
     }
 
@@ -178,26 +158,24 @@ impl EpisodeRunner {
     pub(crate) fn keep_pictures(&mut self, renderer: &mut ObservationRenderer) -> Result<()> {
         if self.world.success() {
             self.look(renderer)?;
-            self.result.pictures.truncate(self.world.steps() * renderer.bytes());
+            self.recorder.result.pictures.truncate(self.world.steps() * renderer.bytes());
         } else {
-            self.result.pictures = Vec::new();
+            self.recorder.result.pictures = Vec::new();
         }
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> EpisodeResult {
-        if self.keep_actions {
-            self.result.last_observation = self.state.newest().to_vec();
-        }
-        self.result.success = self.world.success();
-        self.result.failure = self.world.failure().map(str::to_string);
-        self.result.lost = self.world.lost();
-        self.result.actuation = self.meter.metrics();
-        self.result.steps = self.world.steps() - self.skipped;
-        self.result.mean_cost = self.cost_sum / self.result.steps.max(1) as f64;
+    pub(crate) fn finish(self) -> EpisodeResult {
         let modes = self.world.task().expert().map(|e| e.modes()).unwrap_or_default();
         let shown = self.labeller.as_ref().and_then(|l| l.label());
-        self.result.mode = shown.and_then(|m| modes.get(m)).copied();
-        self.result
+        EpisodeResult {
+            success: self.world.success(),
+            failure: self.world.failure().map(str::to_string),
+            lost: self.world.lost(),
+            terminated: self.world.success() || self.world.lost(),
+            actuation: self.meter.metrics(),
+            mode: shown.and_then(|m| modes.get(m)).copied(),
+            ..self.recorder.finish(self.world.steps() - self.skipped)
+        }
     }
 }

@@ -1,89 +1,114 @@
-//! The one evaluator: many episodes in lockstep, one batched decision for all of them, physics on all threads.
+//! The one evaluator: many episodes in lockstep, one batched decision for all that are due.
 //!
-//! Episodes do not influence each other: results are the same for any lockstep size and any number of threads. For a
-//! generator with pictures the calling thread draws them before each decision
-//! ([`crate::evaluation::ObservationRenderer`]).
+//! Episodes do not influence each other: results are the same for any lockstep size and any number of threads.
 
-use super::outcome::{EvaluationSettings, Outcome, Progress};
-use super::{episode_runner::EpisodeRunner, observation_renderer::ObservationRenderer};
-use crate::decide::Decide;
+use super::outcome::{EpisodeResult, EvaluationSettings, Outcome, Progress};
+use crate::decide::{Decide, Decision};
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
 use crate::error::{Error, Result};
-use imle_envs::task::Task;
-use rayon::prelude::*;
-use std::sync::Arc;
+use std::ops::Range;
 
-/// Most episodes at a time: each has a world in memory.
-const MOST_IN_LOCKSTEP: usize = 1024;
+/// What simulates the episodes of an evaluation.
+pub(crate) trait Lockstep {
+    /// One episode under way.
+    type Episode;
 
-/// Runs the episodes of `settings` in `task` with `decider`; at most 1024 of them at a time.
+    /// Whether the next episode begins as soon as one is over, rather than when all are.
+    const REFILLS: bool;
+
+    /// Most episodes at a time, at least 1.
+    fn most(&self) -> usize;
+
+    /// Begins the episodes at these places after the first.
+    fn begin(&mut self, offsets: Range<usize>) -> Result<Vec<Self::Episode>>;
+
+    /// What an episode has seen, and its plan.
+    fn state(episode: &mut Self::Episode) -> &mut EpisodeState;
+
+    /// Brings what is seen up to date for a decision, and appends the full state, if there is one.
+    fn look(&mut self, episode: &mut Self::Episode, states: &mut Vec<f64>) -> Result<()>;
+
+    /// Notes that a plan is executed from now on.
+    fn begin_plan(&self, episode: &mut Self::Episode, decision: Decision);
+
+    /// Executes the plans, until the next decision of an episode at most.
+    fn execute(&mut self, running: &mut [Self::Episode]) -> Result<()>;
+
+    /// Once an episode is over, whether it was solved.
+    fn over(episode: &Self::Episode) -> Option<bool>;
+
+    /// What came of an episode.
+    fn finish(&mut self, episode: Self::Episode) -> Result<EpisodeResult>;
+}
+
+/// Runs the episodes of `settings` in `worlds` with `decider`.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if `progress` says so; what the decider or the worlds return.
-pub fn evaluate(
-    task: &Arc<Task>,
+pub(crate) fn in_lockstep<L: Lockstep>(
+    worlds: &mut L,
     decider: &mut dyn Decide,
     settings: &EvaluationSettings,
     pool: &rayon::ThreadPool,
     progress: &mut dyn Progress,
 ) -> Result<Outcome> {
-    let sources = decider.sources();
-    let mut renderer = ObservationRenderer::new(task)?;
-    let reported = task.reported().map(|(name, _)| name.to_string()).collect();
-    let mut outcome = Outcome { episodes: Vec::new(), decisions_ms: Vec::new(), sources, reported };
-    let (mut solved, mut batch) = (0, DecisionBatch::default());
-    let lockstep = settings.lockstep.clamp(1, MOST_IN_LOCKSTEP);
-    for start in (0..settings.episodes).step_by(lockstep) {
-        let end = (start + lockstep).min(settings.episodes);
-        let runners: Result<Vec<EpisodeRunner>> =
-            pool.install(|| (start..end).into_par_iter().map(|i| EpisodeRunner::start(task, settings, i)).collect());
-        let mut runners = runners?;
-        let mut over = 0;
-        while over < runners.len() {
-            let timing = decide_all(&mut runners, decider, &mut batch, renderer.as_mut(), pool)?;
-            outcome.decisions_ms.push(timing);
-            let active: Vec<&mut EpisodeRunner> = runners.iter_mut().filter(|r| !r.world.done()).collect();
-            pool.install(|| active.into_par_iter().with_max_len(1).try_for_each(|r| r.execute()))?;
-            over = runners.iter().filter(|r| r.world.done()).count();
-            let now_solved = runners.iter().filter(|r| r.world.success()).count();
-            if !progress.advanced(start + over, settings.episodes, solved + now_solved) {
-                return Err(Error::Interrupted);
+    let mut outcome = Outcome { sources: decider.sources(), ..Outcome::default() };
+    let lockstep = settings.lockstep.clamp(1, worlds.most());
+    let (mut running, mut batch) = (Vec::new(), DecisionBatch::default());
+    let [mut begun, mut solved] = [0; 2];
+    while outcome.episodes.len() < settings.episodes {
+        if running.is_empty() || L::REFILLS {
+            let next = (begun + lockstep - running.len()).min(settings.episodes);
+            if next > begun {
+                running.extend(worlds.begin(begun..next)?);
+            }
+            begun = next;
+        }
+        outcome.decisions_ms.extend(decide(worlds, &mut running, decider, &mut batch, pool)?);
+        worlds.execute(&mut running)?;
+        for episode in std::mem::take(&mut running) {
+            match L::over(&episode) {
+                None => running.push(episode),
+                Some(success) => {
+                    solved += usize::from(success);
+                    outcome.episodes.push(worlds.finish(episode)?);
+                }
             }
         }
-        if let Some(renderer) = renderer.as_mut().filter(|_| settings.keep_actions) {
-            for runner in &mut runners {
-                runner.keep_pictures(renderer)?;
-            }
+        if !progress.advanced(outcome.episodes.len(), settings.episodes, solved) {
+            return Err(Error::Interrupted);
         }
-        outcome.episodes.extend(runners.into_iter().map(EpisodeRunner::finish));
-        solved = outcome.solved();
     }
+    outcome.episodes.sort_by_key(|e| e.episode);
     Ok(outcome)
 }
 
-/// Decides for all episodes that go on; returns the time it took, ms, and for how many.
-fn decide_all(
-    runners: &mut [EpisodeRunner],
+/// Decides for all episodes that are due; returns the time it took, ms, and for how many, if any was.
+fn decide<L: Lockstep>(
+    worlds: &mut L,
+    running: &mut [L::Episode],
     decider: &mut dyn Decide,
     batch: &mut DecisionBatch,
-    mut renderer: Option<&mut ObservationRenderer>,
     pool: &rayon::ThreadPool,
-) -> Result<(f64, usize)> {
-    let mut active: Vec<&mut EpisodeRunner> = runners.iter_mut().filter(|r| !r.world.done()).collect();
-    let mut states = Vec::new();
-    for runner in &mut active {
-        if let Some(renderer) = &mut renderer {
-            runner.look(renderer)?;
-        }
-        let at = states.len();
-        states.resize(at + runner.world.state_size(), 0.0);
-        runner.world.perceived_state(&mut states[at..])?;
+) -> Result<Option<(f64, usize)>> {
+    let due = |e: &mut L::Episode| {
+        let state = L::state(e);
+        state.due(state.horizons().action)
+    };
+    let mut due: Vec<&mut L::Episode> =
+        running.iter_mut().filter_map(|e| (L::over(e).is_none() && due(e)).then_some(e)).collect();
+    if due.is_empty() {
+        return Ok(None);
     }
-    let mut episodes: Vec<&mut EpisodeState> = active.iter_mut().map(|r| &mut r.state).collect();
+    let mut states = Vec::new();
+    for episode in &mut due {
+        worlds.look(episode, &mut states)?;
+    }
+    let mut episodes: Vec<&mut EpisodeState> = due.iter_mut().map(|e| L::state(e)).collect();
     let timing = DecisionTiming { deadline: None, lockstep: true };
     let decisions = batch.decide(decider, pool, &mut episodes, &states, timing)?;
-    for (runner, decision) in active.iter_mut().zip(decisions) {
-        runner.begin_plan(*decision);
+    for (episode, decision) in due.iter_mut().zip(decisions) {
+        worlds.begin_plan(episode, *decision);
     }
-    Ok((batch.took().as_secs_f64() * 1e3, active.len()))
+    Ok(Some((batch.took().as_secs_f64() * 1e3, due.len())))
 }

@@ -6,6 +6,9 @@ use imle_envs::actuation::ActuationMetrics;
 use serde::{Deserialize, Serialize};
 use std::{ops::Range, sync::Arc};
 
+/// Discount of a control step where nobody learns.
+const DISCOUNT: f64 = 0.99;
+
 /// Which episodes are run, and how.
 #[derive(Clone, Debug)]
 pub struct EvaluationSettings {
@@ -23,6 +26,8 @@ pub struct EvaluationSettings {
     pub lockstep: usize,
     /// T_obs, T_pred, T_act.
     pub horizons: Horizons,
+    /// Discount γ of a control step, with which the rewards of a task of kind `cost` are reckoned.
+    pub discount: f64,
     /// Number of episodes that keep their states, for video.
     pub record: usize,
     /// Whether episodes keep what was seen and done, to be learned from.
@@ -54,6 +59,7 @@ impl EvaluationSettings {
             mode: None,
             lockstep: 64,
             horizons,
+            discount: DISCOUNT,
             record: 0,
             keep_actions: false,
             starts: None,
@@ -90,19 +96,25 @@ pub struct DecisionRecord {
 pub struct EpisodeResult {
     /// Index of the episode.
     pub episode: u64,
-    /// Whether the task was solved.
+    /// Whether the task was solved; in an environment of your own, whether its last step said so.
     pub success: bool,
     /// Why the simulation failed, if it did.
     pub failure: Option<String>,
-    /// Whether the task was lost, as its file's `failure` says.
+    /// Whether the task was lost: ended unsolved, as its file's `failure` says.
     pub lost: bool,
+    /// Whether the task ended the episode, solved or lost; else it was cut off, and more could have been earned.
+    #[serde(default)]
+    pub terminated: bool,
     /// Control steps.
     pub steps: usize,
     /// The mode shown, if it shows one.
     #[serde(skip)]
     pub mode: Option<&'static str>,
-    /// Mean cost over the control steps.
+    /// Mean cost over the control steps; of an environment of your own the mean reward with its sign turned.
     pub mean_cost: f64,
+    /// Sum of the rewards, the return without discount.
+    #[serde(default)]
+    pub total_reward: f64,
     /// Greatest values of the quantities that the task reports, in their order.
     pub reached: Vec<f64>,
     /// Actuation metrics of the robot.
@@ -117,10 +129,11 @@ pub struct EpisodeResult {
     pub observations: Vec<f32>,
     /// See `observations`.
     pub actions: Vec<f32>,
-    /// Costs of the start state and after each control step, and the observation of the last state, if `observations`
-    /// are kept: (steps + 1,) and (O).
-    pub costs: Vec<f64>,
-    /// See `costs`.
+    /// Rewards of the control steps, and the observation of the last state, if `observations` are kept: (steps,) and
+    /// (O).
+    #[serde(default)]
+    pub rewards: Vec<f64>,
+    /// See `rewards`.
     pub last_observation: Vec<f32>,
     /// The first T_act actions of every plan, (decisions, T_act, A), if `observations` are kept: more than was executed
     /// of the last.
@@ -148,6 +161,11 @@ impl Outcome {
     /// Episodes solved.
     pub fn solved(&self) -> usize {
         self.episodes.iter().filter(|e| e.success).count()
+    }
+
+    /// Mean over episodes of the sum of their rewards; 0 without episodes.
+    pub fn mean_return(&self) -> f64 {
+        self.episodes.iter().map(|e| e.total_reward).sum::<f64>() / self.episodes.len().max(1) as f64
     }
 
     /// Adds the episodes that follow, of the same task and decider.

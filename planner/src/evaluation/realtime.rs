@@ -191,8 +191,8 @@ fn run_world(mut runner: EpisodeRunner, begun: Instant, shared: &Shared) -> Resu
                 match desk.plan.take() {
                     None => counts.missed += 1,
                     Some(plan) => {
-                        counts.rms.push(rms(runner.state.newest(), plan.fork.newest()));
-                        runner.state.adopt(&plan.fork);
+                        counts.rms.push(rms(runner.recorder.state.newest(), plan.fork.newest()));
+                        runner.recorder.state.adopt(&plan.fork);
                         runner.begin_plan(plan.decision);
                     }
                 }
@@ -201,7 +201,7 @@ fn run_world(mut runner: EpisodeRunner, begun: Instant, shared: &Shared) -> Resu
             if step >= desk.wanted && desk.snapshot.is_none() && desk.expected.is_none() {
                 let mut state = vec![0.0; runner.world.state_size()];
                 runner.world.perceived_state(&mut state)?;
-                desk.snapshot = Some(Snapshot { step, at, state, episode: runner.state.clone() });
+                desk.snapshot = Some(Snapshot { step, at, state, episode: runner.recorder.state.clone() });
                 shared.changed.notify_all();
             }
         }
@@ -242,7 +242,7 @@ impl Pilot<'_> {
     fn first(&mut self, runner: &mut EpisodeRunner) -> Result<()> {
         let mut state = vec![0.0; runner.world.state_size()];
         runner.world.perceived_state(&mut state)?;
-        let decision = self.decide(&mut runner.state, &state, None)?;
+        let decision = self.decide(&mut runner.recorder.state, &state, None)?;
         runner.begin_plan(decision);
         Ok(())
     }

@@ -1,10 +1,8 @@
 //! Sequential evaluation: blocks of episodes, after each of which there may be enough of them.
 
-use super::evaluator::evaluate;
+use super::environment::{Environment, evaluate};
 use super::outcome::{EvaluationSettings, Onwards, Outcome, Progress};
 use crate::{decide::Decide, error::Result};
-use imle_envs::task::Task;
-use std::sync::Arc;
 
 /// Runs the episodes of `settings` in blocks that end at `looks` (rising numbers of episodes) and at the last, and
 /// stops after a block if `enough` says so of all episodes so far.
@@ -15,7 +13,7 @@ use std::sync::Arc;
 /// # Errors
 /// As [`evaluate`].
 pub fn evaluate_sequentially(
-    task: &Arc<Task>,
+    environment: &dyn Environment,
     decider: &mut dyn Decide,
     settings: &EvaluationSettings,
     pool: &rayon::ThreadPool,
@@ -27,7 +25,7 @@ pub fn evaluate_sequentially(
     ends.push(settings.episodes);
     let mut block = |from: usize, to: usize, solved: usize| {
         let mut progress = Onwards { progress: &mut *progress, done: from, solved, total: settings.episodes };
-        evaluate(task, decider, &settings.part(from..to), pool, &mut progress)
+        evaluate(environment, decider, &settings.part(from..to), pool, &mut progress)
     };
     let mut all = block(0, ends[0], 0)?;
     for ends in ends.windows(2) {
@@ -48,7 +46,8 @@ mod tests {
     use crate::planner::Planner;
     use crate::proposal::{Noise, Proposal, Warm};
     use imle_configs::spec::Horizons;
-    use imle_envs::rollout::RolloutEngine;
+    use imle_envs::{rollout::RolloutEngine, task::Task};
+    use std::sync::Arc;
 
     /// The report of `episodes` in blocks that end at `looks`, without times, and the totals that progress received.
     fn report(episodes: usize, looks: &[usize], enough: impl FnMut(&Outcome) -> bool) -> (Report, Vec<(usize, usize)>) {

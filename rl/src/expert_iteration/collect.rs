@@ -39,7 +39,7 @@ impl ExpertIteration<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Collected> {
         let place = self.folder(round).join(COLLECTED_FILE);
-        let kept = Kept::new(&self.folder(round), &self.run.task);
+        let kept = Kept::new(&self.folder(round), &self.task);
         if place.exists() {
             kept.remove()?;
             return self.collected(round);
@@ -63,13 +63,13 @@ impl ExpertIteration<'_> {
         let mut phase = Phase { observer, round, name: "collect" };
         let run = |settings: &EvaluationSettings, progress: &mut dyn Progress| -> Result<Outcome> {
             if alone {
-                return Ok(evaluate(&self.run.task, &mut student, settings, &self.pool, progress)?);
+                return Ok(evaluate(&self.task, &mut student, settings, &self.pool, progress)?);
             }
             let mut decider = DaggerMixing { student: &mut student, teacher: &mut planner, turns };
-            Ok(evaluate(&self.run.task, &mut decider, settings, &self.pool, progress)?)
+            Ok(evaluate(&self.task, &mut decider, settings, &self.pool, progress)?)
         };
         let mut outcome = kept.evaluate("first", &settings, &mut phase, run)?;
-        let report = Report::new(&outcome, self.run.task.spec().control_rate);
+        let report = Report::new(&outcome, self.task.spec().control_rate);
         let (mut starts, mut handed_over) = (Vec::new(), 0);
         outcome.episodes.retain_mut(|episode| {
             let students = match turns.students(episode.episode) {
@@ -80,8 +80,8 @@ impl ExpertIteration<'_> {
             };
             let start = match (students, again) {
                 (0, false) => return true,
-                (0, true) => Some(start_of(&self.run.task, horizons, episode, 0)),
-                (students, _) => take_over(&self.run.task, horizons, students, episode),
+                (0, true) => Some(start_of(&self.task, horizons, episode, 0)),
+                (students, _) => take_over(&self.task, horizons, students, episode),
             };
             let kept = start.is_some();
             handed_over += usize::from(kept && students > 0);
@@ -123,7 +123,7 @@ impl ExpertIteration<'_> {
 
     /// Which episodes of a round the generator begins.
     fn turns(&self, round: u64, horizons: Horizons) -> StudentTurns {
-        let whole = self.run.task.max_steps().div_ceil(horizons.action) as u64;
+        let whole = self.task.max_steps().div_ceil(horizons.action) as u64;
         let most = Some(self.settings.student_decisions).filter(|n| *n > 0).map_or(whole, |n| n.min(whole));
         let share = if round > self.settings.planner_rounds { self.settings.student_share } else { 0.0 };
         StudentTurns { share, most, seed: self.run.seed }
@@ -167,9 +167,9 @@ impl ExpertIteration<'_> {
             };
             let mut phase = Phase { observer, round, name: "retry" };
             let outcome = kept.evaluate(&format!("again-{attempt}"), &settings, &mut phase, |settings, progress| {
-                Ok(evaluate(&self.run.task, &mut planner, settings, &self.pool, progress)?)
+                Ok(evaluate(&self.task, &mut planner, settings, &self.pool, progress)?)
             })?;
-            let report = Report::new(&outcome, self.run.task.spec().control_rate);
+            let report = Report::new(&outcome, self.task.spec().control_rate);
             env_steps += report.env_steps;
             simulation_steps += report.physics_steps;
             for (at, mut episode) in left.into_iter().zip(outcome.episodes).filter(|(_, e)| e.success) {
@@ -192,12 +192,12 @@ impl ExpertIteration<'_> {
             seed: self.run.seed,
             index: e.episode,
             mode: e.mode.unwrap_or_default().into(),
-            mismatch: self.run.task.mismatch().map_or_else(String::new, |m| m.name.clone()),
+            mismatch: self.task.mismatch().map_or_else(String::new, |m| m.name.clone()),
             len: e.steps,
         };
         let mut pictures: Vec<Vec<u8>> = episodes.iter_mut().map(|e| std::mem::take(&mut e.pictures)).collect();
         let solved: Vec<Episode> = episodes.into_iter().map(record).collect();
-        let seen = self.run.task.spec();
+        let seen = self.task.spec();
         let spec = Spec { pictures: None, ..seen.clone() };
         let Some(layout) = &seen.pictures else { return Ok(imle_data::write(&folder, &spec, &solved)?) };
         let draw = |n: usize| Ok::<_, InputError>(std::mem::take(&mut pictures[n]));

@@ -114,7 +114,7 @@ pub(crate) fn take_over(task: &Task, horizons: Horizons, decisions: u64, episode
     episode.states.drain(..before.min(episode.states.len()));
     episode.observations.drain(..before * sizes.0);
     episode.actions.drain(..before * sizes.1);
-    episode.costs.drain(..before);
+    episode.rewards.drain(..before.min(episode.rewards.len()));
     episode.pictures.drain(..before * pictures);
     let mine = episode.decisions.len().min(begun / horizons.action);
     episode.decisions.drain(..mine);

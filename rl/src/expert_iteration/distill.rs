@@ -18,13 +18,13 @@ impl ExpertIteration<'_> {
         for earlier in first..=round {
             let folder = self.folder(earlier).join(EPISODES_FOLDER);
             let episodes = imle_data::read(&folder)?.episodes;
-            if let Some(layout) = &self.run.task.spec().pictures {
+            if let Some(layout) = &self.task.spec().pictures {
                 let read = || imle_data::read_all_images(&folder, &layout.cameras, episodes.len());
                 pictures.extend(self.pool.install(read)?.rgb);
             }
             solved.extend(episodes);
         }
-        let pictures = self.run.task.spec().pictures.is_some().then(|| Arc::new(pictures));
+        let pictures = self.task.spec().pictures.is_some().then(|| Arc::new(pictures));
         let solved = self.training_data(&solved, pictures)?;
         let share = self.share_of_demonstrations();
         let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(1.0 - share, &solved)];

@@ -26,7 +26,7 @@ impl ExpertIteration<'_> {
         let (success_rate, success_ci95) = (report.success_rate, report.success_ci95);
         let mut figures = Figures::new();
         // Modes are measured on observations alone.
-        if self.run.task.spec().pictures.is_none() {
+        if self.task.spec().pictures.is_none() {
             let modes = Modes::kept(&mut self.modes, self.run, &self.pool, self.demonstrations.as_ref())?;
             figures = modes.measure(self.run, &self.pool, checkpoint, &evaluation)?;
         }
@@ -69,7 +69,7 @@ impl ExpertIteration<'_> {
         let held_out = EvaluationSettings { lockstep: settings.lockstep, ..held_out };
         for candidates in &settings.candidate_sweep {
             let mut planner = self.planner_of(*candidates, &sampler, horizons)?;
-            let outcome = evaluate(&run.task, &mut planner, &held_out, &self.pool, progress)?;
+            let outcome = evaluate(&self.task, &mut planner, &held_out, &self.pool, progress)?;
             let rate = outcome.solved() as f64 / episodes as f64;
             figures.insert(format!("planned/success_rate_{candidates:03}"), rate);
             figures.insert(format!("planned/at_least_{candidates:03}"), wilson95(outcome.solved(), episodes)[0]);

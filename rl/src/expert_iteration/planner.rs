@@ -61,7 +61,7 @@ impl ExpertIteration<'_> {
         if !planner.searches() {
             return Ok(planner);
         }
-        let (kind, bounds) = (settings.parameterization.parse()?, run.task.action_bounds().clone());
+        let (kind, bounds) = (settings.parameterization.parse()?, self.task.action_bounds().clone());
         let space = parameterization::of_kind(kind, bounds, horizons.prediction, settings.knots)?;
         Ok(planner.searching(space, run.seed))
     }
@@ -70,7 +70,7 @@ impl ExpertIteration<'_> {
     pub(super) fn horizons(&self, current: &Checkpoint) -> Horizons {
         let trained = current.config().horizons;
         match self.settings.execute {
-            0 => self.run.task.horizons(trained),
+            0 => self.task.horizons(trained),
             n => Horizons { action: n.min(trained.prediction), ..trained },
         }
     }
@@ -78,7 +78,7 @@ impl ExpertIteration<'_> {
     /// Action-rate limit of plans, from the demonstrations.
     fn action_rate_limit(&self) -> Option<ActionRateLimit> {
         let (share, demonstrations) = (self.settings.action_rate_limit, self.run.demonstrations);
-        let of = || ActionRateLimit::of(demonstrations, self.run.task.spec().action.size(), share);
+        let of = || ActionRateLimit::of(demonstrations, self.task.spec().action.size(), share);
         (share > 0.0 && !demonstrations.is_empty()).then(of)
     }
 }

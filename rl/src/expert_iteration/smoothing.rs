@@ -39,7 +39,7 @@ impl ExpertIteration<'_> {
         episodes: &mut [EpisodeResult],
         progress: &mut dyn Progress,
     ) -> Result<Smoothed> {
-        let task = &self.run.task;
+        let task = &self.task;
         let size = task.spec().action.size();
         let mut left: Vec<usize> =
             (0..episodes.len()).filter(|i| episodes[*i].success && !episodes[*i].states.is_empty()).collect();

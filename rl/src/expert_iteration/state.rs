@@ -3,8 +3,8 @@
 use super::settings::ExpertIterationSettings;
 use crate::run::{Observer, Round, Run, State};
 use crate::{error::Result, modes::Modes};
-use imle_configs::{files, files::FolderLock};
-use imle_envs::rollout::RolloutEngine;
+use imle_configs::{Error as InputError, files, files::FolderLock};
+use imle_envs::{rollout::RolloutEngine, task::Task};
 use imle_policy::{checkpoint::Checkpoint, metrics::RunLog, targets::DemonstrationChunks};
 use std::{path::PathBuf, sync::Arc};
 
@@ -37,6 +37,8 @@ pub fn run(settings: &ExpertIterationSettings, run: &Run<'_>, observer: &mut dyn
 pub(super) struct ExpertIteration<'a> {
     pub(super) settings: &'a ExpertIterationSettings,
     pub(super) run: &'a Run<'a>,
+    /// The task, whose states the planner begins from.
+    pub(super) task: Arc<Task>,
     pub(super) pool: rayon::ThreadPool,
     pub(super) engine: Arc<RolloutEngine>,
     pub(super) demonstrations: Option<DemonstrationChunks>,
@@ -50,12 +52,15 @@ pub(super) struct ExpertIteration<'a> {
 impl<'a> ExpertIteration<'a> {
     pub(super) fn begin(settings: &'a ExpertIterationSettings, run: &'a Run<'a>) -> Result<Self> {
         // What is refused is refused before anything is written.
+        let (expected, found) = ("best-of-n or ppo where the simulator is not ours", NAME);
+        let task =
+            run.environment.task().ok_or_else(|| InputError::unexpected("--algorithm", expected, found))?.clone();
         let demonstrations = run.demonstration_windows()?;
         let pool = imle_planner::threads::pool(run.threads)?;
-        let engine = Arc::new(RolloutEngine::new(run.task.clone(), run.threads)?);
+        let engine = Arc::new(RolloutEngine::new(task.clone(), run.threads)?);
         let (state, lock) = State::begin(NAME, settings, run)?;
         let log = RunLog::resume(run.out, state.log_lines, state.rounds.last().map_or(0, |r| r.env_steps))?;
-        Ok(Self { settings, run, pool, engine, demonstrations, modes: None, state, log, _lock: lock })
+        Ok(Self { settings, run, task, pool, engine, demonstrations, modes: None, state, log, _lock: lock })
     }
 
     /// The last round; a run that has none yet has done nothing.

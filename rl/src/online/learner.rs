@@ -91,14 +91,15 @@ impl<'a> Learner<'a> {
         saved: Option<(&Path, LearnerState)>,
     ) -> Result<Self> {
         let config = run.checkpoint.config();
-        let horizons = run.task.horizons(config.horizons);
+        let horizons = run.environment.horizons(config.horizons);
         let sizes = Sizes {
             observation: config.spec.observation.size(),
             action: config.spec.action.size(),
             executed: horizons.action,
             seen: horizons.observation,
         };
-        let reward = run.task.reward();
+        let bounds = run.environment.return_bounds(settings.discount);
+        run.check_environment(bounds)?;
         let (chunk, threads, seed) = (sizes.chunk(), settings.learner_threads, run.seed);
         let place = saved.as_ref().map(|(folder, _)| folder.join(ACTOR_FOLDER));
         let place = place.as_deref();
@@ -106,7 +107,7 @@ impl<'a> Learner<'a> {
         let file = saved.as_ref().map(|(folder, state)| (folder.join(CRITIC_FILE), state.critic));
         let critic = || {
             let (inputs, file) = (sizes.history() + chunk, file.as_ref().map(|(path, steps)| (path.as_path(), *steps)));
-            Critic::new(&settings.critic, inputs, reward.bounds(), seed, file, run.device)
+            Critic::new(&settings.critic, inputs, bounds, seed, file, run.device)
         };
         let critic = with_critic.then(critic).transpose()?;
         let state = saved.map(|(_, state)| state).unwrap_or_else(|| LearnerState {
@@ -120,7 +121,7 @@ impl<'a> Learner<'a> {
             pool: imle_planner::threads::pool(run.threads)?,
             horizons,
             sizes,
-            replay: ReplayBuffer::new(sizes, reward, settings.discount, config.normalizers.clone()),
+            replay: ReplayBuffer::new(sizes, settings.discount, config.normalizers.clone()),
             actor,
             critic,
             state,

@@ -11,3 +11,6 @@ pub mod learner;
 pub mod ppo;
 pub mod settings;
 pub mod training_loop;
+
+#[cfg(test)]
+mod tests;

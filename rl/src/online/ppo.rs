@@ -68,7 +68,8 @@ impl Algorithm for Ppo {
         };
         let saved = saved.map(read).transpose()?;
         let saved = saved.as_ref().map(|(path, counters)| (path.as_path(), *counters));
-        self.value = Some(Critic::new(settings, inputs, run.task.reward().bounds(), run.seed, saved, run.device)?);
+        let bounds = run.environment.return_bounds(learner.settings.discount);
+        self.value = Some(Critic::new(settings, inputs, bounds, run.seed, saved, run.device)?);
         self.first = Some(tch::no_grad(|| run.checkpoint.network(run.device))?);
         Ok(())
     }

@@ -78,7 +78,8 @@ impl<'a, 'b> Online<'a, 'b> {
                 let learner = Learner::new(run, settings, algorithm.has_critic(), Some((&folder, saved)))?;
                 algorithm.begin(&learner, Some(&folder))?;
                 let done = course.iterations as usize;
-                let (episodes, records) = EpisodeLog::open(run.out, learner.sizes, done)?;
+                let costs = run.environment.task().map(|task| (task.reward(), settings.discount));
+                let (episodes, records) = EpisodeLog::open(run.out, learner.sizes, done, costs)?;
                 let steps = records[..done].iter().map(|r| r.counts.env_steps).sum();
                 let log = RunLog::resume(run.out, state.log_lines, steps)?;
                 // What a kill has left of others, now that these were read.
@@ -180,7 +181,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let mut figures = Figures::new();
         let new = self.learner.remember(record.trajectories.clone())?;
         let judged = self.learner.judge(new.clone(), &mut figures)?;
-        let [low, high] = self.learner.run.task.reward().bounds();
+        let [low, high] = self.learner.run.environment.return_bounds(self.learner.settings.discount);
         let most = self.learner.settings.critic.most_above * (high - low);
         let above = judged.map_or(0.0, |j| j.above);
         let diverged = above > most || !above.is_finite();
@@ -215,12 +216,13 @@ impl<'a, 'b> Online<'a, 'b> {
             first: index * settings.episodes as u64,
             lockstep: settings.lockstep,
             keep_actions: true,
+            discount: settings.discount,
             ..EvaluationSettings::held_out(settings.episodes, run.seed, horizons)
         };
         let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
         let outcome = {
             let mut decider = self.algorithm.behaviour(collecting)?;
-            evaluate(&run.task, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
+            evaluate(run.environment, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
         };
         let decisions = outcome.episodes.iter().flat_map(|e| &e.decisions);
         let counts = IterationCounts {
@@ -277,8 +279,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let (counts, totals) = (record.counts, self.totals());
         let learned = record.trajectories.len().max(1) as f64;
         let gamma = self.learner.settings.discount;
-        let reward = self.learner.run.task.reward();
-        let returns = record.trajectories.iter().map(|t| t.return_from(0, self.learner.sizes, reward, gamma));
+        let returns = record.trajectories.iter().map(|t| t.return_from(0, self.learner.sizes, gamma));
         let done = (totals.env_steps - self.env_steps_before) as f64;
         let more = [
             ("rollout/success_rate", counts.solved as f64 / counts.episodes.max(1) as f64),
@@ -300,10 +301,11 @@ impl<'a, 'b> Online<'a, 'b> {
     /// Says early if there is nothing to learn from.
     fn look_for_rewards(&self, observer: &mut dyn Observer) -> Result<()> {
         let (totals, settings) = (self.totals(), self.learner.settings);
-        let reward = self.learner.run.task.reward();
-        let (sizes, discount) = (self.learner.sizes, settings.discount);
-        let mut all = self.learner.replay.trajectories().iter();
-        if all.any(|t| t.success || t.return_from(0, sizes, reward, discount) > 0.0) {
+        let of = |t: &Trajectory| t.return_from(0, self.learner.sizes, settings.discount);
+        let all = self.learner.replay.trajectories();
+        // Where nothing is earned but losses, one that is less is something to learn from.
+        let differs = |t: &Trajectory| self.learner.run.environment.task().is_none() && of(t) != of(&all[0]);
+        if all.iter().any(|t| t.success || of(t) > 0.0 || differs(t)) {
             return Ok(());
         }
         let patience = settings.warmup_steps.max(1);
@@ -356,6 +358,9 @@ impl<'a, 'b> Online<'a, 'b> {
         let since = [totals.episodes - before("rollout/episodes"), totals.solved - before("rollout/solved")];
         figures.insert("rollout/episodes".into(), totals.episodes as f64);
         figures.insert("rollout/solved".into(), totals.solved as f64);
+        if run.environment.task().is_none() {
+            figures.insert("eval/return".into(), evaluation.outcome.mean_return());
+        }
         let solved = self.learner.replay.trajectories().iter().filter(|t| t.success);
         Ok(Round {
             round: index,

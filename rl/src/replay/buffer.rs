@@ -2,7 +2,6 @@
 
 use super::trajectory::{Sizes, Trajectory};
 use imle_configs::seed::{Purpose, stream};
-use imle_envs::task::reward::Reward;
 use imle_policy::{Result, normalizer::Normalizers};
 use rand::Rng;
 use tch::{Device, Tensor};
@@ -10,7 +9,6 @@ use tch::{Device, Tensor};
 /// The decisions collected so far, M of them.
 pub struct ReplayBuffer {
     sizes: Sizes,
-    reward: Reward,
     discount: f64,
     normalizers: Normalizers,
     trajectories: Vec<Trajectory>,
@@ -44,10 +42,9 @@ pub struct TransitionBatch {
 
 impl ReplayBuffer {
     /// Empty, for trajectories of `sizes`; `discount` is γ of a control step.
-    pub fn new(sizes: Sizes, reward: Reward, discount: f64, normalizers: Normalizers) -> Self {
+    pub fn new(sizes: Sizes, discount: f64, normalizers: Normalizers) -> Self {
         Self {
             sizes,
-            reward,
             discount,
             normalizers,
             trajectories: Vec::new(),
@@ -66,7 +63,7 @@ impl ReplayBuffer {
         let old = self.places.len();
         for trajectory in trajectories {
             for index in 0..trajectory.decisions(self.sizes) {
-                let consequence = trajectory.consequence(index, self.sizes, self.reward, self.discount);
+                let consequence = trajectory.consequence(index, self.sizes, self.discount);
                 let first = index * self.sizes.executed;
                 trajectory.history(first, self.sizes, &mut history);
                 self.before.extend_from_slice(&history);
@@ -109,7 +106,7 @@ impl ReplayBuffer {
     /// The discounted return from decision `row` on.
     pub fn return_from(&self, row: usize) -> f64 {
         let (trajectory, index) = self.place(row);
-        trajectory.return_from(index, self.sizes, self.reward, self.discount)
+        trajectory.return_from(index, self.sizes, self.discount)
     }
 
     /// Indices of `count` decisions, drawn from the stream of (seed, step).
@@ -143,15 +140,13 @@ impl ReplayBuffer {
 mod tests {
     use super::*;
     use crate::replay::trajectory::tests::{SIZES, straight};
-    use imle_envs::task::file::RewardKind;
     use imle_policy::normalizer::Normalizer;
 
     #[test]
     fn decisions_are_what_the_trajectories_hold() {
         let range = |n: usize| Normalizer::Range { min: vec![0.0; n], max: vec![2.0; n] };
         let normalizers = Normalizers { observation: range(2), action: range(1), residual: None };
-        let reward = Reward { kind: RewardKind::Sparse, scale: 1.0 };
-        let mut replay = ReplayBuffer::new(SIZES, reward, 0.5, normalizers);
+        let mut replay = ReplayBuffer::new(SIZES, 0.5, normalizers);
         replay.extend(vec![straight(0, 4, true)]);
         replay.extend(vec![straight(1, 5, false)]);
         assert_eq!((replay.len(), replay.place(3).0.episode, replay.place(3).1), (5, 1, 1));

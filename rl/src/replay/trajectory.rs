@@ -1,7 +1,6 @@
 //! An episode as it is learned from: decisions, what was executed of them, and what it brought.
 
 use imle_configs::{Error as InputError, episode::Episode};
-use imle_envs::task::reward::{End, Reward};
 use imle_planner::evaluation::EpisodeResult;
 
 /// Sizes that all trajectories of a run share.
@@ -36,18 +35,20 @@ pub struct Trajectory {
     pub episode: u64,
     /// Control steps, L.
     pub len: usize,
-    /// Whether the task was solved: the episode was ended by that.
+    /// Whether the task was solved.
     pub success: bool,
-    /// Whether it was lost: ended by that. An episode that was neither was only cut off.
+    /// Whether it was lost.
     pub lost: bool,
+    /// Whether the task ended the episode, solved or lost; else it was cut off, and more could have been earned.
+    pub terminated: bool,
     /// The mode shown, or nothing.
     pub mode: String,
     /// Observations before each control step and after the last, (L + 1, O).
     pub observations: Vec<f32>,
     /// Actions executed, (L, A).
     pub actions: Vec<f32>,
-    /// Costs of the start state and after each control step, (L + 1,).
-    pub costs: Vec<f64>,
+    /// Rewards of the control steps, (L,).
+    pub rewards: Vec<f64>,
     /// The first T_act actions of each decision's chunk, (K, T_act, A).
     pub planned: Vec<f32>,
     /// The latent of each decision, (K, Z), if they are kept.
@@ -79,10 +80,11 @@ impl Trajectory {
             len: result.steps,
             success: result.success,
             lost: result.lost,
+            terminated: result.terminated,
             mode: result.mode.unwrap_or_default().into(),
             observations,
             actions: result.actions,
-            costs: result.costs,
+            rewards: result.rewards,
             planned: result.planned,
             latents: Vec::new(),
         })
@@ -102,7 +104,7 @@ impl Trajectory {
         let parts = [
             ("observations", self.observations.len(), (self.len + 1) * sizes.observation),
             ("actions", self.actions.len(), self.len * sizes.action),
-            ("costs", self.costs.len(), self.len + 1),
+            ("rewards", self.rewards.len(), self.len),
             ("planned", self.planned.len(), k * sizes.chunk()),
         ];
         match parts.into_iter().find(|(_, found, expected)| found != expected) {
@@ -125,34 +127,25 @@ impl Trajectory {
     }
 
     /// Consequence of decision `index`.
-    pub fn consequence(&self, index: usize, sizes: Sizes, reward: Reward, discount: f64) -> Consequence {
+    pub fn consequence(&self, index: usize, sizes: Sizes, discount: f64) -> Consequence {
         let first = index * sizes.executed;
         let steps = sizes.executed.min(self.len - first);
-        let last = first + steps == self.len;
-        let ended = last && (self.success || self.lost);
+        let ended = self.terminated && first + steps == self.len;
         Consequence {
             steps,
-            reward: self.reward(first, steps, reward, discount),
+            reward: self.reward(first, steps, discount),
             discount: if ended { 0.0 } else { discount.powi(steps as i32) },
         }
     }
 
     /// The discounted return from decision `index` to the end, as if nothing came after an episode that was cut off.
-    pub fn return_from(&self, index: usize, sizes: Sizes, reward: Reward, discount: f64) -> f64 {
+    pub fn return_from(&self, index: usize, sizes: Sizes, discount: f64) -> f64 {
         let first = index * sizes.executed;
-        self.reward(first, self.len - first, reward, discount)
+        self.reward(first, self.len - first, discount)
     }
 
-    fn reward(&self, first: usize, steps: usize, reward: Reward, discount: f64) -> f64 {
-        let of = |t: usize| {
-            let end = match (self.success, self.lost) {
-                _ if t + 1 < self.len => None,
-                (true, _) => Some(End::Solved),
-                (_, lost) => lost.then_some(End::Lost),
-            };
-            reward.of(self.costs[t], self.costs[t + 1], end, discount)
-        };
-        (first..first + steps).rev().fold(0.0, |after, t| of(t) + discount * after)
+    fn reward(&self, first: usize, steps: usize, discount: f64) -> f64 {
+        self.rewards[first..first + steps].iter().rev().fold(0.0, |after, reward| reward + discount * after)
     }
 
     /// The same as an episode to imitate.
@@ -173,11 +166,10 @@ impl Trajectory {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use imle_envs::task::file::RewardKind;
 
     pub(crate) const SIZES: Sizes = Sizes { observation: 2, action: 1, executed: 2, seen: 3 };
 
-    /// `len` steps; observation t is (t, 10 t), action t is t, cost falls by 1 a step.
+    /// `len` steps; observation t is (t, 10 t), action t is t; what is solved earns 1 with the last.
     pub(crate) fn straight(episode: u64, len: usize, success: bool) -> Trajectory {
         let k = len.div_ceil(2);
         Trajectory {
@@ -185,17 +177,14 @@ pub(crate) mod tests {
             len,
             success,
             lost: false,
+            terminated: success,
             mode: "a".into(),
             observations: (0..=len).flat_map(|t| [t as f32, 10.0 * t as f32]).collect(),
             actions: (0..len).map(|t| t as f32).collect(),
-            costs: (0..=len).map(|t| (len - t) as f64).collect(),
+            rewards: (1..=len).map(|t| f64::from(u8::from(success && t == len))).collect(),
             planned: (0..2 * k).map(|t| t as f32).collect(),
             latents: Vec::new(),
         }
-    }
-
-    fn sparse() -> Reward {
-        Reward { kind: RewardKind::Sparse, scale: 1.0 }
     }
 
     #[test]
@@ -211,13 +200,16 @@ pub(crate) mod tests {
 
     #[test]
     fn truncation_bootstraps_and_termination_does_not() {
-        let of = |t: &Trajectory, k| t.consequence(k, SIZES, sparse(), 0.5);
+        let of = |t: &Trajectory, k| t.consequence(k, SIZES, 0.5);
         let (solved, cut) = (straight(0, 5, true), straight(1, 5, false));
         assert_eq!(of(&solved, 0), Consequence { steps: 2, reward: 0.0, discount: 0.25 });
         assert_eq!(of(&solved, 2), Consequence { steps: 1, reward: 1.0, discount: 0.0 });
         assert_eq!(of(&cut, 2), Consequence { steps: 1, reward: 0.0, discount: 0.5 });
-        let lost = Trajectory { lost: true, ..cut };
+        let lost = Trajectory { lost: true, terminated: true, ..cut };
         assert_eq!(of(&lost, 2), Consequence { steps: 1, reward: 0.0, discount: 0.0 });
-        assert_eq!(solved.return_from(0, SIZES, sparse(), 0.5), 0.0625);
+        assert_eq!(solved.return_from(0, SIZES, 0.5), 0.0625);
+        // Solved, in an environment that goes on all the same.
+        let goes_on = Trajectory { terminated: false, ..solved };
+        assert_eq!(of(&goes_on, 2), Consequence { steps: 1, reward: 1.0, discount: 0.5 });
     }
 }

@@ -5,7 +5,7 @@ use imle_configs::episode::Episode;
 use imle_configs::spec::{Layout, Spec, Term};
 use imle_data::import::{ImportOptions, load};
 use imle_envs::mujoco::model::Source;
-use imle_envs::task::{Task, predicate::Predicate};
+use imle_envs::task::{Task, file::RewardKind, predicate::Predicate, reward::Reward};
 use imle_planner::evaluation::EpisodeResult;
 use imle_policy::checkpoint::{Checkpoint, CheckpointConfig, MODEL_FILE};
 use imle_rl::replay::episode_log::{self, EpisodeLog, IterationCounts, IterationRecord};
@@ -172,7 +172,8 @@ fn log(bytes: &[u8]) {
     fs::create_dir_all(&folder).unwrap();
     let (length, sum) = ((bytes.len() as u64).to_le_bytes(), crc32fast::hash(bytes).to_le_bytes());
     fs::write(folder.join(episode_log::FILE), [&length[..], &sum, bytes].concat()).unwrap();
-    let _ = EpisodeLog::open(&folder, Sizes { observation: 2, action: 1, executed: 2, seen: 1 }, 1);
+    let costs = Reward { kind: RewardKind::Cost, scale: 1.0 };
+    let _ = EpisodeLog::open(&folder, Sizes { observation: 2, action: 1, executed: 2, seen: 1 }, 1, Some((costs, 0.99)));
 }
 
 /// `state.json` of a fine-tuning run.
@@ -198,7 +199,7 @@ pub fn write_seeds(folder: &Path) {
         len: 2,
         observations: vec![0.5; 6],
         actions: vec![0.1; 2],
-        costs: vec![1.0; 3],
+        rewards: vec![1.0; 2],
         planned: vec![0.1; 2],
         mode: "near".into(),
         ..Trajectory::default()

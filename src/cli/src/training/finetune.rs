@@ -127,7 +127,7 @@ fn with_run(args: &FinetuneArgs, go: impl FnOnce(&Run<'_>) -> imle_rl::Result<Ve
     let demonstrations = args.data.as_deref().map(view).transpose()?;
     let _folder = if args.resume { None } else { Some(Place::folder(out)?) };
     let run = Run {
-        task: task.clone(),
+        environment: &task,
         checkpoint: &checkpoint,
         demonstrations: demonstrations.as_ref().map_or(&[], |view| &view.dataset.episodes),
         pictures: demonstrations.as_ref().and_then(View::pictures),

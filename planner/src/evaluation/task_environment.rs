@@ -1,0 +1,125 @@
+//! Our tasks as environments: MuJoCo worlds, stepped on all threads.
+//!
+//! For a generator with pictures the calling thread draws them before each decision
+//! ([`crate::evaluation::ObservationRenderer`]).
+
+use super::environment::Environment;
+use super::evaluator::{Lockstep, in_lockstep};
+use super::outcome::{EpisodeResult, EvaluationSettings, Outcome, Progress};
+use super::{episode_runner::EpisodeRunner, observation_renderer::ObservationRenderer};
+use crate::decide::{Decide, Decision};
+use crate::episode::EpisodeState;
+use crate::error::Result;
+use imle_configs::{bounds::ActionBounds, spec::Horizons, spec::Spec};
+use imle_envs::task::Task;
+use rayon::prelude::*;
+use std::{ops::Range, sync::Arc};
+
+/// Most episodes at a time: each has a world in memory.
+const MOST_IN_LOCKSTEP: usize = 1024;
+
+/// At most 1024 episodes at a time.
+impl Environment for Arc<Task> {
+    fn spec(&self) -> &Spec {
+        Task::spec(self)
+    }
+
+    fn max_steps(&self) -> usize {
+        Task::max_steps(self)
+    }
+
+    fn horizons(&self, trained: Horizons) -> Horizons {
+        Task::horizons(self, trained)
+    }
+
+    fn action_bounds(&self) -> &ActionBounds {
+        Task::action_bounds(self)
+    }
+
+    fn reward_bounds(&self) -> [f64; 2] {
+        self.reward().bounds()
+    }
+
+    /// Rewards of tasks are such that returns have their bounds.
+    fn return_bounds(&self, _: f64) -> [f64; 2] {
+        self.reward().bounds()
+    }
+
+    fn identity(&self) -> String {
+        let mismatch = self.mismatch().map_or(String::new(), |m| format!(", mismatch {}", m.name));
+        format!("{}{mismatch}, reward {}", self.name(), self.reward().kind)
+    }
+
+    fn task(&self) -> Option<&Arc<Task>> {
+        Some(self)
+    }
+
+    fn run(
+        &self,
+        decider: &mut dyn Decide,
+        settings: &EvaluationSettings,
+        pool: &rayon::ThreadPool,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome> {
+        let mut worlds = Worlds { task: self, settings, pool, renderer: ObservationRenderer::new(self)? };
+        let outcome = in_lockstep(&mut worlds, decider, settings, pool, progress)?;
+        let reported = self.reported().map(|(name, _)| name.to_string()).collect();
+        Ok(Outcome { reported, ..outcome })
+    }
+}
+
+/// Worlds of a task.
+struct Worlds<'a> {
+    task: &'a Arc<Task>,
+    settings: &'a EvaluationSettings,
+    pool: &'a rayon::ThreadPool,
+    renderer: Option<ObservationRenderer>,
+}
+
+impl Lockstep for Worlds<'_> {
+    type Episode = EpisodeRunner;
+
+    /// Whole blocks, so that the times of decisions are those of as many episodes.
+    const REFILLS: bool = false;
+
+    fn most(&self) -> usize {
+        MOST_IN_LOCKSTEP
+    }
+
+    fn begin(&mut self, offsets: Range<usize>) -> Result<Vec<EpisodeRunner>> {
+        let start = |offset| EpisodeRunner::start(self.task, self.settings, offset);
+        self.pool.install(|| offsets.into_par_iter().map(start).collect())
+    }
+
+    fn state(runner: &mut EpisodeRunner) -> &mut EpisodeState {
+        &mut runner.recorder.state
+    }
+
+    fn look(&mut self, runner: &mut EpisodeRunner, states: &mut Vec<f64>) -> Result<()> {
+        if let Some(renderer) = &mut self.renderer {
+            runner.look(renderer)?;
+        }
+        let at = states.len();
+        states.resize(at + runner.world.state_size(), 0.0);
+        Ok(runner.world.perceived_state(&mut states[at..])?)
+    }
+
+    fn begin_plan(&self, runner: &mut EpisodeRunner, decision: Decision) {
+        runner.begin_plan(decision);
+    }
+
+    fn execute(&mut self, running: &mut [EpisodeRunner]) -> Result<()> {
+        self.pool.install(|| running.par_iter_mut().with_max_len(1).try_for_each(EpisodeRunner::execute))
+    }
+
+    fn over(runner: &EpisodeRunner) -> Option<bool> {
+        runner.world.done().then(|| runner.world.success())
+    }
+
+    fn finish(&mut self, mut runner: EpisodeRunner) -> Result<EpisodeResult> {
+        if let Some(renderer) = self.renderer.as_mut().filter(|_| self.settings.keep_actions) {
+            runner.keep_pictures(renderer)?;
+        }
+        Ok(runner.finish())
+    }
+}
