@@ -1,8 +1,8 @@
 //! A controller of one episode.
 
 use crate::arrays::{array, finite, numbers};
-use crate::cost::{self, PythonCost, Raised};
-use crate::failure::{raise, unexpected};
+use crate::cost::PythonCost;
+use crate::failure::{raise, raise_planner, unexpected};
 use crate::policy::Policy;
 use crate::process::{check, check_physics, detached};
 use crate::settings::overlaid;
@@ -26,7 +26,6 @@ pub struct Controller {
 /// What an open controller is made of.
 pub struct Open {
     mpc: Mpc,
-    raised: Option<Raised>,
     /// Time of the newest observed state, s.
     observed_at: Option<f64>,
     plan: Plan,
@@ -57,17 +56,14 @@ impl Controller {
             let workers = threads.map_or_else(Workers::shared, Workers::new)?;
             let builder = task.clone().map_or_else(ControllerBuilder::default, Mpc::builder);
             let mut builder = builder.settings(&settings).seed(seed).workers(workers.clone());
-            let mut raised = None;
             if let (Some(cost), Some(task)) = (cost, task) {
                 let engine = Arc::new(RolloutEngine::new(task, workers.threads())?);
-                let (simulator, slot) = PythonCost::new(engine, cost, sensors);
-                raised = Some(slot);
-                builder = builder.simulator(simulator);
+                builder = builder.simulator(PythonCost::new(engine, cost, sensors));
             }
             if let Some(generator) = generator {
                 builder = builder.policy(generator);
             }
-            Ok(Open { mpc: builder.build()?, raised, observed_at: None, plan: Plan::default() })
+            Ok(Open { mpc: builder.build()?, observed_at: None, plan: Plan::default() })
         });
         Ok(Self { open: Mutex::new(Some(built.map_err(raise)?)) })
     }
@@ -240,7 +236,7 @@ impl Open {
             None => mpc.plan_into(plan, state),
             Some(deadline) => mpc.plan_by(state, deadline).map(|p| *plan = p),
         });
-        planned.map_err(|e| cost::of(self.raised.as_ref(), e))
+        planned.map_err(raise_planner)
     }
 
     /// The plan as Python gets it.

@@ -1,8 +1,6 @@
 //! A cost that is written in Python: called once a wave on the states of all rollouts, which stay in Rust.
 
 use crate::arrays::array;
-use crate::failure::raise;
-use imle_configs::Error as InputError;
 use imle_envs::rollout::{ChunkBatch, RolloutEngine, Trace, TraceFields};
 use imle_planner::rollout::{Candidates, Score, Simulator};
 use numpy::{PyArrayDyn, PyArrayMethods};
@@ -10,23 +8,18 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The exception that the cost raised, for who asked for the plan.
-pub type Raised = Arc<Mutex<Option<PyErr>>>;
-
 /// Rollouts in MuJoCo, scored in Python.
 pub struct PythonCost {
     engine: Arc<RolloutEngine>,
     cost: Py<PyAny>,
     sensors: bool,
     kept: Mutex<Trace>,
-    raised: Raised,
 }
 
 impl PythonCost {
     /// Rollouts of `engine`; `cost` takes a dictionary of arrays and returns costs (N, T) or (N,).
-    pub fn new(engine: Arc<RolloutEngine>, cost: Py<PyAny>, sensors: bool) -> (Self, Raised) {
-        let raised = Raised::default();
-        (Self { engine, cost, sensors, kept: Mutex::default(), raised: raised.clone() }, raised)
+    pub fn new(engine: Arc<RolloutEngine>, cost: Py<PyAny>, sensors: bool) -> Self {
+        Self { engine, cost, sensors, kept: Mutex::default() }
     }
 
     fn costs(&self, py: Python<'_>, trace: &Trace, batch: Candidates<'_>, n: usize) -> PyResult<Vec<f64>> {
@@ -75,11 +68,7 @@ impl Simulator for PythonCost {
             &mut trace,
         )?;
         let costs = Python::attach(|py| self.costs(py, &trace, batch, out.len()));
-        let costs = costs.map_err(|raised| {
-            let line = Python::attach(|py| raised.value(py).to_string());
-            *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(raised);
-            InputError::unexpected("cost", "costs", line)
-        })?;
+        let costs = costs.map_err(|raised| imle_planner::Error::Environment(Box::new(raised)))?;
         let each = costs.len() / out.len().max(1);
         let physics_steps = (steps * self.engine.task().planning_substeps()) as u32;
         let mean = |costs: &[f64]| costs.iter().sum::<f64>() / costs.len().max(1) as f64;
@@ -94,10 +83,4 @@ impl Simulator for PythonCost {
         }
         Ok(())
     }
-}
-
-/// What was raised in the cost, or else the planner's own error.
-pub fn of(raised: Option<&Raised>, error: imle_planner::Error) -> PyErr {
-    let own = raised.and_then(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take());
-    own.unwrap_or_else(|| raise(error))
 }

@@ -1,111 +1,150 @@
-//! Episodes of our own tasks, as `planner run` runs them.
+//! Episodes: of our own tasks, as `planner run` runs them, and of environments that Python steps.
 
 use crate::background::{self, Stop};
-use crate::failure::raise;
+use crate::cost::PythonCost;
+use crate::environment::environment;
+use crate::failure::{raise, raise_planner, unexpected};
 use crate::policy::Policy;
-use crate::process::check_physics;
+use crate::process::{check, check_physics, detached};
 use crate::settings::overlaid;
 use crate::task::Task;
-use imle_cli::episodes::recording;
-use imle_cli::failure::Result;
+use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
+use imle_configs::{files, spec::Spec};
 use imle_envs::{rollout::RolloutEngine, task::Task as Loaded};
 use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, Report, evaluate as run};
-use imle_planner::{Controller, ControllerSettings, threads};
+use imle_planner::{Controller, ControllerBuilder, ControllerSettings, threads};
 use imle_policy::policy::Policy as Generator;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Which episodes, and what is kept of them.
-struct Episodes {
-    count: usize,
-    first: u64,
-    seed: u64,
-    lockstep: usize,
-    threads: Option<usize>,
-    record: Option<PathBuf>,
-}
-
-/// Runs episodes; `progress` gets (done, all, solved). Returns the report and a record an episode, as JSON.
-#[pyfunction]
-#[pyo3(signature = (task, policy, settings, episodes, first, seed, lockstep, threads, record, progress))]
-#[allow(clippy::too_many_arguments)]
-pub fn evaluate(
-    py: Python<'_>,
-    task: &Task,
-    policy: Option<&Policy>,
-    settings: &str,
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Wanted {
     episodes: usize,
     first: u64,
     seed: u64,
     lockstep: usize,
     threads: Option<usize>,
+    /// Folder for a dataset, and whether only solved episodes belong there.
     record: Option<PathBuf>,
+    only_solved: bool,
+}
+
+impl Wanted {
+    fn pool(&self) -> PyResult<rayon::ThreadPool> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        threads::pool(self.threads.unwrap_or(cores)).map_err(raise)
+    }
+
+    fn settings(&self, horizons: imle_configs::spec::Horizons) -> EvaluationSettings {
+        EvaluationSettings {
+            lockstep: self.lockstep,
+            first: self.first,
+            keep_actions: self.record.is_some(),
+            purpose: if self.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
+            ..EvaluationSettings::held_out(self.episodes, self.seed, horizons)
+        }
+    }
+
+    /// Writes the dataset, if one is wanted; returns the report and a record an episode, as JSON.
+    fn told(&self, spec: &Spec, outcome: Outcome) -> PyResult<(String, String)> {
+        let report = json!(Report::new(&outcome, spec.control_rate));
+        let episodes: Vec<_> = outcome
+            .episodes
+            .iter()
+            .map(|e| {
+                json!({
+                    "episode": e.episode, "success": e.success, "lost": e.lost, "terminated": e.terminated,
+                    "steps": e.steps, "return": e.total_reward, "mean_cost": e.mean_cost, "mode": e.mode,
+                    "failure": e.failure,
+                })
+            })
+            .collect();
+        if let Some(folder) = &self.record {
+            self.write(folder, spec, outcome)?;
+        }
+        Ok((report.to_string(), json!(episodes).to_string()))
+    }
+
+    fn write(&self, folder: &Path, spec: &Spec, outcome: Outcome) -> PyResult<()> {
+        let kept = outcome.episodes.into_iter().filter(|e| e.success || !self.only_solved);
+        let episodes: Vec<Episode> = kept
+            .filter(|e| e.steps > 0 && e.failure.is_none())
+            .map(|e| Episode {
+                observations: e.observations,
+                actions: e.actions,
+                success: e.success,
+                seed: self.seed,
+                index: e.episode,
+                mode: e.mode.unwrap_or_default().into(),
+                len: e.steps,
+                ..Episode::default()
+            })
+            .collect();
+        if episodes.is_empty() {
+            return Err(raise(imle_cli::failure::Failure::Run("no episode was solved; nothing was recorded".into())));
+        }
+        imle_data::write(folder, &Spec { pictures: None, ..spec.clone() }, &episodes).map_err(raise)
+    }
+}
+
+/// Runs episodes of a task; `progress` gets (done, all, solved). Returns the report and a record an episode, as JSON.
+#[pyfunction]
+pub fn evaluate(
+    py: Python<'_>,
+    task: &Task,
+    policy: Option<&Policy>,
+    cost: Option<Py<PyAny>>,
+    sensors: bool,
+    settings: &str,
+    wanted: Wanted,
     progress: &Bound<'_, PyAny>,
 ) -> PyResult<(String, String)> {
     check_physics()?;
     let settings: ControllerSettings =
         overlaid(&ControllerSettings::default(), settings, "controller").map_err(raise)?;
     let (task, policy) = (task.task.clone(), policy.map(|p| p.generator.clone()));
-    let wanted = Episodes { count: episodes, first, seed, lockstep, threads, record };
-    let done = background::run(
+    background::run(
         py,
-        move |stop, tell| outcome(task, policy, &settings, &wanted, &mut Watch { stop, tell }),
+        move |stop, tell| outcome(task, policy, cost.map(|c| (c, sensors)), &settings, &wanted, Watch { stop, tell }),
         |(done, all, solved): (usize, usize, usize)| progress.call1((done, all, solved)).map(drop),
-    )?;
-    done.map_err(raise)
+    )?
 }
 
 fn outcome(
     task: Arc<Loaded>,
     policy: Option<Generator>,
+    cost: Option<(Py<PyAny>, bool)>,
     settings: &ControllerSettings,
-    wanted: &Episodes,
-    watch: &mut dyn Progress,
-) -> Result<(String, String)> {
+    wanted: &Wanted,
+    mut watch: Watch<'_>,
+) -> PyResult<(String, String)> {
     let seen = policy.as_ref().map(|p| p.spec()).filter(|s| s.pictures.is_some());
     let task = match seen {
-        Some(seen) => Arc::new(Arc::unwrap_or_clone(task).seen_as(seen, "policy")?),
+        Some(seen) => Arc::new(Arc::unwrap_or_clone(task).seen_as(seen, "policy").map_err(raise)?),
         None => task,
     };
-    if let Some(record) = &wanted.record {
-        imle_configs::files::ensure_absent(record)?;
-    }
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let pool = threads::pool(wanted.threads.unwrap_or(cores))?;
-    let engine = Arc::new(RolloutEngine::new(task.clone(), pool.current_num_threads())?);
-    let builder = Controller::builder(task.clone()).settings(settings).seed(wanted.seed).engine(engine);
-    let builder = if let Some(policy) = policy { builder.policy(policy) } else { builder };
-    let (mut decider, horizons) = builder.decider()?;
-    let held_out = EvaluationSettings {
-        lockstep: wanted.lockstep,
-        first: wanted.first,
-        keep_actions: wanted.record.is_some(),
-        purpose: if wanted.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
-        ..EvaluationSettings::held_out(wanted.count, wanted.seed, horizons)
+    wanted.record.as_deref().map_or(Ok(()), files::ensure_absent).map_err(raise)?;
+    let pool = wanted.pool()?;
+    let engine = Arc::new(RolloutEngine::new(task.clone(), pool.current_num_threads()).map_err(raise)?);
+    let builder = Controller::builder(task.clone()).settings(settings).seed(wanted.seed);
+    let builder = match cost {
+        Some((cost, sensors)) => builder.simulator(PythonCost::new(engine, cost, sensors)),
+        None => builder.engine(engine),
     };
-    let outcome: Outcome = run(&task, &mut decider, &held_out, &pool, watch)?;
-    if let Some(record) = &wanted.record {
-        recording::write(record, wanted.seed, &task, &outcome)?;
-    }
-    let report = Report::new(&outcome, task.spec().control_rate);
-    let episodes: Vec<_> = outcome
-        .episodes
-        .iter()
-        .map(|e| {
-            json!({
-                "episode": e.episode, "success": e.success, "lost": e.lost, "steps": e.steps, "mean_cost": e.mean_cost,
-                "mode": e.mode, "failure": e.failure,
-            })
-        })
-        .collect();
-    Ok((json!(report).to_string(), json!(episodes).to_string()))
+    let builder = if let Some(policy) = policy { builder.policy(policy) } else { builder };
+    let (mut decider, horizons) = builder.decider().map_err(raise)?;
+    let outcome = run(&task, &mut decider, &wanted.settings(horizons), &pool, &mut watch).map_err(raise_planner)?;
+    wanted.told(task.spec(), outcome)
 }
 
 /// Progress for the thread that has the interpreter.
-pub struct Watch<'a> {
+struct Watch<'a> {
     stop: Stop,
     tell: &'a dyn Fn((usize, usize, usize)),
 }
@@ -114,5 +153,52 @@ impl Progress for Watch<'_> {
     fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
         (self.tell)((done, total, solved));
         !self.stop.asked()
+    }
+}
+
+/// As [`evaluate`], of a policy alone in copies of an environment that Python steps
+/// ([`environment`](crate::environment)).
+#[pyfunction]
+pub fn evaluate_environment(
+    py: Python<'_>,
+    policy: &Policy,
+    copies: &Bound<'_, PyAny>,
+    about: &Bound<'_, PyDict>,
+    settings: &str,
+    wanted: Wanted,
+    progress: &Bound<'_, PyAny>,
+) -> PyResult<(String, String)> {
+    check()?;
+    let settings: ControllerSettings =
+        overlaid(&ControllerSettings::default(), settings, "controller").map_err(raise)?;
+    if !settings.is_policy_only() {
+        return Err(unexpected("optimizer", "none in an environment without a model to plan in", settings.optimizer));
+    }
+    wanted.record.as_deref().map_or(Ok(()), files::ensure_absent).map_err(raise)?;
+    let generator = policy.generator.clone();
+    let spec = generator.spec().clone();
+    let environment = environment(copies, about, &spec)?;
+    let pool = wanted.pool()?;
+    let builder = ControllerBuilder::default().settings(&settings).policy(generator).policy_only();
+    let (mut decider, horizons) = builder.seed(wanted.seed).decider().map_err(raise)?;
+    let mut told = Told { progress: progress.clone().unbind(), raised: None };
+    let done = detached(py, || run(&environment, &mut decider, &wanted.settings(horizons), &pool, &mut told));
+    if let Some(raised) = told.raised {
+        return Err(raised);
+    }
+    wanted.told(&spec, done.map_err(raise_planner)?)
+}
+
+/// Progress where the interpreter is anyhow.
+struct Told {
+    progress: Py<PyAny>,
+    raised: Option<PyErr>,
+}
+
+impl Progress for Told {
+    fn advanced(&mut self, done: usize, total: usize, solved: usize) -> bool {
+        let called = Python::attach(|py| self.progress.call1(py, (done, total, solved)).map(drop));
+        self.raised = called.err();
+        self.raised.is_none()
     }
 }

@@ -14,6 +14,17 @@ pub fn raise(error: impl Into<Failure>) -> PyErr {
     }
 }
 
+/// The exception for an error of the planner's: one that was raised in the user's own Python code is passed on.
+pub fn raise_planner(error: imle_planner::Error) -> PyErr {
+    match error {
+        imle_planner::Error::Environment(inner) => match inner.downcast::<PyErr>() {
+            Ok(raised) => *raised,
+            Err(inner) => raise(imle_planner::Error::Environment(inner)),
+        },
+        other => raise(other),
+    }
+}
+
 /// `ValueError`: what was expected in `place`, and what was found.
 pub fn unexpected(place: impl Display, expected: impl Display, found: impl Display) -> PyErr {
     PyValueError::new_err(format!("{place}: expected {expected}, found {found}"))

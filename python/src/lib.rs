@@ -7,6 +7,7 @@ mod arrays;
 mod background;
 mod controller;
 mod cost;
+mod environment;
 mod evaluation;
 mod failure;
 mod policy;
@@ -28,6 +29,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<worlds::Worlds>()?;
     module.add_function(wrap_pyfunction!(task::task_names, module)?)?;
     module.add_function(wrap_pyfunction!(evaluation::evaluate, module)?)?;
+    module.add_function(wrap_pyfunction!(evaluation::evaluate_environment, module)?)?;
     module.add_function(wrap_pyfunction!(training::train, module)?)?;
     module.add_function(wrap_pyfunction!(training::train_settings, module)?)?;
     module.add_function(wrap_pyfunction!(training::write_dataset, module)?)

@@ -1,0 +1,224 @@
+"""Copies of a Gymnasium environment, stepped together for an evaluation."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any, Callable, Sequence
+
+import numpy as np
+
+from ._checks import whole
+from .policy import Policy
+
+Success = Callable[[float, bool, bool, dict[str, Any]], bool]
+
+
+class Copies:
+    """The copies, and how what they observe becomes what the policy sees. The native module calls reset and step."""
+
+    def __init__(
+        self,
+        env: Any,
+        policy: Policy,
+        *,
+        first: int,
+        episodes: int,
+        num_envs: int = 16,
+        starts: Sequence[Any] | None = None,
+        observation: Callable[..., Any] | None = None,
+        pictures: Callable[..., Any] | None = None,
+        success: Success | None = None,
+        success_at: str = "end",
+        max_steps: int | None = None,
+        action_bounds: tuple[Any, Any] | None = None,
+        processes: bool = False,
+        env_kwargs: dict[str, Any] | None = None,
+    ):
+        if success_at not in ("end", "any"):
+            raise ValueError(f"success_at: expected end or any, found {success_at}")
+        make, single = maker(env, env_kwargs or {})
+        count = min(whole("num_envs", num_envs, (1, 4096)), episodes)
+        self.count = 1 if single else count
+        self._first, self._starts = first, None if starts is None else [_start(s) for s in starts]
+        look = Look(observation, pictures if policy.spec.get("pictures") else None, success, success_at == "any")
+        if policy.spec.get("pictures") and pictures is None:
+            raise ValueError("pictures: expected a function of the observation, as the policy sees pictures, found none")
+        if processes and single:
+            raise ValueError("processes: expected an id or a function that makes environments, found one environment")
+        if processes:
+            from .processes import Process
+
+            self._copies = [Process(make, look) for _ in range(self.count)]
+        else:
+            self._copies = [Copy(make, look) for _ in range(self.count)]
+        self._identity, limit, low, high = self._copies[0].about()
+        self._low, self._high = bounds(self._identity, low, high, action_bounds, policy.action_size)
+        self._max_steps = limit if max_steps is None else whole("max_steps", max_steps, (1, 1 << 31))
+        if self._max_steps is None:
+            self.close()
+            raise ValueError(f"max_steps: expected the longest episode, as {self._identity} states none, found none")
+
+    def about(self) -> dict[str, Any]:
+        """What the native module wants to know."""
+        return {
+            "copies": self.count, "max_steps": self._max_steps, "low": self._low, "high": self._high,
+            "identity": self._identity,
+        }
+
+    def reset(self, slots: list[int], episodes: list[int], seeds: list[int]) -> list[tuple[Any, Any]]:
+        """Begin episodes; returns (observation, pictures) of each."""
+        for slot, episode, seed in zip(slots, episodes, seeds):
+            start = (seed, None) if self._starts is None else self._starts[episode - self._first]
+            self._copies[slot].begin(*start)
+        return [self._copies[slot].answer() for slot in slots]
+
+    def step(self, slots: list[int], actions: np.ndarray) -> list[tuple[Any, Any, float, bool, bool, bool]]:
+        """Step; returns (observation, pictures, reward, terminated, truncated, success) of each."""
+        for slot, action in zip(slots, actions):
+            self._copies[slot].act(action)
+        return [self._copies[slot].answer() for slot in slots]
+
+    def close(self) -> None:
+        """Close the environments that were made here."""
+        for copy in self._copies:
+            copy.close()
+
+    def __enter__(self) -> Copies:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Look:
+    """What is seen of an environment."""
+
+    def __init__(
+        self,
+        observation: Callable[..., Any] | None,
+        pictures: Callable[..., Any] | None,
+        success: Success | None,
+        sticky: bool,
+    ):
+        self.observation, self.pictures, self.success, self.sticky = observation, pictures, success, sticky
+
+    def seen(self, observed: Any, env: Any) -> tuple[Any, Any]:
+        """Observation (O,) and pictures, or None."""
+        values = flat(observed) if self.observation is None else called(self.observation, observed, env)
+        return np.asarray(values).reshape(-1), called(self.pictures, observed, env) if self.pictures else None
+
+    def solved(self, reward: float, terminated: bool, truncated: bool, info: dict[str, Any]) -> bool:
+        """Whether the task is solved."""
+        if self.success is not None:
+            return bool(self.success(reward, terminated, truncated, info))
+        return bool(info.get("is_success", terminated))
+
+
+class Copy:
+    """One environment in this process."""
+
+    def __init__(self, make: Callable[[], tuple[Any, bool]], look: Look):
+        (self._env, self._own), self._look, self._answer, self._solved = make(), look, None, False
+
+    def about(self) -> tuple[str, int | None, Any, Any]:
+        """Name, longest episode, and range of the actions."""
+        env, space = self._env, self._env.action_space
+        name = env.spec.id if getattr(env, "spec", None) else type(env.unwrapped).__name__
+        if not hasattr(space, "low") or len(space.shape) != 1:
+            raise ValueError(f"{name}: expected actions in a Box of one axis, found {space}")
+        limit = env.spec.max_episode_steps if getattr(env, "spec", None) else None
+        limit = limit or getattr(env.unwrapped, "_max_episode_steps", None)
+        return name, limit, space.low, space.high
+
+    def begin(self, seed: int, options: dict[str, Any] | None) -> None:
+        """Reset."""
+        answer = self._env.reset(seed=int(seed), options=options)
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            raise ValueError(f"reset: expected (observation, info), found {type(answer).__name__}")
+        self._solved = False
+        self._answer = self._look.seen(answer[0], self._env)
+
+    def act(self, action: np.ndarray) -> None:
+        """Step."""
+        answer = self._env.step(action)
+        if not (isinstance(answer, tuple) and len(answer) == 5):
+            found = f"{len(answer)} values" if isinstance(answer, tuple) else type(answer).__name__
+            raise ValueError(f"step: expected (observation, reward, terminated, truncated, info), found {found}")
+        observed, reward, terminated, truncated, info = answer
+        now = self._look.solved(float(reward), bool(terminated), bool(truncated), info)
+        self._solved = now or (self._solved and self._look.sticky)
+        seen = self._look.seen(observed, self._env)
+        self._answer = (*seen, float(reward), bool(terminated), bool(truncated), self._solved)
+
+    def answer(self) -> Any:
+        """What came of it."""
+        return self._answer
+
+    def close(self) -> None:
+        """Close the environment if it was made here."""
+        if self._own:
+            self._env.close()
+
+
+def maker(env: Any, kwargs: dict[str, Any]) -> tuple[Callable[[], tuple[Any, bool]], bool]:
+    """A function that makes a copy and says whether it is ours to close; and whether there is but one."""
+    import gymnasium as gym
+
+    if isinstance(env, (str, os.PathLike)):
+        name = os.fspath(env)
+        if name.split(":")[-1] not in gym.registry and ":" not in name and "/" in name:
+            # The package of a namespace registers its environments when it is imported.
+            try:
+                __import__(name.split("/")[0])
+            except ImportError:
+                pass
+        return (lambda: (gym.make(name, **kwargs), True)), False
+    if isinstance(env, gym.Env):
+        return (lambda: (env, False)), True
+    if callable(env):
+        return (lambda: (env(**kwargs), True)), False
+    raise TypeError(f"env: expected a task, an environment, its id or a function, found {type(env).__name__}")
+
+
+def bounds(
+    name: str, low: Any, high: Any, given: tuple[Any, Any] | None, size: int
+) -> tuple[list[float], list[float]]:
+    """Range of the actions, which must be finite and of the policy's size."""
+    if given is not None:
+        low, high = (np.broadcast_to(np.asarray(part, np.float32), (size,)) for part in given)
+    if low.shape != (size,):
+        raise ValueError(f"{name}: expected actions ({size},), as the policy's, found {low.shape}")
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise ValueError(f"{name}: expected actions with bounds, or action_bounds=(low, high), found none")
+    return low.tolist(), high.tolist()
+
+
+def flat(observed: Any) -> np.ndarray:
+    """Numbers of an observation: arrays flattened, dictionaries joined in the order of their keys without pictures."""
+    if isinstance(observed, dict):
+        parts = [flat(observed[key]) for key in sorted(observed)]
+        return np.concatenate(parts) if parts else np.empty(0, np.float32)
+    if isinstance(observed, (tuple, list)):
+        return np.concatenate([flat(part) for part in observed]) if observed else np.empty(0, np.float32)
+    values = np.asarray(observed)
+    if values.dtype == np.uint8 and values.ndim >= 3:
+        return np.empty(0, np.float32)
+    return values.reshape(-1).astype(np.float32)
+
+
+def called(function: Callable[..., Any], observed: Any, env: Any) -> Any:
+    """The function of the observation, and of the environment if it has a second parameter."""
+    try:
+        wants = len(inspect.signature(function).parameters) > 1
+    except (TypeError, ValueError):
+        wants = False
+    return function(observed, env) if wants else function(observed)
+
+
+def _start(start: Any) -> tuple[int, dict[str, Any] | None]:
+    if isinstance(start, dict):
+        return 0, start
+    if isinstance(start, tuple) and len(start) == 2:
+        return whole("starts", start[0], (0, (1 << 32) - 1)), start[1]
+    return whole("starts", start, (0, (1 << 32) - 1)), None
