@@ -1,5 +1,5 @@
 # The daily commands. `make run` and `make test` are all a newcomer needs.
-.PHONY: run test fuzz golden setup cuda install env lint checks api reference lines format doc
+.PHONY: run test python wheel fuzz golden setup cuda install env lint checks api reference lines format doc
 
 PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
@@ -10,6 +10,13 @@ run: setup  ## fetch the native libraries once, build, run stack with the shippe
 
 test: setup  ## all tests of the workspace
 	cargo test --workspace --locked
+	@$(PYTHON) python/make.py test
+
+python: setup  ## the Python package, in an environment in the cache folder
+	@$(PYTHON) python/make.py install
+
+wheel: setup  ## a wheel of the Python package, into target/wheels
+	@$(PYTHON) python/make.py wheel
 
 MINUTES ?= 20
 fuzz: setup  ## every parser of foreign bytes fuzzed for MINUTES each (cargo install cargo-afl); TARGETS="hdf5 csv" for some

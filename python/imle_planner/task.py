@@ -94,10 +94,12 @@ class Task:
             raise TypeError(f"task: expected a mujoco.MjModel, found {type(model).__name__}")
         if not callable(cost):
             raise TypeError(f"cost: expected a function, found {type(cost).__name__}")
-        kinds = mujoco.mjtJoint
-        simple = [i for i in range(model.njnt) if model.jnt_type[i] in (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE)]
-        joints = [model.joint(i).name or str(i) for i in simple]
-        free = [model.joint(i) for i in range(model.njnt) if model.jnt_type[i] == kinds.mjJNT_FREE]
+        if model.nu == 0:
+            raise ValueError("task: expected a model with actuators, found none")
+        kinds = [mujoco.mjtJoint(int(kind)) for kind in model.jnt_type]
+        simple = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
+        joints = [model.joint(i).name or str(i) for i, kind in enumerate(kinds) if kind in simple]
+        free = [model.joint(i) for i, kind in enumerate(kinds) if kind not in simple]
         lines = [f"name = {json.dumps(name)}", 'description = "A model with a cost in Python"', 'model = "model.mjb"']
         lines += [f"control_rate = {float(control_rate)}", f"max_steps = {int(max_steps)}", "[action]"]
         actuators = [model.actuator(i).name or str(i) for i in range(model.nu)]
@@ -112,7 +114,7 @@ class Task:
         # The file's own cost is not used: rollouts are scored by `cost`.
         lines += ["[quantities]", 'zero = { kind = "control", actuator = %s }' % json.dumps(actuators[0])]
         lines += ["[cost]", "running = 1.0", "terminal = 0.0", "[[cost.term]]", 'quantity = "zero"', "scale = 1.0"]
-        lines += ['norm = "quadratic"', "[success]", "when = []", "hold = 1e9"]
+        lines += ['norm = "quadratic"', "[success]", 'when = ["zero > 1e300"]']
         with tempfile.TemporaryDirectory() as folder:
             mujoco.mj_saveModel(model, str(Path(folder, "model.mjb")))
             file = Path(folder, "task.toml")

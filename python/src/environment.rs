@@ -19,7 +19,11 @@ pub struct PythonCopies {
 }
 
 /// An environment of the copies; `about` has `max_steps`, `low`, `high`, `identity` and `copies`, their number.
-pub fn environment(copies: &Bound<'_, PyAny>, about: &Bound<'_, PyDict>, spec: &Spec) -> PyResult<Vectorized<PythonCopies>> {
+pub fn environment(
+    copies: &Bound<'_, PyAny>,
+    about: &Bound<'_, PyDict>,
+    spec: &Spec,
+) -> PyResult<Vectorized<PythonCopies>> {
     let get = |key: &str| about.get_item(key)?.ok_or_else(|| unexpected("environment", format!("`{key}`"), "none"));
     let (low, high): (Vec<f32>, Vec<f32>) = (get("low")?.extract()?, get("high")?.extract()?);
     let known = EnvironmentInfo {

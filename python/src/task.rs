@@ -31,8 +31,9 @@ impl Task {
     #[staticmethod]
     fn load(py: Python<'_>, name: &str) -> PyResult<Self> {
         check_physics()?;
-        let task = detached(py, || imle_cli::load::task(name)).map_err(raise)?;
-        Ok(Self { task })
+        // In this process, as Python's own MuJoCo would compile it.
+        let task = detached(py, || Loaded::load(name)).map_err(raise)?;
+        Ok(Self { task: Arc::new(task) })
     }
 
     /// Spec, limits and rates as JSON.

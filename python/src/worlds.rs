@@ -66,6 +66,11 @@ impl Worlds {
     ) -> PyResult<Bound<'py, PyArrayDyn<f32>>> {
         check_physics()?;
         let state = numbers::<f64>(state, "state", "float64")?;
+        let size = self.world(which)?.state_size();
+        if state.shape() != [size] {
+            return Err(unexpected("state", shape(&[size]), shape(state.shape())));
+        }
+        finite("state", state.values()?)?;
         self.world(which)?.start_in(state.values()?, seed, episode).map_err(raise)?;
         self.begun(py, &[which])
     }
