@@ -21,15 +21,15 @@ _libraries.load()
 
 from ._native import VERSION as __version__  # noqa: E402
 from .controller import Controller, Plan  # noqa: E402
-from .dataset import write_dataset  # noqa: E402
+from .dataset import convert_dataset, read_dataset, write_dataset  # noqa: E402
 from .evaluation import Evaluation, evaluate, record  # noqa: E402
 from .policy import Horizons, Policy  # noqa: E402
 from .task import Task, task_names  # noqa: E402
 from .training import train  # noqa: E402
 
 __all__ = [
-    "Controller", "Evaluation", "Horizons", "Plan", "Policy", "Task", "__version__", "evaluate", "record", "task_names",
-    "train", "write_dataset",
+    "Controller", "Evaluation", "Horizons", "Plan", "Policy", "Task", "__version__", "convert_dataset", "evaluate",
+    "read_dataset", "record", "task_names", "train", "write_dataset",
 ]
 
 if find_spec("gymnasium") is not None:

@@ -1,7 +1,8 @@
-"""Datasets of episodes, LeRobot v3, made of arrays."""
+"""Datasets of episodes, LeRobot v3: written from arrays, read into arrays, converted from other formats."""
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any, Mapping, Sequence
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _native
+from .task import Task, task_of
 
 
 def write_dataset(
@@ -40,6 +42,33 @@ def write_dataset(
         os.fspath(folder), task, float(control_rate), list(observation.items()), list(action.items()), seen, done,
         [bool(episode.get("success", True)) for episode in episodes],
     )
+
+
+def read_dataset(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The episodes of a dataset: ``observation`` (L, O), ``action`` (L, A), and ``success`` of each."""
+    _, episodes = _native.read_dataset(os.fspath(folder))
+    return [{"observation": seen, "action": done, "success": success} for seen, done, success in episodes]
+
+
+def convert_dataset(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    task: str | Task | None = None,
+    observation: Sequence[str] = (),
+    action: Sequence[str] = (),
+    **options: Any,
+) -> dict[str, Any]:
+    """Convert a dataset of another format (LeRobot v2, robomimic HDF5, zarr, CSV, Parquet) to a new folder.
+
+    As ``planner data convert``: ``observation`` and ``action`` name the columns, with ``NAME[FROM:TO]`` for some of their
+    values; further options are ``name``, ``control_rate``, ``resample``, ``images``, ``episodes``, ``skip_broken``. Returns
+    what was found; ``notes`` names what was left out.
+    """
+    known = task_of(task)
+    choices = {"observation": list(observation), "action": list(action), **options}
+    native = known._native if known is not None else None
+    return json.loads(_native.convert_dataset(os.fspath(source), os.fspath(out), native, json.dumps(choices)))
 
 
 def _rows(values: ArrayLike) -> np.ndarray:

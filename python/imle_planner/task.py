@@ -98,11 +98,11 @@ class Task:
             raise ValueError("task: expected a model with actuators, found none")
         kinds = [mujoco.mjtJoint(int(kind)) for kind in model.jnt_type]
         simple = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
-        joints = [model.joint(i).name or str(i) for i, kind in enumerate(kinds) if kind in simple]
+        joints = [_named(model.joint(i), "joint") for i, kind in enumerate(kinds) if kind in simple]
         free = [model.joint(i) for i, kind in enumerate(kinds) if kind not in simple]
         lines = [f"name = {json.dumps(name)}", 'description = "A model with a cost in Python"', 'model = "model.mjb"']
         lines += [f"control_rate = {float(control_rate)}", f"max_steps = {int(max_steps)}", "[action]"]
-        actuators = [model.actuator(i).name or str(i) for i in range(model.nu)]
+        actuators = [_actuator(model, i) for i in range(model.nu)]
         lines += ['kind = "actuators"', f"actuators = {json.dumps(actuators)}"]
         for kind in ("joint_position", "joint_velocity") if joints else ():
             lines += ["[[observation]]", f'name = "{kind}"', f'kind = "{kind}"', f"joints = {json.dumps(joints)}"]
@@ -173,6 +173,22 @@ class Task:
 
     def __repr__(self) -> str:
         return f"Task({self.name!r}, observation={self.observation_size}, action={self.action_size})"
+
+
+def _named(thing: Any, what: str) -> str:
+    if not thing.name:
+        raise ValueError(f"task: expected a name of every {what}, found none of {what} {thing.id}")
+    return thing.name
+
+
+def _actuator(model: Any, index: int) -> str:
+    """Name of an actuator; one without goes by that of its joint."""
+    import mujoco
+
+    actuator = model.actuator(index)
+    if not actuator.name and model.actuator_trntype[index] == int(mujoco.mjtTrn.mjTRN_JOINT):
+        return _named(model.joint(int(actuator.trnid[0])), "joint")
+    return _named(actuator, "actuator")
 
 
 def task_of(task: Any) -> Task | None:

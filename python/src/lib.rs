@@ -7,6 +7,7 @@ mod arrays;
 mod background;
 mod controller;
 mod cost;
+mod dataset;
 mod environment;
 mod evaluation;
 mod failure;
@@ -32,5 +33,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(evaluation::evaluate_environment, module)?)?;
     module.add_function(wrap_pyfunction!(training::train, module)?)?;
     module.add_function(wrap_pyfunction!(training::train_settings, module)?)?;
-    module.add_function(wrap_pyfunction!(training::write_dataset, module)?)
+    module.add_function(wrap_pyfunction!(dataset::write_dataset, module)?)?;
+    module.add_function(wrap_pyfunction!(dataset::read_dataset, module)?)?;
+    module.add_function(wrap_pyfunction!(dataset::convert_dataset, module)?)
 }

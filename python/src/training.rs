@@ -1,8 +1,7 @@
-//! Training of a generator, and datasets made of arrays.
+//! Training of a generator.
 
-use crate::arrays::{numbers, shape};
 use crate::background::{self, Stop};
-use crate::failure::{raise, unexpected};
+use crate::failure::raise;
 use crate::process::check;
 use crate::settings::overlaid;
 use crate::task::Task;
@@ -10,8 +9,6 @@ use imle_cli::failure::Result;
 use imle_cli::output::Output;
 use imle_cli::training::job::{TrainingJob, evaluated};
 use imle_cli::training::{dataset, view, view::View};
-use imle_configs::episode::Episode;
-use imle_configs::spec::{Layout, Spec, Term};
 use imle_envs::task::Task as Loaded;
 use imle_planner::evaluation::Progress;
 use imle_planner::threads;
@@ -126,46 +123,4 @@ impl TrainObserver for Watch<'_> {
     fn should_stop(&self) -> bool {
         self.stop.asked()
     }
-}
-
-/// Writes episodes as a dataset: `observations` and `actions` are lists of (len, O) and (len, A).
-#[pyfunction]
-#[pyo3(signature = (folder, name, rate, observation, action, observations, actions, successes))]
-#[allow(clippy::too_many_arguments)]
-pub fn write_dataset(
-    folder: PathBuf,
-    name: String,
-    rate: f64,
-    observation: Vec<(String, usize)>,
-    action: Vec<(String, usize)>,
-    observations: Vec<Bound<'_, PyAny>>,
-    actions: Vec<Bound<'_, PyAny>>,
-    successes: Vec<bool>,
-) -> PyResult<()> {
-    let layout = |terms: Vec<(String, usize)>| Layout {
-        terms: terms.into_iter().map(|(name, size)| Term { name, size }).collect(),
-    };
-    let spec = Spec {
-        task: name,
-        control_rate: rate,
-        observation: layout(observation),
-        action: layout(action),
-        pictures: None,
-    };
-    let (o, a) = (spec.observation.size(), spec.action.size());
-    let mut episodes = Vec::with_capacity(observations.len());
-    for (index, ((seen, done), success)) in observations.iter().zip(&actions).zip(successes).enumerate() {
-        let (seen, done) =
-            (numbers::<f32>(seen, "observations", "float32")?, numbers::<f32>(done, "actions", "float32")?);
-        let len = seen.shape().first().copied().unwrap_or(0);
-        for (what, found, size) in [("observations", seen.shape(), o), ("actions", done.shape(), a)] {
-            if found != [len, size] {
-                return Err(unexpected(format!("episode {index}: {what}"), shape(&[len, size]), shape(found)));
-            }
-        }
-        let (observations, actions) = (seen.values()?.to_vec(), done.values()?.to_vec());
-        let index = index as u64;
-        episodes.push(Episode { observations, actions, success, index, len, ..Episode::default() });
-    }
-    imle_data::write(&folder, &spec, &episodes).map_err(raise)
 }
