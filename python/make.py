@@ -69,6 +69,11 @@ def install() -> None:
     python = made()
     run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--force-reinstall",
         wheel(python))
+    # Where the program looks for it.
+    link = environment().parent / "current"
+    fresh = link.with_name(f".writing-{os.getpid()}")
+    fresh.symlink_to(environment().name)
+    fresh.replace(link)
     run(python, "-c", "import imle_planner; print('imle_planner', imle_planner.__version__, 'in', __import__('sys').prefix)")
 
 

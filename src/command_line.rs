@@ -1,6 +1,6 @@
 //! The command line: commands and their flags. The same flag means the same in every command.
 
-use crate::commands::{completions, data, demo, distill, finetune, import, inspect, run, serve, tasks, train};
+use crate::commands::{completions, data, demo, distill, export, finetune, import, inspect, run, serve, tasks, train};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use imle_bench::suites::{self, BenchCommand};
 use imle_cli::{args::finetune::FinetuneArgs, failure::Result, output};
@@ -58,6 +58,11 @@ pub enum Command {
     /// Distill a slow generator (diffusion, flow) into an IMLE generator of one pass
     #[command(after_help = "Example: planner distill --teacher runs/diffusion --data runs/demos/stack --out runs/fast")]
     Distill(distill::DistillArgs),
+    /// Export a checkpoint for LeRobot, ONNX Runtime or plain PyTorch (needs make python)
+    #[command(after_help = "Examples:\n  planner export runs/generator --to lerobot --out runs/for-lerobot\n  \
+        planner export stack --to onnx --out stack.onnx\n\
+        What is written is compared with the checkpoint, to 1e-5. More: docs/guide/lerobot.md")]
+    Export(export::ExportArgs),
     /// Run episodes of a task with a generator, with or without the planner
     #[command(
         after_help = "Examples:\n  planner run --task stack                       the shipped checkpoint, planned\n  \
@@ -107,6 +112,7 @@ impl Command {
             Self::Train(args) => train::run(&args),
             Self::Import(args) => import::run(&args),
             Self::Distill(args) => distill::run(&args),
+            Self::Export(args) => export::run(&args),
             Self::Run(args) => run::run(&args),
             Self::Serve(args) => serve::run(&args),
             Self::Finetune(args) => finetune::run(&args),

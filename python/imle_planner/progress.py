@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import time
 
@@ -16,8 +17,8 @@ class Bar:
         self._shown = (sys.stderr.isatty() or notebook) if shown is None else shown
         if self._shown:
             try:
-                from tqdm.auto import tqdm
-
+                widgets = notebook and importlib.util.find_spec("ipywidgets") is not None
+                tqdm = importlib.import_module("tqdm.auto" if widgets else "tqdm.std").tqdm
                 self._bar = tqdm(total=total, desc=what, unit=f" {unit}")
             except ImportError:
                 pass

@@ -95,6 +95,7 @@ impl Wanted {
 
 /// Runs episodes of a task; `progress` gets (done, all, solved). Returns the report and a record an episode, as JSON.
 #[pyfunction]
+#[allow(clippy::too_many_arguments)]
 pub fn evaluate(
     py: Python<'_>,
     task: &Task,

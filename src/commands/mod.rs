@@ -4,6 +4,7 @@ pub mod completions;
 pub mod data;
 pub mod demo;
 pub mod distill;
+pub mod export;
 pub mod finetune;
 pub mod import;
 pub mod inspect;

@@ -23,6 +23,7 @@ pub mod load;
 pub mod model_check;
 pub mod output;
 pub mod place;
+pub mod python;
 pub mod statistics;
 pub mod sweep;
 pub mod table;
