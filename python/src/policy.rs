@@ -105,6 +105,8 @@ impl Policy {
         let workers = Workers::shared().map_err(raise)?;
         let sampler = self.generator.sampler();
         let drawn = detached(py, || match latents {
+            // Of many episodes that each want one chunk, as an evaluation draws them.
+            None if n == 1 && count > 1 => sampler.sample_lockstep(&workers, seen, &keys, &mut out),
             None => sampler.sample(&workers, seen, &keys, n, &mut out),
             Some(latents) => sampler.sample_latents(&workers, seen, latents, n, &mut out),
         });

@@ -6,7 +6,8 @@ use crate::process::{check_physics, detached};
 use crate::task::Task;
 use imle_configs::{seed::Purpose, workers::Workers};
 use imle_envs::render::{Cameras, Renderer};
-use imle_envs::task::{Task as Loaded, reward::End};
+use imle_envs::task::Task as Loaded;
+use imle_envs::task::reward::{End, Reward};
 use imle_envs::world::World;
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
@@ -16,6 +17,38 @@ use std::sync::Arc;
 
 /// Discount of a control step in the reward of kind `cost`, that of fine-tuning's settings.
 const DISCOUNT: f64 = 0.99;
+
+/// What came of a control step of one copy.
+struct Stepped {
+    row: usize,
+    seen: Vec<f32>,
+    reward: f64,
+    solved: bool,
+    lost: bool,
+    /// Whether the episode is over otherwise: out of steps, or the simulation failed.
+    over: bool,
+    failure: Option<String>,
+}
+
+impl Stepped {
+    /// Of `world`, whose cost before was `cost`.
+    fn of(row: usize, world: &World, cost: &mut f64, reward: Reward, size: usize) -> Self {
+        let (solved, lost, before) = (world.success(), world.lost(), *cost);
+        let end = if solved { Some(End::Solved) } else { lost.then_some(End::Lost) };
+        *cost = world.cost();
+        let mut seen = vec![0.0; size];
+        world.observe(&mut seen);
+        Self {
+            row,
+            seen,
+            reward: reward.of(before, *cost, end, DISCOUNT),
+            solved,
+            lost,
+            over: world.done() && !solved && !lost,
+            failure: world.failure().map(str::to_string),
+        }
+    }
+}
 
 /// Copies of one task. Pictures are drawn by the thread that made them.
 #[pyclass(unsendable, module = "imle_planner._native")]
@@ -94,33 +127,28 @@ impl Worlds {
         for (row, slot) in which.iter().enumerate() {
             *place.get_mut(*slot).ok_or_else(|| self.none(*slot))? = Some(row);
         }
-        let (values, workers) = (actions.values()?, &self.workers);
-        let worlds = &mut self.worlds;
-        detached(py, || {
-            let step = |(slot, world): (usize, &mut World)| {
-                if let Some(row) = place[slot] {
-                    world.step(&values[row * size..][..size]);
-                }
+        let (values, seen_size) = (actions.values()?, self.task.spec().observation.size());
+        let (reward, workers, worlds, costs) = (self.task.reward(), &self.workers, &mut self.worlds, &mut self.costs);
+        let mut stepped: Vec<Stepped> = detached(py, || {
+            let step = |(slot, (world, cost)): (usize, (&mut World, &mut f64))| {
+                let row = place[slot]?;
+                world.step(&values[row * size..][..size]);
+                Some(Stepped::of(row, world, cost, reward, seen_size))
             };
             match n {
-                1 => worlds.iter_mut().enumerate().for_each(step),
-                _ => workers.install(|| worlds.par_iter_mut().enumerate().for_each(step)),
+                1 => worlds.iter_mut().zip(costs).enumerate().filter_map(step).collect(),
+                _ => workers.install(|| {
+                    worlds.par_iter_mut().zip(costs).with_max_len(1).enumerate().filter_map(step).collect()
+                }),
             }
         });
-        let observations = self.seen(py, &which)?;
-        let (mut rewards, mut solved, mut lost, mut over) =
-            (vec![0.0; n], vec![false; n], vec![false; n], vec![false; n]);
-        let mut failures = vec![None; n];
-        for (row, slot) in which.iter().enumerate() {
-            let (world, before) = (&self.worlds[*slot], self.costs[*slot]);
-            let after = world.cost();
-            (solved[row], lost[row]) = (world.success(), world.lost());
-            let end = if solved[row] { Some(End::Solved) } else { lost[row].then_some(End::Lost) };
-            rewards[row] = self.task.reward().of(before, after, end, DISCOUNT);
-            failures[row] = world.failure().map(str::to_string);
-            over[row] = world.done() && !solved[row] && !lost[row];
-            self.costs[*slot] = after;
-        }
+        stepped.sort_by_key(|s| s.row);
+        let seen = stepped.iter().flat_map(|s| &s.seen).copied().collect();
+        let observations = array(py, seen, &[n, seen_size])?;
+        let rewards: Vec<f64> = stepped.iter().map(|s| s.reward).collect();
+        let [solved, lost, over] = [|s: &Stepped| s.solved, |s: &Stepped| s.lost, |s: &Stepped| s.over]
+            .map(|part: fn(&Stepped) -> bool| stepped.iter().map(part).collect::<Vec<_>>());
+        let failures: Vec<Option<String>> = stepped.into_iter().map(|s| s.failure).collect();
         let booleans = |values: Vec<bool>| array(py, values, &[n]);
         let (solved, lost, over) = (booleans(solved)?, booleans(lost)?, booleans(over)?);
         (observations, array(py, rewards, &[n])?, solved, lost, over, failures).into_pyobject(py)
