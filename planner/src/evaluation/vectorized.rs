@@ -317,7 +317,7 @@ mod tests {
 
     const HORIZONS: Horizons = Horizons { observation: 2, prediction: 4, action: 3 };
 
-    /// What is said otherwise.
+    /// Change of what is said.
     type Fault = fn(&mut Stepped);
 
     /// Positions that actions add up to; episode e lasts 1 + 4 (e mod 2) steps and is solved.
