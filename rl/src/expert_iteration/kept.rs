@@ -135,7 +135,9 @@ mod tests {
     fn episodes_of_an_older_program_are_read() {
         let mut episode = serde_json::to_value(EpisodeResult { steps: 2, ..EpisodeResult::default() }).unwrap();
         let keys = episode.as_object_mut().unwrap();
-        ["rewards", "total_reward", "terminated"].map(|key| keys.remove(key).unwrap());
+        for key in ["rewards", "total_reward", "terminated"] {
+            keys.remove(key).unwrap();
+        }
         keys.insert("costs".into(), serde_json::json!([1.0, 0.5, 0.0]));
         let bytes = rmp_serde::to_vec_named(&episode).unwrap();
         assert_eq!(rmp_serde::from_slice::<EpisodeResult>(&bytes).unwrap().steps, 2);
