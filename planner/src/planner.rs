@@ -404,6 +404,10 @@ impl Decide for Planner {
             let found = format!("{plan} plan, {warm} warm and {how} decision values");
             return Err(Error::shape("plans", format!("(B, T_pred, A) of {} values", batch * chunk), found));
         }
+        let (size, found) = (batch * self.simulator.state_size(), situation.states.len());
+        if size != found {
+            return Err(Error::shape("states to plan from", format!("{size} values"), found));
+        }
         let mut before = 0;
         let late = Limits { bounds: &[], deadline: situation.deadline };
         for index in 0..self.waves.len() {
@@ -540,6 +544,16 @@ mod tests {
         planner.decide(&pool, &situation, &mut chunks, &mut how).unwrap();
         assert_eq!((how[0].source, how[1].source), (0, 1));
         assert!(how.iter().all(|d| d.failed == 0 && d.predicted.is_some()));
+    }
+
+    /// An environment that somebody else simulates has none.
+    #[test]
+    fn planning_without_states_is_refused() {
+        let pool = crate::threads::pool(1).unwrap();
+        let keys = [Key { episode: 0, decision: 0 }];
+        let situation = Situation { warm: &[0.0; 4], warm_left: &[4], keys: &keys, ..Situation::default() };
+        let decided = planner(4).unwrap().decide(&pool, &situation, &mut [0.0; 4], &mut [Decision::default()]);
+        assert_eq!(decided.unwrap_err().to_string(), "states to plan from: expected 1 values, found 0");
     }
 
     #[test]

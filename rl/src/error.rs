@@ -37,7 +37,7 @@ pub enum Error {
     /// Nothing that was collected had a reward.
     #[error(
         "no reward in {env_steps} control steps, so there is nothing to learn from; begin from a generator that solves some \
-         episodes, or with `[reward] kind = \"progress\"` in the task's file"
+         episodes, or with a reward on the way (in a task's file `[reward] kind = \"progress\"`)"
     )]
     NoReward {
         /// Control steps in the world.

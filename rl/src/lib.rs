@@ -7,8 +7,8 @@
 //! - [`online::ppo`]: PPO with the latent in the state.
 //!
 //! They share a [`run`] and the measures of [`modes`]. Those that learn [`online`] share a loop, a [`critic`] and a
-//! [`replay`] buffer. Episodes are run by the evaluator of `imle-planner`, generators trained by the training loop of
-//! `imle-policy`.
+//! [`replay`] buffer, and learn in any [`Environment`](imle_planner::evaluation::Environment); expert iteration needs a
+//! task. Episodes are run by the evaluator of `imle-planner`, generators trained by the training loop of `imle-policy`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 

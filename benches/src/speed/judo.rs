@@ -2,7 +2,7 @@
 //!
 //! `cartpole` and `cylinder_push` have judo's models, costs and starts.
 
-use super::peers::{Environment, Peer, ScratchFolder, python};
+use super::peers::{Peer, PythonEnvironment, ScratchFolder, python};
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
 
@@ -13,8 +13,8 @@ pub const CANDIDATES: usize = 32;
 pub const KNOTS: usize = 4;
 
 /// The version of MuJoCo is ours; judo asks for 3.6.
-const JUDO: Environment =
-    Environment { name: "peers-judo-0.1.0-mujoco-3.17.0", requirements: include_str!("../../peers/judo.txt") };
+const JUDO: PythonEnvironment =
+    PythonEnvironment { name: "peers-judo-0.1.0-mujoco-3.17.0", requirements: include_str!("../../peers/judo.txt") };
 
 /// Our control steps of one second, judo's horizon, if judo has `task`. One second of its cart and pole is 25 steps of
 /// its physics and 12.5 of our control steps: ours take one half more.

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A throw-away Python environment.
-pub struct Environment {
+pub struct PythonEnvironment {
     /// Name of the folder, which changes with its content.
     pub name: &'static str,
     /// Packages.
@@ -19,16 +19,18 @@ pub struct Environment {
 }
 
 /// The version of MuJoCo is ours.
-pub const MUJOCO: Environment =
-    Environment { name: "peers-mujoco-3.17.0", requirements: include_str!("../../peers/mujoco.txt") };
+pub const MUJOCO: PythonEnvironment =
+    PythonEnvironment { name: "peers-mujoco-3.17.0", requirements: include_str!("../../peers/mujoco.txt") };
 
 /// The version of PyTorch is that of our libtorch. LeRobot asks for an older one, and for much that its U-Net does
 /// not need.
-pub const LEROBOT: Environment =
-    Environment { name: "peers-lerobot-0.4.4-torch-2.11.0", requirements: include_str!("../../peers/lerobot.txt") };
+pub const LEROBOT: PythonEnvironment = PythonEnvironment {
+    name: "peers-lerobot-0.4.4-torch-2.11.0",
+    requirements: include_str!("../../peers/lerobot.txt"),
+};
 
 /// The Python of the environment, made on first use.
-pub fn python(environment: &Environment, output: Output) -> Result<PathBuf> {
+pub fn python(environment: &PythonEnvironment, output: Output) -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let base = base.or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".cache")));
     let base = base.ok_or_else(|| Failure::Run("neither XDG_CACHE_HOME nor HOME is set".into()))?;

@@ -1,4 +1,4 @@
-//! Environment: what episodes can be run in, whoever simulates it.
+//! Environment: a place for episodes, whoever simulates it.
 
 use super::outcome::{EvaluationSettings, Outcome, Progress};
 use crate::{decide::Decide, error::Result};

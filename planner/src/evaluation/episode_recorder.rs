@@ -1,4 +1,4 @@
-//! What one episode has seen, planned, done and earned, whatever simulates it.
+//! Record of one episode under way, whatever simulates it: what it has seen, planned, done and earned.
 
 use super::outcome::{DecisionRecord, EpisodeResult, EvaluationSettings};
 use crate::{decide::Decision, episode::EpisodeState};

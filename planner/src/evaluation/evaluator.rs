@@ -8,7 +8,7 @@ use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
 use crate::error::{Error, Result};
 use std::ops::Range;
 
-/// What simulates the episodes of an evaluation.
+/// Simulation of the episodes of an evaluation.
 pub(crate) trait Lockstep {
     /// One episode under way.
     type Episode;
@@ -22,7 +22,7 @@ pub(crate) trait Lockstep {
     /// Begins the episodes at these places after the first.
     fn begin(&mut self, offsets: Range<usize>) -> Result<Vec<Self::Episode>>;
 
-    /// What an episode has seen, and its plan.
+    /// Observations of an episode, and its plan.
     fn state(episode: &mut Self::Episode) -> &mut EpisodeState;
 
     /// Brings what is seen up to date for a decision, and appends the full state, if there is one.
@@ -37,7 +37,7 @@ pub(crate) trait Lockstep {
     /// Once an episode is over, whether it was solved.
     fn over(episode: &Self::Episode) -> Option<bool>;
 
-    /// What came of an episode.
+    /// Result of an episode.
     fn finish(&mut self, episode: Self::Episode) -> Result<EpisodeResult>;
 }
 

@@ -123,3 +123,56 @@ impl Lockstep for Worlds<'_> {
         Ok(runner.finish())
     }
 }
+
+#[cfg(all(test, feature = "libtorch"))]
+mod tests {
+    use super::*;
+    use crate::{evaluation::evaluate, policy_controller::PolicyController};
+    use imle_configs::seed::Purpose;
+    use imle_envs::task::{file::RewardKind, reward::End};
+    use imle_envs::world::World;
+    use imle_policy::policy::Policy;
+
+    /// The rewards of an episode, from the costs that its actions bring in a world of their own.
+    fn replayed(task: &Arc<Task>, episode: &EpisodeResult, discount: f64) -> Vec<f64> {
+        let mut world = World::new(task.clone()).unwrap();
+        world.reset(5, Purpose::Reset, episode.episode).unwrap();
+        let mut costs = vec![world.cost()];
+        for action in episode.actions.chunks(task.spec().action.size()) {
+            world.step(action);
+            costs.push(world.cost());
+        }
+        let end = if episode.success { Some(End::Solved) } else { episode.lost.then_some(End::Lost) };
+        let of =
+            |(t, c): (usize, &[f64])| task.reward().of(c[0], c[1], end.filter(|_| t + 1 == episode.steps), discount);
+        costs.windows(2).enumerate().map(of).collect()
+    }
+
+    #[test]
+    fn episodes_of_a_task_carry_the_rewards_of_its_costs() {
+        let pool = crate::threads::pool(2).unwrap();
+        let mut ends = [0; 3];
+        for (name, kind) in [
+            ("cylinder_push", RewardKind::Sparse),
+            ("avoid", RewardKind::Cost),
+            ("cylinder_push", RewardKind::Progress),
+        ] {
+            let task = Arc::new(Task::load(name).unwrap().with_reward(kind));
+            let policy = Policy::pretrained(&*task).unwrap();
+            let horizons = Environment::horizons(&task, policy.horizons());
+            let mut alone = PolicyController::new(policy, 0, horizons);
+            let settings = EvaluationSettings {
+                keep_actions: true,
+                discount: 0.9,
+                ..EvaluationSettings::held_out(12, 5, horizons)
+            };
+            for e in evaluate(&task, &mut alone, &settings, &pool, &mut ()).unwrap().episodes {
+                assert_eq!(e.rewards, replayed(&task, &e, 0.9), "{name}, episode {}", e.episode);
+                assert!((e.total_reward - e.rewards.iter().sum::<f64>()).abs() < 1e-9);
+                assert_eq!(e.terminated, e.success || e.lost);
+                ends[if e.success { 0 } else { 1 + usize::from(e.lost) }] += 1;
+            }
+        }
+        assert!(ends[0] > 0 && ends[1] + ends[2] > 0, "solved, cut off, lost: {ends:?}");
+    }
+}

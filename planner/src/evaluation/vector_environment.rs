@@ -4,7 +4,7 @@ use crate::error::Result;
 use imle_configs::Error as InputError;
 use imle_configs::{bounds::ActionBounds, spec::Spec};
 
-/// What is known of an environment before any episode.
+/// Sizes, bounds and name of an environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EnvironmentInfo {
     /// Names and sizes of observations and actions, and the pictures that are seen beside them, if any.
@@ -64,7 +64,7 @@ pub struct EpisodeStart {
     pub seed: u32,
 }
 
-/// What is seen of one copy.
+/// Sight of one copy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
     /// The observation, (O).
@@ -76,7 +76,7 @@ pub struct Seen {
 /// Consequence of one action in one copy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stepped {
-    /// What is seen after it; of an episode that is over its last state, not the first of the next.
+    /// Sight after it; of an episode that is over the last one, not the first of the next.
     pub seen: Seen,
     /// Reward.
     pub reward: f64,

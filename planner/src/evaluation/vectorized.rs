@@ -317,13 +317,15 @@ mod tests {
 
     const HORIZONS: Horizons = Horizons { observation: 2, prediction: 4, action: 3 };
 
-    /// A step of a copy: the position so far, and what is said of it.
-    type Fault = fn(episode: u64, step: usize, &mut Stepped);
+    /// Change of what is said.
+    type Fault = fn(&mut Stepped);
 
     /// Positions that actions add up to; episode e lasts 1 + 4 (e mod 2) steps and is solved.
     struct Walk {
         copies: Vec<(u64, usize, f32)>,
         fault: Fault,
+        /// Episode and step of the fault; all, if none is named.
+        at: Option<(u64, usize)>,
         /// Slots of every step, and the actions.
         calls: Vec<Vec<usize>>,
         actions: Vec<f32>,
@@ -362,12 +364,13 @@ mod tests {
                 let over = step > 4 * (episode as usize % 2);
                 let (seen, reward) = (self.seen(*slot), f64::from(*action));
                 let mut one = Stepped { seen, reward, terminated: over, truncated: false, success: over };
-                (self.fault)(episode, step, &mut one);
-                // A copy that is not there: what the fault marks so.
-                if !one.seen.observation.is_empty() || one.terminated {
-                    stepped.push(one);
+                if self.at.is_none_or(|at| at == (episode, step)) {
+                    (self.fault)(&mut one);
                 }
+                stepped.push(one);
             }
+            // One that sees nothing is left out.
+            stepped.retain(|one| !one.seen.observation.is_empty());
             Ok(stepped)
         }
     }
@@ -416,7 +419,8 @@ mod tests {
     }
 
     fn walk(copies: usize, fault: Fault) -> Vectorized<Walk> {
-        let walk = Walk { copies: vec![(0, 0, 0.0); copies], fault, calls: vec![], actions: vec![], pictures: 0 };
+        let walk =
+            Walk { copies: vec![(0, 0, 0.0); copies], fault, at: None, calls: vec![], actions: vec![], pictures: 0 };
         Vectorized::new(info(), walk).unwrap()
     }
 
@@ -429,13 +433,9 @@ mod tests {
         Ok((evaluate(environment, &mut waves, settings, &pool, &mut ())?, waves.0))
     }
 
-    fn refused(fault: Fault) -> String {
-        run(&walk(2, fault), &settings(4)).unwrap_err().to_string()
-    }
-
     #[test]
     fn a_copy_begins_the_next_episode_as_soon_as_its_own_is_over() {
-        let walk = walk(2, |_, _, _| {});
+        let walk = walk(2, |_| {});
         let (outcome, decided) = run(&walk, &settings(4)).unwrap();
         assert_eq!(
             outcome.episodes.iter().map(|e| (e.episode, e.steps)).collect::<Vec<_>>(),
@@ -451,7 +451,7 @@ mod tests {
     fn results_are_the_same_in_any_number_of_copies() {
         let of = |copies, lockstep| {
             let settings = EvaluationSettings { lockstep, ..settings(9) };
-            run(&walk(copies, |_, _, _| {}), &settings).unwrap().0.episodes
+            run(&walk(copies, |_| {}), &settings).unwrap().0.episodes
         };
         let one = of(1, 64);
         assert_eq!(one.len(), 9);
@@ -461,7 +461,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_what_was_seen_done_and_earned() {
-        let walk = walk(1, |_, _, _| {});
+        let walk = walk(1, |_| {});
         let (outcome, _) = run(&walk, &EvaluationSettings { first: 5, ..settings(1) }).unwrap();
         let e = &outcome.episodes[0];
         assert_eq!((e.observations.len(), e.actions.len(), e.last_observation.len()), (10, 5, 2));
@@ -477,7 +477,7 @@ mod tests {
 
     #[test]
     fn an_episode_that_the_environment_never_ends_is_cut_off() {
-        let endless: Fault = |_, _, one| (one.terminated, one.success) = (false, false);
+        let endless: Fault = |one| (one.terminated, one.success) = (false, false);
         let (outcome, _) = run(&walk(2, endless), &settings(5)).unwrap();
         assert!(outcome.episodes.iter().all(|e| e.steps == 7 && !e.terminated && !e.success && !e.lost));
     }
@@ -489,70 +489,30 @@ mod tests {
             let e = &outcome.episodes[0];
             (e.success, e.lost, e.terminated)
         };
-        assert_eq!(of(|_, _, _| {}), (true, false, true));
-        assert_eq!(of(|_, _, one| one.success = false), (false, true, true));
-        assert_eq!(of(|_, _, one| (one.terminated, one.truncated) = (false, true)), (true, false, false));
+        assert_eq!(of(|_| {}), (true, false, true));
+        assert_eq!(of(|one| one.success = false), (false, true, true));
+        assert_eq!(of(|one| (one.terminated, one.truncated) = (false, true)), (true, false, false));
         assert_eq!(
-            of(|_, _, one| *one = Stepped { success: false, terminated: false, truncated: true, ..one.clone() }),
+            of(|one| *one = Stepped { success: false, terminated: false, truncated: true, ..one.clone() }),
             (false, false, false)
         );
-        assert_eq!(of(|_, _, one| one.truncated = true), (true, false, true));
+        assert_eq!(of(|one| one.truncated = true), (true, false, true));
     }
 
     #[test]
     fn what_does_not_fit_is_told_by_episode_and_step() {
         let cases: [(Fault, &str); 6] = [
-            (
-                |e, t, one| {
-                    if (e, t) == (5, 2) {
-                        one.seen.observation[1] = f32::NAN
-                    }
-                },
-                "episode 5, step 2: observation[1]: expected a finite number, found NaN",
-            ),
-            (
-                |e, t, one| {
-                    if (e, t) == (5, 2) {
-                        one.seen.observation.push(0.0)
-                    }
-                },
-                "episode 5, step 2: observation: expected 2 values, found 3",
-            ),
-            (
-                |e, t, one| {
-                    if (e, t) == (5, 2) {
-                        one.seen.pictures = vec![0; 3]
-                    }
-                },
-                "episode 5, step 2: pictures: expected 0 bytes, found 3",
-            ),
-            (
-                |e, t, one| {
-                    if (e, t) == (5, 2) {
-                        one.reward = f64::NAN
-                    }
-                },
-                "episode 5, step 2: reward: expected a finite number from -0.5 to 0.5, found NaN",
-            ),
-            (
-                |e, t, one| {
-                    if (e, t) == (5, 2) {
-                        one.reward = 2.0
-                    }
-                },
-                "episode 5, step 2: reward: expected a finite number from -0.5 to 0.5, found 2",
-            ),
-            (
-                |e, t, one| {
-                    if (e, t) == (5, 2) {
-                        one.seen.observation.clear()
-                    }
-                },
-                "episode 5, step 1: step: expected 2 copies, found 1",
-            ),
+            (|one| one.seen.observation[1] = f32::NAN, "2: observation[1]: expected a finite number, found NaN"),
+            (|one| one.seen.observation.push(0.0), "2: observation: expected 2 values, found 3"),
+            (|one| one.seen.pictures = vec![0; 3], "2: pictures: expected 0 bytes, found 3"),
+            (|one| one.reward = f64::NAN, "2: reward: expected a finite number from -0.5 to 0.5, found NaN"),
+            (|one| one.reward = 2.0, "2: reward: expected a finite number from -0.5 to 0.5, found 2"),
+            (|one| one.seen.observation.clear(), "1: step: expected 2 copies, found 1"),
         ];
         for (fault, told) in cases {
-            assert_eq!(refused(fault), told);
+            let copies = Walk { at: Some((5, 2)), ..walk(2, fault).into_inner() };
+            let error = run(&Vectorized::new(info(), copies).unwrap(), &settings(4)).unwrap_err();
+            assert_eq!(error.to_string(), format!("episode 5, step {told}"));
         }
     }
 
@@ -560,8 +520,7 @@ mod tests {
     fn pictures_are_seen_and_those_of_solved_episodes_kept() {
         let pictures = Some(ImageLayout { cameras: vec!["front".into()], height: 1, width: 1 });
         let about = EnvironmentInfo { spec: Spec { pictures, ..info().spec }, ..info() };
-        let fault: Fault = |e, _, one| one.success &= e == 5;
-        let copies = Walk { pictures: 1, ..walk(2, fault).into_inner() };
+        let copies = Walk { pictures: 1, at: Some((4, 1)), ..walk(2, |one| one.success = false).into_inner() };
         let (outcome, _) = run(&Vectorized::new(about, copies).unwrap(), &settings(2)).unwrap();
         let kept: Vec<u8> = (50..55).flat_map(|picture| [picture; 3]).collect();
         assert_eq!((outcome.episodes[0].pictures.len(), &outcome.episodes[1].pictures), (0, &kept));
@@ -575,17 +534,17 @@ mod tests {
                 done < 1
             }
         }
-        let (walk, pool) = (walk(2, |_, _, _| {}), crate::threads::pool(1).unwrap());
+        let (walk, pool) = (walk(2, |_| {}), crate::threads::pool(1).unwrap());
         let stopped = evaluate(&walk, &mut Waves(vec![]), &settings(4), &pool, &mut Stop);
         assert!(matches!(stopped, Err(Error::Interrupted)));
         let whole = run(&walk, &settings(4)).unwrap().0.episodes;
-        assert_eq!(whole, run(&self::walk(2, |_, _, _| {}), &settings(4)).unwrap().0.episodes);
+        assert_eq!(whole, run(&self::walk(2, |_| {}), &settings(4)).unwrap().0.episodes);
         assert_eq!(walk.into_inner().calls[0], [0, 1]);
     }
 
     #[test]
     fn what_only_a_simulator_of_ours_has_is_refused() {
-        let of = |settings| run(&walk(1, |_, _, _| {}), &settings).unwrap_err().to_string();
+        let of = |settings| run(&walk(1, |_| {}), &settings).unwrap_err().to_string();
         let mode = EvaluationSettings { mode: Some(0), ..settings(1) };
         assert_eq!(of(mode), "environment walk: mode: expected none where the simulator is not ours, found some");
         assert!(of(EvaluationSettings { starts: Some(vec![].into()), ..settings(1) }).contains("walk: starts"));
@@ -603,7 +562,7 @@ mod tests {
         assert!(of(EnvironmentInfo { max_steps: 0, ..info() }).contains("max_steps"));
         assert!(of(EnvironmentInfo { execute: Some(0), ..info() }).contains("execute"));
         assert!(of(EnvironmentInfo { control_rate: Some(0.0), ..info() }).contains("control_rate"));
-        let none = Walk { copies: vec![], ..walk(1, |_, _, _| {}).into_inner() };
+        let none = Walk { copies: vec![], ..walk(1, |_| {}).into_inner() };
         assert!(Vectorized::new(info(), none).err().unwrap().to_string().contains("copies: expected at least 1"));
     }
 
@@ -611,7 +570,7 @@ mod tests {
     fn returns_lie_within_what_rewards_add_up_to() {
         let of = |reward_bounds, return_bounds, discount| {
             let about = EnvironmentInfo { reward_bounds, return_bounds, max_steps: 3, ..info() };
-            Vectorized::new(about, walk(1, |_, _, _| {}).into_inner()).unwrap().return_bounds(discount)
+            Vectorized::new(about, walk(1, |_| {}).into_inner()).unwrap().return_bounds(discount)
         };
         assert_eq!(of([-1.0, 2.0], None, 1.0), [-3.0, 6.0]);
         assert_eq!(of([-1.0, 2.0], None, 0.5), [-1.75, 3.5]);
@@ -619,7 +578,7 @@ mod tests {
         assert_eq!(of([-2.0, -1.0], None, 1.0), [-6.0, -1.0]);
         assert_eq!(of([0.0, 1.0], Some([0.0, 1.0]), 1.0), [0.0, 1.0]);
         let executed = EnvironmentInfo { execute: Some(9), ..info() };
-        let clipped = Vectorized::new(executed, walk(1, |_, _, _| {}).into_inner()).unwrap().horizons(HORIZONS);
+        let clipped = Vectorized::new(executed, walk(1, |_| {}).into_inner()).unwrap().horizons(HORIZONS);
         assert_eq!(clipped, Horizons { action: 4, ..HORIZONS });
     }
 }

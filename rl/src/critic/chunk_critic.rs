@@ -6,8 +6,8 @@
 //! V̄(o')     = best over candidates a' of the generator of  min(Q̄_i, Q̄_j)(o', a'),  i, j drawn anew each step
 //! ```
 //!
-//! Returns lie in \[lo, hi\] ([`imle_envs::task::reward`]), so that a value cannot run away, and the loss is the
-//! cross-entropy of the target's place in it (Farebrother et al., arXiv 2403.03950, for two atoms). Chunks as actions
+//! Returns lie in \[lo, hi\] ([`imle_planner::evaluation::Environment::return_bounds`]), so that a value cannot run
+//! away, and the loss is the cross-entropy of the target's place in it (Farebrother et al., arXiv 2403.03950, for two atoms). Chunks as actions
 //! after Q-chunking (arXiv 2507.07969), two random members of several after REDQ (arXiv 2101.05982). Q̄ is a slow copy.
 
 use super::ensemble::{CriticEnsemble, EnsembleShape, StepCounters};

@@ -130,6 +130,19 @@ mod tests {
         }
     }
 
+    /// Of a program that kept costs, not rewards, and did not say what ended an episode.
+    #[test]
+    fn episodes_of_an_older_program_are_read() {
+        let mut episode = serde_json::to_value(EpisodeResult { steps: 2, ..EpisodeResult::default() }).unwrap();
+        let keys = episode.as_object_mut().unwrap();
+        for key in ["rewards", "total_reward", "terminated"] {
+            keys.remove(key).unwrap();
+        }
+        keys.insert("costs".into(), serde_json::json!([1.0, 0.5, 0.0]));
+        let bytes = rmp_serde::to_vec_named(&episode).unwrap();
+        assert_eq!(rmp_serde::from_slice::<EpisodeResult>(&bytes).unwrap().steps, 2);
+    }
+
     #[test]
     fn what_was_collected_before_a_kill_is_not_collected_again() {
         let task = Arc::new(Task::load("avoid").unwrap());

@@ -7,9 +7,11 @@ use crate::run::{Observer, Round, Run};
 use imle_configs::bounds::ActionBounds;
 use imle_configs::spec::{Horizons, Layout, Spec, Term};
 use imle_planner::evaluation::{EnvironmentInfo, EpisodeStart, Seen, Stepped, VectorEnvironment, Vectorized};
-use imle_policy::checkpoint::{Checkpoint, CheckpointConfig, FORMAT, Provenance};
+use imle_planner::threads;
 use imle_policy::normalizer::{Normalizer, Normalizers};
-use imle_policy::{method::Sampling, network::NetworkConfig};
+use imle_policy::targets::{WeightedState, WeightedTargets};
+use imle_policy::train::{FreshStart, TrainSettings, Trainer};
+use imle_policy::{checkpoint::Checkpoint, network::NetworkConfig};
 use std::{cell::Cell, path::Path};
 use tch::Device;
 
@@ -74,24 +76,32 @@ fn points(copies: usize, dense: Option<f64>) -> Vectorized<Points> {
     Vectorized::new(about, Points { at: vec![0.0; copies], dense }).unwrap()
 }
 
-/// An untrained generator: a random walk.
+/// A random walk: of each chunk the steps are alike, and as often to the left as to the right.
 fn generator() -> Checkpoint {
-    let range = |most: f32| Normalizer::Range { min: vec![-most], max: vec![most] };
-    let config = CheckpointConfig {
-        format: FORMAT,
-        version: imle_configs::VERSION.into(),
-        method: "imle".into(),
-        spec: spec(),
+    let settings = TrainSettings {
+        steps: 300,
+        batch_size: 16,
+        samples: 10,
+        learning_rate: 4e-3,
+        warmup_steps: 10,
+        gradient_threads: 1,
         horizons: Horizons { observation: 1, prediction: 2, action: 2 },
         network: NetworkConfig { width: 32, blocks: 1, ..NetworkConfig::default() },
-        lead: 0,
-        normalizers: Normalizers { observation: range(GOAL), action: range(STEP), residual: None },
-        sampling: Sampling::default(),
-        vision: None,
-        provenance: Provenance::default(),
+        ..TrainSettings::default()
     };
-    let table = config.network.parameters(&config.shape()).unwrap();
-    Checkpoint::new(config, table.initial(1)).unwrap()
+    let range = |most: f32| Normalizer::Range { min: vec![-most], max: vec![most] };
+    let normalizers = Normalizers { observation: range(GOAL), action: range(STEP), residual: None };
+    let fresh = FreshStart { spec: spec(), normalizers, data: "points".into() };
+    let state = |x: i8| WeightedState {
+        observation: vec![0.2 * f32::from(x)],
+        elites: [-1.0, -0.5, 0.0, 0.5, 1.0].map(|share| vec![share * STEP; 2]).into(),
+        weights: Vec::new(),
+        probability: 1.0,
+    };
+    let targets = WeightedTargets::new(&(-3..=3).map(state).collect::<Vec<_>>(), settings.samples).unwrap();
+    let (mut trainer, pool) = (Trainer::fresh(&settings, &fresh, Device::Cpu).unwrap(), threads::pool(1).unwrap());
+    (0..settings.steps).for_each(|_| drop(trainer.step(&targets, &pool).unwrap()));
+    trainer.current_checkpoint().unwrap()
 }
 
 /// Says nothing; asks to stop when it was asked so often itself.
