@@ -65,7 +65,8 @@ class Policy:
         """Draw chunks (n, T_pred, A) in the units of the task's actions.
 
         ``observation`` is one observation (O,), repeated as its history, or a history (T_obs, O), oldest first. For a
-        batch (B, T_obs, O) the result is (B, n, T_pred, A). The same ``seed``, ``episode`` and ``step`` (index of the
+        batch (B, T_obs, O) the result is (B, n, T_pred, A); with ``n=1`` its rows share passes, as episodes of
+        :func:`imle_planner.evaluate` do, and may differ in the last bits from chunks that are drawn alone. The same ``seed``, ``episode`` and ``step`` (index of the
         decision) draw the same chunks; in a batch ``episode`` is one number a row, or the first of them. ``pictures``
         (T_obs, cameras, H, W, 3), uint8, are for a policy that sees them. ``latents`` (n, Z), or (B, n, Z), take the
         place of the draws.

@@ -4,10 +4,9 @@ use crate::arrays::{array, finite, numbers};
 use crate::cost::PythonCost;
 use crate::failure::{raise, raise_planner, unexpected};
 use crate::policy::Policy;
-use crate::process::{check, check_physics, detached};
+use crate::process::{check, check_physics, workers};
 use crate::settings::overlaid;
 use crate::task::Task;
-use imle_configs::workers::Workers;
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::{Controller as Mpc, ControllerBuilder, ControllerSettings, Plan};
 use numpy::PyArrayDyn;
@@ -51,9 +50,9 @@ impl Controller {
         let settings: ControllerSettings =
             overlaid(&ControllerSettings::default(), settings, "controller").map_err(raise)?;
         let generator = policy.map(|p| p.generator.clone());
+        let workers = workers(threads)?;
         let task = task.map(|t| t.task.clone());
-        let built = detached(py, || -> imle_planner::Result<_> {
-            let workers = threads.map_or_else(Workers::shared, Workers::new)?;
+        let built = py.detach(|| -> imle_planner::Result<_> {
             let builder = task.clone().map_or_else(ControllerBuilder::default, Mpc::builder);
             let mut builder = builder.settings(&settings).seed(seed).workers(workers.clone());
             if let (Some(cost), Some(task)) = (cost, task) {
@@ -232,7 +231,7 @@ impl Open {
         }
         let (mpc, plan) = (&mut self.mpc, &mut self.plan);
         let state = state.unwrap_or_default();
-        let planned = detached(py, || match deadline {
+        let planned = py.detach(|| match deadline {
             None => mpc.plan_into(plan, state),
             Some(deadline) => mpc.plan_by(state, deadline).map(|p| *plan = p),
         });

@@ -2,7 +2,7 @@
 
 use crate::arrays::{array, numbers, shape};
 use crate::failure::{raise, unexpected};
-use crate::process::{check, detached};
+use crate::process::check;
 use crate::settings::overlaid;
 use crate::task::Task;
 use imle_configs::episode::Episode;
@@ -63,7 +63,7 @@ type Read<'py> = (Bound<'py, PyArrayDyn<f32>>, Bound<'py, PyArrayDyn<f32>>, bool
 /// The episodes of a dataset, and its spec as JSON.
 #[pyfunction]
 pub fn read_dataset(py: Python<'_>, folder: PathBuf) -> PyResult<(String, Vec<Read<'_>>)> {
-    let dataset = detached(py, || imle_data::read(&folder)).map_err(raise)?;
+    let dataset = py.detach(|| imle_data::read(&folder)).map_err(raise)?;
     let (o, a) = (dataset.spec.observation.size(), dataset.spec.action.size());
     let episodes = dataset.episodes.into_iter().map(|e| {
         let (seen, done) = (array(py, e.observations, &[e.len, o])?, array(py, e.actions, &[e.len, a])?);
@@ -112,7 +112,7 @@ pub fn convert_dataset(
         episodes: choices.episodes,
         skip_broken: choices.skip_broken,
     };
-    let found = detached(py, || convert(&source, &out, &options)).map_err(raise)?;
+    let found = py.detach(|| convert(&source, &out, &options)).map_err(raise)?;
     let told = json!({
         "format": found.format.to_string(), "spec": found.spec, "episodes": found.episodes, "steps": found.frames,
         "cameras": found.cameras, "resampled_from": found.resampled_from, "notes": found.notes,

@@ -5,7 +5,7 @@ use crate::cost::PythonCost;
 use crate::environment::environment;
 use crate::failure::{raise, raise_planner, unexpected};
 use crate::policy::Policy;
-use crate::process::{check, check_physics, detached};
+use crate::process::{check, check_physics};
 use crate::settings::overlaid;
 use crate::task::Task;
 use imle_configs::episode::Episode;
@@ -183,7 +183,7 @@ pub fn evaluate_environment(
     let builder = ControllerBuilder::default().settings(&settings).policy(generator).policy_only();
     let (mut decider, horizons) = builder.seed(wanted.seed).decider().map_err(raise)?;
     let mut told = Told { progress: progress.clone().unbind(), raised: None };
-    let done = detached(py, || run(&environment, &mut decider, &wanted.settings(horizons), &pool, &mut told));
+    let done = py.detach(|| run(&environment, &mut decider, &wanted.settings(horizons), &pool, &mut told));
     if let Some(raised) = told.raised {
         return Err(raised);
     }

@@ -2,9 +2,8 @@
 
 use crate::arrays::{array, finite, numbers, shape};
 use crate::failure::{raise, unexpected};
-use crate::process::{check, detached};
+use crate::process::{check, workers};
 use imle_configs::embedded;
-use imle_configs::workers::Workers;
 use imle_policy::checkpoint::Checkpoint;
 use imle_policy::policy::Policy as Generator;
 use imle_policy::sampler::{LatentKey, Observations};
@@ -12,6 +11,7 @@ use imle_policy::{device::DeviceChoice, import::ImportTarget, import::import};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
 use std::path::Path;
+use std::time::Instant;
 
 /// Chunks that one call draws.
 const MOST_CHUNKS: usize = 1 << 20;
@@ -29,20 +29,20 @@ impl Policy {
     fn load(py: Python<'_>, checkpoint: &str, device: &str) -> PyResult<Self> {
         check()?;
         let device = device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;
-        let generator = detached(py, || Generator::from_checkpoint(&named(checkpoint)?, device));
+        let generator = py.detach(|| Generator::from_checkpoint(&named(checkpoint)?, device));
         Ok(Self { generator: generator.map_err(raise)? })
     }
 
     /// The same weights, sampled at another temperature, …: JSON of the sampling settings.
     fn resampled(&self, py: Python<'_>, settings: &str) -> PyResult<Self> {
         let sampling = crate::settings::overlaid(self.generator.sampling(), settings, "sampling").map_err(raise)?;
-        let generator = detached(py, || self.generator.clone().with_sampling(sampling));
+        let generator = py.detach(|| self.generator.clone().with_sampling(sampling));
         Ok(Self { generator: generator.map_err(raise)? })
     }
 
     /// Writes the checkpoint.
     fn save(&self, py: Python<'_>, folder: &str) -> PyResult<()> {
-        detached(py, || self.generator.checkpoint().save(Path::new(folder))).map_err(raise)
+        py.detach(|| self.generator.checkpoint().save(Path::new(folder))).map_err(raise)
     }
 
     /// config.json of the checkpoint.
@@ -55,6 +55,31 @@ impl Policy {
     #[getter]
     fn latent_size(&self) -> usize {
         self.generator.latent_size()
+    }
+
+    /// Seconds that each of `repeats` draws takes in Rust alone, for histories (B, T_obs, O): the peer of `tests/speed.py`.
+    fn sample_seconds(
+        &self,
+        py: Python<'_>,
+        histories: &Bound<'_, PyAny>,
+        n: usize,
+        repeats: usize,
+    ) -> PyResult<Vec<f64>> {
+        let given = numbers::<f32>(histories, "observation", "float32")?;
+        let (values, sampler) = (given.values()?, self.generator.sampler());
+        let count = values.len() / sampler.shape().observation.max(1);
+        let keys: Vec<LatentKey> = (0..count as u64).map(|episode| LatentKey { seed: 0, episode, step: 0 }).collect();
+        let mut out = vec![0.0; count * n * sampler.shape().chunk()];
+        let workers = workers(None)?;
+        let mut draw = || -> imle_policy::Result<f64> {
+            let begun = Instant::now();
+            match (n, count) {
+                (1, 2..) => sampler.sample_lockstep(&workers, values, &keys, &mut out)?,
+                _ => sampler.sample(&workers, values, &keys, n, &mut out)?,
+            }
+            Ok(begun.elapsed().as_secs_f64())
+        };
+        py.detach(|| (0..repeats).map(|_| draw()).collect::<imle_policy::Result<_>>()).map_err(raise)
     }
 
     /// Draws (n, T_pred, A) for an observation (O,) or history (T_obs, O), or (B, n, T_pred, A) for (B, T_obs, O).
@@ -102,11 +127,11 @@ impl Policy {
         let (steps, action) = (self.generator.horizons().prediction, self.generator.spec().action.size());
         let mut out = vec![0.0; count * n * steps * action];
         let seen = Observations { values, pictures };
-        let workers = Workers::shared().map_err(raise)?;
+        let workers = workers(None)?;
         let sampler = self.generator.sampler();
-        let drawn = detached(py, || match latents {
+        let drawn = py.detach(|| match latents {
             // Of many episodes that each want one chunk, as an evaluation draws them.
-            None if n == 1 && count > 1 => sampler.sample_lockstep(&workers, seen, &keys, &mut out),
+            None if n == 1 && batch.len() == 3 => sampler.sample_lockstep(&workers, seen, &keys, &mut out),
             None => sampler.sample(&workers, seen, &keys, n, &mut out),
             Some(latents) => sampler.sample_latents(&workers, seen, latents, n, &mut out),
         });

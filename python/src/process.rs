@@ -1,8 +1,12 @@
 //! What a process must not do around our threads: fork, set MuJoCo callbacks in Python, or lose torch's thread count.
 
+use crate::failure::raise;
+use imle_configs::workers::Workers;
 use imle_envs::mujoco::callbacks;
+use imle_policy::device::use_one_thread;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 static PROCESS: AtomicU32 = AtomicU32::new(0);
@@ -32,13 +36,22 @@ pub fn check_physics() -> PyResult<()> {
     })
 }
 
-/// Runs `work` without the interpreter's lock and leaves torch's number of threads as it was.
-pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
-    py.detach(|| {
-        let threads = tch::get_num_threads();
-        let done = work();
-        // Also libtorch's default for threads to come, which the pools set to 1.
-        tch::set_num_threads(threads);
-        done
-    })
+/// The pool of the process, or one of `threads`. Its workers bind themselves to one thread of libtorch here, so that no
+/// call changes libtorch's default later, which is put back.
+pub fn workers(threads: Option<usize>) -> PyResult<Workers> {
+    static SHARED: OnceLock<Workers> = OnceLock::new();
+    let bound = |workers: Workers| {
+        let before = tch::get_num_threads();
+        workers.broadcast(|_| use_one_thread());
+        tch::set_num_threads(before);
+        workers
+    };
+    match (threads, SHARED.get()) {
+        (None, Some(shared)) => Ok(shared.clone()),
+        (None, None) => {
+            let shared = bound(Workers::shared().map_err(raise)?);
+            Ok(SHARED.get_or_init(|| shared).clone())
+        }
+        (Some(threads), _) => Ok(bound(Workers::new(threads).map_err(raise)?)),
+    }
 }

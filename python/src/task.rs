@@ -2,7 +2,7 @@
 
 use crate::arrays::{array, numbers, shape};
 use crate::failure::{raise, unexpected};
-use crate::process::{check_physics, detached};
+use crate::process::check_physics;
 use imle_configs::{embedded, seed::Purpose};
 use imle_envs::{task::Task as Loaded, world::World};
 use numpy::PyArrayDyn;
@@ -32,7 +32,7 @@ impl Task {
     fn load(py: Python<'_>, name: &str) -> PyResult<Self> {
         check_physics()?;
         // In this process, as Python's own MuJoCo would compile it.
-        let task = detached(py, || Loaded::load(name)).map_err(raise)?;
+        let task = py.detach(|| Loaded::load(name)).map_err(raise)?;
         Ok(Self { task: Arc::new(task) })
     }
 

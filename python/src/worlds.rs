@@ -2,7 +2,7 @@
 
 use crate::arrays::{array, finite, numbers, shape};
 use crate::failure::{raise, unexpected};
-use crate::process::{check_physics, detached};
+use crate::process::{check_physics, workers};
 use crate::task::Task;
 use imle_configs::{seed::Purpose, workers::Workers};
 use imle_envs::render::{Cameras, Renderer};
@@ -69,7 +69,7 @@ impl Worlds {
         check_physics()?;
         let task = task.task.clone();
         let worlds = (0..count).map(|_| World::new(task.clone())).collect::<Result<_, _>>().map_err(raise)?;
-        let workers = Workers::shared().map_err(raise)?;
+        let workers = workers(None)?;
         Ok(Self { task, worlds, costs: vec![0.0; count], workers, cameras: None, renderer: None })
     }
 
@@ -129,7 +129,7 @@ impl Worlds {
         }
         let (values, seen_size) = (actions.values()?, self.task.spec().observation.size());
         let (reward, workers, worlds, costs) = (self.task.reward(), &self.workers, &mut self.worlds, &mut self.costs);
-        let mut stepped: Vec<Stepped> = detached(py, || {
+        let mut stepped: Vec<Stepped> = py.detach(|| {
             let step = |(slot, (world, cost)): (usize, (&mut World, &mut f64))| {
                 let row = place[slot]?;
                 world.step(&values[row * size..][..size]);

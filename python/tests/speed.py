@@ -3,8 +3,7 @@
 
     python python/tests/speed.py [target/release/planner]
 
-- `policy.sample` of `stack` beside `planner bench sample`, and what the call itself costs: the time of a policy with hardly
-  any weights, at the same sizes;
+- `policy.sample` of `stack` beside the same draws in Rust alone;
 - `Controller.plan`: what a call takes beyond the decision inside;
 - a cost in Python of ten terms beside the same cost in a task file, N = 64;
 - the vector environment of `stack` beside `planner bench collect`, both holding still.
@@ -84,39 +83,23 @@ def bench(*words):
     return json.loads(done.stdout)["cases"]
 
 
-def empty_policy(folder):
-    """A policy of the sizes of `stack` with hardly any weights: what a call costs by itself."""
-    spec = ip.Policy.load("stack").spec
-    terms = {kind: {t["name"]: t["size"] for t in spec[kind]["terms"]} for kind in ("observation", "action")}
-    rng = np.random.default_rng(0)
-    episodes = [{kind: rng.random((40, sum(sizes.values()))) for kind, sizes in terms.items()} for _ in range(2)]
-    ip.write_dataset(folder / "data", episodes, control_rate=20.0, task="stack", **terms)
-    return ip.train(folder / "data", steps=1, out=folder / "policy", network={"width": 8, "blocks": 1}, progress=False)
-
-
 def main():
     global SITE, BODY
     policy, task = ip.Policy.load("stack"), ip.Task.load("stack")
     seen = task.observe(task.start_state())
-    histories = np.repeat(np.repeat(seen[None], policy.horizons.observation, 0)[None], 16, 0)
+    histories = np.repeat(seen[None], policy.horizons.observation, 0)[None]
+    print("sample: Python and Rust in turns, in one process")
+    for count, n in ((1, 1), (1, 32), (1, 256), (16, 1)):
+        many = np.repeat(histories, count, 0)
+        mine, rust = [], []
+        for _ in range(20 * TURNS):
+            rust.append(1e3 * statistics.median(policy._native.sample_seconds(many, n, 10)))
+            mine.append(median_ms(lambda: policy.sample(many if count > 1 else many[0], n), 10))
+        mine, rust = statistics.median(mine), statistics.median(rust)
+        print(f"  {count} episodes, N = {n}: {mine:.3f} ms, Rust {rust:.3f} ms: {mine / rust:.2f} times, "
+              f"{1e3 * (mine - rust):.0f} µs more")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        empty = empty_policy(folder)
-        ours = {n: [] for n in (1, 32, 256)}
-        theirs, alone, batch = ({n: [] for n in ours} for _ in range(3))
-        for _ in range(TURNS):
-            for case in bench("sample", "--task", "stack"):
-                theirs[case["candidates"]].append(case["ours"])
-            for n in ours:
-                ours[n].append(median_ms(lambda: policy.sample(seen, n), 200))
-                alone[n].append(median_ms(lambda: empty.sample(seen, n), 200))
-        for n in ours:
-            mine, rust, call = (statistics.median(values[n]) for values in (ours, theirs, alone))
-            print(f"sample N = {n}: {mine:.3f} ms, Rust {rust:.3f} ms, {mine / rust:.2f} times; "
-                  f"a call of hardly any weights {1e3 * call:.0f} µs")
-        mine, call = (median_ms(lambda: p.sample(histories, 1, episode=range(16)), 200) for p in (policy, empty))
-        print(f"sample, 16 episodes at once: {mine:.3f} ms; a call of hardly any weights {1e3 * call:.0f} µs")
-
         mpc = ip.Controller(task=task, policy=policy, optimizer="cem", candidates=32)
         state, more, decisions = task.start_state(), [], []
         for _ in range(40):
