@@ -28,6 +28,8 @@ PASSES = {"flow": 8, "diffusion": 10}
 # Factor of a time before its embedding.
 TIME_SCALE = 100.0
 CONSTANT_RANGE = 1e-4
+# Shares of red, green and blue in the grey of a pixel (ITU-R BT.601).
+GREY = [0.2989, 0.587, 0.114]
 
 
 def _affine(normalizer: dict) -> np.ndarray:
@@ -47,9 +49,10 @@ class Normalizer(nn.Module):
 
     def __init__(self, normalizer: dict, size: int, place: str):
         super().__init__()
-        rows = _affine(normalizer)
-        if rows.shape[1] != size:
-            raise unexpected(place, f"{size} dimensions", rows.shape[1])
+        found = [len(normalizer[key]) for key in (["maps"] if "maps" in normalizer else ["min", "max"])]
+        rows = _affine(normalizer) if set(found) == {size} else np.full((3, size), np.nan)
+        if not (np.isfinite(rows).all() and (rows[1] >= 0.0).all()):
+            raise unexpected(place, f"{size} finite ranges", " and ".join(map(str, found)))
         for name, row in zip(("center", "scale", "offset"), torch.from_numpy(rows)):
             self.register_buffer(name, row, persistent=False)
         self.register_buffer("constant", self.scale == 0.0, persistent=False)
@@ -88,6 +91,7 @@ class TorchPolicy(nn.Module):
                 raise unexpected(f"{checkpoint_folder.CONFIG_FILE}: {key}", f"one of {', '.join(known)}", value)
         self.sampling = config.get("sampling", {})
         observation, vision = self.history * self.observation_size, config.get("vision")
+        vision = VISION_DEFAULTS | vision if vision else None
         encoders = []
         if vision:
             cameras = spec["pictures"]["cameras"]
@@ -164,15 +168,17 @@ class TorchPolicy(nn.Module):
         checkpoint_folder.write(Path(folder), self.config, weights)
 
     def initialize(self, seed: int) -> "TorchPolicy":
-        """Draws fresh weights as `planner train --seed` does, to the bit; not of encoders of pictures."""
+        """Draws fresh weights as `planner train --seed` does."""
         fan_in = 1
         for index, (name, parameter) in enumerate(torch_networks.parameters_in_order(self.network)):
-            norm = "norm" in type(self.network.get_submodule(name.rpartition(".")[0])).__name__.lower()
-            if norm:
+            layer = self.network.get_submodule(name.rpartition(".")[0])
+            if isinstance(layer, nn.GroupNorm):
                 nn.init.constant_(parameter, 1.0 if name.endswith("weight") else 0.0)
                 continue
             fan_in = math.prod(parameter.shape[1:]) if parameter.dim() > 1 else fan_in
             bound = np.float32(0.1 if name == "position" else 1.0 / np.sqrt(np.float32(fan_in)))
+            if isinstance(layer, nn.Conv2d) and layer.bias is None:
+                bound = np.sqrt(np.float32(6.0 / (layer.out_channels * layer.kernel_size[0] ** 2)))
             values = Stream(seed, "weights", index).uniforms(parameter.numel()) * np.float32(2.0) - np.float32(1.0)
             with torch.no_grad():
                 parameter.copy_(torch.from_numpy(values * bound).view(parameter.shape))
@@ -216,14 +222,17 @@ class TorchPolicy(nn.Module):
         return self.action.inverse(chunks)
 
     def sample(self, observations: Tensor, n: int = 32, generator: torch.Generator | None = None,
-               seed: int | None = None, episode: int = 0, step: int = 0, pictures: Tensor | None = None) -> Tensor:
+               seed: int | None = None, episode: int | list[int] = 0, step: int = 0,
+               pictures: Tensor | None = None) -> Tensor:
         """`n` chunks for each of B observation histories, (B, n, T_pred, A), without gradient.
 
-        With a `seed` the latents are those of `planner run --seed` at that episode and control step, one decision a row.
+        With a `seed` the latents are those of `planner run --seed` at that control step of an episode: row i is of
+        episode `episode` + i, or of `episode[i]`.
         """
         rows = len(observations)
         if seed is not None:
-            z = np.stack([stream_latents(n, self.latent_size, seed, episode, step)] * rows)
+            episodes = range(episode, episode + rows) if isinstance(episode, int) else episode
+            z = np.stack([stream_latents(n, self.latent_size, seed, e, step) for e in episodes])
             z = torch.from_numpy(z).to(observations.device)
         else:
             z = torch.randn(rows, n, self.latent_size, generator=generator, device=observations.device)
@@ -325,17 +334,36 @@ class Pictures(nn.Module):
         super().__init__()
         crop = config["crop"] if isinstance(config["crop"], list) else [config["crop"]] * 2
         sides = (layout["height"], layout["width"])
-        self.size = sides
+        self.size, self.jitter = sides, config["colour_jitter"]
         self.kept = [min(max(math.floor(side * share + 0.5), 1), side) for side, share in zip(sides, crop)]
         for name in ("mean", "std"):
             colours = torch.tensor(config[name], dtype=torch.float32).view(-1, 1, 1, 3)
             self.register_buffer(name, colours, persistent=False)
 
-    def forward(self, pictures: Tensor, corner: list[int] | None = None) -> Tensor:
-        """With `corner`, (top, left) of the cut, that one in place of the middle."""
-        top, left = corner or [round((side - kept) / 2) for side, kept in zip(self.size, self.kept)]
+    def forward(self, pictures: Tensor) -> Tensor:
+        top, left = (round((side - kept) / 2) for side, kept in zip(self.size, self.kept))
         cut = pictures[..., top : top + self.kept[0], left : left + self.kept[1], :]
         return (cut.to(torch.float32) / 255.0 - self.mean) / self.std
+
+    def augmented(self, pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """As in training: every camera of every state is cut out anywhere and recoloured, all T_obs alike."""
+        rows, steps, cameras = pictures.shape[:3]
+        draw = lambda *size: torch.rand(*size, generator=generator)
+        out = torch.empty(rows, steps, cameras, *self.kept, 3, device=pictures.device)
+        spare = torch.tensor([side - kept + 1 for side, kept in zip(self.size, self.kept)])
+        corners = (draw(rows, cameras, 2) * spare).long().tolist()
+        for b in range(rows):
+            for c in range(cameras):
+                top, left = corners[b][c]
+                out[b, :, c] = pictures[b, :, c, top : top + self.kept[0], left : left + self.kept[1]] / 255.0
+        if self.jitter:
+            # Brightness, contrast and saturation, as torchvision's ColorJitter.
+            factors = 1.0 + self.jitter * (2.0 * draw(3, rows, 1, cameras, 1, 1, 1).to(out.device) - 1.0)
+            grey = lambda x: (x * torch.tensor(GREY, device=x.device)).sum(-1, keepdim=True)
+            out = (out * factors[0]).clamp(0.0, 1.0)
+            out = grey(out).mean((3, 4), keepdim=True).lerp(out, factors[1]).clamp(0.0, 1.0)
+            out = grey(out).expand_as(out).lerp(out, factors[2]).clamp(0.0, 1.0)
+        return (out - self.mean) / self.std
 
 
 NETWORK_DEFAULTS = {
@@ -349,6 +377,16 @@ NETWORK_DEFAULTS = {
     "n_groups": 8,
     "time_embedding": 256,
     "film_scale": True,
+}
+VISION_DEFAULTS = {
+    "width": 16,
+    "keypoints": 32,
+    "features": 64,
+    "shared": False,
+    "crop": 0.875,
+    "colour_jitter": 0.2,
+    "mean": [0.5] * 3,
+    "std": [0.5] * 3,
 }
 SCHEDULE_DEFAULTS = {
     "steps": 100,
