@@ -133,25 +133,34 @@ def lerobot_files(config: dict) -> dict[str, dict]:
     for camera in pictures["cameras"] if pictures else []:
         shape = [3, pictures["height"], pictures["width"]]
         inputs[f"observation.images.{camera}"] = {"type": "VISUAL", "shape": shape}
+    outputs = {"action": {"type": "ACTION", "shape": [sizes["action"]]}}
+    network = config["network"]
+    kept = ("latent", "width", "blocks", "heads", "down_dims", "kernel_size", "n_groups", "film_scale")
+    norm_map = dict.fromkeys(("STATE", "VISUAL", "ENV", "ACTION"), "IDENTITY")
     fields = {
         "type": "imle",
         "n_obs_steps": horizons["observation"],
         "horizon": horizons["prediction"],
         "n_action_steps": horizons["action"],
         "input_features": inputs,
-        "output_features": {"action": {"type": "ACTION", "shape": [sizes["action"]]}},
+        "output_features": outputs,
+        "normalization_mapping": norm_map,
         "device": "cpu",
         "push_to_hub": False,
         "method": config["method"],
         "task": spec["task"],
+        "network": network["kind"],
+        **{key: network[key] for key in kept if key in network},
     }
     step = lambda name, **settings: {"registry_name": name, "config": settings}
     device = step("device_processor", device="cpu", float_dtype=None)
     before = [step("rename_observations_processor", rename_map={}), step("to_batch_processor"), device]
+    before.append(step("normalizer_processor", eps=1e-8, features=inputs | outputs, norm_map=norm_map))
+    after = [step("unnormalizer_processor", eps=1e-8, features=outputs, norm_map=norm_map), device]
     return {
         "config.json": fields,
         "policy_preprocessor.json": {"name": "policy_preprocessor", "steps": before},
-        "policy_postprocessor.json": {"name": "policy_postprocessor", "steps": [device]},
+        "policy_postprocessor.json": {"name": "policy_postprocessor", "steps": after},
     }
 
 
