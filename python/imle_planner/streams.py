@@ -138,7 +138,7 @@ class Stream:
 
 
 def latents(n: int, size: int, seed: int = 0, episode: int = 0, step: int = 0) -> np.ndarray:
-    """The independent latents (n, size) of the decision at control step `step` of an episode, as the program has them."""
+    """The independent latents (n, size) of decision number `step` of an episode, as the program has them."""
     return np.stack([Stream(seed, "latent", episode, step, i).normals(size) for i in range(n)])
 
 

@@ -101,10 +101,11 @@ class TransformerBlock(nn.Module):
         self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, h: Tensor, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Tensor:
-        parts = self.project(film(layer_norm(h), first)).unflatten(3, (3, self.heads, -1))
-        q, k, v = parts.permute(3, 0, 1, 4, 2, 5)
-        seen = F.scaled_dot_product_attention(q, k, v).transpose(2, 3).flatten(3)
-        h = h + self.join(seen)
+        # Rows and candidates in one dimension: ONNX knows attention with four.
+        parts = self.project(film(layer_norm(h), first)).flatten(0, 1).unflatten(2, (3, self.heads, -1))
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        seen = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        h = h + self.join(seen).view_as(h)
         return h + self.narrow(F.silu(self.widen(film(layer_norm(h), second))))
 
 
@@ -160,8 +161,9 @@ class ResidualBlock(nn.Module):
         scale, shift = values.chunk(2, 1)
         return scale, shift
 
-    def forward(self, x: Tensor, pair: tuple[Tensor, Tensor]) -> Tensor:
-        out = self.blocks[0](x).unflatten(0, (pair[0].shape[0], -1))
+    def forward(self, x: Tensor, pair: tuple[Tensor, Tensor], n: int) -> Tensor:
+        """`x` (B · n, C, T) under B rows of (scale, shift)."""
+        out = self.blocks[0](x).unflatten(0, (-1, n))
         out = torch.addcmul(pair[1][:, None, :, None], out, pair[0][:, None, :, None])
         return self.blocks[1](out.flatten(0, 1)) + self.residual_conv(x)
 
@@ -227,14 +229,14 @@ class Unet(Network):
         pairs = iter(conditioning)
         skips = []
         for level in self.down_modules:
-            x = level[1](level[0](x, next(pairs)), next(pairs))
+            x = level[1](level[0](x, next(pairs), n), next(pairs), n)
             skips.append(x)
             x = level[2](x) if len(level) > 2 else x
         for block in self.mid_modules:
-            x = block(x, next(pairs))
+            x = block(x, next(pairs), n)
         for level in self.up_modules:
             x = torch.cat([x, skips.pop()], 1)
-            x = level[2](level[1](level[0](x, next(pairs)), next(pairs)))
+            x = level[2](level[1](level[0](x, next(pairs), n), next(pairs), n))
         return self.final_conv(x).transpose(1, 2).unflatten(0, (-1, n))
 
 

@@ -226,7 +226,7 @@ class TorchPolicy(nn.Module):
                pictures: Tensor | None = None) -> Tensor:
         """`n` chunks for each of B observation histories, (B, n, T_pred, A), without gradient.
 
-        With a `seed` the latents are those of `planner run --seed` at that control step of an episode: row i is of
+        With a `seed` the latents are those of `planner run --seed` at decision number `step` of an episode: row i is of
         episode `episode` + i, or of `episode[i]`.
         """
         rows = len(observations)

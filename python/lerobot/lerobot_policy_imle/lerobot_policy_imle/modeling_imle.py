@@ -110,7 +110,7 @@ class ImlePolicy(PreTrainedPolicy):
     def reset(self) -> None:
         """Begins the next episodes: their numbers, which key the latents, go on behind those of the last ones."""
         self._first += self._rows
-        self._rows = self._step = 0
+        self._rows = self._decision = 0
         self._past = deque(maxlen=self.average.history)
         self._actions = deque()
 
@@ -126,8 +126,8 @@ class ImlePolicy(PreTrainedPolicy):
         return torch.cat(parts, 2).float(), (seen * 255.0).round().clamp(0, 255).to(torch.uint8)
 
     def _draw(self, values: Tensor, pictures: Tensor | None) -> Tensor:
-        """A chunk (B, T_pred, A) for each history, with the latents of its episode and control step."""
-        key = {"seed": self.config.seed, "episode": self._first, "step": self._step}
+        """A chunk (B, T_pred, A) for each history, with the latents of its episode and decision."""
+        key = {"seed": self.config.seed, "episode": self._first, "step": self._decision}
         native = self._program()
         if native is None:
             return self.average.sample(values, 1, pictures=pictures, **key)[:, 0]
@@ -166,8 +166,8 @@ class ImlePolicy(PreTrainedPolicy):
         self._rows = len(batch[OBS_STATE])
         if not self._actions:
             chunk = self.predict_action_chunk(batch)
+            self._decision += 1
             self._actions.extend(chunk[:, : self.config.n_action_steps].unbind(1))
-        self._step += 1
         return self._actions.popleft()
 
 
