@@ -213,6 +213,8 @@ class TorchPolicy(nn.Module):
         `observations` (B, T_obs, O) in task units, oldest first; `latents` (B, n, Z); `pictures` (B, T_obs, cameras, H,
         W, 3), bytes, of a policy that sees pictures.
         """
+        self._check("observations", observations, 3, (self.history, self.observation_size))
+        self._check("latents", latents, 3, (self.latent_size,))
         values = self.normalized(observations)
         prepared = self.pictures(pictures) if pictures is not None else None
         chunks = self.generate(self.encode(values, prepared), latents)[:, :, self.lead :]
@@ -220,6 +222,13 @@ class TorchPolicy(nn.Module):
             scale = self.residual_scale.view(self.steps, self.action_size)
             chunks = self.base(values).unsqueeze(1) + scale * chunks
         return self.action.inverse(chunks)
+
+    @staticmethod
+    def _check(name: str, found: Tensor, dimensions: int, last: tuple[int, ...]) -> None:
+        shape = tuple(found.shape)
+        if len(shape) != dimensions or shape[dimensions - len(last) :] != last:
+            expected = ", ".join(["B", "n"][: dimensions - len(last)] + [str(size) for size in last])
+            raise ValueError(f"{name}: expected ({expected}), found {tuple(shape)}")
 
     def sample(self, observations: Tensor, n: int = 32, generator: torch.Generator | None = None,
                seed: int | None = None, episode: int | list[int] = 0, step: int = 0,
@@ -304,6 +313,8 @@ class TorchPolicy(nn.Module):
             raise ValueError(f"method: expected imle without a lead, found {self.method} with {self.lead}")
         targets = batch["actions"]
         targets = targets.unsqueeze(1) if targets.dim() == 3 else targets
+        self._check("observations", batch["observations"], 3, (self.history, self.observation_size))
+        self._check("actions", targets, 4, (self.steps, self.action_size))
         values = self.normalized(batch["observations"])
         targets = self.action(targets)
         if self.residual:

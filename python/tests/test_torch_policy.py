@@ -177,6 +177,17 @@ def test_a_candidate_that_is_not_finite_teaches_nothing():
     assert loss.item() == 0.0 and all(not p.grad.any() for p in policy.network.parameters())
 
 
+def test_wrong_shapes_are_named():
+    policy = fresh("mlp")
+    right = torch.zeros(1, toy.T_OBS, toy.O), torch.zeros(1, 2, policy.latent_size)
+    for bad, text in [((right[0][0], right[1]), r"observations: expected \(B, 2, 5\), found \(2, 5\)"),
+                      ((right[0], right[1][..., :3]), r"latents: expected \(B, n, 24\), found \(1, 2, 3\)")]:
+        with pytest.raises(ValueError, match=text):
+            policy(*bad)
+    with pytest.raises(ValueError, match=r"actions: expected \(B, n, 8, 3\)"):
+        policy.rs_imle_loss({"observations": right[0], "actions": torch.zeros(1, 7, 3)})
+
+
 def test_damage_is_named_in_one_line(tmp_path):
     folder = tmp_path / "c"
     fresh("mlp").save(folder)

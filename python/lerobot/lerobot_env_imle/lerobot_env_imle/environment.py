@@ -15,7 +15,7 @@ class ImleEnv(gym.Wrapper):
         except ImportError as error:
             raise ImportError(f"--env.type=imle needs the native module of imle_planner: {error}") from None
         super().__init__(TaskEnv(task, "pixels_agent_pos" if pictures else "state", "rgb_array"))
-        self._seed, self._pictures = seed, pictures
+        self.task, self._seed, self._pictures = task, seed, pictures
         if not pictures:
             self.observation_space = gym.spaces.Dict({"agent_pos": self.env.observation_space})
 
