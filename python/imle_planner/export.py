@@ -20,8 +20,9 @@ from .checkpoint_folder import InputError, unexpected, write_atomic
 TOLERANCE = 1e-5
 # Rows and candidates of the comparison; the first are those that the export is traced with.
 SIZES = [(3, 5), (1, 1), (2, 32)]
-EPILOG = """inputs of a module and of ONNX: `observations` (B, T_obs, O) in task units, oldest first, and `latents` (B, n, Z)
-of normal values; with cameras also `pictures` (B, T_obs, cameras, H, W, 3), bytes. Output: `chunks` (B, n, T_pred, A).
+EPILOG = """inputs of a module and of ONNX: `observations` (B, T_obs, O) in task units, oldest first, and `latents`
+(B, n, Z) of normal values; with cameras also `pictures` (B, T_obs, cameras, H, W, 3), bytes. Output: `chunks`
+(B, n, T_pred, A).
 
   lerobot   PLACE is a folder for `lerobot-eval --policy.path=PLACE` and for `planner run --checkpoint PLACE/imle`
   torch     torch.export.load("PLACE").module()(observations, latents), without this package
@@ -98,8 +99,9 @@ def to_onnx(policy, place: Path) -> None:
         raise InputError("--to onnx needs onnx and onnxscript: pip install onnx onnxscript onnxruntime") from None
     inputs, dynamic = traced(policy)
     names = ["observations", "latents", "pictures"][: len(inputs)]
-    program = torch.onnx.export(policy, inputs, dynamo=True, dynamic_shapes=dynamic, input_names=names,
-                                output_names=["chunks"], verbose=False)
+    program = torch.onnx.export(
+        policy, inputs, dynamo=True, dynamic_shapes=dynamic, input_names=names, output_names=["chunks"], verbose=False
+    )
     program.model.metadata_props.update(metadata(policy))
     program.save(str(place), external_data=False)
     try:

@@ -145,11 +145,11 @@ class TorchPolicy(nn.Module):
         config = checkpoint_folder.read_config(folder)
         try:
             policy = cls(config)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
-            found = f"none of {error}" if isinstance(error, KeyError) else error
-            raise unexpected(folder / checkpoint_folder.CONFIG_FILE, "a checkpoint's configuration", found) from None
         except checkpoint_folder.InputError as error:
             raise checkpoint_folder.InputError(f"{folder}/{error}") from None
+        except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError) as error:
+            found = f"none of {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+            raise unexpected(folder / checkpoint_folder.CONFIG_FILE, "a checkpoint's configuration", found) from None
         shapes = {name: tuple(p.shape) for name, p in torch_networks.parameters_in_order(policy.network)}
         weights = checkpoint_folder.read_weights(folder, config, shapes)
         policy.network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
@@ -230,9 +230,16 @@ class TorchPolicy(nn.Module):
             expected = ", ".join(["B", "n"][: dimensions - len(last)] + [str(size) for size in last])
             raise ValueError(f"{name}: expected ({expected}), found {tuple(shape)}")
 
-    def sample(self, observations: Tensor, n: int = 32, generator: torch.Generator | None = None,
-               seed: int | None = None, episode: int | list[int] = 0, step: int = 0,
-               pictures: Tensor | None = None) -> Tensor:
+    def sample(
+        self,
+        observations: Tensor,
+        n: int = 32,
+        generator: torch.Generator | None = None,
+        seed: int | None = None,
+        episode: int | list[int] = 0,
+        step: int = 0,
+        pictures: Tensor | None = None,
+    ) -> Tensor:
         """`n` chunks for each of B observation histories, (B, n, T_pred, A), without gradient.
 
         With a `seed` the latents are those of `planner run --seed` at decision number `step` of an episode: row i is of
@@ -299,12 +306,13 @@ class TorchPolicy(nn.Module):
                 x = float(np.sqrt(then)) * clean + float(np.sqrt(1 - then)) * noise
         return x.unflatten(2, (-1, self.action_size))
 
-    def rs_imle_loss(self, batch: dict, generator: torch.Generator | None = None, samples: int = 10,
-                     epsilon: float | Tensor = 0.005) -> tuple[Tensor, dict[str, float]]:
+    def rs_imle_loss(
+        self, batch: dict, generator: torch.Generator | None = None, samples: int = 10, epsilon: float | Tensor = 0.005
+    ) -> tuple[Tensor, dict[str, float]]:
         """The loss of an RS-IMLE step with gradient, and figures for a log.
 
-        `batch` has `observations` (B, T_obs, O) and `actions` (B, T_pred, A) or (B, K, T_pred, A), in task units, and may
-        have `mask` (B, K), bool, of the targets that count; `latents` (B, m, Z), else drawn with `generator`;
+        `batch` has `observations` (B, T_obs, O) and `actions` (B, T_pred, A) or (B, K, T_pred, A), in task units, and
+        may have `mask` (B, K), bool, of the targets that count; `latents` (B, m, Z), else drawn with `generator`;
         `pictures`, prepared as `encode` takes them. `samples` is m, `epsilon` the rejection distance per element in
         normalised units, one or (B). Where nothing is left to learn from, or a candidate is not finite, the loss is 0
         and so is its gradient.

@@ -35,12 +35,19 @@ def python312() -> str | None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the environment; made if it is not there")
-    parser.add_argument("--wheel", type=Path, help="wheel of imle_planner (make wheel); without it the one of PyPI's name "
-                        "is not looked for, and only PyTorch acts")
+    parser.add_argument(
+        "--wheel",
+        type=Path,
+        help="wheel of imle_planner (make wheel); without it the one of PyPI's name "
+        "is not looked for, and only PyTorch acts",
+    )
     arguments = parser.parse_args()
     base = python312()
     if base is None:
-        print("error: LeRobot needs Python 3.12, found none: install it, or name one in $PLANNER_PYTHON312", file=sys.stderr)
+        print(
+            "error: LeRobot needs Python 3.12, found none: install it, or name one in $PLANNER_PYTHON312",
+            file=sys.stderr,
+        )
         return 2
     if arguments.wheel and not arguments.wheel.exists():
         print(f"error: {arguments.wheel}: expected a wheel (make wheel), found none", file=sys.stderr)

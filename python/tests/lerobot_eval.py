@@ -37,10 +37,18 @@ def main() -> int:
         wanted = [number not in ours["unsolved"] for number in range(arguments.episodes)]
         call = lambda *words: subprocess.run([python, *map(str, words)], check=True, env=environment(place))
         call("-m", "imle_planner.export", "--to", "lerobot", checkpoint, "--out", place / "policy")
-        call("-m", "lerobot.scripts.lerobot_eval", f"--policy.path={place / 'policy'}", "--env.type=imle",
-             f"--env.task={arguments.task}", f"--eval.n_episodes={arguments.episodes}",
-             f"--eval.batch_size={arguments.episodes}", "--eval.use_async_envs=false", "--seed=0",
-             f"--output_dir={place / 'eval'}")
+        call(
+            "-m",
+            "lerobot.scripts.lerobot_eval",
+            f"--policy.path={place / 'policy'}",
+            "--env.type=imle",
+            f"--env.task={arguments.task}",
+            f"--eval.n_episodes={arguments.episodes}",
+            f"--eval.batch_size={arguments.episodes}",
+            "--eval.use_async_envs=false",
+            "--seed=0",
+            f"--output_dir={place / 'eval'}",
+        )
         theirs = json.loads((place / "eval/eval_info.json").read_text())
     found = [bool(x) for x in theirs["per_task"][0]["metrics"]["successes"]]
     equal = sum(a == b for a, b in zip(wanted, found, strict=True))

@@ -80,14 +80,33 @@ def test_it_trains_resumes_and_the_program_reads_the_result(monkeypatch, tmp_pat
     data, out = tmp_path / "data", tmp_path / "out"
     run("demo", "--task", "cylinder_push", "--episodes", 1, "--out", data, "--quiet")
     shared = ["--policy.push_to_hub=false", "--dataset.repo_id=local/data", f"--dataset.root={data}", "--num_workers=0"]
-    settings = ["--policy.type=imle", "--policy.device=cpu", "--policy.width=16", "--policy.blocks=1", "--batch_size=16"]
+    settings = [
+        "--policy.type=imle",
+        "--policy.device=cpu",
+        "--policy.width=16",
+        "--policy.blocks=1",
+        "--batch_size=16",
+    ]
     command("train", monkeypatch, *settings, *shared, f"--output_dir={out}", "--steps=6", "--log_freq=1")
     last = out / "checkpoints/last/pretrained_model"
     config = json.loads((last / "imle/config.json").read_text())
     assert config["spec"]["task"] == "cylinder_push" and config["spec"]["observation"]["terms"][0]["name"] == "pusher"
     assert config["provenance"]["steps"] == 6 and config["network"]["width"] == 16
-    result = json.loads(run("run", "--task", "cylinder_push", "--checkpoint", last / "imle", "--optimizer", "none",
-                            "--episodes", 1, "--json", "--quiet"))
+    result = json.loads(
+        run(
+            "run",
+            "--task",
+            "cylinder_push",
+            "--checkpoint",
+            last / "imle",
+            "--optimizer",
+            "none",
+            "--episodes",
+            1,
+            "--json",
+            "--quiet",
+        )
+    )
     assert result["episodes"] == 1
     first = TorchPolicy.load(last / "imle")
     command("train", monkeypatch, f"--config_path={last / 'train_config.json'}", "--resume=true", "--steps=8")
@@ -104,8 +123,18 @@ def test_it_trains_resumes_and_the_program_reads_the_result(monkeypatch, tmp_pat
 def test_its_outcomes_are_the_programs(folder, monkeypatch, tmp_path):
     pytest.importorskip("imle_planner._native", reason="the native module is not built: make python")
     pytest.importorskip("lerobot_env_imle", reason="not installed: pip install python/lerobot/lerobot_env_imle")
-    command("eval", monkeypatch, f"--policy.path={folder}", "--env.type=imle", "--env.task=cylinder_push", "--seed=0",
-            "--eval.n_episodes=3", "--eval.batch_size=3", "--eval.use_async_envs=false", f"--output_dir={tmp_path / 'e'}")
+    command(
+        "eval",
+        monkeypatch,
+        f"--policy.path={folder}",
+        "--env.type=imle",
+        "--env.task=cylinder_push",
+        "--seed=0",
+        "--eval.n_episodes=3",
+        "--eval.batch_size=3",
+        "--eval.use_async_envs=false",
+        f"--output_dir={tmp_path / 'e'}",
+    )
     found = json.loads((tmp_path / "e/eval_info.json").read_text())["per_task"][0]["metrics"]["successes"]
     flags = ["--task", "cylinder_push", "--optimizer", "none", "--episodes", 3, "--json", "--quiet"]
     unsolved = json.loads(run("run", *flags))["unsolved"]
@@ -117,12 +146,22 @@ def test_it_records_episodes_on_the_mock_robot(folder, monkeypatch, tmp_path):
     data = {"repo_id": "local/rollout_mock", "root": tmp_path / "data", "num_episodes": 2, "episode_time_s": 0.4}
     data |= {"reset_time_s": 0.1, "fps": 10, "single_task": "push", "push_to_hub": "false"}
     robot = ["--robot.discover_packages_path=mock_robot", "--robot.type=imle_mock", "--robot.size=8"]
-    command("rollout", monkeypatch, "--strategy.type=episodic", f"--policy.path={folder}", *robot, "--fps=10",
-            "--play_sounds=false", "--return_to_initial_position=false",
-            *(f"--dataset.{key}={value}" for key, value in data.items()))
+    command(
+        "rollout",
+        monkeypatch,
+        "--strategy.type=episodic",
+        f"--policy.path={folder}",
+        *robot,
+        "--fps=10",
+        "--play_sounds=false",
+        "--return_to_initial_position=false",
+        *(f"--dataset.{key}={value}" for key, value in data.items()),
+    )
     info = json.loads((tmp_path / "data/meta/info.json").read_text())
     assert info["total_episodes"] == 2 and info["total_frames"] >= 6
-    low, high = (json.loads((CHECKPOINT / "config.json").read_text())["normalizers"]["action"][k] for k in ("min", "max"))
+    low, high = (
+        json.loads((CHECKPOINT / "config.json").read_text())["normalizers"]["action"][k] for k in ("min", "max")
+    )
     stats = json.loads((tmp_path / "data/meta/stats.json").read_text())["action"]
     span = np.subtract(high, low)
     assert (np.array(stats["min"]) > low - span).all() and (np.array(stats["max"]) < high + span).all()
@@ -132,7 +171,9 @@ def test_it_records_episodes_on_the_mock_robot(folder, monkeypatch, tmp_path):
 def test_a_folder_that_does_not_fit_is_refused(folder, tmp_path):
     config = PreTrainedConfig.from_pretrained(folder)
     config.input_features["observation.state"].shape = (9,)
-    with pytest.raises(ValueError, match=r"expected \(observation, action, cameras\) of \(8, 2, 0\), found \(9, 2, 0\)"):
+    with pytest.raises(
+        ValueError, match=r"expected \(observation, action, cameras\) of \(8, 2, 0\), found \(9, 2, 0\)"
+    ):
         get_policy_class("imle").from_pretrained(folder, config=config)
     with pytest.raises(ValueError, match="expected a folder with a checkpoint"):
         get_policy_class("imle")(PreTrainedConfig.from_pretrained(folder))

@@ -180,8 +180,10 @@ def test_a_candidate_that_is_not_finite_teaches_nothing():
 def test_wrong_shapes_are_named():
     policy = fresh("mlp")
     right = torch.zeros(1, toy.T_OBS, toy.O), torch.zeros(1, 2, policy.latent_size)
-    for bad, text in [((right[0][0], right[1]), r"observations: expected \(B, 2, 5\), found \(2, 5\)"),
-                      ((right[0], right[1][..., :3]), r"latents: expected \(B, n, 24\), found \(1, 2, 3\)")]:
+    for bad, text in [
+        ((right[0][0], right[1]), r"observations: expected \(B, 2, 5\), found \(2, 5\)"),
+        ((right[0], right[1][..., :3]), r"latents: expected \(B, n, 24\), found \(1, 2, 3\)"),
+    ]:
         with pytest.raises(ValueError, match=text):
             policy(*bad)
     with pytest.raises(ValueError, match=r"actions: expected \(B, n, 8, 3\)"):
@@ -216,6 +218,8 @@ def test_damage_is_named_in_one_line(tmp_path):
         (["horizons"], {}, "config.json", "'observation'"),
         (["spec", "action", "terms"], [{"name": "a"}], "config.json"),
         (["normalizers", "action", "min"], [0.0], "config.json"),
+        (["normalizers", "residual"], {"weights": [1.0], "scale": [1.0]}, "config.json"),
+        (["network", "width"], -4, "config.json"),
         (["weights_crc32"], "00000000", "model.safetensors", "00000000"),
     ]:
         edit(key, value)

@@ -1,6 +1,6 @@
 """LeRobot's mock robot, which lives in its tests and is not in its package: a state and actions, no hardware.
 
-    lerobot-rollout --robot.discover_packages_path=mock_robot --robot.type=imle_mock --robot.size=8 --robot.actions=2 …
+lerobot-rollout --robot.discover_packages_path=mock_robot --robot.type=imle_mock --robot.size=8 --robot.actions=2 …
 """
 
 from dataclasses import dataclass

@@ -85,7 +85,9 @@ class ImleConfig(PreTrainedConfig):
             if not 1 <= value <= limit:
                 raise ValueError(f"policy.{name}: expected 1 to {limit}, found {value}")
         if not (self.epsilon >= 0.0 and self.optimizer_lr >= 0.0):
-            raise ValueError(f"policy: expected epsilon, optimizer_lr at least 0, found {self.epsilon}, {self.optimizer_lr}")
+            raise ValueError(
+                f"policy: expected epsilon, optimizer_lr at least 0, found {self.epsilon}, {self.optimizer_lr}"
+            )
 
     @property
     def observation_delta_indices(self) -> list[int]:

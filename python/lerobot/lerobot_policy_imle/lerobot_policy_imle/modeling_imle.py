@@ -1,7 +1,7 @@
 """The policy type `imle`: the generator of a checkpoint, trained by RS-IMLE and acting in closed loop.
 
-The observation of a step is `observation.state` and, behind it, `observation.environment_state` if there is one. Pictures
-are `observation.images.NAME`, in the order of `input_features`.
+The observation of a step is `observation.state` and, behind it, `observation.environment_state` if there is one.
+Pictures are `observation.images.NAME`, in the order of `input_features`.
 """
 
 import json
@@ -31,13 +31,21 @@ class ImlePolicy(PreTrainedPolicy):
     config_class = ImleConfig
     name = "imle"
 
-    def __init__(self, config: ImleConfig, dataset_stats: dict | None = None, dataset_meta=None,
-                 average: TorchPolicy | None = None, **_):
+    def __init__(
+        self,
+        config: ImleConfig,
+        dataset_stats: dict | None = None,
+        dataset_meta=None,
+        average: TorchPolicy | None = None,
+        **_,
+    ):
         super().__init__(config)
         config.validate_features()
         if average is None:
             if dataset_stats is None:
-                raise ValueError("policy.path: expected a folder with a checkpoint, or a dataset to train on, found none")
+                raise ValueError(
+                    "policy.path: expected a folder with a checkpoint, or a dataset to train on, found none"
+                )
             average = TorchPolicy(fresh_config(config, dataset_stats, dataset_meta))
         self.average = average.requires_grad_(False)
         self.online = TorchPolicy(average.config)
@@ -51,8 +59,9 @@ class ImlePolicy(PreTrainedPolicy):
     # Folders
 
     @classmethod
-    def from_pretrained(cls, pretrained_name_or_path, *, config: ImleConfig | None = None, revision: str | None = None,
-                        **kwargs) -> "ImlePolicy":
+    def from_pretrained(
+        cls, pretrained_name_or_path, *, config: ImleConfig | None = None, revision: str | None = None, **kwargs
+    ) -> "ImlePolicy":
         """From a folder with a checkpoint in `imle/`, or a repository of LeRobot's hub with such a one."""
         folder = Path(pretrained_name_or_path)
         if not folder.is_dir():
@@ -115,7 +124,7 @@ class ImlePolicy(PreTrainedPolicy):
         self._actions = deque()
 
     def _observation(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor | None]:
-        """Observations (B, T, O), and pictures (B, T, cameras, H, W, 3) as bytes, of a batch with a time axis or not."""
+        """Observations (B, T, O), and pictures (B, T, cameras, H, W, 3) as bytes; without a time axis T is 1."""
         names = [OBS_STATE] + [n for n, f in self.config.input_features.items() if f.type.name == "ENV"]
         parts = [batch[name] if batch[name].dim() == 3 else batch[name].unsqueeze(1) for name in names]
         cameras = [batch[name] for name in self.config.image_features]
@@ -136,7 +145,7 @@ class ImlePolicy(PreTrainedPolicy):
         return torch.from_numpy(np.array(chunks))[:, 0]
 
     def _program(self):
-        """The checkpoint in the program's own library, whose bits are those of `planner run`; none where there is none."""
+        """The checkpoint in the program's own library, if that is there and acts with these weights."""
         if self._native is None and self.folder is not None and self.config.device == "cpu":
             try:
                 from imle_planner import Policy

@@ -10,6 +10,8 @@ from .configuration_imle import ImleConfig
 
 def make_imle_pre_post_processors(
     config: ImleConfig, dataset_stats: dict[str, dict[str, torch.Tensor]] | None = None
-) -> tuple[PolicyProcessorPipeline[dict[str, Any], dict[str, Any]], PolicyProcessorPipeline[PolicyAction, PolicyAction]]:
+) -> tuple[
+    PolicyProcessorPipeline[dict[str, Any], dict[str, Any]], PolicyProcessorPipeline[PolicyAction, PolicyAction]
+]:
     """LeRobot's default pipelines. Their normalisation is the identity, so that no statistics are needed."""
     return make_default_pre_post_processors(config, None)
