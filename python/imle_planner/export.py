@@ -10,12 +10,13 @@ import json
 import logging
 import shutil
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-from .checkpoint_folder import InputError, unexpected, write_atomic
+from .checkpoint_folder import InputError, read_json, unexpected, write_atomic
 
 TOLERANCE = 1e-5
 # Rows and candidates of the comparison; the first are those that the export is traced with.
@@ -166,24 +167,39 @@ def lerobot_files(config: dict) -> dict[str, dict]:
     }
 
 
+def own_folder(checkpoint: Path, temporary: Path) -> Path:
+    """The folder of a checkpoint in planner's own format; of another it is made in `temporary`."""
+    for folder in (checkpoint / "imle", checkpoint):
+        config = folder / "config.json"
+        if config.exists() and "format" in read_json(config, "a checkpoint's configuration"):
+            return folder
+    try:
+        from . import Policy
+    except ImportError:
+        raise unexpected(checkpoint, "the folder of a checkpoint", "none") from None
+    try:
+        Policy.load(str(checkpoint)).save(temporary)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return temporary
+
+
 WRITERS = {"lerobot": to_lerobot, "onnx": to_onnx, "torch": to_torch}
 
 
 def export(checkpoint: Path, to: str, place: Path) -> None:
-    """Writes the checkpoint in the folder `checkpoint` to `place`, whole or not at all.
+    """Writes a checkpoint to `place`, whole or not at all: a folder, or the name of a task whose shipped one it is.
 
     Raises `InputError`, one line, for a checkpoint that is damaged or a place that is taken.
     """
-    checkpoint = checkpoint / "imle" if (checkpoint / "imle" / "config.json").exists() else checkpoint
-    if not (checkpoint / "config.json").exists():
-        raise unexpected(checkpoint, "the folder of a checkpoint", "no config.json")
     if place.exists():
         raise unexpected(place, "a new place", "something there")
     if not place.parent.is_dir():
         raise unexpected(place.parent, "a folder", "none")
     from .torch_policy import TorchPolicy
 
-    policy = TorchPolicy.load(checkpoint)
+    with tempfile.TemporaryDirectory() as folder:
+        policy = TorchPolicy.load(own_folder(checkpoint, Path(folder) / "checkpoint"))
     temporary = place.with_name(f".writing-{place.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -204,7 +220,7 @@ def main(words: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--to", required=True, choices=sorted(WRITERS), help="what to write")
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of a checkpoint")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of a checkpoint, or task")
     parser.add_argument("--out", required=True, type=Path, metavar="PLACE", help="new file, or folder for lerobot")
     arguments = parser.parse_args(words)
     # PyTorch's exporters warn of their own workings.

@@ -29,6 +29,10 @@ def main() -> int:
         print("the program is not built: cargo build --release", file=sys.stderr)
         return 2
     python = os.environ.get("PLANNER_PYTHON312", sys.executable)
+    needs = "import lerobot, lerobot_policy_imle, lerobot_env_imle, imle_planner"
+    if subprocess.run([python, "-c", needs], capture_output=True).returncode != 0:
+        print(f"{python} lacks LeRobot or a plug-in: python3 python/lerobot/environment.py FOLDER", file=sys.stderr)
+        return 2
     checkpoint = arguments.checkpoint or ROOT / "configs/checkpoints" / arguments.task
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -47,6 +51,8 @@ def main() -> int:
             f"--eval.batch_size={arguments.episodes}",
             "--eval.use_async_envs=false",
             "--seed=0",
+            # Recorded, and not drawn: LeRobot makes videos otherwise, which takes most of the time.
+            "--eval.recording=true",
             f"--output_dir={place / 'eval'}",
         )
         theirs = json.loads((place / "eval/eval_info.json").read_text())

@@ -133,6 +133,7 @@ def test_its_outcomes_are_the_programs(folder, monkeypatch, tmp_path):
         "--eval.n_episodes=3",
         "--eval.batch_size=3",
         "--eval.use_async_envs=false",
+        "--eval.recording=true",
         f"--output_dir={tmp_path / 'e'}",
     )
     found = json.loads((tmp_path / "e/eval_info.json").read_text())["per_task"][0]["metrics"]["successes"]

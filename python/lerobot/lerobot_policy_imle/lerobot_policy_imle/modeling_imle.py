@@ -4,6 +4,7 @@ The observation of a step is `observation.state` and, behind it, `observation.en
 Pictures are `observation.images.NAME`, in the order of `input_features`.
 """
 
+import inspect
 import json
 import logging
 from collections import deque
@@ -141,7 +142,9 @@ class ImlePolicy(PreTrainedPolicy):
         if native is None:
             return self.average.sample(values, 1, pictures=pictures, **key)[:, 0]
         seen = {} if pictures is None else {"pictures": np.ascontiguousarray(pictures.numpy())}
-        chunks = native.sample(np.ascontiguousarray(values.numpy()), n=1, **key, **seen)
+        # In passes of many rows, as `planner run` has them: the same bits.
+        together = {"lockstep": True} if "lockstep" in inspect.signature(native.sample).parameters else {}
+        chunks = native.sample(np.ascontiguousarray(values.numpy()), n=1, **key, **seen, **together)
         return torch.from_numpy(np.array(chunks))[:, 0]
 
     def _program(self):
