@@ -11,6 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+try:
+    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import save as to_safetensors
+except ImportError:
+    raise ImportError("imle_planner reads checkpoints with safetensors: pip install safetensors") from None
+
 CONFIG_FILE, MODEL_FILE, CHECKSUM = "config.json", "model.safetensors", "weights_crc32"
 FORMAT = 1
 
@@ -61,8 +67,6 @@ def checksum(arrays: list[np.ndarray]) -> str:
 
 def _model(folder: Path, expected: str | None) -> tuple[Path, dict[str, np.ndarray], str | None]:
     """The weights in `folder` with their file and the checksum that it carries: those that `expected` names."""
-    from safetensors import SafetensorError, safe_open
-
     path = folder / MODEL_FILE
     fresh = folder / f"model-{expected}.safetensors"
     for path in (folder / MODEL_FILE, fresh):
@@ -117,12 +121,10 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 def write(folder: Path, config: dict, weights: dict[str, np.ndarray]) -> None:
     """Writes a checkpoint into `folder`; other files there are left alone."""
-    from safetensors.numpy import save
-
     folder.mkdir(parents=True, exist_ok=True)
     sum = checksum(list(weights.values()))
     fresh = folder / f"model-{sum}.safetensors"
-    write_atomic(fresh, save(weights, metadata={"crc32": sum}))
+    write_atomic(fresh, to_safetensors(weights, metadata={"crc32": sum}))
     text = json.dumps(config | {CHECKSUM: sum}, indent=2, ensure_ascii=False, allow_nan=False)
     write_atomic(folder / CONFIG_FILE, (text + "\n").encode())
     os.replace(fresh, folder / MODEL_FILE)

@@ -40,8 +40,10 @@ class ImleEnvConfig(EnvConfig):
             self.features["agent_pos"] = vector(FeatureType.STATE, spaces["agent_pos"])
             self.features_map = {ACTION: ACTION, "agent_pos": OBS_STATE}
             for camera, space in spaces.get("pixels", gym.spaces.Dict()).spaces.items():
-                self.features[f"pixels/{camera}"] = vector(FeatureType.VISUAL, space)
-                self.features_map[f"pixels/{camera}"] = f"{OBS_IMAGES}.{camera}"
+                # By the name under which `--eval.recording` looks for it.
+                name = f"{OBS_IMAGES}.{camera}"
+                self.features[name] = vector(FeatureType.VISUAL, space)
+                self.features_map[name] = name
         finally:
             env.close()
 
