@@ -45,6 +45,8 @@ def main() -> int:
             "-m",
             "lerobot.scripts.lerobot_eval",
             f"--policy.path={place / 'policy'}",
+            # Of the task, where its file says so.
+            f"--policy.n_action_steps={ours['execute']}",
             "--env.type=imle",
             f"--env.task={arguments.task}",
             f"--eval.n_episodes={arguments.episodes}",
