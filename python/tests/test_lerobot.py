@@ -114,6 +114,12 @@ def test_it_trains_resumes_and_the_program_reads_the_result(monkeypatch, tmp_pat
     assert json.loads((last / "imle/config.json").read_text())["provenance"]["steps"] == 8
     moved = [(a - b).abs().max().item() for a, b in zip(first.parameters(), second.parameters())]
     assert 0.0 < max(moved) < 0.1
+    online = get_policy_class("imle").from_pretrained(last).online
+    assert max((a - b).abs().max() for a, b in zip(online.parameters(), second.parameters())) > 0.0
+    # A checkpoint from elsewhere in its place: what was trained before it is not gone on with.
+    first.save(last / "imle")
+    online = get_policy_class("imle").from_pretrained(last).online
+    assert all(torch.equal(a, b) for a, b in zip(online.parameters(), first.parameters()))
     # Fine-tuning of what it has written, by its own path.
     command("train", monkeypatch, f"--policy.path={last}", *shared, f"--output_dir={tmp_path / 'tuned'}", "--steps=2")
     assert (tmp_path / "tuned/checkpoints/last/pretrained_model/imle/model.safetensors").exists()

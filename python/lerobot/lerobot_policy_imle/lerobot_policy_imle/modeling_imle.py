@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from imle_planner import torch_training
+from imle_planner.checkpoint_folder import CHECKSUM, read_config
 from imle_planner.torch_policy import TorchPolicy
 from lerobot.policies.pretrained import PreTrainedPolicy
 from lerobot.utils.constants import ACTION, OBS_STATE
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from .configuration_imle import ImleConfig
@@ -74,11 +76,13 @@ class ImlePolicy(PreTrainedPolicy):
         average = TorchPolicy.load(folder / FOLDER)
         check(config, average, folder)
         policy = cls(config, average=average)
-        online = folder / ONLINE
-        if online.exists():
-            weights = load_file(online)
-            policy.updates.copy_(weights.pop("updates"))
-            policy.online.network.load_state_dict(weights)
+        if (folder / ONLINE).exists():
+            with safe_open(folder / ONLINE, framework="pt") as file:
+                # Those of another average belong to a training before it.
+                if file.metadata().get("average_crc32") == average_checksum(folder):
+                    weights = {name: file.get_tensor(name) for name in file.keys()}
+                    policy.updates.copy_(weights.pop("updates"))
+                    policy.online.network.load_state_dict(weights)
         policy.folder = folder / FOLDER
         return policy.to(config.device).eval()
 
@@ -90,7 +94,8 @@ class ImlePolicy(PreTrainedPolicy):
         self.average.save(save_directory / FOLDER)
         if self.updates:
             weights = {name: p.detach().cpu().contiguous() for name, p in self.online.network.named_parameters()}
-            save_file({**weights, "updates": self.updates.cpu()}, save_directory / ONLINE)
+            weights["updates"] = self.updates.cpu()
+            save_file(weights, save_directory / ONLINE, {"average_crc32": average_checksum(save_directory)})
 
     # Training
 
@@ -183,6 +188,11 @@ class ImlePolicy(PreTrainedPolicy):
         return self._actions.popleft()
 
 
+def average_checksum(folder: Path) -> str:
+    """Checksum of the weights of the checkpoint in a policy's folder."""
+    return read_config(folder / FOLDER).get(CHECKSUM, "")
+
+
 def check(config: ImleConfig, policy: TorchPolicy, folder: Path) -> None:
     """Whether LeRobot's features are those of the checkpoint."""
     state = sum(f.shape[0] for f in config.input_features.values() if f.type.name != "VISUAL")
@@ -239,7 +249,8 @@ def dataset_spec(config: ImleConfig, names: list[str], meta) -> dict:
         info = json.loads((Path(meta.root) / "meta" / "info.json").read_text("utf-8"))
     sizes = {name: config.input_features[name].shape[0] for name in names} | {ACTION: config.action_feature.shape[0]}
     spec = info.get("planner", {}).get("spec")
-    if spec:
+    total = lambda layout: sum(term["size"] for term in layout["terms"])
+    if spec and total(spec["observation"]) == sum(sizes[n] for n in names) and total(spec["action"]) == sizes[ACTION]:
         spec = dict(spec)
     else:
         spec = {"task": "lerobot", "control_rate": float(info.get("fps", 30))}
