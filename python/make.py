@@ -2,9 +2,10 @@
 """Build, install and test the Python package.
 
 usage: make.py wheel     build the wheel into target/wheels
-       make.py install   build it and install it in the cached environment, with all that examples and tests need
-       make.py test      run the package's tests on the module as `cargo test` builds it; where the environment is
-                         missing they are left out with a line, but made first if CI is set
+       make.py install   build it and install it in the cached environment, with what examples and tests need
+       make.py torch     add PyTorch and ONNX to that environment, for `planner export` and the tests of both
+       make.py test      run the package's tests on the module as `cargo test` builds it. Where there is no environment
+                         they are left out with a line; if CI is set, all that is needed is made first
        make.py path      print the Python of the cached environment
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 REQUIREMENTS = HERE / "requirements" / "test.txt"
+TORCH = HERE / "requirements" / "torch.txt"
 MODULE = HERE / "imle_planner" / "_native.abi3.so"
 
 
@@ -37,6 +39,12 @@ def run(*command: object, **options: object) -> None:
         sys.exit(status)
 
 
+def packages(python: Path, pinned: Path) -> None:
+    """Install the packages of a pinned list."""
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--require-hashes",
+        "--only-binary=:all:", "-r", pinned)
+
+
 def made() -> Path:
     """The environment's Python; the environment is made where it is missing, whole or not at all."""
     folder = environment()
@@ -48,8 +56,7 @@ def made() -> Path:
         scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder.parent))
         try:
             venv.create(scratch, with_pip=True)
-            pip = [scratch / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-            run(*pip, "--no-deps", "--require-hashes", "--only-binary=:all:", "-r", REQUIREMENTS)
+            packages(scratch / "bin" / "python", REQUIREMENTS)
             scratch.rename(folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -77,6 +84,17 @@ def install() -> None:
     run(python, "-c", "import imle_planner; print('imle_planner', imle_planner.__version__, 'in', __import__('sys').prefix)")
 
 
+def torch() -> None:
+    """Add PyTorch, whole or not at all."""
+    python, done = made(), environment() / "torch-ready"
+    if done.exists() and done.read_bytes() == TORCH.read_bytes():
+        return
+    packages(python, TORCH)
+    # The wheel on PyPI wants CUDA's libraries even where there is no GPU.
+    run(python, HERE / "requirements" / "gpu_stubs.py")
+    shutil.copyfile(TORCH, done)
+
+
 def test(arguments: list[str]) -> None:
     """Run the tests."""
     required = bool(os.environ.get("CI"))
@@ -84,11 +102,13 @@ def test(arguments: list[str]) -> None:
         print("python tests left out: no environment for them yet (make python makes it)")
         return
     python = made()
+    if required:
+        torch()
     # The same packages and features as `cargo test --workspace`, so that nothing is compiled again.
     run("cargo", "build", "--workspace", "--all-targets", "--locked", "-q")
     shutil.copyfile(ROOT / "target" / "debug" / "lib_native.so", MODULE)
     try:
-        run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / "tests", *arguments,
+        run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rs", HERE / "tests", *arguments,
             env={**os.environ, "PYTHONPATH": str(HERE), "PLANNER_PROGRAM": str(ROOT / "target" / "debug" / "planner")})
     finally:
         MODULE.unlink(missing_ok=True)
@@ -100,6 +120,8 @@ def main() -> None:
             print(wheel(made()))
         case ["install"]:
             install()
+        case ["torch"]:
+            torch()
         case ["test", *arguments]:
             test(arguments)
         case ["path"]:
