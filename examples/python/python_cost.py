@@ -38,13 +38,12 @@ def cost(rollouts):
 
 def main():
     model = mujoco.MjModel.from_xml_string(MODEL)
-    task = ip.Task.from_model(model, cost, control_rate=25.0)
-    mpc = ip.Controller(task=task, optimizer="cem", candidates=128, horizon=24, execute=1)
+    mpc = ip.Controller(model, optimizer="cem", candidates=128, horizon=24, execute=1, cost=cost, control_rate=25.0)
     data = mujoco.MjData(model)
     data.qpos[:] = 0.5, np.pi  # hanging
     for step in range(250):
-        data.ctrl[:] = task.controls(mpc.act(data), data)
-        mujoco.mj_step(model, data, task.substeps)
+        data.ctrl[:] = mpc.task.controls(mpc.act(data), data)
+        mujoco.mj_step(model, data, mpc.task.substeps)
         if step % 25 == 24:
             print(f"{data.time:4.1f} s: pole {np.cos(data.qpos[1]):+.2f} (1 is up), cart at {data.qpos[0]:+.2f} m")
     if np.cos(data.qpos[1]) < 0.95:

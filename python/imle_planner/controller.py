@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _native
 from ._checks import CANDIDATES, SEED, THREADS, whole
 from .policy import Horizons, Policy
-from .task import Cost, Task, state_of, task_of
+from .task import Cost, state_of, task_of
 
 
 @dataclass(frozen=True)
@@ -56,27 +56,24 @@ class Controller:
 
     def __init__(
         self,
-        task: str | os.PathLike[str] | Task | None = None,
+        task: Any = None,
         policy: str | os.PathLike[str] | Policy | None = None,
         optimizer: str = "predictive-sampling",
         candidates: int = 32,
         *,
         cost: Cost | None = None,
+        control_rate: float | None = None,
         seed: int = 0,
         threads: int | None = None,
         **settings: Any,
     ):
         """
-        ``task`` is a name, a TOML file or a :class:`Task`; without one the policy acts alone (``optimizer="none"``).
-        ``cost`` is a function in Python that takes the place of the task's cost (:meth:`Task.from_model`). Further
-        settings are those of ``planner run``: ``proposals=["imle", "warm"]``, ``execute``, ``horizon``, ``noise``,
+        ``task`` is a name, a TOML file, a :class:`Task`, or a ``mujoco.MjModel`` with a ``cost`` and a ``control_rate``;
+        without one the policy acts alone (``optimizer="none"``). ``cost`` is a function in Python that takes the place of
+        the task's cost (:meth:`Task.from_model`). Further settings are those of ``planner run``: ``proposals=["imle", "warm"]``, ``execute``, ``horizon``, ``noise``,
         ``near_optimal``, … .
         """
-        given = task_of(task)
-        if cost is not None:
-            if given is None:
-                raise ValueError("cost: expected a task beside it, found none")
-            given = given.with_cost(cost)
+        given = task_of(task, cost, control_rate)
         if policy is not None and not isinstance(policy, Policy):
             policy = Policy.load(policy)
         proposals = settings.setdefault("proposals", ["noise" if policy is None else "imle", "warm"])

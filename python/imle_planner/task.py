@@ -191,12 +191,22 @@ def _actuator(model: Any, index: int) -> str:
     return _named(actuator, "actuator")
 
 
-def task_of(task: Any) -> Task | None:
-    """A task from what users give: a task, a name, a TOML file."""
-    if task is None or isinstance(task, Task):
-        return task
+def task_of(task: Any, cost: Cost | None = None, control_rate: float | None = None) -> Task | None:
+    """A task from what users give: a task, a name, a TOML file, or a model; with a cost in Python if there is one."""
+    kind = type(task).__name__
+    if kind == "MjModel":
+        for name, given in (("cost", cost), ("control_rate", control_rate)):
+            if given is None:
+                raise ValueError(f"{name}: expected one beside a model, found none")
+        return Task.from_model(task, cost, control_rate=control_rate)
+    if control_rate is not None:
+        raise ValueError("control_rate: expected a model beside it, as a task has its own, found one")
     if isinstance(task, (str, os.PathLike)):
-        return Task.load(task)
-    raise TypeError(
-        f"task: expected a name, a TOML file or a Task (Task.from_model takes an MjModel), found {type(task).__name__}"
-    )
+        task = Task.load(task)
+    elif task is not None and not isinstance(task, Task):
+        raise TypeError(f"task: expected a name, a TOML file, a Task or a mujoco.MjModel, found {kind}")
+    if cost is None:
+        return task
+    if task is None:
+        raise ValueError("cost: expected a task beside it, found none")
+    return task.with_cost(cost)

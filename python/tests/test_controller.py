@@ -99,9 +99,8 @@ def test_a_cost_in_python_is_the_tasks_own():
         seen.append({name: values.shape for name, values in rollout.items()})
         return (rollout["qpos"][..., 0] - 1.0) ** 2 + 0.1 * rollout["qvel"][..., 0] ** 2
 
-    task = ip.Task.from_model(model, cost, control_rate=20.0)
-    mpc = ip.Controller(task=task, optimizer="cem", candidates=32)
-    data = mujoco.MjData(model)
+    mpc = ip.Controller(task=model, cost=cost, control_rate=20.0, optimizer="cem", candidates=32)
+    task, data = mpc.task, mujoco.MjData(model)
     plan = mpc.plan(data)
     n = seen[0]["qpos"][0]
     assert seen[0] == {
@@ -169,6 +168,8 @@ def test_misuse(task):
         (lambda: ip.Controller(), "expected a task or a simulator, found neither"),
         (lambda: ip.Controller(task=task, candidates=0), "candidates: expected 1 to"),
         (lambda: ip.Controller(task=task, noise="much"), "controller: noise"),
+        (lambda: ip.Controller(task=mujoco.MjModel.from_xml_string(SLIDER), cost=len), "control_rate: expected one"),
+        (lambda: ip.Controller(task=task, control_rate=10.0), "control_rate: expected a model beside it"),
         (lambda: ip.Controller(cost=len), "cost: expected a task beside it"),
         (lambda: ip.Task.load("stak"), "did you mean `stack`"),
     ]:
