@@ -129,7 +129,7 @@ fn expected() -> Lines {
     let place = |control| pole.state_at(&[0.1, 3.0], &[0.0, -0.5], control).unwrap();
     lines.add("state", place(Some(&[0.2])));
     let state = place(None);
-    let mut without = Controller::builder(pole.clone()).optimizer(Mppi::default()).candidates(16).seed(1);
+    let without = Controller::builder(pole.clone()).optimizer(Mppi::default()).candidates(16).seed(1);
     let mut without = without.threads(1).build().unwrap();
     without.observe(&pole.observe(&state).unwrap()).unwrap();
     lines.plan(&without.plan(&state).unwrap());

@@ -12,22 +12,22 @@ const FAILED: c_int = 1;
 const BAD_INPUT: c_int = 2;
 
 /// Shorthand for results of this crate.
-pub type Result<T> = std::result::Result<T, Failure>;
+pub type Result<T> = std::result::Result<T, Refusal>;
 
 /// A call that failed: its code and its line.
-pub struct Failure {
+pub struct Refusal {
     code: c_int,
     line: String,
 }
 
-impl Failure {
+impl Refusal {
     /// A failure while running.
     pub fn run(line: impl ToString) -> Self {
         Self { code: FAILED, line: line.to_string() }
     }
 }
 
-impl<E: Into<imle_planner::Error>> From<E> for Failure {
+impl<E: Into<imle_planner::Error>> From<E> for Refusal {
     fn from(e: E) -> Self {
         let e = e.into();
         Self { code: if e.is_input() { BAD_INPUT } else { FAILED }, line: e.to_string() }
@@ -46,8 +46,8 @@ pub fn guard(work: impl FnOnce() -> Result<()>) -> c_int {
     if tch::get_num_threads() != threads {
         tch::set_num_threads(threads);
     }
-    let bug = || Err(Failure::run("imle: expected no bug, found one; standard error says where"));
-    let Err(Failure { code, line }) = done.unwrap_or_else(|_| bug()) else { return OK };
+    let bug = || Err(Refusal::run("imle: expected no bug, found one; standard error says where"));
+    let Err(Refusal { code, line }) = done.unwrap_or_else(|_| bug()) else { return OK };
     let words: Vec<&str> = line.split(['\n', '\0']).map(str::trim).filter(|l| !l.is_empty()).collect();
     let line = CString::new(words.join(" ")).unwrap_or_default();
     // A thread that ends has nobody to read the line.
@@ -73,13 +73,13 @@ fn not_forked() -> Result<()> {
     if *PROCESS.get_or_init(std::process::id) == std::process::id() {
         return Ok(());
     }
-    Err(Failure::run("imle: expected the process that used it first, found a fork of it; start the process anew"))
+    Err(Refusal::run("imle: expected the process that used it first, found a fork of it; start the process anew"))
 }
 
 /// Refuses to simulate while a global callback of MuJoCo's is set: our rollouts would call it from many threads.
 pub fn no_callbacks() -> Result<()> {
     let found = |name| format!("{name}: expected no callback of MuJoCo's in calls that simulate, found one");
-    callbacks::any().map_or(Ok(()), |name| Err(Failure::run(found(name))))
+    callbacks::any().map_or(Ok(()), |name| Err(Refusal::run(found(name))))
 }
 
 fn usable<T>(pointer: *const T, name: &str) -> Result<()> {
@@ -141,17 +141,17 @@ impl Text {
 pub struct Out<T>(*mut T);
 
 /// Room for `length` values.
-pub struct Room<T> {
+pub struct Destination<T> {
     start: *mut T,
     length: usize,
 }
 
 impl<T: Copy> Out<T> {
     /// Checks that `needed` values fit into the `length` that are there, before any work is done for them.
-    pub fn room(&self, name: &str, length: usize, needed: usize) -> Result<Room<T>> {
+    pub fn room(&self, name: &str, length: usize, needed: usize) -> Result<Destination<T>> {
         InputError::ensure(length >= needed, name, format!("room for {needed} values"), length)?;
         usable(self.0, name)?;
-        Ok(Room { start: self.0, length: needed })
+        Ok(Destination { start: self.0, length: needed })
     }
 
     /// Writes one value.
@@ -161,7 +161,7 @@ impl<T: Copy> Out<T> {
     }
 }
 
-impl<T: Copy> Room<T> {
+impl<T: Copy> Destination<T> {
     /// Writes `values`, as many as there is room for.
     pub fn fill(&self, values: &[T]) {
         // SAFETY: `room` found a pointer that is aligned, not null, and has as many values behind it as C promises.

@@ -1,6 +1,6 @@
 //! `imle_controller`: model-predictive control of one episode, and its last plan.
 
-use crate::boundary::{Failure, Given, Handle, Out, Result, Returned, Slot, Text, guard, no_callbacks};
+use crate::boundary::{Given, Handle, Out, Refusal, Result, Returned, Slot, Text, guard, no_callbacks};
 use crate::policy::picture_bytes;
 use imle_configs::{Error as InputError, settings::overlaid, workers::Workers};
 use imle_envs::task::Task;
@@ -91,7 +91,7 @@ extern "C" fn imle_controller_new(
 fn with(controller: &Handle<Guarded>, work: impl FnOnce(&mut Open) -> Result<()>) -> c_int {
     guard(|| {
         let mut open: MutexGuard<'_, Open> = controller.get("controller")?.try_lock().map_err(|e| {
-            Failure::run(match e {
+            Refusal::run(match e {
                 TryLockError::WouldBlock => "controller: expected one thread at a time, found two; give each its own",
                 TryLockError::Poisoned(_) => "controller: expected one without a bug, found one that hit one; free it",
             })
