@@ -62,7 +62,8 @@ struct busy {
 
 static void *planning(void *given) {
     struct busy *busy = given;
-    ok(imle_controller_plan(busy->mpc, state, busy->size, 0.0));
+    /* The other may have it just then. */
+    while (imle_controller_plan(busy->mpc, state, busy->size, 0.0) != IMLE_OK) continue;
     pthread_mutex_unlock(&busy->over);
     return NULL;
 }
@@ -100,7 +101,7 @@ static void bad_arguments(const imle_task *task, const imle_policy *policy, imle
     refused(imle_task_observe(task, state, s, history, 2),
             "observation: expected room for OBSERVATION values, found 2");
     refused(imle_policy_load("stak", NULL, &no_policy), "unknown checkpoint `stak`; did you mean `stack`?");
-    refused(imle_policy_load("stack", "gpu", &no_policy), "unknown device `gpu`; there is `cpu`, `cuda`, `auto`");
+    refused(imle_policy_load("stack", "gpu", &no_policy), "unknown device `gpu`; did you mean `cpu`?");
     refused(imle_policy_sample(policy, history, o, NULL, 0, 0, key, chunks, BIG), "n: expected 1 to 1048576, found 0");
     refused(imle_policy_sample(policy, history, o, NULL, 0, N, key, chunks, 7),
             "chunks: expected room for CHUNKS values, found 7");
