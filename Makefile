@@ -1,5 +1,5 @@
 # The daily commands. `make run` and `make test` are all a newcomer needs.
-.PHONY: run test python wheel fuzz golden setup cuda install env lint checks api reference lines format doc
+.PHONY: run test python wheel c fuzz golden setup cuda install env lint checks api reference lines format doc
 
 PYTHON ?= python3
 RUN := runs/stack-$(shell date +%Y%m%d-%H%M%S)
@@ -17,6 +17,11 @@ python: setup  ## the Python package, in an environment in the cache folder
 
 wheel: setup  ## a wheel of the Python package, into target/wheels
 	@$(PYTHON) python/make.py wheel
+
+c: setup  ## imle.h and libimle.so for C and C++, into target/c
+	cargo build --release --locked -p planner -p imle-c
+	mkdir -p target/c && cp src/c/imle.h target/release/libimle.so target/c/
+	@echo 'g++ examples/c/plan.cpp -o target/c/plan -Itarget/c -Ltarget/c -limle -Wl,-rpath,"$$PWD/target/c"'
 
 MINUTES ?= 20
 fuzz: setup  ## every parser of foreign bytes fuzzed for MINUTES each (cargo install cargo-afl); TARGETS="hdf5 csv" for some

@@ -72,6 +72,18 @@ impl Error {
         if holds { Ok(()) } else { Err(Self::unexpected(place, expected, found)) }
     }
 
+    /// Nothing where all `values` are finite, else an [`Error::Unexpected`] that names the first that is not.
+    ///
+    /// # Errors
+    /// [`Error::Unexpected`].
+    pub fn finite<T: Copy + Into<f64>>(place: &str, values: &[T]) -> Result<()> {
+        let values = values.iter().map(|v| (*v).into());
+        match values.enumerate().find(|(_, value)| !value.is_finite()) {
+            None => Ok(()),
+            Some((index, value)) => Err(Self::unexpected(format!("{place}[{index}]"), "a finite number", value)),
+        }
+    }
+
     /// An [`Error::Unknown`] with the nearest of `known`.
     pub fn unknown<S: AsRef<str>>(what: &'static str, name: &str, known: impl IntoIterator<Item = S>) -> Self {
         Self::Unknown { place: String::new(), what, name: cut(name.to_string()), near: nearest(name, known) }
@@ -160,6 +172,13 @@ mod tests {
         assert!(Error::unknown("task", &"x".repeat(9999), ["stack"]).to_string().len() < 400);
         let io = |kind: std::io::ErrorKind| Error::io("x", "write", kind.into()).is_input();
         assert!(io(std::io::ErrorKind::PermissionDenied) && !io(std::io::ErrorKind::StorageFull));
+    }
+
+    #[test]
+    fn the_first_value_that_is_not_finite_is_named() {
+        Error::finite("state", &[0.0, -1e300]).unwrap();
+        let error = Error::finite("action", &[0.5f32, f32::NEG_INFINITY, f32::NAN]).unwrap_err();
+        assert_eq!(error.to_string(), "action[1]: expected a finite number, found -inf");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Typed settings: defaults in Rust, overlaid by a TOML file (`--config`) and by `key=value` words (`--set`).
+//! Typed settings: defaults in Rust, overlaid by a TOML file (`--config`) and by `key=value` words (`--set`), or by JSON
+//! that a program in another language gives.
 //!
 //! Keys are dotted paths (`network.width`). A key that the defaults do not have, or a value of another type, is
 //! an error that names file, key, what was expected and the nearest keys.
@@ -6,6 +7,7 @@
 use crate::error::{Error, Result, nearest};
 use crate::{files, renames};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value as Json};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -31,6 +33,34 @@ pub fn load<T: DeserializeOwned>(defaults: &impl Serialize, file: Option<&Path>,
         merge(&mut table, overlay, "", "--set")?;
     }
     table.try_into().map_err(|e: toml::de::Error| toml_error("settings", &e))
+}
+
+/// `defaults` with what `given`, a JSON object, says of them. `place` names it in errors.
+///
+/// # Errors
+/// [`Error::Unknown`] for a key that is not there; [`Error::Unexpected`] for a value of another type, and for text that
+/// is not a JSON object.
+pub fn overlaid<T: Serialize + DeserializeOwned>(defaults: &T, given: &str, place: &str) -> Result<T> {
+    let bad = |e: serde_json::Error| Error::unexpected(place, "settings in JSON", e);
+    let mut all = serde_json::to_value(defaults).map_err(bad)?;
+    match (&mut all, serde_json::from_str(given).map_err(bad)?) {
+        (Json::Object(all), Json::Object(given)) => merge_json(all, given, place)?,
+        (_, other) => return Err(Error::unexpected(place, "a JSON object", other)),
+    }
+    serde_path_to_error::deserialize(all)
+        .map_err(|e| Error::unexpected(format!("{place}: {}", e.path()), "a value that fits", e.inner()))
+}
+
+fn merge_json(all: &mut Map<String, Json>, given: Map<String, Json>, place: &str) -> Result<()> {
+    for (key, value) in given {
+        let known: Vec<String> = all.keys().cloned().collect();
+        let old = all.get_mut(&key).ok_or_else(|| Error::unknown("setting", &key, &known).in_file(place))?;
+        match (old, value) {
+            (Json::Object(old), Json::Object(new)) => merge_json(old, new, &format!("{place}: {key}"))?,
+            (old, new) => *old = new,
+        }
+    }
+    Ok(())
 }
 
 /// `settings` as TOML text that [`load`] takes as a file.
@@ -122,6 +152,25 @@ mod tests {
         let sets = ["network.width=11".into(), "name=b".into(), "network.rate=1".into()];
         let got: Outer = load(&defaults(), Some(&file), &sets).unwrap();
         assert_eq!(got, Outer { steps: 7, name: "b".into(), network: Inner { width: 11, rate: 1.0 } });
+    }
+
+    #[test]
+    fn json_overrides_the_defaults() {
+        let given = |text: &str| overlaid(&defaults(), text, "mine");
+        let wanted = Outer { steps: 7, name: "a".into(), network: Inner { width: 9, rate: 0.5 } };
+        assert_eq!(given(r#"{"steps": 7, "network": {"width": 9}}"#).unwrap(), wanted);
+        assert_eq!(given("{}").unwrap(), defaults());
+        let refused = |text: &str| given(text).unwrap_err().to_string();
+        assert_eq!(
+            refused(r#"{"network": {"widht": 9}}"#),
+            "mine: network: unknown setting `widht`; did you mean `width`?"
+        );
+        assert!(
+            refused(r#"{"network": {"width": "x"}}"#).starts_with("mine: network.width: expected a value that fits")
+        );
+        assert!(refused("{").starts_with("mine: expected settings in JSON, found EOF"));
+        assert_eq!(refused("[7]"), "mine: expected a JSON object, found [7]");
+        assert_eq!(refused("null"), "mine: expected a JSON object, found null");
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! A generator as one value: loaded, cloned, moved between threads, and sampled from.
 
+use crate::checkpoint::{CONFIG_FILE, Checkpoint};
+use crate::import::{ImportTarget, import};
 use crate::sampler::{LatentKey, Sampler};
-use crate::{checkpoint::Checkpoint, error::Result, method::Sampling};
+use crate::{error::Result, method::Sampling};
 use imle_configs::spec::{Horizons, Spec};
-use imle_configs::{Error as ConfigError, workers::Workers};
+use imle_configs::{Error as ConfigError, embedded, workers::Workers};
 use std::{path::Path, sync::Arc};
 use tch::Device;
+
+/// Most chunks that one call of a foreign language's may draw.
+pub const MOST_CHUNKS: usize = 1 << 20;
 
 /// A trained generator of action chunks.
 ///
@@ -70,6 +75,32 @@ impl Policy {
     /// As [`Checkpoint::load`]; [`crate::Error::Torch`] if memory runs out.
     pub fn load(folder: impl AsRef<Path>, device: Device) -> Result<Self> {
         Self::from_checkpoint(&Checkpoint::load(folder.as_ref())?, device)
+    }
+
+    /// The policy called `name`, on `device`: the checkpoint shipped for a task, or that in a folder. One of LeRobot's or
+    /// Diffusion Policy's is imported.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load); [`crate::Error::Config`] for a name that is neither.
+    pub fn open(name: &str, device: Device) -> Result<Self> {
+        let folder = Path::new(name);
+        if !folder.exists() && !name.contains('/') {
+            let shipped = || embedded::task_names().into_iter().filter(|task| embedded::checkpoint(task).is_some());
+            let unknown = || ConfigError::unknown("checkpoint", name, shipped());
+            return Self::from_checkpoint(&Checkpoint::shipped(name)?.ok_or_else(unknown)?, device);
+        }
+        // What both read: LeRobot's files at the top, ours below.
+        let inner = folder.join("imle");
+        if inner.join(CONFIG_FILE).is_file() {
+            return Self::load(inner, device);
+        }
+        let checkpoint = match Checkpoint::load(folder) {
+            Err(own) if folder.is_dir() => {
+                import(folder, &ImportTarget::default()).map_or(Err(own), |imported| Ok(imported.checkpoint))?
+            }
+            loaded => loaded?,
+        };
+        Self::from_checkpoint(&checkpoint, device)
     }
 
     /// `checkpoint` on `device`, ready for as many threads as there are cores.
@@ -209,5 +240,19 @@ mod tests {
         assert_ne!(cool.sample(&one, 2).unwrap(), policy.sample(&one, 2).unwrap());
         assert_eq!(cool.checkpoint().weights(), policy.checkpoint().weights());
         assert!(Policy::pretrained("no-such-task").unwrap_err().is_input());
+    }
+
+    #[test]
+    fn one_is_opened_by_a_shipped_name_or_by_a_folder() {
+        let (dir, own) = (tempfile::tempdir().unwrap(), toy::checkpoint(5, 3, 1));
+        own.save(&dir.path().join("mine/imle")).unwrap();
+        let opened = |name: &str| Policy::open(name, Device::Cpu);
+        for folder in ["mine", "mine/imle"] {
+            let found = opened(dir.path().join(folder).to_str().unwrap()).unwrap();
+            assert_eq!(found.checkpoint().weights(), own.weights());
+        }
+        assert_eq!(opened("stack").unwrap().spec().task, "stack");
+        assert_eq!(opened("stak").unwrap_err().to_string(), "unknown checkpoint `stak`; did you mean `stack`?");
+        assert!(opened("no/such").unwrap_err().is_input());
     }
 }

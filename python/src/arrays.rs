@@ -1,6 +1,6 @@
 //! NumPy arrays as slices: read in place where type and layout allow, otherwise converted once.
 
-use crate::failure::{unexpected, wrong_type};
+use crate::failure::{raise, unexpected, wrong_type};
 use numpy::{Element, PyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -60,10 +60,7 @@ fn odd(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
 
 /// Refuses a value that is not finite.
 pub fn finite<T: Copy + Into<f64>>(name: &str, values: &[T]) -> PyResult<()> {
-    match values.iter().position(|v| !(*v).into().is_finite()) {
-        None => Ok(()),
-        Some(i) => Err(unexpected(format!("{name}[{i}]"), "a finite number", values[i].into())),
-    }
+    imle_configs::Error::finite(name, values).map_err(raise)
 }
 
 /// A shape as Python writes it.

@@ -3,10 +3,10 @@
 use crate::arrays::{array, numbers, shape};
 use crate::failure::{raise, unexpected};
 use crate::process::check;
-use crate::settings::overlaid;
 use crate::task::Task;
 use imle_configs::episode::Episode;
 use imle_configs::files;
+use imle_configs::settings::overlaid;
 use imle_configs::spec::{Layout, Spec, Term};
 use imle_data::import::{ImportOptions, convert};
 use numpy::PyArrayDyn;

@@ -13,7 +13,6 @@ mod evaluation;
 mod failure;
 mod policy;
 mod process;
-mod settings;
 mod task;
 mod training;
 mod worlds;

@@ -3,18 +3,13 @@
 use crate::arrays::{array, finite, numbers, shape};
 use crate::failure::{raise, unexpected};
 use crate::process::{check, workers};
-use imle_configs::embedded;
-use imle_policy::checkpoint::Checkpoint;
-use imle_policy::policy::Policy as Generator;
+use imle_policy::device::DeviceChoice;
+use imle_policy::policy::{MOST_CHUNKS, Policy as Generator};
 use imle_policy::sampler::{LatentKey, Observations};
-use imle_policy::{device::DeviceChoice, import::ImportTarget, import::import};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
 use std::path::Path;
 use std::time::Instant;
-
-/// Chunks that one call draws.
-const MOST_CHUNKS: usize = 1 << 20;
 
 /// A generator, on its device.
 #[pyclass(frozen, module = "imle_planner._native")]
@@ -29,13 +24,14 @@ impl Policy {
     fn load(py: Python<'_>, checkpoint: &str, device: &str) -> PyResult<Self> {
         check()?;
         let device = device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;
-        let generator = py.detach(|| Generator::from_checkpoint(&named(checkpoint)?, device));
+        let generator = py.detach(|| Generator::open(checkpoint, device));
         Ok(Self { generator: generator.map_err(raise)? })
     }
 
     /// The same weights, sampled at another temperature, …: JSON of the sampling settings.
     fn resampled(&self, py: Python<'_>, settings: &str) -> PyResult<Self> {
-        let sampling = crate::settings::overlaid(self.generator.sampling(), settings, "sampling").map_err(raise)?;
+        let sampling =
+            imle_configs::settings::overlaid(self.generator.sampling(), settings, "sampling").map_err(raise)?;
         let generator = py.detach(|| self.generator.clone().with_sampling(sampling));
         Ok(Self { generator: generator.map_err(raise)? })
     }
@@ -140,28 +136,5 @@ impl Policy {
             3 => array(py, out, &[count, n, steps, action]),
             _ => array(py, out, &[n, steps, action]),
         }
-    }
-}
-
-/// The checkpoint of that name or in that folder; one of LeRobot's or Diffusion Policy's is imported.
-fn named(name: &str) -> imle_policy::Result<Checkpoint> {
-    let folder = Path::new(name);
-    if !folder.exists()
-        && let Some(shipped) = Checkpoint::shipped(name)?
-    {
-        return Ok(shipped);
-    }
-    if !folder.exists() && !name.contains('/') {
-        let known = embedded::task_names();
-        return Err(imle_configs::Error::unknown("checkpoint", name, known).into());
-    }
-    // What both read: LeRobot's files at the top, ours below.
-    let inner = folder.join("imle");
-    if inner.join("config.json").is_file() {
-        return Checkpoint::load(&inner);
-    }
-    match Checkpoint::load(folder) {
-        Err(own) if folder.is_dir() => import(folder, &ImportTarget::default()).map(|i| i.checkpoint).map_err(|_| own),
-        loaded => loaded,
     }
 }

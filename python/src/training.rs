@@ -3,12 +3,12 @@
 use crate::background::{self, Stop};
 use crate::failure::raise;
 use crate::process::check;
-use crate::settings::overlaid;
 use crate::task::Task;
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
 use imle_cli::training::job::{TrainingJob, evaluated};
 use imle_cli::training::{dataset, view, view::View};
+use imle_configs::settings::overlaid;
 use imle_envs::task::Task as Loaded;
 use imle_planner::evaluation::Progress;
 use imle_planner::threads;

@@ -16,6 +16,7 @@ mod bad_dataset;
 mod bad_flag;
 mod bad_place;
 mod bad_task;
+mod c_interface;
 mod call;
 mod claims;
 mod commands;

@@ -121,7 +121,7 @@ impl Controller {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape); [`Error::Input`](crate::Error) for a value that is not finite.
     pub fn observe(&mut self, observation: &[f32]) -> Result<()> {
-        finite("observation", observation)?;
+        InputError::finite("observation", observation)?;
         self.episode.observe(observation)
     }
 
@@ -130,7 +130,7 @@ impl Controller {
     /// # Errors
     /// As [`observe`](Self::observe).
     pub fn observe_with(&mut self, observation: &[f32], pictures: &[u8]) -> Result<()> {
-        finite("observation", observation)?;
+        InputError::finite("observation", observation)?;
         self.episode.observe_with(observation, pictures)
     }
 
@@ -189,7 +189,7 @@ impl Controller {
     fn decide(&mut self, state: &[f64], deadline: Option<Instant>) -> Result<()> {
         if self.needs_state() {
             check("state", self.parts.sizes.0, state.len())?;
-            finite("state", state)?;
+            InputError::finite("state", state)?;
         }
         if self.episode.key().decision == 0 {
             self.hold(state)?;
@@ -293,16 +293,6 @@ impl Controller {
     #[cfg(feature = "mujoco")]
     pub fn engine(&self) -> Option<&Arc<RolloutEngine>> {
         self.parts.engine.as_ref()
-    }
-}
-
-/// Refuses values that are not finite: no action may come of them.
-fn finite<T: Copy + Into<f64>>(what: &str, values: &[T]) -> Result<()> {
-    match values.iter().map(|v| (*v).into()).enumerate().find(|(_, value)| !value.is_finite()) {
-        None => Ok(()),
-        Some((index, value)) => {
-            Err(InputError::unexpected(format!("{what}[{index}]"), "a finite number", value).into())
-        }
     }
 }
 
