@@ -7,7 +7,7 @@ mod commands;
 #[cfg(test)]
 mod reference;
 
-use imle_cli::{interrupt, model_check, output};
+use imle_cli::{child::model_check, interrupt, output};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

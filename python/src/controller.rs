@@ -1,14 +1,14 @@
 //! A controller of one episode.
 
-use crate::arrays::{array, finite, numbers};
+use crate::boundary::arrays::{array, finite, numbers};
+use crate::boundary::failure::{raise, raise_planner, unexpected};
+use crate::boundary::process::{check, check_physics, workers};
 use crate::cost::PythonCost;
-use crate::failure::{raise, raise_planner, unexpected};
-use crate::policy::Policy;
-use crate::process::{check, check_physics, workers};
-use crate::task::Task;
+use crate::policy::PythonPolicy;
+use crate::task::PythonTask;
 use imle_configs::settings::overlaid;
 use imle_envs::rollout::RolloutEngine;
-use imle_planner::{Controller as Mpc, ControllerBuilder, ControllerSettings, Plan};
+use imle_planner::{Controller, ControllerBuilder, ControllerSettings, Plan};
 use numpy::PyArrayDyn;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -17,29 +17,29 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// A controller, or nothing once it is closed.
-#[pyclass(frozen, module = "imle_planner._native")]
-pub struct Controller {
+#[pyclass(frozen, name = "Controller", module = "imle_planner._native")]
+pub struct PythonController {
     open: Mutex<Option<Open>>,
 }
 
-/// What an open controller is made of.
+/// An open controller.
 pub struct Open {
-    mpc: Mpc,
+    mpc: Controller,
     /// Time of the newest observed state, s.
     observed_at: Option<f64>,
     plan: Plan,
 }
 
 #[pymethods]
-impl Controller {
+impl PythonController {
     /// Of a task, a generator, or both; `settings` is JSON of [`ControllerSettings`].
     #[new]
     #[pyo3(signature = (task, policy, settings, seed, threads=None, cost=None, sensors=false))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
-        task: Option<&Task>,
-        policy: Option<&Policy>,
+        task: Option<&PythonTask>,
+        policy: Option<&PythonPolicy>,
         settings: &str,
         seed: u64,
         threads: Option<usize>,
@@ -53,7 +53,7 @@ impl Controller {
         let workers = workers(threads)?;
         let task = task.map(|t| t.task.clone());
         let built = py.detach(|| -> imle_planner::Result<_> {
-            let builder = task.clone().map_or_else(ControllerBuilder::default, Mpc::builder);
+            let builder = task.clone().map_or_else(ControllerBuilder::default, Controller::builder);
             let mut builder = builder.settings(&settings).seed(seed).workers(workers.clone());
             if let (Some(cost), Some(task)) = (cost, task) {
                 let engine = Arc::new(RolloutEngine::new(task, workers.threads())?);
@@ -165,7 +165,7 @@ impl Controller {
     }
 }
 
-impl Controller {
+impl PythonController {
     fn open(&self) -> PyResult<MutexGuard<'_, Option<Open>>> {
         check()?;
         let line = "controller: expected one thread at a time, found two; give each its own";

@@ -1,6 +1,6 @@
 //! A cost that is written in Python: called once a wave on the states of all rollouts, which stay in Rust.
 
-use crate::arrays::array;
+use crate::boundary::arrays::array;
 use imle_envs::rollout::{ChunkBatch, RolloutEngine, Trace, TraceFields};
 use imle_planner::rollout::{Candidates, Score, Simulator};
 use numpy::{PyArrayDyn, PyArrayMethods};
@@ -41,7 +41,7 @@ impl PythonCost {
         let found = numbers.shape();
         if found != [n] && found != [n, t] {
             let expected = format!("costs ({n}, {t}) or ({n},)");
-            return Err(crate::failure::unexpected("cost", expected, crate::arrays::shape(found)));
+            return Err(crate::boundary::failure::unexpected("cost", expected, crate::boundary::arrays::shape(found)));
         }
         Ok(numbers.into_iter().collect())
     }

@@ -3,29 +3,26 @@
 //! What users call is in `imle_planner/*.py`, with its documentation; this module checks arguments, releases the
 //! interpreter's lock, and turns errors into exceptions.
 
-mod arrays;
-mod background;
+mod boundary;
 mod controller;
 mod cost;
-mod dataset;
-mod environment;
-mod evaluation;
-mod failure;
+mod episodes;
+mod learning;
 mod policy;
-mod process;
 mod task;
-mod training;
-mod worlds;
 
+use boundary::process;
+use episodes::{evaluation, worlds};
+use learning::{dataset, training};
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     process::remember();
     module.add("VERSION", imle_configs::VERSION)?;
-    module.add_class::<policy::Policy>()?;
-    module.add_class::<task::Task>()?;
-    module.add_class::<controller::Controller>()?;
+    module.add_class::<policy::PythonPolicy>()?;
+    module.add_class::<task::PythonTask>()?;
+    module.add_class::<controller::PythonController>()?;
     module.add_class::<worlds::Worlds>()?;
     module.add_function(wrap_pyfunction!(task::task_names, module)?)?;
     module.add_function(wrap_pyfunction!(evaluation::evaluate, module)?)?;

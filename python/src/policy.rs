@@ -1,10 +1,10 @@
 //! A trained generator.
 
-use crate::arrays::{array, finite, numbers, shape};
-use crate::failure::{raise, unexpected};
-use crate::process::{check, workers};
+use crate::boundary::arrays::{array, finite, numbers, shape};
+use crate::boundary::failure::{raise, unexpected};
+use crate::boundary::process::{check, workers};
 use imle_policy::device::DeviceChoice;
-use imle_policy::policy::{MOST_CHUNKS, Policy as Generator};
+use imle_policy::policy::{MOST_CHUNKS, Policy};
 use imle_policy::sampler::{LatentKey, Observations};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
@@ -12,19 +12,19 @@ use std::path::Path;
 use std::time::Instant;
 
 /// A generator, on its device.
-#[pyclass(frozen, module = "imle_planner._native")]
-pub struct Policy {
-    pub generator: Generator,
+#[pyclass(frozen, name = "Policy", module = "imle_planner._native")]
+pub struct PythonPolicy {
+    pub generator: Policy,
 }
 
 #[pymethods]
-impl Policy {
+impl PythonPolicy {
     /// The checkpoint shipped for a task, one in a folder, or a LeRobot or Diffusion Policy folder.
     #[staticmethod]
     fn load(py: Python<'_>, checkpoint: &str, device: &str) -> PyResult<Self> {
         check()?;
         let device = device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;
-        let generator = py.detach(|| Generator::open(checkpoint, device));
+        let generator = py.detach(|| Policy::open(checkpoint, device));
         Ok(Self { generator: generator.map_err(raise)? })
     }
 

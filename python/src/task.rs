@@ -1,10 +1,10 @@
 //! A task: what is observed, what is done, and the model behind it.
 
-use crate::arrays::{array, numbers, shape};
-use crate::failure::{raise, unexpected};
-use crate::process::check_physics;
+use crate::boundary::arrays::{array, numbers, shape};
+use crate::boundary::failure::{raise, unexpected};
+use crate::boundary::process::check_physics;
 use imle_configs::{embedded, seed::Purpose};
-use imle_envs::{task::Task as Loaded, world::World};
+use imle_envs::{task::Task, world::World};
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -14,9 +14,9 @@ type Floats<'py> = Bound<'py, PyArrayDyn<f32>>;
 type Doubles<'py> = Bound<'py, PyArrayDyn<f64>>;
 
 /// A loaded task.
-#[pyclass(frozen, module = "imle_planner._native")]
-pub struct Task {
-    pub task: Arc<Loaded>,
+#[pyclass(frozen, name = "Task", module = "imle_planner._native")]
+pub struct PythonTask {
+    pub task: Arc<Task>,
 }
 
 /// Names of the built-in tasks.
@@ -26,13 +26,13 @@ pub fn task_names() -> Vec<&'static str> {
 }
 
 #[pymethods]
-impl Task {
+impl PythonTask {
     /// A built-in task by its name, or the task of a TOML file.
     #[staticmethod]
     fn load(py: Python<'_>, name: &str) -> PyResult<Self> {
         check_physics()?;
         // In this process, as Python's own MuJoCo would compile it.
-        let task = py.detach(|| Loaded::load(name)).map_err(raise)?;
+        let task = py.detach(|| Task::load(name)).map_err(raise)?;
         Ok(Self { task: Arc::new(task) })
     }
 
@@ -147,7 +147,7 @@ impl Task {
     }
 }
 
-impl Task {
+impl PythonTask {
     /// A state of the right size.
     pub fn state(&self, state: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
         let state = numbers::<f64>(state, "state", "float64")?;

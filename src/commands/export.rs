@@ -1,7 +1,7 @@
 //! `planner export`
 
 use clap::{Args, ValueEnum};
-use imle_cli::{args::common::Common, failure::Result, place::Place, python::Python};
+use imle_cli::{args::common::Common, child::python::Python, failure::Result, place::Place};
 use imle_configs::files;
 use serde_json::json;
 use std::{ffi::OsStr, path::PathBuf};
@@ -11,7 +11,7 @@ use std::{ffi::OsStr, path::PathBuf};
 pub struct ExportArgs {
     /// Folder of the checkpoint, or a task for the one that is shipped
     pub from: PathBuf,
-    /// What to write
+    /// Format to write
     #[arg(long, value_enum)]
     pub to: Target,
     /// File, or folder for lerobot; must not exist
@@ -22,7 +22,7 @@ pub struct ExportArgs {
     pub common: Common,
 }
 
-/// What a checkpoint is written as.
+/// Format that a checkpoint is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Target {
     /// A folder that LeRobot and planner read

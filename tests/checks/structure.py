@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED_NAMES = Path(__file__).with_name("same_names.txt")
 # A crate imports from layers above its own line only.
 LAYERS = [{"imle-configs"}, {"imle-envs", "imle-policy", "imle-data"}, {"imle-planner"}, {"imle-rl", "imle-c"},
-          {"imle-cli"}, {"imle-bench"}, {"planner"}]
+          {"imle-cli"}, {"imle-bench", "imle-python"}, {"planner"}]
 MOST_FILES = 10
 TYPE = re.compile(r"^\s*pub\s+(?:unsafe\s+|auto\s+)*(?:struct|enum|union|trait|type)\s+(\w+)", re.MULTILINE)
 DOC = re.compile(r"^\s*//[/!](?!/)\s?(.*)$")

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::mujoco::simulation::Needs;
 use rayon::prelude::*;
 
-/// What a trace keeps of every state.
+/// Optional parts of a trace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceFields {
     /// Sensor values, which cost about a physics step a state.

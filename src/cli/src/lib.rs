@@ -6,7 +6,7 @@
 //! | [`failure`], [`interrupt`] | how a command ends badly; Ctrl-C |
 //! | [`output`], [`table`], [`place`] | what is printed, and where files go |
 //! | [`load`] | tasks, checkpoints, devices and thread pools as the flags name them |
-//! | [`model_check`] | users' tasks, loaded first where nothing else can break |
+//! | [`child`] | child processes: a user's task, loaded first where nothing else can break; Python |
 //! | [`controller`] | the controller that the flags describe, and its held-out episodes |
 //! | [`episodes`] | files that a run leaves: folder, dataset, video |
 //! | [`training`] | datasets, demonstrations, imitation, distillation and fine-tuning |
@@ -15,15 +15,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods))]
 
 pub mod args;
+pub mod child;
 pub mod controller;
 pub mod episodes;
 pub mod failure;
 pub mod interrupt;
 pub mod load;
-pub mod model_check;
 pub mod output;
 pub mod place;
-pub mod python;
 pub mod statistics;
 pub mod sweep;
 pub mod table;

@@ -2,7 +2,7 @@
 
 use crate::args::common::{Common, DeviceArgument, WorldArgs};
 use crate::failure::Result;
-use crate::{interrupt, model_check};
+use crate::{child::model_check, interrupt};
 use imle_configs::{Error as InputError, embedded};
 use imle_envs::{task::Task, task::mismatch::Mismatch};
 use imle_policy::{checkpoint::Checkpoint, device::DeviceChoice};

@@ -1,7 +1,7 @@
 //! Environments that Python steps: copies of a Gymnasium environment behind an object with `reset` and `step`.
 
-use crate::arrays::{array, finite, numbers, shape};
-use crate::failure::unexpected;
+use crate::boundary::arrays::{array, finite, numbers, shape};
+use crate::boundary::failure::unexpected;
 use imle_configs::{bounds::ActionBounds, spec::Spec};
 use imle_planner::evaluation::{EnvironmentInfo, EpisodeStart, Seen, Stepped, VectorEnvironment, Vectorized};
 use imle_planner::{Error, Result};
@@ -43,7 +43,7 @@ pub fn environment(
         action: spec.action.size(),
         pictures: spec.pictures.as_ref().map_or(0, |p| p.bytes()),
     };
-    Vectorized::new(known, inner).map_err(crate::failure::raise)
+    Vectorized::new(known, inner).map_err(crate::boundary::failure::raise)
 }
 
 impl PythonCopies {

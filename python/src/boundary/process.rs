@@ -1,6 +1,6 @@
-//! What a process must not do around our threads: fork, set MuJoCo callbacks in Python, or lose torch's thread count.
+//! The process around our threads: forks, MuJoCo callbacks in Python, torch's thread count.
 
-use crate::failure::raise;
+use crate::boundary::failure::raise;
 use imle_configs::workers::Workers;
 use imle_envs::mujoco::callbacks;
 use imle_policy::device::use_one_thread;

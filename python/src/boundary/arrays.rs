@@ -1,6 +1,6 @@
 //! NumPy arrays as slices: read in place where type and layout allow, otherwise converted once.
 
-use crate::failure::{raise, unexpected, wrong_type};
+use crate::boundary::failure::{raise, unexpected, wrong_type};
 use numpy::{Element, PyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -12,12 +12,12 @@ pub struct Numbers<'py, T: Element> {
 }
 
 impl<'py, T: Element> Numbers<'py, T> {
-    /// Its values, row-major.
+    /// Values, row-major.
     pub fn values(&self) -> PyResult<&[T]> {
         self.array.as_slice().map_err(|_| unexpected(self.name, "a contiguous array", "another layout"))
     }
 
-    /// Its shape.
+    /// Shape.
     pub fn shape(&self) -> &[usize] {
         self.array.shape()
     }

@@ -1,9 +1,9 @@
 //! Datasets: written from arrays, read into arrays, converted from other formats.
 
-use crate::arrays::{array, numbers, shape};
-use crate::failure::{raise, unexpected};
-use crate::process::check;
-use crate::task::Task;
+use crate::boundary::arrays::{array, numbers, shape};
+use crate::boundary::failure::{raise, unexpected};
+use crate::boundary::process::check;
+use crate::task::PythonTask;
 use imle_configs::episode::Episode;
 use imle_configs::files;
 use imle_configs::settings::overlaid;
@@ -72,7 +72,7 @@ pub fn read_dataset(py: Python<'_>, folder: PathBuf) -> PyResult<(String, Vec<Re
     Ok((json!(dataset.spec).to_string(), episodes.collect::<PyResult<_>>()?))
 }
 
-/// What Python may choose of an import.
+/// Settings of an import that Python gives.
 #[derive(Default, Serialize, Deserialize)]
 struct Choices {
     name: Option<String>,
@@ -92,7 +92,7 @@ pub fn convert_dataset(
     py: Python<'_>,
     source: PathBuf,
     out: PathBuf,
-    task: Option<&Task>,
+    task: Option<&PythonTask>,
     choices: &str,
 ) -> PyResult<String> {
     check()?;

@@ -1,20 +1,20 @@
 //! Episodes: of our own tasks, as `planner run` runs them, and of environments that Python steps.
 
-use crate::background::{self, Stop};
+use crate::boundary::background::{self, Stop};
+use crate::boundary::failure::{raise, raise_planner, unexpected};
+use crate::boundary::process::{check, check_physics};
 use crate::cost::PythonCost;
-use crate::environment::environment;
-use crate::failure::{raise, raise_planner, unexpected};
-use crate::policy::Policy;
-use crate::process::{check, check_physics};
-use crate::task::Task;
+use crate::episodes::environment::environment;
+use crate::policy::PythonPolicy;
+use crate::task::PythonTask;
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::settings::overlaid;
 use imle_configs::{files, spec::Spec};
-use imle_envs::{rollout::RolloutEngine, task::Task as Loaded};
+use imle_envs::{rollout::RolloutEngine, task::Task};
 use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, Report, evaluate as run};
 use imle_planner::{Controller, ControllerBuilder, ControllerSettings, threads};
-use imle_policy::policy::Policy as Generator;
+use imle_policy::policy::Policy;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::json;
@@ -98,8 +98,8 @@ impl Wanted {
 #[allow(clippy::too_many_arguments)]
 pub fn evaluate(
     py: Python<'_>,
-    task: &Task,
-    policy: Option<&Policy>,
+    task: &PythonTask,
+    policy: Option<&PythonPolicy>,
     cost: Option<Py<PyAny>>,
     sensors: bool,
     settings: &str,
@@ -118,8 +118,8 @@ pub fn evaluate(
 }
 
 fn outcome(
-    task: Arc<Loaded>,
-    policy: Option<Generator>,
+    task: Arc<Task>,
+    policy: Option<Policy>,
     cost: Option<(Py<PyAny>, bool)>,
     settings: &ControllerSettings,
     wanted: &Wanted,
@@ -158,11 +158,11 @@ impl Progress for Watch<'_> {
 }
 
 /// As [`evaluate`], of a policy alone in copies of an environment that Python steps
-/// ([`environment`](crate::environment)).
+/// ([`environment`](crate::episodes::environment)).
 #[pyfunction]
 pub fn evaluate_environment(
     py: Python<'_>,
-    policy: &Policy,
+    policy: &PythonPolicy,
     copies: &Bound<'_, PyAny>,
     about: &Bound<'_, PyDict>,
     settings: &str,

@@ -1,12 +1,12 @@
 //! Episodes of a task, stepped together: what the Gymnasium environments are made of.
 
-use crate::arrays::{array, finite, numbers, shape};
-use crate::failure::{raise, unexpected};
-use crate::process::{check_physics, workers};
-use crate::task::Task;
+use crate::boundary::arrays::{array, finite, numbers, shape};
+use crate::boundary::failure::{raise, unexpected};
+use crate::boundary::process::{check_physics, workers};
+use crate::task::PythonTask;
 use imle_configs::{seed::Purpose, workers::Workers};
 use imle_envs::render::{Cameras, Renderer};
-use imle_envs::task::Task as Loaded;
+use imle_envs::task::Task;
 use imle_envs::task::reward::{End, Reward};
 use imle_envs::world::World;
 use numpy::PyArrayDyn;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Discount of a control step in the reward of kind `cost`, that of fine-tuning's settings.
 const DISCOUNT: f64 = 0.99;
 
-/// What came of a control step of one copy.
+/// Result of a control step of one copy.
 struct Stepped {
     row: usize,
     seen: Vec<f32>,
@@ -53,7 +53,7 @@ impl Stepped {
 /// Copies of one task. Pictures are drawn by the thread that made them.
 #[pyclass(unsendable, module = "imle_planner._native")]
 pub struct Worlds {
-    task: Arc<Loaded>,
+    task: Arc<Task>,
     worlds: Vec<World>,
     costs: Vec<f64>,
     workers: Workers,
@@ -65,7 +65,7 @@ pub struct Worlds {
 impl Worlds {
     /// `count` copies, in need of a reset.
     #[new]
-    fn new(task: &Task, count: usize) -> PyResult<Self> {
+    fn new(task: &PythonTask, count: usize) -> PyResult<Self> {
         check_physics()?;
         let task = task.task.clone();
         let worlds = (0..count).map(|_| World::new(task.clone())).collect::<Result<_, _>>().map_err(raise)?;

@@ -1,15 +1,15 @@
 //! Training of a generator.
 
-use crate::background::{self, Stop};
-use crate::failure::raise;
-use crate::process::check;
-use crate::task::Task;
+use crate::boundary::background::{self, Stop};
+use crate::boundary::failure::raise;
+use crate::boundary::process::check;
+use crate::task::PythonTask;
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
 use imle_cli::training::job::{TrainingJob, evaluated};
 use imle_cli::training::{dataset, view, view::View};
 use imle_configs::settings::overlaid;
-use imle_envs::task::Task as Loaded;
+use imle_envs::task::Task;
 use imle_planner::evaluation::Progress;
 use imle_planner::threads;
 use imle_policy::device::DeviceChoice;
@@ -38,7 +38,7 @@ pub fn train(
     episodes: Option<u32>,
     resume: bool,
     device: &str,
-    task: Option<&Task>,
+    task: Option<&PythonTask>,
     evaluation_episodes: usize,
     threads: Option<usize>,
     progress: &Bound<'_, PyAny>,
@@ -93,7 +93,7 @@ impl Progress for GoOn<'_> {
 struct Watch<'a> {
     stop: Stop,
     tell: &'a dyn Fn(Told),
-    task: Option<Arc<Loaded>>,
+    task: Option<Arc<Task>>,
     episodes: usize,
     seed: u64,
     pool: &'a rayon::ThreadPool,

@@ -1,0 +1,5 @@
+//! Episodes: evaluations, environments that Python steps, and our tasks as environments.
+
+pub mod environment;
+pub mod evaluation;
+pub mod worlds;

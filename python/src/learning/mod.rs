@@ -1,0 +1,4 @@
+//! Learning: datasets and training.
+
+pub mod dataset;
+pub mod training;

@@ -1,0 +1,4 @@
+//! Child processes: loading a user's task, and Python.
+
+pub mod model_check;
+pub mod python;
