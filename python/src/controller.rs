@@ -57,7 +57,7 @@ impl PythonController {
             let mut builder = builder.settings(&settings).seed(seed).workers(workers.clone());
             if let (Some(cost), Some(task)) = (cost, task) {
                 let engine = Arc::new(RolloutEngine::new(task, workers.threads())?);
-                builder = builder.simulator(PythonCost::new(engine, cost, sensors));
+                builder = builder.simulator(PythonCost::new(engine.clone(), cost, sensors)).engine(engine);
             }
             if let Some(generator) = generator {
                 builder = builder.policy(generator);

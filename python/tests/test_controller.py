@@ -123,6 +123,15 @@ def test_a_cost_in_python_is_the_tasks_own():
     assert abs(data.qpos[0] - 1.0) < 0.1
 
 
+def test_the_same_candidates_are_tried_whoever_scores_them(task):
+    plans = [
+        ip.Controller(task=one, optimizer="predictive-sampling", candidates=8).plan(task.start_state())
+        for one in (task, task.with_cost(lambda r: np.abs(r["qpos"]).sum(-1)))
+    ]
+    np.testing.assert_array_equal(plans[0].candidates, plans[1].candidates)
+    assert not np.array_equal(plans[0].costs, plans[1].costs)
+
+
 @pytest.mark.parametrize(
     ("cost", "error", "line"),
     [

@@ -73,6 +73,8 @@ impl ControllerBuilder {
         let engine = match (&self.simulator, &self.task, self.engine.take()) {
             (None, Some(_), Some(own)) => Some(own),
             (None, Some(task), None) => Some(Arc::new(RolloutEngine::new(task.clone(), threads)?)),
+            // Of a simulator in the task's own states.
+            (Some(_), Some(_), own) => own,
             _ => None,
         };
         #[cfg(feature = "mujoco")]

@@ -223,7 +223,8 @@ impl ControllerBuilder {
         self
     }
 
-    /// Rollouts in MuJoCo that exist already, of the task as the generator sees it; by default they are made.
+    /// Rollouts in MuJoCo that exist already, of the task as the generator sees it; by default they are made. Beside a
+    /// [`simulator`](Self::simulator) of your own they say that its states are the task's.
     #[cfg(feature = "mujoco")]
     pub fn engine(mut self, engine: Arc<RolloutEngine>) -> Self {
         self.engine = Some(engine);

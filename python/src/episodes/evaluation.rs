@@ -135,7 +135,7 @@ fn outcome(
     let engine = Arc::new(RolloutEngine::new(task.clone(), pool.current_num_threads()).map_err(raise)?);
     let builder = Controller::builder(task.clone()).settings(settings).seed(wanted.seed);
     let builder = match cost {
-        Some((cost, sensors)) => builder.simulator(PythonCost::new(engine, cost, sensors)),
+        Some((cost, sensors)) => builder.simulator(PythonCost::new(engine.clone(), cost, sensors)).engine(engine),
         None => builder.engine(engine),
     };
     let builder = if let Some(policy) = policy { builder.policy(policy) } else { builder };
