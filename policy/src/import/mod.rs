@@ -124,8 +124,17 @@ fn newest(run: &Path) -> Option<PathBuf> {
     folders.find(|folder| folder.join(CONFIG_FILE).exists() && folder.join(MODEL_FILE).exists())
 }
 
+/// Name of the policy in `folder`: that of its run, where LeRobot's own names lie between.
+fn name_of(folder: &Path) -> String {
+    let own = |name: &String| [INNER, "checkpoints", "last"].contains(&name.as_str()) || name.parse::<u64>().is_ok();
+    let names = folder.ancestors().filter_map(|f| f.file_name()).map(|n| n.to_string_lossy().into_owned());
+    let all: Vec<String> = names.collect();
+    let first = all.iter().find(|name| !own(name)).or(all.first());
+    first.cloned().unwrap_or_else(|| folder.display().to_string())
+}
+
 fn finish(mut source: SourcePolicy, folder: &Path, wanted: &ImportTarget) -> Result<Imported> {
-    let name = folder.file_name().map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into_owned());
+    let name = name_of(folder);
     let layout = Layout { terms: source.observation.clone() };
     let action = Layout { terms: vec![Term { name: "action".into(), size: source.action }] };
     let spec = wanted.spec.clone().unwrap_or_else(|| Spec {

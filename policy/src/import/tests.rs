@@ -353,6 +353,7 @@ fn of_a_run_the_newest_checkpoint_is_taken() {
     assert_eq!(folder_of(&run.join("checkpoints/000900")).unwrap(), run.join("checkpoints/000900/pretrained_model"));
     let last = put("last", &whole);
     assert_eq!(folder_of(&run).unwrap(), last);
+    assert_eq!([&last, &newest, &run].map(|folder| name_of(folder)), ["run"; 3]);
     fs::remove_dir_all(run.join("checkpoints")).unwrap();
     assert_eq!(folder_of(&run).unwrap(), run);
 }
