@@ -46,12 +46,12 @@ class Copies:
             raise ValueError("pictures: expected a function of the observation, as the policy sees pictures, found none")
         if processes and single:
             raise ValueError("processes: expected an id or a function that makes environments, found one environment")
+        kind: Any = Copy
         if processes:
             from .processes import Process
 
-            self._copies = [Process(make, look) for _ in range(self.count)]
-        else:
-            self._copies = [Copy(make, look) for _ in range(self.count)]
+            kind = Process
+        self._copies = [kind(make, look) for _ in range(self.count)]
         self._identity, limit, low, high = self._copies[0].about()
         self._low, self._high = bounds(self._identity, low, high, action_bounds, policy.action_size)
         self._max_steps = limit if max_steps is None else whole("max_steps", max_steps, (1, 1 << 31))
@@ -119,7 +119,9 @@ class Copy:
     """One environment in this process."""
 
     def __init__(self, make: Callable[[], tuple[Any, bool]], look: Look):
-        (self._env, self._own), self._look, self._answer, self._solved = make(), look, None, False
+        self._env, self._own = make()
+        self._look, self._solved = look, False
+        self._answer: tuple[Any, ...] = ()
 
     def about(self) -> tuple[str, int | None, Any, Any]:
         """Name, longest episode, and range of the actions."""

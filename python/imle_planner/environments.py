@@ -34,10 +34,15 @@ class _Spaces:
     def __init__(self, task: Any, obs_type: str, count: int):
         if obs_type not in OBSERVATIONS:
             raise ValueError(f"obs_type: expected {', '.join(OBSERVATIONS)}, found {obs_type}")
-        self.task: Task = task_of(task)
+        known = task_of(task)
+        if known is None:
+            raise TypeError("task: expected a name, a TOML file or a Task, found None")
+        self.task: Task = known
         self.kind = obs_type
         state = spaces.Box(-np.inf, np.inf, (self.task.observation_size,), np.float32)
-        cameras = {name: spaces.Box(0, 255, (h, w, 3), np.uint8) for name, (w, h) in self.task.cameras.items()}
+        cameras: dict[str, spaces.Space[Any]] = {
+            name: spaces.Box(0, 255, (h, w, 3), np.uint8) for name, (w, h) in self.task.cameras.items()
+        }
         if obs_type != "state" and not cameras:
             raise ValueError(f"obs_type: expected state, as {self.task.name} has no camera, found {obs_type}")
         self.observation = {
@@ -198,7 +203,7 @@ class TaskVectorEnv(VectorEnv):
             final = np.full(self.num_envs, None, object)
             ended = np.flatnonzero(self._over)
             for index in ended:
-                final[index] = _row(seen, index)
+                final[index] = _row(seen, int(index))
             info |= {"final_obs": final, "_final_obs": self._over.copy()}
             info |= {"final_info": {"is_success": solved.copy()}, "_final_info": self._over.copy()}
             rows = np.array(rows)

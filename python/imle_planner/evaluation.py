@@ -122,9 +122,9 @@ def _run(
 ) -> Evaluation:
     if copies.get("starts") is not None:
         episodes = len(copies["starts"])
+    episodes, first = whole("episodes", episodes, EPISODES), whole("first", first, (0, EPISODES[1]))
     wanted = {
-        "episodes": whole("episodes", episodes, EPISODES), "seed": whole("seed", seed, SEED),
-        "first": whole("first", first, (0, EPISODES[1])), "record": out, "only_solved": only_solved,
+        "episodes": episodes, "first": first, "seed": whole("seed", seed, SEED), "record": out, "only_solved": only_solved,
         "threads": None if threads is None else whole("threads", threads, THREADS), "lockstep": 64,
     }
     if policy is not None and not isinstance(policy, Policy):
@@ -148,9 +148,9 @@ def _run(
                 task._native, native, task._cost, task._sensors, json.dumps(settings), wanted, told
             )
         else:
-            if policy is None:
+            if native is None:
                 raise ValueError("policy: expected one, as this environment has no model to plan in, found none")
-            with Copies(env, policy, first=wanted["first"], episodes=wanted["episodes"], **copies) as made:
+            with Copies(env, policy, first=first, episodes=episodes, **copies) as made:
                 wanted["lockstep"] = made.count
                 answer = _native.evaluate_environment(native, made, made.about(), json.dumps(settings), wanted, told)
     finally:

@@ -71,8 +71,8 @@ class Policy:
         (T_obs, cameras, H, W, 3), uint8, are for a policy that sees them. ``latents`` (n, Z), or (B, n, Z), take the
         place of the draws.
         """
-        many = isinstance(episode, (Sequence, np.ndarray))
-        episodes = [whole("episode", e, SEED) for e in (episode if many else [episode])]
+        numbers = episode if isinstance(episode, (Sequence, np.ndarray)) else [episode]
+        episodes = [whole("episode", number, SEED) for number in numbers]
         n, seed, step = whole("n", n, CANDIDATES), whole("seed", seed, SEED), whole("step", step, SEED)
         return self._native.sample(observation, n, seed, episodes, step, pictures, latents)
 

@@ -195,9 +195,8 @@ def task_of(task: Any, cost: Cost | None = None, control_rate: float | None = No
     """A task from what users give: a task, a name, a TOML file, or a model; with a cost in Python if there is one."""
     kind = type(task).__name__
     if kind == "MjModel":
-        for name, given in (("cost", cost), ("control_rate", control_rate)):
-            if given is None:
-                raise ValueError(f"{name}: expected one beside a model, found none")
+        if cost is None or control_rate is None:
+            raise ValueError(f"{'cost' if cost is None else 'control_rate'}: expected one beside a model, found none")
         return Task.from_model(task, cost, control_rate=control_rate)
     if control_rate is not None:
         raise ValueError("control_rate: expected a model beside it, as a task has its own, found one")

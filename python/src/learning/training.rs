@@ -20,12 +20,6 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The default settings of a training, as JSON.
-#[pyfunction]
-pub fn train_settings() -> PyResult<String> {
-    Ok(json!(TrainSettings::default()).to_string())
-}
-
 /// Trains on the dataset in `data`; `progress` gets (step, steps, JSON of the figures). Returns JSON of the result.
 #[pyfunction]
 #[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress))]
