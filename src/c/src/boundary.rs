@@ -41,13 +41,16 @@ thread_local! {
 /// Runs `work` and returns its code; the line of a failure is kept for this thread. No panic leaves it, and libtorch's
 /// number of threads stays as it was: the caller may use libtorch too.
 pub fn guard(work: impl FnOnce() -> Result<()>) -> c_int {
-    let threads = tch::get_num_threads();
-    let done = catch_unwind(AssertUnwindSafe(|| not_forked().and_then(|()| work())));
-    if tch::get_num_threads() != threads {
-        tch::set_num_threads(threads);
-    }
-    let bug = || Err(Refusal::run("imle: expected no bug, found one; standard error says where"));
-    let Err(Refusal { code, line }) = done.unwrap_or_else(|_| bug()) else { return OK };
+    let kept = || {
+        not_forked()?;
+        let threads = tch::get_num_threads();
+        let done = catch_unwind(AssertUnwindSafe(work));
+        if tch::get_num_threads() != threads {
+            tch::set_num_threads(threads);
+        }
+        done.unwrap_or_else(|_| Err(Refusal::run("imle: expected no bug, found one; standard error says where")))
+    };
+    let Err(Refusal { code, line }) = kept() else { return OK };
     let words: Vec<&str> = line.split(['\n', '\0']).map(str::trim).filter(|l| !l.is_empty()).collect();
     let line = CString::new(words.join(" ")).unwrap_or_default();
     // A thread that ends has nobody to read the line.
