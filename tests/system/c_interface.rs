@@ -44,7 +44,8 @@ fn printed(folder: &Path, words: &str, source: &Path) -> String {
     let (program, library) = (folder.join("program"), library());
     let [from, at] = ["-L", "-Wl,-rpath,"].map(|flag| format!("{flag}{}", library.display()));
     compile(words, source, &[&from, "-limle", &at, "-pthread", "-o", program.to_str().unwrap()]);
-    let done = Command::new(program).output().unwrap();
+    // Cargo's has a folder in which the library may be one of an older build.
+    let done = Command::new(program).env_remove("LD_LIBRARY_PATH").output().unwrap();
     let error = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success() && error.is_empty(), "{:?}: {error}", done.status);
     String::from_utf8(done.stdout).unwrap()

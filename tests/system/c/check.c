@@ -143,16 +143,34 @@ static void *loaded(const char *name) {
     return symbol;
 }
 
+/* at::get_num_threads and at::set_num_threads. */
+static int (*torch_threads)(void);
+static void (*set_torch_threads)(int);
+
+static void *default_threads(void *found) {
+    *(int *)found = torch_threads();
+    return NULL;
+}
+
 /* The threads of libtorch stay as the program has them, and calls that simulate refuse its callbacks in MuJoCo. */
 static void beside_other_code(const imle_task *task, const imle_policy *policy, size_t o, size_t s) {
-    int (*threads)(void);
-    void (*set_threads)(int);
-    imle_key key = {0, 0, 0};
-    *(void **)&threads = loaded("omp_get_max_threads");
-    *(void **)&set_threads = loaded("omp_set_num_threads");
-    set_threads(3);
-    ok(imle_policy_sample(policy, history, o, NULL, 0, 1, key, chunks, BIG));
-    if (threads() != 3) exit(9);
+    int found_threads = 0;
+    pthread_t thread;
+    *(void **)&torch_threads = loaded("_ZN2at15get_num_threadsEv");
+    *(void **)&set_torch_threads = loaded("_ZN2at15set_num_threadsEi");
+    set_torch_threads(3);
+    /* With threads of its own, which it has yet to bind. */
+    imle_controller *fresh;
+    const char *settings = "{\"optimizer\": \"none\", \"choice\": \"typical\", \"candidates\": 300}";
+    ok(imle_controller_new(NULL, policy, settings, 0, 2, &fresh));
+    ok(imle_controller_observe(fresh, history, o, NULL, 0));
+    ok(imle_controller_plan(fresh, NULL, 0, 0.0));
+    imle_controller_free(fresh);
+    if (pthread_create(&thread, NULL, default_threads, &found_threads) || pthread_join(thread, NULL)) exit(9);
+    if (torch_threads() != 3 || found_threads != 3) {
+        fprintf(stderr, "expected 3 threads, found %d, in a new thread %d\n", torch_threads(), found_threads);
+        exit(9);
+    }
     uintptr_t *callback = loaded("mjcb_control");
     *callback = 1;
     imle_status found = imle_task_observe(task, state, s, history, o);
