@@ -5,7 +5,8 @@ use imle_envs::{task::Task, world::World};
 use imle_planner::optimizer::{Cem, Mppi};
 use imle_planner::{Controller, ControllerBuilder, Plan};
 use imle_policy::{policy::Policy, sampler::LatentKey};
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
@@ -23,25 +24,28 @@ fn compiler() -> bool {
     found
 }
 
-/// Compiles `source` with `words` before it, in `folder`, and returns what the program prints.
-fn printed(folder: &Path, words: &str, source: &Path) -> String {
-    // Where cargo puts the library that these tests depend on.
-    let library = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
-    assert!(library.join("libimle.so").is_file(), "no libimle.so in {}", library.display());
-    let program = folder.join("program");
-    let compiled = Command::new("g++")
-        .args(words.split(' '))
-        .arg(source)
-        .args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-pthread", "-o"])
-        .arg(&program)
-        .arg("-I")
-        .arg(root().join("src/c"))
-        .arg(format!("-L{}", library.display()))
-        .args(["-limle", &format!("-Wl,-rpath,{}", library.display())])
-        .output()
-        .unwrap();
+/// The folder where cargo puts the library that these tests depend on.
+fn library() -> PathBuf {
+    let folder = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
+    assert!(folder.join("libimle.so").is_file(), "no libimle.so in {}", folder.display());
+    folder
+}
+
+/// Compiles `source` with `words` before it.
+fn compile(words: &str, source: &Path, more: &[&str]) {
+    let mut command = Command::new("g++");
+    command.args(words.split(' ')).arg(source).args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-I"]);
+    let compiled = command.arg(root().join("src/c")).args(more).output().unwrap();
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-    let done = Command::new(program).output().unwrap();
+}
+
+/// Compiles `source` in `folder` and returns what the program prints.
+fn printed(folder: &Path, words: &str, source: &Path) -> String {
+    let (program, library) = (folder.join("program"), library());
+    let [from, at] = ["-L", "-Wl,-rpath,"].map(|flag| format!("{flag}{}", library.display()));
+    compile(words, source, &[&from, "-limle", &at, "-pthread", "-o", program.to_str().unwrap()]);
+    // Cargo's has a folder in which the library may be one of an older build.
+    let done = Command::new(program).env_remove("LD_LIBRARY_PATH").output().unwrap();
     let error = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success() && error.is_empty(), "{:?}: {error}", done.status);
     String::from_utf8(done.stdout).unwrap()
@@ -173,4 +177,27 @@ fn the_example_in_cpp_prints_the_plan_of_rust() {
     assert_eq!((*n, *steps, *candidates), (32.0, 16.0, 32.0), "{found}");
     assert_eq!((*x as f32, *predicted), (first, cost), "{found}");
     assert_eq!(given.iter().map(|v| *v as f32).collect::<Vec<_>>(), action, "{found}");
+}
+
+/// Names that the reader of the guide has.
+const PARAMETERS: &str = "imle_task *task, imle_policy *policy, imle_controller *mpc, float *observation, size_t o, \
+    double *state, size_t s, float *action, size_t a, double *controls, size_t nu, float *chunks, size_t steps, \
+    uint64_t seed, uint64_t episode, uint64_t step, int running";
+
+#[test]
+fn the_code_of_the_guide_compiles() {
+    if !compiler() {
+        return;
+    }
+    let guide = std::fs::read_to_string(root().join("docs/guide/embed-in-c.md")).unwrap();
+    let blocks: Vec<&str> = guide.split("```c\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(!blocks.is_empty());
+    let mut code = String::from("#include <imle.h>\nint fail(const char *);\n");
+    for (i, block) in blocks.iter().enumerate() {
+        write!(code, "int block_{i}({PARAMETERS}) {{\n{{\n{block}\n}}\nreturn 0;\n}}\n").unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("guide.c");
+    std::fs::write(&source, code).unwrap();
+    compile("-x c -std=c99 -fsyntax-only -Wno-unused-parameter", &source, &[]);
 }

@@ -38,16 +38,11 @@ thread_local! {
     static LAST: RefCell<CString> = RefCell::default();
 }
 
-/// Runs `work` and returns its code; the line of a failure is kept for this thread. No panic leaves it, and libtorch's
-/// number of threads stays as it was: the caller may use libtorch too.
+/// Runs `work` and returns its code; the line of a failure is kept for this thread. No panic leaves it.
 pub fn guard(work: impl FnOnce() -> Result<()>) -> c_int {
-    let threads = tch::get_num_threads();
-    let done = catch_unwind(AssertUnwindSafe(|| not_forked().and_then(|()| work())));
-    if tch::get_num_threads() != threads {
-        tch::set_num_threads(threads);
-    }
     let bug = || Err(Refusal::run("imle: expected no bug, found one; standard error says where"));
-    let Err(Refusal { code, line }) = done.unwrap_or_else(|_| bug()) else { return OK };
+    let run = || catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| bug());
+    let Err(Refusal { code, line }) = not_forked().and_then(|()| run()) else { return OK };
     let words: Vec<&str> = line.split(['\n', '\0']).map(str::trim).filter(|l| !l.is_empty()).collect();
     let line = CString::new(words.join(" ")).unwrap_or_default();
     // A thread that ends has nobody to read the line.
@@ -64,6 +59,15 @@ extern "C" fn imle_last_error() -> *const c_char {
 extern "C" fn imle_version() -> *const c_char {
     static TEXT: OnceLock<CString> = OnceLock::new();
     TEXT.get_or_init(|| CString::new(VERSION).unwrap_or_default()).as_ptr()
+}
+
+/// Leaves libtorch's number of threads as it was, also the default of threads to come, which the pools set to 1: the
+/// caller may use libtorch too.
+pub fn keeping_threads<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let threads = tch::get_num_threads();
+    let done = work();
+    tch::set_num_threads(threads);
+    done
 }
 
 /// Refuses a fork of the process that called first: the threads of the pools were not copied, so that work would wait

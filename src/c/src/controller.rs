@@ -1,6 +1,8 @@
 //! `imle_controller`: model-predictive control of one episode, and its last plan.
 
-use crate::boundary::{Given, Handle, Out, Refusal, Result, Returned, Slot, Text, guard, no_callbacks};
+use crate::boundary::{
+    Given, Handle, Out, Refusal, Result, Returned, Slot, Text, guard, keeping_threads, no_callbacks,
+};
 use crate::policy::picture_bytes;
 use imle_configs::{Error as InputError, settings::overlaid, workers::Workers};
 use imle_envs::task::Task;
@@ -82,7 +84,8 @@ extern "C" fn imle_controller_new(
                 Some(policy) => builder.policy(policy.clone()),
                 None => builder,
             };
-            Ok(Mutex::new(Open { mpc: mpc.build()?, plan: Plan::default(), pictures: policy.map_or(0, picture_bytes) }))
+            let mpc = keeping_threads(|| Ok(mpc.build()?))?;
+            Ok(Mutex::new(Open { mpc, plan: Plan::default(), pictures: policy.map_or(0, picture_bytes) }))
         })
     })
 }
@@ -108,12 +111,14 @@ impl Open {
         if self.mpc.needs_state() {
             no_callbacks()?;
         }
-        if deadline > 0.0 {
-            self.plan = self.mpc.plan_by(state, Instant::now() + Duration::from_secs_f64(deadline))?;
-        } else {
-            self.mpc.plan_into(&mut self.plan, state)?;
-        }
-        Ok(())
+        keeping_threads(|| {
+            if deadline > 0.0 {
+                self.plan = self.mpc.plan_by(state, Instant::now() + Duration::from_secs_f64(deadline))?;
+            } else {
+                self.mpc.plan_into(&mut self.plan, state)?;
+            }
+            Ok(())
+        })
     }
 
     /// The state that decisions need: none for a generator alone.

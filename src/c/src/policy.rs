@@ -1,6 +1,6 @@
 //! `imle_policy`: a trained generator.
 
-use crate::boundary::{Given, Handle, Out, Returned, Slot, Text, guard};
+use crate::boundary::{Given, Handle, Out, Returned, Slot, Text, guard, keeping_threads};
 use imle_configs::{Error as InputError, spec::ImageLayout, workers::Workers};
 use imle_policy::device::DeviceChoice;
 use imle_policy::policy::{MOST_CHUNKS, Policy};
@@ -33,7 +33,7 @@ extern "C" fn imle_policy_load(name: Text, device: Text, out: Slot<Policy>) -> c
     guard(|| {
         out.fill(|| {
             let device = device.get("device", Some("cpu"))?.parse::<DeviceChoice>()?.open()?;
-            Ok(Policy::open(name.get("policy", None)?, device)?)
+            keeping_threads(|| Ok(Policy::open(name.get("policy", None)?, device)?))
         })
     })
 }
@@ -90,7 +90,8 @@ extern "C" fn imle_policy_sample(
         let pictures = pictures.values("pictures", pictures_length, picture_bytes(policy) * h.observation)?;
         let key = LatentKey { seed: key.seed, episode: key.episode, step: key.step };
         let seen = Observations { values: &values, pictures };
-        policy.sampler().sample(Workers::shared()?.pool(), seen, &[key], n, &mut drawn)?;
+        let workers = Workers::shared()?;
+        keeping_threads(|| Ok(policy.sampler().sample(&workers, seen, &[key], n, &mut drawn)?))?;
         room.fill(&drawn);
         Ok(())
     })

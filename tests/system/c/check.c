@@ -1,10 +1,13 @@
 /* Prints numbers of every function of imle.h, a line each, and checks that bad arguments are refused. */
+#include <dlfcn.h>
 #include <imle.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define N 32
 #define BIG 65536
@@ -133,6 +136,57 @@ static void bad_arguments(const imle_task *task, const imle_policy *policy, imle
     imle_controller_free(NULL);
 }
 
+/* A symbol of a library that libimle.so has loaded. */
+static void *loaded(const char *name) {
+    void *symbol = dlsym(dlopen(NULL, RTLD_LAZY), name);
+    if (!symbol) exit(8);
+    return symbol;
+}
+
+/* at::get_num_threads and at::set_num_threads. */
+static int (*torch_threads)(void);
+static void (*set_torch_threads)(int);
+
+static void *default_threads(void *found) {
+    *(int *)found = torch_threads();
+    return NULL;
+}
+
+/* The threads of libtorch stay as the program has them, and calls that simulate refuse its callbacks in MuJoCo. */
+static void beside_other_code(const imle_task *task, const imle_policy *policy, size_t o, size_t s) {
+    int found_threads = 0;
+    pthread_t thread;
+    *(void **)&torch_threads = loaded("_ZN2at15get_num_threadsEv");
+    *(void **)&set_torch_threads = loaded("_ZN2at15set_num_threadsEi");
+    set_torch_threads(3);
+    /* With threads of its own, which it has yet to bind. */
+    imle_controller *fresh;
+    const char *settings = "{\"optimizer\": \"none\", \"choice\": \"typical\", \"candidates\": 300}";
+    ok(imle_controller_new(NULL, policy, settings, 0, 2, &fresh));
+    ok(imle_controller_observe(fresh, history, o, NULL, 0));
+    ok(imle_controller_plan(fresh, NULL, 0, 0.0));
+    imle_controller_free(fresh);
+    if (pthread_create(&thread, NULL, default_threads, &found_threads) || pthread_join(thread, NULL)) exit(9);
+    if (torch_threads() != 3 || found_threads != 3) {
+        fprintf(stderr, "expected 3 threads, found %d, in a new thread %d\n", torch_threads(), found_threads);
+        exit(9);
+    }
+    uintptr_t *callback = loaded("mjcb_control");
+    *callback = 1;
+    imle_status found = imle_task_observe(task, state, s, history, o);
+    if (found != IMLE_FAILED || !strstr(imle_last_error(), "mjcb_control")) exit(10);
+    *callback = 0;
+    ok(imle_task_observe(task, state, s, history, o));
+}
+
+static void a_fork_is_refused(const imle_task *task) {
+    imle_task_shape shape;
+    int status;
+    pid_t child = fork();
+    if (child == 0) _exit(imle_task_sizes(task, &shape) == IMLE_FAILED && strstr(imle_last_error(), "a fork") ? 0 : 1);
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) exit(11);
+}
+
 int main(void) {
     imle_task *task, *pole;
     imle_policy *policy;
@@ -185,6 +239,8 @@ int main(void) {
     bad_arguments(task, policy, mpc, of.observation, of.state);
     ok(imle_controller_observe(mpc, history, of.observation, NULL, 0));
     one_thread_at_a_time(mpc, of.state);
+    beside_other_code(task, policy, of.observation, of.state);
+    a_fork_is_refused(task);
 
     ok(imle_controller_sizes(alone, &shape));
     if (shape.state != 0 || shape.observation != of.observation || shape.action != of.action) return 7;
