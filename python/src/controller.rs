@@ -62,6 +62,7 @@ impl PythonController {
             if let Some(generator) = generator {
                 builder = builder.policy(generator);
             }
+            builder = with_demonstrations(builder, &settings)?;
             Ok(Open { mpc: builder.build()?, observed_at: None, plan: Plan::default() })
         });
         Ok(Self { open: Mutex::new(Some(built.map_err(raise)?)) })
@@ -171,6 +172,17 @@ impl PythonController {
         let line = "controller: expected one thread at a time, found two; give each its own";
         self.open.try_lock().map_err(|_| PyRuntimeError::new_err(line))
     }
+}
+
+/// The dataset that retrieval looks in, if the settings name one.
+pub fn with_demonstrations(
+    builder: ControllerBuilder,
+    settings: &ControllerSettings,
+) -> imle_planner::Result<ControllerBuilder> {
+    let Some(folder) = &settings.demonstrations else { return Ok(builder) };
+    let data =
+        imle_data::read(folder).map_err(|e| imle_configs::Error::unexpected("demonstrations", "a dataset", e))?;
+    Ok(builder.demonstrations(folder.display(), data.spec, data.episodes))
 }
 
 fn closed() -> PyErr {

@@ -168,6 +168,17 @@ def test_recorded_episodes_are_a_dataset(policy, tmp_path):
     assert (tmp_path / "all" / "meta" / "info.json").exists()
 
 
+def test_retrieval_looks_in_a_dataset(tmp_path):
+    ip.record(None, "cartpole", tmp_path / "data", episodes=6, optimizer="cem")
+    options = {"optimizer": "predictive-sampling", "candidates": 8, "proposals": ["retrieval", "warm"]}
+    mpc = ip.Controller(task="cartpole", policy="cartpole", demonstrations=str(tmp_path / "data"), **options)
+    assert "retrieval" in mpc.plan(mpc.task.start_state()).sources
+    with pytest.raises(ValueError, match="--demonstrations"):
+        ip.Controller(task="cartpole", policy="cartpole", **options)
+    with pytest.raises(ValueError, match="demonstrations: expected a dataset"):
+        ip.Controller(task="cartpole", demonstrations=str(tmp_path / "nothing"))
+
+
 def test_datasets_and_settings_that_do_not_fit_are_refused(tmp_path):
     good = {"observation": np.zeros((9, 2)), "action": np.zeros((9, 1))}
     for episodes, line in [

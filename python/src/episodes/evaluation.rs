@@ -3,6 +3,7 @@
 use crate::boundary::background::{self, Stop};
 use crate::boundary::failure::{raise, raise_planner, unexpected};
 use crate::boundary::process::{check, check_physics};
+use crate::controller::with_demonstrations;
 use crate::cost::PythonCost;
 use crate::episodes::environment::environment;
 use crate::policy::PythonPolicy;
@@ -139,6 +140,7 @@ fn outcome(
         None => builder.engine(engine),
     };
     let builder = if let Some(policy) = policy { builder.policy(policy) } else { builder };
+    let builder = with_demonstrations(builder, settings).map_err(raise)?;
     let (mut decider, horizons) = builder.decider().map_err(raise)?;
     let outcome = run(&task, &mut decider, &wanted.settings(horizons), &pool, &mut watch).map_err(raise_planner)?;
     wanted.told(task.spec(), outcome)
