@@ -124,7 +124,10 @@ class Controller:
         What was not observed at this moment is observed first. Between two plans the control steps are counted by the
         states' times. With a ``deadline`` in seconds no rollout begins later, and the best so far is the plan.
         """
-        return Plan(**self._native.plan(state_of(state), observation, pictures, deadline))
+        plan = object.__new__(Plan)
+        # A frozen dataclass sets its fields one by one, which takes as long as the rest of the call.
+        plan.__dict__.update(self._native.plan(state_of(state), observation, pictures, deadline))
+        return plan
 
     @property
     def next_action(self) -> NDArray[np.float32]:
