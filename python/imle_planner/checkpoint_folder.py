@@ -15,7 +15,13 @@ try:
     from safetensors import SafetensorError, safe_open
     from safetensors.numpy import save as to_safetensors
 except ImportError:
-    raise ImportError("imle_planner reads checkpoints with safetensors: pip install safetensors") from None
+    SafetensorError, MISSING = OSError, "expected the package safetensors, found none; pip install safetensors"
+
+    def safe_open(*_, **__):
+        raise ImportError(MISSING)
+
+    def to_safetensors(*_, **__):
+        raise ImportError(MISSING)
 
 CONFIG_FILE, MODEL_FILE, CHECKSUM = "config.json", "model.safetensors", "weights_crc32"
 FORMAT = 1

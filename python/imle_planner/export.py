@@ -97,7 +97,8 @@ def to_onnx(policy, place: Path) -> None:
     try:
         import onnxscript  # noqa: F401
     except ImportError:
-        raise InputError("--to onnx needs onnx and onnxscript: pip install onnx onnxscript onnxruntime") from None
+        line = "--to onnx: expected onnx and onnxscript, found none; pip install onnx onnxscript onnxruntime"
+        raise InputError(line) from None
     inputs, dynamic = traced(policy)
     names = ["observations", "latents", "pictures"][: len(inputs)]
     program = torch.onnx.export(

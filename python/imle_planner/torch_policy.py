@@ -16,7 +16,7 @@ try:
     import torch
     from torch import Tensor, nn
 except ImportError:
-    raise ImportError("imle_planner.torch_policy needs PyTorch: pip install torch==2.11.0") from None
+    raise ImportError("expected the package torch 2.11.0, found none; pip install torch==2.11.0") from None
 
 from . import checkpoint_folder, rs_imle, torch_networks
 from .checkpoint_folder import unexpected
