@@ -38,8 +38,11 @@ pub fn run<T: Send + 'static, M: Send + 'static>(
         Done(T),
     }
     // An interrupted run still holds its folder.
-    let ending = std::mem::take(&mut *ENDING.lock().unwrap_or_else(PoisonError::into_inner));
-    py.detach(|| ending.into_iter().for_each(|thread| drop(thread.join())));
+    while ENDING.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|thread| !thread.is_finished()) {
+        py.detach(|| std::thread::sleep(LOOK));
+        py.check_signals()?;
+    }
+    ENDING.lock().unwrap_or_else(PoisonError::into_inner).clear();
     let (sender, receiver) = channel();
     // Only this thread listens; the lock lets it wait without the interpreter.
     let receiver = Mutex::new(receiver);
