@@ -13,7 +13,7 @@
 Bad input raises ``ValueError`` or ``TypeError``, a failure while running ``RuntimeError``, each of one line.
 """
 
-from importlib.util import find_spec
+from importlib.util import find_spec as _find_spec
 
 from . import _libraries
 
@@ -21,6 +21,7 @@ _libraries.load()
 
 from ._native import VERSION as __version__  # noqa: E402
 from .controller import Controller, Plan  # noqa: E402
+from .copies import flatten  # noqa: E402
 from .dataset import convert_dataset, read_dataset, write_dataset  # noqa: E402
 from .evaluation import Evaluation, evaluate, record  # noqa: E402
 from .policy import Horizons, Policy  # noqa: E402
@@ -29,10 +30,10 @@ from .training import train  # noqa: E402
 
 __all__ = [
     "Controller", "Evaluation", "Horizons", "Plan", "Policy", "Task", "__version__", "convert_dataset", "evaluate",
-    "read_dataset", "record", "task_names", "train", "write_dataset",
+    "flatten", "read_dataset", "record", "task_names", "train", "write_dataset",
 ]
 
-if find_spec("gymnasium") is not None:
-    from .environments import register
+if _find_spec("gymnasium") is not None:
+    from .environments import register as _register
 
-    register()
+    _register()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _native
-from ._checks import CANDIDATES, SEED, THREADS, whole
+from ._checks import CANDIDATES, SEED, THREADS, as_json, whole
 from .policy import Horizons, Policy
 from .task import Cost, state_of, task_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """A decision, and all candidates that were tried for it."""
 
@@ -30,15 +29,22 @@ class Plan:
     sources: list[str]
     #: Source of the plan; None if nothing could be simulated, so that the last plan goes on.
     source: str | None
-    #: Predicted mean cost of the steps to be executed.
+    #: Predicted mean cost of the T_act steps to be executed; ``costs`` are of all T_pred.
     predicted_cost: float | None
-    #: ``spread``, ``beat_warm``, ``modes``, ``improvable`` of the proposals.
+    #: Of the proposals: ``spread``, the deviation of their costs; ``beat_warm``, the share that is cheaper than what is left
+    #: of the last plan; ``modes`` among the cheaper half; ``improvable``, the probability that as many again would make the
+    #: plan 1 % cheaper.
     quality: dict[str, float] | None
+    #: Rollouts begun, those that failed, and their physics steps.
     rollouts: int
     failed_rollouts: int
     physics_steps: int
     #: Wall-clock time of the decision, s.
     time: float
+
+    def __repr__(self) -> str:
+        shape, cheapest = self.actions.shape, min(self.costs, default=float("nan"))
+        return f"Plan(actions={shape}, candidates={len(self.costs)}, source={self.source!r}, cheapest={cheapest:.4g})"
 
 
 class Controller:
@@ -74,6 +80,11 @@ class Controller:
         ``near_optimal``, … .
         """
         given = task_of(task, cost, control_rate)
+        if given is None and optimizer != "none":
+            raise ValueError('task: expected one to plan in, or optimizer="none" to let the policy act alone, found none')
+        if control_rate is not None:
+            # A plan for a model that nobody has tuned is not followed blindly.
+            settings.setdefault("execute", 1)
         if policy is not None and not isinstance(policy, Policy):
             policy = Policy.load(policy)
         proposals = settings.setdefault("proposals", ["noise" if policy is None else "imle", "warm"])
@@ -85,7 +96,7 @@ class Controller:
         self.task, self.policy = given, policy
         native_cost = (given._cost, given._sensors) if given is not None else (None, False)
         self._native = _native.Controller(
-            given._native if given else None, policy._native if policy else None, json.dumps(settings), seed, threads,
+            given._native if given else None, policy._native if policy else None, as_json("controller", settings), seed, threads,
             *native_cost,
         )
         horizons, (self.observation_size, self.state_size, self.action_size) = self._native.sizes()
@@ -103,13 +114,15 @@ class Controller:
 
         To be called once a control step. Without ``observation`` (O,) the task observes the state.
         """
-        return self._native.act(observation, state_of(state), pictures)
+        state, observation = self._seen(state, observation)
+        return self._native.act(observation, state, pictures)
 
     def observe(
         self, state: Any = None, observation: ArrayLike | None = None, *, pictures: ArrayLike | None = None
     ) -> None:
         """Observe, once a control step, if you plan at a rate of your own."""
-        self._native.observe(observation, state_of(state), pictures)
+        state, observation = self._seen(state, observation)
+        self._native.observe(observation, state, pictures)
 
     def plan(
         self,
@@ -124,10 +137,17 @@ class Controller:
         What was not observed at this moment is observed first. Between two plans the control steps are counted by the
         states' times. With a ``deadline`` in seconds no rollout begins later, and the best so far is the plan.
         """
+        state, observation = self._seen(state, observation)
         plan = object.__new__(Plan)
         # A frozen dataclass sets its fields one by one, which takes as long as the rest of the call.
-        plan.__dict__.update(self._native.plan(state_of(state), observation, pictures, deadline))
+        plan.__dict__.update(self._native.plan(state, observation, pictures, deadline))
         return plan
+
+    def _seen(self, state: Any, observation: Any) -> tuple[Any, Any]:
+        """State and observation; without a task the one argument is the observation."""
+        if self.task is None and observation is None:
+            return None, state
+        return state_of(state), observation
 
     @property
     def next_action(self) -> NDArray[np.float32]:

@@ -41,7 +41,8 @@ class Copies:
         count = min(whole("num_envs", num_envs, (1, 4096)), episodes)
         self.count = 1 if single else count
         self._first, self._starts = first, None if starts is None else [_start(s) for s in starts]
-        look = Look(observation, pictures if policy.spec.get("pictures") else None, success, success_at == "any")
+        terms = {term["name"]: term["size"] for term in policy.spec["observation"]["terms"]}
+        look = Look(terms, observation, pictures if policy.spec.get("pictures") else None, success, success_at == "any")
         if policy.spec.get("pictures") and pictures is None:
             raise ValueError("pictures: expected a function of the observation, as the policy sees pictures, found none")
         if processes and single:
@@ -51,13 +52,17 @@ class Copies:
             from .processes import Process
 
             kind = Process
-        self._copies = [kind(make, look) for _ in range(self.count)]
-        self._identity, limit, low, high = self._copies[0].about()
-        self._low, self._high = bounds(self._identity, low, high, action_bounds, policy.action_size)
-        self._max_steps = limit if max_steps is None else whole("max_steps", max_steps, (1, 1 << 31))
-        if self._max_steps is None:
+        self._copies: list[Any] = []
+        try:
+            self._copies.extend(kind(make, look) for _ in range(self.count))
+            self._identity, limit, low, high = self._copies[0].about()
+            self._low, self._high = bounds(self._identity, low, high, action_bounds, policy.action_size)
+            self._max_steps = limit if max_steps is None else whole("max_steps", max_steps, (1, 1 << 31))
+            if self._max_steps is None:
+                raise ValueError(f"max_steps: expected a number, as {self._identity} has no max_episode_steps, found none")
+        except BaseException:
             self.close()
-            raise ValueError(f"max_steps: expected the longest episode, as {self._identity} states none, found none")
+            raise
 
     def about(self) -> dict[str, Any]:
         """What the native module wants to know."""
@@ -96,16 +101,24 @@ class Look:
 
     def __init__(
         self,
+        terms: dict[str, int],
         observation: Callable[..., Any] | None,
         pictures: Callable[..., Any] | None,
         success: Success | None,
         sticky: bool,
     ):
-        self.observation, self.pictures, self.success, self.sticky = observation, pictures, success, sticky
+        self.terms, self.observation, self.pictures = terms, observation, pictures
+        self.success, self.sticky = success, sticky
 
     def seen(self, observed: Any, env: Any) -> tuple[Any, Any]:
         """Observation (O,) and pictures, or None."""
-        values = flat(observed) if self.observation is None else called(self.observation, observed, env)
+        if self.observation is not None:
+            values = called(self.observation, observed, env)
+        elif isinstance(observed, dict) and self.terms.keys() <= observed.keys():
+            # The names that the policy was trained with, in its order.
+            values = np.concatenate([flatten(observed[name]) for name in self.terms])
+        else:
+            values = flatten(observed)
         return np.asarray(values).reshape(-1), called(self.pictures, observed, env) if self.pictures else None
 
     def solved(self, reward: float, terminated: bool, truncated: bool, info: dict[str, Any]) -> bool:
@@ -196,13 +209,13 @@ def bounds(
     return low.tolist(), high.tolist()
 
 
-def flat(observed: Any) -> np.ndarray:
-    """Numbers of an observation: arrays flattened, dictionaries joined in the order of their keys without pictures."""
+def flatten(observed: Any) -> np.ndarray:
+    """The numbers of an observation, (O,): arrays flattened, dictionaries joined sorted by name, pictures left out."""
     if isinstance(observed, dict):
-        parts = [flat(observed[key]) for key in sorted(observed)]
+        parts = [flatten(observed[key]) for key in sorted(observed)]
         return np.concatenate(parts) if parts else np.empty(0, np.float32)
     if isinstance(observed, (tuple, list)):
-        return np.concatenate([flat(part) for part in observed]) if observed else np.empty(0, np.float32)
+        return np.concatenate([flatten(part) for part in observed]) if observed else np.empty(0, np.float32)
     values = np.asarray(observed)
     if values.dtype == np.uint8 and values.ndim >= 3:
         return np.empty(0, np.float32)

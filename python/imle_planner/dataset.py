@@ -7,7 +7,6 @@ import os
 from typing import Any, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from . import _native
 from .task import Task, task_of
@@ -24,7 +23,8 @@ def write_dataset(
 ) -> None:
     """Write episodes to a new folder that :func:`imle_planner.train` and LeRobot read.
 
-    An episode is ``{"observation": (L, O), "action": (L, A), "success": True}``; success is True where it is left out.
+    An episode is ``{"observation": (L, O), "action": (L, A), "success": True}``; success is True where it is left out. An
+    observation may be a dictionary of arrays (L, …), whose keys are then the terms, sorted by name.
     ``observation`` and ``action`` name the terms with their sizes; by default all values are one term, ``state`` and
     ``action``.
     """
@@ -34,8 +34,11 @@ def write_dataset(
         for key in ("observation", "action"):
             if key not in episode:
                 raise ValueError(f"episode {index}: expected the key `{key}`, found {', '.join(map(str, episode))}")
-    seen = [_rows(episode["observation"]) for episode in episodes]
-    done = [_rows(episode["action"]) for episode in episodes]
+    first = episodes[0]["observation"]
+    if observation is None and isinstance(first, Mapping):
+        observation = {name: int(np.prod(np.shape(first[name])[1:])) for name in sorted(first)}
+    seen = [_rows(f"episode {i}: observation", e["observation"], observation) for i, e in enumerate(episodes)]
+    done = [_rows(f"episode {i}: action", e["action"], action) for i, e in enumerate(episodes)]
     observation = observation or {"state": seen[0].shape[-1]}
     action = action or {"action": done[0].shape[-1]}
     _native.write_dataset(
@@ -71,5 +74,15 @@ def convert_dataset(
     return json.loads(_native.convert_dataset(os.fspath(source), os.fspath(out), native, json.dumps(choices)))
 
 
-def _rows(values: ArrayLike) -> np.ndarray:
-    return np.ascontiguousarray(values, dtype=np.float32)
+def _rows(place: str, values: Any, terms: Mapping[str, int] | None) -> np.ndarray:
+    """The rows (L, n) of an episode, from an array or a dictionary of the terms."""
+    if isinstance(values, Mapping):
+        missing = [name for name in terms or () if name not in values]
+        if missing:
+            raise ValueError(f"{place}: expected the key `{missing[0]}`, found {', '.join(map(str, values))}")
+        parts = [_rows(f"{place}: {name}", values[name], None) for name in terms or sorted(values)]
+        return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+    try:
+        return np.ascontiguousarray(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise ValueError(f"{place}: expected numbers, (L, n), found {type(values).__name__}") from None

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from . import _native
+from ._checks import EPISODES, SEED, whole
 from .task import Task, task_names, task_of
 
 #: What an environment observes: the state, pictures of the cameras, or both.
@@ -93,12 +94,12 @@ class TaskEnv(gym.Env):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         super().reset(seed=seed)
         if seed is not None:
-            self._seed, self._next = int(seed), 0
+            self._seed, self._next = whole("seed", seed, SEED), 0
         options = options or {}
         unknown = sorted(set(options) - {"episode", "state"})
         if unknown:
             raise ValueError(f"options: expected episode or state, found {', '.join(unknown)}")
-        episode = int(options.get("episode", self._next))
+        episode = whole("episode", options.get("episode", self._next), (0, EPISODES[1]))
         worlds = self._inner.worlds
         if "state" in options:
             rows = worlds.start_in(0, options["state"], self._seed, episode)
@@ -125,15 +126,17 @@ class TaskEnv(gym.Env):
         return _first(self._inner.seen(rows, [0]))
 
     def _info(self, solved: bool, failure: str | None) -> dict[str, Any]:
-        info: dict[str, Any] = {"is_success": solved, "cost": self._inner.worlds.figures(0)[0]}
+        info: dict[str, Any] = {"is_success": solved, "cost": float(self._inner.worlds.costs()[0])}
         return info if failure is None else {**info, "failure": failure}
 
 
 class TaskVectorEnv(VectorEnv):
     """Many episodes of a task, stepped together in Rust.
 
-    As :class:`TaskEnv`. ``reset(seed=s)`` begins episodes 0, 1, … of seed ``s``; an episode that is over is followed by
-    the next that nobody has had, at the next step or, with ``autoreset_mode="SameStep"``, in the same.
+    As :class:`TaskEnv`. ``reset(seed=s)`` begins episodes 0, 1, … of seed ``s``, one in each copy; an episode that is over
+    is followed by the next that nobody has had, at the next step or, with ``autoreset_mode="SameStep"``, in the same.
+    ``reset(seed=[s, t, …])`` begins episode 0 of a seed for each copy, as Gymnasium's own vector environments do, and each
+    goes on with its own seed.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 20, "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -146,6 +149,7 @@ class TaskVectorEnv(VectorEnv):
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
     ):
+        num_envs = whole("num_envs", num_envs, (1, 1 << 16))
         self._inner = _Spaces(task, obs_type, num_envs)
         self.task, self.num_envs, self.render_mode = self._inner.task, num_envs, render_mode
         self.single_observation_space, self.single_action_space = self._inner.observation, self._inner.action
@@ -157,21 +161,25 @@ class TaskVectorEnv(VectorEnv):
         self.metadata = {
             **self.metadata, "autoreset_mode": self._mode, "render_fps": round(self.task.control_rate),
         }
-        self._seed, self._next = 0, num_envs
+        self._seeds, self._next, self._own = [0] * num_envs, [0], False
         self._over = np.zeros(num_envs, bool)
         self._all = list(range(num_envs))
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None):
         if options:
             raise ValueError(f"options: expected none, found {', '.join(options)}")
-        super().reset(seed=seed)
         if seed is not None:
-            self._seed, self._next = int(seed), 0
-        episodes = list(range(self._next, self._next + self.num_envs))
-        self._next += self.num_envs
+            self._own = not np.isscalar(seed)
+            if self._own and len(seed) != self.num_envs:
+                raise ValueError(f"seed: expected one, or {self.num_envs}, found {len(seed)}")
+            seeds = seed if self._own else [seed] * self.num_envs
+            self._seeds = [whole("seed", one, SEED) for one in seeds]
+            self._next = [0] * (self.num_envs if self._own else 1)
         self._over[:] = False
-        rows = self._inner.worlds.reset(self._all, self._seed, episodes)
-        return self._inner.seen(rows, self._all), {}
+        rows = self._begin(np.arange(self.num_envs))
+        every = np.ones(self.num_envs, bool)
+        info = {"is_success": ~every, "_is_success": every, "cost": self._inner.worlds.costs(), "_cost": every}
+        return self._inner.seen(rows, self._all), info
 
     def step(self, actions: Any):
         worlds, before = self._inner.worlds, self._over
@@ -193,7 +201,8 @@ class TaskVectorEnv(VectorEnv):
                 for index, failure in zip(going, told):
                     failures[index] = failure
             rows[waiting] = self._begin(waiting)
-        info: dict[str, Any] = {"is_success": solved, "_is_success": np.ones(self.num_envs, bool)}
+        every = np.ones(self.num_envs, bool)
+        info: dict[str, Any] = {"is_success": solved, "_is_success": every, "cost": worlds.costs(), "_cost": every}
         if any(failures):
             info |= {"failure": np.array(failures, object), "_failure": np.array([f is not None for f in failures])}
         terminated = solved | lost
@@ -205,7 +214,8 @@ class TaskVectorEnv(VectorEnv):
             for index in ended:
                 final[index] = _row(seen, int(index))
             info |= {"final_obs": final, "_final_obs": self._over.copy()}
-            info |= {"final_info": {"is_success": solved.copy()}, "_final_info": self._over.copy()}
+            last = {"is_success": solved.copy(), "_is_success": self._over.copy()}
+            info |= {"final_info": last, "_final_info": self._over.copy()}
             rows = np.array(rows)
             rows[ended] = self._begin(ended)
             seen = self._inner.seen(rows, self._all)
@@ -222,9 +232,12 @@ class TaskVectorEnv(VectorEnv):
         return self._inner.worlds.state(index)
 
     def _begin(self, which: np.ndarray) -> np.ndarray:
-        episodes = list(range(self._next, self._next + len(which)))
-        self._next += len(which)
-        return self._inner.worlds.reset(which.tolist(), self._seed, episodes)
+        rows = np.empty((len(which), self.task.observation_size), np.float32)
+        for row, index in enumerate(which.tolist()):
+            counter = index if self._own else 0
+            rows[row] = self._inner.worlds.reset([index], self._seeds[index], [self._next[counter]])[0]
+            self._next[counter] += 1
+        return rows
 
 
 def _row(batch: Any, index: int) -> Any:

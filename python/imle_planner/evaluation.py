@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Sequence
 
 from . import _native
-from ._checks import EPISODES, SEED, THREADS, whole
+from ._checks import EPISODES, SEED, THREADS, as_json, whole
 from .copies import Copies, Success
 from .policy import Policy
 from .progress import Bar
@@ -71,14 +71,16 @@ def evaluate(
     - ``starts`` has what each episode is reset with: a seed, reset options, or both as a pair. Otherwise seeds follow
       from ``seed`` and the number of the episode.
     - ``observation`` maps what the environment observes (and, with a second parameter, the environment) to the O values
-      that the policy sees. By default arrays are flattened, and dictionaries joined in the order of their keys, pictures
-      left out. ``pictures`` gives (cameras, H, W, 3), uint8, for a policy that sees them.
+      that the policy sees. By default arrays are flattened (:func:`flatten`); of a dictionary the entries are joined in
+      the order of the policy's terms where they have its names, and else sorted by name, pictures left out. ``pictures`` gives (cameras, H, W, 3), uint8, for a policy that sees them.
     - ``success`` maps (reward, terminated, truncated, info) to whether the task is solved; by default
       ``info["is_success"]``, and ``terminated`` where there is none. It counts at the ``end``, or at ``any`` step.
     - ``max_steps`` cuts episodes off; by default the environment's own limit.
     - ``processes`` steps every copy in a process of its own, which pays where a step takes over some 2 ms.
 
-    Further settings are those of :class:`Controller`: ``execute=4``, ``choice="typical"``, ``temperature=0.7``.
+    In tasks ``cost`` is a function in Python in place of the task's cost. Further settings are those of
+    :class:`Controller`: ``execute=4``, ``choice="typical"``, ``temperature=0.7``. ``seed`` and ``first`` choose the episodes,
+    ``threads`` how many work on them, ``progress`` shows a bar or not. ``action_bounds`` replaces the range of the actions.
     """
     return _run(
         policy, env, episodes, seed, first, threads, progress, {"optimizer": optimizer, **settings},
@@ -129,6 +131,7 @@ def _run(
     }
     if policy is not None and not isinstance(policy, Policy):
         policy = Policy.load(policy)
+    cost = settings.pop("cost", None)
     settings.setdefault("optimizer", "none")
     settings.setdefault("proposals", ["noise" if policy is None else "imle", "warm"])
     bar = Bar("run", episodes, "episodes", progress)
@@ -139,20 +142,24 @@ def _run(
     native = policy._native if policy is not None else None
     try:
         task = _task(env)
+        if cost is not None:
+            task = task_of(task, cost)
         if task is not None:
             mistaken = [name for name in COPIES if copies.get(name) and name not in ("num_envs", "success_at")]
             if mistaken:
                 raise ValueError(f"{mistaken[0]}: expected a Gymnasium environment beside it, found a task")
             wanted["lockstep"] = max(whole("num_envs", copies.get("num_envs", 64), (1, 1 << 16)), 1)
             answer = _native.evaluate(
-                task._native, native, task._cost, task._sensors, json.dumps(settings), wanted, told
+                task._native, native, task._cost, task._sensors, as_json("controller", settings), wanted, told
             )
         else:
             if native is None:
                 raise ValueError("policy: expected one, as this environment has no model to plan in, found none")
             with Copies(env, policy, first=first, episodes=episodes, **copies) as made:
                 wanted["lockstep"] = made.count
-                answer = _native.evaluate_environment(native, made, made.about(), json.dumps(settings), wanted, told)
+                answer = _native.evaluate_environment(
+                    native, made, made.about(), as_json("controller", settings), wanted, told
+                )
     finally:
         bar.close()
     report, all_episodes = map(json.loads, answer)

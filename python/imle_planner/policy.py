@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _native
-from ._checks import CANDIDATES, SEED, whole
+from ._checks import CANDIDATES, SEED, as_json, whole
 
 
 class Horizons(NamedTuple):
@@ -30,8 +30,10 @@ class Policy:
     (4, 16, 6)
     """
 
-    def __init__(self, native: _native.Policy):
-        self._native = native
+    def __init__(self, native: _native.Policy, origin: tuple[Any, ...] = ()):
+        if not isinstance(native, _native.Policy):
+            raise TypeError(f"policy: expected Policy.load(…), found Policy({native!r:.40})")
+        self._native, self._origin = native, origin
         self.config: dict[str, Any] = json.loads(native.config())
         spec, horizons = self.config["spec"], self.config["horizons"]
         #: Horizons (T_obs, T_pred, T_act).
@@ -49,7 +51,8 @@ class Policy:
         The folder may be planner's own, LeRobot's (diffusion, imle) or Diffusion Policy's. ``device`` is ``cpu``,
         ``cuda`` or ``auto``.
         """
-        return cls(_native.Policy.load(os.fspath(checkpoint), device))
+        place = os.fspath(checkpoint)
+        return cls(_native.Policy.load(place, device), (Policy.load, place, device))
 
     def sample(
         self,
@@ -78,7 +81,8 @@ class Policy:
 
     def with_sampling(self, **settings: Any) -> Policy:
         """The same weights, sampled in another way: ``temperature``, ``passes``, ``solver``, ``precision``."""
-        return Policy(self._native.resampled(json.dumps(settings)))
+        native = self._native.resampled(as_json("sampling", settings))
+        return Policy(native, (_resampled, self, settings))
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the checkpoint to a folder."""
@@ -99,5 +103,13 @@ class Policy:
         """Z, normal values that a chunk is made from; 0 for a method without."""
         return self._native.latent_size
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy in another process loads the checkpoint again."""
+        return self._origin[0], self._origin[1:]
+
     def __repr__(self) -> str:
         return f"Policy(task={self.task!r}, method={self.method!r}, horizons={tuple(self.horizons)})"
+
+
+def _resampled(policy: Policy, settings: dict[str, Any]) -> Policy:
+    return policy.with_sampling(**settings)

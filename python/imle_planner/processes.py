@@ -64,6 +64,14 @@ class Process:
             raise RuntimeError("environment: expected its process to listen, found that it ended") from None
 
 
+def asked(pipe: Any) -> Any:
+    """The next question; None where nobody asks any more."""
+    try:
+        return pipe.recv()
+    except (EOFError, ConnectionResetError):
+        return None
+
+
 def serve(pipe: Any, made: bytes) -> None:
     """Answer questions until there are no more."""
     copy: Copy | None = None
@@ -73,7 +81,7 @@ def serve(pipe: Any, made: bytes) -> None:
         failure: Exception | None = error
     else:
         failure = None
-    while (question := pipe.recv()) is not None:
+    while (question := asked(pipe)) is not None:
         try:
             if copy is None:
                 raise failure or RuntimeError("environment: none")

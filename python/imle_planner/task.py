@@ -46,8 +46,12 @@ class Task:
     (1,)
     """
 
-    def __init__(self, native: _native.Task, cost: Cost | None = None, sensors: bool = False):
-        self._native, self._cost, self._sensors = native, cost, sensors
+    def __init__(
+        self, native: _native.Task, cost: Cost | None = None, sensors: bool = False, origin: str | None = None
+    ):
+        if not isinstance(native, _native.Task):
+            raise TypeError(f"task: expected Task.load(…), found Task({native!r:.40})")
+        self._native, self._cost, self._sensors, self._origin = native, cost, sensors, origin
         told = json.loads(native.description())
         #: Names and sizes of the values of an observation and of an action, the task and its control rate in Hz.
         self.spec: dict[str, Any] = told["spec"]
@@ -67,7 +71,8 @@ class Task:
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Task:
         """A built-in task by its name, or your own by the path of its TOML file."""
-        return cls(_native.Task.load(os.fspath(name)))
+        place = os.fspath(name)
+        return cls(_native.Task.load(place), origin=place)
 
     @classmethod
     def from_model(
@@ -123,7 +128,7 @@ class Task:
 
     def with_cost(self, cost: Cost, *, sensors: bool = False) -> Task:
         """The same task, whose rollouts are scored by a function in Python (:meth:`from_model` says how)."""
-        return Task(self._native, cost, sensors)
+        return Task(self._native, cost, sensors, self._origin)
 
     def start_state(self, seed: int = 0, episode: int = 0) -> NDArray[np.float64]:
         """State in which episode ``episode`` of ``seed`` begins, as in ``planner run``."""
@@ -170,6 +175,12 @@ class Task:
     def control_rate(self) -> float:
         """Control steps a second, Hz."""
         return self.spec["control_rate"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy in another process loads the task again."""
+        if self._origin is None or self._cost is not None:
+            raise TypeError("task: expected one without a cost in Python to be pickled, found one with it")
+        return Task.load, (self._origin,)
 
     def __repr__(self) -> str:
         return f"Task({self.name!r}, observation={self.observation_size}, action={self.action_size})"

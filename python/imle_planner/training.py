@@ -7,7 +7,7 @@ import os
 from typing import Any, Callable
 
 from . import _native
-from ._checks import EPISODES, SEED, THREADS, whole
+from ._checks import EPISODES, SEED, THREADS, as_json, whole
 from .policy import Policy
 from .progress import Bar
 from .task import Task, task_of
@@ -55,7 +55,7 @@ def train(
 
     try:
         _native.train(
-            os.fspath(dataset), json.dumps(words), os.fspath(out), episodes, resume, device,
+            os.fspath(dataset), as_json("settings", words), os.fspath(out), episodes, resume, device,
             known._native if known else None, evaluation_episodes, threads, told,
         )
     finally:

@@ -25,6 +25,8 @@ pub struct PythonController {
 /// An open controller.
 pub struct Open {
     mpc: Controller,
+    /// Whether a cost in Python scores the candidates.
+    scored: bool,
     /// Time of the newest observed state, s.
     observed_at: Option<f64>,
     plan: Plan,
@@ -52,6 +54,7 @@ impl PythonController {
         let generator = policy.map(|p| p.generator.clone());
         let workers = workers(threads)?;
         let task = task.map(|t| t.task.clone());
+        let scored = cost.is_some();
         let built = py.detach(|| -> imle_planner::Result<_> {
             let builder = task.clone().map_or_else(ControllerBuilder::default, Controller::builder);
             let mut builder = builder.settings(&settings).seed(seed).workers(workers.clone());
@@ -63,7 +66,7 @@ impl PythonController {
                 builder = builder.policy(generator);
             }
             builder = with_demonstrations(builder, &settings)?;
-            Ok(Open { mpc: builder.build()?, observed_at: None, plan: Plan::default() })
+            Ok(Open { mpc: builder.build()?, scored, observed_at: None, plan: Plan::default() })
         });
         Ok(Self { open: Mutex::new(Some(built.map_err(raise)?)) })
     }
@@ -247,7 +250,12 @@ impl Open {
             None => mpc.plan_into(plan, state),
             Some(deadline) => mpc.plan_by(state, deadline).map(|p| *plan = p),
         });
-        planned.map_err(raise_planner)
+        planned.map_err(raise_planner)?;
+        // A mistake in a cost is not to look like a robot that waits.
+        if self.scored && self.plan.source().is_none() {
+            return Err(unexpected("cost", "a finite cost of at least one candidate", "none"));
+        }
+        Ok(())
     }
 
     /// The plan as Python gets it.

@@ -157,6 +157,33 @@ def test_costs_that_are_not_finite_are_failed_rollouts():
     assert 0 < plan.failed_rollouts < 32 and np.isinf(plan.costs).any()
 
 
+def test_a_cost_that_is_never_finite_is_no_plan():
+    task = ip.Task.from_model(
+        mujoco.MjModel.from_xml_string(SLIDER), lambda r: np.full(len(r["qpos"]), np.nan), control_rate=20.0
+    )
+    mpc = ip.Controller(task=task, optimizer="cem")
+    for call in (mpc.act, mpc.plan):
+        with pytest.raises(ValueError, match="cost: expected a finite cost of at least one candidate, found none"):
+            call(task.start_state())
+
+
+def test_copies_in_other_processes(task):
+    import pickle
+
+    policy = ip.Policy.load("cartpole").with_sampling(temperature=0.5)
+    seen = task.observe(task.start_state())
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(policy)).sample(seen), policy.sample(seen))
+    assert pickle.loads(pickle.dumps(task)).spec == task.spec
+    with pytest.raises(TypeError, match="without a cost"):
+        pickle.dumps(task.with_cost(len))
+
+
+def test_a_policy_alone_needs_no_task(task):
+    alone = ip.Controller(policy="cartpole", optimizer="none")
+    assert alone.act(task.observe(task.start_state())).shape == (1,)
+    assert "source='imle'" in repr(alone.plan(task.observe(task.start_state())))
+
+
 def test_misuse(task):
     state = task.start_state()
     mpc = controller(task)
@@ -174,7 +201,8 @@ def test_misuse(task):
         (lambda: ip.Controller(task=task, optimzer="cem"), "unknown setting `optimzer`; did you mean `optimizer`"),
         (lambda: ip.Controller(task=task, optimizer="cmm"), "cem"),
         (lambda: ip.Controller(task="stack", policy="push_t"), "expected task `stack`, found task `push_t`"),
-        (lambda: ip.Controller(), "expected a task or a simulator, found neither"),
+        (lambda: ip.Controller(policy="cartpole"), 'or optimizer="none" to let the policy act alone'),
+        (lambda: ip.Controller(task=task, noise=float("nan")), "controller: noise: expected finite numbers"),
         (lambda: ip.Controller(task=task, candidates=0), "candidates: expected 1 to"),
         (lambda: ip.Controller(task=task, noise="much"), "controller: noise"),
         (lambda: ip.Controller(task=mujoco.MjModel.from_xml_string(SLIDER), cost=len), "control_rate: expected one"),

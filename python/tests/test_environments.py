@@ -49,6 +49,23 @@ def test_seeds_episodes_and_states():
         env.unwrapped.reset(options={"state": state[1:]})
 
 
+def test_seeds_of_a_vector():
+    many = gym.make_vec("imle_planner/push_t-v0", num_envs=3, vectorization_mode="vector_entry_point")
+    alone = gym.make("imle_planner/push_t-v0")
+    seen, info = many.reset(seed=[4, 5, 4])
+    np.testing.assert_array_equal(seen[1], alone.reset(seed=5)[0])
+    np.testing.assert_array_equal(seen[0], seen[2])
+    assert info["cost"].shape == (3,) and not info["is_success"].any()
+    assert many.reset()[0].shape == seen.shape
+    with pytest.raises(ValueError, match="seed: expected one, or 3, found 2"):
+        many.reset(seed=[1, 2])
+    with pytest.raises(ValueError, match="num_envs: expected 1 to"):
+        gym.make_vec("imle_planner/push_t-v0", num_envs=0, vectorization_mode="vector_entry_point")
+    for episode in (-1, 1 << 40):
+        with pytest.raises(ValueError, match="episode: expected 0 to"):
+            alone.reset(options={"episode": episode})
+
+
 def test_actions_that_do_not_fit_are_refused():
     env = gym.make("imle_planner/push_t-v0", disable_env_checker=True)
     with pytest.raises((RuntimeError, gym.error.ResetNeeded)):

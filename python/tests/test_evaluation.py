@@ -96,6 +96,50 @@ def test_starts_maps_and_success(policy):
     assert ip.evaluate(policy, Line, starts=starts, success=far, success_at="any").success_rate == 1.0
 
 
+def test_dictionaries_are_seen_in_the_order_of_the_policys_terms(tmp_path):
+    """Demonstrations as the environment gives them, in an order that is not the names'."""
+    rng, episodes = np.random.default_rng(1), []
+    for _ in range(60):
+        goal, x, rows = rng.uniform(0.2, 0.8), 0.0, []
+        for _ in range(12):
+            action = np.clip((goal - x) * 10, -1, 1)
+            rows.append((x, goal, action))
+            x += 0.1 * action
+        x, goal, action = np.array(rows).T[..., None]
+        episodes.append({"observation": {"b": goal, "a": x}, "action": action})
+    options = dict(
+        steps=300, threads=2, network={"width": 32, "blocks": 1}, batch_size=64, learning_rate=2e-3, warmup_steps=50,
+        horizons={"observation": 1, "prediction": 4, "action": 2}, progress=False,
+    )
+    for name, terms in (("sorted", None), ("own", {"b": 1, "a": 1})):
+        ip.write_dataset(tmp_path / name, episodes, control_rate=10.0, observation=terms)
+        policy = ip.train(tmp_path / name, out=tmp_path / f"{name}-policy", **options)
+        assert [t["name"] for t in policy.spec["observation"]["terms"]] == list(terms or "ab")
+        assert ip.evaluate(policy, Line, episodes=12).success_rate > 0.7
+    np.testing.assert_array_equal(ip.flatten({"b": [2.0], "a": [[1.0]], "picture": np.zeros((4, 4, 3), np.uint8)}), [1.0, 2.0])
+    with pytest.raises(ValueError, match="episode 0: observation: expected the key `c`, found b, a"):
+        ip.write_dataset(tmp_path / "bad", episodes, control_rate=10.0, observation={"c": 1})
+    with pytest.raises(ValueError, match=r"episode 0: observation: expected numbers, \(L, n\), found list"):
+        ip.write_dataset(tmp_path / "bad", [{"observation": [{"a": 1}], "action": [[1.0]]}], control_rate=10.0)
+
+
+def test_environments_are_closed_when_it_does_not_begin(policy):
+    made = []
+
+    def make():
+        made.append(Line(limit=None))
+        return made[-1]
+
+    with pytest.raises(ValueError, match="max_steps"):
+        ip.evaluate(policy, make, episodes=4, num_envs=3)
+    assert len(made) == 3 and all(env.closed for env in made)
+
+
+def test_a_cost_in_python_is_evaluated():
+    cost = lambda r: np.abs(r["qpos"]).sum(-1)  # noqa: E731
+    assert len(ip.evaluate(None, "cartpole", episodes=1, optimizer="cem", candidates=8, cost=cost).episodes) == 1
+
+
 def test_an_environment_of_ones_own_stays_open(policy):
     env = Line()
     ip.evaluate(policy, env, episodes=2)
@@ -132,7 +176,7 @@ def test_what_does_not_fit_is_refused(policy):
         (Unbounded, {}, "Unbounded: expected actions with bounds, or action_bounds=(low, high), found none"),
         (Wide, {}, "Wide: expected actions (1,), as the policy's, found (2,)"),
         (Discrete, {}, "Discrete: expected actions in a Box of one axis, found Discrete(3)"),
-        (lambda: Line(limit=None), {}, "max_steps: expected the longest episode, as Line states none"),
+        (lambda: Line(limit=None), {}, "max_steps: expected a number, as Line has no max_episode_steps"),
         (Line, {"success_at": "start"}, "success_at: expected end or any"),
         (Line, {"optimizer": "cem"}, "optimizer: expected none in an environment without a model"),
         (Line, {"num_envs": 0}, "num_envs: expected 1 to"),

@@ -154,6 +154,11 @@ impl Worlds {
         (observations, array(py, rewards, &[n])?, solved, lost, over, failures).into_pyobject(py)
     }
 
+    /// Costs of the present states, one a copy.
+    fn costs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
+        array(py, self.costs.clone(), &[self.costs.len()])
+    }
+
     /// Full state of a copy.
     fn state<'py>(&self, py: Python<'py>, which: usize) -> PyResult<Bound<'py, PyArrayDyn<f64>>> {
         let world = self.worlds.get(which).ok_or_else(|| self.none(which))?;
@@ -161,16 +166,6 @@ impl Worlds {
         world.get_state(&mut state).map_err(raise)?;
         let size = state.len();
         array(py, state, &[size])
-    }
-
-    /// Cost of the present state of a copy, and the quantities of its task by name.
-    fn figures<'py>(&self, py: Python<'py>, which: usize) -> PyResult<(f64, Bound<'py, PyDict>)> {
-        let world = self.worlds.get(which).ok_or_else(|| self.none(which))?;
-        let quantities = PyDict::new(py);
-        for (name, value) in self.task.quantities().names().iter().zip(world.values()) {
-            quantities.set_item(name, value)?;
-        }
-        Ok((world.cost(), quantities))
     }
 
     /// Pictures of the task's cameras of the copies `which`, one array (n, H, W, 3) a camera.
