@@ -8,7 +8,7 @@ use imle_configs::{Error, Result, files};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -169,7 +169,21 @@ impl Iterator for Reader {
 }
 
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    ParquetRecordBatchReaderBuilder::try_new(files::open(path)?).map_err(|e| read_error(path, e))
+    let built = ParquetRecordBatchReaderBuilder::try_new(files::open(path)?).map_err(|e| read_error(path, e))?;
+    let mut columns = built.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+    match columns.find(|column| !has_place(column)) {
+        None => Ok(built),
+        Some(column) => {
+            let place = format!("{}: column `{}`", path.display(), column.column_path().string());
+            Err(Error::unexpected(place, "a place in the file", "a negative one"))
+        }
+    }
+}
+
+/// Whether the column's start and length are such as the reader takes; it panics at negative ones.
+fn has_place(column: &ColumnChunkMetaData) -> bool {
+    let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+    start >= 0 && column.compressed_size() >= 0
 }
 
 fn listed(names: &[&str]) -> String {
@@ -319,5 +333,23 @@ impl Encoded {
         let inside = path.filter(|path| path.components().all(|c| matches!(c, Component::Normal(_))));
         let file = inside.ok_or("neither bytes nor the path of a file in the dataset")?;
         files::read_bytes(&root.join(file)).map(Cow::Owned).map_err(|e| e.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::schema::{parser::parse_message_type, types::SchemaDescriptor};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_column_has_no_negative_place() {
+        let schema = SchemaDescriptor::new(Arc::new(parse_message_type("message m { required float x; }").unwrap()));
+        let column = |start: i64, length: i64| {
+            let column = ColumnChunkMetaData::builder(schema.column(0)).set_data_page_offset(start);
+            has_place(&column.set_total_compressed_size(length).build().unwrap())
+        };
+        assert!(column(4, 9));
+        assert!(!column(-4, 9) && !column(4, -9));
     }
 }
