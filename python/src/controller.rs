@@ -37,7 +37,7 @@ impl PythonController {
     /// Of a task, a generator, or both; `settings` is JSON of [`ControllerSettings`].
     #[new]
     #[pyo3(signature = (task, policy, settings, seed, threads=None, cost=None, sensors=false))]
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
     fn new(
         py: Python<'_>,
         task: Option<&PythonTask>,

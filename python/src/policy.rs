@@ -80,7 +80,7 @@ impl PythonPolicy {
 
     /// Draws (n, T_pred, A) for an observation (O,) or history (T_obs, O), or (B, n, T_pred, A) for (B, T_obs, O).
     #[pyo3(signature = (observation, n, seed, episodes, step, pictures=None, latents=None))]
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
     fn sample<'py>(
         &self,
         py: Python<'py>,

@@ -1,6 +1,7 @@
 //! NumPy arrays as slices: read in place where type and layout allow, otherwise converted once.
 
 use crate::boundary::failure::{raise, unexpected, wrong_type};
+use imle_configs::Error as InputError;
 use numpy::{Element, PyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -60,7 +61,7 @@ fn odd(py: Python<'_>, name: &str, error: PyErr) -> PyErr {
 
 /// Refuses a value that is not finite.
 pub fn finite<T: Copy + Into<f64>>(name: &str, values: &[T]) -> PyResult<()> {
-    imle_configs::Error::finite(name, values).map_err(raise)
+    InputError::finite(name, values).map_err(raise)
 }
 
 /// A shape as Python writes it.

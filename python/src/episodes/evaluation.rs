@@ -96,7 +96,7 @@ impl Wanted {
 
 /// Runs episodes of a task; `progress` gets (done, all, solved). Returns the report and a record an episode, as JSON.
 #[pyfunction]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub fn evaluate(
     py: Python<'_>,
     task: &PythonTask,

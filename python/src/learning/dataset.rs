@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// Writes episodes as a dataset: `observations` and `actions` are lists of (len, O) and (len, A).
 #[pyfunction]
 #[pyo3(signature = (folder, name, rate, observation, action, observations, actions, successes))]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub fn write_dataset(
     folder: PathBuf,
     name: String,

@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// Trains on the dataset in `data`; `progress` gets (step, steps, JSON of the figures). Returns JSON of the result.
 #[pyfunction]
 #[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress))]
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub fn train(
     py: Python<'_>,
     data: PathBuf,
