@@ -25,6 +25,8 @@ pub const RENAMED: &[(&str, &str)] = &[
     ("best_of_n.alone_share", "best_of_n.generator_share"),
     // Rounds of fine-tuning.
     ("lessons", "training_decisions"),
+    // Training.
+    ("residual", "chunk_frame"),
 ];
 
 /// Flags of a controller, which cells of sweeps keep as text: the old one and today's.

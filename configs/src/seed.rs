@@ -50,6 +50,8 @@ pub enum Purpose {
     Perturbation = 18,
     /// Start states in which a fine-tuned generator is compared with what it was.
     Modes = 19,
+    /// Noise on the observations that a generator learns from.
+    ObservationNoise = 20,
 }
 
 /// The stream of (`seed`, `purpose`) at the given counters; unused counters are 0.

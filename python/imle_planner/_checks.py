@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import operator
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 #: Bounds that numbers of a kind have everywhere.
 CANDIDATES, EPISODES, SEED, THREADS = (1, 1 << 16), (1, 1 << 32), (0, (1 << 64) - 1), (1, 1024)
@@ -31,3 +32,9 @@ def as_json(place: str, settings: Mapping[str, Any]) -> str:
             expected = f"{place}: {name}: expected finite numbers, texts, lists and dictionaries of them"
             raise ValueError(f"{expected}, found {value!r:.80}") from None
     return json.dumps(settings)
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What a name may have meant, or all names."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"expected one of {', '.join(known)}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 from . import _native
 from ._checks import EPISODES, SEED, THREADS, as_json, whole
+from .evaluation import Evaluation
 from .policy import Policy
 from .progress import Bar
 from .task import Task, task_of
@@ -26,6 +27,7 @@ def train(
     device: str = "cpu",
     threads: int | None = None,
     resume: bool = False,
+    evaluate: Callable[[Policy, int], Evaluation | Mapping[str, float]] | None = None,
     progress: bool | Callable[[int, dict[str, float]], None] | None = None,
     **settings: Any,
 ) -> Policy:
@@ -33,10 +35,19 @@ def train(
     one), and return it. The checkpoint is in ``out``.
 
     The same data, settings and seed give the weights of ``planner train``. Further settings are its own:
-    ``batch_size=128``, ``residual=True``, ``horizons={"action": 4}``, ``network={"kind": "unet"}``, … . With ``task``,
-    ``evaluate_every`` steps the generator alone runs ``evaluation_episodes`` held-out episodes. ``progress`` is True,
-    False, or a function of the step and the figures. Ctrl-C leaves a state that ``resume=True`` goes on from.
+    ``batch_size=128``, ``chunk_frame="absolute"``, ``horizons={"action": 4}``, ``network={"kind": "unet"}``, … .
+
+    Every ``evaluate_every`` steps, and at the end, the generator is evaluated: with ``task`` it runs
+    ``evaluation_episodes`` held-out episodes. Elsewhere ``evaluate`` gets the policy and the step, and returns what
+    :func:`evaluate` does, or figures by name, of which ``success_rate`` chooses the checkpoint in ``best``::
+
+        train(data, out="run", evaluate_every=1000, evaluate=lambda policy, step: ip.evaluate(policy, "Id-v0", 50))
+
+    ``progress`` is True, False, or a function of the step and the figures. Ctrl-C leaves a state that ``resume=True``
+    goes on from.
     """
+    if task is not None and evaluate is not None:
+        raise ValueError("evaluate: expected no task beside it, found one")
     known = task_of(task)
     steps, seed = whole("steps", steps, (1, 1 << 40)), whole("seed", seed, SEED)
     evaluation_episodes = whole("evaluation_episodes", evaluation_episodes, (0, EPISODES[1]))
@@ -53,10 +64,20 @@ def train(
         elif "train/loss" in values:
             bar.set(step, f"loss {values['train/loss']:.4f}, {values['time/steps_per_second']:.0f} steps/s")
 
+    def answer(step: int, native: Any) -> tuple[float, int, list[tuple[str, float]]]:
+        found = evaluate(Policy(native), step) if evaluate is not None else {}
+        if isinstance(found, Evaluation):
+            return found.success_rate, len(found.episodes), [("eval/mean_reward", found.mean_return)]
+        if not isinstance(found, Mapping):
+            raise TypeError(f"evaluate: expected an Evaluation or figures by name, found {type(found).__name__}")
+        rest = {name: float(value) for name, value in found.items() if name not in ("success_rate", "episodes")}
+        figures = [(f"eval/{name}", value) for name, value in rest.items()]
+        return float(found.get("success_rate", 0.0)), int(found.get("episodes", 0)), figures
+
     try:
         _native.train(
             os.fspath(dataset), as_json("settings", words), os.fspath(out), episodes, resume, device,
-            known._native if known else None, evaluation_episodes, threads, told,
+            known._native if known else None, evaluation_episodes, threads, told, answer if evaluate is not None else None,
         )
     finally:
         bar.close()

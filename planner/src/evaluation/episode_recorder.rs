@@ -50,6 +50,7 @@ impl EpisodeRecorder {
     pub(crate) fn earn(&mut self, cost: f64, reward: f64) {
         self.cost_sum += cost;
         self.result.total_reward += reward;
+        self.result.best_reward = Some(self.result.best_reward.map_or(reward, |best| best.max(reward)));
         if self.keep_actions {
             self.result.rewards.push(reward);
         }

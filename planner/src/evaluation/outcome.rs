@@ -115,6 +115,9 @@ pub struct EpisodeResult {
     /// Sum of the rewards, the return without discount.
     #[serde(default)]
     pub total_reward: f64,
+    /// Greatest reward of a control step; nothing without steps.
+    #[serde(default)]
+    pub best_reward: Option<f64>,
     /// Greatest values of the quantities that the task reports, in their order.
     pub reached: Vec<f64>,
     /// Actuation metrics of the robot.

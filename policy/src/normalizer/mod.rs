@@ -1,8 +1,10 @@
 //! Normalisation of observations and actions, and the linear prediction taken off a chunk.
 
+mod frame;
 mod range;
 mod residual;
 
+pub use frame::ChunkFrame;
 pub use range::{AffineMap, CONSTANT_RANGE, Normalizer};
 pub use residual::Residual;
 

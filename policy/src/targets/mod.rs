@@ -16,5 +16,6 @@ pub use demonstrations::DemonstrationChunks;
 pub use distillation::{DistillationTargets, TeacherWindows, distill};
 pub use mixed::MixedTargets;
 pub use progress_weights::progress_weights;
+pub use residual::Spread;
 pub use source::{TargetBatch, TargetRow, TargetShape, TargetSource};
 pub use weighted::{WeightedState, WeightedTargets};

@@ -2,6 +2,8 @@
 
 use crate::method::{self, Sampling};
 use crate::network::{NetworkConfig, registry};
+use crate::normalizer::ChunkFrame;
+use crate::targets::Spread;
 use crate::{checkpoint::check_horizons, error::Result, vision::VisionSettings};
 use imle_configs::{Error as ConfigError, spec::Horizons};
 use schemars::JsonSchema;
@@ -35,9 +37,13 @@ pub struct TrainSettings {
     /// Whether all states of a step get the same m latents, rather than each its own.
     #[serde(default)]
     pub shared_latents: bool,
-    /// Whether the network learns only what is left of a chunk beside its linear prediction ([`crate::normalizer::Residual`]).
+    /// What the network generates of a chunk: `absolute`, `relative` to the hand's own place, or `residual` to a linear
+    /// prediction.
     #[serde(default)]
-    pub residual: bool,
+    pub chunk_frame: ChunkFrame,
+    /// Standard deviation of the noise on the observations that it learns from, normalised units.
+    #[serde(default)]
+    pub observation_noise: f64,
     /// Preference for demonstrations that progress as fast as usual (β of [`crate::targets::progress_weights`]): 0
     /// draws all alike.
     #[serde(default)]
@@ -94,7 +100,8 @@ impl Default for TrainSettings {
             epsilon_decay: 1.0,
             epsilon_matched: 0.0,
             shared_latents: false,
-            residual: false,
+            chunk_frame: ChunkFrame::default(),
+            observation_noise: 0.0,
             quality: 0.0,
             learning_rate: 0.0,
             weight_decay: 1e-6,
@@ -140,6 +147,7 @@ impl TrainSettings {
             ("epsilon", self.epsilon),
             ("epsilon_start", self.epsilon_start),
             ("quality", self.quality),
+            ("observation_noise", self.observation_noise),
             ("learning_rate", self.learning_rate),
             ("weight_decay", self.weight_decay),
             ("ema_power", self.ema_power),
@@ -166,6 +174,11 @@ impl TrainSettings {
         let differs = mine.iter().find(|(key, value)| !FREE.contains(&key.as_str()) && theirs.get(*key) != Some(value));
         let text = |v: Option<&serde_json::Value>| v.map_or("none".into(), ToString::to_string);
         differs.map(|(key, value)| (key.clone(), value.to_string(), text(theirs.get(key))))
+    }
+
+    /// The unit of what the network generates beside a base: many passes ask for one like noise.
+    pub fn spread(&self) -> Spread {
+        if matches!(self.method.as_str(), "imle" | "regression") { Spread::Quantiles } else { Spread::Deviation }
     }
 
     /// The rejection distance of 0-based `step`.

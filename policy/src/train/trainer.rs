@@ -9,6 +9,7 @@ use crate::method::{self, Loss, LossContext, LossValue, Method, NetworkPool, Ten
 use crate::network::{ChunkShape, Network, ObservationTensors, parameters::ParameterTable};
 use crate::targets::{TargetBatch, TargetSource};
 use crate::{normalizer::Normalizers, vision::Preprocessor};
+use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::{Error as ConfigError, spec::Spec};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -275,6 +276,14 @@ impl Trainer {
         source.batch(seed, step, self.settings.batch_size, &mut self.batch);
         self.config.normalizers.observation.normalize(&mut self.batch.observations);
         self.config.normalizers.action.normalize(&mut self.batch.targets);
+        if self.settings.observation_noise > 0.0 {
+            let deviation = self.settings.observation_noise as f32;
+            let mut noise = vec![0.0; sizes.observation];
+            for (row, observation) in self.batch.observations.chunks_exact_mut(sizes.observation).enumerate() {
+                fill_normal(&mut stream(seed, Purpose::ObservationNoise, row as u64, step, 1), &mut noise);
+                observation.iter_mut().zip(&noise).for_each(|(x, n)| *x += deviation * n);
+            }
+        }
         if let Some(residual) = &self.config.normalizers.residual {
             let mut base = vec![0.0; sizes.chunk];
             let targets = self.batch.targets.chunks_exact_mut(sizes.targets * sizes.chunk);

@@ -61,7 +61,7 @@ impl Wanted {
             .map(|e| {
                 json!({
                     "episode": e.episode, "success": e.success, "lost": e.lost, "terminated": e.terminated,
-                    "steps": e.steps, "return": e.total_reward, "mean_cost": e.mean_cost, "mode": e.mode,
+                    "steps": e.steps, "return": e.total_reward, "best_reward": e.best_reward, "mean_cost": e.mean_cost, "mode": e.mode,
                     "failure": e.failure,
                 })
             })

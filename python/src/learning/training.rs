@@ -3,6 +3,7 @@
 use crate::boundary::background::{self, Stop};
 use crate::boundary::failure::raise;
 use crate::boundary::process::check;
+use crate::policy::PythonPolicy;
 use crate::task::PythonTask;
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
@@ -19,10 +20,12 @@ use pyo3::prelude::*;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
-/// Trains on the dataset in `data`; `progress` gets (step, steps, JSON of the figures). Returns JSON of the result.
+/// Trains on the dataset in `data`; `progress` gets (step, steps, JSON of the figures). `evaluate` gets (step, policy) and
+/// returns (success rate, episodes, [(figure, value)]). Returns JSON of the result.
 #[pyfunction]
-#[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress))]
+#[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress, evaluate))]
 #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub fn train(
     py: Python<'_>,
@@ -36,6 +39,7 @@ pub fn train(
     evaluation_episodes: usize,
     threads: Option<usize>,
     progress: &Bound<'_, PyAny>,
+    evaluate: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     check()?;
     let device = device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;
@@ -43,6 +47,7 @@ pub fn train(
     let settings: TrainSettings = overlaid(&defaults, settings, "settings").map_err(raise)?;
     settings.check().map_err(raise)?;
     let task = task.map(|t| t.task.clone());
+    let asks = evaluate.is_some();
     let done = background::run(
         py,
         move |stop, tell: &dyn Fn(Told)| -> Result<Value> {
@@ -64,16 +69,31 @@ pub fn train(
                 out: &out,
                 resume,
             };
-            let mut watch = Watch { stop, tell, task, episodes: evaluation_episodes, seed: settings.seed, pool: &pool };
-            job.imitate_watched(&mut watch)
+            let (episodes, seed) = (evaluation_episodes, settings.seed);
+            job.imitate_watched(&mut Watch { stop, tell, task, asks, episodes, seed, pool: &pool })
         },
-        |(step, steps, figures): Told| progress.call1((step, steps, figures)).map(drop),
+        |told| match (told, evaluate) {
+            (Told::Figures(step, steps, figures), _) => progress.call1((step, steps, figures)).map(drop),
+            (Told::Question(step, policy, answer), Some(evaluate)) => {
+                let found = evaluate.call1((step, PythonPolicy { generator: *policy }))?;
+                let (success_rate, episodes, figures) = found.extract()?;
+                // The training waits for it, unless it ended.
+                drop(answer.send(EvalPoint { success_rate, episodes, figures }));
+                Ok(())
+            }
+            (Told::Question(..), None) => Ok(()),
+        },
     )?;
     Ok(done.map_err(raise)?.to_string())
 }
 
-/// Step, steps in all, JSON of the figures.
-type Told = (u64, u64, String);
+/// What the training says and asks.
+enum Told {
+    /// Step, steps in all, JSON of the figures.
+    Figures(u64, u64, String),
+    /// How good is this policy at this step?
+    Question(u64, Box<Policy>, Sender<EvalPoint>),
+}
 
 /// Stops an evaluation when the user asks.
 struct GoOn<'a>(&'a Stop);
@@ -88,6 +108,8 @@ struct Watch<'a> {
     stop: Stop,
     tell: &'a dyn Fn(Told),
     task: Option<Arc<Task>>,
+    /// Whether somebody answers questions.
+    asks: bool,
     episodes: usize,
     seed: u64,
     pool: &'a rayon::ThreadPool,
@@ -97,7 +119,7 @@ impl TrainObserver for Watch<'_> {
     fn logged(&mut self, metrics: &TrainMetrics) {
         let figures: serde_json::Map<String, Value> =
             metrics.figures().into_iter().map(|(name, value)| (name, json!(value))).collect();
-        (self.tell)((metrics.step, metrics.steps, Value::Object(figures).to_string()));
+        (self.tell)(Told::Figures(metrics.step, metrics.steps, Value::Object(figures).to_string()));
     }
 
     fn evaluate(
@@ -105,12 +127,18 @@ impl TrainObserver for Watch<'_> {
         step: u64,
         policy: &Policy,
     ) -> std::result::Result<Option<EvalPoint>, Box<dyn std::error::Error + Send + Sync>> {
+        if self.asks {
+            let (sender, receiver) = channel();
+            (self.tell)(Told::Question(step, Box::new(policy.clone()), sender));
+            // None comes where Python raised: then it is to stop.
+            return Ok(receiver.recv().ok());
+        }
         let (Some(task), 1..) = (&self.task, self.episodes) else { return Ok(None) };
         let mut go_on = GoOn(&self.stop);
         let found = evaluated(task, policy, self.episodes, self.seed, self.pool, &mut go_on)?;
         let Some((_, point)) = found else { return Ok(None) };
         let told = json!({ "eval/success_rate": point.success_rate, "eval/episodes": point.episodes });
-        (self.tell)((step, 0, told.to_string()));
+        (self.tell)(Told::Figures(step, 0, told.to_string()));
         Ok(Some(point))
     }
 

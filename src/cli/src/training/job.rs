@@ -63,7 +63,7 @@ impl TrainingJob<'_> {
             let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
             settings.network.check(&shape, "settings")?;
             settings.vision.encoder.check(dataset.spec.pictures.as_ref(), "settings")?;
-            Ok((dataset.spec.clone(), source.fit_normalizers(settings.residual)?))
+            Ok((dataset.spec.clone(), source.fit_normalizers(settings.chunk_frame, settings.spread())?))
         })?;
         let _folder = if self.resume { None } else { Some(Place::folder(self.out)?) };
         let (episodes_read, windows) = (dataset.episodes.len(), source.len());
