@@ -89,8 +89,11 @@ fn trainer(work: &Work<'_>, recipe: &TrainingRecipe) -> Result<(Trainer, Demonst
     let settings = work.settings(recipe)?;
     let dataset = work.subject(&recipe.task)?.first(recipe.demonstrations);
     let source = DemonstrationChunks::new(&dataset.spec, settings.horizons, &dataset.episodes)?;
-    let fresh =
-        FreshStart { spec: dataset.spec, normalizers: source.fit_normalizers(settings.chunk_frame, settings.spread())?, data: String::new() };
+    let fresh = FreshStart {
+        spec: dataset.spec,
+        normalizers: source.fit_normalizers(settings.chunk_frame, settings.spread())?,
+        data: String::new(),
+    };
     Ok((Trainer::fresh(&settings, &fresh, work.device)?, source))
 }
 

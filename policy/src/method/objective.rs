@@ -35,6 +35,8 @@ pub struct LossContext<'a> {
     pub epsilon: &'a [f64],
     /// Whether all states get the same latents.
     pub shared_latents: bool,
+    /// Share of each state's candidates that are rejected: those nearest to a target.
+    pub reject_share: f64,
     /// The way the checkpoint is sampled: of it diffusion's schedule.
     pub sampling: &'a Sampling,
 }

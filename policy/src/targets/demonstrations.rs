@@ -126,6 +126,23 @@ impl DemonstrationChunks {
         &self.observations
     }
 
+    /// The actions of all windows' own steps, (len, A), raw.
+    pub fn actions(&self) -> &[f32] {
+        &self.actions
+    }
+
+    /// Calls `visit` with every window's history and chunk under `normalizers`.
+    pub(super) fn each_normalized(&self, normalizers: &Normalizers, visit: &mut dyn FnMut(&[f32], &[f32])) {
+        let shape = self.shape();
+        let (mut x, mut y) = (vec![0.0; shape.observation], vec![0.0; shape.chunk]);
+        for index in 0..self.len() {
+            self.window(index, &mut x, &mut y);
+            normalizers.observation.normalize(&mut x);
+            normalizers.action.normalize(&mut y);
+            visit(&x, &y);
+        }
+    }
+
     /// The episode of window `index`.
     pub fn episode(&self, index: usize) -> usize {
         self.episode_of[index] as usize

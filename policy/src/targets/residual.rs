@@ -1,13 +1,11 @@
-//! The fit of a linear prediction to demonstrations ([`Residual`] has the formulas), and their normalisers.
+//! The fit of a linear prediction to demonstrations ([`Residual`] has the formulas).
 
-use super::{demonstrations::DemonstrationChunks, source::TargetSource};
+use super::{demonstrations::DemonstrationChunks, relative::LEAST_SCALE, source::TargetSource};
 use crate::error::{Error, Result};
-use crate::normalizer::{ChunkFrame, Normalizers, Residual};
+use crate::normalizer::{Normalizers, Residual};
 
 /// Regularisation, in normalised units squared: what hardly varies predicts nothing.
 const RIDGE: f64 = 1e-4;
-/// Least scale, normalised units: what varies less is noise that need not be learned exactly.
-const LEAST_SCALE: f32 = 0.02;
 
 impl Residual {
     /// The prediction and scales of `chunks` under `normalizers`.
@@ -17,7 +15,7 @@ impl Residual {
     pub fn fit(chunks: &DemonstrationChunks, normalizers: &Normalizers) -> Result<Self> {
         let shape = chunks.shape();
         let (p, d, n) = (shape.observation, shape.chunk, chunks.len() as f64);
-        let each = |visit: &mut dyn FnMut(&[f32], &[f32])| each_window(chunks, normalizers, visit);
+        let each = |visit: &mut dyn FnMut(&[f32], &[f32])| chunks.each_normalized(normalizers, visit);
         let (mut mean_x, mut mean_y) = (vec![0.0; p], vec![0.0; d]);
         each(&mut |x, y| {
             mean_x.iter_mut().zip(x).for_each(|(m, x)| *m += f64::from(*x) / n);
@@ -57,129 +55,6 @@ impl Residual {
         });
         residual.scale = scale;
         Ok(residual)
-    }
-
-    /// The hand's own place as the prediction, and the spread of `chunks` about it.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] if there is no window or a value is not finite.
-    pub fn relative(chunks: &DemonstrationChunks, normalizers: &Normalizers, spread: Spread) -> Result<Self> {
-        let shape = chunks.shape();
-        let (p, d) = (shape.observation, shape.chunk);
-        let o = p / chunks.horizons().observation;
-        let a = d / chunks.horizons().prediction;
-        // Mean distance, raw units, of every action from every value of the observation at the same step.
-        let (mut apart, mut mean) = (vec![0.0f64; a * o], vec![0.0f64; a]);
-        let mut deviation = vec![0.0f64; a];
-        let (mut x, mut y) = (vec![0.0; p], vec![0.0; d]);
-        let n = chunks.len() as f64;
-        for index in 0..chunks.len() {
-            chunks.window(index, &mut x, &mut y);
-            for (m, y) in mean.iter_mut().zip(&y[..a]) {
-                *m += f64::from(*y) / n;
-            }
-        }
-        for index in 0..chunks.len() {
-            chunks.window(index, &mut x, &mut y);
-            for (j, y) in y[..a].iter().enumerate() {
-                deviation[j] += (f64::from(*y) - mean[j]).abs() / n;
-                for (k, x) in x[p - o..].iter().enumerate() {
-                    apart[j * o + k] += f64::from((y - x).abs()) / n;
-                }
-            }
-        }
-        if chunks.is_empty() || !apart.iter().chain(&deviation).all(|v| v.is_finite()) {
-            return Err(Error::argument("Residual::relative", "chunks", "finite observations and actions", "others"));
-        }
-        let mut weights = vec![0.0; d * (p + 1)];
-        let unit = normalizers.action.scales();
-        for (i, row) in weights.chunks_exact_mut(p + 1).enumerate() {
-            let j = i % a;
-            let nearest = (0..o).min_by(|k, l| apart[j * o + k].total_cmp(&apart[j * o + l]).then(k.cmp(l)));
-            let Some(k) = nearest.filter(|k| apart[j * o + k] < NEAR * deviation[j]) else { continue };
-            // o in raw units, then as a normalised action: n_a = w n_o + v.
-            let mut ends = [vec![0.0; o], vec![0.0; o]];
-            ends[1][k] = 1.0;
-            ends.iter_mut().for_each(|e| normalizers.observation.denormalize(e));
-            let mut places = [vec![0.0; a], vec![0.0; a]];
-            for (place, end) in places.iter_mut().zip(&ends) {
-                place[j] = end[k];
-                normalizers.action.normalize(place);
-            }
-            if unit[j] == 0.0 {
-                continue;
-            }
-            row[p - o + k] = places[1][j] - places[0][j];
-            row[p] = places[0][j];
-            if i < a {
-                eprintln!("action {j}: relative to observation {k}: {} of {}", apart[j * o + k], deviation[j]);
-            }
-        }
-        let mut residual = Self { weights, scale: vec![1.0; d] };
-        let mut left: Vec<Vec<f32>> = vec![Vec::with_capacity(chunks.len()); d];
-        each_window(chunks, normalizers, &mut |x, y| {
-            let mut base = vec![0.0; d];
-            residual.predict(x, &mut base);
-            left.iter_mut().zip(y.iter().zip(&base)).for_each(|(all, (y, base))| all.push(y - base));
-        });
-        for (i, values) in left.iter_mut().enumerate() {
-            let (center, half) = match spread {
-                Spread::Quantiles => {
-                    values.sort_by(f32::total_cmp);
-                    let at = |part: f64| values[(part * (values.len() - 1) as f64).round() as usize];
-                    let (low, high) = (at(0.01), at(0.99));
-                    (0.5 * (low + high), 0.5 * (high - low))
-                }
-                Spread::Deviation => {
-                    let count = values.len() as f64;
-                    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
-                    let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count;
-                    (mean as f32, variance.sqrt() as f32)
-                }
-            };
-            residual.weights[i * (p + 1) + p] += center;
-            residual.scale[i] = half.max(LEAST_SCALE);
-        }
-        Ok(residual)
-    }
-}
-
-/// Largest mean distance of an action from a hand's own value, beside its mean deviation.
-const NEAR: f64 = 0.5;
-
-/// The unit of what a network generates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
-    /// Half of the range from the first to the last percent.
-    Quantiles,
-    /// The standard deviation.
-    Deviation,
-}
-
-fn each_window(chunks: &DemonstrationChunks, normalizers: &Normalizers, visit: &mut dyn FnMut(&[f32], &[f32])) {
-    let shape = chunks.shape();
-    let (mut x, mut y) = (vec![0.0; shape.observation], vec![0.0; shape.chunk]);
-    for index in 0..chunks.len() {
-        chunks.window(index, &mut x, &mut y);
-        normalizers.observation.normalize(&mut x);
-        normalizers.action.normalize(&mut y);
-        visit(&x, &y);
-    }
-}
-
-impl DemonstrationChunks {
-    /// The ranges of the demonstrations; with `residual` the linear prediction of their chunks too.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] if a value is not finite.
-    pub fn fit_normalizers(&self, frame: ChunkFrame, spread: Spread) -> Result<Normalizers> {
-        let mut normalizers = self.normalizers()?;
-        normalizers.residual = match frame {
-            ChunkFrame::Absolute => None,
-            ChunkFrame::Relative => Some(Box::new(Residual::relative(self, &normalizers, spread)?)),
-            ChunkFrame::Residual => Some(Box::new(Residual::fit(self, &normalizers)?)),
-        };
-        Ok(normalizers)
     }
 }
 

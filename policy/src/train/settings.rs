@@ -34,6 +34,9 @@ pub struct TrainSettings {
     /// Share of a state's candidates that must lie within its distance for it to be matched; 0 for one of them.
     #[serde(default)]
     pub epsilon_matched: f64,
+    /// Share of each state's candidates that are rejected beside `epsilon`: those nearest to a target.
+    #[serde(default)]
+    pub reject_share: f64,
     /// Whether all states of a step get the same m latents, rather than each its own.
     #[serde(default)]
     pub shared_latents: bool,
@@ -99,6 +102,7 @@ impl Default for TrainSettings {
             epsilon_start: 1.0,
             epsilon_decay: 1.0,
             epsilon_matched: 0.0,
+            reject_share: 0.0,
             shared_latents: false,
             chunk_frame: ChunkFrame::default(),
             observation_noise: 0.0,
@@ -159,6 +163,7 @@ impl TrainSettings {
         let decays = *epsilon_decay > 0.0 && *epsilon_decay <= 1.0;
         require(decays, "epsilon_decay", "above 0 and at most 1", epsilon_decay)?;
         require((0.0..=1.0).contains(epsilon_matched), "epsilon_matched", "0 to 1", epsilon_matched)?;
+        require((0.0..1.0).contains(&self.reject_share), "reject_share", "at least 0 and below 1", &self.reject_share)?;
         require((0.0..1.0).contains(ema_max), "ema_max", "at least 0 and below 1", ema_max)?;
         Ok(())
     }

@@ -316,6 +316,7 @@ impl Trainer {
             samples: self.settings.samples,
             epsilon: &epsilon,
             shared_latents: self.settings.shared_latents,
+            reject_share: self.settings.reject_share,
             sampling: &self.config.sampling,
         };
         let found = self.method.loss(network, &batch, &context)?;

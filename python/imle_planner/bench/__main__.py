@@ -10,13 +10,13 @@ from pathlib import Path
 from .cells import append, cells, read, same
 from .grounds import ground
 from .measure import measured
-from .suite import FOLDERS, load
+from .suite import FOLDER, load
 from .tables import markdown
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what is open of a suite, and print its tables."""
-    names = sorted({file.stem for folder in FOLDERS if folder.is_dir() for file in folder.glob("*.toml")})
+    names = sorted(file.stem for file in FOLDER.glob("*.toml"))
     parser = argparse.ArgumentParser(
         prog="python -m imle_planner.bench",
         description="Train and evaluate generators on others' benchmarks, beside published figures. A run that was "

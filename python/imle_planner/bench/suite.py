@@ -14,8 +14,8 @@ try:
 except ModuleNotFoundError:  # Python 3.10
     import tomli as tomllib  # type: ignore[no-redef]
 
-#: Where the suites that come with the package lie: in the wheel, and in a checkout.
-FOLDERS = (Path(__file__).parent / "suites", Path(__file__).parents[3] / "benches" / "suites")
+#: Where the suites that come along lie.
+FOLDER = Path(__file__).parent / "suites"
 
 #: Keys of each table, and whether they must be there.
 SUITE = {
@@ -106,7 +106,7 @@ def load(name: str | os.PathLike[str]) -> Suite:
     """The suite of this name, or in this TOML file."""
     path = Path(name)
     if path.suffix != ".toml":
-        known = {file.stem: file for folder in FOLDERS if folder.is_dir() for file in folder.glob("*.toml")}
+        known = {file.stem: file for file in FOLDER.glob("*.toml")}
         if str(name) not in known:
             raise ValueError(f"suite: unknown `{name}`; {nearest(str(name), sorted(known))}")
         path = known[str(name)]
