@@ -14,7 +14,7 @@ use tempfile::TempDir;
 fn training(out: &Path) -> Call {
     let call = Call::new(
         "train --set steps=1200 --set checkpoint_every=100 --set log_every=1 --evaluation-episodes 0 \
-         --set epsilon_start=8 --set epsilon_decay=0.9 --set residual=true --set quality=2",
+         --set epsilon_start=8 --set epsilon_decay=0.9 --set chunk_frame=residual --set quality=2",
     );
     call.and(TINY).and("--quiet").with("--data", demonstrations()).with("--out", out)
 }

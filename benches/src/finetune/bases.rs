@@ -16,6 +16,7 @@ use imle_cli::training::view::View;
 use imle_configs::{Error as InputError, files};
 use imle_data::Dataset;
 use imle_policy::checkpoint::Checkpoint;
+use imle_policy::normalizer::ChunkFrame;
 use imle_policy::train::{TrainSettings, can_resume};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -90,7 +91,8 @@ pub fn made(args: &FinetuneBenchArgs, task: &str, strength: Strength) -> Result<
             // Killed before its first save, or made by another recipe: nothing in it is of use.
             files::remove(&folder)?;
         }
-        let settings = &TrainSettings { steps: STEPS, residual, evaluate_every: 0, ..TrainSettings::default() };
+        let chunk_frame = if residual { ChunkFrame::Residual } else { ChunkFrame::Absolute };
+        let settings = &TrainSettings { steps: STEPS, chunk_frame, evaluate_every: 0, ..TrainSettings::default() };
         let learned = dataset.episodes.iter().take(demonstrations).cloned().collect();
         let learned = Dataset { spec: dataset.spec.clone(), episodes: learned };
         let view = &View::new(&data, learned, &settings.vision, &pool, output)?;

@@ -5,7 +5,7 @@ use crate::checkpoint::Checkpoint;
 use crate::method::Sampling;
 use crate::metrics::METRICS_FILE;
 use crate::network::NetworkConfig;
-use crate::normalizer::{Normalizer, Normalizers};
+use crate::normalizer::{Normalizer, Normalizers, Residual};
 use crate::sampler::{LatentKey, Sampler};
 use crate::targets::{TargetRow, TargetShape, TargetSource, WeightedState, WeightedTargets};
 use crate::{Error, test_support};
@@ -91,6 +91,29 @@ fn sampled_mass_follows_the_probability_of_sampling_a_target() {
     for (found, p) in [(even, 0.5), (uneven, 0.9), (moved, 0.9)] {
         assert!((found.0 - p).abs() < 0.07 && (found.1 - (1.0 - p)).abs() < 0.07, "{found:?} for {p}");
     }
+}
+
+/// A hand that is always at 0 and shall be at 0. Its place is the base of the chunk, so that without noise a hand that is
+/// pushed aside stays there.
+#[test]
+fn noise_on_observations_teaches_to_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let still = WeightedState { observation: vec![0.0], elites: vec![vec![0.0; 2]], weights: vec![1.0], probability: 1.0 };
+    let source = WeightedTargets::new(&[still], 1).unwrap();
+    let pushed = |observation_noise: f64| {
+        let mut fresh = fresh();
+        fresh.normalizers.residual = Some(Box::new(Residual { weights: vec![1.0, 0.0, 1.0, 0.0], scale: vec![0.5; 2] }));
+        let settings = TrainSettings { method: "regression".into(), observation_noise, ..settings(600) };
+        let out = dir.path().join(observation_noise.to_string());
+        train(&settings, &pool(1), Device::Cpu, TrainStart::Fresh(fresh), &source, &out, &mut ()).unwrap();
+        let sampler = Sampler::new(&Checkpoint::load(&out).unwrap(), 1, Device::Cpu).unwrap();
+        let mut chunk = [0.0; 2];
+        sampler.sample(&pool(1), &[0.4], &[LatentKey::default()], 1, &mut chunk).unwrap();
+        chunk
+    };
+    let (with, without) = (pushed(0.3), pushed(0.0));
+    assert!(with.iter().all(|x| x.abs() < 0.05), "{with:?}");
+    assert!(without.iter().all(|x| *x > 0.2), "{without:?}");
 }
 
 /// Sampled from one target a row, as demonstrations are: diffusion and flow learn the shares of the modes, by any
