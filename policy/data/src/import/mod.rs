@@ -7,6 +7,8 @@
 
 #[cfg(any(feature = "hdf5", feature = "zarr"))]
 mod arrays;
+#[cfg(feature = "zarr")]
+mod codecs;
 #[cfg(feature = "hdf5")]
 mod hdf5;
 mod lerobot;

@@ -2,6 +2,7 @@
 //! with where each one ends.
 
 use super::arrays::{self, Array, Kind, MOST_BYTES, Store, Stretch, Values, joined};
+use super::codecs;
 use super::options::ImportOptions;
 use super::selection;
 use super::source::Source;
@@ -79,7 +80,13 @@ impl Folder {
     }
 
     fn open(&self, path: &str) -> Result<Stored> {
-        ZarrArray::open(self.store.clone(), &format!("/{path}")).map_err(|e| self.failed(path, e))
+        let stored = ZarrArray::open(self.store.clone(), &format!("/{path}")).map_err(|e| self.failed(path, e))?;
+        let metadata = metadata(&stored);
+        let steps = ["filters", "codecs"].iter().filter_map(|key| metadata[*key].as_array());
+        if !steps.map(Vec::as_slice).all(codecs::in_order) {
+            return Err(self.failed(path, "another filter after `delta`"));
+        }
+        Ok(stored)
     }
 
     /// Where episodes end, ascending.
@@ -180,6 +187,11 @@ impl Store for Folder {
     }
 }
 
+/// What an array says of itself, in the version it is of.
+fn metadata(stored: &Stored) -> Value {
+    serde_json::to_value(stored.metadata()).unwrap_or_default()
+}
+
 /// Some rows of an array, whole.
 fn subset(stored: &Stored, rows: Range<u64>) -> ArraySubset {
     let range = |(i, n): (usize, &u64)| if i == 0 { rows.clone() } else { 0..*n };
@@ -240,7 +252,7 @@ fn kind(stored: &Stored) -> Kind {
     } else if numbers.contains(of) {
         Kind::Number
     } else {
-        let metadata = serde_json::to_value(stored.metadata()).unwrap_or_default();
+        let metadata = metadata(stored);
         let name = if metadata["dtype"].is_null() { &metadata["data_type"] } else { &metadata["dtype"] };
         Kind::Other(format!("values of type {name}"))
     }
