@@ -13,6 +13,8 @@ mod codecs;
 mod hdf5;
 mod lerobot;
 mod options;
+#[cfg(any(feature = "hdf5", feature = "zarr"))]
+mod pixels;
 mod records;
 mod resample;
 mod selection;
@@ -210,7 +212,12 @@ fn read(source: &mut Source, from: &Path, options: &ImportOptions) -> Result<(Ve
             0 => Ok(e),
             _ => check_episode(&place, &source.spec, &e).map(|()| e),
         };
-        match source.reader.episode(number).and_then(checked) {
+        let mut episode = source.reader.episode(number).and_then(checked);
+        // Only what is read can be known to be whole.
+        if let Some(layout) = source.pictures.as_ref().filter(|_| options.images && options.skip_broken) {
+            episode = episode.and_then(|e| source.reader.images(number, layout).map(|_| e));
+        }
+        match episode {
             Ok(episode) if episode.len == 0 => source.notes.push(format!("left out: {place}: no frame")),
             Ok(episode) => {
                 numbers.push(number);

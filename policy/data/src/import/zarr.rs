@@ -1,7 +1,7 @@
 //! Zarr folders as Diffusion Policy writes them: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends`
 //! with where each one ends.
 
-use super::arrays::{self, Array, Kind, MOST_BYTES, Store, Stretch, Values, joined};
+use super::arrays::{self, Array, Kind, LISTS, MOST_BYTES, Store, Stretch, Values, joined};
 use super::codecs;
 use super::options::ImportOptions;
 use super::selection;
@@ -14,7 +14,7 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use zarrs::array::{Array as ZarrArray, ArrayError, ArraySubset, ChunkShape, data_type};
+use zarrs::array::{Array as ZarrArray, ArrayBytes, ArrayError, ArraySubset, ChunkShape, data_type};
 use zarrs::filesystem::FilesystemStore;
 
 type Stored = ZarrArray<FilesystemStore>;
@@ -137,15 +137,11 @@ impl Folder {
                 continue;
             }
             let array = match self.open(&whole) {
-                Ok(stored) => Array {
-                    path,
-                    rows: stored.shape().first().copied().unwrap_or(0),
-                    shape: stored.shape().iter().skip(1).map(|n| usize::try_from(*n).unwrap_or(usize::MAX)).collect(),
-                    kind: kind(&stored),
-                },
-                Err(Error::Unexpected { found, .. }) => {
-                    Array { path, rows: 0, shape: Vec::new(), kind: Kind::Other(found) }
+                Ok(stored) => {
+                    let shape = stored.shape().iter().skip(1).map(|n| usize::try_from(*n).unwrap_or(usize::MAX));
+                    Array::new(path, stored.shape().first().copied().unwrap_or(0), shape.collect(), kind(&stored))
                 }
+                Err(Error::Unexpected { found, .. }) => Array::new(path, 0, Vec::new(), Kind::Other(found)),
                 Err(other) => return Err(other),
             };
             all.push(array);
@@ -177,6 +173,10 @@ impl Store for Folder {
             (Kind::Number, _) => {
                 numbers(&stored, rows).map(|v| Values::Numbers(v.into_iter().map(|n| n as f32).collect()))
             }
+            (Kind::Files(_), _) => {
+                let bytes = stored.retrieve_array_subset::<ArrayBytes>(&subset(&stored, rows)).map_err(one_line);
+                return bytes.and_then(strings).map(Values::Files).map_err(|e| self.failed(&path, e));
+            }
             (Kind::Other(what), _) => return Err(Error::unexpected(self.shown(&path), "numbers", what)),
         };
         values.map_err(|e| self.failed(&path, e))
@@ -196,6 +196,15 @@ fn metadata(stored: &Stored) -> Value {
 fn subset(stored: &Stored, rows: Range<u64>) -> ArraySubset {
     let range = |(i, n): (usize, &u64)| if i == 0 { rows.clone() } else { 0..*n };
     ArraySubset::new_with_ranges(&stored.shape().iter().enumerate().map(range).collect::<Vec<_>>())
+}
+
+/// Strings of bytes, one after the other.
+fn strings(bytes: ArrayBytes<'_>) -> std::result::Result<Vec<Vec<u8>>, String> {
+    let (bytes, offsets) = bytes.into_variable().map_err(one_line)?.into_parts();
+    let string = |ends: &[usize]| {
+        bytes.get(ends[0]..ends[1]).map(<[u8]>::to_vec).ok_or_else(|| "ends that are not there".to_string())
+    };
+    offsets.windows(2).map(string).collect()
 }
 
 /// Some rows of an array of numbers, row-major; an array of another type has none.
@@ -251,6 +260,8 @@ fn kind(stored: &Stored) -> Kind {
         Kind::Byte
     } else if numbers.contains(of) {
         Kind::Number
+    } else if [data_type::string(), data_type::bytes()].contains(of) {
+        Kind::Files(LISTS)
     } else {
         let metadata = metadata(stored);
         let name = if metadata["dtype"].is_null() { &metadata["data_type"] } else { &metadata["dtype"] };

@@ -1,6 +1,7 @@
 //! Zarr folders as Diffusion Policy, UMI and others write them, made chunk by chunk.
 
 use super::import::converted;
+use super::pictures::{GREY, HEIGHT, WIDTH, bytes, plain, rgb};
 use super::*;
 use crate::import::{Converted, ImportOptions, convert};
 use crate::read_images;
@@ -76,7 +77,7 @@ fn arrays_are_flattened_when_asked_for_and_told_when_not() {
     assert_eq!((dataset.spec.task.as_str(), &dataset.episodes[1].actions), ("pusht", &vec![2.0, 3.0, 4.0]));
     noted(&message, &["keypoint (frames, 2, 2), robot/grip (frames): --observation with their names"]);
     noted(&message, &["task_id (3): one row an episode"]);
-    noted(&message, &["left out: jpeg (frames, 300): perhaps pictures that are encoded"]);
+    noted(&message, &["left out: jpeg (frames, 300): perhaps pictures"]);
     noted(&message, &["half (4, 1): 4 rows for 5 frames"]);
     noted(&message, &["camera: unsupported", "imagecodecs_jpegxl"]);
     noted(&message, &["name: data type |S4 is not supported"]);
@@ -269,6 +270,32 @@ fn pictures_of_shares_of_brightness_are_no_black_ones() {
     array(&root, "data/bright", &[2, 1, 1, 3], "<f4", &floats(&[-1.0, 0.5, 1.0, 1.0, 1.0, 0.0]), &json!({}));
     let message = failed(&root, &ImportOptions { images: true, ..options() });
     assert!(message.contains("data/bright: pixels: expected numbers of 0 to 255, or of 0 to 1, found -1"), "{message}");
+}
+
+#[test]
+fn pictures_are_files_or_pixels_in_any_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("a.zarr");
+    folder(&root, &[1, 2], 2);
+    let files = [plain(0), bytes(GREY)];
+    let (height, width, long) = (HEIGHT as u64, WIDTH as u64, files.iter().map(Vec::len).max().unwrap());
+    let rows: Vec<u8> = files.iter().flat_map(|f| [f.clone(), vec![0; long - f.len()]].concat()).collect();
+    array(&root, "data/a_rows", &[2, long as u64], "|u1", &rows, &json!({}));
+    array(&root, "data/b_grey", &[2, height, width], "|u1", &(0..48).collect::<Vec<u8>>(), &json!({}));
+    let planes: Vec<u8> =
+        (0..2).flat_map(|t| (0..3).flat_map(move |c| rgb(t).into_iter().skip(c).step_by(3))).collect();
+    array(&root, "data/c_planes", &[2, 3, height, width], "|u1", &planes, &json!({}));
+    let lists = files.iter().flat_map(|f| [&(f.len() as u32).to_le_bytes(), f.as_slice()].concat());
+    let lists: Vec<u8> = [2, 0, 0, 0].into_iter().chain(lists).collect();
+    array(&root, "data/d_lists", &[2], "|O", &lists, &json!({"filters": [{"id": "vlen-bytes"}]}));
+    let out = dir.path().join("out");
+    let message = convert(&root, &out, &ImportOptions { images: true, ..options() }).unwrap();
+    assert_eq!(message.cameras, ["a_rows", "b_grey", "c_planes", "d_lists"]);
+    for t in 0..2_usize {
+        let file = if t == 0 { rgb(0) } else { vec![84; 72] };
+        let grey = (0..24).flat_map(|i| [(24 * t + i) as u8; 3]).collect::<Vec<u8>>();
+        assert_eq!(read_images(&out, t).unwrap().rgb, [file.clone(), grey, rgb(t), file].concat());
+    }
 }
 
 /// Nothing is believed that metadata claim.
