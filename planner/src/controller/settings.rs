@@ -190,7 +190,7 @@ impl ControllerSettings {
     }
 
     /// Whether a generator has something to do.
-    pub fn uses_generator(&self) -> bool {
+    pub(super) fn uses_generator(&self) -> bool {
         let drawn = [ProposalSource::Policy, ProposalSource::NoisyPolicy];
         let searched = self.parameterization == Some(ParameterizationKind::Latent);
         self.is_policy_only() || searched || self.depth > 1 || self.proposals.iter().any(|p| drawn.contains(p))

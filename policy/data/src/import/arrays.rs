@@ -29,7 +29,7 @@ pub(super) const MOST_BYTES: u64 = 4 << 30;
 const WIDEST: usize = 1 << 16;
 /// Most values a frame of what one is told to take by name.
 const WIDEST_TOLD: usize = 1024;
-/// What strings of bytes are that are no pictures.
+/// Strings of bytes that are no pictures, in words.
 pub(super) const LISTS: &str = "lists or text of any length";
 /// Most bytes a frame of what is a vector of small numbers, no picture.
 const WIDEST_BYTES: usize = 256;
@@ -45,7 +45,7 @@ pub(super) struct Array {
     /// Without the rows.
     pub(super) shape: Vec<usize>,
     pub(super) kind: Kind,
-    /// What its frames are as pictures, if they may be.
+    /// The pictures that its frames may be.
     picture: Option<Picture>,
 }
 
@@ -63,7 +63,8 @@ pub(super) enum Kind {
 
 impl Array {
     pub(super) fn new(path: String, rows: u64, shape: Vec<usize>, kind: Kind) -> Self {
-        let picture = Picture::of_shape(&shape, &kind);
+        let numbers = matches!(kind, Kind::Byte | Kind::Number);
+        let picture = Picture::of_shape(&shape, kind == Kind::Byte).filter(|_| numbers);
         Self { path, rows, shape, kind, picture }
     }
 
@@ -79,7 +80,7 @@ impl Array {
             _ if !fits(self.rows, frames) => Some("not a row a frame".into()),
             _ if self.picture.is_some() && self.is_surely_pictures() => Some("pictures, which --images takes".into()),
             Kind::Files(what) => Some((*what).into()),
-            _ if Picture::is_ambiguous(&self.shape, &self.kind) => Some(AMBIGUOUS.into()),
+            _ if self.is_ambiguous() => Some(AMBIGUOUS.into()),
             _ => match self.size() {
                 Some(1..=WIDEST) => None,
                 Some(0) => Some("without values".into()),
@@ -100,6 +101,11 @@ impl Array {
     /// Whether frames that may be pictures are nothing else: a small matrix is a vector for whoever asks for it.
     fn is_surely_pictures(&self) -> bool {
         self.picture.is_some_and(|p| p.pixels <= Pixels::Encoded) || self.is_large()
+    }
+
+    /// Whether these are pictures, but in one of two ways.
+    fn is_ambiguous(&self) -> bool {
+        self.kind == Kind::Byte && Picture::is_ambiguous(&self.shape)
     }
 
     /// Whether a row may be the bytes of a file.
@@ -243,7 +249,7 @@ pub(super) fn source<S: Store + 'static>(
         !asked && fits(a.rows, frames) && (options.images || a.is_surely_pictures())
     };
     let (pictures, cameras) = pictures(arrays.iter().filter(free));
-    let unclear = arrays.iter().find(|(_, a)| Picture::is_ambiguous(&a.shape, &a.kind) && fits(a.rows, frames));
+    let unclear = arrays.iter().find(|(_, a)| a.is_ambiguous() && fits(a.rows, frames));
     if let Some((name, array)) = unclear.filter(|_| options.images && cameras.is_empty()) {
         let expected = "pictures of (height, width, 3) or (3, height, width)";
         return Err(Error::unexpected(store.place(at, &array.path), expected, told(name, array, frames)));

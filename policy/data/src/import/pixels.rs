@@ -1,12 +1,11 @@
 //! Pictures in arrays: the shapes that they have, and the RGB of their frames.
 
-use super::arrays::Kind;
 use crate::images::decode;
 use imle_configs::spec::{CHANNELS, ImageLayout};
 
 /// Most values of a picture.
 pub(super) const LARGEST: usize = 1 << 28;
-/// What those are whose colours may be first or last.
+/// Pictures whose colours may be first or last, in words.
 pub(super) const AMBIGUOUS: &str =
     "pictures of (3, height, width) or of (height, width, channels): the shape fits both";
 
@@ -34,13 +33,8 @@ pub(super) enum Pixels {
 }
 
 impl Picture {
-    /// What frames of this shape are; the values of depth and of masks are no bytes.
-    pub(super) fn of_shape(shape: &[usize], kind: &Kind) -> Option<Self> {
-        let byte = match kind {
-            Kind::Byte => true,
-            Kind::Number => false,
-            Kind::Files(_) | Kind::Other(_) => return None,
-        };
+    /// The picture in a frame of this shape, of bytes or of other numbers; those of depth are no bytes.
+    pub(super) fn of_shape(shape: &[usize], byte: bool) -> Option<Self> {
         let (pixels, height, width) = match *shape {
             [CHANNELS, _, 1 | 3 | 4] => return None,
             [height, width, CHANNELS] => (Pixels::Rgb, height, width),
@@ -55,15 +49,15 @@ impl Picture {
         (1..=LARGEST).contains(&size).then_some(Self { pixels, height, width })
     }
 
-    /// What the bytes of a file are.
+    /// The picture in a file.
     pub(super) fn of_file(bytes: &[u8]) -> Option<Self> {
         let [height, width] = decode::size(bytes).ok()?;
         Some(Self { pixels: Pixels::Encoded, height, width })
     }
 
-    /// Whether frames of this shape may be pictures in two ways.
-    pub(super) fn is_ambiguous(shape: &[usize], kind: &Kind) -> bool {
-        *kind == Kind::Byte && matches!(shape, [CHANNELS, _, 1 | 3 | 4])
+    /// Whether bytes of this shape may be pictures in two ways.
+    pub(super) fn is_ambiguous(shape: &[usize]) -> bool {
+        matches!(shape, [CHANNELS, _, 1 | 3 | 4])
     }
 
     /// Writes the RGB of a frame to `out`.

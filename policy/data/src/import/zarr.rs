@@ -187,7 +187,7 @@ impl Store for Folder {
     }
 }
 
-/// What an array says of itself, in the version it is of.
+/// The metadata of an array, in the version it is of.
 fn metadata(stored: &Stored) -> Value {
     serde_json::to_value(stored.metadata()).unwrap_or_default()
 }
