@@ -432,7 +432,11 @@ impl<S: Store> Episodes<S> {
         expected.extend(array.shape.iter().map(|n| *n as u64));
         let place = self.store.place(at, &array.path);
         Error::ensure(enough && same, &place, format!("shape {expected:?}"), format!("{shape:?}"))?;
-        let each = if array.kind == Kind::Byte { 1 } else { 4 };
+        let each = match array.kind {
+            Kind::Byte => 1,
+            Kind::Files(_) => size_of::<Vec<u8>>() as u64,
+            Kind::Number | Kind::Other(_) => 4,
+        };
         let bytes = shape.iter().skip(1).try_fold(frames.saturating_mul(each), |bytes, n| bytes.checked_mul(*n));
         let small = bytes.is_some_and(|b| b <= MOST_BYTES);
         Error::ensure(small, place, "at most 4 GiB an episode", format!("shape {shape:?}"))?;

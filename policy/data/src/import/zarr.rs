@@ -10,12 +10,15 @@ use crate::table::one_line;
 use half::f16;
 use imle_configs::{Error, Result, files};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use zarrs::array::{Array as ZarrArray, ArrayBytes, ArrayError, ArraySubset, ChunkShape, data_type};
+use zarrs::array::{Array as ZarrArray, ArrayError, ArraySubset, ChunkShape, data_type};
+use zarrs::array::{BytesRepresentation, BytesToBytesCodecTraits, CodecOptions};
 use zarrs::filesystem::FilesystemStore;
+use zarrs::plugin::ExtensionName;
 
 type Stored = ZarrArray<FilesystemStore>;
 
@@ -173,10 +176,7 @@ impl Store for Folder {
             (Kind::Number, _) => {
                 numbers(&stored, rows).map(|v| Values::Numbers(v.into_iter().map(|n| n as f32).collect()))
             }
-            (Kind::Files(_), _) => {
-                let bytes = stored.retrieve_array_subset::<ArrayBytes>(&subset(&stored, rows)).map_err(one_line);
-                return bytes.and_then(strings).map(Values::Files).map_err(|e| self.failed(&path, e));
-            }
+            (Kind::Files(_), _) => return strings(&stored, rows).map(Values::Files).map_err(|e| self.failed(&path, e)),
             (Kind::Other(what), _) => return Err(Error::unexpected(self.shown(&path), "numbers", what)),
         };
         values.map_err(|e| self.failed(&path, e))
@@ -198,13 +198,44 @@ fn subset(stored: &Stored, rows: Range<u64>) -> ArraySubset {
     ArraySubset::new_with_ranges(&stored.shape().iter().enumerate().map(range).collect::<Vec<_>>())
 }
 
-/// Strings of bytes, one after the other.
-fn strings(bytes: ArrayBytes<'_>) -> std::result::Result<Vec<Vec<u8>>, String> {
-    let (bytes, offsets) = bytes.into_variable().map_err(one_line)?.into_parts();
-    let string = |ends: &[usize]| {
-        bytes.get(ends[0]..ends[1]).map(<[u8]>::to_vec).ok_or_else(|| "ends that are not there".to_string())
-    };
-    offsets.windows(2).map(string).collect()
+/// Some rows of an array of strings of bytes. zarrs panics where a length is wrong, so its codec is not asked.
+fn strings(stored: &Stored, rows: Range<u64>) -> std::result::Result<Vec<Vec<u8>>, String> {
+    let length = |chunk: u64| stored.chunk_shape(&[chunk]).map(|shape| shape[0].get()).map_err(one_line);
+    let (each, codecs, mut all) = (length(0)?, stored.codecs(), Vec::new());
+    let mut total = 0;
+    for chunk in rows.start / each..rows.end.div_ceil(each) {
+        let wanted = rows.start.max(chunk * each) - chunk * each..rows.end.min((chunk + 1) * each) - chunk * each;
+        let wanted = wanted.start as usize..wanted.end as usize;
+        let Some(bytes) = stored.retrieve_encoded_chunk(&[chunk]).map_err(one_line)? else {
+            all.extend(wanted.map(|_| Vec::new()));
+            continue;
+        };
+        let unpack = |bytes, codec: &Arc<dyn BytesToBytesCodecTraits>| {
+            codec.decode(bytes, &BytesRepresentation::UnboundedSize, &CodecOptions::default()).map_err(one_line)
+        };
+        let bytes = codecs.bytes_to_bytes_codecs().iter().rev().try_fold(Cow::Owned(bytes), unpack)?;
+        let lists = lists(&bytes).filter(|lists| lists.len() as u64 == each && length(chunk) == Ok(each));
+        let lists = lists.ok_or_else(|| format!("no {each} lists in chunk {chunk}"))?;
+        total += lists[wanted.clone()].iter().map(|list| list.len() as u64).sum::<u64>();
+        if total > MOST_BYTES {
+            return Err("more than 4 GiB".into());
+        }
+        all.extend(lists[wanted].iter().map(|list| list.to_vec()));
+    }
+    Ok(all)
+}
+
+/// Lists of bytes: how many there are, and each with its length before it.
+fn lists(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let (count, mut rest) = bytes.split_first_chunk()?;
+    let mut all = Vec::new();
+    for _ in 0..u32::from_le_bytes(*count) {
+        let (length, after) = rest.split_first_chunk()?;
+        let (list, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        all.push(list);
+        rest = after;
+    }
+    Some(all)
 }
 
 /// Some rows of an array of numbers, row-major; an array of another type has none.
@@ -261,7 +292,9 @@ fn kind(stored: &Stored) -> Kind {
     } else if numbers.contains(of) {
         Kind::Number
     } else if [data_type::string(), data_type::bytes()].contains(of) {
-        Kind::Files(LISTS)
+        let codec = stored.codecs().array_to_bytes_codec().name_v3();
+        let plain = codec.is_some_and(|name| ["vlen-bytes", "vlen-utf8"].contains(&&*name));
+        if plain && stored.shape().len() == 1 { Kind::Files(LISTS) } else { Kind::Other(LISTS.into()) }
     } else {
         let metadata = metadata(stored);
         let name = if metadata["dtype"].is_null() { &metadata["data_type"] } else { &metadata["dtype"] };

@@ -287,14 +287,34 @@ fn pictures_are_files_or_pixels_in_any_order() {
     array(&root, "data/c_planes", &[2, 3, height, width], "|u1", &planes, &json!({}));
     let lists = files.iter().flat_map(|f| [&(f.len() as u32).to_le_bytes(), f.as_slice()].concat());
     let lists: Vec<u8> = [2, 0, 0, 0].into_iter().chain(lists).collect();
-    array(&root, "data/d_lists", &[2], "|O", &lists, &json!({"filters": [{"id": "vlen-bytes"}]}));
+    // A chunk longer than the array.
+    let chunk: Vec<u8> = [3, 0, 0, 0].into_iter().chain(lists[4..].to_vec()).chain([0; 4]).collect();
+    let of_lists = json!({"filters": [{"id": "vlen-bytes"}], "chunks": [3]});
+    array(&root, "data/d_lists", &[2], "|O", &chunk, &of_lists);
+    let packed = json!([{"name": "vlen-bytes"}, {"name": "gzip", "configuration": {"level": 0}}]);
+    let sum = lists.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| sum >> 1 ^ if sum & 1 == 1 { 0xedb8_8320 } else { 0 })
+    });
+    let length = (lists.len() as u16).to_le_bytes();
+    // A block as it is.
+    let gzip = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 1, length[0], length[1], !length[0], !length[1]], &lists[..]];
+    let gzip = [gzip.concat(), (!sum).to_le_bytes().into(), (lists.len() as u32).to_le_bytes().into()].concat();
+    third(&root, "data/e_lists", &[2], "bytes", &packed, &gzip);
+    edit_json(&root.join("data/e_lists/zarr.json"), |j| j["fill_value"] = json!(""));
     let out = dir.path().join("out");
     let message = convert(&root, &out, &ImportOptions { images: true, ..options() }).unwrap();
-    assert_eq!(message.cameras, ["a_rows", "b_grey", "c_planes", "d_lists"]);
+    assert_eq!(message.cameras, ["a_rows", "b_grey", "c_planes", "d_lists", "e_lists"]);
     for t in 0..2_usize {
         let file = if t == 0 { rgb(0) } else { vec![84; 72] };
         let grey = (0..24).flat_map(|i| [(24 * t + i) as u8; 3]).collect::<Vec<u8>>();
-        assert_eq!(read_images(&out, t).unwrap().rgb, [file.clone(), grey, rgb(t), file].concat());
+        assert_eq!(read_images(&out, t).unwrap().rgb, [file.clone(), grey, rgb(t), file.clone(), file].concat());
+    }
+    // Lengths that are not there.
+    for (at, byte) in [(0, 4), (0, 2), (4, 255), (7, 255)] {
+        let mut wrong = chunk.clone();
+        wrong[at] = byte;
+        array(&root, "data/d_lists", &[2], "|O", &wrong, &of_lists);
+        noted(&converted(&root, &options()).0, &["left out: d_lists (frames): lists or text of any length"]);
     }
 }
 
