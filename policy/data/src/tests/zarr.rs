@@ -208,6 +208,17 @@ fn chunks_do_not_hold_more_than_their_shape() {
     let dir = tempfile::tempdir().unwrap();
     let zstd = [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(1_u64 << 62).to_le_bytes(), &[3, 0, 0, 0]].concat();
     let claims = [("lz4", vec![0xff, 0xff, 0xff, 0xff, 0]), ("lz4", vec![1, 0]), ("zstd", zstd), ("delta", vec![1])];
+    // Any byte of what is packed may be another: it is told, or the numbers are others.
+    let root = dir.path().join("any");
+    folder(&root, &[4], 4);
+    for (id, bytes) in packed() {
+        for (at, change) in (0..bytes.len()).flat_map(|at| [1, 0x40, 0xff].map(|change| (at, change))) {
+            let mut wrong = bytes.clone();
+            wrong[at] ^= change;
+            array(&root, "data/a", &[4, 1], "<f4", &wrong, &json!({"compressor": {"id": id}}));
+            let _ = crate::import::load(&root, &asking(&["a"]));
+        }
+    }
     let of_four = packed().into_iter().flat_map(|(id, bytes)| [(id, bytes.clone()), (id, bytes[..20].to_vec())]);
     for (number, (id, bytes)) in of_four.chain(claims).enumerate() {
         let root = dir.path().join(number.to_string());
