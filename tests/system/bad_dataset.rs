@@ -4,8 +4,8 @@ use crate::call::Call;
 use crate::fixtures::{checkpoint, copy, demonstrations, edit_json, folder};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float32Type;
-use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array};
+use arrow_array::types::{Float32Type, Int64Type};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, Int64Array};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -74,6 +74,33 @@ fn what_is_no_number_is_named_with_its_place() {
         Some(Arc::new(FixedSizeListArray::new(item, 6, Arc::new(Float32Array::from(values)), None)))
     });
     refused(&path, &[DATA, "action", "finite numbers", "NaN", "episode 0, frame 3", "`gripper`"]);
+}
+
+#[test]
+fn an_episode_without_a_frame_cannot_be_played() {
+    for empty in [0, 5] {
+        let (_dir, path) = dataset();
+        let mut of_empty = 0;
+        rewrite(&path.join(EPISODES), |name, column| {
+            if name != "length" {
+                return Some(column);
+            }
+            let mut lengths = column.as_primitive::<Int64Type>().values().to_vec();
+            of_empty = std::mem::take(&mut lengths[empty]) as usize;
+            Some(Arc::new(Int64Array::from(lengths)))
+        });
+        let replay = Call::new(&format!("data replay --episode {empty}")).and(path.to_str().unwrap());
+        // What only the metadata say, and what is so.
+        replay.refused(&["mine", "episode"]);
+        rewrite(&path.join(DATA), |_, column| {
+            let start = if empty == 0 { of_empty } else { 0 };
+            Some(column.slice(start, column.len() - of_empty))
+        });
+        edit_json(&path.join("meta/info.json"), |j| {
+            j["total_frames"] = json!(j["total_frames"].as_u64().unwrap() - of_empty as u64);
+        });
+        replay.refused(&[&format!("mine: episode {empty}: expected at least one frame, found none")]);
+    }
 }
 
 #[test]

@@ -67,6 +67,15 @@ fn flags_that_do_not_go_together_are_refused() {
     let dir = folder();
     run("--choice typical").refused_without_trace(dir.path(), &["--choice", "--optimizer none"]);
     run("--choice typicl").refused_without_trace(dir.path(), &["unknown choice `typicl`", "`typical`"]);
+    // What only a generator heeds, where none is asked: `run` and `serve` alike.
+    for flag in ["--passes 2", "--solver ddpm", "--latents antithetic", "--precision bf16", "--temperature 0.5"] {
+        let parts = [flag.split(' ').next().unwrap(), "imle among --proposals", "found --proposals noise,warm"];
+        let words = format!("--optimizer cma-es --proposals noise,warm {flag}");
+        run(&words).refused_without_trace(dir.path(), &parts);
+        Call::new("serve --task stack").and(&words).refused(&parts);
+    }
+    run("--proposals noise,warm --proximal-cost 1")
+        .refused_without_trace(dir.path(), &["--proximal-cost", "imle among"]);
     run("--proposals warm,warm").refused_without_trace(dir.path(), &["--proposals", "`warm` twice"]);
 }
 

@@ -111,13 +111,16 @@ impl ControllerBuilder {
         })
     }
 
-    /// Checks the settings; an optimizer of the user's own has no name to look up.
+    /// Checks the settings; an optimizer of the user's own has no name to look up, and a source may be a generator.
     fn check(&self) -> Result<()> {
-        let built_in = crate::optimizer::NAMES.contains(&self.settings.optimizer.as_str());
-        match self.optimizer.is_some() && !built_in {
-            true => ControllerSettings { optimizer: "cem".into(), ..self.settings.clone() }.check(),
-            false => self.settings.check(),
+        let mut settings = self.settings.clone();
+        if self.optimizer.is_some() && !crate::optimizer::NAMES.contains(&settings.optimizer.as_str()) {
+            settings.optimizer = "cem".into();
         }
+        if !self.sources.is_empty() && !settings.uses_generator() {
+            settings.proposals.push(ProposalSource::Policy);
+        }
+        settings.check()
     }
 
     fn has_policy(&self) -> bool {

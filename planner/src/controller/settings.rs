@@ -189,6 +189,13 @@ impl ControllerSettings {
         self.optimizer == NONE
     }
 
+    /// Whether a generator has something to do.
+    pub(super) fn uses_generator(&self) -> bool {
+        let drawn = [ProposalSource::Policy, ProposalSource::NoisyPolicy];
+        let searched = self.parameterization == Some(ParameterizationKind::Latent);
+        self.is_policy_only() || searched || self.depth > 1 || self.proposals.iter().any(|p| drawn.contains(p))
+    }
+
     /// Whether the shortcut is wanted.
     pub fn has(&self, shortcut: Shortcut) -> bool {
         self.shortcuts.contains(&shortcut)
@@ -263,9 +270,28 @@ impl ControllerSettings {
             InputError::ensure(once, "--proposals", "each source once", format!("`{source}` twice"))?;
         }
         InputError::ensure(positive(self.noise, 10.0), "--noise", "a share above 0 and at most 10", self.noise)?;
+        self.check_generator()?;
         let may_choose = self.choice == ChoiceKind::First || self.is_policy_only();
         let found = format!("--optimizer {}", self.optimizer);
         Ok(InputError::ensure(may_choose, "--choice", "--optimizer none beside it", found)?)
+    }
+
+    /// Refuses what only a generator heeds where none is asked.
+    fn check_generator(&self) -> Result<()> {
+        let mut given = vec![("--proximal-cost", self.proximal_cost > 0.0)];
+        #[cfg(feature = "libtorch")]
+        {
+            let SamplingOverrides { passes, solver, latents, temperature, precision } = &self.sampling;
+            let ways = [("--solver", solver.is_some()), ("--latents", latents.is_some())];
+            let numbers = [("--passes", passes.is_some()), ("--temperature", temperature.is_some())];
+            given.extend(ways.into_iter().chain(numbers).chain([("--precision", precision.is_some())]));
+        }
+        let names: Vec<&str> = self.proposals.iter().map(|p| p.name()).collect();
+        let idle = given.iter().find(|(_, given)| *given && !self.uses_generator());
+        idle.map_or(Ok(()), |(flag, _)| {
+            let expected = "imle among --proposals, or --optimizer none, beside it";
+            Err(InputError::unexpected(*flag, expected, format!("--proposals {}", names.join(","))))
+        })
     }
 
     fn check_shortcuts(&self) -> Result<()> {
@@ -319,6 +345,8 @@ mod tests {
         assert!(refused(|s| s.choice = ChoiceKind::Typical).contains("--optimizer none"));
         assert!(refused(|s| s.optimizer = "cmm".into()).contains("`cem`"));
         assert!(refused(|s| (s.optimizer, s.budget) = ("cem".into(), Budget::Auto(0.2))).contains("--budget auto"));
+        let idle = refused(|s| (s.proposals, s.proximal_cost) = (vec![ProposalSource::Noise], 1.0));
+        assert!(idle.contains("--proximal-cost: expected imle among --proposals") && idle.ends_with("noise"), "{idle}");
         let ilqg = refused(|s| {
             (s.optimizer, s.parameterization) = ("ilqg".into(), Some(ParameterizationKind::Cubic));
         });

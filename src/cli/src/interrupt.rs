@@ -11,7 +11,7 @@ static DEAF: AtomicUsize = AtomicUsize::new(0);
 
 /// After so long without a loop that asks, there is nothing to stop cleanly.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Time for another thread to end the process.
+/// The same amid work that cannot ask: time for another thread, as `serve` has one, to end the process its own way.
 const GRACE: Duration = Duration::from_secs(1);
 /// Exit code of a process that was ended by a signal, as shells have it for Ctrl-C.
 const ENDED: i32 = 130;
@@ -19,28 +19,23 @@ const ENDED: i32 = 130;
 /// Installs the handler. Where the system refuses one, a signal ends the process as it always did.
 pub fn install() {
     let _ = ctrlc::set_handler(|| {
-        if DEAF.load(Ordering::SeqCst) > 0 && !ASKED.swap(true, Ordering::SeqCst) {
-            // A thread that asks, as `serve` has one, ends the process its own way.
-            std::thread::sleep(GRACE);
-            eprintln!("error: interrupted");
-            std::process::exit(1);
-        }
         if ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(ENDED);
         }
         eprintln!("stopping cleanly; once more to stop at once");
-        std::thread::spawn(|| {
-            std::thread::sleep(PATIENCE);
+        let patience = if DEAF.load(Ordering::SeqCst) > 0 { GRACE } else { PATIENCE };
+        std::thread::spawn(move || {
+            std::thread::sleep(patience);
             if !HEARD.load(Ordering::SeqCst) {
                 eprintln!("error: interrupted");
-                std::process::exit(ENDED);
+                std::process::exit(1);
             }
         });
     });
 }
 
-/// Does `work`, which cannot look whether the user asked to stop and leaves nothing behind: meanwhile the first Ctrl-C
-/// ends the process.
+/// Does `work`, which cannot look whether the user asked to stop and leaves nothing behind: a Ctrl-C meanwhile
+/// ends the process soon.
 pub fn at_once<T>(work: impl FnOnce() -> T) -> T {
     DEAF.fetch_add(1, Ordering::SeqCst);
     let done = work();

@@ -65,7 +65,7 @@ fn converse(
                 };
                 (request.id, done)
             }
-            Err(failure) => (request::id_of(&line), Err(failure)),
+            Err(error) => (request::id_of(&line), Err(error.into())),
         };
         drop(line);
         match done {

@@ -1,7 +1,6 @@
-//! Requests: one line of JSON, read straight into typed fields of bounded length.
+//! Requests: one line of JSON, read straight into typed fields of bounded length. `tests/fuzz` has this file as its own.
 
-use imle_cli::failure::Result;
-use imle_configs::Error as InputError;
+use imle_configs::{Error as InputError, Result};
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
@@ -99,7 +98,7 @@ impl Bounds {
     fn check(self, line: &[u8]) -> Result<()> {
         let most = self.values + LONGEST_ID;
         let found = line.iter().filter(|b| **b == b',').count();
-        Ok(InputError::ensure(found <= most, "request", format!("at most {most} values"), found)?)
+        InputError::ensure(found <= most, "request", format!("at most {most} values"), found)
     }
 }
 
@@ -225,9 +224,7 @@ pub fn parse(line: &[u8], bounds: Bounds) -> Result<Request> {
     })?;
     // A list of the fields' values would be taken too.
     if !text.trim_start().starts_with('{') {
-        return Err(
-            InputError::unexpected("request", "one JSON object", format!("`{}`", beginning(text.trim()))).into()
-        );
+        return Err(InputError::unexpected("request", "one JSON object", format!("`{}`", beginning(text.trim()))));
     }
     bounds.check(line)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -307,7 +304,7 @@ mod tests {
     use super::*;
 
     fn told(line: &str) -> String {
-        parse(line.as_bytes(), Bounds::new(100)).unwrap_err().line()
+        parse(line.as_bytes(), Bounds::new(100)).unwrap_err().to_string()
     }
 
     #[test]
@@ -336,7 +333,7 @@ mod tests {
         let deep = told(&(r#"{"type":"ping","id":"#.to_string() + &"[".repeat(1000)));
         assert!(deep.starts_with("id: expected"), "{deep}");
         assert!(told(r#"{"type":"ping","id":"ä"#).starts_with("id: expected"));
-        let other = parse(b"\xff", Bounds::new(1)).unwrap_err().line();
+        let other = parse(b"\xff", Bounds::new(1)).unwrap_err().to_string();
         assert_eq!(other, "request: expected UTF-8, found other bytes behind the first 0");
     }
 

@@ -11,6 +11,10 @@
 //! it; the other files are good ones.
 
 mod folders;
+// The program has no library for it: the file needs nothing but the settings' errors.
+#[allow(dead_code, reason = "what the fields mean is the server's business")]
+#[path = "../../../src/commands/serve/request.rs"]
+mod request;
 mod targets;
 
 use std::path::Path;

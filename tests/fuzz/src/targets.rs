@@ -1,6 +1,7 @@
 //! The targets: what reads the bytes, and the seeds it starts from.
 
 use crate::folders::{Folder, scratch};
+use crate::request;
 use imle_configs::episode::Episode;
 use imle_configs::spec::{Layout, Spec, Term};
 use imle_data::import::{ImportOptions, load};
@@ -18,7 +19,7 @@ use std::sync::LazyLock;
 pub type Target = fn(&[u8]);
 
 /// All of them by name.
-pub const ALL: [(&str, Target); 12] = [
+pub const ALL: [(&str, Target); 13] = [
     ("task", task),
     ("predicate", predicate),
     ("model", model),
@@ -31,12 +32,19 @@ pub const ALL: [(&str, Target); 12] = [
     ("msgpack", msgpack),
     ("log", log),
     ("state", state),
+    ("protocol", protocol),
 ];
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policy/data/src/tests/fixtures");
 const TEMPLATE: &str = include_str!("../../../configs/template/task.toml");
 const SCENE: &str = include_str!("../../../configs/template/scene.xml");
 const STACK: &str = include_str!("../../../configs/tasks/stack.toml");
+
+const REQUESTS: [&str; 3] = [
+    r#"{"type":"decide","id":7,"episode":1,"reset":true,"observations":[[0.5,-1e-3],[1,2]],"state":[0.0,1.5],"deadline_ms":30}"#,
+    r#"{"type":"act","id":"a","action":[0.1,null],"qpos":[1],"qvel":[],"ctrl":[2],"executed":3}"#,
+    r#"{"type":"model","which":"planner","id":{"a":[true,{"b":"\\n"}]}}"#,
+];
 
 static ZARR: LazyLock<Folder> = LazyLock::new(|| Folder::copied("zarr", &Path::new(FIXTURES).join("diffusion.zarr")));
 static RECORDS: LazyLock<Folder> = LazyLock::new(|| {
@@ -126,6 +134,8 @@ fn model(bytes: &[u8]) {
 fn imported(path: &Path) {
     let options = ImportOptions { rate: Some(10.0), ..ImportOptions::default() };
     let _ = load(path, &options);
+    // With their pictures.
+    let _ = load(path, &ImportOptions { images: true, skip_broken: true, ..options });
 }
 
 fn csv(bytes: &[u8]) {
@@ -173,7 +183,8 @@ fn log(bytes: &[u8]) {
     let (length, sum) = ((bytes.len() as u64).to_le_bytes(), crc32fast::hash(bytes).to_le_bytes());
     fs::write(folder.join(episode_log::FILE), [&length[..], &sum, bytes].concat()).unwrap();
     let costs = Reward { kind: RewardKind::Cost, scale: 1.0 };
-    let _ = EpisodeLog::open(&folder, Sizes { observation: 2, action: 1, executed: 2, seen: 1 }, 1, Some((costs, 0.99)));
+    let _ =
+        EpisodeLog::open(&folder, Sizes { observation: 2, action: 1, executed: 2, seen: 1 }, 1, Some((costs, 0.99)));
 }
 
 /// `state.json` of a fine-tuning run.
@@ -183,6 +194,17 @@ fn state(bytes: &[u8]) {
     fs::write(folder.join("state.json"), bytes).unwrap();
     let _ = imle_rl::run::saved_algorithm(&folder);
     let _ = imle_rl::run::saved_settings::<imle_rl::expert_iteration::ExpertIterationSettings>(&folder);
+}
+
+/// A line that a client sends to `serve`, and what is told of one that cannot be read.
+fn protocol(bytes: &[u8]) {
+    match request::parse(bytes, request::Bounds::new(64)) {
+        Ok(request) => assert!(serde_json::from_str::<serde_json::Value>(request.id.as_str()).is_ok()),
+        Err(error) => {
+            assert!(error.to_string().len() < 1000);
+            request::id_of(bytes);
+        }
+    }
 }
 
 /// Writes a folder of seeds for each target into `folder`.
@@ -223,6 +245,7 @@ pub fn write_seeds(folder: &Path) {
         ("msgpack", vec![rmp_serde::to_vec_named(&results).unwrap()]),
         ("log", vec![written]),
         ("state", vec![state.into()]),
+        ("protocol", REQUESTS.map(Into::into).into()),
     ];
     for (name, inputs) in seeds {
         let folder = folder.join(name);

@@ -8,16 +8,38 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
+const NEITHER: &str = "neither PNG nor JPEG";
+
+/// Height and width of a picture, as its header says.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn size(bytes: &[u8]) -> Result<[usize; 2], String> {
+    let (width, height) = match bytes {
+        [0x89, b'P', b'N', b'G', ..] => {
+            let reader = png::Decoder::new(Cursor::new(bytes)).read_info().map_err(one_line)?;
+            (reader.info().width as usize, reader.info().height as usize)
+        }
+        [0xff, 0xd8, ..] => {
+            let mut decoder = JpegDecoder::new(Cursor::new(bytes));
+            decoder.decode_headers().map_err(one_line)?;
+            decoder.dimensions().unwrap_or_default()
+        }
+        _ => return Err(NEITHER.to_string()),
+    };
+    Ok([height, width])
+}
+
 /// Writes the pixels of a picture of the layout's size to `out` (`picture_bytes`): grey and palettes become RGB,
 /// transparency is dropped, 16 bits become 8. Without `out` only the size is checked.
 ///
 /// # Errors
 /// What is found instead, for a message.
-pub(super) fn decode(bytes: &[u8], layout: &ImageLayout, out: Option<&mut [u8]>) -> Result<(), String> {
+pub(crate) fn decode(bytes: &[u8], layout: &ImageLayout, out: Option<&mut [u8]>) -> Result<(), String> {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => png(bytes, layout, out),
         [0xff, 0xd8, ..] => jpeg(bytes, layout, out),
-        _ => Err("neither PNG nor JPEG".to_string()),
+        _ => Err(NEITHER.to_string()),
     }
 }
 

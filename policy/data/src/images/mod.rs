@@ -1,7 +1,8 @@
 //! Pictures of cameras: in Parquet, one column a camera, as the `datasets` library stores images, or in videos.
 
 pub(crate) mod cameras;
-mod decode;
+#[cfg_attr(not(any(feature = "hdf5", feature = "zarr")), allow(dead_code, reason = "for arrays of encoded pictures"))]
+pub(crate) mod decode;
 mod read;
 mod statistics;
 pub(crate) mod storage;

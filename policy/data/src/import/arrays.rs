@@ -2,13 +2,17 @@
 //! which are pictures, and what is left out.
 
 use super::options::ImportOptions;
+use super::pixels::{AMBIGUOUS, LARGEST, Picture, Pixels};
 use super::selection::{self, Part};
 use super::source::{EpisodeReader, Source};
+use crate::images::storage;
 use imle_configs::episode::Episode;
-use imle_configs::spec::{CHANNELS, ImageLayout, Spec};
+use imle_configs::spec::{ImageLayout, Spec};
 use imle_configs::{Error, Result};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 
 /// Names of the action.
 pub(super) const ACTIONS: [&str; 2] = ["actions", "action"];
@@ -25,10 +29,12 @@ pub(super) const MOST_BYTES: u64 = 4 << 30;
 const WIDEST: usize = 1 << 16;
 /// Most values a frame of what one is told to take by name.
 const WIDEST_TOLD: usize = 1024;
-/// Most values of a picture.
-const LARGEST: usize = 1 << 28;
-/// Most bytes a frame of what is a vector of small numbers, not an encoded picture.
+/// Strings of bytes that are no pictures, in words.
+pub(super) const LISTS: &str = "lists or text of any length";
+/// Most bytes a frame of what is a vector of small numbers, no picture.
 const WIDEST_BYTES: usize = 256;
+/// Episodes in which a picture is looked for, since those of the first may be broken.
+const SAMPLES: usize = 16;
 
 /// An array of an episode's frames.
 #[derive(Clone, Debug)]
@@ -39,6 +45,8 @@ pub(super) struct Array {
     /// Without the rows.
     pub(super) shape: Vec<usize>,
     pub(super) kind: Kind,
+    /// The pictures that its frames may be.
+    picture: Option<Picture>,
 }
 
 /// Kind of the values of an array.
@@ -47,18 +55,17 @@ pub(super) enum Kind {
     Number,
     /// Unsigned, 8 bits, as pixels are.
     Byte,
+    /// Strings of bytes, which may be encoded pictures; in words what they are otherwise.
+    Files(&'static str),
     /// Something that is not read, in words.
     Other(String),
 }
 
 impl Array {
-    /// Height and width, if these are pictures.
-    fn picture(&self) -> Option<[usize; 2]> {
-        let small = self.size().is_some_and(|size| (1..=LARGEST).contains(&size));
-        match self.shape.as_slice() {
-            [height, width, CHANNELS] if small && !matches!(self.kind, Kind::Other(_)) => Some([*height, *width]),
-            _ => None,
-        }
+    pub(super) fn new(path: String, rows: u64, shape: Vec<usize>, kind: Kind) -> Self {
+        let numbers = matches!(kind, Kind::Byte | Kind::Number);
+        let picture = Picture::of_shape(&shape, kind == Kind::Byte).filter(|_| numbers);
+        Self { path, rows, shape, kind, picture }
     }
 
     /// Values a frame; `None` past what a computer can count.
@@ -71,7 +78,9 @@ impl Array {
         match &self.kind {
             Kind::Other(what) => Some(what.clone()),
             _ if !fits(self.rows, frames) => Some("not a row a frame".into()),
-            _ if self.picture().is_some() => Some("pictures, which --images takes".into()),
+            _ if self.picture.is_some() && self.is_surely_pictures() => Some("pictures, which --images takes".into()),
+            Kind::Files(what) => Some((*what).into()),
+            _ if self.is_ambiguous() => Some(AMBIGUOUS.into()),
             _ => match self.size() {
                 Some(1..=WIDEST) => None,
                 Some(0) => Some("without values".into()),
@@ -81,12 +90,27 @@ impl Array {
     }
 
     fn is_vector(&self) -> bool {
-        self.shape.len() <= 1 && !self.is_encoded()
+        self.shape.len() <= 1 && !self.is_large()
     }
 
-    /// Whether these are rather the bytes of files than numbers.
-    fn is_encoded(&self) -> bool {
+    /// Whether these are rather pixels or the bytes of files than small numbers.
+    fn is_large(&self) -> bool {
         self.kind == Kind::Byte && self.size().is_none_or(|size| size > WIDEST_BYTES)
+    }
+
+    /// Whether frames that may be pictures are nothing else: a small matrix is a vector for whoever asks for it.
+    fn is_surely_pictures(&self) -> bool {
+        self.picture.is_some_and(|p| p.pixels <= Pixels::Encoded) || self.is_large()
+    }
+
+    /// Whether these are pictures, but in one of two ways.
+    fn is_ambiguous(&self) -> bool {
+        self.kind == Kind::Byte && Picture::is_ambiguous(&self.shape)
+    }
+
+    /// Whether a row may be the bytes of a file.
+    fn is_string(&self) -> bool {
+        matches!((&self.kind, self.shape.as_slice()), (Kind::Byte, [_]) | (Kind::Files(_), []))
     }
 }
 
@@ -112,6 +136,7 @@ pub(super) struct Stretch {
 pub(super) enum Values {
     Numbers(Vec<f32>),
     Bytes(Vec<u8>),
+    Files(Vec<Vec<u8>>),
 }
 
 impl Values {
@@ -119,6 +144,7 @@ impl Values {
         match self {
             Self::Numbers(numbers) => numbers,
             Self::Bytes(bytes) => bytes.into_iter().map(f32::from).collect(),
+            Self::Files(_) => Vec::new(),
         }
     }
 }
@@ -145,9 +171,10 @@ pub(super) trait Store {
     }
 }
 
-/// A camera: the name of its array, and whether its values are 0 to 1 in place of 0 to 255.
+/// A camera: the name of its array, what its frames are, and whether its values are 0 to 1 in place of 0 to 255.
 struct Camera {
     name: String,
+    picture: Picture,
     scaled: bool,
 }
 
@@ -177,7 +204,11 @@ pub(super) fn source<S: Store + 'static>(
     mut notes: Vec<String>,
 ) -> Result<Source> {
     let at = &episodes[first];
-    let arrays = named(all);
+    let mut arrays = named(all);
+    for array in arrays.values_mut().filter(|a| a.is_string() && fits(a.rows, frames)) {
+        let mut files = episodes[first..].iter().take(SAMPLES).filter_map(|at| first_file(&mut store, at, array));
+        array.picture = files.find_map(|file| Picture::of_file(&file));
+    }
     let place = store.place(at, "");
     let located = |e: Error| e.in_file(&place);
     let fit = |name: &&String| arrays[*name].unfit(frames).is_none();
@@ -213,7 +244,16 @@ pub(super) fn source<S: Store + 'static>(
     if success.is_none() && store.solved(at).is_none() {
         notes.push("the dataset does not say which episodes are solved: all count as solved".into());
     }
-    let (pictures, cameras) = pictures(&arrays, frames);
+    let free = |(name, a): &(&String, &Array)| {
+        let asked = observation.iter().chain(&action).any(|p| p.column == **name);
+        !asked && fits(a.rows, frames) && (options.images || a.is_surely_pictures())
+    };
+    let (pictures, cameras) = pictures(arrays.iter().filter(free));
+    let unclear = arrays.iter().find(|(_, a)| a.is_ambiguous() && fits(a.rows, frames));
+    if let Some((name, array)) = unclear.filter(|_| options.images && cameras.is_empty()) {
+        let expected = "pictures of (height, width, 3) or (3, height, width)";
+        return Err(Error::unexpected(store.place(at, &array.path), expected, told(name, array, frames)));
+    }
     let longer = |p: &&Part| arrays[&p.column].rows > frames;
     if let Some(part) = observation.iter().find(longer).filter(|_| at.rows.is_none()) {
         notes.push(format!("left out: the row of {} after the last action, and of others alike", part.column));
@@ -233,12 +273,25 @@ pub(super) fn source<S: Store + 'static>(
     let len = episodes.len();
     let mut reader = Episodes { store, episodes, arrays, observation, action, success, cameras: Vec::new() };
     for name in cameras.iter().filter(|_| options.images) {
+        let Some(picture) = reader.arrays[name].picture else { continue };
         let floats = reader.arrays[name].kind == Kind::Number;
         let scaled = floats && is_share(&reader.values(first, name, frames)?.numbers());
         notes.extend(scaled.then(|| format!("pictures of {name}: 0 to 1 in the dataset, made 0 to 255")));
-        reader.cameras.push(Camera { name: name.clone(), scaled });
+        reader.cameras.push(Camera { name: name.clone(), picture, scaled });
     }
     Ok(Source { spec, len, pictures, notes, reader: Box::new(reader) })
+}
+
+/// The bytes in the first row of an episode; none of what cannot be read.
+fn first_file<S: Store>(store: &mut S, at: &Stretch, array: &Array) -> Option<Vec<u8>> {
+    let start = at.rows.as_ref().map_or(0, |r| r.start);
+    let shape = store.shape(at, &array.path).ok()?;
+    let small = shape.iter().skip(1).all(|n| *n <= LARGEST as u64) && shape.first().is_some_and(|rows| *rows > start);
+    match small.then(|| store.read(at, &array.path, start..start + 1).ok())?? {
+        Values::Bytes(bytes) => Some(bytes),
+        Values::Files(files) => files.into_iter().next(),
+        Values::Numbers(_) => None,
+    }
 }
 
 /// The arrays by the names that a user gives: without the group of the observation, where that is no other's name.
@@ -312,12 +365,12 @@ fn left_out(
     for (name, array) in arrays.iter().filter(|(name, _)| !taken(name)) {
         let shape = described(name, array, frames);
         match array.unfit(frames) {
-            Some(_) if array.picture().is_some() && fits(array.rows, frames) => {
+            Some(_) if array.picture.is_some() && fits(array.rows, frames) => {
                 others.entry("pictures of another size".into())
             }
             Some(why) => others.entry(why),
-            None if array.size().is_some_and(|size| size > WIDEST_TOLD) || array.is_encoded() => {
-                others.entry("perhaps pictures that are encoded, grey or in another order, which are not read".into())
+            None if array.size().is_some_and(|size| size > WIDEST_TOLD) || array.is_large() => {
+                others.entry("perhaps pictures, but neither RGB, grey, PNG nor JPEG".into())
             }
             None => {
                 names.push(name.clone());
@@ -332,11 +385,14 @@ fn left_out(
     takeable.into_iter().chain(others.iter().filter_map(|(why, of)| selection::left_out(of, why))).collect()
 }
 
-/// The cameras, all of the first one's size, and the names of their arrays.
-fn pictures(arrays: &BTreeMap<String, Array>, frames: u64) -> (Option<ImageLayout>, Vec<String>) {
-    let of = |(_, a): &(&String, &Array)| a.picture().filter(|_| fits(a.rows, frames));
-    let Some([height, width]) = arrays.iter().find_map(|pair| of(&pair)) else { return (None, Vec::new()) };
-    let names: Vec<&String> = arrays.iter().filter(|p| of(p) == Some([height, width])).map(|(name, _)| name).collect();
+/// The cameras, all of the size of the surest one, and the names of their arrays.
+fn pictures<'a>(arrays: impl Iterator<Item = (&'a String, &'a Array)>) -> (Option<ImageLayout>, Vec<String>) {
+    let all: Vec<(&String, Picture)> = arrays.filter_map(|(name, a)| Some((name, a.picture?))).collect();
+    let Some((_, Picture { height, width, .. })) = all.iter().min_by_key(|(_, p)| p.pixels).copied() else {
+        return (None, Vec::new());
+    };
+    let same = all.iter().filter(|(_, p)| (p.height, p.width) == (height, width));
+    let names: Vec<&String> = same.map(|(name, _)| *name).collect();
     let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_string();
     let distinct = |name: &String| names.iter().filter(|n| short(n) == short(name)).count() == 1;
     let camera = |name: &&String| if distinct(name) { short(name) } else { name.replace('/', "_") };
@@ -369,13 +425,19 @@ impl<S: Store> Episodes<S> {
         let start = at.rows.as_ref().map_or(0, |r| r.start);
         let rows = shape.first().copied().unwrap_or(0);
         let enough = if at.rows.is_some() { rows >= start + frames } else { fits(rows, frames) };
-        let same = shape.iter().skip(1).copied().eq(array.shape.iter().map(|n| *n as u64));
+        // Each episode has files that are as long as its longest.
+        let same = array.is_string() && array.picture.is_some() && shape.len() == 1 + array.shape.len()
+            || shape.iter().skip(1).copied().eq(array.shape.iter().map(|n| *n as u64));
         let mut expected = vec![start + frames];
         expected.extend(array.shape.iter().map(|n| *n as u64));
         let place = self.store.place(at, &array.path);
         Error::ensure(enough && same, &place, format!("shape {expected:?}"), format!("{shape:?}"))?;
-        let each = if array.kind == Kind::Byte { 1 } else { 4 };
-        let bytes = array.size().and_then(|size| frames.checked_mul(size as u64)).and_then(|n| n.checked_mul(each));
+        let each = match array.kind {
+            Kind::Byte => 1,
+            Kind::Files(_) => size_of::<Vec<u8>>() as u64,
+            Kind::Number | Kind::Other(_) => 4,
+        };
+        let bytes = shape.iter().skip(1).try_fold(frames.saturating_mul(each), |bytes, n| bytes.checked_mul(*n));
         let small = bytes.is_some_and(|b| b <= MOST_BYTES);
         Error::ensure(small, place, "at most 4 GiB an episode", format!("shape {shape:?}"))?;
         self.store.read(at, &array.path, start..start + frames)
@@ -385,6 +447,21 @@ impl<S: Store> Episodes<S> {
         let each = parts.iter().map(|p| Ok(self.values(number, &p.column, frames)?.numbers()));
         let columns = each.collect::<Result<Vec<_>>>()?;
         selection::joined(&self.store.place(&self.episodes[number], ""), parts, &columns, frames as usize)
+    }
+}
+
+/// The bytes of an episode's frames.
+enum Frames {
+    Bytes(Vec<u8>),
+    Files(Vec<Vec<u8>>),
+}
+
+impl Frames {
+    fn frame(&self, t: usize, frames: usize) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => &bytes[t * (bytes.len() / frames)..][..bytes.len() / frames],
+            Self::Files(files) => files.get(t).map_or(&[], Vec::as_slice),
+        }
     }
 }
 
@@ -408,21 +485,28 @@ impl<S: Store> EpisodeReader for Episodes<S> {
 
     fn images(&mut self, number: usize, layout: &ImageLayout) -> Result<Vec<u8>> {
         let frames = self.frames(number)?;
-        let mut cameras = Vec::new();
+        let whole = self.store.place(&self.episodes[number], "");
+        let mut rgb = storage::room(Path::new(&whole), layout, frames as usize)?;
         for at in 0..self.cameras.len() {
-            let Camera { name, scaled } = &self.cameras[at];
-            let (name, scaled) = (name.clone(), *scaled);
-            cameras.push(match self.values(number, &name, frames)? {
-                Values::Bytes(bytes) => bytes,
-                Values::Numbers(values) => {
-                    let place = self.store.place(&self.episodes[number], &self.arrays[&name].path);
-                    pixels(&values, scaled).map_err(|e| e.in_file(place))?
-                }
-            });
+            let Camera { name, picture, scaled } = &self.cameras[at];
+            let (name, picture, scaled) = (name.clone(), *picture, *scaled);
+            let values = self.values(number, &name, frames)?;
+            let place = self.store.place(&self.episodes[number], &self.arrays[&name].path);
+            let bytes = match values {
+                Values::Files(files) => Frames::Files(files),
+                Values::Bytes(bytes) => Frames::Bytes(bytes),
+                Values::Numbers(values) => Frames::Bytes(pixels(&values, scaled).map_err(|e| e.in_file(&place))?),
+            };
+            let each = layout.picture_bytes();
+            rgb.par_chunks_exact_mut(layout.bytes()).enumerate().try_for_each(|(t, out)| {
+                let picture = picture.rgb(bytes.frame(t, frames as usize), &mut out[at * each..][..each]);
+                picture.map_err(|found| {
+                    let expected = format!("a PNG or JPEG of {}x{} pixels", layout.width, layout.height);
+                    Error::unexpected(format!("{place}: frame {t}"), expected, found)
+                })
+            })?;
         }
-        let each = layout.picture_bytes();
-        let frame = |t: usize| cameras.iter().flat_map(move |c| c[t * each..(t + 1) * each].iter().copied());
-        Ok((0..frames as usize).flat_map(frame).collect())
+        Ok(rgb)
     }
 
     fn name(&self, number: usize) -> String {

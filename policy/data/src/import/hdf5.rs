@@ -1,7 +1,7 @@
 //! HDF5 as robomimic and its relatives write it: groups of arrays, each an episode (`data/demo_N`, `traj_N`…); a folder of
 //! files of one episode each; or one file whose arrays hold all frames, with `terminals` and `timeouts`.
 
-use super::arrays::{self, ACTIONS, Array, Kind, MOST_BYTES, Store, Stretch, Values, joined};
+use super::arrays::{self, ACTIONS, Array, Kind, LISTS, MOST_BYTES, Store, Stretch, Values, joined};
 use super::options::ImportOptions;
 use super::selection;
 use super::source::{Source, is_hdf5};
@@ -11,7 +11,7 @@ use hdf5_reader::error::{Error as ReadError, Result as ReadResult};
 use hdf5_reader::group::Group;
 use hdf5_reader::{
     ByteOrder, Dataset, Datatype, ExternalLinkResolver, FilterRegistry, H5Type, Hdf5File, OpenOptions, SliceInfo,
-    SliceInfoElem,
+    SliceInfoElem, StringSize,
 };
 use imle_configs::{Error, Result};
 use serde_json::Value;
@@ -260,13 +260,11 @@ impl Files {
         for name in datasets {
             let path = joined(inside, &name);
             let array = match group.dataset(&name) {
-                Ok(d) => Array {
-                    rows: rows_of(&d),
-                    shape: d.shape().iter().skip(1).map(|n| *n as usize).collect(),
-                    kind: packed(&d).unwrap_or_else(|| kind(d.dtype())),
-                    path,
-                },
-                Err(e) => Array { rows: 0, shape: Vec::new(), kind: Kind::Other(one_line(e)), path },
+                Ok(d) => {
+                    let shape = d.shape().iter().skip(1).map(|n| *n as usize).collect();
+                    Array::new(path, rows_of(&d), shape, packed(&d).unwrap_or_else(|| kind(d.dtype())))
+                }
+                Err(e) => Array::new(path, 0, Vec::new(), Kind::Other(one_line(e))),
             };
             all.push(array);
         }
@@ -290,6 +288,7 @@ impl Store for Files {
             Kind::Number => {
                 sliced::<Number>(&dataset, rows).map(|v| Values::Numbers(v.into_iter().map(|n| n.0).collect()))
             }
+            Kind::Files(_) => strings(&dataset, rows).map(Values::Files),
             Kind::Other(what) => return Err(Error::unexpected(place, "numbers", what)),
         };
         values.map_err(|e| self.failed(at, path, e))
@@ -329,6 +328,21 @@ fn sliced<T: H5Type>(dataset: &Dataset, rows: std::ops::Range<u64>) -> ReadResul
     let mut of = SliceInfo::all(dataset.shape().len());
     of.selections[0] = SliceInfoElem::Slice { start: rows.start, end: rows.end, step: 1 };
     Ok(dataset.read_slice(&of)?.into_iter().collect())
+}
+
+/// Strings of bytes, of any length or of one.
+fn strings(dataset: &Dataset, rows: std::ops::Range<u64>) -> ReadResult<Vec<Vec<u8>>> {
+    let stored = sliced::<Raw>(dataset, rows)?;
+    let apart =
+        matches!(dataset.dtype(), Datatype::VarLen { .. } | Datatype::String { size: StringSize::Variable, .. });
+    let mut total = 0;
+    let string = |Raw(bytes): Raw| {
+        let bytes = if apart { dataset.resolve_vlen_reference_bytes(&bytes, 1)? } else { bytes };
+        // Any number of them may lie in one place.
+        total += bytes.len() as u64;
+        if total > MOST_BYTES { Err(ReadError::InvalidData("more than 4 GiB".into())) } else { Ok(bytes) }
+    };
+    stored.into_iter().map(string).collect()
 }
 
 /// Opens a file; links lead to other files beside it.
@@ -393,10 +407,11 @@ fn kind(of: &Datatype) -> Kind {
         | Datatype::FloatingPoint { size: 2 | 4 | 8, .. }
         | Datatype::Bitfield { size: 1 | 2 | 4 | 8, .. } => Kind::Number,
         Datatype::Enum { base, .. } if !matches!(kind(base), Kind::Other(_)) => Kind::Number,
+        Datatype::String { .. } | Datatype::Opaque { .. } => Kind::Files("text"),
+        Datatype::VarLen { base, .. } if kind(base) == Kind::Byte => Kind::Files(LISTS),
         other => Kind::Other(
             match other {
-                Datatype::String { .. } => "text",
-                Datatype::VarLen { .. } => "lists or text of any length",
+                Datatype::VarLen { .. } => LISTS,
                 Datatype::Compound { .. } => "records of several fields",
                 Datatype::Array { .. } => "lists",
                 Datatype::Reference { .. } => "references",
@@ -405,6 +420,24 @@ fn kind(of: &Datatype) -> Kind {
             }
             .into(),
         ),
+    }
+}
+
+/// The bytes of an element.
+#[derive(Clone)]
+struct Raw(Vec<u8>);
+
+impl H5Type for Raw {
+    fn hdf5_type() -> Datatype {
+        u8::hdf5_type()
+    }
+
+    fn from_bytes(bytes: &[u8], _: &Datatype) -> ReadResult<Self> {
+        Ok(Self(bytes.to_vec()))
+    }
+
+    fn element_size(dtype: &Datatype) -> usize {
+        hdf5_reader::dtype_element_size(dtype).unwrap_or(0)
     }
 }
 

@@ -55,7 +55,9 @@ impl Folder {
         // All at once: in version 3 several episodes lie in a file.
         let mut stream = Stream::of(root, info, spec.clone(), rows.clone())?;
         let (mut episodes, mut good) = (Vec::new(), 0);
-        while options.episodes.is_none_or(|most| good < most)
+        // Pictures may yet turn out to be broken.
+        let most = options.episodes.filter(|_| !(options.images && options.skip_broken));
+        while most.is_none_or(|most| good < most)
             && let Some(episode) = stream.next()
         {
             match episode {

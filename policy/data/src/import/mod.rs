@@ -7,10 +7,14 @@
 
 #[cfg(any(feature = "hdf5", feature = "zarr"))]
 mod arrays;
+#[cfg(feature = "zarr")]
+mod codecs;
 #[cfg(feature = "hdf5")]
 mod hdf5;
 mod lerobot;
 mod options;
+#[cfg(any(feature = "hdf5", feature = "zarr"))]
+mod pixels;
 mod records;
 mod resample;
 mod selection;
@@ -198,6 +202,7 @@ fn open(format: DatasetFormat, from: &Path, options: &ImportOptions) -> Result<S
 /// Those of the reader; [`Error::Unexpected`] about an episode of other sizes than the spec's or with a number that is
 /// not finite.
 fn read(source: &mut Source, from: &Path, options: &ImportOptions) -> Result<(Vec<usize>, Vec<Episode>)> {
+    let pictures = source.pictures.clone().filter(|_| options.images && options.skip_broken);
     let (mut numbers, mut episodes) = (Vec::new(), Vec::new());
     for number in 0..source.len {
         if options.episodes.is_some_and(|most| episodes.len() >= most) {
@@ -208,7 +213,14 @@ fn read(source: &mut Source, from: &Path, options: &ImportOptions) -> Result<(Ve
             0 => Ok(e),
             _ => check_episode(&place, &source.spec, &e).map(|()| e),
         };
-        match source.reader.episode(number).and_then(checked) {
+        let mut episode = source.reader.episode(number).and_then(checked);
+        // Only what is read is known to be whole.
+        if let (Ok(Episode { len: 1.., .. }), Some(layout)) = (&episode, &pictures)
+            && let Err(error) = source.reader.images(number, layout)
+        {
+            episode = Err(error);
+        }
+        match episode {
             Ok(episode) if episode.len == 0 => source.notes.push(format!("left out: {place}: no frame")),
             Ok(episode) => {
                 numbers.push(number);

@@ -23,5 +23,6 @@ pub struct ImportOptions {
     /// The first so many episodes that have a frame; all if absent.
     pub episodes: Option<usize>,
     /// Leave out episodes that cannot be read or hold a number that is not finite, with a note, in place of an error.
+    /// Pictures are read twice for it.
     pub skip_broken: bool,
 }

@@ -1,7 +1,8 @@
 //! Zarr folders as Diffusion Policy writes them: `data/KEY` with the frames of all episodes in a row, `meta/episode_ends`
 //! with where each one ends.
 
-use super::arrays::{self, Array, Kind, MOST_BYTES, Store, Stretch, Values, joined};
+use super::arrays::{self, Array, Kind, LISTS, MOST_BYTES, Store, Stretch, Values, joined};
+use super::codecs;
 use super::options::ImportOptions;
 use super::selection;
 use super::source::Source;
@@ -9,12 +10,15 @@ use crate::table::one_line;
 use half::f16;
 use imle_configs::{Error, Result, files};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zarrs::array::{Array as ZarrArray, ArrayError, ArraySubset, ChunkShape, data_type};
+use zarrs::array::{BytesRepresentation, BytesToBytesCodecTraits, CodecOptions};
 use zarrs::filesystem::FilesystemStore;
+use zarrs::plugin::ExtensionName;
 
 type Stored = ZarrArray<FilesystemStore>;
 
@@ -79,7 +83,13 @@ impl Folder {
     }
 
     fn open(&self, path: &str) -> Result<Stored> {
-        ZarrArray::open(self.store.clone(), &format!("/{path}")).map_err(|e| self.failed(path, e))
+        let stored = ZarrArray::open(self.store.clone(), &format!("/{path}")).map_err(|e| self.failed(path, e))?;
+        let metadata = metadata(&stored);
+        let steps = ["filters", "codecs"].iter().filter_map(|key| metadata[*key].as_array());
+        if !steps.map(Vec::as_slice).all(codecs::in_order) {
+            return Err(self.failed(path, "another filter after `delta`"));
+        }
+        Ok(stored)
     }
 
     /// Where episodes end, ascending.
@@ -130,15 +140,11 @@ impl Folder {
                 continue;
             }
             let array = match self.open(&whole) {
-                Ok(stored) => Array {
-                    path,
-                    rows: stored.shape().first().copied().unwrap_or(0),
-                    shape: stored.shape().iter().skip(1).map(|n| usize::try_from(*n).unwrap_or(usize::MAX)).collect(),
-                    kind: kind(&stored),
-                },
-                Err(Error::Unexpected { found, .. }) => {
-                    Array { path, rows: 0, shape: Vec::new(), kind: Kind::Other(found) }
+                Ok(stored) => {
+                    let shape = stored.shape().iter().skip(1).map(|n| usize::try_from(*n).unwrap_or(usize::MAX));
+                    Array::new(path, stored.shape().first().copied().unwrap_or(0), shape.collect(), kind(&stored))
                 }
+                Err(Error::Unexpected { found, .. }) => Array::new(path, 0, Vec::new(), Kind::Other(found)),
                 Err(other) => return Err(other),
             };
             all.push(array);
@@ -170,6 +176,7 @@ impl Store for Folder {
             (Kind::Number, _) => {
                 numbers(&stored, rows).map(|v| Values::Numbers(v.into_iter().map(|n| n as f32).collect()))
             }
+            (Kind::Files(_), _) => return strings(&stored, rows).map(Values::Files).map_err(|e| self.failed(&path, e)),
             (Kind::Other(what), _) => return Err(Error::unexpected(self.shown(&path), "numbers", what)),
         };
         values.map_err(|e| self.failed(&path, e))
@@ -180,10 +187,55 @@ impl Store for Folder {
     }
 }
 
+/// The metadata of an array, in the version it is of.
+fn metadata(stored: &Stored) -> Value {
+    serde_json::to_value(stored.metadata()).unwrap_or_default()
+}
+
 /// Some rows of an array, whole.
 fn subset(stored: &Stored, rows: Range<u64>) -> ArraySubset {
     let range = |(i, n): (usize, &u64)| if i == 0 { rows.clone() } else { 0..*n };
     ArraySubset::new_with_ranges(&stored.shape().iter().enumerate().map(range).collect::<Vec<_>>())
+}
+
+/// Some rows of an array of strings of bytes. zarrs panics where a length is wrong, so its codec is not asked.
+fn strings(stored: &Stored, rows: Range<u64>) -> std::result::Result<Vec<Vec<u8>>, String> {
+    let length = |chunk: u64| stored.chunk_shape(&[chunk]).map(|shape| shape[0].get()).map_err(one_line);
+    let (each, codecs, mut all) = (length(0)?, stored.codecs(), Vec::new());
+    let mut total = 0;
+    for chunk in rows.start / each..rows.end.div_ceil(each) {
+        let wanted = rows.start.max(chunk * each) - chunk * each..rows.end.min((chunk + 1) * each) - chunk * each;
+        let wanted = wanted.start as usize..wanted.end as usize;
+        let Some(bytes) = stored.retrieve_encoded_chunk(&[chunk]).map_err(one_line)? else {
+            all.extend(wanted.map(|_| Vec::new()));
+            continue;
+        };
+        let unpack = |bytes, codec: &Arc<dyn BytesToBytesCodecTraits>| {
+            codec.decode(bytes, &BytesRepresentation::UnboundedSize, &CodecOptions::default()).map_err(one_line)
+        };
+        let bytes = codecs.bytes_to_bytes_codecs().iter().rev().try_fold(Cow::Owned(bytes), unpack)?;
+        let lists = lists(&bytes).filter(|lists| lists.len() as u64 == each && length(chunk) == Ok(each));
+        let lists = lists.ok_or_else(|| format!("no {each} lists in chunk {chunk}"))?;
+        total += lists[wanted.clone()].iter().map(|list| list.len() as u64).sum::<u64>();
+        if total > MOST_BYTES {
+            return Err("more than 4 GiB".into());
+        }
+        all.extend(lists[wanted].iter().map(|list| list.to_vec()));
+    }
+    Ok(all)
+}
+
+/// Lists of bytes: how many there are, and each with its length before it.
+fn lists(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let (count, mut rest) = bytes.split_first_chunk()?;
+    let mut all = Vec::new();
+    for _ in 0..u32::from_le_bytes(*count) {
+        let (length, after) = rest.split_first_chunk()?;
+        let (list, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        all.push(list);
+        rest = after;
+    }
+    Some(all)
 }
 
 /// Some rows of an array of numbers, row-major; an array of another type has none.
@@ -239,8 +291,12 @@ fn kind(stored: &Stored) -> Kind {
         Kind::Byte
     } else if numbers.contains(of) {
         Kind::Number
+    } else if [data_type::string(), data_type::bytes()].contains(of) {
+        let codec = stored.codecs().array_to_bytes_codec().name_v3();
+        let plain = codec.is_some_and(|name| ["vlen-bytes", "vlen-utf8"].contains(&&*name));
+        if plain && stored.shape().len() == 1 { Kind::Files(LISTS) } else { Kind::Other(LISTS.into()) }
     } else {
-        let metadata = serde_json::to_value(stored.metadata()).unwrap_or_default();
+        let metadata = metadata(stored);
         let name = if metadata["dtype"].is_null() { &metadata["data_type"] } else { &metadata["dtype"] };
         Kind::Other(format!("values of type {name}"))
     }

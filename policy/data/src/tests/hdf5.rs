@@ -1,6 +1,7 @@
 //! HDF5 files as robomimic, LIBERO, Isaac Lab, ManiSkill, ALOHA and D4RL lay them out, made byte by byte.
 
 use super::import::converted;
+use super::pictures::{GREY, HEIGHT, WIDTH, bytes, plain, rgb};
 use super::*;
 use crate::import::{Converted, ImportOptions, convert};
 use crate::read_images;
@@ -13,12 +14,14 @@ enum Node {
     Data(Vec<u64>, Vec<u8>, Vec<u8>),
     /// Shape, type, number of the filter, and the packed bytes of an array of one chunk.
     Packed(Vec<u64>, Vec<u8>, u16, Vec<u8>),
+    /// Lists of bytes, one a row.
+    Lists(Vec<Vec<u8>>),
     /// A byte of a group.
     Attribute(u8),
     /// To a file and what is in it.
     Link(&'static str, &'static str),
 }
-use Node::{Attribute, Data, Group, Link, Packed};
+use Node::{Attribute, Data, Group, Link, Lists, Packed};
 
 /// A type: its class, its size, and the rest of the message. Whole numbers, with their flags: 1 for big-endian, 8 for
 /// signed.
@@ -110,6 +113,23 @@ fn put(file: &mut Vec<u8>, node: &Node) -> u64 {
             let at = if bytes.is_empty() { undefined } else { (file.len() as u64).to_le_bytes() };
             messages.push((8, [&[3, 1], at.as_slice(), &(bytes.len() as u64).to_le_bytes()].concat()));
             file.extend(bytes);
+        }
+        Lists(lists) => {
+            // A heap: how long it is, and each thing in it with its number and length.
+            let mut heap = Vec::new();
+            for (number, list) in lists.iter().enumerate() {
+                heap.extend([(number as u16 + 1).to_le_bytes().as_slice(), &[1, 0, 0, 0, 0, 0]].concat());
+                heap.extend([(list.len() as u64).to_le_bytes().as_slice(), list].concat());
+                heap.resize(heap.len().next_multiple_of(8), 0);
+            }
+            file.resize(file.len().next_multiple_of(8), 0);
+            let at = (file.len() as u64).to_le_bytes();
+            file.extend([b"GCOL\x01\0\0\0".as_slice(), &(heap.len() as u64 + 16).to_le_bytes(), &heap].concat());
+            let reference = |(number, list): (usize, &Vec<u8>)| {
+                [&(list.len() as u32).to_le_bytes(), at.as_slice(), &(number as u32 + 1).to_le_bytes()].concat()
+            };
+            let references = lists.iter().enumerate().flat_map(reference).collect();
+            return put(file, &Data(vec![lists.len() as u64], kind(9, [0; 3], 16, &int(0, 1)), references));
         }
         Attribute(_) | Link(..) => unreachable!("written by their group"),
     }
@@ -203,7 +223,7 @@ fn numbers_of_every_type_are_read() {
     let text = || Group(vec![("demo_0", demo("b", Data(vec![2], kind(3, [0; 3], 4, &[]), b"leftrite".to_vec())))]);
     let (message, dataset) = made(&text(), &options());
     assert_eq!(dataset.spec.observation, layout(&[("a", 1)]));
-    noted(&message, &["left out: b (2): text"]);
+    noted(&message, &["left out: b (frames): text"]);
     let dir = tempfile::tempdir().unwrap();
     let message = failed(&hdf5(dir.path().join("a.hdf5"), &text()), &asking(&["b"], &[]));
     assert!(
@@ -310,6 +330,108 @@ fn a_folder_holds_a_file_an_episode() {
     let (message, dataset) = converted(&root, &ImportOptions { skip_broken: true, ..options() });
     assert_eq!(dataset.episodes.len(), 2);
     noted(&message, &["left out", "episode_11.hdf5"]);
+}
+
+/// Rows as long as the longest, with zeros after it.
+fn padded(files: &[Vec<u8>]) -> (u64, Vec<u8>) {
+    let width = files.iter().map(Vec::len).max().unwrap();
+    let row = |file: &Vec<u8>| file.iter().copied().chain(std::iter::repeat(0)).take(width).collect::<Vec<u8>>();
+    (width as u64, files.iter().flat_map(row).collect())
+}
+
+/// An episode of two frames, with these cameras.
+fn filmed(cameras: Vec<(&'static str, Node)>) -> Node {
+    let obs = Group(vec![("q", counting(&[2, 1], 0.0)), ("images", Group(cameras))]);
+    Group(vec![("action", counting(&[2, 1], 0.0)), ("observations", obs)])
+}
+
+fn with_images() -> ImportOptions {
+    ImportOptions { images: true, ..options() }
+}
+
+#[test]
+fn pictures_are_files_or_pixels_in_any_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (height, width) = (HEIGHT as u64, WIDTH as u64);
+    let files = [plain(0), bytes(GREY)];
+    let (long, rows) = padded(&files);
+    let (other_long, other_rows) = padded(&[plain(0), [bytes(GREY), vec![0; 9]].concat()]);
+    let greys: Vec<u8> = (0..48).collect();
+    let planes: Vec<u8> =
+        (0..2).flat_map(|t| (0..3).flat_map(move |c| rgb(t).into_iter().skip(c).step_by(3))).collect();
+    let with_alpha: Vec<u8> =
+        (0..2).flat_map(rgb).collect::<Vec<u8>>().chunks(3).flat_map(|p| [p, &[7]].concat()).collect();
+    let film = |long: u64, rows: Vec<u8>| {
+        filmed(vec![
+            ("a_rows", Data(vec![2, long], int(0, 1), rows.clone())),
+            ("b_text", Data(vec![2], kind(3, [0; 3], long as u32, &[]), rows)),
+            ("c_lists", Lists(files.to_vec())),
+            ("d_grey", Data(vec![2, height, width], int(0, 1), greys.clone())),
+            ("e_grey", Data(vec![2, height, width, 1], int(0, 1), greys.clone())),
+            ("f_planes", Data(vec![2, 3, height, width], int(0, 1), planes.clone())),
+            ("g_alpha", Data(vec![2, height, width, 4], int(0, 1), with_alpha.clone())),
+            ("h_depth", Data(vec![2, height, width], int(0, 2), vec![9; 96])),
+        ])
+    };
+    // The rows of each episode are as long as its longest file.
+    let root = dir.path().join("aloha");
+    hdf5(root.join("episode_0.hdf5"), &film(long, rows));
+    hdf5(root.join("episode_1.hdf5"), &film(other_long, other_rows));
+    let out = dir.path().join("out");
+    let message = convert(&root, &out, &with_images()).unwrap();
+    assert_eq!(message.cameras, ["a_rows", "b_text", "c_lists", "d_grey", "e_grey", "f_planes", "g_alpha"]);
+    noted(&message, &["images/h_depth (frames, 4, 6): --observation"]);
+    let grey = |t: usize| (0..24).flat_map(|i| [(24 * t + i) as u8; 3]).collect::<Vec<u8>>();
+    let frame = |t: usize| {
+        let file = if t == 0 { rgb(0) } else { vec![84; 72] };
+        [file.clone(), file.clone(), file, grey(t), grey(t), rgb(t), rgb(t)].concat()
+    };
+    for episode in 0..2 {
+        assert_eq!(read_images(&out, episode).unwrap().rgb, [frame(0), frame(1)].concat());
+    }
+    let (message, _) = converted(&root, &options());
+    noted(&message, &["pictures of a_rows, b_text, c_lists", "--images takes them"]);
+}
+
+#[test]
+fn pictures_that_could_be_two_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = || vec![("wide", Data(vec![2, 3, 5, 3], int(0, 1), vec![1; 90]))];
+    let path = hdf5(dir.path().join("a.h5"), &filmed(film()));
+    let message = failed(&path, &with_images());
+    assert!(message.contains("a.h5: observations/images/wide: expected pictures of (height, width, 3)"), "{message}");
+    noted(&converted(&path, &options()).0, &["images/wide (frames, 3, 5, 3)", "the shape fits both"]);
+    // Another camera is taken.
+    let mut more = film();
+    more.push(("top", Data(vec![2, 1, 2, 3], int(0, 1), (0..12).collect())));
+    let path = hdf5(dir.path().join("a.h5"), &filmed(more));
+    let message = convert(&path, &dir.path().join("out"), &with_images()).unwrap();
+    assert_eq!(message.cameras, ["top"]);
+    noted(&message, &["images/wide", "the shape fits both"]);
+    // Bytes that are no file at all.
+    let path = hdf5(dir.path().join("a.h5"), &filmed(vec![("x", Lists(vec![vec![1; 9]; 2]))]));
+    assert!(failed(&path, &with_images()).contains("pictures of one size, for --images"));
+    noted(&converted(&path, &options()).0, &["images/x (frames): lists or text of any length"]);
+}
+
+#[test]
+fn an_episode_with_a_broken_picture_is_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = |files: Vec<Vec<u8>>| filmed(vec![("top", Lists(files))]);
+    let file = Group(vec![
+        ("e0", film(vec![vec![1, 2, 3], plain(1)])),
+        ("e1", film(vec![plain(2), plain(3)])),
+        ("e2", film(vec![plain(4), plain(5)[..60].to_vec()])),
+    ]);
+    let path = hdf5(dir.path().join("a.h5"), &file);
+    let expected = "a.h5: e0/observations/images/top: frame 0: expected a PNG or JPEG of 6x4 pixels, found neither";
+    let message = failed(&path, &with_images());
+    assert!(message.contains(expected), "{message}");
+    let out = dir.path().join("out");
+    let message = convert(&path, &out, &ImportOptions { skip_broken: true, ..with_images() }).unwrap();
+    noted(&message, &["left out: ", expected]);
+    noted(&message, &["left out: ", "a.h5: e2/observations/images/top: frame 1: expected a PNG"]);
+    assert_eq!((message.episodes, read_images(&out, 0).unwrap().rgb), (1, [rgb(2), rgb(3)].concat()));
 }
 
 #[test]

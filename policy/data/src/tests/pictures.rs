@@ -9,11 +9,11 @@ use arrow_array::{Array, BinaryArray, StructArray};
 use std::path::PathBuf;
 
 const LEN: usize = 15;
-const WIDTH: usize = 6;
-const HEIGHT: usize = 4;
+pub(super) const WIDTH: usize = 6;
+pub(super) const HEIGHT: usize = 4;
 
 /// A JPEG of 6x4 pixels, (40 x, 60 y, 120) at (x, y).
-const JPEG: &str = "\
+pub(super) const JPEG: &str = "\
     ffd8ffe000104a46494600010100000100010000ffdb00430002020202020102020202030202030306040303030307050504060807090808\
     070808090a0d0b090a0c0a08080b0f0b0c0d0e0e0f0e090b1011100e110d0e0e0effdb004301020303030303070404070e0908090e0e0e0e\
     0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0e0effc00011080004000603\
@@ -22,25 +22,25 @@ const JPEG: &str = "\
     61152333415191f0ffda000c03010002110311003f004b552fed8d326c7ac650f2a41018476beafbb409407a4b853e76cdcdaebfffd9";
 
 /// A grey JPEG, 84 everywhere.
-const GREY: &str = "\
+pub(super) const GREY: &str = "\
     ffd8ffe000104a46494600010100000100010000ffdb0043000302020302020303030304030304050805050404050a070706080c0a0c0c0b\
     0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f171816141812141514ffc0000b080004000601011100ffc40014000100000000\
     000000000000000000000007ffc40014100100000000000000000000000000000000ffda0008010100003f000a7fffd9";
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub(super) fn bytes(hex: &str) -> Vec<u8> {
     hex.as_bytes().chunks(2).map(|hex| u8::from_str_radix(std::str::from_utf8(hex).unwrap(), 16).unwrap()).collect()
 }
 
 /// Pixel (x, y) of frame `t`.
-fn pixel(t: usize, x: usize, y: usize) -> [u8; 3] {
+pub(super) fn pixel(t: usize, x: usize, y: usize) -> [u8; 3] {
     [(t * 16 + x) as u8, (40 * y + x) as u8, (200 - t) as u8]
 }
 
-fn rgb(t: usize) -> Vec<u8> {
+pub(super) fn rgb(t: usize) -> Vec<u8> {
     (0..HEIGHT).flat_map(|y| (0..WIDTH).flat_map(move |x| pixel(t, x, y))).collect()
 }
 
-fn png(color: png::ColorType, depth: png::BitDepth, size: [usize; 2], data: &[u8]) -> Vec<u8> {
+pub(super) fn png(color: png::ColorType, depth: png::BitDepth, size: [usize; 2], data: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, size[0] as u32, size[1] as u32);
     encoder.set_color(color);
@@ -49,7 +49,7 @@ fn png(color: png::ColorType, depth: png::BitDepth, size: [usize; 2], data: &[u8
     bytes
 }
 
-fn plain(t: usize) -> Vec<u8> {
+pub(super) fn plain(t: usize) -> Vec<u8> {
     png(png::ColorType::Rgb, png::BitDepth::Eight, [WIDTH, HEIGHT], &rgb(t))
 }
 
@@ -95,6 +95,22 @@ pub(super) fn pictures(path: &Path) -> (Converted, Vec<u8>) {
 
 fn all_rgb() -> Vec<u8> {
     (0..LEN).flat_map(rgb).collect()
+}
+
+#[test]
+fn an_episode_with_a_broken_picture_is_left_out() {
+    // The first frame of the third episode, of 4, 1, 7 and 3 frames.
+    let cut = |t: usize| if t == 5 { plain(t)[..60].to_vec() } else { plain(t) };
+    for (_dir, path) in pictured(&[("image", &[HEIGHT, WIDTH, 3], encoded(cut))]) {
+        refused(&path, &with_images(), &["image", "episode 2, frame 0", "expected a PNG or JPEG of 6x4 pixels"]);
+        let (out, skipping) = (tempfile::tempdir().unwrap(), ImportOptions { skip_broken: true, ..with_images() });
+        let out = out.path().join("out");
+        let message = convert(&path, &out, &ImportOptions { episodes: Some(3), ..skipping }).unwrap();
+        let left: Vec<&String> = message.notes.iter().filter(|n| n.contains("episode 2, frame 0")).collect();
+        assert!(left.len() == 1 && left[0].starts_with("left out: "), "{:?}", message.notes);
+        let found: Vec<u8> = (0..3).flat_map(|n| read_images(&out, n).unwrap().rgb).collect();
+        assert_eq!((message.episodes, found), (3, (0..5).chain(12..LEN).flat_map(rgb).collect()));
+    }
 }
 
 #[test]

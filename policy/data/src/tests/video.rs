@@ -141,6 +141,13 @@ fn videos_that_do_not_fit_are_told() {
     refused(&path, &with_images(), &["episode_000002.mp4: expected 7 frames at 10 Hz, as the episode has, found more"]);
     fs::write(&video, &whole[..whole.len() / 2]).unwrap();
     refused(&path, &with_images(), &["episode_000002.mp4: expected a video that ffmpeg decodes"]);
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path().join("out");
+    let message = convert(&path, &out, &ImportOptions { skip_broken: true, ..with_images() }).unwrap();
+    let note = |n: &String| n.starts_with("left out: ") && n.contains("episode_000002.mp4: expected a video");
+    assert!(message.notes.iter().any(note), "{:?}", message.notes);
+    let found: Vec<u8> = (0..3).flat_map(|n| crate::read_images(&out, n).unwrap().rgb).collect();
+    assert!(found == (0..5).chain(12..15).flat_map(rgb).collect::<Vec<_>>());
     fs::write(&video, &whole).unwrap();
     for shape in [json!([WIDTH, HEIGHT, 3]), json!([1 << 14, 1 << 14, 3])] {
         edit_json(&path.join("meta/info.json"), |j| j["features"]["observation.images.top"]["shape"] = shape.clone());
