@@ -73,6 +73,8 @@ def test_a_suite_is_measured_once_and_reported(toy, capsys):
     assert first["cell"]["report"] == [3000, 6] and first["cell"]["settings"]["method"] == "imle"
     assert [len(f["scores"]) for f in first["result"]["final"]] == [6, 6]
     assert [point[0] for point in first["result"]["curve"]] == [10, 20] and "last" in first["result"]
+    assert run(toy, "--report", "--plots", str(toy / "plots")) == 0
+    assert sorted(file.name for file in (toy / "plots").iterdir()) == ["line-few-course.svg"]
     assert run(toy) == 0 and (toy / "results.jsonl").read_text().splitlines() == lines, "nothing is measured again"
     assert run(toy, "--tune", "--methods", "imle", "--episodes", "2") == 0
     assert json.loads((toy / "results.jsonl").read_text().splitlines()[-1])["cell"]["report"] == [1000, 8]

@@ -98,11 +98,13 @@ fn sampled_mass_follows_the_probability_of_sampling_a_target() {
 #[test]
 fn noise_on_observations_teaches_to_come_back() {
     let dir = tempfile::tempdir().unwrap();
-    let still = WeightedState { observation: vec![0.0], elites: vec![vec![0.0; 2]], weights: vec![1.0], probability: 1.0 };
+    let still =
+        WeightedState { observation: vec![0.0], elites: vec![vec![0.0; 2]], weights: vec![1.0], probability: 1.0 };
     let source = WeightedTargets::new(&[still], 1).unwrap();
     let pushed = |observation_noise: f64| {
         let mut fresh = fresh();
-        fresh.normalizers.residual = Some(Box::new(Residual { weights: vec![1.0, 0.0, 1.0, 0.0], scale: vec![0.5; 2] }));
+        fresh.normalizers.residual =
+            Some(Box::new(Residual { weights: vec![1.0, 0.0, 1.0, 0.0], scale: vec![0.5; 2] }));
         let settings = TrainSettings { method: "regression".into(), observation_noise, ..settings(600) };
         let out = dir.path().join(observation_noise.to_string());
         train(&settings, &pool(1), Device::Cpu, TrainStart::Fresh(fresh), &source, &out, &mut ()).unwrap();

@@ -10,6 +10,7 @@ from pathlib import Path
 from .cells import append, cells, read, same
 from .grounds import ground
 from .measure import measured
+from .plots import plots
 from .suite import FOLDER, load
 from .tables import markdown
 
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--shard", default="0/1", metavar="I/N", help="every N-th cell, from the I-th")
     parser.add_argument("--threads", type=int, help="threads (default: all)")
     parser.add_argument("--list", action="store_true", help="print the cells and measure nothing")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw curves into this folder (with matplotlib)")
     parser.add_argument("--report", action="store_true", help="print the tables and measure nothing")
     args = parser.parse_args(arguments)
     try:
@@ -82,7 +84,11 @@ def run(args: argparse.Namespace) -> int:
             for final in record["result"]["final"]:
                 words = f"{final['solved']} of {final['episodes']} solved, score {final['score']:.3f}"
                 print(f"  T_act {final['execute']}: {words}", file=sys.stderr, flush=True)
-    print(markdown(suite, chosen, read(results)))
+    found = read(results)
+    print(markdown(suite, chosen, found))
+    if args.plots:
+        for file in plots(suite, chosen, found, args.plots):
+            print(f"plot: {file}", file=sys.stderr)
     return 0
 
 
