@@ -105,6 +105,8 @@ class Policy:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy in another process loads the checkpoint again."""
+        if not self._origin:
+            raise TypeError("policy: expected a saved one, as another process loads it anew, found one in training")
         return self._origin[0], self._origin[1:]
 
     def __repr__(self) -> str:

@@ -1,5 +1,8 @@
 """Evaluation and recording in environments of others, and environments that misbehave."""
 
+import json
+import pickle
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -246,3 +249,39 @@ def test_datasets_and_settings_that_do_not_fit_are_refused(tmp_path):
         assert line in str(raised.value) and not (tmp_path / "out").exists()
     with pytest.raises(ValueError):
         ip.train(tmp_path / "nowhere", steps=5, out=tmp_path / "out")
+
+
+def test_a_training_is_evaluated_in_any_environment(tmp_path):
+    rows = np.linspace(0, 0.5, 8)
+    ip.write_dataset(
+        tmp_path / "data", [{"observation": np.stack([rows, rows * 0 + 0.5], 1), "action": np.full((8, 1), 0.5)}],
+        control_rate=10.0,
+    )
+    sizes = dict(batch_size=8, network={"width": 16, "blocks": 1}, horizons={"observation": 1, "prediction": 4, "action": 2})
+
+    def trained(out, evaluate, **more):
+        return ip.train(
+            tmp_path / "data", steps=20, evaluate_every=10, out=tmp_path / out, threads=2, progress=False,
+            evaluate=evaluate, **sizes, **more,
+        )
+
+    def course(policy, step):
+        seen.append((step, policy.config["provenance"]["steps"]))
+        with pytest.raises(TypeError, match="found one in training"):
+            pickle.dumps(policy)
+        return ip.evaluate(policy, Line, episodes=4, threads=2)
+
+    seen = []
+    trained("any", course)
+    assert seen == [(10, 10), (20, 20)] and (tmp_path / "any" / "best" / "config.json").exists()
+    lines = [json.loads(line) for line in (tmp_path / "any" / "metrics.jsonl").read_text().splitlines()]
+    found = [line for line in lines if "eval/success_rate" in line]
+    assert [line["step"] for line in found] == [10, 20] and found[0]["eval/episodes"] == 4
+    trained("figures", lambda policy, step: {"success_rate": step / 100, "score": 3.0})
+    assert '"eval/score":3.0' in (tmp_path / "figures" / "metrics.jsonl").read_text().replace(" ", "")
+    with pytest.raises(TypeError, match="evaluate: expected an Evaluation or figures by name, found float"):
+        trained("float", lambda policy, step: 0.5)
+    with pytest.raises(KeyError, match="gone"):
+        trained("raises", lambda policy, step: {}["gone"])
+    with pytest.raises(ValueError, match="evaluate: expected no task beside it"):
+        trained("task", course, task="stack")

@@ -106,22 +106,6 @@ impl DemonstrationChunks {
         Ok(self)
     }
 
-    /// The same windows, of which those with more than `most` steps behind the end of their episode are not drawn, but for
-    /// the first of an episode.
-    ///
-    /// # Errors
-    /// [`Error::Argument`] if no window is left.
-    pub fn with_padding(mut self, most: usize) -> Result<Self> {
-        let beyond = |index: usize| self.horizons.prediction.saturating_sub(self.steps_to_go(index));
-        let first = |index: usize| self.episodes[self.episode(index)].0 as usize == index;
-        let keeps = |index: usize| beyond(index) <= most || first(index);
-        if !(0..self.len()).all(keeps) {
-            let weights = (0..self.len()).map(|index| if keeps(index) { self.draw.weight(index) } else { 0.0 });
-            self.draw = Draw::weighted("DemonstrationChunks::with_padding", weights.collect::<Vec<_>>())?;
-        }
-        Ok(self)
-    }
-
     /// Number of windows, which is the number of control steps.
     pub fn len(&self) -> usize {
         self.episode_of.len()
@@ -277,28 +261,6 @@ mod tests {
         chunks.batch(1, 5, 16, &mut a);
         assert!(a.observations.chunks(2).all(|o| o == [10.0, 11.0]));
         assert!(chunks.with_weights(&[1.0]).is_err());
-    }
-
-    #[test]
-    fn windows_that_stand_still_behind_the_end_are_left_out() {
-        let horizons = Horizons { observation: 1, prediction: 4, action: 2 };
-        let drawn = |padding: usize, weights: Option<[f64; 8]>| {
-            let mut chunks = DemonstrationChunks::new(&spec(1, 1), horizons, &episodes()).unwrap();
-            if let Some(weights) = weights {
-                chunks = chunks.with_weights(&weights).unwrap();
-            }
-            let (chunks, mut batch) = (chunks.with_padding(padding).unwrap(), TargetBatch::default());
-            chunks.batch(1, 0, 400, &mut batch);
-            let mut found: Vec<usize> = batch.states;
-            found.sort_unstable();
-            found.dedup();
-            found
-        };
-        // Episodes of 3 and 5 steps; their first windows stay.
-        assert_eq!(drawn(3, None), [0, 1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!(drawn(1, None), [0, 3, 4, 5]);
-        assert_eq!(drawn(0, None), [0, 3, 4]);
-        assert_eq!(drawn(1, Some([1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0])), [0, 4, 5]);
     }
 
     #[test]

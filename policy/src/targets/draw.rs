@@ -43,14 +43,6 @@ impl Draw {
         self.at(rng.random())
     }
 
-    /// Weight of `index`; 1 if all are alike.
-    pub(super) fn weight(&self, index: usize) -> f64 {
-        match self {
-            Self::Uniform(_) => 1.0,
-            Self::Weighted(sums) => sums[index] - if index == 0 { 0.0 } else { sums[index - 1] },
-        }
-    }
-
     /// The index at `part` (0 to 1) of the total.
     fn at(&self, part: f64) -> usize {
         match self {

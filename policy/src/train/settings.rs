@@ -47,10 +47,6 @@ pub struct TrainSettings {
     /// Standard deviation of the noise on the observations that it learns from, normalised units.
     #[serde(default)]
     pub observation_noise: f64,
-    /// Most steps of a chunk that may lie behind the end of a demonstration, where its last action is repeated; chunks
-    /// with more are not learned from. Fewer teach less to stand still. LeRobot's and Diffusion Policy's 7.
-    #[serde(default = "any")]
-    pub padding: usize,
     /// Preference for demonstrations that progress as fast as usual (β of [`crate::targets::progress_weights`]): 0
     /// draws all alike.
     #[serde(default)]
@@ -95,10 +91,6 @@ fn one() -> f64 {
     1.0
 }
 
-fn any() -> usize {
-    1000
-}
-
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
@@ -114,7 +106,6 @@ impl Default for TrainSettings {
             shared_latents: false,
             chunk_frame: ChunkFrame::default(),
             observation_noise: 0.0,
-            padding: any(),
             quality: 0.0,
             learning_rate: 0.0,
             weight_decay: 1e-6,

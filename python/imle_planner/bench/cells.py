@@ -29,7 +29,7 @@ class Cell:
     @property
     def settings(self) -> dict[str, Any]:
         """Settings of the training."""
-        return self.key["settings"]
+        return dict(self.key["settings"])
 
     def __str__(self) -> str:
         task = f", {self.task}" if self.task else ""
@@ -50,7 +50,8 @@ def cells(suite: Suite, settings: dict[str, Any] | None = None, report: tuple[in
     """The cells of a suite. ``settings`` are laid over all others, ``report`` replaces the suite's starts."""
     first, count = report or suite.report
     for part in suite.part:
-        for task in part.tasks or suite.tasks or [None]:
+        tasks: list[str | None] = list(part.tasks or suite.tasks)
+        for task in tasks or [None]:
             for seed in part.seeds:
                 for episodes in part.episodes:
                     for method, own in part.methods.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -15,7 +16,7 @@ from typing import Any, Callable
 import numpy as np
 
 from .. import __version__
-from ..dataset import read_dataset, write_dataset
+from ..dataset import read_dataset
 from ..evaluation import evaluate
 from ..policy import Policy
 from ..training import train
@@ -23,7 +24,7 @@ from .cells import Cell, same
 from .grounds import Ground
 from .suite import Suite
 
-#: Shares of the weights, in the second half of a training, over which curves are averaged: the last ten evaluations.
+#: Evaluations at the end of a curve that are averaged.
 LAST = 10
 
 
@@ -80,12 +81,12 @@ def measured(
         evaluate=course if cell.part.curve else None, **settings,
     )
     log = lines(folder)
+    first, count = cell.key["report"]
     result: dict[str, Any] = {
-        "final": [figures(policy, *cell.key["report"], execute) for execute in cell.part.execute],
+        "final": [figures(policy, first, count, execute) for execute in cell.part.execute],
         "curve": [[line["step"], line["eval/score"], line["eval/success_rate"]] for line in log if "eval/score" in line],
         "loss": [[line["step"], line["train/loss"]] for line in log if "train/loss" in line],
         "survivor_share": [line["train/survivor_share"] for line in log if "train/survivor_share" in line][-1:],
-        # Of a training that was stopped, the speed of all of it.
         "train_s": seconds(log),
         "parameters": weights(folder),
     }
@@ -100,8 +101,6 @@ def measured(
 
 def lines(folder: Path) -> list[dict[str, Any]]:
     """The log of a training."""
-    import json
-
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
 
 

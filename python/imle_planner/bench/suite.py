@@ -121,7 +121,7 @@ def parsed(table: dict[str, Any], place: str) -> Suite:
     """The suite in a table."""
     checked(table, SUITE, place)
     starts = checked(table.pop("starts"), STARTS, f"{place}: starts")
-    ranges = {}
+    ranges: dict[str, Any] = {}
     for key in ("tune", "learn", "report"):
         value = starts[key]
         if not (isinstance(value, list) and len(value) == 2 and all(type(v) is int and v >= 0 for v in value)):

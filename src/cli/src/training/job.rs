@@ -59,7 +59,6 @@ impl TrainingJob<'_> {
         if settings.quality > 0.0 {
             source = source.clone().with_weights(&progress_weights(&source, self.pool, settings.quality)?)?;
         }
-        source = source.with_padding(settings.padding)?;
         let start = self.start(&self.view.learned(), || {
             let shape = ChunkShape::new(settings.horizons, dataset.spec.observation.size(), dataset.spec.action.size());
             settings.network.check(&shape, "settings")?;
