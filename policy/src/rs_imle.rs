@@ -127,6 +127,26 @@ pub fn select(distances: &[f32], mask: &[bool], samples: usize, targets: usize, 
     Ok(selection)
 }
 
+/// The rejection distances `epsilon` (B), each enlarged until it rejects `share` of the state's candidates: rounded down,
+/// those nearest to a target that `mask` (B, K) keeps. `distances` are row-major (B, m, K).
+///
+/// A fixed distance rejects nothing while the loss is above it. With a share the survivors are as many throughout, and
+/// a target pulls not the nearest candidate but the next behind the rejected: fewer latents are left that no target ever
+/// picks, so that single samples are more precise, and recall is less.
+pub fn at_least(epsilon: &[f64], distances: &[f32], mask: &[bool], samples: usize, share: f64) -> Vec<f64> {
+    let targets = mask.len() / epsilon.len().max(1);
+    let rejected = (share * samples as f64) as usize;
+    let states = distances.chunks_exact((samples * targets).max(1)).zip(mask.chunks_exact(targets.max(1)));
+    let own = |(epsilon, (rows, mask)): (&f64, (&[f32], &[bool]))| {
+        let kept = |row: &[f32]| row.iter().zip(mask).filter(|(_, kept)| **kept).map(|(d, _)| *d);
+        let nearest = |row: &[f32]| kept(row).fold(f32::INFINITY, f32::min);
+        let mut all: Vec<f32> = rows.chunks_exact(targets).map(nearest).collect();
+        all.sort_by(f32::total_cmp);
+        epsilon.max(f64::from(all[rejected - 1]))
+    };
+    if rejected == 0 { epsilon.to_vec() } else { epsilon.iter().zip(states).map(own).collect() }
+}
+
 /// A distinct candidate of `alive` for each of `targets`, with the least total distance.
 fn assign(targets: &[usize], alive: &[usize], distance: &impl Fn(usize, usize) -> f64) -> Vec<Option<usize>> {
     if let [k] = targets {
@@ -223,6 +243,22 @@ mod tests {
     use proptest::prelude::*;
 
     /// Two states on a line: targets at 0 and 1; the second state has one kept target.
+    #[test]
+    fn a_share_of_the_candidates_is_rejected_in_every_state() {
+        // Two states of four candidates and one target.
+        let distances = [0.4, 0.1, 0.3, 0.2, 4.0, 1.0, 3.0, 2.0];
+        let of = |share: f64| at_least(&[0.05, 2.5], &distances, &[true, true], 4, share);
+        assert_eq!(of(0.2), [0.05, 2.5]);
+        assert_eq!(of(0.5), [f64::from(0.2f32), 2.5]);
+        let selection = select(&distances, &[true, true], 4, 1, &of(0.5)).unwrap();
+        // The third nearest of the first state; of the second the third too, as two lie within its own distance.
+        assert_eq!((selection.candidates, selection.diagnostics.survivor_share), (vec![2, 2], 0.5));
+        assert_eq!(of(0.99)[0], f64::from(0.3f32));
+        // Two targets, of which one does not count.
+        let masked = at_least(&[0.0], &[0.1, 0.9, 0.2, 0.8, 0.3, 0.7, 0.4, 0.6], &[false, true], 4, 0.25);
+        assert_eq!(masked, [f64::from(0.6f32)]);
+    }
+
     #[test]
     fn hand_worked_case() {
         // Candidates of state 0: 0.05 (rejected by target 0), 0.3, 0.4, 0.98 (rejected by target 1).

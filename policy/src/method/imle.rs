@@ -23,16 +23,7 @@ impl Method for Imle {
         let (device, m) = (batch.targets.device(), context.samples);
         let conditioning = network.condition(&network.encode(&batch.observations)?, None)?;
         let (z, distances) = candidates(batch, &conditioning, context)?;
-        let mut epsilon = context.epsilon.to_vec();
-        let rejected = (context.reject_share * m as f64) as usize;
-        if rejected > 0 {
-            for (own, rows) in epsilon.iter_mut().zip(distances.chunks_exact(m * targets as usize)) {
-                let nearest = |row: &[f32]| f64::from(row.iter().copied().fold(f32::INFINITY, f32::min));
-                let mut near: Vec<f64> = rows.chunks_exact(targets as usize).map(nearest).collect();
-                near.sort_by(f64::total_cmp);
-                *own = own.max(near[rejected - 1]);
-            }
-        }
+        let epsilon = rs_imle::at_least(context.epsilon, &distances, batch.mask, m, context.reject_share);
         let mut selection = rs_imle::select(&distances, batch.mask, m, targets as usize, &epsilon)?;
 
         let (d, within) = (selection.diagnostics, std::mem::take(&mut selection.within));

@@ -34,7 +34,8 @@ pub struct TrainSettings {
     /// Share of a state's candidates that must lie within its distance for it to be matched; 0 for one of them.
     #[serde(default)]
     pub epsilon_matched: f64,
-    /// Share of each state's candidates that are rejected beside `epsilon`: those nearest to a target.
+    /// Share of each state's candidates that are rejected at least: those nearest to a target. More makes single samples
+    /// more precise, and fewer of the modes.
     #[serde(default)]
     pub reject_share: f64,
     /// Whether all states of a step get the same m latents, rather than each its own.
@@ -44,7 +45,8 @@ pub struct TrainSettings {
     /// prediction.
     #[serde(default)]
     pub chunk_frame: ChunkFrame,
-    /// Standard deviation of the noise on the observations that it learns from, normalised units.
+    /// Noise on the observations that it learns from, normalised units: the deviation of a row is this times u², u uniform
+    /// in 0 to 1, so that most see hardly any. It teaches to come back from where no demonstration was.
     #[serde(default)]
     pub observation_noise: f64,
     /// Preference for demonstrations that progress as fast as usual (β of [`crate::targets::progress_weights`]): 0

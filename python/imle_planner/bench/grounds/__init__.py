@@ -9,6 +9,8 @@ from .ground import Ground
 from .metaworld import MetaWorld
 from .pusht import PushT
 
+__all__ = ["GROUNDS", "Ground", "ground"]
+
 GROUNDS: dict[str, type[Ground]] = {"own": Ground, "pusht": PushT, "door": Door, "metaworld": MetaWorld}
 
 

@@ -35,7 +35,7 @@ class MetaWorld(Ground):
 
     def evaluation(self, starts: range) -> dict[str, Any]:
         def success(_: float, __: bool, ___: bool, info: dict[str, Any]) -> bool:
-            return info["success"] > 0
+            return bool(info["success"] > 0)
 
         name = str(self.task)
         return {**super().evaluation(starts), "env": lambda: made(name), "env_kwargs": {}, "success": success,
