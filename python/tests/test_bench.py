@@ -74,7 +74,7 @@ def test_a_suite_is_measured_once_and_reported(toy, capsys):
     assert [len(f["scores"]) for f in first["result"]["final"]] == [6, 6]
     assert [point[0] for point in first["result"]["curve"]] == [10, 20] and "last" in first["result"]
     assert run(toy, "--report", "--plots", str(toy / "plots")) == 0
-    assert sorted(file.name for file in (toy / "plots").iterdir()) == ["line-few-course.svg"]
+    assert sorted(file.name for file in (toy / "plots").iterdir()) == ["line-few-course.svg", "line-few-data.svg"]
     assert run(toy) == 0 and (toy / "results.jsonl").read_text().splitlines() == lines, "nothing is measured again"
     assert run(toy, "--tune", "--methods", "imle", "--episodes", "2") == 0
     assert json.loads((toy / "results.jsonl").read_text().splitlines()[-1])["cell"]["report"] == [1000, 8]
@@ -210,10 +210,20 @@ def test_the_door_clips_actions_and_normalises_returns(tmp_path):
 def test_intervals_and_gates():
     low, high = tables.wilson(45, 50)
     assert (round(low, 3), round(high, 3)) == (0.786, 0.957)
-    rows = [tables.Row("diffusion", None, 90, 8, 2, 5, 10, [[1.0, 0.8], [0.9, 0.9]], [0.89, 0.9], 1.0)]
+    rows = [tables.Row("diffusion", None, 90, 8, 2, 5, 10, [[1.0, 0.8], [0.9, 0.9]], [0.89, 0.9], 1.0, 90)]
     part = suite.parsed(suite.tomllib.loads(SUITE), "here").part[0]
     gated = lambda value: tables.gate(
         suite.Part(part.name, "", [90], {}, "score", gate=suite.Gate("diffusion", 90, value, 0.03)), rows
     )
     assert gated(0.91).startswith("Gate passed") and "not reproduced" in gated(0.93)
     assert rows[0].score == pytest.approx(0.9) and rows[0].success == 0.5
+
+
+def test_less_data_is_read_between_the_counts():
+    assert tables.needed([10, 40], [0.2, 0.8], 0.5) == pytest.approx(20.0)
+    assert tables.needed([10, 40], [0.2, 0.8], 0.1) == 10.0 and tables.needed([10, 40], [0.2, 0.8], 0.9) == float("inf")
+    part = suite.parsed(suite.tomllib.loads(SUITE), "here").part[0]
+    row = lambda method, count, score: tables.Row(method, None, count, 2, 1, 0, 2, [[score, score]], [], 1.0, count)
+    rows = [row("imle", 10, 0.2), row("imle", 40, 0.8), row("regression", 10, 0.1), row("regression", 40, 0.5)]
+    (line,) = tables.savings(part, rows)
+    assert line == "To reach what regression does with 40 episodes (0.500), imle needs 50 % less [50, 50]."

@@ -89,6 +89,7 @@ def measured(
         "survivor_share": [line["train/survivor_share"] for line in log if "train/survivor_share" in line][-1:],
         "train_s": seconds(log),
         "parameters": weights(folder),
+        "demonstrations": demonstrated(data),
     }
     if result["curve"]:
         result["last"] = float(np.mean([score for _, score, _ in result["curve"][-LAST:]]))
@@ -102,6 +103,11 @@ def measured(
 def lines(folder: Path) -> list[dict[str, Any]]:
     """The log of a training."""
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def demonstrated(data: Path) -> int:
+    """Number of episodes of a dataset."""
+    return int(json.loads((data / "meta" / "info.json").read_text(encoding="utf-8"))["total_episodes"])
 
 
 def seconds(log: list[dict[str, Any]]) -> float:

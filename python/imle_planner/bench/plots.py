@@ -55,18 +55,18 @@ def course(axes: Any, part: Part, cells: Sequence[Cell], found: dict[str, dict[s
 
 def data(axes: Any, part: Part, cells: Sequence[Cell], found: dict[str, dict[str, Any]]) -> bool:
     """What is reached from how many demonstrations, with 95 % intervals."""
-    if sum(isinstance(episodes, int) for episodes in part.episodes) < 2:
+    if len(part.episodes) < 2:
         return False
     lines: dict[str, list[Row]] = {}
     for row in rows(part, cells, found):
-        if row.execute == part.execute[0] and isinstance(row.episodes, int):
+        if row.execute == part.execute[0]:
             lines.setdefault(row.method, []).append(row)
     for method, all_rows in lines.items():
         scored = part.measure == "score"
         middle = np.array([row.score if scored else row.success for row in all_rows])
         ends = np.array([row.score_interval() if scored else row.interval for row in all_rows])
         spread = np.abs(ends.T - middle)
-        axes.errorbar([row.episodes for row in all_rows], middle, spread, label=method, marker="o", capsize=3)
+        axes.errorbar([row.demonstrations for row in all_rows], middle, spread, label=method, marker="o", capsize=3)
     axes.set_xscale("log")
     axes.set_xlabel("demonstrations")
     axes.set_ylabel(part.measure)

@@ -31,6 +31,8 @@ class Row:
     #: Mean score of the last ten evaluations in the course of each training.
     last: list[float]
     minutes: float
+    #: Number of demonstrations that ``episodes`` stands for.
+    demonstrations: int
 
     @property
     def success(self) -> float:
@@ -80,7 +82,7 @@ def rows(part: Part, cells: Iterable[Cell], found: dict[str, dict[str, Any]]) ->
                 method, task, episodes, final["execute"], len(results), sum(f["solved"] for f in finals),
                 sum(f["episodes"] for f in finals), [f["scores"] for f in finals],
                 [result["last"] for result in results if "last" in result] if index == 0 else [],
-                float(np.mean([result["train_s"] for result in results])) / 60,
+                float(np.mean([result["train_s"] for result in results])) / 60, results[0]["demonstrations"],
             )
 
 
@@ -96,6 +98,48 @@ def gate(part: Part, all_rows: Sequence[Row]) -> str:
     words = f"{wanted.method} on {wanted.episodes} episodes reaches {best:.3f}, published {wanted.value:.3f}"
     passed = best >= wanted.value - wanted.within
     return f"Gate passed: {words}." if passed else f"**Baseline not reproduced**: {words}. No comparison with it counts."
+
+
+def savings(part: Part, all_rows: Sequence[Row], method: str = "imle") -> Iterator[str]:
+    """How much less data ``method`` needs to reach what each other one reaches with most, with 95 % intervals."""
+    curves: dict[str, list[Row]] = {}
+    for row in all_rows:
+        if row.execute == part.execute[0]:
+            curves.setdefault(row.method, []).append(row)
+    mine = sorted(curves.pop(method, []), key=lambda row: row.demonstrations)
+    if len(mine) < 2:
+        return
+    rng = np.random.default_rng(0)
+    for name, others in curves.items():
+        best = max(others, key=lambda row: row.demonstrations)
+
+        def saved(draw: bool) -> float:
+            of = lambda row: float(np.mean(picked(row, rng) if draw else row.scores))
+            return 1.0 - needed([row.demonstrations for row in mine], [of(row) for row in mine], of(best)) / best.demonstrations
+
+        low, high = np.quantile([saved(True) for _ in range(RESAMPLES)], [0.025, 0.975])
+        yield (
+            f"To reach what {name} does with {best.demonstrations} episodes ({best.score:.3f}), {method} needs "
+            f"{100 * saved(False):.0f} % less [{100 * low:.0f}, {100 * high:.0f}]."
+        )
+
+
+def picked(row: Row, rng: np.random.Generator) -> Any:
+    """The scores of as many seeds, drawn with replacement."""
+    scores = np.asarray(row.scores)
+    return scores[rng.integers(len(scores), size=len(scores))]
+
+
+def needed(counts: Sequence[int], scores: Sequence[float], wanted: float) -> float:
+    """Demonstrations with which the score is ``wanted``: between two counts by the logarithm of the count; beyond them the
+    first or, where it is never reached, infinitely many."""
+    if scores[0] >= wanted:
+        return float(counts[0])
+    for (low, high), (one, other) in zip(zip(counts, counts[1:]), zip(scores, scores[1:])):
+        if one < wanted <= other:
+            part = (wanted - one) / (other - one)
+            return float(np.exp(np.log(low) + part * (np.log(high) - np.log(low))))
+    return float("inf")
 
 
 def reached(part: Part, row: Row) -> float:
@@ -117,6 +161,8 @@ def markdown(suite: Suite, cells: Sequence[Cell], found: dict[str, dict[str, Any
             text += [*table(part, all_rows, bool(suite.tasks or part.tasks)), ""]
         if words := gate(part, all_rows):
             text += [words, ""]
+        if len(part.episodes) > 1 and (lines := list(savings(part, all_rows))):
+            text += [*[f"- {line}" for line in lines], ""]
     if suite.differs:
         text += ["Differences from the published protocols:", "", *[f"- {line}" for line in suite.differs], ""]
     return "\n".join(text)
