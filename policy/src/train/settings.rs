@@ -165,6 +165,11 @@ impl TrainSettings {
         let decays = *epsilon_decay > 0.0 && *epsilon_decay <= 1.0;
         require(decays, "epsilon_decay", "above 0 and at most 1", epsilon_decay)?;
         require((0.0..=1.0).contains(epsilon_matched), "epsilon_matched", "0 to 1", epsilon_matched)?;
+        let clip = self.sampling.schedule.clip;
+        let relative = self.chunk_frame == ChunkFrame::Relative && self.method == "diffusion";
+        let wide = !relative || clip == 0.0 || clip >= 3.0;
+        let expected = "0, or at least 3: the unit of relative chunks is their deviation here";
+        require(wide, "sampling.schedule.clip", expected, &clip)?;
         require((0.0..1.0).contains(&self.reject_share), "reject_share", "at least 0 and below 1", &self.reject_share)?;
         require((0.0..1.0).contains(ema_max), "ema_max", "at least 0 and below 1", ema_max)?;
         Ok(())
@@ -257,6 +262,16 @@ mod tests {
         assert!(text(TrainSettings { samples: 0, ..Default::default() }).contains("settings: samples"));
         assert!(text(TrainSettings { ema_max: 1.0, ..Default::default() }).contains("settings: ema_max"));
         assert!(text(TrainSettings { epsilon: f64::NAN, ..Default::default() }).contains("settings: epsilon"));
+        let relative = TrainSettings { chunk_frame: ChunkFrame::Relative, ..Default::default() };
+        relative.check().unwrap();
+        let mut relative = TrainSettings { method: "diffusion".into(), ..relative };
+        assert!(text(relative.clone()).contains("settings: sampling.schedule.clip: expected 0, or at least 3"));
+        relative.sampling.schedule.clip = 5.0;
+        relative.check().unwrap();
+        for old in [("residual=true", ChunkFrame::Residual), ("residual=false", ChunkFrame::Absolute)] {
+            let s: TrainSettings = load(&TrainSettings::default(), None, &[old.0.into()]).unwrap();
+            assert_eq!(s.chunk_frame, old.1);
+        }
         let other = TrainSettings { gradient_threads: 3, samples: 4, ..Default::default() };
         assert_eq!(other.first_difference(&TrainSettings::default()).unwrap().0, "samples");
     }
