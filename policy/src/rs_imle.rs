@@ -138,8 +138,9 @@ pub fn at_least(epsilon: &[f64], distances: &[f32], mask: &[bool], samples: usiz
     let rejected = (share * samples as f64) as usize;
     let states = distances.chunks_exact((samples * targets).max(1)).zip(mask.chunks_exact(targets.max(1)));
     let own = |(epsilon, (rows, mask)): (&f64, (&[f32], &[bool]))| {
-        let kept = |row: &[f32]| row.iter().zip(mask).filter(|(_, kept)| **kept).map(|(d, _)| *d);
-        let nearest = |row: &[f32]| kept(row).fold(f32::INFINITY, f32::min);
+        let nearest = |row: &[f32]| {
+            row.iter().zip(mask).filter(|(_, kept)| **kept).map(|(d, _)| *d).fold(f32::INFINITY, f32::min)
+        };
         let mut all: Vec<f32> = rows.chunks_exact(targets).map(nearest).collect();
         all.sort_by(f32::total_cmp);
         epsilon.max(f64::from(all[rejected - 1]))

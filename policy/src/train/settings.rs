@@ -45,8 +45,8 @@ pub struct TrainSettings {
     /// prediction.
     #[serde(default)]
     pub chunk_frame: ChunkFrame,
-    /// Noise on the observations that it learns from, normalised units: the deviation of a row is this times u², u uniform
-    /// in 0 to 1, so that most see hardly any. It teaches to come back from where no demonstration was.
+    /// Standard deviation of the noise on the observations that it learns from, normalised units. It teaches to come back
+    /// from where no demonstration was.
     #[serde(default)]
     pub observation_noise: f64,
     /// Preference for demonstrations that progress as fast as usual (β of [`crate::targets::progress_weights`]): 0

@@ -11,7 +11,6 @@ use crate::targets::{TargetBatch, TargetSource};
 use crate::{normalizer::Normalizers, vision::Preprocessor};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::{Error as ConfigError, spec::Spec};
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
@@ -281,10 +280,7 @@ impl Trainer {
             let deviation = self.settings.observation_noise as f32;
             let mut noise = vec![0.0; sizes.observation];
             for (row, observation) in self.batch.observations.chunks_exact_mut(sizes.observation).enumerate() {
-                let mut rng = stream(seed, Purpose::ObservationNoise, row as u64, step, 0);
-                let share: f32 = rng.random();
-                let deviation = deviation * share * share;
-                fill_normal(&mut rng, &mut noise);
+                fill_normal(&mut stream(seed, Purpose::ObservationNoise, row as u64, step, 0), &mut noise);
                 observation.iter_mut().zip(&noise).for_each(|(x, n)| *x += deviation * n);
             }
         }
