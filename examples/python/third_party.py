@@ -51,7 +51,7 @@ def main():
         columns = ["keypoint", "state[0:2]"]
         for folder, more in ((data, []), (poses, ["state[2:5]"])):
             ip.convert_dataset(args.zarr, folder, name="push_t", control_rate=10.0, observation=columns + more)
-        policy = ip.train(data, steps=args.steps, residual=True, out=out, threads=args.threads)
+        policy = ip.train(data, steps=args.steps, chunk_frame="residual", out=out, threads=args.threads)
     policy, points = ip.Policy.load(out), points_of_the_t(poses)
 
     def observation(state):

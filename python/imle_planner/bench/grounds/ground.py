@@ -31,7 +31,11 @@ class Ground:
             return Path(source)
         out = folder / "demonstrations"
         if not out.exists():
-            self.convert(source, out)
+            try:
+                self.convert(source, out)
+            except Exception:
+                if not out.exists():  # Another shard may have been first.
+                    raise
         return out
 
     def convert(self, source: str, out: Path) -> None:
