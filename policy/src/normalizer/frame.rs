@@ -1,19 +1,19 @@
-//! What a network generates of a chunk.
+//! The frame of the chunks that a network generates.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What a network generates of a chunk; `relative` and `residual` are [`Residual`](super::Residual)s.
+/// The frame of the chunks that a network generates. `relative` and `residual` have a [`Residual`](super::Residual).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ChunkFrame {
-    /// The whole.
+    /// The whole chunk.
     #[default]
     Absolute,
-    /// What is left beside the hand's own place.
+    /// The chunk beside the place of the hand.
     Relative,
-    /// What is left beside a linear prediction.
+    /// The chunk beside a linear prediction.
     Residual,
 }
 

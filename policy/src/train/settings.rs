@@ -41,8 +41,8 @@ pub struct TrainSettings {
     /// Whether all states of a step get the same m latents, rather than each its own.
     #[serde(default)]
     pub shared_latents: bool,
-    /// What the network generates of a chunk: `absolute`, `relative` to the hand's own place, or `residual` to a linear
-    /// prediction.
+    /// Frame of the chunks that the network generates: `absolute`, `relative` to the hand's own place, or `residual` to a
+    /// linear prediction.
     #[serde(default)]
     pub chunk_frame: ChunkFrame,
     /// Standard deviation of the noise on the observations that it learns from, normalised units. It teaches to come back

@@ -87,11 +87,11 @@ pub fn train(
     Ok(done.map_err(raise)?.to_string())
 }
 
-/// What the training says and asks.
+/// A message of the training.
 enum Told {
     /// Step, steps in all, JSON of the figures.
     Figures(u64, u64, String),
-    /// How good is this policy at this step?
+    /// A policy to judge: the step, the policy, and where the answer goes.
     Question(u64, Box<Policy>, Sender<EvalPoint>),
 }
 
