@@ -29,6 +29,9 @@ pub const RENAMED: &[(&str, &str)] = &[
     ("residual", "chunk_frame"),
 ];
 
+/// Values of renamed keys: today's key, the old value, and today's.
+const VALUES: &[(&str, bool, &str)] = &[("chunk_frame", true, "residual"), ("chunk_frame", false, "absolute")];
+
 /// Flags of a controller, which cells of sweeps keep as text: the old one and today's.
 const FLAGS: &[(&str, &str)] = &[
     ("--planner", "--optimizer"),
@@ -145,6 +148,8 @@ trait Tree: Sized + std::fmt::Display {
     fn take(&mut self, key: &str) -> Option<Self>;
     fn put(&mut self, key: &str, value: Self);
     fn is(&self, number: f64) -> bool;
+    fn is_bool(&self, value: bool) -> bool;
+    fn text(text: &str) -> Self;
 
     fn at(&self, path: &str) -> Option<&Self> {
         path.split('.').try_fold(self, |at, key| at.child(key))
@@ -171,6 +176,10 @@ fn rename<T: Tree>(tree: &mut T, known: &T, place: &str) -> Result<()> {
         let found = format!("`{old}`, the old name, too");
         Error::ensure(tree.at(new).is_none(), format!("{place}: {new}"), "one of the two", found)?;
         let value = tree.parent(old).and_then(|(parent, key)| parent.take(key));
+        let value = value.map(|value| {
+            let today = VALUES.iter().find(|(key, old, _)| key == new && value.is_bool(*old));
+            today.map_or(value, |(_, _, today)| T::text(today))
+        });
         // Both names lie in the same table.
         if let (Some(value), Some((parent, key))) = (value, tree.parent(new)) {
             parent.put(key, value);
@@ -209,6 +218,12 @@ impl Tree for Toml {
     fn is(&self, number: f64) -> bool {
         self.as_float().or_else(|| self.as_integer().map(|i| i as f64)) == Some(number)
     }
+    fn is_bool(&self, value: bool) -> bool {
+        self.as_bool() == Some(value)
+    }
+    fn text(text: &str) -> Self {
+        Self::String(text.into())
+    }
 }
 
 impl Tree for Json {
@@ -229,6 +244,12 @@ impl Tree for Json {
     fn is(&self, number: f64) -> bool {
         self.as_f64() == Some(number)
     }
+    fn is_bool(&self, value: bool) -> bool {
+        self.as_bool() == Some(value)
+    }
+    fn text(text: &str) -> Self {
+        Self::String(text.into())
+    }
 }
 
 #[cfg(test)]
@@ -246,6 +267,19 @@ mod tests {
         let mut overlay = table("ladder = [4, 8]\nquality = 0.5\n[best_of_n]\nalone_share = 0.5");
         update(&mut overlay, &known, "c.toml").unwrap();
         assert_eq!(overlay, table("candidate_sweep = [4, 8]\nquality = 0.5\n[best_of_n]\ngenerator_share = 0.5"));
+    }
+
+    #[test]
+    fn a_switch_that_became_a_choice_gets_its_name() {
+        let known = table("chunk_frame = \"absolute\"");
+        for (old, new) in [("true", "residual"), ("false", "absolute")] {
+            let mut overlay = table(&format!("residual = {old}"));
+            update(&mut overlay, &known, "c.toml").unwrap();
+            assert_eq!(overlay, table(&format!("chunk_frame = \"{new}\"")));
+        }
+        let mut json = json!({ "residual": true });
+        update_json(&mut json, &known, "here").unwrap();
+        assert_eq!(json, json!({ "chunk_frame": "residual" }));
     }
 
     #[test]

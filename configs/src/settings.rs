@@ -43,7 +43,9 @@ pub fn load<T: DeserializeOwned>(defaults: &impl Serialize, file: Option<&Path>,
 pub fn overlaid<T: Serialize + DeserializeOwned>(defaults: &T, given: &str, place: &str) -> Result<T> {
     let bad = |e: serde_json::Error| Error::unexpected(place, "settings in JSON", e);
     let mut all = serde_json::to_value(defaults).map_err(bad)?;
-    match (&mut all, serde_json::from_str(given).map_err(bad)?) {
+    let mut given: Json = serde_json::from_str(given).map_err(bad)?;
+    renames::update_json(&mut given, defaults, place)?;
+    match (&mut all, given) {
         (Json::Object(all), Json::Object(given)) => merge_json(all, given, place)?,
         (_, other) => return Err(Error::unexpected(place, "a JSON object", other)),
     }

@@ -51,7 +51,7 @@ fn it_is_the_task_that_says_all_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), OWN);
     let whole =
-        [("max_steps = 100", "max_steps = 70"), ("to = \"body:goal\", axes = \"xy\" }", "to = \"body:goal\" }")]
+        [("max_steps = 200", "max_steps = 70"), ("to = \"body:goal\", axes = \"xy\" }", "to = \"body:goal\" }")]
             .iter()
             .fold(fs::read_to_string(folder.path().join("push.toml")).unwrap(), |text, (from, to)| {
                 assert!(text.contains(from), "{from}");

@@ -31,7 +31,7 @@ use imle_policy::metrics::METRICS_FILE;
 use imle_policy::policy::Policy;
 use imle_policy::train::{STATE_FOLDER, TrainSettings, can_resume};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -73,6 +73,33 @@ pub struct Trained {
     pub record: Value,
 }
 
+/// Fingerprint of the settings that all trainings share.
+fn shared_by_all(base: &TrainSettings) -> Result<String> {
+    let mut settings = object(base)?;
+    // These are in a cell, or change nothing.
+    for key in ["method", "seed", "steps", "log_every", "checkpoint_every", "evaluate_every"] {
+        settings.remove(key);
+    }
+    as_before(&mut settings);
+    Ok(crc(&Value::Object(settings)))
+}
+
+/// Brings settings to those of results that were measured before some of them came, where these change nothing.
+fn as_before(settings: &mut Map<String, Value>) {
+    for key in ["observation_noise", "reject_share"] {
+        if settings.get(key).and_then(Value::as_f64) == Some(0.0) {
+            settings.remove(key);
+        }
+    }
+    let residual = match settings.get("chunk_frame").and_then(Value::as_str) {
+        Some("absolute") => false,
+        Some("residual") => true,
+        _ => return,
+    };
+    settings.remove("chunk_frame");
+    settings.insert("residual".into(), residual.into());
+}
+
 /// The folder, and what all that is done in it shares.
 pub struct Work<'a> {
     pub args: &'a ClaimsArgs,
@@ -103,12 +130,7 @@ impl<'a> Work<'a> {
 
     /// Fingerprint of what all trainings share.
     pub fn base_fingerprint(&self) -> Result<String> {
-        let mut settings = object(&self.base)?;
-        // These are in a cell, or change nothing.
-        for key in ["method", "seed", "steps", "log_every", "checkpoint_every", "evaluate_every"] {
-            settings.remove(key);
-        }
-        Ok(crc(&Value::Object(settings)))
+        shared_by_all(&self.base)
     }
 
     /// The task of that name, which was taken up.
@@ -325,6 +347,18 @@ fn steps_per_second(folder: &Path) -> Result<Option<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use imle_policy::normalizer::ChunkFrame;
+
+    /// Those in benches/results/claims.jsonl and claims-residual.jsonl, measured before some settings came.
+    #[test]
+    fn results_of_before_are_found_again() {
+        let of = |chunk_frame, observation_noise| {
+            shared_by_all(&TrainSettings { chunk_frame, observation_noise, ..TrainSettings::default() }).unwrap()
+        };
+        assert_eq!([of(ChunkFrame::Absolute, 0.0), of(ChunkFrame::Residual, 0.0)], ["64c33d00", "b2c864a3"]);
+        let other = [of(ChunkFrame::Relative, 0.0), of(ChunkFrame::Absolute, 0.1)];
+        assert!(other[0] != other[1] && other.iter().all(|new| new != "64c33d00"), "{other:?}");
+    }
 
     #[test]
     fn the_speed_of_a_training_weighs_its_lines_by_their_time() {

@@ -9,7 +9,7 @@ use super::trainer::{TrainCounters, Trainer};
 use super::{settings::TrainSettings, thresholds::Thresholds, window::Window};
 use crate::checkpoint::{Checkpoint, CheckpointConfig, weights_file};
 use crate::error::{Error, Result};
-use imle_configs::{Error as ConfigError, files};
+use imle_configs::{Error as ConfigError, files, renames};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tch::Device;
@@ -164,11 +164,14 @@ fn read(folder: &Path) -> Result<(State, String)> {
         expected,
         format_args!("no {STATE_FOLDER}/{STATE_FILE}"),
     )?;
-    let value = files::read_checked(&path, "the state of a training")?;
+    let mut value = files::read_checked(&path, "the state of a training")?;
     let format = value.get("format").and_then(serde_json::Value::as_u64);
     if format != Some(u64::from(FORMAT)) {
         let found = format.map_or("none".into(), |n| n.to_string());
         return Err(ConfigError::unexpected(format!("{place}: format"), FORMAT, found).into());
+    }
+    if let Some(settings) = value.get_mut("settings") {
+        renames::update_json(settings, &TrainSettings::default(), &place)?;
     }
     Ok((serde_json::from_value(value).map_err(json)?, place))
 }

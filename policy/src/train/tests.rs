@@ -5,11 +5,11 @@ use crate::checkpoint::Checkpoint;
 use crate::method::Sampling;
 use crate::metrics::METRICS_FILE;
 use crate::network::NetworkConfig;
-use crate::normalizer::{Normalizer, Normalizers, Residual};
+use crate::normalizer::{ChunkFrame, Normalizer, Normalizers, Residual};
 use crate::sampler::{LatentKey, Sampler};
 use crate::targets::{TargetRow, TargetShape, TargetSource, WeightedState, WeightedTargets};
 use crate::{Error, test_support};
-use imle_configs::spec::Horizons;
+use imle_configs::{files, spec::Horizons};
 use rand_chacha::ChaCha8Rng;
 use std::cell::Cell;
 use std::path::Path;
@@ -228,6 +228,20 @@ fn n_and_n_steps_are_two_n_steps_to_the_bit() {
     assert_eq!(steps(&whole), steps(&parts));
     // Nothing is left to do: the same again, and no step more.
     assert_eq!(run(&saved, &parts, TrainStart::Resume, &mut ()).step, 40);
+}
+
+/// A state of before `chunk_frame`.
+#[test]
+fn settings_under_an_old_name_are_resumed_from() {
+    let dir = tempfile::tempdir().unwrap();
+    run(&settings(5), dir.path(), TrainStart::Fresh(fresh()), &mut ());
+    let place = dir.path().join(STATE_FOLDER).join("state.json");
+    let mut state = files::read_checked(&place, "a state").unwrap();
+    let saved = state["settings"].as_object_mut().unwrap();
+    assert_eq!(saved.remove("chunk_frame").unwrap(), "absolute");
+    saved.insert("residual".into(), true.into());
+    files::write_checked(&place, &state).unwrap();
+    assert_eq!(saved_settings(dir.path()).unwrap().chunk_frame, ChunkFrame::Residual);
 }
 
 #[test]

@@ -67,7 +67,7 @@ def measured(
             policy, threads=threads, progress=False, execute=execute,
             **ground.evaluation(range(first, first + count)),
         )
-        scores = [float(score) for score in ground.scores(found.episodes)]
+        scores = [round(float(score), 4) for score in ground.scores(found.episodes)]
         return {"execute": execute, "solved": sum(e["success"] for e in found.episodes), "episodes": count,
                 "score": float(np.mean(scores)), "scores": scores}
 
