@@ -115,6 +115,10 @@ def test_a_training_that_was_stopped_goes_on_to_the_same(toy, monkeypatch):
         ("report = [3000, 6]", "report = [1004, 6]", "ranges that do not overlap, found tune and report"),
         ("report = [3000, 6]", "report = 5", "starts.report: expected [first, count], found 5"),
         ("title = \"A line\"", "title = ", "expected TOML, found"),
+        ("title = \"A line\"", "title = 5", "line.toml: title: expected text, found 5"),
+        ("methods = [\"imle\", \"regression\"]", "methods = 5", "part 0: methods: expected a list of names"),
+        ("seeds = [0]", "seeds = 0", "part 0: seeds: expected a list of whole numbers, found 0"),
+        ("seeds = [0]", "seeds = [0.5]", "part 0: seeds: expected a list of whole numbers, found [0.5]"),
     ],
 )
 def test_a_bad_suite_is_one_line(toy, capsys, old, new, told):

@@ -28,6 +28,13 @@ PART = {
     "name": True, "title": True, "measure": False, "episodes": True, "methods": True, "seeds": False, "execute": False,
     "settings": False, "dataset": False, "published": False, "gate": False, "tasks": False, "curve": False,
 }
+#: Types of values, by key; a list where its entries are of that type.
+TYPES: dict[str, Any] = {
+    "name": str, "title": str, "environment": str, "ground": str, "source": str, "measure": str, "success_at": str,
+    "method": str, "text": str, "packages": [str], "differs": [str], "tasks": [str], "seeds": [int], "execute": [int],
+    "action_bounds": [float, int], "max_steps": int, "curve": int, "value": (float, int), "within": (float, int),
+    "settings": dict, "env_kwargs": dict, "dataset": dict, "part": [dict], "published": [dict], "gate": dict,
+}
 PUBLISHED = {"method": True, "value": False, "text": False, "source": True, "episodes": False}
 
 
@@ -132,6 +139,8 @@ def parsed(table: dict[str, Any], place: str) -> Suite:
         if first < end:
             raise ValueError(f"{place}: starts: expected ranges that do not overlap, found {one} and {other}")
     methods = table["methods"]
+    if not (isinstance(methods, dict) and all(isinstance(own, dict) for own in methods.values())):
+        raise ValueError(f"{place}: methods: expected a table of settings for each, found {methods!r:.40}")
     parts = [part(entry, methods, f"{place}: part {number}") for number, entry in enumerate(table.pop("part"))]
     names = [one.name for one in parts]
     if len(set(names)) < len(names):
@@ -144,7 +153,9 @@ def part(table: dict[str, Any], known: dict[str, Any], place: str) -> Part:
     checked(table, PART, place)
     methods = table["methods"]
     if isinstance(methods, list):
-        table["methods"] = methods = {name: {} for name in methods}
+        table["methods"] = methods = {str(name): {} for name in methods}
+    if not (isinstance(methods, dict) and all(isinstance(own, dict) for own in methods.values())):
+        raise ValueError(f"{place}: methods: expected a list of names, or a table of settings for each, found {methods!r:.40}")
     for name in methods:
         if name not in known:
             raise ValueError(f"{place}: methods: unknown `{name}`; {nearest(name, sorted(known))}")
@@ -157,6 +168,14 @@ def part(table: dict[str, Any], known: dict[str, Any], place: str) -> Part:
     return Part(**table)
 
 
+#: Types in words.
+WORDS = {str: "text", int: "whole numbers", float: "numbers", dict: "tables"}
+
+
+def _kinds(kind: Any) -> tuple[type, ...]:
+    return tuple(kind) if isinstance(kind, (list, tuple)) else (kind,)
+
+
 def checked(table: Any, keys: dict[str, bool], place: str) -> dict[str, Any]:
     """The table, if it has these keys, of which some must be there."""
     if not isinstance(table, dict):
@@ -164,6 +183,13 @@ def checked(table: Any, keys: dict[str, bool], place: str) -> dict[str, Any]:
     for key in table:
         if key not in keys:
             raise ValueError(f"{place}: unknown key `{key}`; {nearest(key, sorted(keys))}")
+        kind = TYPES.get(key)
+        listed = isinstance(kind, list)
+        values = table[key] if listed and isinstance(table[key], list) else [table[key]]
+        fits = kind is None or all(type(v) in _kinds(kind) for v in values) and (not listed or isinstance(table[key], list))
+        if not fits:
+            what = " or ".join(WORDS[k] for k in _kinds(kind))
+            raise ValueError(f"{place}: {key}: expected {'a list of ' if listed else ''}{what}, found {table[key]!r:.40}")
     for key, wanted in keys.items():
         if wanted and key not in table:
             raise ValueError(f"{place}: expected the key `{key}`, found {', '.join(table) or 'none'}")
