@@ -22,6 +22,11 @@ impl Stop {
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Asks to stop.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Does `work` on a thread of its own. `message` is called here, with the interpreter, for all that `work` sends.
@@ -69,7 +74,7 @@ pub fn run<T: Send + 'static, M: Send + 'static>(
     // Also libtorch's default for threads to come, which the pools set to 1.
     tch::set_num_threads(threads);
     if done.is_err() {
-        stop.0.store(true, Ordering::Relaxed);
+        stop.ask();
         ENDING.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     }
     done?.ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("imle_planner: the work ended without a result"))

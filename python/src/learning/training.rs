@@ -130,8 +130,12 @@ impl TrainObserver for Watch<'_> {
         if self.asks {
             let (sender, receiver) = channel();
             (self.tell)(Told::Question(step, Box::new(policy.clone()), sender));
-            // None comes where Python raised: then it is to stop.
-            return Ok(receiver.recv().ok());
+            let answer = receiver.recv().ok();
+            if answer.is_none() {
+                // Python raised: the evaluation stays due.
+                self.stop.ask();
+            }
+            return Ok(answer);
         }
         let (Some(task), 1..) = (&self.task, self.episodes) else { return Ok(None) };
         let mut go_on = GoOn(&self.stop);
