@@ -1,7 +1,9 @@
 //! From a builder to the controller.
 
 use super::one::{Controller, Parts};
-use super::settings::{ControllerSettings, NONE, Shortcut};
+#[cfg(feature = "libtorch")]
+use super::settings::ControllerSettings;
+use super::settings::{NONE, Shortcut};
 use super::{builder::ControllerBuilder, decider::Decider};
 use crate::error::{Error, Result};
 use crate::parameterization::{self, ActionBounds, Parameterization, ParameterizationKind};

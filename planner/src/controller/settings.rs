@@ -278,16 +278,22 @@ impl ControllerSettings {
 
     /// Refuses what only a generator heeds where none is asked.
     fn check_generator(&self) -> Result<()> {
-        let mut given = vec![("--proximal-cost", self.proximal_cost > 0.0)];
         #[cfg(feature = "libtorch")]
-        {
+        let sampling = {
             let SamplingOverrides { passes, solver, latents, temperature, precision } = &self.sampling;
-            let ways = [("--solver", solver.is_some()), ("--latents", latents.is_some())];
-            let numbers = [("--passes", passes.is_some()), ("--temperature", temperature.is_some())];
-            given.extend(ways.into_iter().chain(numbers).chain([("--precision", precision.is_some())]));
-        }
+            [
+                ("--passes", passes.is_some()),
+                ("--solver", solver.is_some()),
+                ("--latents", latents.is_some()),
+                ("--temperature", temperature.is_some()),
+                ("--precision", precision.is_some()),
+            ]
+        };
+        #[cfg(not(feature = "libtorch"))]
+        let sampling: [(&str, bool); 0] = [];
         let names: Vec<&str> = self.proposals.iter().map(|p| p.name()).collect();
-        let idle = given.iter().find(|(_, given)| *given && !self.uses_generator());
+        let given = [("--proximal-cost", self.proximal_cost > 0.0)];
+        let idle = given.iter().chain(&sampling).find(|(_, given)| *given && !self.uses_generator());
         idle.map_or(Ok(()), |(flag, _)| {
             let expected = "imle among --proposals, or --optimizer none, beside it";
             Err(InputError::unexpected(*flag, expected, format!("--proposals {}", names.join(","))))
