@@ -48,7 +48,7 @@ def toy(tmp_path):
     (tmp_path / "line.toml").write_text(SUITE)
     rows = [np.linspace(0, goal, 8) for goal in (0.3, 0.5, 0.7)]
     episodes = [{"observation": np.stack([x, np.full(8, x[-1])], 1), "action": np.full((8, 1), 0.5)} for x in rows]
-    ip.write_dataset(tmp_path / "data", episodes, control_rate=10.0)
+    ip.write_dataset(tmp_path / "data", episodes, control_rate=12.5, task="toy")
     return tmp_path
 
 
@@ -68,6 +68,8 @@ def test_a_suite_is_measured_once_and_reported(toy, capsys):
     assert told.err.count("of 2: few") == 2, "the other half alone"
     assert "4 of 4 cells measured" in told.out and "*somebody* (a paper)" in told.out and "it is a toy" in told.out
     assert "**Baseline not reproduced**: regression on all episodes reaches" in told.out
+    (info, *_) = (toy / "out").glob("data-*/meta/info.json")
+    assert json.loads(info.read_text())["fps"] == 12.5, "as the demonstrations"
     lines = (toy / "results.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
     assert first["cell"]["report"] == [3000, 6] and first["cell"]["settings"]["method"] == "imle"

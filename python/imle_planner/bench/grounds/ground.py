@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any, Sequence
 
 import numpy as np
 
+from ... import _native
 from ...dataset import convert_dataset, write_dataset
 from ..suite import Suite
 
@@ -27,9 +30,10 @@ class Ground:
         """The dataset of all demonstrations; made in ``folder`` from ``source``, unless it is one."""
         if source is None:
             raise ValueError(f"--data: expected the demonstrations: {self.suite.source or 'a dataset'}; found none")
-        if (Path(source) / INFO).exists():
-            return Path(source)
-        out = folder / "demonstrations"
+        self._data = Path(source)
+        if (self._data / INFO).exists():
+            return self._data
+        self._data = out = folder / "demonstrations"
         if not out.exists():
             try:
                 self.convert(source, out)
@@ -54,11 +58,12 @@ class Ground:
         """Write the episodes that a cell learns from."""
         if options:
             raise ValueError(f"{self.suite.name}: dataset: expected no options, found {', '.join(options)}")
-        write_dataset(folder, episodes, control_rate=self.rate(), task=self.suite.name)
-
-    def rate(self) -> float:
-        """Control rate of the demonstrations, Hz."""
-        return 10.0
+        # Rate and terms are those of the demonstrations: of all grounds this one alone does not know them.
+        spec = json.loads(_native.read_dataset(os.fspath(self._data))[0])
+        terms = [{term["name"]: term["size"] for term in spec[of]["terms"]} for of in ("observation", "action")]
+        write_dataset(
+            folder, episodes, control_rate=spec["control_rate"], task=spec["task"], observation=terms[0], action=terms[1],
+        )
 
     def evaluation(self, starts: range) -> dict[str, Any]:
         """Arguments of :func:`imle_planner.evaluate`."""

@@ -16,17 +16,15 @@ from .ground import Ground
 COLUMNS = ["keypoint", "state[0:2]", "state[2:5]"]
 #: Values of an observation: the points and the agent.
 SEEN = 20
+#: Control rate, Hz.
+RATE = 10.0
 
 
 class PushT(Ground):
     """The agent and nine points of the T, as Diffusion Policy observes them; gym-pusht's own points are others."""
 
     def convert(self, source: str, out: Path) -> None:
-        convert_dataset(source, out, name="push_t", control_rate=self.rate(), observation=COLUMNS)
-
-    def demonstrations(self, source: str | None, folder: Path) -> Path:
-        self._data = super().demonstrations(source, folder)
-        return self._data
+        convert_dataset(source, out, name="push_t", control_rate=RATE, observation=COLUMNS)
 
     def chosen(self, count: int, episodes: int | str, seed: int) -> list[int]:
         if episodes == "diffusion-policy":
@@ -36,7 +34,7 @@ class PushT(Ground):
     def write(self, folder: Path, episodes: Sequence[dict[str, Any]], options: dict[str, Any]) -> None:
         rows = [{**episode, "observation": episode["observation"][:, :SEEN]} for episode in episodes]
         terms = {"keypoint": SEEN - 2, "agent": 2}
-        write_dataset(folder, rows, control_rate=self.rate(), task="push_t", observation=terms)
+        write_dataset(folder, rows, control_rate=RATE, task="push_t", observation=terms)
 
     @cached_property
     def points(self) -> NDArray[np.float64]:
