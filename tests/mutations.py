@@ -90,7 +90,7 @@ def mutate(rng, root):
         elif what == "fifo":
             os.mkfifo(path)
         else:
-            path.symlink_to("/dev/zero" if what == "zero" else "/nowhere")
+            path.symlink_to("/dev/zero" if what == "zero" else path.with_name("nowhere"))
         return f"{name} is now: {what}"
     if kind in ("line", "swap"):
         lines = data.splitlines(keepends=True)
