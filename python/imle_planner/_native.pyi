@@ -77,6 +77,7 @@ def train(
     data: str, settings: str, out: str, episodes: int | None, resume: bool, device: str, task: Task | None,
     evaluation_episodes: int, threads: int | None, progress: Callable[[int, int, str], None],
     evaluate: Callable[[int, Policy], tuple[float, int, list[tuple[str, float]]]] | None,
+    teacher: Policy | None,
 ) -> str: ...
 def write_dataset(
     folder: str, name: str, rate: float, observation: Sequence[tuple[str, int]], action: Sequence[tuple[str, int]],

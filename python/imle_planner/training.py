@@ -28,6 +28,7 @@ def train(
     threads: int | None = None,
     resume: bool = False,
     evaluate: Callable[[Policy, int], Evaluation | Mapping[str, float]] | None = None,
+    teacher: Policy | None = None,
     progress: bool | Callable[[int, dict[str, float]], None] | None = None,
     **settings: Any,
 ) -> Policy:
@@ -43,11 +44,18 @@ def train(
 
         train(data, out="run", evaluate_every=1000, evaluate=lambda policy, step: ip.evaluate(policy, "Id-v0", 50))
 
+    With ``teacher``, a policy of any method, it learns from ``samples`` (20) chunks of the teacher in each state of the
+    dataset, in place of the demonstrated actions: ``planner distill``. The horizons are the teacher's::
+
+        train(data, out="student", teacher=ip.Policy.load("diffusion").with_sampling(solver="ddpm", passes=100))
+
     ``progress`` is True, False, or a function of the step and the figures. Ctrl-C leaves a state that ``resume=True``
     goes on from.
     """
     if task is not None and evaluate is not None:
         raise ValueError("evaluate: expected no task beside it, found one")
+    if not isinstance(teacher, Policy | None):
+        raise TypeError(f"teacher: expected a Policy, found {type(teacher).__name__}")
     known = task_of(task)
     steps, seed = whole("steps", steps, (1, 1 << 40)), whole("seed", seed, SEED)
     evaluation_episodes = whole("evaluation_episodes", evaluation_episodes, (0, EPISODES[1]))
@@ -55,6 +63,8 @@ def train(
     threads = None if threads is None else whole("threads", threads, THREADS)
     words = settings if resume else {"method": method, "seed": seed, **settings}
     words |= {"steps": steps}
+    if teacher is not None and not resume:
+        words.setdefault("samples", 20)
     bar = Bar("train", steps, "steps", None if callable(progress) else progress)
 
     def told(step: int, _: int, figures: str) -> None:
@@ -78,6 +88,7 @@ def train(
         _native.train(
             os.fspath(dataset), as_json("settings", words), os.fspath(out), episodes, resume, device,
             known._native if known else None, evaluation_episodes, threads, told, answer if evaluate is not None else None,
+            teacher._native if teacher is not None else None,
         )
     finally:
         bar.close()

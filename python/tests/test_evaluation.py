@@ -201,6 +201,21 @@ def test_what_does_not_fit_is_refused(policy):
         ip.evaluate(policy, "stack", episodes=1)
 
 
+def test_a_student_learns_what_its_teacher_does(policy, tmp_path):
+    ip.record(policy, Line, tmp_path / "states", episodes=20, only_solved=False)
+    options = dict(steps=300, threads=2, network={"width": 32, "blocks": 1}, batch_size=64, learning_rate=2e-3, warmup_steps=50)
+    student = ip.train(tmp_path / "states", out=tmp_path / "student", teacher=policy, samples=4, progress=False, **options)
+    assert student.horizons == policy.horizons and ip.evaluate(student, Line, episodes=12).success_rate > 0.7
+    assert "4 samples a state of imle" in student.config["provenance"]["data"]
+    with pytest.raises(TypeError, match="teacher: expected a Policy, found str"):
+        ip.train(tmp_path / "states", out=tmp_path / "none", teacher="policy")
+    wide = [{"observation": np.zeros((8, 3)), "action": np.zeros((8, 1))}]
+    ip.write_dataset(tmp_path / "wide", wide, control_rate=10.0, task="line")
+    with pytest.raises(ValueError, match="teacher"):
+        ip.train(tmp_path / "wide", out=tmp_path / "none", teacher=policy, steps=2)
+    assert not (tmp_path / "none").exists()
+
+
 def test_recorded_episodes_are_a_dataset(policy, tmp_path):
     found = ip.record(policy, Line, tmp_path / "solved", episodes=12)
     again = ip.train(tmp_path / "solved", steps=2, out=tmp_path / "policy", threads=1, network={"width": 8, "blocks": 1})

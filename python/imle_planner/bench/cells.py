@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
 
-from .suite import Part, Suite
+from .suite import OPTIONS, Part, Suite
 
 #: Beginning of every line.
 LINE = '{"cell": '
@@ -25,6 +25,8 @@ class Cell:
     seed: int
     #: What the result depends on, all defaults written out: a line of results is found by it.
     key: dict[str, Any]
+    #: The training whose generator this one is distilled from.
+    teacher: Cell | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -48,24 +50,33 @@ def merged(*tables: dict[str, Any]) -> dict[str, Any]:
 
 def cells(suite: Suite, settings: dict[str, Any] | None = None, report: tuple[int, int] | None = None) -> Iterator[Cell]:
     """The cells of a suite. ``settings`` are laid over all others, ``report`` replaces the suite's starts."""
-    first, count = report or suite.report
+
+    def cell(part: Part, method: str, task: str | None, episodes: int | str, seed: int) -> Cell:
+        training = merged(suite.settings, suite.methods[method], part.settings, part.methods.get(method, {}), settings or {})
+        training.setdefault("method", "imle")
+        options = {key: training.pop(key) for key in OPTIONS if key in training}
+        taught = cell(part, options["teacher"], task, episodes, seed) if "teacher" in options else None
+        key = {
+            "suite": suite.name, "environment": suite.environment, "episodes": episodes, "dataset": part.dataset,
+            "seed": seed, "settings": training, "execute": part.execute,
+            "curve": [suite.tune[0], suite.curve, part.curve] if part.curve else None,
+            "report": list(report or suite.report),
+        }
+        if task is not None:
+            key["task"] = task
+        if "samplings" in options:
+            key["samplings"] = options["samplings"]
+        if taught is not None:
+            key["teacher"] = taught.key
+        return Cell(part, method, task, episodes, seed, key, taught)
+
     for part in suite.part:
         tasks: list[str | None] = list(part.tasks or suite.tasks)
         for task in tasks or [None]:
             for seed in part.seeds:
                 for episodes in part.episodes:
-                    for method, own in part.methods.items():
-                        training = merged(suite.settings, suite.methods[method], part.settings, own, settings or {})
-                        training.setdefault("method", "imle")
-                        key = {
-                            "suite": suite.name, "environment": suite.environment, "episodes": episodes,
-                            "dataset": part.dataset, "seed": seed, "settings": training, "execute": part.execute,
-                            "curve": [suite.tune[0], suite.curve, part.curve] if part.curve else None,
-                            "report": [first, count],
-                        }
-                        if task is not None:
-                            key["task"] = task
-                        yield Cell(part, method, task, episodes, seed, key)
+                    for method in part.methods:
+                        yield cell(part, method, task, episodes, seed)
 
 
 def same(key: Any) -> str:

@@ -26,6 +26,8 @@ from .suite import Suite
 
 #: Evaluations at the end of a curve that are averaged.
 LAST = 10
+#: Candidates of the decisions that are timed, and how often each is.
+TIMED, REPEATS = (1, 32), 20
 
 
 def subset(ground: Ground, demonstrations: Path, cell: Cell, folder: Path) -> Path:
@@ -55,12 +57,7 @@ def measured(
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train and evaluate one cell; goes on with a training that was stopped."""
-    name = hashlib.sha256(same(cell.key).encode()).hexdigest()[:16]
-    folder, begun = out / name, time.monotonic()
-    data = subset(ground, demonstrations, cell, out)
-    settings = {**cell.settings, "seed": cell.seed}
-    if cell.part.curve:
-        settings["evaluate_every"] = max(int(settings.get("steps", 10_000)) // cell.part.curve, 1)
+    begun = time.monotonic()
 
     def figures(policy: Policy, first: int, count: int, execute: int) -> dict[str, Any]:
         found = evaluate(
@@ -71,25 +68,40 @@ def measured(
         return {"execute": execute, "solved": sum(e["success"] for e in found.episodes), "episodes": count,
                 "score": float(np.mean(scores)), "scores": scores}
 
-    def course(policy: Policy, step: int) -> dict[str, float]:
-        found = figures(policy, suite.tune[0], suite.curve, cell.part.execute[0])
-        tell(f"step {step}: score {found['score']:.3f}, {found['solved']} of {found['episodes']} solved")
-        return {"success_rate": found["solved"] / found["episodes"], "episodes": found["episodes"], "score": found["score"]}
+    def trained(cell: Cell) -> Policy:
+        """The generator of a cell, with a curve of evaluations where its part asks for one."""
+        teacher = trained(cell.teacher) if cell.teacher else None
+        settings = {**cell.settings, "seed": cell.seed}
+        if cell.part.curve:
+            settings["evaluate_every"] = max(int(settings.get("steps", 10_000)) // cell.part.curve, 1)
 
-    policy = train(
-        data, out=folder, resume=folder.exists(), threads=threads, progress=False,
-        evaluate=course if cell.part.curve else None, **settings,
-    )
-    log = lines(folder)
-    first, count = cell.key["report"]
+        def course(policy: Policy, step: int) -> dict[str, float]:
+            found = figures(policy, suite.tune[0], suite.curve, cell.part.execute[0])
+            tell(f"step {step}: score {found['score']:.3f}, {found['solved']} of {found['episodes']} solved")
+            return {"success_rate": found["solved"] / found["episodes"], "episodes": found["episodes"], "score": found["score"]}
+
+        folder = place(out, cell)
+        return train(
+            subset(ground, demonstrations, cell, out), out=folder, resume=folder.exists(), threads=threads,
+            progress=False, evaluate=course if cell.part.curve else None, teacher=teacher, **settings,
+        )
+
+    policy = trained(cell)
+    log, (first, count) = lines(place(out, cell)), cell.key["report"]
+    final = []
+    for name, way in cell.key.get("samplings", {"": {}}).items():
+        sampled = policy.with_sampling(**way) if way else policy
+        took = {f"ms_{n}": latency(sampled, n) for n in TIMED}
+        for execute in cell.part.execute:
+            final.append({**({"sampling": name} if name else {}), **figures(sampled, first, count, execute), **took})
     result: dict[str, Any] = {
-        "final": [figures(policy, first, count, execute) for execute in cell.part.execute],
+        "final": final,
         "curve": [[line["step"], line["eval/score"], line["eval/success_rate"]] for line in log if "eval/score" in line],
         "loss": [[line["step"], line["train/loss"]] for line in log if "train/loss" in line],
         "survivor_share": [line["train/survivor_share"] for line in log if "train/survivor_share" in line][-1:],
         "train_s": seconds(log),
-        "parameters": weights(folder),
-        "demonstrations": demonstrated(data),
+        "parameters": weights(place(out, cell)),
+        "demonstrations": demonstrated(subset(ground, demonstrations, cell, out)),
     }
     if result["curve"]:
         result["last"] = float(np.mean([score for _, score, _ in result["curve"][-LAST:]]))
@@ -98,6 +110,20 @@ def measured(
         "commit": os.environ.get("PLANNER_COMMIT", ""), "host": platform.processor() or platform.machine(),
         "date": date.today().isoformat(), "threads": threads or os.cpu_count(),
     }
+
+
+def place(out: Path, cell: Cell) -> Path:
+    """Folder of a cell's training: by what the training depends on."""
+    key = {name: value for name, value in cell.key.items() if name not in ("report", "samplings", "teacher")}
+    if cell.teacher:
+        key["teacher"] = place(out, cell.teacher).name
+    return out / hashlib.sha256(same(key).encode()).hexdigest()[:16]
+
+
+def latency(policy: Policy, n: int) -> float:
+    """Median milliseconds of one decision that draws n candidates."""
+    history = np.zeros((policy.horizons.observation, policy.observation_size), np.float32)
+    return round(1e3 * float(np.median(policy._native.sample_seconds(history[None], n, REPEATS))), 4)
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def data(axes: Any, part: Part, cells: Sequence[Cell], found: dict[str, dict[str
     lines: dict[str, list[Row]] = {}
     for row in rows(part, cells, found):
         if row.execute == part.execute[0]:
-            lines.setdefault(row.method, []).append(row)
+            lines.setdefault(row.name, []).append(row)
     for method, all_rows in lines.items():
         scored = part.measure == "score"
         middle = np.array([row.score if scored else row.success for row in all_rows])

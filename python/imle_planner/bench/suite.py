@@ -28,6 +28,9 @@ PART = {
     "name": True, "title": True, "measure": False, "episodes": True, "methods": True, "seeds": False, "execute": False,
     "settings": False, "dataset": False, "published": False, "gate": False, "tasks": False, "curve": False,
 }
+#: Keys of a method that are no settings of its training: the method whose generator it is distilled from, and ways of
+#: sampling that it is evaluated with, by name.
+OPTIONS = ("teacher", "samplings")
 #: Types of values, by key; a list where its entries are of that type.
 TYPES: dict[str, Any] = {
     "name": str, "title": str, "environment": str, "ground": str, "source": str, "measure": str, "success_at": str,
@@ -141,6 +144,8 @@ def parsed(table: dict[str, Any], place: str) -> Suite:
     methods = table["methods"]
     if not (isinstance(methods, dict) and all(isinstance(own, dict) for own in methods.values())):
         raise ValueError(f"{place}: methods: expected a table of settings for each, found {methods!r:.40}")
+    for name, own in methods.items():
+        own_method(own, methods, f"{place}: methods.{name}")
     parts = [part(entry, methods, f"{place}: part {number}") for number, entry in enumerate(table.pop("part"))]
     names = [one.name for one in parts]
     if len(set(names)) < len(names):
@@ -156,9 +161,10 @@ def part(table: dict[str, Any], known: dict[str, Any], place: str) -> Part:
         table["methods"] = methods = {str(name): {} for name in methods}
     if not (isinstance(methods, dict) and all(isinstance(own, dict) for own in methods.values())):
         raise ValueError(f"{place}: methods: expected a list of names, or a table of settings for each, found {methods!r:.40}")
-    for name in methods:
+    for name, own in methods.items():
         if name not in known:
             raise ValueError(f"{place}: methods: unknown `{name}`; {nearest(name, sorted(known))}")
+        own_method(own, known, f"{place}: methods.{name}")
     table["published"] = [
         Published(**checked(entry, PUBLISHED, f"{place}: published {number}"))
         for number, entry in enumerate(table.get("published", []))
@@ -166,6 +172,20 @@ def part(table: dict[str, Any], known: dict[str, Any], place: str) -> Part:
     if gate := table.get("gate"):
         table["gate"] = Gate(**checked(gate, dict.fromkeys(("method", "episodes", "value", "within"), True), f"{place}: gate"))
     return Part(**table)
+
+
+def own_method(own: dict[str, Any], known: dict[str, Any], place: str) -> None:
+    """Check what a method has beside settings; those are checked by the training."""
+    ways = own.get("samplings", {})
+    if not (isinstance(ways, dict) and all(isinstance(way, dict) for way in ways.values())):
+        raise ValueError(f"{place}: samplings: expected a table of settings for each, found {ways!r:.40}")
+    teacher = own.get("teacher")
+    if teacher is None:
+        return
+    if teacher not in known:
+        raise ValueError(f"{place}: teacher: unknown `{teacher}`; {nearest(str(teacher), sorted(known))}")
+    if "teacher" in known[teacher]:
+        raise ValueError(f"{place}: teacher: expected a method without a teacher, found {teacher}")
 
 
 #: Types in words.

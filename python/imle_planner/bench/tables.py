@@ -31,8 +31,17 @@ class Row:
     #: Mean score of the last ten evaluations in the course of each training.
     last: list[float]
     minutes: float
+    #: Name of the way of sampling; empty for the generator's own.
+    sampling: str
+    #: Milliseconds of a decision with one candidate and with 32; none where it was not timed.
+    latency: tuple[float, float] | None
     #: Number of demonstrations that ``episodes`` stands for.
     demonstrations: int
+
+    @property
+    def name(self) -> str:
+        """Method and way of sampling."""
+        return f"{self.method}, {self.sampling}" if self.sampling else self.method
 
     @property
     def success(self) -> float:
@@ -82,7 +91,10 @@ def rows(part: Part, cells: Iterable[Cell], found: dict[str, dict[str, Any]]) ->
                 method, task, episodes, final["execute"], len(results), sum(f["solved"] for f in finals),
                 sum(f["episodes"] for f in finals), [f["scores"] for f in finals],
                 [result["last"] for result in results if "last" in result] if index == 0 else [],
-                float(np.mean([result["train_s"] for result in results])) / 60, results[0]["demonstrations"],
+                float(np.mean([result["train_s"] for result in results])) / 60, final.get("sampling", ""),
+                tuple(float(np.median([f[f"ms_{n}"] for f in finals])) for n in (1, 32))  # type: ignore[arg-type]
+                if all("ms_1" in f for f in finals) else None,
+                results[0]["demonstrations"],
             )
 
 
@@ -105,7 +117,7 @@ def savings(part: Part, all_rows: Sequence[Row], method: str = "imle") -> Iterat
     curves: dict[str, list[Row]] = {}
     for row in all_rows:
         if row.execute == part.execute[0]:
-            curves.setdefault(row.method, []).append(row)
+            curves.setdefault(row.name, []).append(row)
     mine = sorted(curves.pop(method, []), key=lambda row: row.demonstrations)
     if len(mine) < 2:
         return
@@ -171,7 +183,8 @@ def markdown(suite: Suite, cells: Sequence[Cell], found: dict[str, dict[str, Any
 def table(part: Part, all_rows: Sequence[Row], tasks: bool) -> list[str]:
     """One table."""
     scored = part.measure == "score"
-    head = ["method", *(["task"] if tasks else []), "episodes", "T_act", "seeds", "solved", "score", "last ten", "minutes"]
+    head = ["method", *(["task"] if tasks else []), "episodes", "T_act", "seeds", "solved", "score", "last ten", "minutes",
+            "ms, N = 1", "N = 32"]
     lines = [head, ["---"] * len(head)]
     for row in all_rows:
         low, high = row.interval
@@ -181,13 +194,13 @@ def table(part: Part, all_rows: Sequence[Row], tasks: bool) -> list[str]:
             score += f" [{bottom:.3f}, {top:.3f}]"
         last = f"{np.mean(row.last):.3f}" if row.last else ""
         lines.append([
-            row.method, *([row.task or ""] if tasks else []), str(row.episodes), str(row.execute), str(row.seeds),
+            row.name, *([row.task or ""] if tasks else []), str(row.episodes), str(row.execute), str(row.seeds),
             f"{100 * row.success:.1f} % [{100 * low:.1f}, {100 * high:.1f}] of {row.starts}", score, last,
-            f"{row.minutes:.1f}",
+            f"{row.minutes:.1f}", *(f"{ms:.2f}" for ms in row.latency or ()), *([""] * (0 if row.latency else 2)),
         ])
     for known in part.published:
         told = known.text or (f"{known.value:.3f}" if scored else f"{100 * (known.value or 0):.1f} %")
         name = f"*{known.method}* ({known.source})"
         blank = [name, *([""] if tasks else []), str(known.episodes or ""), "", ""]
-        lines.append([*blank, "" if scored else told, told if scored else "", "", ""])
+        lines.append([*blank, "" if scored else told, told if scored else "", "", "", "", ""])
     return ["| " + " | ".join(line) + " |" for line in lines]

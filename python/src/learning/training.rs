@@ -13,6 +13,7 @@ use imle_configs::settings::overlaid;
 use imle_envs::task::Task;
 use imle_planner::evaluation::Progress;
 use imle_planner::threads;
+use imle_policy::checkpoint::Checkpoint;
 use imle_policy::device::DeviceChoice;
 use imle_policy::policy::Policy;
 use imle_policy::train::{EvalPoint, TrainMetrics, TrainObserver, TrainSettings, saved_settings};
@@ -23,9 +24,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 /// Trains on the dataset in `data`; `progress` gets (step, steps, JSON of the figures). `evaluate` gets (step, policy) and
-/// returns (success rate, episodes, [(figure, value)]). Returns JSON of the result.
+/// returns (success rate, episodes, [(figure, value)]). With a `teacher` its chunks are learned, not the actions. Returns
+/// JSON of the result.
 #[pyfunction]
-#[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress, evaluate))]
+#[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress, evaluate, teacher))]
 #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub fn train(
     py: Python<'_>,
@@ -40,6 +42,7 @@ pub fn train(
     threads: Option<usize>,
     progress: &Bound<'_, PyAny>,
     evaluate: Option<&Bound<'_, PyAny>>,
+    teacher: Option<&PythonPolicy>,
 ) -> PyResult<String> {
     check()?;
     let device = device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;
@@ -47,6 +50,7 @@ pub fn train(
     let settings: TrainSettings = overlaid(&defaults, settings, "settings").map_err(raise)?;
     settings.check().map_err(raise)?;
     let task = task.map(|t| t.task.clone());
+    let teacher = teacher.map(|t| t.generator.checkpoint().clone());
     let asks = evaluate.is_some();
     let done = background::run(
         py,
@@ -55,8 +59,20 @@ pub fn train(
             let pool = threads::pool(threads.unwrap_or(cores))?;
             let mut settings = settings;
             let read = dataset::read(&data, episodes)?;
+            if let Some(teacher) = &teacher {
+                settings.horizons = teacher.config().horizons;
+                if settings.vision.cameras.is_empty() {
+                    settings.vision = teacher.config().vision_settings();
+                }
+            }
             settings.vision = view::settled(settings.vision, task.as_deref())?;
             let output = Output::new(true, true);
+            let seen = |t: Checkpoint| -> Result<_> {
+                let seen = View::new(&data, read.clone(), &t.config().vision_settings(), &pool, output)?;
+                t.check_matches(&seen.dataset.spec, "teacher")?;
+                Ok((seen, t))
+            };
+            let teacher = teacher.map(seen).transpose()?;
             let view = View::new(&data, read, &settings.vision, &pool, output)?;
             let task = task.map(|task| view.task(task, &data)).transpose()?;
             let job = TrainingJob {
@@ -70,7 +86,11 @@ pub fn train(
                 resume,
             };
             let (episodes, seed) = (evaluation_episodes, settings.seed);
-            job.imitate_watched(&mut Watch { stop, tell, task, asks, episodes, seed, pool: &pool })
+            let mut watch = Watch { stop, tell, task, asks, episodes, seed, pool: &pool };
+            match &teacher {
+                None => job.imitate_watched(&mut watch),
+                Some((seen, teacher)) => job.distill_watched(teacher, seen, &mut watch),
+            }
         },
         |told| match (told, evaluate) {
             (Told::Figures(step, steps, figures), _) => progress.call1((step, steps, figures)).map(drop),

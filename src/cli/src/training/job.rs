@@ -9,7 +9,7 @@ use imle_envs::task::Task;
 use imle_planner::evaluation::report::{Report, wilson95};
 use imle_planner::evaluation::{EvaluationSettings, Progress, evaluate};
 use imle_planner::policy_controller::PolicyController;
-use imle_policy::targets::{TargetSource, TeacherWindows, distill, progress_weights};
+use imle_policy::targets::{DistillationTargets, TargetSource, TeacherWindows, distill, progress_weights};
 use imle_policy::train::{
     self, EvalPoint, FreshStart, TrainMetrics, TrainObserver, TrainOutcome, TrainSettings, TrainStart,
 };
@@ -80,6 +80,29 @@ impl TrainingJob<'_> {
     /// # Errors
     /// As [`imitate`](Self::imitate).
     pub fn distill(&self, teacher: &Checkpoint, seen: &View) -> Result<Value> {
+        let (_folder, start, targets) = self.taught(teacher, seen, &interrupt::asked)?;
+        let mut watch = self.watch(None, 0);
+        let result = self.train(start, &targets, &mut watch);
+        watch.progress.finish();
+        result
+    }
+
+    /// As [`distill`](Self::distill), with an observer of the caller's.
+    ///
+    /// # Errors
+    /// As [`imitate`](Self::imitate).
+    pub fn distill_watched(&self, teacher: &Checkpoint, seen: &View, watch: &mut dyn TrainObserver) -> Result<Value> {
+        let (_folder, start, targets) = self.taught(teacher, seen, &|| watch.should_stop())?;
+        self.train(start, &targets, watch)
+    }
+
+    /// The folder of a fresh training, where it starts, and the chunks of `teacher` that it learns from.
+    fn taught<'a>(
+        &self,
+        teacher: &Checkpoint,
+        seen: &View,
+        stops: &dyn Fn() -> bool,
+    ) -> Result<(Option<Place>, TrainStart<'a>, DistillationTargets)> {
         let (samples, horizons) = (self.settings.samples, self.settings.horizons);
         let windows = self.view.windows(horizons)?;
         let learned = format!(
@@ -96,7 +119,7 @@ impl TrainingJob<'_> {
             let normalizers = if same { known } else { Normalizers { observation, residual: None, ..known } };
             Ok((self.view.dataset.spec.clone(), normalizers))
         })?;
-        let _folder = if self.resume { None } else { Some(Place::folder(self.out)?) };
+        let folder = if self.resume { None } else { Some(Place::folder(self.out)?) };
         let asked = seen.windows(horizons)?;
         let mut progress = self.output.progress(windows.len() as u64, "teach", "states");
         let sampler = Policy::with_threads(teacher, self.pool.current_num_threads(), self.device)?;
@@ -108,17 +131,14 @@ impl TrainingJob<'_> {
             self.settings.seed,
             &mut |done| {
                 progress.set(done as u64, "");
-                !interrupt::asked()
+                !stops()
             },
         )?;
         progress.finish();
         let Some(targets) = targets else {
             return Err(Failure::Run("interrupted; nothing was written".into()));
         };
-        let mut watch = self.watch(None, 0);
-        let result = self.train(start, &targets, &mut watch);
-        watch.progress.finish();
-        result
+        Ok((folder, start, targets))
     }
 
     fn watch(&self, task: Option<Arc<Task>>, episodes: usize) -> Training<'_> {
