@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,6 +33,20 @@ def state_of(state: Any) -> Any:
         mujoco.mj_getState(state.model, state, out, signature)
         return out
     return state
+
+
+class Assessment(NamedTuple):
+    """What a task makes of a state."""
+
+    #: Cost of the state.
+    cost: float
+    #: What each of ``Task.cost_terms`` adds to it; 0 for the residuals of rungs that the state is not on.
+    terms: list[float]
+    #: Index of the rung, and how many there are; None for a cost without.
+    rung: tuple[int, int] | None
+    #: Whether the state is a solved one, and whether it is lost.
+    solved: bool
+    lost: bool
 
 
 class Task:
@@ -67,6 +81,14 @@ class Task:
         self.observation_size = sum(term["size"] for term in self.spec["observation"]["terms"])
         self.action_size = len(self.action_low)
         self.state_size: int = native.state_size
+        #: The points that actions move: ("site" or "body", its index in the model).
+        self.moved_points: list[tuple[str, int]] = [(kind, index) for kind, index in told["moved_points"]]
+        #: Modes of the scripted expert; none without one.
+        self.modes: list[str] = told["modes"] or []
+        #: Names of the terms of the cost: their quantities.
+        self.cost_terms: list[str] = told["cost_terms"]
+        #: Control steps that a solved state must last.
+        self.hold_steps: int = told["hold_steps"]
 
     @classmethod
     def load(cls, name: str | os.PathLike[str]) -> Task:
@@ -130,9 +152,10 @@ class Task:
         """The same task, whose rollouts are scored by a function in Python (:meth:`from_model` says how)."""
         return Task(self._native, cost, sensors, self._origin)
 
-    def start_state(self, seed: int = 0, episode: int = 0) -> NDArray[np.float64]:
-        """State in which episode ``episode`` of ``seed`` begins, as in ``planner run``."""
-        return self._native.start_state(whole("seed", seed, SEED), whole("episode", episode, (0, EPISODES[1])))
+    def start_state(self, seed: int = 0, episode: int = 0, mode: str | None = None) -> NDArray[np.float64]:
+        """State in which episode ``episode`` of ``seed`` begins, as in ``planner run``; with one of ``modes`` a state in
+        which the expert's way in that mode is fixed, as with ``--mode``."""
+        return self._native.start_state(whole("seed", seed, SEED), whole("episode", episode, (0, EPISODES[1])), mode)
 
     def state_at(self, qpos: ArrayLike, qvel: ArrayLike, ctrl: ArrayLike | None = None) -> NDArray[np.float64]:
         """State of positions (nq,), velocities (nv,) and controls (nu,); without controls the joints hold still."""
@@ -154,6 +177,28 @@ class Task:
         """Controls (substeps, nu), and positions (substeps, nmocap, 3) and quaternions (substeps, nmocap, 4) of mocap
         bodies, of every physics step of a control step."""
         return self._native.control_steps(action, state_of(state))
+
+    def paths(self, state: Any, chunks: ArrayLike) -> NDArray[np.float64]:
+        """Paths (N, T, P, 3) of the P points that actions move, in metres in the world's frame, along the rollouts of
+        chunks (N, T, A) from a state; not a number where a rollout failed.
+
+        The points are the site of an end effector, a mocap body, or the ends of what the actuators move.
+        """
+        return self._native.paths(state_of(state), chunks)
+
+    def predicted_terms(self, state: Any, actions: ArrayLike) -> NDArray[np.float64]:
+        """What each of ``cost_terms`` adds to the cost after every one of the actions (T, A) from a state, in the model
+        that rollouts use, (T, terms); not a number from where the rollout failed on."""
+        return self._native.predicted_terms(state_of(state), actions)
+
+    def assess(self, state: Any) -> Assessment:
+        """The cost of a state, its terms, and whether it is solved or lost."""
+        return Assessment(*self._native.assess(state_of(state)))
+
+    def with_cost_factors(self, factors: Sequence[float]) -> Task:
+        """The same task, with the weights of the terms of its cost multiplied, in the order of ``cost_terms``."""
+        native = self._native.with_cost_factors([float(factor) for factor in factors])
+        return Task(native, self._cost, self._sensors)
 
     def hold(self, state: Any) -> NDArray[np.float32]:
         """Action (A,) that holds a state."""

@@ -25,6 +25,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<controller::PythonController>()?;
     module.add_class::<worlds::Worlds>()?;
     module.add_function(wrap_pyfunction!(task::task_names, module)?)?;
+    module.add_function(wrap_pyfunction!(controller::candidate_modes, module)?)?;
     module.add_function(wrap_pyfunction!(evaluation::evaluate, module)?)?;
     module.add_function(wrap_pyfunction!(evaluation::evaluate_environment, module)?)?;
     module.add_function(wrap_pyfunction!(training::train, module)?)?;

@@ -2,9 +2,14 @@
 
 use crate::boundary::arrays::{array, numbers, shape};
 use crate::boundary::failure::{raise, unexpected};
-use crate::boundary::process::check_physics;
-use imle_configs::{embedded, seed::Purpose};
-use imle_envs::{task::Task, world::World};
+use crate::boundary::process::{check_physics, workers};
+use imle_configs::{Error as ConfigError, embedded, seed::Purpose};
+use imle_envs::experts::forced::reset_in_mode;
+use imle_configs::ends::Ends;
+use imle_configs::score::Score;
+use imle_envs::rollout::{ChunkBatch, RolloutEngine, Trace, TraceFields};
+use imle_envs::task::{Assessment, MovedPoint, Task};
+use imle_envs::world::World;
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -46,7 +51,12 @@ impl PythonTask {
             "spec": task.spec(), "description": task.description(), "max_steps": task.max_steps(),
             "substeps": task.substeps(), "action_low": low, "action_high": high, "cameras": cameras,
             "nq": model.nq, "nv": model.nv, "nu": model.nu,
-            "execute": task.horizons(imle_configs::spec::Horizons::default()).action,
+            "execute": task.horizons(imle_configs::spec::Horizons::default()).action, "cost_terms": task.cost_terms(),
+            "moved_points": task.moved_points().iter().map(|p| match p {
+                MovedPoint::Site(id) => ("site", *id),
+                MovedPoint::Body(id) => ("body", *id),
+            }).collect::<Vec<_>>(),
+            "hold_steps": task.hold_steps(), "modes": task.expert().map(|e| e.modes()),
         });
         Ok(told.to_string())
     }
@@ -57,11 +67,20 @@ impl PythonTask {
         self.task.state_size().map_err(raise)
     }
 
-    /// Start state of episode `index` of a seed, as the program's.
-    fn start_state<'py>(&self, py: Python<'py>, seed: u64, index: u64) -> PyResult<Doubles<'py>> {
+    /// Start state of episode `index` of a seed, as the program's; with `mode` one that forces it.
+    #[pyo3(signature = (seed, index, mode=None))]
+    fn start_state<'py>(&self, py: Python<'py>, seed: u64, index: u64, mode: Option<&str>) -> PyResult<Doubles<'py>> {
         check_physics()?;
         let mut world = World::new(self.task.clone()).map_err(raise)?;
-        world.reset(seed, Purpose::Reset, index).map_err(raise)?;
+        match (mode, self.task.expert()) {
+            (None, _) => world.reset(seed, Purpose::Reset, index).map_err(raise)?,
+            (Some(name), Some(expert)) => {
+                let mode = expert.modes().iter().position(|m| *m == name);
+                let mode = mode.ok_or_else(|| raise(ConfigError::unknown("mode", name, expert.modes())))?;
+                py.detach(|| reset_in_mode(&mut world, expert, mode, (seed, Purpose::Reset, index), 1)).map_err(raise)?;
+            }
+            (Some(name), None) => return Err(unexpected("mode", "none: the task has no expert", name)),
+        }
         let mut state = vec![0.0; world.state_size()];
         world.get_state(&mut state).map_err(raise)?;
         let size = state.len();
@@ -85,6 +104,98 @@ impl PythonTask {
         let state = self.task.state_at(qpos.values()?, qvel.values()?, ctrl).map_err(raise)?;
         let size = state.len();
         array(py, state, &[size])
+    }
+
+    /// Cost of a state, its terms, its rung (index, count), solved, lost.
+    fn assess(&self, state: &Bound<'_, PyAny>) -> PyResult<(f64, Vec<f64>, Option<(usize, usize)>, bool, bool)> {
+        check_physics()?;
+        let Assessment { cost, terms, rung, solved, lost } = self.task.assess(&self.state(state)?).map_err(raise)?;
+        Ok((cost, terms, rung, solved, lost))
+    }
+
+    /// The same task, with the weights of its cost's terms multiplied.
+    fn with_cost_factors(&self, factors: Vec<f64>) -> PyResult<Self> {
+        let task = (*self.task).clone().with_cost_factors(&factors).map_err(raise)?;
+        Ok(Self { task: Arc::new(task) })
+    }
+
+    /// Paths (N, T, P, 3) of the P points that actions move, m, along the rollouts of chunks (N, T, A) from a state in the
+    /// planner's model; not a number where a rollout failed.
+    fn paths<'py>(
+        &self,
+        py: Python<'py>,
+        state: &Bound<'py, PyAny>,
+        chunks: &Bound<'py, PyAny>,
+    ) -> PyResult<Doubles<'py>> {
+        check_physics()?;
+        let (state, given) = (self.state(state)?, numbers::<f32>(chunks, "chunks", "float32")?);
+        let size = self.task.spec().action.size();
+        let &[count, steps, found] = given.shape() else {
+            return Err(unexpected("chunks", format!("(N, T, {size})"), shape(given.shape())));
+        };
+        if found != size || steps == 0 {
+            return Err(unexpected("chunks", format!("(N, T, {size})"), shape(given.shape())));
+        }
+        let (chunks, workers) = (given.values()?, workers(None)?);
+        let mut trace = Trace::default();
+        py.detach(|| {
+            let engine = RolloutEngine::new(self.task.clone(), workers.threads())?;
+            let batch = ChunkBatch { states: &state, chunks, steps, executed: steps, limits: Default::default() };
+            engine.trace(workers.pool(), batch, count, TraceFields::default(), &mut trace)
+        })
+        .map_err(raise)?;
+        let model = self.task.planning_model().ffi();
+        let (sites, bodies) = (3 * model.nsite as usize, 3 * model.nbody as usize);
+        let points = self.task.moved_points();
+        let mut paths = Vec::with_capacity(count * steps * points.len() * 3);
+        for row in 0..count * steps {
+            for point in points {
+                paths.extend_from_slice(match point {
+                    MovedPoint::Site(id) => &trace.sites[row * sites + 3 * id..][..3],
+                    MovedPoint::Body(id) => &trace.bodies[row * bodies + 3 * id..][..3],
+                });
+            }
+        }
+        array(py, paths, &[count, steps, points.len(), 3])
+    }
+
+    /// What each term adds to the cost after every one of the actions (T, A) from a state in the planner's model,
+    /// (T, terms); not a number from where the rollout failed on.
+    fn predicted_terms<'py>(
+        &self,
+        py: Python<'py>,
+        state: &Bound<'py, PyAny>,
+        actions: &Bound<'py, PyAny>,
+    ) -> PyResult<Doubles<'py>> {
+        check_physics()?;
+        let (state, given) = (self.state(state)?, numbers::<f32>(actions, "actions", "float32")?);
+        let size = self.task.spec().action.size();
+        let &[steps, found] = given.shape() else {
+            return Err(unexpected("actions", format!("(T, {size})"), shape(given.shape())));
+        };
+        if found != size {
+            return Err(unexpected("actions", format!("(T, {size})"), shape(given.shape())));
+        }
+        let (actions, workers, terms) = (given.values()?, workers(None)?, self.task.cost_terms().len());
+        let mut values = vec![f64::NAN; steps * terms];
+        py.detach(|| -> imle_envs::Result<()> {
+            let engine = RolloutEngine::new(self.task.clone(), 1)?;
+            let mut before = state;
+            for (action, row) in actions.chunks_exact(size).zip(values.chunks_exact_mut(terms.max(1))) {
+                let (mut score, mut after) = ([Score::default()], vec![0.0; before.len()]);
+                let batch = ChunkBatch { states: &before, chunks: action, steps: 1, executed: 1, limits: Default::default() };
+                let ends = Ends { states: &mut after, histories: &mut [] };
+                engine.run_to(workers.pool(), batch, &mut score, ends)?;
+                if score[0].failed {
+                    break;
+                }
+                row.copy_from_slice(&self.task.assess(&after)?.terms);
+                before = after;
+            }
+            Ok(())
+        })
+        .map_err(raise)?;
+        array(py, values, &[steps, terms])
     }
 
     /// Observation (O,) of a state.

@@ -200,6 +200,49 @@ impl Cost {
         always.chain(rung.into_iter().flat_map(move |(name, residual)| residual.iter().map(move |t| of(Some(name), t))))
     }
 
+    /// The quantities of the terms, each set once: of those that always count, then of the rungs' residuals.
+    pub fn subjects(&self) -> Vec<&[usize]> {
+        let mut subjects: Vec<&[usize]> = Vec::new();
+        for term in self.terms.iter().chain(self.rungs.iter().flat_map(|r| &r.residual)) {
+            if !subjects.contains(&term.quantities.as_slice()) {
+                subjects.push(&term.quantities);
+            }
+        }
+        subjects
+    }
+
+    /// What each of the [`subjects`](Self::subjects) adds to the cost for these values; 0 for the residuals of other
+    /// rungs. With the rungs that are missing they are the cost, but for the limit of a rung's residual.
+    pub fn contributions(&self, values: &[f64]) -> Vec<f64> {
+        let (subjects, rung) = (self.subjects(), self.rung(values).map(|(index, _)| &self.rungs[index].residual));
+        let total: f64 = rung.iter().flat_map(|r| r.iter()).map(|t| t.weight).sum();
+        let mut added = vec![0.0; subjects.len()];
+        for part in self.parts(values) {
+            let share = if part.rung.is_some() { part.weight / total.max(f64::MIN_POSITIVE) } else { part.weight };
+            if let Some(i) = subjects.iter().position(|s| *s == part.quantities) {
+                added[i] += share * part.norm;
+            }
+        }
+        added
+    }
+
+    /// Multiplies the weights of all terms of each of the [`subjects`](Self::subjects); those without a factor keep
+    /// theirs.
+    ///
+    /// # Errors
+    /// A bad input: a factor that is negative or not finite.
+    pub fn scale(&mut self, factors: &[f64]) -> Result<()> {
+        for factor in factors {
+            InputError::ensure(*factor >= 0.0 && factor.is_finite(), "cost factor", "a number of at least 0", factor)?;
+        }
+        let subjects: Vec<Vec<usize>> = self.subjects().into_iter().map(<[usize]>::to_vec).collect();
+        for term in self.terms.iter_mut().chain(self.rungs.iter_mut().flat_map(|r| &mut r.residual)) {
+            let index = subjects.iter().position(|s| *s == term.quantities);
+            term.weight *= index.and_then(|i| factors.get(i)).unwrap_or(&1.0);
+        }
+        Ok(())
+    }
+
     /// Names of the rungs, first to last.
     pub fn rung_names(&self) -> Vec<&str> {
         self.rungs.iter().map(|r| r.name.as_str()).collect()
@@ -255,6 +298,21 @@ mod tests {
             ],
         };
         Cost::resolve(&file, &quantities()).unwrap()
+    }
+
+    #[test]
+    fn contributions_are_the_cost_and_weights_are_scaled_by_subject() {
+        let mut cost = ladder();
+        assert_eq!(cost.subjects(), [[1], [0]]);
+        let at = [0.05, 0.01];
+        assert_eq!(cost.contributions(&at), [0.0, 0.5]);
+        assert!((cost.contributions(&at).iter().sum::<f64>() + 1.0 - cost.value(&at)).abs() < 1e-12);
+        cost.terms.push(Term { weight: 2.0, ..cost.rungs[0].residual[0].clone() });
+        let before = cost.value(&at);
+        cost.scale(&[3.0]).unwrap();
+        // The one rung's residual is a mean, so that only the term that always counts is worth more.
+        assert!((cost.value(&at) - before - 2.0 * cost.contributions(&at)[0] / 3.0).abs() < 1e-12);
+        assert!(cost.scale(&[-1.0]).is_err() && cost.scale(&[f64::NAN]).is_err());
     }
 
     #[test]

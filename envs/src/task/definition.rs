@@ -5,6 +5,7 @@ use super::control::Control;
 use super::cost::Cost;
 use super::file::{RenderFile, RewardKind};
 use super::mismatch::Mismatch;
+use super::moved_point::MovedPoint;
 use super::observation::Observation;
 use super::predicate::Predicate;
 use super::quantities::Quantities;
@@ -200,6 +201,11 @@ impl Task {
     /// Bounds of the action, (A,); actions are clipped to them.
     pub fn action_bounds(&self) -> &ActionBounds {
         self.control.bounds()
+    }
+
+    /// Points that actions move: the site of an end effector, a mocap body, or the ends of what the actuators move.
+    pub fn moved_points(&self) -> &[MovedPoint] {
+        self.control.moved_points()
     }
 
     /// The observation terms.

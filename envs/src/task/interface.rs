@@ -166,7 +166,7 @@ impl Task {
         bytes_of(self.planning_model())
     }
 
-    fn ask<T>(&self, question: impl FnOnce(&mut Scratch) -> Result<T>) -> Result<T> {
+    pub(super) fn ask<T>(&self, question: impl FnOnce(&mut Scratch) -> Result<T>) -> Result<T> {
         self.scratch.with(self.compiled_model(), self.control(), question)
     }
 }

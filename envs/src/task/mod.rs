@@ -13,14 +13,18 @@ pub mod randomize;
 pub mod reset;
 pub mod reward;
 
+mod assessment;
 mod base;
 pub(crate) mod camera;
 mod definition;
 mod interface;
 mod load;
+mod moved_point;
 pub(crate) mod perception;
 mod scratch;
 mod text;
 
+pub use assessment::Assessment;
 pub use camera::Camera;
 pub use definition::Task;
+pub use moved_point::MovedPoint;
