@@ -31,5 +31,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(training::train, module)?)?;
     module.add_function(wrap_pyfunction!(dataset::write_dataset, module)?)?;
     module.add_function(wrap_pyfunction!(dataset::read_dataset, module)?)?;
+    module.add_function(wrap_pyfunction!(dataset::dataset_episode, module)?)?;
     module.add_function(wrap_pyfunction!(dataset::convert_dataset, module)?)
 }

@@ -87,6 +87,26 @@ impl PythonTask {
         array(py, state, &[size])
     }
 
+    /// State in which a recorded episode of a dataset began: that of its seed and index, as far as its first observation
+    /// does not say otherwise.
+    fn recorded_start<'py>(
+        &self,
+        py: Python<'py>,
+        seed: u64,
+        index: u64,
+        observation: &Bound<'py, PyAny>,
+    ) -> PyResult<Doubles<'py>> {
+        check_physics()?;
+        let seen = numbers::<f32>(observation, "observation", "float32")?;
+        let mut world = World::new(self.task.clone()).map_err(raise)?;
+        world.reset(seed, Purpose::Demonstration, index).map_err(raise)?;
+        world.reconstruct(seen.values()?).map_err(raise)?;
+        let mut state = vec![0.0; world.state_size()];
+        world.get_state(&mut state).map_err(raise)?;
+        let size = state.len();
+        array(py, state, &[size])
+    }
+
     /// State of positions, velocities and controls.
     #[pyo3(signature = (qpos, qvel, ctrl=None))]
     fn state_at<'py>(

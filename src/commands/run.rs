@@ -110,7 +110,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
         record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
         first: args.first,
         mode,
-        keep_actions: args.record.is_some(),
+        // Pictures would be kept with the actions: too many of them for a whole run.
+        keep_actions: args.record.is_some() || (args.out.is_some() && task.spec().pictures.is_none()),
         purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
         ..EvaluationSettings::held_out(args.episodes as usize, args.seed, horizons)
     };

@@ -86,9 +86,8 @@ class Session:
         self.settings = replace(chosen, factors=chosen.factors or (1.0,) * len(task.cost_terms))
         self.model = task.model()
         self.data = mujoco.MjData(self.model)
-        self.controller = self._controller(self.settings)
-        self._changed = False
         self.seed, self.episode, self.mode = seed, episode, None
+        self.controller = self._controller(self.settings)
         #: Why the last change was refused; empty if none was.
         self.refused = ""
         self.reset()
@@ -103,8 +102,8 @@ class Session:
         if settings.optimizer != "none":
             options["proposals"] = list(settings.proposals)
         return Controller(
-            task=task, policy=self.policy, optimizer=settings.optimizer, candidates=settings.candidates, seed=self.seed
-            if hasattr(self, "seed") else 0, threads=self.threads, **options,
+            task=task, policy=self.policy, optimizer=settings.optimizer, candidates=settings.candidates, seed=self.seed,
+            threads=self.threads, **options,
         )
 
     def change(self, **values: Any) -> None:

@@ -72,6 +72,33 @@ pub fn read_dataset(py: Python<'_>, folder: PathBuf) -> PyResult<(String, Vec<Re
     Ok((json!(dataset.spec).to_string(), episodes.collect::<PyResult<_>>()?))
 }
 
+/// Episode `number` of a dataset: spec and provenance as JSON, observations (L, O), actions (L, A), and pictures (L,
+/// cameras, H, W, 3) if there are any.
+#[pyfunction]
+#[allow(clippy::type_complexity, reason = "a tuple for Python")]
+pub fn dataset_episode<'py>(
+    py: Python<'py>,
+    folder: PathBuf,
+    number: usize,
+) -> PyResult<(String, Bound<'py, PyArrayDyn<f32>>, Bound<'py, PyArrayDyn<f32>>, Option<Bound<'py, PyArrayDyn<u8>>>)> {
+    let mut stream = imle_data::Stream::open(&folder).map_err(raise)?;
+    let (spec, count) = (stream.spec().clone(), stream.len());
+    let found = stream.nth(number).ok_or_else(|| unexpected("episode", format!("one below {count}"), number))?;
+    let e = found.map_err(raise)?;
+    let layout = imle_data::image_layout(&folder).map_err(raise)?;
+    let pictures = layout.as_ref().map(|layout| -> PyResult<_> {
+        let images = py.detach(|| imle_data::read_images(&folder, number)).map_err(raise)?;
+        array(py, images.rgb, &[e.len, layout.cameras.len(), layout.height, layout.width, 3])
+    });
+    let told = json!({
+        "spec": spec, "episodes": count, "success": e.success, "seed": e.seed, "index": e.index, "mode": e.mode,
+        "mismatch": e.mismatch, "cameras": layout.map(|l| l.cameras),
+    });
+    let (o, a) = (spec.observation.size(), spec.action.size());
+    let (seen, done) = (array(py, e.observations, &[e.len, o])?, array(py, e.actions, &[e.len, a])?);
+    Ok((told.to_string(), seen, done, pictures.transpose()?))
+}
+
 /// Settings of an import that Python gives.
 #[derive(Default, Serialize, Deserialize)]
 struct Choices {

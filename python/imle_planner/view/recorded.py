@@ -1,0 +1,263 @@
+"""Recorded episodes: those of a run, whose decisions are made again, and those of a dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _native
+from ..controller import Plan
+from ..policy import Policy
+from ..task import Task, state_of
+from .live import Live
+from .session import Course, Session, Settings
+from .stage import Stage
+
+if TYPE_CHECKING:
+    from .panel import Panel
+
+#: Keys of a run's `config.json` that are no settings of its controller.
+OTHER = {
+    "task", "checkpoint", "episodes", "first", "seed", "lockstep", "realtime", "deadline", "mode", "mismatch", "threads",
+    "version", "optimizer", "candidates", "noise", "proposals",
+}
+#: Control steps that a plan of the record alone is drawn for.
+AHEAD = 16
+
+
+def lines(path: Path) -> tuple[list[dict[str, Any]], str]:
+    """The whole lines of a JSONL file, and what is wrong with the first that is not."""
+    if not path.exists():
+        return [], f"{path.name}: not there"
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            return found, f"{path.name}:{number}: expected a whole line, found {line[:30]!r}"
+    return found, ""
+
+
+class Recorded(Session):
+    """Episodes whose actions are known. Where the planner is known too, it decides again from the same states."""
+
+    #: Actions of the episode, (L, A); None where only the planner knows them.
+    actions: NDArray[np.float32] | None = None
+    #: Whether there is a planner.
+    plans = True
+
+    def action(self) -> NDArray[np.float32]:
+        return super().action() if self.actions is None else self.actions[self.steps]
+
+    def _decide(self) -> None:
+        if self.plans:
+            super()._decide()
+            return
+        assert self.actions is not None
+        self._realise()
+        ahead = self.actions[self.steps : self.steps + AHEAD]
+        plan = object.__new__(Plan)
+        plan.__dict__.update(
+            actions=ahead, candidates=np.zeros((0, *ahead.shape), np.float32), costs=np.zeros(0), sources=[],
+            source="the record", predicted_cost=None, quality=None, rollouts=0, failed_rollouts=0, physics_steps=0, time=0.0,
+        )
+        index = 0 if self.decision is None else self.decision.index + 1
+        self.decision = self._decision(index, plan, state_of(self.data))
+        self._left, self._due = 1, False
+
+    def _step_ended(self) -> None:
+        super()._step_ended()
+        if not self.over and self.actions is not None and self.steps >= len(self.actions):
+            self.outcome = "the record ends"
+            self._realise()
+
+
+class Run(Live):
+    """The episodes of a folder of ``planner run --out``. Decisions are made again, from the recorded states and with the
+    run's seed: the same bits."""
+
+    pushes = False
+
+    def __init__(self, folder: Path, threads: int | None = None):
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        missing = [key for key in ("task", "seed") if key not in config]
+        if missing:
+            raise ValueError(f"{folder}/config.json: expected the key `{missing[0]}`, found {', '.join(list(config)[:8])}")
+        task = Task.load(config["task"])
+        episodes, self.trouble = lines(folder / "episodes.jsonl")
+        decisions, cut = lines(folder / "decisions.jsonl")
+        self.notes = [note for note in (self.trouble, cut) if note]
+        self.results = {row["episode"]: row for row in episodes}
+        if not self.results:
+            raise ValueError(f"{folder}/episodes.jsonl: expected at least one episode, found none")
+        self.expected = {(row["episode"], row["decision"]): row.get("predicted") for row in decisions}
+        acted, lacking = lines(folder / "actions.jsonl")
+        self.actions = {row["episode"]: np.array(row["actions"], np.float32) for row in acted}
+        if lacking:
+            self.notes.append(lacking)
+        self.run_mode, plans, policy = config.get("mode"), True, None
+        checkpoint = config.get("checkpoint", "shipped")
+        try:
+            policy = None if checkpoint == "none" else Policy.load(task.name if checkpoint == "shipped" else checkpoint)
+        except (ValueError, RuntimeError, OSError) as error:
+            plans = False
+            self.notes.append(f"the executed plan alone: {error}")
+        for key, why in (("mismatch", "another world"), ("realtime", "real time")):
+            if config.get(key):
+                plans = False
+                self.notes.append(f"the executed plan alone: the run was in {why}")
+        if not plans and not self.actions:
+            raise ValueError(f"{folder}: expected the run's checkpoint or its actions.jsonl, found neither")
+        more = {key: value for key, value in config.items() if key not in OTHER and value is not None}
+        settings = Settings(
+            config.get("optimizer", "predictive-sampling"), config.get("candidates", 32), config.get("noise", 0.1),
+            tuple(config.get("proposals", ("imle", "warm"))), more=more,
+        ) if plans else Settings("cem", 8, proposals=("noise",))
+        first = min(self.results)
+        session = Recorded(task, policy, settings, seed=config["seed"], episode=first, threads=threads)
+        session.plans = plans
+        super().__init__(session)
+        self.title = f"run {folder.name}: {task.name}"
+        self.do("begin", first)
+
+    def told(self) -> list[str]:
+        session = self.session
+        result = self.results.get(session.episode, {})
+        lines = [
+            f"episode {session.episode}, step {session.steps} of {result.get('steps', '?')}"
+            + (f": {session.outcome}" if session.over else ""),
+            f"recorded: {'solved' if result.get('success') else 'not solved'}, mode {result.get('mode') or 'none'}",
+        ]
+        decision = session.decision
+        if decision is not None and decision.plan.predicted_cost is not None:
+            expected = self.expected.get((session.episode, decision.index))
+            same = "not recorded" if expected is None else "as recorded" if expected == decision.plan.predicted_cost else "NOT as recorded"
+            lines.append(f"decision {decision.index}, {decision.plan.source}: {same}")
+        return [*lines, *self.notes]
+
+    def controls(self, panel: Panel) -> None:
+        from mujoco.experimental.dear_imgui import dear_imgui as imgui
+
+        imgui.SeparatorText("Episode")
+        self.goes_on = panel.checkbox("next one when it is over", self.goes_on)
+        names = {f"{n}: {'solved' if row.get('success') else 'not solved'}, {row.get('mode') or 'no mode'}": n for n, row in self.results.items()}
+        now = next((name for name, n in names.items() if n == self.session.episode), "")
+        if (chosen := panel.choice("episode", now, tuple(names))) != now:
+            self.ask("begin", names[chosen])
+
+    def do(self, what: str, value: Any) -> None:
+        session = self.session
+        if what in ("next", "reset", "begin"):
+            known = sorted(self.results)
+            at = known.index(session.episode)
+            episode = {"next": known[(at + 1) % len(known)], "reset": session.episode}.get(what, value)
+            session.actions = self.actions.get(episode)
+            session.reset(episode=episode, mode=self.run_mode)
+            self._publish()
+        else:
+            super().do(what, value)
+
+
+class Dataset(Stage):
+    """The episodes of a dataset: played in its task's simulator where that is known, with the pictures of its cameras."""
+
+    def __init__(self, folder: Path, task: Task | None = None, threads: int | None = None):
+        import mujoco
+
+        self.folder, self.number, self.notes = folder, 0, []
+        self._read()
+        spec = self.record["spec"]
+        if task is None:
+            try:
+                task = Task.load(spec["task"])
+            except (ValueError, RuntimeError) as error:
+                self.notes.append(f"no scene: {error}")
+        self.session: Recorded | None = None
+        if task is not None:
+            self.session = Recorded(task, None, Settings("cem", 8, proposals=("noise",)), threads=threads)
+            self.session.plans = False
+            super().__init__(self.session.model, self.session.data)
+            self.terms = task.cost_terms
+        else:
+            model = mujoco.MjSpec().compile()
+            super().__init__(model, mujoco.MjData(model))
+        self.title, self.rate = f"dataset {folder.name}: {spec['task']}", spec["control_rate"]
+        self._frame, self._debt, self._textures = 0, 0.0, {}
+        self.do("begin", 0)
+
+    def _read(self) -> None:
+        told, self.seen, self.done, self.pictures = _native.dataset_episode(str(self.folder), self.number)
+        self.record: dict[str, Any] = json.loads(told)
+
+    def points(self) -> Any:
+        return self.session.points() if self.session else super().points()
+
+    def told(self) -> list[str]:
+        record = self.record
+        solved = "solved" if record["success"] else "not solved"
+        return [
+            f"episode {self.number} of {record['episodes']}, frame {self._frame} of {len(self.done)}",
+            f"recorded as {solved}, mode {record['mode'] or 'none'}",
+            *self.notes,
+        ]
+
+    def controls(self, panel: Panel) -> None:
+        from mujoco.experimental.dear_imgui import dear_imgui as imgui
+
+        imgui.SeparatorText("Episode")
+        if (number := panel.whole("episode", self.number, 0, self.record["episodes"] - 1)) != self.number:
+            self.ask("begin", number)
+        if self.pictures is None or not len(self.pictures):
+            return
+        imgui.SeparatorText("Cameras")
+        row = self.pictures[min(self._frame, len(self.pictures) - 1)]
+        for index, (name, picture) in enumerate(zip(self.record["cameras"], row)):
+            height, width = picture.shape[:2]
+            rgba = np.dstack([picture, np.full((height, width), 255, np.uint8)])
+            self._textures[name] = panel.viewer.upload_image(self._textures.get(name, 0), rgba.tobytes(), width, height, 4)
+            imgui.TextUnformatted(name)
+            side = 150.0 if index == 0 or len(row) > 1 else 300.0
+            imgui.Image(self._textures[name], imgui.Vec2(side, side * height / width))
+            panel.placed(f"camera: {name}")
+
+    def do(self, what: str, value: Any) -> None:
+        if what in ("begin", "reset", "next"):
+            self.number = {"reset": self.number, "next": (self.number + 1) % self.record["episodes"]}.get(what, value)
+            self._read()
+            self._frame, self._debt = 0, 0.0
+            if self.session is not None:
+                session, record = self.session, self.record
+                session.actions = self.done
+                try:
+                    session.begin(session.task._native.recorded_start(record["seed"], record["index"], self.seen[0]))
+                except (ValueError, RuntimeError, IndexError) as error:
+                    self.notes = [f"not played: {error}"]
+        elif what == "step":
+            self._step()
+        self._publish()
+
+    def _publish(self) -> None:
+        if self.session is not None:
+            self.decision, self.course = self.session.decision, self.session.course
+        else:
+            self.course = Course()
+
+    def _step(self) -> None:
+        if self._frame < len(self.done):
+            self._frame += 1
+        if self.session is not None:
+            self.session.advance_control_step()
+
+    def tick(self, seconds: float) -> None:
+        self._debt = min(self._debt + seconds, 0.2)
+        while self._debt >= 1.0 / self.rate:
+            self._debt -= 1.0 / self.rate
+            if self._frame >= len(self.done):
+                self.do("next", None)
+                return
+            self._step()
+        self._publish()
