@@ -499,11 +499,8 @@ impl<S: Store> EpisodeReader for Episodes<S> {
             };
             let each = layout.picture_bytes();
             rgb.par_chunks_exact_mut(layout.bytes()).enumerate().try_for_each(|(t, out)| {
-                let picture = picture.rgb(bytes.frame(t, frames as usize), &mut out[at * each..][..each]);
-                picture.map_err(|found| {
-                    let expected = format!("a PNG or JPEG of {}x{} pixels", layout.width, layout.height);
-                    Error::unexpected(format!("{place}: frame {t}"), expected, found)
-                })
+                let drawn = picture.rgb(bytes.frame(t, frames as usize), &mut out[at * each..][..each]);
+                drawn.map_err(|found| Error::unexpected(format!("{place}: frame {t}"), picture.expected(), found))
             })?;
         }
         Ok(rgb)

@@ -60,11 +60,35 @@ impl Picture {
         matches!(shape, [CHANNELS, _, 1 | 3 | 4])
     }
 
+    /// What a frame has to be, for a message.
+    pub(super) fn expected(self) -> String {
+        let (height, width) = (self.height, self.width);
+        match self.bytes() {
+            Some(bytes) => format!("a picture of {width}x{height} pixels in {bytes} bytes"),
+            None => format!("a PNG or JPEG of {width}x{height} pixels"),
+        }
+    }
+
+    /// Bytes of a frame, unless it is a file.
+    fn bytes(self) -> Option<usize> {
+        let channels = match self.pixels {
+            Pixels::Rgb | Pixels::Planar => CHANNELS,
+            Pixels::Rgba => 4,
+            Pixels::Grey => 1,
+            Pixels::Encoded => return None,
+        };
+        Some(self.height * self.width * channels)
+    }
+
     /// Writes the RGB of a frame to `out`.
     ///
     /// # Errors
     /// What is found instead, for a message.
     pub(super) fn rgb(self, frame: &[u8], out: &mut [u8]) -> Result<(), String> {
+        // Another episode may hold something else under the name.
+        if self.bytes().is_some_and(|bytes| bytes != frame.len()) {
+            return Err(format!("{} bytes", frame.len()));
+        }
         let pixels = out.as_chunks_mut::<CHANNELS>().0;
         match self.pixels {
             Pixels::Rgb => out.copy_from_slice(frame),
@@ -82,5 +106,24 @@ impl Picture {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_another_size_is_no_picture() {
+        for (shape, bytes) in [(vec![2, 2, 3], 12), (vec![2, 2, 4], 16), (vec![3, 2, 2], 12), (vec![2, 2], 4)] {
+            let picture = Picture::of_shape(&shape, true).unwrap();
+            let mut out = [0; 12];
+            assert_eq!(picture.rgb(&vec![7; bytes], &mut out), Ok(()), "{shape:?}");
+            assert_eq!(out, [7; 12]);
+            for wrong in [0, 1, bytes - 1, bytes + 1] {
+                assert_eq!(picture.rgb(&vec![7; wrong], &mut out), Err(format!("{wrong} bytes")), "{shape:?}");
+            }
+            assert_eq!(picture.expected(), format!("a picture of 2x2 pixels in {bytes} bytes"));
+        }
     }
 }
