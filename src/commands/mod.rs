@@ -12,3 +12,4 @@ pub mod run;
 pub mod serve;
 pub mod tasks;
 pub mod train;
+pub mod view;

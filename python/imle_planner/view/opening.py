@@ -33,8 +33,9 @@ def view(
     """Show a task with its planner, a folder of ``planner run --out``, or a dataset, until the page is closed or Ctrl-C
     is pressed.
 
-    ``task`` is the one that a dataset is played in, if it is not built in. ``settings`` are those of :class:`imle_planner.Controller`. The page is on loopback, and its address has a token;
-    ``host`` says otherwise, ``port`` 0 takes the first that is free from 8080 on.
+    ``task`` is the one that a dataset is played in, if it is not built in. ``settings`` are those of
+    :class:`imle_planner.Controller`. The page is on loopback, and its address has a token; ``host`` says otherwise,
+    ``port`` 0 takes the first that is free from 8080 on.
     """
     stage = staged(what, policy, task=task, seed=seed, episode=episode, threads=threads, **settings)
     show(stage, host, port, browse=browse)
@@ -70,7 +71,7 @@ def show(stage: Stage, host: str = "127.0.0.1", port: int = 0, *, browse: bool =
         from .panel import Panel
     except ImportError as error:
         raise ImportError(f"{NEEDED} ({error})") from None
-    opened = Opened(host, port, stage.title, [Panel(stage)])
+    opened = Opened(host, port, stage.title, stage.model, [Panel(stage)])
     try:
         print(opened.guard.address, flush=True)
         if browse:

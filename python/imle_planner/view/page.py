@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.cookies
 import ipaddress
 import logging
+import os
 import secrets
 import socket
+import sys
 import urllib.parse
 import webbrowser
 import zlib
@@ -16,7 +18,7 @@ import mujoco
 import numpy as np
 from mujoco.experimental.dear_imgui import dear_imgui as imgui
 from mujoco.experimental.implot import implot
-from mujoco.experimental.studio import endpoints, launch_thread, plugin, ux, viewer_handle, viewer_protocol
+from mujoco.experimental.studio import endpoints, launch_thread, messages, plugin, ux, viewer_handle, viewer_protocol
 from mujoco.experimental.studio import web_viewer
 from mujoco.experimental.studio.web import headless_ui, web_server
 from websockets.datastructures import Headers
@@ -133,9 +135,11 @@ def bound(host: str, port: int) -> socket.socket:
 class Page(web_viewer.WebViewer):
     """Studio's web viewer on a socket of ours; its own constructor would listen on all interfaces."""
 
-    def __init__(self, endpoint: endpoints.ViewerEndpoint, sock: socket.socket, title: str, plugins: Sequence[Any]):
+    def __init__(
+        self, endpoint: endpoints.ViewerEndpoint, sock: socket.socket, title: str, model: Any, plugins: Sequence[Any]
+    ):
         config = viewer_protocol.ViewerConfig(title=title, gfx="web")
-        viewer_protocol.Viewer.__init__(self, config, endpoint, plugins=list(plugins))
+        viewer_protocol.Viewer.__init__(self, config, endpoint, model=model, plugins=list(plugins))
         self._http_sock, self._tcp_sock = sock, web_server.bind_loopback_socket(0)
         self._headless_ui = headless_ui.HeadlessUi(title, self._tcp_sock.getsockname()[1], web_viewer._find_assets_dir())
         context = self._headless_ui.get_context()
@@ -159,6 +163,10 @@ class Page(web_viewer.WebViewer):
         self._web_server = web_server.WebServer(self._http_sock, self._tcp_sock, mjb_data=model.tobytes())
         self._web_server.start()
 
+    @messages.handler(priority=messages.Priority.INTERNAL)
+    def _on_post_model(self, _: messages.PostModelEvent) -> None:
+        self._update_model()
+
     def get_drop_file(self) -> str:
         return ""
 
@@ -166,7 +174,7 @@ class Page(web_viewer.WebViewer):
 class Opened:
     """A page that is open: what a loop of the simulation syncs with."""
 
-    def __init__(self, host: str, port: int, title: str, plugins: Sequence[plugin.Plugin]):
+    def __init__(self, host: str, port: int, title: str, model: Any, plugins: Sequence[plugin.Plugin]):
         logging.getLogger("WebServer").setLevel(logging.WARNING)
         sock = bound(host, port)
         self.guard = _guards[sock] = Guard(host, sock.getsockname()[1])
@@ -174,13 +182,13 @@ class Opened:
         viewers, sims = plugin.split_plugins(plugins)
 
         def run(endpoint: endpoints.ViewerEndpoint) -> None:
-            viewer_protocol.run_viewer_loop(Page(endpoint, sock, title, viewers))
+            viewer_protocol.run_viewer_loop(Page(endpoint, sock, title, model, viewers))
 
         self.handle: viewer_handle.ViewerHandle = launch_thread.launch_thread(run, sim_plugins=sims)
 
     def browse(self) -> bool:
         """Open the address in a browser, if there is a screen to show one on."""
-        return ux_has_screen() and webbrowser.open(self.guard.address, new=2)
+        return has_screen() and webbrowser.open(self.guard.address, new=2)
 
     def close(self) -> None:
         """Stop serving."""
@@ -188,9 +196,6 @@ class Opened:
         _guards.pop(self._sock, None)
 
 
-def ux_has_screen() -> bool:
+def has_screen() -> bool:
     """Whether a browser would be seen."""
-    import os
-    import sys
-
     return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

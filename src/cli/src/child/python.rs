@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Result};
 use imle_configs::VERSION;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::{env, ffi::OsStr};
 
 /// Names the Python to use.
@@ -43,18 +43,41 @@ impl Python {
     /// # Errors
     /// A bad input where it ends with 2, which it has explained; a failure for any other end.
     pub fn run(&self, module: &str, words: &[&OsStr]) -> Result<()> {
-        let mut command = Command::new(&self.0);
-        let output = command.args(["-m", module]).args(words).stdin(Stdio::null()).stderr(Stdio::piped()).output();
-        let output = output.map_err(|e| Failure::Run(format!("{}: {e}", self.0.display())))?;
+        let output = self.command(module, words).output().map_err(|e| self.failed(&e))?;
         crate::output::print(&String::from_utf8_lossy(&output.stdout));
-        let text = String::from_utf8_lossy(&output.stderr);
-        let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
-        let line = last.unwrap_or("it ended without a word").trim_start_matches("error: ").to_string();
-        match output.status.code() {
-            Some(0) => Ok(()),
-            Some(2) => Err(Failure::Input(line)),
-            _ => Err(Failure::Run(format!("{module}: {line}"))),
-        }
+        ended(module, &output)
+    }
+
+    /// Runs a module of the package, whose output is printed as it comes, until it ends.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn follow(&self, module: &str, words: &[impl AsRef<OsStr>]) -> Result<()> {
+        let child = self.command(module, words).stdout(Stdio::inherit()).spawn();
+        let output = child.and_then(Child::wait_with_output).map_err(|e| self.failed(&e))?;
+        ended(module, &output)
+    }
+
+    fn command(&self, module: &str, words: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(&self.0);
+        command.args(["-m", module]).args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn failed(&self, error: &std::io::Error) -> Failure {
+        Failure::Run(format!("{}: {error}", self.0.display()))
+    }
+}
+
+/// How a module ended.
+fn ended(module: &str, output: &Output) -> Result<()> {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    let line = last.unwrap_or("it ended without a word").trim_start_matches("error: ").to_string();
+    match output.status.code() {
+        Some(0) => Ok(()),
+        Some(2) => Err(Failure::Input(line)),
+        _ => Err(Failure::Run(format!("{module}: {line}"))),
     }
 }
 
