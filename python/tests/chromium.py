@@ -19,7 +19,7 @@ class Chromium:
     """One page of a browser without a screen."""
 
     def __init__(self, program, width=1280, height=800):
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         words = [program, *WORDS, f"--user-data-dir={self.folder.name}", f"--window-size={width},{height}", "about:blank"]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         ports = (re.search(r"ws://127\.0\.0\.1:(\d+)/", line) for line in self.process.stderr)

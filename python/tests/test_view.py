@@ -116,7 +116,7 @@ def test_paths_are_where_candidates_lead():
 def test_a_task_of_ones_own_and_a_dataset_with_two_cameras(tmp_path):
     planner("tasks", "--template", tmp_path / "mine" / "reach")
     (file,) = (tmp_path / "mine").rglob("*.toml")
-    own = staged(file, optimizer="cem", candidates=4, proposals=["noise", "warm"], threads=2)
+    own = staged(file, optimizer="cem", candidates=8, proposals=["noise", "warm"], threads=2)
     own.do("step", None)
     assert own.decision is not None and own.view()[1] > 0
     planner("demo", "--task", "stack", "--episodes", "1", "--images", "--out", tmp_path / "demos", "--quiet")

@@ -12,7 +12,7 @@ from .session import Decision
 #: Shapes that the viewer draws beside the model's own.
 MOST_SHAPES = 1024
 #: Colours of the modes, the cheapest candidate's first (Okabe and Ito), and of what belongs to none.
-MODES = ((0.00, 0.45, 0.70), (0.90, 0.62, 0.00), (0.00, 0.62, 0.45), (0.80, 0.47, 0.65), (0.34, 0.71, 0.91), (0.84, 0.37, 0.00))
+MODES = ((0.25, 0.60, 1.00), (0.90, 0.62, 0.00), (0.00, 0.62, 0.45), (0.80, 0.47, 0.65), (0.34, 0.71, 0.91), (0.84, 0.37, 0.00))
 NONE = (0.5, 0.5, 0.5)
 PLAN = (1.0, 0.95, 0.25)
 #: Segments that the plan itself keeps.
@@ -50,7 +50,7 @@ def shapes(decision: Decision, width: float) -> list[Any]:
         polyline(made, decision.paths[index], faded(colour(decision.modes[index]), 0.3 + 0.7 * near**2), width, step)
     made = made[-(MOST_SHAPES - PLANNED) :]
     length, points, _ = decision.chosen.shape
-    polyline(made, decision.chosen, (*PLAN, 1.0), 2.5 * width, max(1, -(-points * (length - 1) // PLANNED)))
+    polyline(made, decision.chosen, (*PLAN, 1.0), 1.4 * width, max(1, -(-points * (length - 1) // PLANNED)))
     return made[-MOST_SHAPES:]
 
 

@@ -124,12 +124,28 @@ def bound(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, candidate))
+            # Whoever opens the address before the server runs waits.
+            sock.listen()
             return sock
         except OSError as error:
             sock.close()
             found = error
     what = f"port {port}" if port else f"a port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1}"
     raise ValueError(f"port: expected {what} on {host} to be free, found {found.strerror.lower()}")
+
+
+#: The interface without a screen, and the socket that it connects to: a process has one, for all its pages.
+_interface: tuple[socket.socket, Any] | None = None
+
+
+def interface() -> tuple[socket.socket, Any]:
+    """The socket for one server, and the interface."""
+    global _interface
+    if _interface is None:
+        sock = web_server.bind_loopback_socket(0)
+        _interface = sock, headless_ui.HeadlessUi("planner", sock.getsockname()[1], web_viewer._find_assets_dir())
+    sock, ui = _interface
+    return sock.dup(), ui
 
 
 class Page(web_viewer.WebViewer):
@@ -140,15 +156,14 @@ class Page(web_viewer.WebViewer):
     ):
         config = viewer_protocol.ViewerConfig(title=title, gfx="web")
         viewer_protocol.Viewer.__init__(self, config, endpoint, model=model, plugins=list(plugins))
-        self._http_sock, self._tcp_sock = sock, web_server.bind_loopback_socket(0)
-        self._headless_ui = headless_ui.HeadlessUi(title, self._tcp_sock.getsockname()[1], web_viewer._find_assets_dir())
+        self._http_sock, (self._tcp_sock, self._headless_ui) = sock, interface()
         context = self._headless_ui.get_context()
         imgui.SetCurrentContext(context)
         ux.set_imgui_context(context)
         ux.set_implot_context(self._headless_ui.get_implot_context())
         implot.set_imgui_context(context)
         implot.set_implot_context(self._headless_ui.get_implot_context())
-        self._model_crc32, self._drop_queue, self._drop_dir = 0, None, None
+        self._model_crc32, self._drop_queue, self._drop_dir, self._drawing = 0, None, None, False
         self._start_server()
         try:
             self.dispatch(viewer_protocol.ViewerInitEvent(viewer=self))
@@ -163,6 +178,19 @@ class Page(web_viewer.WebViewer):
         self._web_server = web_server.WebServer(self._http_sock, self._tcp_sock, mjb_data=model.tobytes())
         self._web_server.start()
 
+    def prepare_next_frame(self) -> bool:
+        self._drawing = super().prepare_next_frame()
+        return self._drawing
+
+    def sync(self) -> None:
+        super().sync()
+        self._drawing = False
+
+    def close(self) -> None:
+        if self._drawing:
+            self._headless_ui.end_frame()
+        super().close()
+
     @messages.handler(priority=messages.Priority.INTERNAL)
     def _on_post_model(self, _: messages.PostModelEvent) -> None:
         self._update_model()
@@ -176,6 +204,8 @@ class Opened:
 
     def __init__(self, host: str, port: int, title: str, model: Any, plugins: Sequence[plugin.Plugin]):
         logging.getLogger("WebServer").setLevel(logging.WARNING)
+        if _guards:
+            raise RuntimeError("view: expected one page at a time in a process, found another that is open")
         sock = bound(host, port)
         self.guard = _guards[sock] = Guard(host, sock.getsockname()[1])
         self._sock = sock

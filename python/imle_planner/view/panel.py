@@ -71,7 +71,7 @@ class Panel(plugin.ViewerPlugin):
         decision = self.stage.decision if self.stage.shows_paths else None
         if decision is not self._drawn:
             self._drawn = decision
-            width = 0.0015 * float(viewer.camera.distance)
+            width = 0.0018 * float(viewer.camera.distance)
             viewer.extra_geoms[:] = drawing.shapes(decision, width) if decision is not None else []
 
     @messages.handler
