@@ -22,6 +22,7 @@ from mujoco.experimental.studio import endpoints, launch_thread, messages, plugi
 from mujoco.experimental.studio import web_viewer
 from mujoco.experimental.studio.web import headless_ui, web_server
 from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 #: Where ports are looked for.
@@ -197,6 +198,14 @@ class Page(web_viewer.WebViewer):
 
     def get_drop_file(self) -> str:
         return ""
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is more than that a browser went away while something was sent to it."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionClosed))
+
+
+logging.getLogger("asyncio").addFilter(is_news)
 
 
 class Opened:

@@ -198,12 +198,12 @@ class Panel(plugin.ViewerPlugin):
 
 
 def plot(title: str, lines: list[tuple[str, list[float], list[float]]]) -> None:
-    """One plot; what is not a number is left out."""
-    if implot.BeginPlot(title, imgui.Vec2(-1, 150), flags=FIXED):
+    """One plot; what is not a number is left out, and a plot without numbers too."""
+    known = [(label, [(a, b) for a, b in zip(x, y) if math.isfinite(b)]) for label, x, y in lines]
+    if any(pairs for _, pairs in known) and implot.BeginPlot(title, imgui.Vec2(-1, 150), flags=FIXED):
         implot.SetupAxis(implot.Axis.X1, "", implot.AxisFlags.AutoFit.value)
         implot.SetupAxis(implot.Axis.Y1, "", implot.AxisFlags.AutoFit.value)
-        for label, x, y in lines:
-            pairs = [(a, b) for a, b in zip(x, y) if math.isfinite(b)]
+        for label, pairs in known:
             if pairs:
                 implot.PlotLine(label, [a for a, _ in pairs], [b for _, b in pairs])
         implot.EndPlot()

@@ -186,7 +186,10 @@ class Dataset(Stage):
             model = mujoco.MjSpec().compile()
             super().__init__(model, mujoco.MjData(model))
         self.title, self.rate = f"dataset {folder.name}: {spec['task']}", spec["control_rate"]
-        self._frame, self._debt, self._textures = 0, 0.0, {}
+        self._frame, self._debt = 0, 0.0
+        #: Pictures on the page, by camera, and of which frame they are.
+        self._textures: dict[str, int] = {}
+        self._uploaded: dict[str, tuple[int, int]] = {}
         self.do("begin", 0)
 
     def _read(self) -> None:
@@ -214,11 +217,14 @@ class Dataset(Stage):
         if self.pictures is None or not len(self.pictures):
             return
         imgui.SeparatorText("Cameras")
-        row = self.pictures[min(self._frame, len(self.pictures) - 1)]
+        at = min(self._frame, len(self.pictures) - 1)
+        row = self.pictures[at]
         for index, (name, picture) in enumerate(zip(self.record["cameras"], row)):
             height, width = picture.shape[:2]
-            rgba = np.dstack([picture, np.full((height, width), 255, np.uint8)])
-            self._textures[name] = panel.viewer.upload_image(self._textures.get(name, 0), rgba.tobytes(), width, height, 4)
+            if self._uploaded.get(name) != (self.number, at):
+                self._uploaded[name] = (self.number, at)
+                rgba = np.dstack([picture, np.full((height, width), 255, np.uint8)]).tobytes()
+                self._textures[name] = panel.viewer.upload_image(self._textures.get(name, 0), rgba, width, height, 4)
             imgui.TextUnformatted(name)
             side = 150.0 if index == 0 or len(row) > 1 else 300.0
             imgui.Image(self._textures[name], imgui.Vec2(side, side * height / width))

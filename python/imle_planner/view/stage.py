@@ -68,7 +68,7 @@ class Stage:
             return model.stat.center.copy(), 1.5 * float(model.stat.extent), 120.0, -25.0
         low = np.min([c - r for c, r in zip(centres, reach)], 0)
         high = np.max([c + r for c, r in zip(centres, reach)], 0)
-        distance = max(1.8 * float(np.linalg.norm(high - low)), 0.6 * float(model.stat.extent))
+        distance = max(1.8 * float(np.linalg.norm(high - low)), 0.45 * float(model.stat.extent))
         return (low + high) / 2, distance, 120.0, -30.0
 
     def points(self) -> Any:
