@@ -14,6 +14,7 @@ use super::reward::Reward;
 use super::scratch::ScratchPool;
 use crate::error::Result;
 use crate::experts::kind::ExpertKind;
+use crate::kinematics::point::Point;
 use crate::mujoco::native;
 use crate::mujoco::simulation::Needs;
 use imle_configs::Error as InputError;
@@ -62,6 +63,8 @@ pub struct Task {
     pub(super) expert: Option<ExpertKind>,
     pub(super) render: RenderFile,
     pub(super) cameras: Vec<Camera>,
+    pub(super) end_effector: Point,
+    pub(super) landmarks: Vec<Point>,
     pub(super) scratch: ScratchPool,
 }
 
@@ -270,6 +273,16 @@ impl Task {
     /// The scripted expert.
     pub fn expert(&self) -> Option<ExpertKind> {
         self.expert
+    }
+
+    /// The point of the robot that actions move.
+    pub fn end_effector(&self) -> Point {
+        self.end_effector
+    }
+
+    /// The points that the quantities speak of, fixed and moving ones.
+    pub fn landmarks(&self) -> &[Point] {
+        &self.landmarks
     }
 
     /// Camera and size of rendered pictures.
