@@ -134,13 +134,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     if let Some(timing) = &timing {
         output.say(clock(timing));
     }
-    if let Some(path) = &args.video.video {
-        match video::film(&task, &outcome, &args.video, path, (&engine, &pool)) {
-            Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
-            Err(e @ imle_envs::Error::Render(_)) => output.note(format!("no video: {e}")),
-            Err(other) => return Err(other.into()),
-        }
-    }
+    video::write(output, &task, &outcome, &args.video, (&engine, &pool))?;
     if let Some(path) = &args.record {
         let recorded = recording::write(path, args.seed, &task, &outcome)?;
         output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));

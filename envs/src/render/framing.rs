@@ -48,7 +48,11 @@ impl Framing {
         Self {
             azimuth,
             elevation,
-            axes: [Vector3::new(sa, -ca, 0.0), Vector3::new(-se * ca, -se * sa, ce), Vector3::new(ce * ca, ce * sa, se)],
+            axes: [
+                Vector3::new(sa, -ca, 0.0),
+                Vector3::new(-se * ca, -se * sa, ce),
+                Vector3::new(ce * ca, ce * sa, se),
+            ],
             slopes: [wide, wide, top, bottom],
             most: [f64::NEG_INFINITY; 4],
             depths: [f64::INFINITY, f64::NEG_INFINITY],

@@ -76,7 +76,14 @@ pub(super) fn draw(picture: &mut [u8], lens: &Lens, paths: &[Path]) {
             path.points.iter().take_while(|p| p.iter().all(|x| x.is_finite())).map(|p| lens.pixel(*p)).collect();
         let [r, g, b, opacity] = path.rgba;
         if path.outlined {
-            stroke(picture, lens.size, &mut cover, &pixels, path.width * (1.0 + 2.0 * OUTLINE_WIDTH), [0.0, 0.0, 0.0, OUTLINE * opacity]);
+            stroke(
+                picture,
+                lens.size,
+                &mut cover,
+                &pixels,
+                path.width * (1.0 + 2.0 * OUTLINE_WIDTH),
+                [0.0, 0.0, 0.0, OUTLINE * opacity],
+            );
         }
         stroke(picture, lens.size, &mut cover, &pixels, path.width, [r, g, b, opacity]);
     }

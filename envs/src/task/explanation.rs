@@ -85,11 +85,17 @@ mod tests {
         values[of.index("reach").unwrap()] = 12.0;
         values[of.index("height").unwrap()] = 1234.5;
         let lacking = |text: &str| lacks(&parse(text), &values, of);
-        assert_eq!(lacking("reach < 1 or height < 2").unwrap(), "reach is 12 m, below 1 needed, or height is 1234 m, below 2 needed");
+        assert_eq!(
+            lacking("reach < 1 or height < 2").unwrap(),
+            "reach is 12 m, below 1 needed, or height is 1234 m, below 2 needed"
+        );
         assert_eq!(lacking("height > 2 and reach < 1").unwrap(), "reach is 12 m, below 1 needed");
         assert_eq!(lacking("not reach > 1").unwrap(), "reach is 12 m, above 1: not allowed");
         assert_eq!(lacking("not (reach < 1 or height < 1)"), None);
-        assert_eq!(shows(&parse("not reach < 1 and height > 1"), &values, of).unwrap(), "reach is 12 m, below 1 needed, height is 1234 m, above 1");
+        assert_eq!(
+            shows(&parse("not reach < 1 and height > 1"), &values, of).unwrap(),
+            "reach is 12 m, below 1 needed, height is 1234 m, above 1"
+        );
         assert_eq!([0.0, -0.5, 1e-9, 99.96].map(rounded), ["0", "-0.5", "0", "100"]);
     }
 }

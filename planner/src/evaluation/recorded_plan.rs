@@ -25,7 +25,8 @@ impl RecordedPlan {
     pub(crate) fn new(state: &[f64], plan: &[f32], of: Option<CandidateSet<'_>>) -> Self {
         let mut kept = Self { state: state.to_vec(), plan: plan.to_vec(), ..Self::default() };
         let Some(CandidateSet { chunks, scores }) = of else { return kept };
-        let known: Vec<usize> = (0..scores.len()).filter(|i| !scores[*i].failed && scores[*i].cost.is_finite()).collect();
+        let known: Vec<usize> =
+            (0..scores.len()).filter(|i| !scores[*i].failed && scores[*i].cost.is_finite()).collect();
         let n = known.len().min(MOST_KEPT);
         for i in (0..n).map(|i| known[i * known.len() / n]) {
             kept.candidates.extend_from_slice(&chunks[i * plan.len()..][..plan.len()]);

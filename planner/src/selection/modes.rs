@@ -62,8 +62,7 @@ impl ModeTracker {
             }
         }
         let numbers: Vec<usize> = numbers.into_iter().flatten().collect();
-        self.known =
-            heads.iter().zip(&numbers).map(|(head, n)| (*n, chunks[head * size..][..size].to_vec())).collect();
+        self.known = heads.iter().zip(&numbers).map(|(head, n)| (*n, chunks[head * size..][..size].to_vec())).collect();
         groups.into_iter().map(|group| numbers[group]).collect()
     }
 }

@@ -84,7 +84,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
         }
     }
     keep(&world)?;
-    if let Some(path) = &args.video.video {
+    if film.is_some() {
         let replayed = EpisodeResult {
             episode: u64::from(args.episode),
             success: world.success(),
@@ -96,8 +96,7 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
         };
         let outcome = Outcome { episodes: vec![replayed], ..Outcome::default() };
         let engine = RolloutEngine::new(task.clone(), 1)?;
-        video::film(&task, &outcome, &args.video, path, (&engine, &load::pool(&args.common)?))?;
-        output.say(format!("video in {}", path.display()));
+        video::write(output, &task, &outcome, &args.video, (&engine, &load::pool(&args.common)?))?;
     }
     drop(film);
     if let Some(reason) = world.failure() {

@@ -19,7 +19,7 @@ pub struct VideoArgs {
     #[arg(long, value_name = "FILE", help_heading = "Video")]
     pub video: Option<PathBuf>,
     /// Size of the video, pixels, both even: 64x64 to 3840x2160
-    #[arg(long, value_name = "WxH", default_value = "960x720", value_parser = size, help_heading = "Video")]
+    #[arg(long, value_name = "WxH", default_value = "960x720", value_parser = size, requires = "video", help_heading = "Video")]
     pub size: (usize, usize),
     /// Camera of the model [default: one that frames all that moves, seen as the model's free camera is turned]
     #[arg(long, value_name = "NAME", requires = "video", help_heading = "Video")]

@@ -35,6 +35,8 @@ pub struct Overlay<'a> {
     pool: &'a rayon::ThreadPool,
     /// Width of the plan's path and of the others relative to those of a picture 720 high.
     scale: f32,
+    /// Where states are looked at.
+    world: World,
     verdict: (String, [u8; 3]),
     tracker: ModeTracker,
     /// Index of the plan that is shown and after it the next.
@@ -57,9 +59,10 @@ impl<'a> Overlay<'a> {
         height: usize,
     ) -> imle_envs::Result<Self> {
         let (tracker, trace) = (ModeTracker::default(), Trace::default());
-        let verdict = (verdict(task, episode)?, VERDICTS[usize::from(!episode.success)]);
+        let mut world = World::new(task.clone())?;
+        let verdict = (verdict(&mut world, episode)?, VERDICTS[usize::from(!episode.success)]);
         let (scale, paths, counted) = (height as f32 / 720.0, Vec::new(), String::new());
-        Ok(Self { task, episode, engine, pool, scale, verdict, tracker, next: 0, paths, counted, trace })
+        Ok(Self { task, episode, engine, pool, scale, world, verdict, tracker, next: 0, paths, counted, trace })
     }
 
     /// Goes over to the plan that is executed in control step `step`.
@@ -82,10 +85,10 @@ impl<'a> Overlay<'a> {
         let costs: Vec<f64> = std::iter::once(f64::NEG_INFINITY).chain(plan.costs.iter().copied()).collect();
         let modes = self.tracker.number(&chunks, &costs, self.task.action_bounds().range(), passed);
         let steps = plan.plan.len() / self.task.spec().action.size();
-        let batch =
-            ChunkBatch { states: &plan.state, chunks: &chunks, steps, executed: 1, limits: Default::default() };
+        let batch = ChunkBatch { states: &plan.state, chunks: &chunks, steps, executed: 1, limits: Default::default() };
         self.engine.trace(self.pool, batch, costs.len(), TraceFields::default(), &mut self.trace)?;
-        let start = self.start(plan)?;
+        self.world.set_state(&plan.state)?;
+        let start = self.task.end_effector().position(self.world.simulation());
         let path = |(i, mode): (usize, &usize)| {
             let [r, g, b] = COLOURS[mode % COLOURS.len()];
             let chosen = i == 0;
@@ -101,13 +104,6 @@ impl<'a> Overlay<'a> {
             (n, count) => format!("{n} candidates, {count} modes"),
         };
         Ok(())
-    }
-
-    /// Where the hand is when the plan begins.
-    fn start(&self, plan: &RecordedPlan) -> imle_envs::Result<[f64; 3]> {
-        let mut world = World::new(self.task.clone())?;
-        world.set_state(&plan.state)?;
-        Ok(self.task.end_effector().position(world.simulation()))
     }
 
     /// Position of the hand in row `row` of the trace, (rollouts · steps).
@@ -145,7 +141,7 @@ impl<'a> Overlay<'a> {
 }
 
 /// What came of an episode, with the reason where it was not solved.
-fn verdict(task: &Arc<Task>, episode: &EpisodeResult) -> imle_envs::Result<String> {
+fn verdict(world: &mut World, episode: &EpisodeResult) -> imle_envs::Result<String> {
     if episode.success {
         return Ok("solved".into());
     }
@@ -153,8 +149,8 @@ fn verdict(task: &Arc<Task>, episode: &EpisodeResult) -> imle_envs::Result<Strin
         return Ok(format!("the simulation failed: {reason}"));
     }
     let Some(last) = episode.states.last() else { return Ok("not solved".into()) };
-    let mut world = World::new(task.clone())?;
     world.set_state(last)?;
+    let task = world.task();
     let (how, reasons) = match episode.lost {
         true => ("lost", task.lost_by(world.values())),
         false => ("not solved", task.unmet(world.values())),

@@ -2,7 +2,7 @@
 
 use super::overlay::Overlay;
 use crate::args::video::{VideoArgs, has_ending};
-use crate::interrupt;
+use crate::{failure::Result, interrupt, output::Output};
 use imle_envs::render::{Caption, Framing, Renderer, Video, strip};
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::{task::Task, world::World};
@@ -14,12 +14,33 @@ const STRIP: usize = 6;
 /// How long the end of an episode is held, s: one that was solved, and one that was not.
 const HELD: [f64; 2] = [0.5, 1.0];
 
+/// Writes the video that `args` ask for, if they do, and says where it is. A machine that cannot draw is a note: what was
+/// run is whole without it.
+///
+/// # Errors
+/// As [`film`], but for that.
+pub fn write(
+    output: Output,
+    task: &Arc<Task>,
+    outcome: &Outcome,
+    args: &VideoArgs,
+    by: (&RolloutEngine, &rayon::ThreadPool),
+) -> Result<()> {
+    let Some(path) = &args.video else { return Ok(()) };
+    match film(task, outcome, args, path, by) {
+        Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
+        Err(e @ imle_envs::Error::Render(_)) => output.note(format!("no video: {e}")),
+        Err(other) => return Err(other.into()),
+    }
+    Ok(())
+}
+
 /// Draws the recorded episodes: into a video, or for a `.png` the first of them into a strip of pictures. Candidates are
 /// rolled out again `by` an engine, on the threads of a pool. Returns the number of pictures.
 ///
 /// # Errors
 /// A machine that cannot draw, a file that cannot be written; [`imle_envs::Error::Render`] after Ctrl-C.
-pub fn film(
+fn film(
     task: &Arc<Task>,
     outcome: &Outcome,
     args: &VideoArgs,
@@ -127,7 +148,8 @@ mod tests {
 
     #[test]
     fn an_episode_takes_its_time_at_any_rate() {
-        let at = |steps, rate, fps| frames(steps, rate, fps).iter().map(|f| f.step as f64 + f.share).collect::<Vec<_>>();
+        let at =
+            |steps, rate, fps| frames(steps, rate, fps).iter().map(|f| f.step as f64 + f.share).collect::<Vec<_>>();
         assert_eq!(at(3, 20.0, 20.0), [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(at(3, 20.0, 40.0), [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]);
         assert_eq!(at(4, 20.0, 10.0), [0.0, 2.0, 4.0]);
