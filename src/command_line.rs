@@ -1,6 +1,8 @@
 //! The command line: commands and their flags. The same flag means the same in every command.
 
-use crate::commands::{completions, data, demo, distill, export, finetune, import, inspect, run, serve, tasks, train, view};
+use crate::commands::{
+    completions, data, demo, distill, export, finetune, import, inspect, run, serve, tasks, train, view,
+};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use imle_bench::suites::{self, BenchCommand};
 use imle_cli::{args::finetune::FinetuneArgs, failure::Result, output};
@@ -71,10 +73,12 @@ pub enum Command {
     )]
     Run(run::RunArgs),
     /// See an episode in the browser: the scene, all candidates' paths, plots and controls (needs make python)
-    #[command(after_help = "Examples:\n  planner view --task stack                     live, with the shipped checkpoint\n  \
+    #[command(
+        after_help = "Examples:\n  planner view --task stack                     live, with the shipped checkpoint\n  \
         planner view runs/stack                       a run again, decision by decision\n  \
         planner view runs/demos/stack                 a dataset\n\
-        The page is on this machine alone, and its address has a token. More: docs/guide/view.md")]
+        The page is on this machine alone, and its address has a token. More: docs/guide/view.md"
+    )]
     View(view::ViewArgs),
     /// Serve decisions to robot code in other processes, over a local socket
     #[command(after_help = "Example: planner serve --task stack --socket /tmp/stack.sock\n\

@@ -1,7 +1,7 @@
 //! A world: one simulation of a task in which actions are executed.
 
 use crate::error::{Error, Result};
-use crate::mujoco::simulation::Simulation;
+use crate::mujoco::simulation::{Needs, Simulation};
 use crate::task::Task;
 use crate::task::control::Control;
 use crate::task::mismatch::Mismatch;
@@ -253,6 +253,22 @@ impl World {
     pub fn set_state(&mut self, state: &[f64]) -> Result<()> {
         self.sim.set_state(state).map_err(Error::Simulation)?;
         self.refresh().map_err(Error::Simulation)
+    }
+
+    /// Puts the bodies between where two full integration states have them, `share` (0 to 1) of the way: a picture to
+    /// look at, not a state to go on from.
+    ///
+    /// # Errors
+    /// If a state has the wrong size.
+    pub fn set_between(&mut self, from: &[f64], to: &[f64], share: f64) -> Result<()> {
+        self.set_state(to)?;
+        let after = self.sim.data().qpos().to_vec();
+        self.set_state(from)?;
+        let mut qpos = self.sim.data().qpos().to_vec();
+        let way = self.sim.model().differentiate_pos(1.0, &qpos, &after);
+        self.sim.model().integrate_pos(&mut qpos, &way, share);
+        self.sim.data_mut().qpos_mut().copy_from_slice(&qpos);
+        self.sim.refresh(Needs::default()).map_err(Error::Simulation)
     }
 
     /// Copies the full integration state.

@@ -1,6 +1,7 @@
 //! Deciding: from what is known of B episodes to a chunk for each.
 
 use crate::{error::Result, selection::quality::Quality};
+use imle_configs::score::Score;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -57,6 +58,15 @@ pub struct Decision {
     pub quality: Option<Quality>,
 }
 
+/// Candidates of one episode's last decision, to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct CandidateSet<'a> {
+    /// Chunks, (N, T_pred, A).
+    pub chunks: &'a [f32],
+    /// Their scores, (N).
+    pub scores: &'a [Score],
+}
+
 /// Decides for B episodes at once.
 pub trait Decide {
     /// Names of the places a plan can come from.
@@ -72,4 +82,10 @@ pub trait Decide {
         chunks: &mut [f32],
         how: &mut [Decision],
     ) -> Result<()>;
+
+    /// The candidates that the last decision tried for its episode `b`; nothing from those that try none.
+    fn tried(&self, b: usize) -> Option<CandidateSet<'_>> {
+        let _ = b;
+        None
+    }
 }

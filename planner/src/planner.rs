@@ -1,6 +1,6 @@
 //! One planning step: propose, roll out, refine, choose.
 
-use crate::decide::{Decide, Decision, Situation};
+use crate::decide::{CandidateSet, Decide, Decision, Situation};
 use crate::error::{Error, Result};
 use crate::optimizer::search::{Optimizer, Scored, Search, SearchContext, Wave};
 use crate::parameterization::kind::ParameterizationKind;
@@ -455,6 +455,12 @@ impl Decide for Planner {
             decision.source = chosen.map_or(0, |w| self.source_of(w));
         }
         Ok(())
+    }
+
+    fn tried(&self, b: usize) -> Option<CandidateSet<'_>> {
+        let (n, chunk) = (self.candidates, self.chunk());
+        let scores = self.buffers.scores.get(b * n..(b + 1) * n)?;
+        Some(CandidateSet { chunks: &self.buffers.chunks[b * n * chunk..][..n * chunk], scores })
     }
 }
 

@@ -81,8 +81,6 @@ class Task:
         self.observation_size = sum(term["size"] for term in self.spec["observation"]["terms"])
         self.action_size = len(self.action_low)
         self.state_size: int = native.state_size
-        #: The points that actions move: ("site" or "body", its index in the model).
-        self.moved_points: list[tuple[str, int]] = [(kind, index) for kind, index in told["moved_points"]]
         #: Modes of the scripted expert; none without one.
         self.modes: list[str] = told["modes"] or []
         #: Names of the terms of the cost: their quantities.
@@ -179,10 +177,10 @@ class Task:
         return self._native.control_steps(action, state_of(state))
 
     def paths(self, state: Any, chunks: ArrayLike) -> NDArray[np.float64]:
-        """Paths (N, T, P, 3) of the P points that actions move, in metres in the world's frame, along the rollouts of
-        chunks (N, T, A) from a state; not a number where a rollout failed.
+        """Paths (N, T, 3) of the point that actions move, in metres in the world's frame, along the rollouts of chunks
+        (N, T, A) from a state; not a number where a rollout failed.
 
-        The points are the site of an end effector, a mocap body, or the ends of what the actuators move.
+        The point is the site of an end effector, a mocap body, or the end of what the actuators move.
         """
         return self._native.paths(state_of(state), chunks)
 

@@ -1,6 +1,6 @@
 //! A controller of one episode.
 
-use crate::boundary::arrays::{array, finite, numbers, shape};
+use crate::boundary::arrays::{array, finite, numbers};
 use crate::boundary::failure::{raise, raise_planner, unexpected};
 use crate::boundary::process::{check, check_physics, workers};
 use crate::cost::PythonCost;
@@ -8,7 +8,6 @@ use crate::policy::PythonPolicy;
 use crate::task::PythonTask;
 use imle_configs::settings::overlaid;
 use imle_envs::rollout::RolloutEngine;
-use imle_planner::selection::modes_of;
 use imle_planner::{Controller, ControllerBuilder, ControllerSettings, Plan};
 use numpy::PyArrayDyn;
 use pyo3::exceptions::PyRuntimeError;
@@ -176,22 +175,6 @@ impl PythonController {
         let line = "controller: expected one thread at a time, found two; give each its own";
         self.open.try_lock().map_err(|_| PyRuntimeError::new_err(line))
     }
-}
-
-/// The mode of each of N candidates (N, T, A) of these costs (N,), for actions (A,) between `low` and `high`.
-#[pyfunction]
-pub fn candidate_modes(
-    candidates: &Bound<'_, PyAny>,
-    costs: Vec<f64>,
-    low: Vec<f32>,
-    high: Vec<f32>,
-) -> PyResult<Vec<Option<usize>>> {
-    let given = numbers::<f32>(candidates, "candidates", "float32")?;
-    if low.len() != high.len() || !matches!(given.shape(), [n, _, a] if *n == costs.len() && *a == low.len()) {
-        let expected = format!("({}, T, {})", costs.len(), low.len());
-        return Err(unexpected("candidates", expected, shape(given.shape())));
-    }
-    Ok(modes_of(given.values()?, &costs, (&low, &high)))
 }
 
 /// The dataset that retrieval looks in, if the settings name one.

@@ -8,6 +8,7 @@ mod controller;
 mod cost;
 mod episodes;
 mod learning;
+mod modes;
 mod policy;
 mod task;
 
@@ -24,8 +25,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<task::PythonTask>()?;
     module.add_class::<controller::PythonController>()?;
     module.add_class::<worlds::Worlds>()?;
+    module.add_class::<modes::PythonModeTracker>()?;
     module.add_function(wrap_pyfunction!(task::task_names, module)?)?;
-    module.add_function(wrap_pyfunction!(controller::candidate_modes, module)?)?;
     module.add_function(wrap_pyfunction!(evaluation::evaluate, module)?)?;
     module.add_function(wrap_pyfunction!(evaluation::evaluate_environment, module)?)?;
     module.add_function(wrap_pyfunction!(training::train, module)?)?;

@@ -3,12 +3,13 @@
 use crate::boundary::arrays::{array, numbers, shape};
 use crate::boundary::failure::{raise, unexpected};
 use crate::boundary::process::{check_physics, workers};
-use imle_configs::{Error as ConfigError, embedded, seed::Purpose};
-use imle_envs::experts::forced::reset_in_mode;
 use imle_configs::ends::Ends;
 use imle_configs::score::Score;
+use imle_configs::{Error as ConfigError, embedded, seed::Purpose};
+use imle_envs::experts::forced::reset_in_mode;
+use imle_envs::render::Framing;
 use imle_envs::rollout::{ChunkBatch, RolloutEngine, Trace, TraceFields};
-use imle_envs::task::{Assessment, MovedPoint, Task};
+use imle_envs::task::{Assessment, Task};
 use imle_envs::world::World;
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
@@ -52,10 +53,6 @@ impl PythonTask {
             "substeps": task.substeps(), "action_low": low, "action_high": high, "cameras": cameras,
             "nq": model.nq, "nv": model.nv, "nu": model.nu,
             "execute": task.horizons(imle_configs::spec::Horizons::default()).action, "cost_terms": task.cost_terms(),
-            "moved_points": task.moved_points().iter().map(|p| match p {
-                MovedPoint::Site(id) => ("site", *id),
-                MovedPoint::Body(id) => ("body", *id),
-            }).collect::<Vec<_>>(),
             "hold_steps": task.hold_steps(), "modes": task.expert().map(|e| e.modes()),
         });
         Ok(told.to_string())
@@ -77,7 +74,8 @@ impl PythonTask {
             (Some(name), Some(expert)) => {
                 let mode = expert.modes().iter().position(|m| *m == name);
                 let mode = mode.ok_or_else(|| raise(ConfigError::unknown("mode", name, expert.modes())))?;
-                py.detach(|| reset_in_mode(&mut world, expert, mode, (seed, Purpose::Reset, index), 1)).map_err(raise)?;
+                py.detach(|| reset_in_mode(&mut world, expert, mode, (seed, Purpose::Reset, index), 1))
+                    .map_err(raise)?;
             }
             (Some(name), None) => return Err(unexpected("mode", "none: the task has no expert", name)),
         }
@@ -139,7 +137,7 @@ impl PythonTask {
         Ok(Self { task: Arc::new(task) })
     }
 
-    /// Paths (N, T, P, 3) of the P points that actions move, m, along the rollouts of chunks (N, T, A) from a state in the
+    /// Paths (N, T, 3) of the point that actions move, m, along the rollouts of chunks (N, T, A) from a state in the
     /// planner's model; not a number where a rollout failed.
     fn paths<'py>(
         &self,
@@ -164,19 +162,31 @@ impl PythonTask {
             engine.trace(workers.pool(), batch, count, TraceFields::default(), &mut trace)
         })
         .map_err(raise)?;
-        let model = self.task.planning_model().ffi();
-        let (sites, bodies) = (3 * model.nsite as usize, 3 * model.nbody as usize);
-        let points = self.task.moved_points();
-        let mut paths = Vec::with_capacity(count * steps * points.len() * 3);
-        for row in 0..count * steps {
-            for point in points {
-                paths.extend_from_slice(match point {
-                    MovedPoint::Site(id) => &trace.sites[row * sites + 3 * id..][..3],
-                    MovedPoint::Body(id) => &trace.bodies[row * bodies + 3 * id..][..3],
-                });
-            }
-        }
-        array(py, paths, &[count, steps, points.len(), 3])
+        let (point, model) = (self.task.end_effector(), self.task.planning_model());
+        let paths = (0..count * steps).flat_map(|row| trace.position(point, model, row)).collect();
+        array(py, paths, &[count, steps, 3])
+    }
+
+    /// The point that actions move in a state, m.
+    fn hand(&self, state: &Bound<'_, PyAny>) -> PyResult<[f64; 3]> {
+        check_physics()?;
+        self.task.end_effector_in(&self.state(state)?).map_err(raise)
+    }
+
+    /// A camera that frames what moves in a state, for pictures of this size: where it looks, from how far, azimuth and
+    /// elevation in degrees; nothing where nothing moves.
+    fn framing(
+        &self,
+        state: &Bound<'_, PyAny>,
+        width: usize,
+        height: usize,
+    ) -> PyResult<Option<([f64; 3], f64, f64, f64)>> {
+        check_physics()?;
+        let mut world = World::new(self.task.clone()).map_err(raise)?;
+        world.start_in(&self.state(state)?, 0, 0).map_err(raise)?;
+        let mut framing = Framing::new(&self.task, (width, height), 0.0);
+        framing.include(world.simulation());
+        Ok(framing.camera().map(|c| (c.lookat, c.distance, c.azimuth, c.elevation)))
     }
 
     /// What each term adds to the cost after every one of the actions (T, A) from a state in the planner's model,
@@ -203,7 +213,8 @@ impl PythonTask {
             let mut before = state;
             for (action, row) in actions.chunks_exact(size).zip(values.chunks_exact_mut(terms.max(1))) {
                 let (mut score, mut after) = ([Score::default()], vec![0.0; before.len()]);
-                let batch = ChunkBatch { states: &before, chunks: action, steps: 1, executed: 1, limits: Default::default() };
+                let batch =
+                    ChunkBatch { states: &before, chunks: action, steps: 1, executed: 1, limits: Default::default() };
                 let ends = Ends { states: &mut after, histories: &mut [] };
                 engine.run_to(workers.pool(), batch, &mut score, ends)?;
                 if score[0].failed {

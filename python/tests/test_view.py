@@ -99,11 +99,11 @@ def test_paths_are_where_candidates_lead():
     session = cartpole()
     session.advance_control_step()
     decision, task = session.decision, session.task
-    assert decision.paths.shape == (8, 17, 1, 3) and decision.chosen.shape == (17, 1, 3)
+    assert decision.paths.shape == (8, 17, 3) and decision.chosen.shape == (17, 3)
     state = task.start_state(0, 0)
     assert np.array_equal(decision.paths[:, 1:], task.paths(state, decision.plan.candidates))
     cheapest = int(np.argmin(decision.plan.costs))
-    assert decision.modes[cheapest] == 0 and np.isfinite(decision.predicted_terms).all()
+    assert decision.modes[cheapest] == 0 and len(decision.modes) == 8 and np.isfinite(decision.predicted_terms).all()
     drawn = drawing.shapes(decision, 0.01)
     assert 0 < len(drawn) <= drawing.MOST_SHAPES
     session.change(candidates=128)

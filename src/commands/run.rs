@@ -2,6 +2,7 @@
 
 use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
+use imle_cli::args::video::VideoArgs;
 use imle_cli::episodes::{folder, recording, video};
 use imle_cli::output::{Output, extend, percent};
 use imle_cli::{args::controller::ControllerArgs, controller::from_flags, failure::Result, load, place::Place};
@@ -49,11 +50,11 @@ pub struct RunArgs {
     /// plan
     #[arg(long, default_value_t = 60, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub deadline: u64,
-    /// MP4 file for a video of the first episodes; a .png file gets a strip of pictures of the first
-    #[arg(long, value_name = "FILE")]
-    pub video: Option<PathBuf>,
-    /// Episodes in the video
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    /// The video
+    #[command(flatten)]
+    pub video: VideoArgs,
+    /// Episodes in the video, the first ones
+    #[arg(long, help_heading = "Video", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub video_episodes: u32,
     /// Folder for the resolved settings, summary and episodes; must be empty or new
     #[arg(long)]
@@ -88,10 +89,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
         controller.shortcuts.push("stages".into());
     }
     from_flags::check(&controller)?;
-    if let Some(path) = args.video.as_deref().filter(|p| !video::has_ending(p, "mp4") && !video::has_ending(p, "png")) {
-        return Err(InputError::unexpected("--video", "a name that ends in .mp4 or .png", path.display()).into());
-    }
     let task = load::task_in(name(args)?, &args.world)?;
+    args.video.check(&task)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
     let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref(), task)?;
     let checkpoint = checkpoint.map(|c| from_flags::sampled(&args.controller, c)).transpose()?;
@@ -100,14 +99,14 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
     let _folder = args.out.as_deref().map(Place::locked).transpose()?;
-    let _video = args.video.as_deref().map(Place::file).transpose()?;
+    let _video = args.video.video.as_deref().map(Place::file).transpose()?;
     drop(args.record.as_deref().map(Place::folder).transpose()?);
     let sampler = checkpoint.as_ref().map(|c| Policy::with_threads(c, threads, device)).transpose()?;
     let engine = Arc::new(RolloutEngine::new(task.clone(), threads)?);
     let (mut decider, horizons) = from_flags::new(&controller, args.seed, &task, sampler.as_ref(), &engine)?;
     let settings = EvaluationSettings {
         lockstep: args.lockstep as usize,
-        record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
+        record: if args.video.video.is_some() { args.video_episodes as usize } else { 0 },
         first: args.first,
         mode,
         // Pictures would be kept with the actions: too many of them for a whole run.
@@ -136,13 +135,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     if let Some(timing) = &timing {
         output.say(clock(timing));
     }
-    if let Some(path) = &args.video {
-        match video::film(&task, &outcome, path) {
-            Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
-            Err(e @ imle_envs::Error::Render(_)) => output.note(format!("no video: {e}")),
-            Err(other) => return Err(other.into()),
-        }
-    }
+    video::write(output, &task, &outcome, &args.video, (&engine, &pool))?;
     if let Some(path) = &args.record {
         let recorded = recording::write(path, args.seed, &task, &outcome)?;
         output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));

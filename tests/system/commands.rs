@@ -269,7 +269,7 @@ fn run_writes_a_video_or_says_why_not() {
     if video.exists() {
         let bytes = fs::read(&video).unwrap();
         assert!(&bytes[4..8] == b"ftyp" && bytes.len() > 1000, "{} bytes", bytes.len());
-        assert!(done.out.contains("easy.mp4 (11 pictures)"), "{done:?}");
+        assert!(done.out.contains("easy.mp4 (21 pictures)"), "{done:?}");
     } else {
         assert!(done.err.contains("no video: cannot render"), "{done:?}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -36,4 +36,5 @@ mod serve;
 mod serve_bounds;
 mod serve_requests;
 mod tasks;
+mod video;
 mod vision;

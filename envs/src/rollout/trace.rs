@@ -2,7 +2,9 @@
 
 use super::engine::{ChunkBatch, RolloutEngine, Worker};
 use crate::error::Result;
+use crate::kinematics::point::Point;
 use crate::mujoco::simulation::Needs;
+use mujoco_rs::prelude::MjModel;
 use rayon::prelude::*;
 
 /// Optional parts of a trace.
@@ -25,6 +27,24 @@ pub struct Trace {
     pub sites: Vec<f64>,
     /// Positions of the bodies in the world, m, (B · N, T, nbody, 3).
     pub bodies: Vec<f64>,
+}
+
+impl Trace {
+    /// Position of a point in row `row` of (B · N · T), world frame, m, in rollouts of `model`; not a number where the
+    /// rollout failed.
+    pub fn position(&self, point: Point, model: &MjModel, row: usize) -> [f64; 3] {
+        let of = |values: &[f64], count: i64, id: usize| {
+            let at = (row * count as usize + id) * 3;
+            [values[at], values[at + 1], values[at + 2]]
+        };
+        match point {
+            Point::Site(id) => of(&self.sites, i64::from(model.ffi().nsite), id),
+            Point::Body(id) => of(&self.bodies, i64::from(model.ffi().nbody), id),
+            Point::Fixed(p) => p,
+            // Their places are not kept.
+            Point::Geom(_) => [f64::NAN; 3],
+        }
+    }
 }
 
 /// The rows of one rollout.

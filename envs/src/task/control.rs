@@ -7,7 +7,6 @@
 //! speeds allow. The pose of a mocap body is part of the state likewise.
 
 use super::file::{ActionFile, GripperFile, OrientationFile};
-use super::moved_point::{self, MovedPoint};
 use crate::kinematics::chain::Chain;
 use crate::kinematics::ik::InverseKinematics;
 use crate::kinematics::pose::{PoseFormat, between, mocap_index, mocap_pose, rotation, set_mocap_pose};
@@ -102,8 +101,6 @@ pub struct Control {
     goal: Vec<f64>,
     /// Frame, unit and meaning of each term of the action.
     meanings: Vec<String>,
-    /// Points that the action moves.
-    moved: Vec<MovedPoint>,
 }
 
 impl Control {
@@ -157,13 +154,12 @@ impl Control {
         };
         control.start = vec![0.0; control.actuators.len()];
         control.goal = control.start.clone();
-        control.moved = moved_point::points(file, model)?;
         Ok(control)
     }
 
     fn new(mapping: Mapping, actuators: Vec<Actuator>, period: f64) -> Self {
-        let (layout, bounds, start, goal, meanings, moved) = Default::default();
-        Self { layout, bounds, actuators, fingers: 0, rate: 1.0 / period, mapping, start, goal, meanings, moved }
+        let (layout, bounds, start, goal, meanings) = Default::default();
+        Self { layout, bounds, actuators, fingers: 0, rate: 1.0 / period, mapping, start, goal, meanings }
     }
 
     /// With the terms of a pose, that of `of`, of which position and `orientation` are commanded.
@@ -238,11 +234,6 @@ impl Control {
     /// Frame, unit and meaning of each term.
     pub fn meanings(&self) -> &[String] {
         &self.meanings
-    }
-
-    /// Points that the action moves.
-    pub fn moved_points(&self) -> &[MovedPoint] {
-        &self.moved
     }
 
     /// Bounds of the action, (A,); actions are clipped to them.

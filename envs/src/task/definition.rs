@@ -5,7 +5,6 @@ use super::control::Control;
 use super::cost::Cost;
 use super::file::{RenderFile, RewardKind};
 use super::mismatch::Mismatch;
-use super::moved_point::MovedPoint;
 use super::observation::Observation;
 use super::predicate::Predicate;
 use super::quantities::Quantities;
@@ -15,6 +14,7 @@ use super::reward::Reward;
 use super::scratch::ScratchPool;
 use crate::error::Result;
 use crate::experts::kind::ExpertKind;
+use crate::kinematics::point::Point;
 use crate::mujoco::native;
 use crate::mujoco::simulation::Needs;
 use imle_configs::Error as InputError;
@@ -63,6 +63,8 @@ pub struct Task {
     pub(super) expert: Option<ExpertKind>,
     pub(super) render: RenderFile,
     pub(super) cameras: Vec<Camera>,
+    pub(super) end_effector: Point,
+    pub(super) landmarks: Vec<Point>,
     pub(super) scratch: ScratchPool,
 }
 
@@ -203,11 +205,6 @@ impl Task {
         self.control.bounds()
     }
 
-    /// Points that actions move: the site of an end effector, a mocap body, or the ends of what the actuators move.
-    pub fn moved_points(&self) -> &[MovedPoint] {
-        self.control.moved_points()
-    }
-
     /// The observation terms.
     pub fn observation(&self) -> &Observation {
         &self.observation
@@ -276,6 +273,16 @@ impl Task {
     /// The scripted expert.
     pub fn expert(&self) -> Option<ExpertKind> {
         self.expert
+    }
+
+    /// The point of the robot that actions move.
+    pub fn end_effector(&self) -> Point {
+        self.end_effector
+    }
+
+    /// The points that the quantities speak of, fixed and moving ones.
+    pub fn landmarks(&self) -> &[Point] {
+        &self.landmarks
     }
 
     /// Camera and size of rendered pictures.

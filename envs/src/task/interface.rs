@@ -7,6 +7,7 @@ use super::control::ControlSteps;
 use super::definition::Task;
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
+use crate::mujoco::simulation::Needs;
 use imle_configs::Error as InputError;
 use mujoco_rs::prelude::MjModel;
 
@@ -68,6 +69,18 @@ impl Task {
             sim.refresh(self.observation().needs()).map_err(Error::Simulation)?;
             self.observation().write(sim, out);
             Ok(())
+        })
+    }
+
+    /// Where the point that actions move is in a state, world frame, m.
+    ///
+    /// # Errors
+    /// A state of the wrong size.
+    pub fn end_effector_in(&self, state: &[f64]) -> Result<[f64; 3]> {
+        self.ask(|Scratch { sim, .. }| {
+            sim.set_state(state).map_err(Error::Simulation)?;
+            sim.refresh(Needs::default()).map_err(Error::Simulation)?;
+            Ok(self.end_effector().position(sim))
         })
     }
 

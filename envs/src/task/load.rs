@@ -13,7 +13,7 @@ use super::randomize::Randomize;
 use super::reset::Reset;
 use super::reward::Reward;
 use super::scratch::ScratchPool;
-use super::{base, text};
+use super::{base, end_effector, landmarks, text};
 use crate::error::Result;
 use crate::experts::kind::ExpertKind;
 use crate::kinematics::pose::align_welds;
@@ -167,6 +167,8 @@ impl Task {
             find(&model, ObjectKind::Camera, camera).map_err(|e| e.in_file("render.camera"))?;
         }
         let cameras = Camera::resolve_all(&file.camera, &model)?;
+        let end_effector = end_effector::resolve(&file.action, &model)?;
+        let landmarks = landmarks::resolve(&file.quantities, &model)?;
         let spec = Spec {
             task: file.name.clone(),
             control_rate: file.control_rate,
@@ -200,6 +202,8 @@ impl Task {
             expert: file.expert.as_deref().map(ExpertKind::by_name).transpose()?,
             render: file.render.clone(),
             cameras,
+            end_effector,
+            landmarks,
             scratch: ScratchPool::default(),
         })
     }

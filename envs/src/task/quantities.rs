@@ -88,6 +88,7 @@ impl Derived {
 #[derive(Clone, Debug, Default)]
 pub struct Quantities {
     names: Vec<String>,
+    units: Vec<&'static str>,
     read: Vec<(usize, Quantity)>,
     /// In an order in which each uses only what comes before.
     derived: Vec<(usize, Derived)>,
@@ -121,7 +122,8 @@ impl Quantities {
             derived.extend(now);
             waiting = later;
         }
-        Ok(Self { names, read, derived })
+        let units = files.values().map(QuantityFile::unit).collect();
+        Ok(Self { names, units, read, derived })
     }
 
     /// Number of quantities.
@@ -137,6 +139,11 @@ impl Quantities {
     /// Their names, in the order of their values.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Their units, in the order of their values; empty where there is none or the model decides.
+    pub fn units(&self) -> &[&'static str] {
+        &self.units
     }
 
     /// Parts of the state that have to be up to date before they are evaluated.

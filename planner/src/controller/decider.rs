@@ -1,6 +1,6 @@
 //! The part of a controller that decides.
 
-use crate::decide::{Decide, Decision, Situation};
+use crate::decide::{CandidateSet, Decide, Decision, Situation};
 #[cfg(feature = "libtorch")]
 use crate::policy_controller::PolicyController;
 use crate::{error::Result, planner::Planner};
@@ -45,6 +45,14 @@ impl Decide for Decider {
             Self::Planner(planner) => planner.decide(pool, situation, chunks, how),
             #[cfg(feature = "libtorch")]
             Self::Policy(policy) => policy.decide(pool, situation, chunks, how),
+        }
+    }
+
+    fn tried(&self, b: usize) -> Option<CandidateSet<'_>> {
+        match self {
+            Self::Planner(planner) => planner.tried(b),
+            #[cfg(feature = "libtorch")]
+            Self::Policy(policy) => policy.tried(b),
         }
     }
 }

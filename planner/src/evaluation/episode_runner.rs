@@ -3,7 +3,9 @@
 use super::episode_recorder::EpisodeRecorder;
 use super::observation_renderer::{History, ObservationRenderer};
 use super::outcome::{EpisodeResult, EvaluationSettings};
-use crate::{decide::Decision, error::Result};
+use super::recorded_plan::RecordedPlan;
+use crate::decide::{CandidateSet, Decision};
+use crate::error::Result;
 use imle_envs::actuation::ActuationMeter;
 use imle_envs::experts::expert::ModeLabeller;
 use imle_envs::experts::forced::reset_in_mode;
@@ -152,6 +154,25 @@ impl EpisodeRunner {
     pub(crate) fn begin_plan(&mut self, decision: Decision) {
         self.recorder.begin_plan(decision, self.world.task().action_bounds());
         self.meter.boundary();
+    }
+
+    /// Keeps the plan in its state, made in `state`, with its candidates, if the episode is recorded.
+    pub(crate) fn keep_plan(&mut self, state: &[f64], candidates: Option<CandidateSet<'_>>) {
+        if self.keep_states {
+            let plan = RecordedPlan::new(state, self.recorder.state.plan(), candidates);
+            self.keep(Some(plan));
+        }
+    }
+
+    /// Keeps a plan that is executed from now on.
+    pub(crate) fn keep(&mut self, plan: Option<RecordedPlan>) {
+        let step = self.recorder.result.states.len();
+        self.recorder.result.plans.extend(plan.map(|plan| RecordedPlan { step, ..plan }));
+    }
+
+    /// Whether states and plans are kept.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.keep_states
     }
 
     /// Brings the kept pictures to one of every camera a control step.

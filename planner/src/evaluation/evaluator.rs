@@ -3,7 +3,7 @@
 //! Episodes do not influence each other: results are the same for any lockstep size and any number of threads.
 
 use super::outcome::{EpisodeResult, EvaluationSettings, Outcome, Progress};
-use crate::decide::{Decide, Decision};
+use crate::decide::{CandidateSet, Decide, Decision};
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -30,6 +30,11 @@ pub(crate) trait Lockstep {
 
     /// Notes that a plan is executed from now on.
     fn begin_plan(&self, episode: &mut Self::Episode, decision: Decision);
+
+    /// Keeps a plan made in `state` with its candidates, if the episode is recorded.
+    fn keep_plan(_: &mut Self::Episode, state: &[f64], candidates: Option<CandidateSet<'_>>) {
+        let _ = (state, candidates);
+    }
 
     /// Executes the plans, until the next decision of an episode at most.
     fn execute(&mut self, running: &mut [Self::Episode]) -> Result<()>;
@@ -109,6 +114,10 @@ fn decide<L: Lockstep>(
     let decisions = batch.decide(decider, pool, &mut episodes, &states, timing)?;
     for (episode, decision) in due.iter_mut().zip(decisions) {
         worlds.begin_plan(episode, *decision);
+    }
+    let size = states.len() / due.len();
+    for (b, episode) in due.iter_mut().enumerate() {
+        L::keep_plan(episode, &states[b * size..][..size], decider.tried(b));
     }
     Ok(Some((batch.took().as_secs_f64() * 1e3, due.len())))
 }

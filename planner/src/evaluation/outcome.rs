@@ -1,5 +1,6 @@
 //! Which episodes an evaluation runs, and what comes of them.
 
+use super::recorded_plan::RecordedPlan;
 use crate::decide::Decision;
 use imle_configs::{seed::Purpose, spec::Horizons};
 use imle_envs::actuation::ActuationMetrics;
@@ -28,7 +29,7 @@ pub struct EvaluationSettings {
     pub horizons: Horizons,
     /// Discount γ of a control step, with which the rewards of a task of kind `cost` are reckoned.
     pub discount: f64,
-    /// Number of episodes that keep their states, for video.
+    /// Number of episodes that keep their states and plans, for video.
     pub record: usize,
     /// Whether episodes keep what was seen and done, to be learned from.
     pub keep_actions: bool,
@@ -128,6 +129,9 @@ pub struct EpisodeResult {
     pub decisions: Vec<DecisionRecord>,
     /// Full states before each control step and at the end, if the episode was recorded.
     pub states: Vec<Vec<f64>>,
+    /// The plans and their candidates, if the episode was recorded.
+    #[serde(skip)]
+    pub plans: Vec<RecordedPlan>,
     /// Observations before each control step and the actions executed, if they are kept: (steps, O) and (steps, A).
     pub observations: Vec<f32>,
     /// See `observations`.

@@ -12,6 +12,7 @@
 
 use super::episode_runner::EpisodeRunner;
 use super::outcome::{EvaluationSettings, Outcome, Progress};
+use super::recorded_plan::RecordedPlan;
 use super::report::{Percentiles, percentiles};
 use crate::decide::{Decide, Decision};
 use crate::episode::{DecisionBatch, DecisionTiming, EpisodeState};
@@ -72,6 +73,8 @@ struct PendingPlan {
     /// The episode as it is predicted for then, with the plan.
     fork: EpisodeState,
     decision: Decision,
+    /// What is kept of it, if the episode is recorded.
+    kept: Option<RecordedPlan>,
 }
 
 /// State shared by both threads.
@@ -139,7 +142,8 @@ pub fn run(
     for offset in 0..settings.episodes {
         let mut runner = EpisodeRunner::start(task, settings, offset)?;
         let (decider, reserve, batch) = (&mut *decider, FIRST_RESERVE, DecisionBatch::default());
-        let mut pilot = Pilot { decider, model, settings, deadline, ahead, pool, batch, decisions: 0, reserve };
+        let (decisions, recorded) = (0, runner.is_recorded());
+        let mut pilot = Pilot { decider, model, settings, deadline, ahead, pool, batch, decisions, reserve, recorded };
         pilot.first(&mut runner)?;
         let shared = Shared { desk: Mutex::default(), changed: Condvar::new() };
         let begun = Instant::now();
@@ -194,6 +198,7 @@ fn run_world(mut runner: EpisodeRunner, begun: Instant, shared: &Shared) -> Resu
                         counts.rms.push(rms(runner.recorder.state.newest(), plan.fork.newest()));
                         runner.recorder.state.adopt(&plan.fork);
                         runner.begin_plan(plan.decision);
+                        runner.keep(plan.kept);
                     }
                 }
                 shared.changed.notify_all();
@@ -235,6 +240,8 @@ struct Pilot<'a> {
     decisions: u64,
     /// Time before the deadline at which the last rollout begins: the longest that it has taken from there.
     reserve: Duration,
+    /// Whether the episode keeps its plans.
+    recorded: bool,
 }
 
 impl Pilot<'_> {
@@ -244,6 +251,7 @@ impl Pilot<'_> {
         runner.world.perceived_state(&mut state)?;
         let decision = self.decide(&mut runner.recorder.state, &state, None)?;
         runner.begin_plan(decision);
+        runner.keep_plan(&state, self.decider.tried(0));
         Ok(())
     }
 
@@ -283,26 +291,29 @@ impl Pilot<'_> {
             if !go_on() {
                 return Err(Error::Interrupted);
             }
-            let plan = self.plan(&snapshot)?;
+            let (mut plan, cut, state) = self.plan(&snapshot)?;
             let took = snapshot.at.elapsed();
             let until = self.deadline.saturating_sub(self.reserve);
             if took > until {
                 self.reserve = (took - until).clamp(self.reserve, self.deadline / 2);
             }
             timing.hand_overs += 1;
-            timing.cut += u64::from(plan.1);
-            timing.fallbacks += u64::from(plan.0.decision.predicted.is_none() && plan.0.fork.kept_plan());
+            timing.cut += u64::from(cut);
+            timing.fallbacks += u64::from(plan.decision.predicted.is_none() && plan.fork.kept_plan());
             times.push((1e3 * took.as_secs_f64(), 1));
+            if self.recorded {
+                plan.kept = Some(RecordedPlan::new(&state, plan.fork.plan(), self.decider.tried(0)));
+            }
             let mut desk = shared.desk();
             // After its step it is no longer expected, and dropped.
-            if desk.expected == Some(plan.0.step) {
-                desk.plan = Some(plan.0);
+            if desk.expected == Some(plan.step) {
+                desk.plan = Some(plan);
             }
         }
     }
 
-    /// A plan from the state at hand-over, and whether its rollouts were cut short.
-    fn plan(&mut self, snapshot: &Snapshot) -> Result<(PendingPlan, bool)> {
+    /// A plan from the state at hand-over, whether its rollouts were cut short, and that state.
+    fn plan(&mut self, snapshot: &Snapshot) -> Result<(PendingPlan, bool, Vec<f64>)> {
         let episode = &snapshot.episode;
         let size = self.model.task().spec().action.size();
         let observation = self.model.observation_size();
@@ -324,6 +335,6 @@ impl Pilot<'_> {
         let last = snapshot.at + self.deadline.saturating_sub(self.reserve);
         let decision = self.decide(&mut fork, &state, Some(last))?;
         let cut = Instant::now() >= last;
-        Ok((PendingPlan { step: snapshot.step + self.ahead, fork, decision }, cut))
+        Ok((PendingPlan { step: snapshot.step + self.ahead, fork, decision, kept: None }, cut, state))
     }
 }

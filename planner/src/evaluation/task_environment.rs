@@ -7,7 +7,7 @@ use super::environment::Environment;
 use super::evaluator::{Lockstep, in_lockstep};
 use super::outcome::{EpisodeResult, EvaluationSettings, Outcome, Progress};
 use super::{episode_runner::EpisodeRunner, observation_renderer::ObservationRenderer};
-use crate::decide::{Decide, Decision};
+use crate::decide::{CandidateSet, Decide, Decision};
 use crate::episode::EpisodeState;
 use crate::error::Result;
 use imle_configs::{bounds::ActionBounds, spec::Horizons, spec::Spec};
@@ -106,6 +106,10 @@ impl Lockstep for Worlds<'_> {
 
     fn begin_plan(&self, runner: &mut EpisodeRunner, decision: Decision) {
         runner.begin_plan(decision);
+    }
+
+    fn keep_plan(runner: &mut EpisodeRunner, state: &[f64], candidates: Option<CandidateSet<'_>>) {
+        runner.keep_plan(state, candidates);
     }
 
     fn execute(&mut self, running: &mut [EpisodeRunner]) -> Result<()> {

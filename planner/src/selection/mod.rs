@@ -2,11 +2,11 @@
 
 pub mod action_rate_limit;
 pub(crate) mod cheapest;
-pub mod modes;
+mod modes;
 pub mod near_optimal;
 pub(crate) mod proximal_cost;
 pub mod quality;
 
 pub use action_rate_limit::ActionRateLimit;
-pub use modes::modes_of;
+pub use modes::ModeTracker;
 pub use quality::Quality;

@@ -1,6 +1,6 @@
 //! Is this plan any good? What the scored proposals say of the plan and of what more of them would bring.
 
-use crate::chunk::{MODE_DISTANCE, distance};
+use super::modes;
 use imle_configs::score::Score;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct Quality {
     pub spread: f64,
     /// Share of the proposals that cost less than the warm start, if there was one.
     pub beat_warm: Option<f64>,
-    /// Modes among the cheaper half of the proposals: groups no further than [`MODE_DISTANCE`] from their cheapest.
+    /// Modes among the cheaper half of the proposals: groups no further than [`MODE_DISTANCE`](crate::chunk::MODE_DISTANCE) from their cheapest.
     pub modes: u32,
     /// Estimated probability that as many proposals again would bring a plan that costs at least 1 % less.
     pub improvable: f64,
@@ -70,19 +70,14 @@ pub fn of(proposals: &ScoredProposals<'_>, plan: f64, scratch: &mut QualityScrat
     // The last plan was the best of as many proposals before.
     let samples = if beat_warm.is_some() { 2.0 } else { 1.0 };
     let improvable = improvable(scores, order, plan, samples);
-    Quality { spread, beat_warm, modes: modes(proposals, order, heads), improvable }
+    Quality { spread, beat_warm, modes: count_modes(proposals, order, heads), improvable }
 }
 
 /// A greedy cover of the cheaper half, from the cheapest on.
-fn modes(proposals: &ScoredProposals<'_>, order: &[usize], heads: &mut Vec<usize>) -> u32 {
-    let (low, high) = proposals.range;
-    let steps = proposals.chunks.len() / proposals.scores.len().max(1) / low.len().max(1);
-    let chunk = |i: usize| &proposals.chunks[i * steps * low.len()..][..steps * low.len()];
+fn count_modes(proposals: &ScoredProposals<'_>, order: &[usize], heads: &mut Vec<usize>) -> u32 {
     heads.clear();
     for i in order.iter().take(order.len().div_ceil(2).min(MOST_SORTED)) {
-        if heads.iter().all(|head| distance(chunk(*head), chunk(*i), steps, low, high) > MODE_DISTANCE) {
-            heads.push(*i);
-        }
+        modes::sort_in(proposals.chunks, proposals.range, proposals.scores.len(), *i, heads);
     }
     heads.len() as u32
 }

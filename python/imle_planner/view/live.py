@@ -50,8 +50,8 @@ class Live(Stage):
             lines.append(f"refused: {session.refused}")
         return lines
 
-    def points(self) -> Any:
-        return self.session.points()
+    def view(self) -> tuple[Any, float, float, float]:
+        return self.session.framing() or super().view()
 
     def controls(self, panel: Panel) -> None:
         from mujoco.experimental.dear_imgui import dear_imgui as imgui

@@ -165,13 +165,10 @@ class Panel(plugin.ViewerPlugin):
         if decision is None or not len(decision.paths):
             return
         imgui.SeparatorText("Candidates")
-        counts: dict[int | None, int] = {}
-        for mode in decision.modes:
-            counts[mode] = counts.get(mode, 0) + 1
-        for mode in sorted(counts, key=lambda m: math.inf if m is None else m):
-            red, green, blue = drawing.colour(mode)
-            name = "could not be simulated" if mode is None else f"mode {mode + 1}{', the cheapest' if mode == 0 else ''}"
-            imgui.TextColored(imgui.Vec4(red, green, blue, 1.0), f"{counts[mode]} of {name}")
+        cheapest = decision.modes[int(np.argmin(decision.plan.costs))]
+        for mode in sorted(set(decision.modes)):
+            name = f"{decision.modes.count(mode)} of mode {mode + 1}{', the cheapest' if mode == cheapest else ''}"
+            imgui.TextColored(imgui.Vec4(*drawing.colour(mode), 1.0), name)
         imgui.TextColored(imgui.Vec4(*drawing.PLAN, 1.0), f"the plan, from {decision.plan.source or 'the last one'}")
         if (spans := drawing.stride(decision)) > 1:
             imgui.TextWrapped(f"Paths have a segment every {spans} steps: more do not fit into the scene.")

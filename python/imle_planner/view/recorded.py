@@ -196,8 +196,8 @@ class Dataset(Stage):
         told, self.seen, self.done, self.pictures = _native.dataset_episode(str(self.folder), self.number)
         self.record: dict[str, Any] = json.loads(told)
 
-    def points(self) -> Any:
-        return self.session.points() if self.session else super().points()
+    def view(self) -> tuple[Any, float, float, float]:
+        return self.session and self.session.framing() or super().view()
 
     def told(self) -> list[str]:
         record = self.record

@@ -16,6 +16,8 @@ from ..task import Task, state_of
 
 #: Control steps that the plots go back.
 KEPT = 600
+#: Pixels between the page's windows.
+FRAMED = (600, 800)
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,11 @@ class Decision:
     plan: Plan
     #: Simulated time at which it was made, s.
     time: float
-    #: (N, T + 1, P, 3), metres; the candidates' first, then of the plan itself, (T + 1, P, 3).
+    #: Paths of the candidates, (N, T + 1, 3), and of the plan itself, (T + 1, 3), metres.
     paths: NDArray[np.float64]
     chosen: NDArray[np.float64]
-    #: Mode of each candidate, 0 that of the cheapest.
-    modes: list[int | None]
+    #: Mode of each candidate; one that goes on keeps its number.
+    modes: list[int]
     #: What each cost term is predicted to be over the steps to be executed, (T_act, terms).
     predicted_terms: NDArray[np.float64]
 
@@ -148,6 +150,8 @@ class Session:
         self.outcome, self.steps, self.decision, self.course = "", 0, None, Course()
         self._substep, self._left, self._held, self._due = 0, 0, 0, True
         self._seen: list[NDArray[np.float32]] = []
+        #: Modes of the last decision, and control steps since.
+        self._modes, self._passed = _native.ModeTracker(), 0
         self._costs: list[float] = []
         self._observe()
 
@@ -213,19 +217,19 @@ class Session:
         task, count = self.controller.task or self.task, len(plan.candidates)
         every = np.concatenate([plan.candidates.reshape(count, *plan.actions.shape), plan.actions[None]])
         paths = task.paths(state, every)
-        start = np.broadcast_to(self.points()[None, None], (len(paths), 1, *paths.shape[2:]))
+        start = np.broadcast_to(np.array(task._native.hand(state)), (len(paths), 1, 3))
         paths = np.concatenate([start, paths], 1)
-        modes: list[int | None] = []
+        modes: list[int] = []
         if count:
             low, high = task.action_low.tolist(), task.action_high.tolist()
-            modes = _native.candidate_modes(plan.candidates, plan.costs.tolist(), low, high)
+            modes = self._modes.number(plan.candidates, plan.costs.tolist(), low, high, self._passed)
+            self._passed = 0
         terms = task.predicted_terms(state, plan.actions[: self.controller.horizons.action])
         return Decision(index, plan, float(self.data.time), paths[:count], paths[count], modes, terms)
 
-    def points(self) -> NDArray[np.float64]:
-        """Where the points are that actions move, (P, 3)."""
-        kinds = {"site": self.data.site_xpos, "body": self.data.xpos}
-        return np.array([kinds[kind][index] for kind, index in self.task.moved_points]).reshape(-1, 3)
+    def framing(self) -> tuple[Any, float, float, float] | None:
+        """A camera that frames what moves: where it looks, from how far, azimuth and elevation in degrees."""
+        return self.task._native.framing(state_of(self.data), *FRAMED)
 
     def _realise(self) -> None:
         if self._costs and self.course.realised:
@@ -233,6 +237,7 @@ class Session:
 
     def _step_ended(self) -> None:
         self.steps += 1
+        self._passed += 1
         mujoco = self._mujoco
         failed = not np.isfinite(self.data.qpos).all() or any(
             self.data.warning[int(kind)].number

@@ -7,8 +7,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .session import Course, Decision
 
 if TYPE_CHECKING:
@@ -58,22 +56,8 @@ class Stage:
         """Controls of this kind of scene alone."""
 
     def view(self) -> tuple[Any, float, float, float]:
-        """Where the camera looks (3), from how far, its azimuth and elevation in degrees: at what moves."""
-        model, data = self.model, self.data
-        free = [b for b in range(1, model.nbody) if model.body_weldid[b] == b and model.body_dofnum[model.body_rootid[b]] == 6]
-        geoms = [g for g in range(model.ngeom) if model.body_rootid[model.geom_bodyid[g]] in free]
-        centres = [*data.geom_xpos[geoms], *self.points()]
-        reach = [*model.geom_rbound[geoms], *[0.0] * len(self.points())]
-        if not centres:
-            return model.stat.center.copy(), 1.5 * float(model.stat.extent), 120.0, -25.0
-        low = np.min([c - r for c, r in zip(centres, reach)], 0)
-        high = np.max([c + r for c, r in zip(centres, reach)], 0)
-        distance = max(1.8 * float(np.linalg.norm(high - low)), 0.45 * float(model.stat.extent))
-        return (low + high) / 2, distance, 120.0, -30.0
-
-    def points(self) -> Any:
-        """The points that actions move, (P, 3)."""
-        return np.zeros((0, 3))
+        """Where the camera looks (3), from how far, its azimuth and elevation in degrees."""
+        return self.model.stat.center.copy(), 1.5 * float(self.model.stat.extent), 120.0, -25.0
 
     # --- for the loop, in the caller's thread -------------------------------------------------------------------------------
 

@@ -2,13 +2,16 @@
 
 use clap::Args;
 use imle_cli::args::common::{Common, WorldArgs};
+use imle_cli::args::video::VideoArgs;
+use imle_cli::episodes::video;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::{interrupt, load, place::Place};
 use imle_configs::spec::{Spec, Term};
 use imle_configs::{Error as InputError, episode::Episode, seed::Purpose};
 use imle_data::Stream;
-use imle_envs::render::{Renderer, Video};
+use imle_envs::rollout::RolloutEngine;
 use imle_envs::{task::mismatch::Mismatch, world::World};
+use imle_planner::evaluation::{EpisodeResult, Outcome};
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 
@@ -23,9 +26,9 @@ pub struct DataReplayArgs {
     /// Number of the episode in the dataset
     #[arg(long, default_value_t = 0)]
     pub episode: u32,
-    /// MP4 file for a video of what the simulator does
-    #[arg(long, value_name = "FILE")]
-    pub video: Option<PathBuf>,
+    /// The video
+    #[command(flatten)]
+    pub video: VideoArgs,
     /// The world [default: the one the episode was recorded in]
     #[command(flatten)]
     pub world: WorldArgs,
@@ -55,28 +58,45 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
         Some(name) => task.with_mismatch(Mismatch::find(name).map_err(imle_envs::Error::from)?)?,
         None => task,
     });
-    let film = args.video.as_deref().map(Place::file).transpose()?;
+    args.video.check(&task)?;
+    let film = args.video.video.as_deref().map(Place::file).transpose()?;
     let mut world = World::new(task.clone())?;
     world.reset(episode.seed, Purpose::Demonstration, episode.index)?;
     let report = world.reconstruct(&episode.observations[..spec.observation.size()])?;
-    let mut renderer = args.video.as_ref().map(|_| Renderer::new(&world)).transpose()?;
-    let mut video = renderer.as_ref().map(|r| Video::new(r.size(), spec.control_rate)).transpose()?;
+    let mut states = Vec::new();
+    let mut keep = |world: &World| -> imle_envs::Result<()> {
+        if film.is_some() {
+            let mut state = vec![0.0; world.state_size()];
+            world.get_state(&mut state)?;
+            states.push(state);
+        }
+        Ok(())
+    };
     let mut drift = Drift::new(&spec);
     let mut observed = vec![0.0; spec.observation.size()];
     for t in 0..episode.len {
         world.observe(&mut observed);
         drift.add(&observed, &episode.observations[t * observed.len()..(t + 1) * observed.len()]);
-        if let (Some(renderer), Some(video)) = (&mut renderer, &mut video) {
-            video.push(&renderer.draw(&mut world)?)?;
-        }
+        keep(&world)?;
         world.step(&episode.actions[t * spec.action.size()..(t + 1) * spec.action.size()]);
         if interrupt::asked() {
             return Err(Failure::Run("interrupted".into()));
         }
     }
-    if let (Some(video), Some(path)) = (video, &args.video) {
-        video.finish(path)?;
-        output.say(format!("video in {}", path.display()));
+    keep(&world)?;
+    if film.is_some() {
+        let replayed = EpisodeResult {
+            episode: u64::from(args.episode),
+            success: world.success(),
+            lost: world.lost(),
+            failure: world.failure().map(str::to_string),
+            mode: task.expert().and_then(|e| e.modes().iter().copied().find(|mode| *mode == episode.mode)),
+            states,
+            ..EpisodeResult::default()
+        };
+        let outcome = Outcome { episodes: vec![replayed], ..Outcome::default() };
+        let engine = RolloutEngine::new(task.clone(), 1)?;
+        video::write(output, &task, &outcome, &args.video, (&engine, &load::pool(&args.common)?))?;
     }
     drop(film);
     if let Some(reason) = world.failure() {

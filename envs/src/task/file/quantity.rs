@@ -218,3 +218,51 @@ pub enum QuantityFile {
         weights: Vec<f64>,
     },
 }
+
+impl QuantityFile {
+    /// The points that it speaks of. Those of contacts and gaps are left out: tables and walls are among them.
+    pub(crate) fn points(&self) -> Vec<PointFile> {
+        let body = |name: &String| PointFile::Named(format!("body:{name}"));
+        let all = |points: &[&PointFile], more: &Option<PointFile>| {
+            points.iter().map(|p| (*p).clone()).chain(more.clone()).collect()
+        };
+        match self {
+            Self::Distance { from, to, .. } => all(&[from, to], &None),
+            Self::Coordinate { of, relative_to, .. } | Self::RegionDistance { of, relative_to, .. } => {
+                all(&[of], relative_to)
+            }
+            Self::YawDifference { of, to, .. } | Self::PoseError { of, to, .. } | Self::RotationError { of, to } => {
+                all(&[of, to], &None)
+            }
+            Self::Angle { at, from, to, .. } => all(&[at, from, to], &None),
+            Self::DistanceBehind { of, object, goal, .. } => all(&[of, object, goal], &None),
+            Self::AxisAngle { of, to, .. } => all(&[of], to),
+            Self::Speed { body: name } | Self::Tilt { body: name } | Self::AngularSpeed { body: name } => {
+                vec![body(name)]
+            }
+            Self::Overlap { of, with } => [of, with].into_iter().map(body).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Unit of its values; empty for those without one, and where the model decides.
+    pub(crate) fn unit(&self) -> &'static str {
+        match self {
+            Self::Distance { .. }
+            | Self::Coordinate { .. }
+            | Self::DistanceBehind { .. }
+            | Self::PoseError { .. }
+            | Self::RegionDistance { .. }
+            | Self::Gap { .. } => "m",
+            Self::Tilt { .. }
+            | Self::YawDifference { .. }
+            | Self::Angle { .. }
+            | Self::RotationError { .. }
+            | Self::AxisAngle { .. } => "rad",
+            Self::Speed { .. } => "m/s",
+            Self::AngularSpeed { .. } => "rad/s",
+            Self::ContactForce { .. } => "N",
+            _ => "",
+        }
+    }
+}

@@ -4,3 +4,4 @@ pub mod common;
 pub mod controller;
 pub mod finetune;
 pub mod learn;
+pub mod video;

@@ -35,9 +35,7 @@ pub fn write(out: &Path, config: &Value, summary: &Value, outcome: &Outcome) -> 
     let lines = |values: &mut dyn Iterator<Item = Value>| values.map(|v| v.to_string() + "\n").collect::<String>();
     files::write_text(&out.join("decisions.jsonl"), &lines(&mut records.map(decision)))?;
     let size = |e: &EpisodeResult| e.actions.len() / e.steps.max(1);
-    let done = |e: &EpisodeResult| {
-        json!({ "episode": e.episode, "actions": e.actions.chunks(size(e).max(1)).collect::<Vec<_>>() })
-    };
+    let done = |e: &EpisodeResult| json!({ "episode": e.episode, "actions": e.actions.chunks(size(e).max(1)).collect::<Vec<_>>() });
     let acted = outcome.episodes.iter().filter(|e| !e.actions.is_empty());
     files::write_text(&out.join("actions.jsonl"), &lines(&mut acted.map(done)))?;
     files::write_text(&out.join("episodes.jsonl"), &lines(&mut outcome.episodes.iter().map(episode)))?;
