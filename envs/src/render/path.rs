@@ -23,7 +23,7 @@ pub struct Path {
     pub outlined: bool,
 }
 
-/// How a camera of MuJoCo's sees the world.
+/// Projection of a camera of MuJoCo's.
 pub(super) struct Lens {
     position: Vector3<f64>,
     /// Unit vectors to the right, upward and forward.

@@ -5,20 +5,20 @@ use super::predicate::Predicate;
 use super::quantities::Quantities;
 
 impl Task {
-    /// What the evaluated quantities lack of a solved state, a line for each predicate that does not hold, as
+    /// Says what the evaluated quantities lack of a solved state, a line for each predicate that does not hold, as
     /// `apart is 0.031 m, below 0.02 needed`. None for a solved state (the hold time aside).
     pub fn unmet(&self, values: &[f64]) -> Vec<String> {
         self.success.iter().filter_map(|p| lacks(p, values, self.quantities())).collect()
     }
 
-    /// Why the evaluated quantities are those of a lost state, a line for each predicate that holds, as
+    /// Says why the evaluated quantities are those of a lost state, a line for each predicate that holds, as
     /// `tilt is 0.9 rad, above 0.5`.
     pub fn lost_by(&self, values: &[f64]) -> Vec<String> {
         self.failure.iter().filter_map(|p| shows(p, values, self.quantities())).collect()
     }
 }
 
-/// What keeps a predicate from holding; nothing if it holds.
+/// Says what keeps a predicate from holding; nothing if it holds.
 fn lacks(predicate: &Predicate, values: &[f64], of: &Quantities) -> Option<String> {
     match predicate {
         holding if holding.holds(values) => None,
@@ -30,7 +30,7 @@ fn lacks(predicate: &Predicate, values: &[f64], of: &Quantities) -> Option<Strin
     }
 }
 
-/// Why a predicate holds; nothing if it does not.
+/// Says why a predicate holds; nothing if it does not.
 fn shows(predicate: &Predicate, values: &[f64], of: &Quantities) -> Option<String> {
     match predicate {
         failing if !failing.holds(values) => None,

@@ -73,7 +73,7 @@ struct PendingPlan {
     /// The episode as it is predicted for then, with the plan.
     fork: EpisodeState,
     decision: Decision,
-    /// What is kept of it, if the episode is recorded.
+    /// Copy that is kept, if the episode is recorded.
     kept: Option<RecordedPlan>,
 }
 

@@ -19,13 +19,15 @@ pub struct VideoArgs {
     #[arg(long, value_name = "FILE", help_heading = "Video")]
     pub video: Option<PathBuf>,
     /// Size of the video, pixels, both even: 64x64 to 3840x2160
-    #[arg(long, value_name = "WxH", default_value = "960x720", value_parser = size, requires = "video", help_heading = "Video")]
+    #[arg(long, value_name = "WxH", default_value = "960x720", value_parser = size)]
+    #[arg(requires = "video", help_heading = "Video")]
     pub size: (usize, usize),
     /// Camera of the model [default: one that frames all that moves, seen as the model's free camera is turned]
     #[arg(long, value_name = "NAME", requires = "video", help_heading = "Video")]
     pub camera: Option<String>,
     /// Pictures a second [default: one a control step]. It always plays at the speed of the world
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=240), requires = "video", help_heading = "Video")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=240))]
+    #[arg(requires = "video", help_heading = "Video")]
     pub fps: Option<u32>,
     /// Draw the scene alone: no paths and no captions
     #[arg(long, requires = "video", help_heading = "Video")]

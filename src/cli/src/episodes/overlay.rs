@@ -1,4 +1,4 @@
-//! What a video says of an episode: where the candidates and the plan lead, and captions.
+//! Paths and captions of an episode in a video: where the candidates and the plan lead, and captions.
 
 use imle_envs::render::{Caption, Path};
 use imle_envs::rollout::{ChunkBatch, RolloutEngine, Trace, TraceFields};
@@ -130,7 +130,7 @@ impl<'a> Overlay<'a> {
     }
 }
 
-/// What came of an episode, with the reason where it was not solved.
+/// Says what came of an episode, with the reason where it was not solved.
 fn verdict(world: &mut World, episode: &EpisodeResult) -> imle_envs::Result<String> {
     if episode.success {
         return Ok("solved".into());

@@ -11,7 +11,7 @@ use std::{path::Path, sync::Arc};
 
 /// Pictures of a strip.
 const STRIP: usize = 6;
-/// How long the end of an episode is held, s: one that was solved, and one that was not.
+/// Time that the end of an episode is held, s: one that was solved, and one that was not.
 const HELD: [f64; 2] = [0.5, 1.0];
 
 /// Writes the video that `args` ask for, if they do, and says where it is. A machine that cannot draw is a note: what was
