@@ -34,8 +34,8 @@ class Panel(plugin.ViewerPlugin):
         self.places: dict[str, tuple[float, float, float, float]] = {}
         #: Frames that browsers were sent.
         self.frames = 0
-        #: Where the mouse is on the page, pixels.
-        self.mouse = (-1.0, -1.0)
+        #: Where the mouse is on the page, pixels, and whether its left button is down.
+        self.mouse, self.pressed = (-1.0, -1.0), False
         self._drawn: Any = None
         self._size, self._when = (0.0, 0.0), imgui.Cond.Always
 
@@ -56,7 +56,7 @@ class Panel(plugin.ViewerPlugin):
         viewer = self.viewer
         self.frames += 1
         at = imgui.GetIO().MousePos
-        self.mouse = (at.x, at.y)
+        self.mouse, self.pressed = (at.x, at.y), bool(imgui.IsMouseDown(imgui.MouseButton.Left))
         self.stage.watched.set()
         viewer_app_events.handle_mouse_events(
             viewer.model, viewer.data, viewer.camera, viewer.vis_options, viewer.perturb, self.ux
