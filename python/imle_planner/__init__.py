@@ -27,10 +27,11 @@ from .evaluation import Evaluation, evaluate, record  # noqa: E402
 from .policy import Horizons, Policy  # noqa: E402
 from .task import Task, task_names  # noqa: E402
 from .training import train  # noqa: E402
+from .viewer import view  # noqa: E402
 
 __all__ = [
     "Controller", "Evaluation", "Horizons", "Plan", "Policy", "Task", "__version__", "convert_dataset", "evaluate",
-    "flatten", "read_dataset", "record", "task_names", "train", "write_dataset",
+    "flatten", "read_dataset", "record", "task_names", "train", "view", "write_dataset",
 ]
 
 if _find_spec("gymnasium") is not None:

@@ -189,7 +189,7 @@ impl PythonTask {
         Ok(framing.camera().map(|c| (c.lookat, c.distance, c.azimuth, c.elevation)))
     }
 
-    /// What each term adds to the cost after every one of the actions (T, A) from a state in the planner's model,
+    /// Contribution of each term to the cost after every one of the actions (T, A) from a state in the planner's model,
     /// (T, terms); not a number from where the rollout failed on.
     fn predicted_terms<'py>(
         &self,

@@ -11,13 +11,13 @@ import pytest
 from program import run as planner
 
 import imle_planner as ip
-from imle_planner.view import drawing
-from imle_planner.view.opening import staged
-from imle_planner.view.recorded import Dataset, Run
-from imle_planner.view.session import Session, Settings
+from imle_planner.viewer import drawing
+from imle_planner.viewer.opening import staged
+from imle_planner.viewer.recorded import Dataset, Run
+from imle_planner.viewer.session import Session, Settings
 
-page = pytest.importorskip("imle_planner.view.page")
-from imle_planner.view.panel import Panel  # noqa: E402
+page = pytest.importorskip("imle_planner.viewer.page")
+from imle_planner.viewer.panel import Panel  # noqa: E402
 
 CEM = Settings("cem", 8, proposals=("noise", "warm"))
 

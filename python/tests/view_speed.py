@@ -13,9 +13,9 @@ import numpy as np
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from imle_planner.view import page
-from imle_planner.view.opening import staged
-from imle_planner.view.panel import Panel
+from imle_planner.viewer import page
+from imle_planner.viewer.opening import staged
+from imle_planner.viewer.panel import Panel
 
 #: What MuJoCo's own page says first: its protocol and version.
 HELLO = bytes.fromhex("78000000000000004d754a6f436f20576562205669657765720000").ljust(72, b"\0") + bytes.fromhex(

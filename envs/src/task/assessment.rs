@@ -1,4 +1,4 @@
-//! What a task makes of a state: the cost and its terms, solved or lost.
+//! Assessment of a state by its task: the cost and its terms, solved or lost.
 
 use super::definition::Task;
 use super::scratch::Scratch;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 pub struct Assessment {
     /// Cost of the state.
     pub cost: f64,
-    /// What each of [`Task::cost_terms`] adds to the cost; 0 for the residuals of rungs that the state is not on.
+    /// Contribution of each of [`Task::cost_terms`] to the cost; 0 for the residuals of rungs that the state is not on.
     pub terms: Vec<f64>,
     /// The rung, if the cost has any: its index, and how many there are.
     pub rung: Option<(usize, usize)>,

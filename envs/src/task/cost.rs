@@ -211,8 +211,8 @@ impl Cost {
         subjects
     }
 
-    /// What each of the [`subjects`](Self::subjects) adds to the cost for these values; 0 for the residuals of other
-    /// rungs. With the rungs that are missing they are the cost, but for the limit of a rung's residual.
+    /// Contribution of each of the [`subjects`](Self::subjects) to the cost for these values; 0 for the residuals of
+    /// other rungs. With the rungs that are missing they are the cost, but for the limit of a rung's residual.
     pub fn contributions(&self, values: &[f64]) -> Vec<f64> {
         let (subjects, rung) = (self.subjects(), self.rung(values).map(|(index, _)| &self.rungs[index].residual));
         let total: f64 = rung.iter().flat_map(|r| r.iter()).map(|t| t.weight).sum();

@@ -60,7 +60,7 @@ impl Picture {
         matches!(shape, [CHANNELS, _, 1 | 3 | 4])
     }
 
-    /// What a frame has to be, for a message.
+    /// Description of a valid frame, for a message.
     pub(super) fn expected(self) -> String {
         let (height, width) = (self.height, self.width);
         match self.bytes() {

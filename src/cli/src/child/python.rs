@@ -69,7 +69,7 @@ impl Python {
     }
 }
 
-/// How a module ended.
+/// Result of a module that has ended.
 fn ended(module: &str, output: &Output) -> Result<()> {
     let text = String::from_utf8_lossy(&output.stderr);
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty());

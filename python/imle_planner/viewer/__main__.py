@@ -1,4 +1,4 @@
-"""The page from the command line: python -m imle_planner.view --task TASK, or planner view."""
+"""The page from the command line: python -m imle_planner.viewer --task TASK, or planner view."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .opening import show, staged
 
 def main(words: list[str] | None = None) -> int:
     """Open a page, until it is closed or Ctrl-C is pressed."""
-    parser = argparse.ArgumentParser(prog="python -m imle_planner.view", description="See an episode in the browser.")
+    parser = argparse.ArgumentParser(prog="python -m imle_planner.viewer", description="See an episode in the browser.")
     parser.add_argument("--path", type=Path, help="folder of a run or of a dataset")
     parser.add_argument("--task", help="a task, live, or the one that a dataset is played in")
     parser.add_argument("--checkpoint", help="folder of the generator (default: the one shipped for the task)")
