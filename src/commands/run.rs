@@ -2,13 +2,13 @@
 
 use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
-use imle_cli::episodes::{folder, recording, video};
+use imle_cli::episodes::{folder, recording, states::EPISODES_KEPT, video};
 use imle_cli::output::{Output, extend, percent};
-use imle_cli::{args::controller::ControllerArgs, controller::from_flags, failure::Result, load, place::Place};
+use imle_cli::{args::controller::ControllerArgs, controller::from_flags, failure::Result, load, place::Place, report};
 use imle_configs::{Error as InputError, files, seed::Purpose};
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::evaluation::realtime::{self, Timing};
-use imle_planner::evaluation::report::{Percentiles, PlanQuality, Report};
+use imle_planner::evaluation::report::{Percentiles, PlanQuality, Report, quantiles};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::policy::Policy;
 use serde_json::json;
@@ -107,7 +107,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let (mut decider, horizons) = from_flags::new(&controller, args.seed, &task, sampler.as_ref(), &engine)?;
     let settings = EvaluationSettings {
         lockstep: args.lockstep as usize,
-        record: if args.video.is_some() { args.video_episodes as usize } else { 0 },
+        record: recorded(args),
         first: args.first,
         mode,
         keep_actions: args.record.is_some(),
@@ -136,7 +136,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         output.say(clock(timing));
     }
     if let Some(path) = &args.video {
-        match video::film(&task, &outcome, path) {
+        match video::film(&task, &outcome, args.video_episodes as usize, path) {
             Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
             Err(e @ imle_envs::Error::Render(_)) => output.note(format!("no video: {e}")),
             Err(other) => return Err(other.into()),
@@ -147,6 +147,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));
     }
     let mut result = json!(report);
+    result["plan_ms"]["quantiles"] = json!(quantiles(outcome.decisions_ms.iter().map(|d| d.0).collect()));
     let more = json!({
         "task": task.spec().task, "optimizer": args.controller.optimizer, "candidates": args.controller.candidates,
         "execute": horizons.action,
@@ -163,8 +164,15 @@ pub fn run(args: &RunArgs) -> Result<()> {
     if let Some(out) = &args.out {
         folder::write(out, &config(args, checkpoint.is_some(), horizons.action)?, &result, &outcome)?;
         output.say(format!("summary: {}", out.join("summary.json").display()));
+        output.hint(format!("to look at it: {}", report::command(out)));
     }
     output.result(&result)
+}
+
+/// Episodes whose states are kept, for the video and for the folder.
+fn recorded(args: &RunArgs) -> usize {
+    let filmed = args.video.as_ref().map_or(0, |_| args.video_episodes as usize);
+    filmed.max(args.out.as_ref().map_or(0, |_| EPISODES_KEPT))
 }
 
 /// Name of the task, without which there is no simulator to run episodes in.

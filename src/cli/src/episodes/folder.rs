@@ -1,12 +1,13 @@
-//! The folder of a run: settings, summary, a line an episode, a line a decision.
+//! The folder of a run: settings, summary, a line an episode, a line a decision, states.
 
+use super::states;
 use crate::failure::{Failure, Result};
 use imle_configs::files;
 use imle_planner::evaluation::{DecisionRecord, EpisodeResult, Outcome};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
 
-/// Writes `config.json`, `decisions.jsonl` and `episodes.jsonl`, and last `summary.json`, by which the folder is a run.
+/// Writes `config.json`, `decisions.jsonl`, `episodes.jsonl` and recorded states, and last `summary.json`, by which the folder is a run.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -35,5 +36,6 @@ pub fn write(out: &Path, config: &Value, summary: &Value, outcome: &Outcome) -> 
     let lines = |values: &mut dyn Iterator<Item = Value>| values.map(|v| v.to_string() + "\n").collect::<String>();
     files::write_text(&out.join("decisions.jsonl"), &lines(&mut records.map(decision)))?;
     files::write_text(&out.join("episodes.jsonl"), &lines(&mut outcome.episodes.iter().map(episode)))?;
+    states::write(out, &outcome.episodes)?;
     Ok(files::write_text(&out.join("summary.json"), &json(summary)?)?)
 }

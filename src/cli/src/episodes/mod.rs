@@ -1,5 +1,6 @@
-//! Files that a run leaves: its folder, a dataset of its solved episodes, a video.
+//! Files that a run leaves: its folder with its states, a dataset of its solved episodes, a video.
 
 pub mod folder;
 pub mod recording;
+pub mod states;
 pub mod video;

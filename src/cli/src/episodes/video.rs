@@ -14,12 +14,12 @@ pub fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
 }
 
-/// Renders the recorded episodes: into a video, or for a `.png` the first of them into a strip of pictures. Returns
+/// Renders the first `count` recorded episodes: into a video, or for a `.png` the first of them into a strip of pictures. Returns
 /// the number of pictures.
 ///
 /// # Errors
 /// A machine that cannot draw, a file that cannot be written; [`imle_envs::Error::Render`] after Ctrl-C.
-pub fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Result<usize> {
+pub fn film(task: &Arc<Task>, outcome: &Outcome, count: usize, path: &Path) -> imle_envs::Result<usize> {
     let mut world = World::new(task.clone())?;
     let mut renderer = Renderer::new(&world)?;
     let size = renderer.size();
@@ -36,7 +36,7 @@ pub fn film(task: &Arc<Task>, outcome: &Outcome, path: &Path) -> imle_envs::Resu
         return Ok(pictures.len());
     }
     let mut video = Video::new(size, task.spec().control_rate)?;
-    for state in outcome.episodes.iter().flat_map(|e| &e.states) {
+    for state in outcome.episodes.iter().take(count).flat_map(|e| &e.states) {
         if interrupt::asked() {
             return Err(imle_envs::Error::Render("interrupted".into()));
         }
