@@ -124,10 +124,7 @@ impl Throughput {
     /// The figures at `env_steps` control steps, under the names of Stable-Baselines3.
     pub(crate) fn figures(&self, env_steps: u64) -> [(&'static str, f64); 2] {
         let done = env_steps.saturating_sub(self.before) as f64;
-        [
-            ("time/fps", done / self.begun.elapsed().as_secs_f64().max(1e-9)),
-            ("time/total_timesteps", env_steps as f64),
-        ]
+        [("time/fps", done / self.begun.elapsed().as_secs_f64().max(1e-9)), ("time/total_timesteps", env_steps as f64)]
     }
 }
 

@@ -47,8 +47,8 @@ impl ExpertIteration<'_> {
         }
         if round.round > 0 {
             figures.push(("train/demonstration_share", self.share_of_demonstrations()));
+            figures.extend(self.throughput.figures(round.env_steps));
         }
-        figures.extend(self.throughput.figures(round.env_steps));
         figures.extend(round.figures.iter().map(|(key, value)| (key.as_str(), *value)));
         self.log.log(round.env_steps, &figures)?;
         observer.round(&round);

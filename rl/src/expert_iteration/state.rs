@@ -3,8 +3,8 @@
 use super::settings::ExpertIterationSettings;
 use crate::run::{Observer, Round, Run, State, Throughput};
 use crate::{error::Result, modes::Modes};
-use imle_configs::files::{self, FolderLock, JsonLines};
 use imle_configs::Error as InputError;
+use imle_configs::files::{self, FolderLock, JsonLines};
 use imle_envs::{rollout::RolloutEngine, task::Task};
 use imle_policy::metrics::{METRICS_FILE, RunLog};
 use imle_policy::{checkpoint::Checkpoint, targets::DemonstrationChunks};

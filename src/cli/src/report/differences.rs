@@ -51,7 +51,8 @@ mod tests {
             settings: [&[("seed", seed)], more].concat().iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
             ..Reported::default()
         };
-        let all = all(&[of("run", "0", &[("x", "1")]), of("training", "9", &[]), of("run", "1", &[("x", "1"), ("y", "2")])]);
+        let all =
+            all(&[of("run", "0", &[("x", "1")]), of("training", "9", &[]), of("run", "1", &[("x", "1"), ("y", "2")])]);
         assert_eq!(all.len(), 1);
         let rows: Vec<_> = all[0].rows.iter().map(|(k, v)| (k.as_str(), v.join(" "))).collect();
         assert_eq!(rows, [("seed", "0 1".to_string()), ("y", "– 2".to_string())]);

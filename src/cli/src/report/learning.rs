@@ -28,8 +28,10 @@ pub(super) fn training(folder: &Path, one: &mut Reported) -> Result<()> {
     one.success = evaluations.last().map(|(_, share)| *share);
     put_evaluations(one, &evaluations);
     let place = folder.join(STATE_FOLDER).join("state.json");
-    let state = if place.exists() { json(&place)? } else { json!({ "config": json(&folder.join("config.json"))? }) };
-    let config = &state["config"];
+    let state = if place.exists() { json(&place)? } else { Value::Null };
+    let checkpoint = folder.join("config.json");
+    // A training that was killed before its first checkpoint has none.
+    let config = if checkpoint.exists() { json(&checkpoint)? } else { state["config"].clone() };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
     let provenance = &config["provenance"];
     let facts = [
@@ -50,13 +52,13 @@ pub(super) fn training(folder: &Path, one: &mut Reported) -> Result<()> {
         }
     }
     one.settings = flattened(&state["settings"]);
-    one.commands = vec![repeat_training(one, &state, folder)];
+    one.commands = vec![repeat_training(one, &state["settings"], &config, folder)];
     Ok(())
 }
 
 /// `planner train` or `distill`, with the data by the name that they had.
-fn repeat_training(one: &mut Reported, state: &Value, folder: &Path) -> String {
-    let (settings, data) = (&state["settings"], state["config"]["provenance"]["data"].as_str().unwrap_or_default());
+fn repeat_training(one: &mut Reported, settings: &Value, config: &Value, folder: &Path) -> String {
+    let data = config["provenance"]["data"].as_str().unwrap_or_default();
     let name = data.split(':').next().unwrap_or_default();
     let steps = settings["steps"].as_u64().map_or(String::new(), |n| format!(" --steps {n}"));
     let seed = settings["seed"].as_u64().map_or(String::new(), |n| format!(" --seed {n}"));

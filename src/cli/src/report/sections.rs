@@ -37,12 +37,17 @@ const FIRST: [&str; 12] = [
 /// The sections; those without a chart are left out.
 pub(super) fn all(inputs: &[Reported]) -> Vec<ChartSection> {
     let of = |title: &str, text, charts: Vec<Chart>| {
-        let mut charts: Vec<Chart> = charts.into_iter().filter(|c| c.series.iter().any(|s| !s.points.is_empty())).collect();
+        let mut charts: Vec<Chart> =
+            charts.into_iter().filter(|c| c.series.iter().any(|s| !s.points.is_empty())).collect();
         let more = charts.split_off(charts.len().min(SHOWN));
         ChartSection { title: title.into(), text, charts, more }
     };
     let mut sections = vec![
-        of("Success", "Share of held-out episodes that were solved; bars are 95 % Wilson intervals.", vec![success(inputs)]),
+        of(
+            "Success",
+            "Share of held-out episodes that were solved; bars are 95 % Wilson intervals.",
+            vec![success(inputs)],
+        ),
         of("Success by mode", "A mode is one of several ways to solve the task.", vec![modes(inputs)]),
         of("Training curves", "Over training steps.", curves(inputs, "training", "training step")),
         of("Fine-tuning curves", "Over control steps in the world.", curves(inputs, "fine-tuning", "control step")),
@@ -96,8 +101,9 @@ fn curves(inputs: &[Reported], kind: &str, step: &str) -> Vec<Chart> {
     keys.dedup();
     keys.sort_by_key(|key| FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len()));
     let chart = |key: &str| {
-        let mut chart = Chart::new(key, ChartKind::Line, step, "");
-        chart.percent = key == EVALUATED;
+        let percent = key == EVALUATED;
+        let mut chart = Chart::new(key, ChartKind::Line, step, if percent { "solved, %" } else { "" });
+        chart.percent = percent;
         for (colour, one) in &own {
             if let Some(curve) = one.curves.iter().find(|curve| curve.key == key) {
                 chart.add(&one.name, *colour, &curve.points);
@@ -132,13 +138,17 @@ fn times(inputs: &[Reported]) -> Chart {
     let mut chart = Chart::new("", ChartKind::Line, "ms", "decisions, %");
     (chart.percent, chart.logarithmic) = (true, true);
     for (colour, one) in inputs.iter().enumerate() {
-        let points: Vec<_> = one.plan_ms.iter().filter(|(_, ms)| *ms > 0.0).map(|(share, ms)| vec![*ms, *share]).collect();
+        let points: Vec<_> =
+            one.plan_ms.iter().filter(|(_, ms)| *ms > 0.0).map(|(share, ms)| vec![*ms, *share]).collect();
         if !points.is_empty() {
             chart.add(&one.name, colour, &points);
         }
     }
     chart
 }
+
+/// The first colour of sources, which are not those of inputs.
+const SOURCE_COLOURS: usize = 4;
 
 fn sources(inputs: &[Reported]) -> Chart {
     let mut chart = Chart::new("", ChartKind::Stack, "decisions, %", "");
@@ -150,7 +160,7 @@ fn sources(inputs: &[Reported]) -> Chart {
     for (colour, name) in names.into_iter().enumerate() {
         let share = |one: &Reported| one.sources.iter().find(|(n, _)| n == name).map_or(0.0, |(_, share)| *share);
         let points: Vec<_> = own.iter().map(|one| vec![chart.category(&one.name), 100.0 * share(one)]).collect();
-        chart.add(name, colour, &points);
+        chart.add(name, colour + SOURCE_COLOURS, &points);
     }
     chart
 }
@@ -173,7 +183,8 @@ fn datasets(inputs: &[Reported]) -> Vec<Chart> {
     let mut lengths = Chart::new("Lengths of episodes", ChartKind::Columns, "control steps", "episodes");
     let longest = own.iter().flat_map(|(_, one)| &one.lengths).max().copied().unwrap_or(0);
     let width = (longest + 1).div_ceil(COLUMNS).max(1);
-    let mut names: Vec<&str> = own.iter().flat_map(|(_, one)| &one.shown_modes).map(|(mode, _)| mode.as_str()).collect();
+    let mut names: Vec<&str> =
+        own.iter().flat_map(|(_, one)| &one.shown_modes).map(|(mode, _)| mode.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     for (colour, name) in names.into_iter().enumerate() {

@@ -6,7 +6,7 @@ use crate::failure::{Failure, Result};
 use imle_configs::files::JsonLines;
 use imle_policy::metrics::flattened;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Cells of a group: their settings by key, and their results.
@@ -17,7 +17,9 @@ pub(super) fn read(path: &Path, sweep: &mut Reported) -> Result<()> {
     let read = JsonLines::read(path)?;
     sweep.damaged(&path.file_name().unwrap_or_default().to_string_lossy(), read.damaged);
     let mut found: Vec<(Value, Value)> = Vec::new();
+    let mut versions = Vec::new();
     for mut line in read.lines {
+        versions.extend(line.get("version").and_then(Value::as_str).map(str::to_string));
         let (Some(cell), Some(result)) = (line.remove("cell"), line.remove("result")) else { continue };
         match found.iter_mut().find(|(known, _)| *known == cell) {
             Some((_, known)) => *known = result,
@@ -45,9 +47,11 @@ pub(super) fn read(path: &Path, sweep: &mut Reported) -> Result<()> {
         let hidden: Vec<&str> = sweep.groups.iter().filter(|g| g.rows.is_empty()).map(|g| g.title.as_str()).collect();
         sweep.notes.push(format!("no success rate in the cells of {}", hidden.join("; ")));
     }
-    let best = sweep.groups.iter().flat_map(|g| &g.rows).max_by(|a, b| a.1.rate.total_cmp(&b.1.rate));
-    if let Some(fact) = best.map(|(name, share)| format!("{}: {name}", share.text())) {
-        sweep.fact("best", fact);
+    let shares = sweep.groups.iter().map(|g| g.rows.len()).sum::<usize>();
+    sweep.fact("success rates", shares.to_string());
+    let versions: BTreeSet<String> = versions.into_iter().collect();
+    if !versions.is_empty() {
+        sweep.fact("version", versions.into_iter().collect::<Vec<_>>().join(", "));
     }
     Ok(())
 }
@@ -92,7 +96,8 @@ fn group(title: String, cells: &Cells) -> CellGroup {
 /// Names of cells: the settings in which they differ.
 fn names(cells: &Cells) -> Vec<String> {
     // Fingerprints and what stands in the title tell people nothing.
-    let told = |key: &str| !["checkpoint", "data", "settings", "flags", "suite", "task", "part", "mismatch"].contains(&key);
+    let told =
+        |key: &str| !["checkpoint", "data", "settings", "flags", "suite", "task", "part", "mismatch"].contains(&key);
     let mut keys: Vec<&String> = cells.iter().flat_map(|(cell, _)| cell.keys()).filter(|key| told(key)).collect();
     keys.sort();
     keys.dedup();

@@ -8,7 +8,14 @@
   const variable = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const colour = (number) => variable(`--c${number % 8}`);
   const short = (value) => Number(value.toPrecision(4)).toString();
-  const category = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+  const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+  // Two lines of at most so many characters.
+  const wrapped = (text, most) => {
+    if (text.length <= most) return text;
+    const space = text.lastIndexOf(" ", most);
+    const first = space > 0 ? text.slice(0, space) : text.slice(0, most);
+    return [first, cut(text.slice(first.length).trim(), most)];
+  };
   const MARKS = ["circle", "rect", "triangle", "rectRot", "star", "cross"];
 
   // 95 % intervals: a line through every point that has one.
@@ -70,7 +77,7 @@
       borderWidth: bars ? 0 : 2, grouped: false, barPercentage: 0.9, categoryPercentage: 0.9,
       pointStyle: MARKS[Math.floor(series.colour / 8) % MARKS.length],
       pointRadius: rows ? 5 : chart.kind === "scatter" ? 2.5 : points.length > 60 ? 0 : narrow ? 2 : 3,
-      pointHoverRadius: 6, pointHitRadius: 12, tension: 0,
+      pointHoverRadius: 6, pointHitRadius: 12, tension: 0, clip: 8,
     };
   }
 
@@ -98,21 +105,21 @@
     chart.shared = new Set(used).size < used.length;
     const legend = chart.series.length > 1 && (chart.kind !== "rows" || chart.shared);
     if (horizontal) {
-      const row = chart.kind === "rows" && chart.shared ? Math.max(26, 13 * chart.series.length) : 30;
+      const row = chart.kind === "rows" && chart.shared ? Math.max(30, 13 * chart.series.length) : 32;
       holder.style.height = `${count * row + 70 + (legend ? 24 * Math.ceil(chart.series.length / (narrow ? 2 : 5)) : 0)}px`;
     } else if (legend) {
       holder.style.height = `${270 + 20 * Math.ceil(chart.series.length / (narrow ? 1.5 : 3))}px`;
     }
     const [ink, line] = [variable("--quiet"), variable("--line")];
-    const most = narrow ? 16 : 44;
+    const most = Math.max(14, Math.floor(holder.clientWidth / 20));
     const whole = { min: 0, max: 100 };
     const axis = (name, more) => ({
       title: { display: Boolean(name), text: name, color: ink }, grid: { color: line }, border: { color: line },
       ...more, ticks: { color: ink, maxRotation: 0, autoSkipPadding: 14, ...(more || {}).ticks },
     });
     const named = { ticks: { autoSkip: false, callback: (value) => {
-      const text = chart.kind === "rows" ? chart.categories[value] : chart.categories[value];
-      return text === undefined ? "" : category(text, most);
+      const text = chart.categories[value];
+      return text === undefined ? "" : wrapped(text, most);
     } } };
     let x, y;
     if (chart.kind === "rows") {
@@ -123,7 +130,7 @@
       x = axis(chart.x, { stacked: true, ...(chart.percent ? whole : {}) });
       y = axis("", { type: "category", labels: chart.categories, stacked: true, grid: { display: false }, ...named });
     } else {
-      x = axis(chart.x, { type: chart.logarithmic ? "logarithmic" : "linear",
+      x = axis(chart.x, { type: chart.logarithmic ? "logarithmic" : "linear", ...(chart.kind === "columns" ? { min: 0 } : {}),
         ticks: { callback: (value) => (Math.abs(value) >= 1000 ? `${short(value / 1000)} k` : short(value)) } });
       y = axis(chart.y, chart.percent ? whole : {});
     }
