@@ -166,10 +166,13 @@ fn text(name: &str, markdown: &str) -> Summary {
     summary
 }
 
-/// A file of its own, also for two starts within one second.
+/// A file of its own, also for two starts within one second. Its name has TensorBoard's form, with time, host and
+/// process: those who look for their own process' events need them.
 fn create_events(folder: &Path) -> Result<(BufWriter<File>, PathBuf)> {
-    let seconds = now() as u64;
-    let name = |attempt: u32| format!("events.out.tfevents.{seconds:010}.planner.{}.{attempt}", std::process::id());
+    let (seconds, process) = (now() as u64, std::process::id());
+    let host = files::read_text(Path::new("/proc/sys/kernel/hostname")).unwrap_or_default();
+    let host = if host.trim().is_empty() { "planner" } else { host.trim() };
+    let name = |attempt: u32| format!("events.out.tfevents.{seconds:010}.{host}.{process}.{attempt}");
     let mut places = (0..).map(|attempt| folder.join(name(attempt)));
     let path = places.find(|path| !path.exists()).unwrap_or_default();
     Ok((BufWriter::new(files::create_file(&path)?), path))

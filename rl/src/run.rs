@@ -279,7 +279,7 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
         Ok(files::write_checked(&folder.join(STATE_FILE), self)?)
     }
 
-    /// What the run was begun with, of its settings those that its algorithm `reads`.
+    /// The inputs that the run was begun with, and of its settings those that its algorithm `reads`.
     pub(crate) fn described(&self, reads: serde_json::Value) -> serde_json::Value {
         json!({ "algorithm": self.algorithm, "seed": self.seed, "inputs": self.inputs, "settings": reads })
     }

@@ -19,7 +19,7 @@ pub(super) enum ChartKind {
     Columns,
 }
 
-/// What is drawn in one colour.
+/// Points drawn in one colour.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct ChartSeries {
     pub(super) name: String,

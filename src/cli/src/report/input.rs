@@ -1,4 +1,4 @@
-//! What an input of a report is, by the files that it has.
+//! Kinds of inputs of a report, told by their files.
 
 use crate::failure::Result;
 use imle_configs::Error as InputError;

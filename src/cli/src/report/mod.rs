@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `input` | what an input is |
+//! | `input` | kinds of inputs |
 //! | `reported` | what is shown of an input, whatever it is |
 //! | `run`, `learning`, `sweep`, `dataset` | reading each kind |
 //! | `clips` | pictures of the worst episodes, drawn again |
@@ -72,7 +72,7 @@ pub fn command(folder: &Path) -> String {
     format!("planner report {} --out {}", commands::quoted(&folder), commands::quoted(&file))
 }
 
-/// What is shown of one input; a line on why nothing is.
+/// Reads one input; a line on why it cannot be shown.
 fn read(path: &Path, kind: InputKind) -> std::result::Result<Reported, String> {
     let mut one = Reported { path: path.display().to_string(), kind: kind.name(), ..Reported::default() };
     let read = match kind {

@@ -1,4 +1,4 @@
-//! What a report shows of an input, whatever it is.
+//! The content of a report, of one input of whatever kind.
 
 use crate::output::{percent, percent_within};
 use imle_planner::evaluation::report::wilson95;
@@ -74,7 +74,7 @@ pub(super) struct Reported {
     pub(super) name: String,
     pub(super) path: String,
     pub(super) kind: &'static str,
-    /// What there is to be said in few words: label and value.
+    /// Short facts: label and value.
     pub(super) facts: Vec<(String, String)>,
     pub(super) success: Option<SolvedShare>,
     pub(super) modes: Vec<(String, SolvedShare)>,

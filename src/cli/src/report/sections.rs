@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct ChartSection {
     pub(super) title: String,
-    /// How the charts are read.
+    /// A line on reading the charts.
     pub(super) text: &'static str,
     pub(super) charts: Vec<Chart>,
     /// Charts that are shown on demand.
