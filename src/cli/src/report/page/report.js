@@ -141,7 +141,7 @@
       data: { datasets },
       options: {
         animation: false, responsive: true, maintainAspectRatio: false, indexAxis: horizontal ? "y" : "x",
-        interaction: { mode: horizontal || chart.kind === "scatter" ? "nearest" : "x", intersect: false, axis: "xy" },
+        interaction: { mode: "nearest", intersect: false, axis: horizontal || chart.kind === "scatter" ? "xy" : "x" },
         scales: { x, y },
         plugins: {
           diagonal: { shown: chart.diagonal },
