@@ -138,15 +138,15 @@ pub(super) fn name_apart(all: &mut [Reported]) {
     }
 }
 
-/// A number as people write it: four digits that count, large ones in thousands.
+/// A number as people write it: counts whole, others with three or four digits, large ones in thousands.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => "–".into(),
+        count if count < 1e4 && count.fract() == 0.0 => format!("{value:.0}"),
         large if large >= 1e6 => format!("{:.2} M", value / 1e6),
         large if large >= 1e4 => format!("{:.1} k", value / 1e3),
         hundred if hundred >= 100.0 => format!("{value:.0}"),
         one if one >= 1.0 => format!("{value:.2}"),
-        0.0 => "0".into(),
         small if small >= 1e-3 => format!("{value:.4}"),
         _ => format!("{value:.2e}"),
     }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let all = [0.0, 0.01234, 3.21678, 123.456, 65_000.0, 95_436_800.0, 1e-5, f64::NAN].map(number);
-        assert_eq!(all, ["0", "0.0123", "3.22", "123", "65.0 k", "95.44 M", "1.00e-5", "–"]);
+        let all = [0.0, 80.0, 0.01234, 3.21678, 123.456, 65_000.0, 95_436_800.0, 1e-5, f64::NAN].map(number);
+        assert_eq!(all, ["0", "80", "0.0123", "3.22", "123", "65.0 k", "95.44 M", "1.00e-5", "–"]);
     }
 }
