@@ -1,7 +1,7 @@
 //! The command line: commands and their flags. The same flag means the same in every command.
 
 use crate::commands::{
-    completions, data, demo, distill, export, finetune, import, inspect, run, serve, tasks, train, view,
+    completions, data, demo, distill, export, finetune, import, inspect, report, run, serve, tasks, train, view,
 };
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 use imle_bench::suites::{self, BenchCommand};
@@ -101,6 +101,11 @@ pub enum Command {
         after_help = "Examples: planner inspect stack; planner inspect my/reach.toml --picture reach.png; planner inspect runs/demos/stack"
     )]
     Inspect(inspect::InspectArgs),
+    /// Write a report that a browser shows: runs, trainings, fine-tunings, sweeps and datasets side by side
+    #[command(after_help = "Examples:\n  planner report runs/x --out runs/x/report.html\n  \
+        planner report runs/generator runs/finetuned runs/plan.jsonl --out report.html\n\
+        One file, without a network. More: docs/guide/see.md")]
+    Report(report::ReportArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example: planner completions bash > /etc/bash_completion.d/planner")]
     Completions {
@@ -129,6 +134,7 @@ impl Command {
             Self::Finetune(args) => finetune::run(&args),
             Self::Bench(command) => suites::run(&command),
             Self::Inspect(args) => inspect::run(&args),
+            Self::Report(args) => report::run(&args),
             Self::Completions { shell } => completions::run(shell, &mut Cli::command()),
         }
     }

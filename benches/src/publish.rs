@@ -2,6 +2,7 @@
 
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
+use imle_cli::report;
 use imle_cli::sweep::{self, Record, SweepArgs};
 use imle_cli::table::Table;
 use imle_configs::files;
@@ -46,13 +47,15 @@ pub fn entries<C: Record, R: Record>(cells: &[C], results: &[Option<R>]) -> Vec<
     done.map(|(cell, result)| json!({ "cell": cell, "result": result })).collect()
 }
 
-/// Prints the lines of the tables; with `out` writes `tables.md` and the plots that `draw` makes. Returns their names.
+/// Prints the lines of the tables; with `out` writes `tables.md`, the plots that `draw` makes for documents, and
+/// `report.html` of the file of `results`, if it holds any. Returns the names of the plots.
 ///
 /// # Errors
 /// A plot that cannot be drawn, a file that cannot be written.
 pub fn publish(
     output: Output,
     out: Option<&Path>,
+    results: &Path,
     lines: &[String],
     draw: impl FnOnce() -> Result<Vec<Plot>>,
 ) -> Result<Vec<String>> {
@@ -64,7 +67,12 @@ pub fn publish(
         names.push(name);
     }
     files::write_text(&out.join("tables.md"), &(lines.join("\n") + "\n"))?;
-    output.say(format!("tables.md and {} plots in {}", names.len(), out.display()));
+    let mut written = format!("tables.md and {} plots", names.len());
+    if std::fs::metadata(results).is_ok_and(|file| file.len() > 0) {
+        report::write(&[results.to_path_buf()], &out.join("report.html"), output)?;
+        written = format!("report.html, {written}");
+    }
+    output.say(format!("{written} in {}", out.display()));
     Ok(names)
 }
 

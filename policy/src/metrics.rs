@@ -2,17 +2,21 @@
 //!
 //! One JSON object a line: `step`, then the figures by name (`train/loss`). On resume the lines after those of the saved
 //! state are cut off, and TensorBoard gets a fresh events file. Figures that are not finite are `null` in the JSON and
-//! left out of the events.
+//! left out of the events. The events alone hold the settings, as text.
 
 use crate::error::Result;
 use imle_configs::{Error as ConfigError, files};
-use protobuf::Message;
+use protobuf::{Message, RepeatedField};
 use serde_json::{Map, Value};
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tensorboard_proto::event::Event;
+use tensorboard_proto::summary::{Summary, Summary_Value, SummaryMetadata, SummaryMetadata_PluginData};
+use tensorboard_proto::tensor::TensorProto;
+use tensorboard_proto::tensor_shape::{TensorShapeProto, TensorShapeProto_Dim};
+use tensorboard_proto::types::DataType;
 use tensorboard_rs::{record_writer::RecordWriter, summary};
 
 /// Name of the canonical record in a run's folder.
@@ -85,13 +89,30 @@ impl RunLog {
         self.file.append(format!("{}\n", Value::Object(line)).as_bytes())?;
         self.lines += 1;
         for (name, value) in figures.iter().filter(|(_, v)| v.is_finite()) {
-            let mut event = Event::new();
-            event.set_wall_time(now());
-            event.set_step(i64::try_from(step).unwrap_or(i64::MAX));
-            event.set_summary(summary::scalar(name.as_ref(), *value as f32));
-            self.write_event(&event)?;
+            self.write_summary(step, summary::scalar(name.as_ref(), *value as f32))?;
         }
         self.flush_events()
+    }
+
+    /// Writes `value` into the events as the text `name`: a table with a row a setting, by its dotted key.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if the disk refuses.
+    pub fn describe(&mut self, name: &str, value: &Value) -> Result<()> {
+        let mut table = String::from("| setting | value |\n|---|---|\n");
+        for (key, value) in flattened(value) {
+            table += &format!("| `{key}` | {} |\n", value.replace('|', "\\|").replace('\n', " "));
+        }
+        self.write_summary(0, text(name, &table))?;
+        self.flush_events()
+    }
+
+    fn write_summary(&mut self, step: u64, summary: Summary) -> Result<()> {
+        let mut event = Event::new();
+        event.set_wall_time(now());
+        event.set_step(i64::try_from(step).unwrap_or(i64::MAX));
+        event.set_summary(summary);
+        self.write_event(&event)
     }
 
     fn write_event(&mut self, event: &Event) -> Result<()> {
@@ -105,10 +126,53 @@ impl RunLog {
     }
 }
 
-/// A file of its own, also for two starts within one second.
+/// The leaves of a JSON value by their dotted keys, in their order; lists stay whole.
+pub fn flattened(value: &Value) -> Vec<(String, String)> {
+    fn walk(key: &str, value: &Value, found: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(name, value)| {
+                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                walk(&key, value, found);
+            }),
+            Value::String(text) => found.push((key.into(), text.clone())),
+            other => found.push((key.into(), other.to_string())),
+        }
+    }
+    let mut found = Vec::new();
+    walk("", value, &mut found);
+    found
+}
+
+/// A summary of TensorBoard's text plugin: Markdown under `name`.
+fn text(name: &str, markdown: &str) -> Summary {
+    let mut plugin = SummaryMetadata_PluginData::new();
+    plugin.set_plugin_name("text".into());
+    let mut metadata = SummaryMetadata::new();
+    metadata.set_plugin_data(plugin);
+    let mut one = TensorShapeProto_Dim::new();
+    one.set_size(1);
+    let mut shape = TensorShapeProto::new();
+    shape.set_dim(RepeatedField::from_vec(vec![one]));
+    let mut tensor = TensorProto::new();
+    tensor.set_dtype(DataType::DT_STRING);
+    tensor.set_tensor_shape(shape);
+    tensor.set_string_val(RepeatedField::from_vec(vec![markdown.as_bytes().to_vec()]));
+    let mut value = Summary_Value::new();
+    value.set_tag(name.into());
+    value.set_metadata(metadata);
+    value.set_tensor(tensor);
+    let mut summary = Summary::new();
+    summary.set_value(RepeatedField::from_vec(vec![value]));
+    summary
+}
+
+/// A file of its own, also for two starts within one second. Its name has TensorBoard's form, with time, host and
+/// process: those who look for their own process' events need them.
 fn create_events(folder: &Path) -> Result<(BufWriter<File>, PathBuf)> {
-    let seconds = now() as u64;
-    let name = |attempt: u32| format!("events.out.tfevents.{seconds:010}.planner.{}.{attempt}", std::process::id());
+    let (seconds, process) = (now() as u64, std::process::id());
+    let host = files::read_text(Path::new("/proc/sys/kernel/hostname")).unwrap_or_default();
+    let host = if host.trim().is_empty() { "planner" } else { host.trim() };
+    let name = |attempt: u32| format!("events.out.tfevents.{seconds:010}.{host}.{process}.{attempt}");
     let mut places = (0..).map(|attempt| folder.join(name(attempt)));
     let path = places.find(|path| !path.exists()).unwrap_or_default();
     Ok((BufWriter::new(files::create_file(&path)?), path))
@@ -148,6 +212,18 @@ mod tests {
             .unwrap()
             .filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with("events.out.tfevents."));
         assert_eq!(events.count(), 3);
+    }
+
+    #[test]
+    fn settings_are_a_text_of_the_events() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = RunLog::create(dir.path()).unwrap();
+        log.describe("settings", &serde_json::json!({ "a": { "b": 1, "c": "x|y" }, "d": [1, 2] })).unwrap();
+        let bytes = fs::read(&log.events_path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        for part in ["settings", "text", "| `a.b` | 1 |", "| `a.c` | x\\|y |", "| `d` | [1,2] |"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 
     #[test]

@@ -56,8 +56,10 @@ def test_a_session_is_an_episode_of_the_planner(tmp_path):
     alone = Run(tmp_path / "run")
     alone.do("step", None)
     assert alone.decision.plan.source == "the record" and any("the executed plan alone" in line for line in alone.told())
-    (tmp_path / "run" / "actions.jsonl").unlink()
-    with pytest.raises(ValueError, match="expected the run's checkpoint or its actions.jsonl, found neither"):
+    assert alone.decision.chosen.shape == (17, 3) and len(drawing.shapes(alone.decision, 0.01)) > 3
+    kept = (tmp_path / "run" / "states.safetensors").read_bytes()
+    (tmp_path / "run" / "states.safetensors").write_bytes(kept[:100])
+    with pytest.raises(ValueError, match="expected the run's checkpoint or its states.safetensors, found neither"):
         Run(tmp_path / "run")
     (tmp_path / "run" / "episodes.jsonl").unlink()
     with pytest.raises(ValueError, match="found a checkpoint"):

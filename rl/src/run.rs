@@ -8,8 +8,9 @@ use imle_planner::evaluation::{Environment, EvaluationSettings, Outcome, Progres
 use imle_planner::policy_controller::PolicyController;
 use imle_policy::{checkpoint::Checkpoint, policy::Policy, targets::DemonstrationChunks};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use tch::Device;
 
 /// Inputs of a run.
@@ -96,6 +97,35 @@ impl Run<'_> {
 pub(crate) struct Evaluation {
     pub(crate) report: Report,
     pub(crate) outcome: Outcome,
+}
+
+impl Evaluation {
+    /// Mean reward and length of its episodes, under the names of Stable-Baselines3.
+    pub(crate) fn figures(&self) -> Figures {
+        let length = self.report.env_steps as f64 / self.report.episodes.max(1) as f64;
+        [("eval/mean_reward", self.outcome.mean_return()), ("eval/mean_ep_length", length)]
+            .map(|(name, value)| (name.to_string(), value))
+            .into()
+    }
+}
+
+/// Control steps since a run was begun or resumed, and how long they took.
+pub(crate) struct Throughput {
+    begun: Instant,
+    before: u64,
+}
+
+impl Throughput {
+    /// From now on, after `env_steps` control steps.
+    pub(crate) fn after(env_steps: u64) -> Self {
+        Self { begun: Instant::now(), before: env_steps }
+    }
+
+    /// The figures at `env_steps` control steps, under the names of Stable-Baselines3.
+    pub(crate) fn figures(&self, env_steps: u64) -> [(&'static str, f64); 2] {
+        let done = env_steps.saturating_sub(self.before) as f64;
+        [("time/fps", done / self.begun.elapsed().as_secs_f64().max(1e-9)), ("time/total_timesteps", env_steps as f64)]
+    }
 }
 
 /// Figures of an iteration or evaluation, by name.
@@ -247,6 +277,11 @@ impl<S: Serialize + DeserializeOwned + Clone + PartialEq + Default> State<S> {
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         Ok(files::write_checked(&folder.join(STATE_FILE), self)?)
+    }
+
+    /// The inputs that the run was begun with, and of its settings those that its algorithm `reads`.
+    pub(crate) fn described(&self, reads: serde_json::Value) -> serde_json::Value {
+        json!({ "algorithm": self.algorithm, "seed": self.seed, "inputs": self.inputs, "settings": reads })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use imle_cli::failure::{Failure, Result};
 use imle_cli::training::finetune::{Learned, learn};
-use imle_cli::{args::finetune::FinetuneArgs, output::percent};
+use imle_cli::{args::finetune::FinetuneArgs, output::percent, report};
 use serde_json::json;
 use std::time::Instant;
 
@@ -30,6 +30,7 @@ fn summarise(args: &FinetuneArgs, learned: &Learned, begun: Instant) -> Result<(
     ));
     if let Some(out) = &args.out {
         output.say(format!("checkpoint in {}", out.display()));
+        output.hint(format!("to look at it: {}", report::command(out)));
     }
     output.result(&json!({
         "success_rate": last.success_rate, "success_ci95": last.success_ci95, "success_rate_before": first.success_rate,

@@ -8,6 +8,7 @@ pub mod export;
 pub mod finetune;
 pub mod import;
 pub mod inspect;
+pub mod report;
 pub mod run;
 pub mod serve;
 pub mod tasks;

@@ -3,13 +3,13 @@
 use clap::Args;
 use imle_cli::args::common::{Common, DeviceArgument, WorldArgs};
 use imle_cli::args::video::VideoArgs;
-use imle_cli::episodes::{folder, recording, video};
+use imle_cli::episodes::{folder, recording, states::EPISODES_KEPT, video};
 use imle_cli::output::{Output, extend, percent};
-use imle_cli::{args::controller::ControllerArgs, controller::from_flags, failure::Result, load, place::Place};
+use imle_cli::{args::controller::ControllerArgs, controller::from_flags, failure::Result, load, place::Place, report};
 use imle_configs::{Error as InputError, files, seed::Purpose};
 use imle_envs::rollout::RolloutEngine;
 use imle_planner::evaluation::realtime::{self, Timing};
-use imle_planner::evaluation::report::{Percentiles, PlanQuality, Report};
+use imle_planner::evaluation::report::{Percentiles, PlanQuality, Report, quantiles};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::policy::Policy;
 use serde_json::json;
@@ -106,11 +106,11 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let (mut decider, horizons) = from_flags::new(&controller, args.seed, &task, sampler.as_ref(), &engine)?;
     let settings = EvaluationSettings {
         lockstep: args.lockstep as usize,
-        record: if args.video.video.is_some() { args.video_episodes as usize } else { 0 },
+        record: filmed(args).max(args.out.as_ref().map_or(0, |_| EPISODES_KEPT)),
+        keep_plans: filmed(args),
         first: args.first,
         mode,
-        // Pictures would be kept with the actions: too many of them for a whole run.
-        keep_actions: args.record.is_some() || (args.out.is_some() && task.spec().pictures.is_none()),
+        keep_actions: args.record.is_some(),
         purpose: if args.record.is_some() { Purpose::Demonstration } else { Purpose::Reset },
         ..EvaluationSettings::held_out(args.episodes as usize, args.seed, horizons)
     };
@@ -135,12 +135,14 @@ pub fn run(args: &RunArgs) -> Result<()> {
     if let Some(timing) = &timing {
         output.say(clock(timing));
     }
-    video::write(output, &task, &outcome, &args.video, (&engine, &pool))?;
+    let filmed = &outcome.episodes[..filmed(args).min(outcome.episodes.len())];
+    video::write(output, &task, filmed, &args.video, (&engine, &pool))?;
     if let Some(path) = &args.record {
         let recorded = recording::write(path, args.seed, &task, &outcome)?;
         output.say(format!("dataset: {} ({recorded} solved episodes)", path.display()));
     }
     let mut result = json!(report);
+    result["plan_ms"]["quantiles"] = json!(quantiles(outcome.decisions_ms.iter().map(|d| d.0).collect()));
     let more = json!({
         "task": task.spec().task, "optimizer": args.controller.optimizer, "candidates": args.controller.candidates,
         "execute": horizons.action,
@@ -157,8 +159,14 @@ pub fn run(args: &RunArgs) -> Result<()> {
     if let Some(out) = &args.out {
         folder::write(out, &config(args, checkpoint.is_some(), horizons.action)?, &result, &outcome)?;
         output.say(format!("summary: {}", out.join("summary.json").display()));
+        output.hint(format!("to look at it: {}", report::command(out)));
     }
     output.result(&result)
+}
+
+/// Episodes in the video.
+fn filmed(args: &RunArgs) -> usize {
+    args.video.video.as_ref().map_or(0, |_| args.video_episodes as usize)
 }
 
 /// Name of the task, without which there is no simulator to run episodes in.

@@ -31,6 +31,7 @@ mod output;
 mod outside;
 mod own_task;
 mod planners;
+mod report;
 mod resume;
 mod serve;
 mod serve_bounds;

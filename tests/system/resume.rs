@@ -42,7 +42,7 @@ static FINETUNED: LazyLock<PathBuf> = LazyLock::new(|| {
 fn log(folder: &Path) -> Vec<Value> {
     let parse = |line: &str| {
         let mut line: Value = serde_json::from_str(line).unwrap();
-        line.as_object_mut().unwrap().retain(|key, _| !key.contains("per_second"));
+        line.as_object_mut().unwrap().retain(|key, _| !key.contains("per_second") && key != "time/fps");
         line
     };
     let text = fs::read_to_string(folder.join("metrics.jsonl")).unwrap();

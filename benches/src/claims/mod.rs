@@ -141,7 +141,7 @@ fn plan(work: &Work<'_>, cells: &[ClaimCell]) -> Result<()> {
 /// Prints the tables of all that was measured, and writes them with the plots into --out.
 fn report(args: &ClaimsArgs, done: &[(ClaimCell, Value)]) -> Result<()> {
     let output = args.common.output();
-    let plots = publish(output, args.out.as_deref(), &tables::all(done), || plots::all(done))?;
+    let plots = publish(output, args.out.as_deref(), &args.sweep.results, &tables::all(done), || plots::all(done))?;
     let entries: Vec<Value> = done.iter().map(|(cell, result)| json!({ "cell": cell, "result": result })).collect();
     output.result(&json!({ "cells": entries, "open": 0, "plots": plots }))
 }

@@ -43,7 +43,7 @@ pub fn run(args: &FinetuneBenchArgs) -> Result<()> {
     let entries = entries(&cells, &results);
     let done: Vec<FinetuneResult> = cells.into_iter().zip(results).filter_map(|(c, r)| Some((c, r?))).collect();
     let lines = table::all(&done);
-    let plots = publish(output, args.out.as_deref(), &lines, || plots::all(&done))?;
+    let plots = publish(output, args.out.as_deref(), &args.sweep.results, &lines, || plots::all(&done))?;
     output.result(&json!({ "cells": entries, "plots": plots }))
 }
 

@@ -29,7 +29,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     };
     let (cells, results) = measured(&args.sweep, output, || cells(args), measure)?;
     let lines = table::all(&cells, &results);
-    let plots = publish(output, args.out.as_deref(), &lines, || plots::all(&cells, &results))?;
+    let plots = publish(output, args.out.as_deref(), &args.sweep.results, &lines, || plots::all(&cells, &results))?;
     let entries = entries(&cells, &results);
     output.result(&json!({ "cells": entries, "open": cells.len() - entries.len(), "plots": plots }))
 }

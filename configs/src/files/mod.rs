@@ -5,6 +5,7 @@
 mod append;
 mod atomic;
 mod checked;
+mod json_lines;
 mod lock;
 mod operation;
 mod output;
@@ -13,6 +14,7 @@ mod read;
 pub use append::Appended;
 pub use atomic::{target, write_atomic, write_folder, write_text};
 pub use checked::{read_checked, write_checked};
+pub use json_lines::JsonLines;
 pub use lock::FolderLock;
 pub use operation::{create_file, create_folder, remove, rename};
 pub use output::{create_output_folder, ensure_absent, reopen_output_folder, sweep};

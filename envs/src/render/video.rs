@@ -66,10 +66,18 @@ impl Video {
     ///
     /// # Errors
     /// [`Error::Video`], or the place cannot be written.
-    pub fn finish(mut self, path: &Path) -> Result<()> {
-        self.muxer.finish_in_place().map_err(video)?;
-        let bytes = self.muxer.into_writer();
+    pub fn finish(self, path: &Path) -> Result<()> {
+        let bytes = self.into_bytes()?;
         Ok(write_atomic(path, |w| w.write_all(&bytes))?)
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// [`Error::Video`].
+    pub fn into_bytes(mut self) -> Result<Vec<u8>> {
+        self.muxer.finish_in_place().map_err(video)?;
+        Ok(self.muxer.into_writer())
     }
 }
 

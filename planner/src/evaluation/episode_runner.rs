@@ -29,6 +29,7 @@ pub(crate) struct EpisodeRunner {
     cost: f64,
     discount: f64,
     keep_states: bool,
+    keep_plans: bool,
 }
 
 impl EpisodeRunner {
@@ -83,6 +84,7 @@ impl EpisodeRunner {
             observed: vec![0.0; o],
             discount: settings.discount,
             keep_states: offset < settings.record,
+            keep_plans: offset < settings.keep_plans,
         })
     }
 
@@ -156,9 +158,9 @@ impl EpisodeRunner {
         self.meter.boundary();
     }
 
-    /// Keeps the plan in its state, made in `state`, with its candidates, if the episode is recorded.
+    /// Keeps the plan in its state, made in `state`, with its candidates, if the episode keeps its plans.
     pub(crate) fn keep_plan(&mut self, state: &[f64], candidates: Option<CandidateSet<'_>>) {
-        if self.keep_states {
+        if self.keep_plans {
             let plan = RecordedPlan::new(state, self.recorder.state.plan(), candidates);
             self.keep(Some(plan));
         }
@@ -170,9 +172,9 @@ impl EpisodeRunner {
         self.recorder.result.plans.extend(plan.map(|plan| RecordedPlan { step, ..plan }));
     }
 
-    /// Whether states and plans are kept.
-    pub(crate) fn is_recorded(&self) -> bool {
-        self.keep_states
+    /// Whether plans are kept.
+    pub(crate) fn keeps_plans(&self) -> bool {
+        self.keep_plans
     }
 
     /// Brings the kept pictures to one of every camera a control step.

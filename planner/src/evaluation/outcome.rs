@@ -29,8 +29,10 @@ pub struct EvaluationSettings {
     pub horizons: Horizons,
     /// Discount γ of a control step, with which the rewards of a task of kind `cost` are reckoned.
     pub discount: f64,
-    /// Number of episodes that keep their states and plans, for video.
+    /// Number of episodes that keep their states.
     pub record: usize,
+    /// Number of them that keep their plans and candidates too, for video.
+    pub keep_plans: usize,
     /// Whether episodes keep what was seen and done, to be learned from.
     pub keep_actions: bool,
     /// States that the episodes begin in, one each, in place of start states of `seed`.
@@ -62,6 +64,7 @@ impl EvaluationSettings {
             horizons,
             discount: DISCOUNT,
             record: 0,
+            keep_plans: 0,
             keep_actions: false,
             starts: None,
         }
@@ -75,6 +78,7 @@ impl EvaluationSettings {
             episodes: episodes.len(),
             first: self.first + episodes.start as u64,
             record: self.record.saturating_sub(episodes.start),
+            keep_plans: self.keep_plans.saturating_sub(episodes.start),
             starts: starts.map(Arc::from),
             ..self.clone()
         }
@@ -129,7 +133,7 @@ pub struct EpisodeResult {
     pub decisions: Vec<DecisionRecord>,
     /// Full states before each control step and at the end, if the episode was recorded.
     pub states: Vec<Vec<f64>>,
-    /// The plans and their candidates, if the episode was recorded.
+    /// The plans and their candidates, if they are kept.
     #[serde(skip)]
     pub plans: Vec<RecordedPlan>,
     /// Observations before each control step and the actions executed, if they are kept: (steps, O) and (steps, A).

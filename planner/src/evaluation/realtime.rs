@@ -142,7 +142,7 @@ pub fn run(
     for offset in 0..settings.episodes {
         let mut runner = EpisodeRunner::start(task, settings, offset)?;
         let (decider, reserve, batch) = (&mut *decider, FIRST_RESERVE, DecisionBatch::default());
-        let (decisions, recorded) = (0, runner.is_recorded());
+        let (decisions, recorded) = (0, runner.keeps_plans());
         let mut pilot = Pilot { decider, model, settings, deadline, ahead, pool, batch, decisions, reserve, recorded };
         pilot.first(&mut runner)?;
         let shared = Shared { desk: Mutex::default(), changed: Condvar::new() };

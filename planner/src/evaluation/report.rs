@@ -219,13 +219,20 @@ pub fn wilson95(successes: usize, n: usize) -> [f64; 2] {
 }
 
 /// Median and 95th percentile (nearest rank).
-pub fn percentiles(mut values: Vec<f64>) -> Percentiles {
+pub fn percentiles(values: Vec<f64>) -> Percentiles {
+    let all = quantiles(values);
+    let at = |percent: usize| all.get(percent / STEP).copied().unwrap_or(0.0);
+    Percentiles { p50: at(50), p95: at(95) }
+}
+
+/// Percent between two of the [`quantiles`].
+const STEP: usize = 5;
+
+/// The quantiles at 0, 5, 10 … 100 % (nearest rank): the shape of a distribution. None without values.
+pub fn quantiles(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
-    let at = |q: f64| {
-        let rank = (q * values.len() as f64).ceil() as usize;
-        values.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
-    };
-    Percentiles { p50: at(0.5), p95: at(0.95) }
+    let at = |percent: usize| values.get((percent * values.len()).div_ceil(100).saturating_sub(1)).copied();
+    (0..=100).step_by(STEP).filter_map(at).collect()
 }
 
 #[cfg(test)]
@@ -272,5 +279,8 @@ mod tests {
         let p = percentiles((1..=100).map(f64::from).collect());
         assert_eq!((p.p50, p.p95), (50.0, 95.0));
         assert_eq!(percentiles(vec![]).p95, 0.0);
+        let all = quantiles((1..=100).rev().map(f64::from).collect());
+        assert_eq!((all.len(), all[0], all[1], all[20]), (21, 1.0, 5.0, 100.0));
+        assert_eq!(quantiles(vec![]), [0.0; 0]);
     }
 }

@@ -119,6 +119,7 @@ impl<'a> Run<'a> {
 
     fn go(mut self, source: &dyn TargetSource, pool: &rayon::ThreadPool) -> Result<TrainOutcome> {
         let settings = self.trainer.settings().clone();
+        self.log.describe("settings", &serde_json::to_value(&settings).unwrap_or_default())?;
         if self.evaluation_due {
             self.evaluate(pool)?;
             if self.evaluation_due {

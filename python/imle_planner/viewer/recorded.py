@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from ..controller import Plan
 from ..policy import Policy
 from ..task import Task, state_of
 from .live import Live
-from .session import Course, Session, Settings
+from .session import Course, Decision, Session, Settings
 from .stage import Stage
+from .states import read
 
 if TYPE_CHECKING:
     from .panel import Panel
@@ -45,21 +47,28 @@ def lines(path: Path) -> tuple[list[dict[str, Any]], str]:
 class Recorded(Session):
     """Episodes whose actions are known. Where the planner is known too, it decides again from the same states."""
 
-    #: Actions of the episode, (L, A); None where only the planner knows them.
+    #: Actions of the episode, (L, A), or the states before each control step and at the end, (L + 1, S); None where only
+    #: the planner knows them.
     actions: NDArray[np.float32] | None = None
+    states: NDArray[np.float64] | None = None
     #: Whether there is a planner.
     plans = True
 
     def action(self) -> NDArray[np.float32]:
         return super().action() if self.actions is None else self.actions[self.steps]
 
+    def length(self) -> int | None:
+        """Control steps of the record."""
+        known = [len(self.actions)] if self.actions is not None else []
+        return min([*known, len(self.states) - 1] if self.states is not None else known, default=None)
+
     def _decide(self) -> None:
         if self.plans:
             super()._decide()
             return
-        assert self.actions is not None
         self._realise()
-        ahead = self.actions[self.steps : self.steps + AHEAD]
+        size = self.task.action_size
+        ahead = np.zeros((0, size), np.float32) if self.actions is None else self.actions[self.steps : self.steps + AHEAD]
         plan = object.__new__(Plan)
         plan.__dict__.update(
             actions=ahead, candidates=np.zeros((0, *ahead.shape), np.float32), costs=np.zeros(0), sources=[],
@@ -69,9 +78,29 @@ class Recorded(Session):
         self.decision = self._decision(index, plan, state_of(self.data))
         self._left, self._due = 1, False
 
+    def _decision(self, index: int, plan: Plan, state: NDArray[np.float64]) -> Decision:
+        if len(plan.actions):
+            return super()._decision(index, plan, state)
+        assert self.states is not None
+        path = np.array([self.task._native.hand(row) for row in self.states[self.steps : self.steps + AHEAD + 1]])
+        terms = np.zeros((0, len(self.task.cost_terms)))
+        return Decision(index, plan, float(self.data.time), np.zeros((0, len(path), 3)), path, [], terms)
+
+    def advance(self) -> None:
+        # Where the states are known a control step is one jump: what is shown is what was.
+        if self.states is None or self.over:
+            super().advance()
+            return
+        if self._due or self._left == 0:
+            self._decide()
+        self._left -= 1
+        self._set(self.states[self.steps + 1])
+        self._step_ended()
+
     def _step_ended(self) -> None:
         super()._step_ended()
-        if not self.over and self.actions is not None and self.steps >= len(self.actions):
+        length = self.length()
+        if not self.over and length is not None and self.steps >= length:
             self.outcome = "the record ends"
             self._realise()
 
@@ -95,10 +124,12 @@ class Run(Live):
         if not self.results:
             raise ValueError(f"{folder}/episodes.jsonl: expected at least one episode, found none")
         self.expected = {(row["episode"], row["decision"]): row.get("predicted") for row in decisions}
-        acted, lacking = lines(folder / "actions.jsonl")
-        self.actions = {row["episode"]: np.array(row["actions"], np.float32) for row in acted}
-        if lacking:
-            self.notes.append(lacking)
+        self.states: dict[int, NDArray[np.float64]] = {}
+        if (folder / "states.safetensors").exists():
+            try:
+                self.states = read(folder / "states.safetensors")
+            except ValueError as error:
+                self.notes.append(str(error))
         self.run_mode, plans, policy = config.get("mode"), True, None
         checkpoint = config.get("checkpoint", "shipped")
         try:
@@ -110,8 +141,11 @@ class Run(Live):
             if config.get(key):
                 plans = False
                 self.notes.append(f"the executed plan alone: the run was in {why}")
-        if not plans and not self.actions:
-            raise ValueError(f"{folder}: expected the run's checkpoint or its actions.jsonl, found neither")
+        if not plans:
+            # Episodes that neither a planner nor a record can show.
+            self.results = {number: row for number, row in self.results.items() if number in self.states}
+        if not self.results:
+            raise ValueError(f"{folder}: expected the run's checkpoint or its states.safetensors, found neither")
         more = {key: value for key, value in config.items() if key not in OTHER and value is not None}
         settings = Settings(
             config.get("optimizer", "predictive-sampling"), config.get("candidates", 32), config.get("noise", 0.1),
@@ -149,14 +183,29 @@ class Run(Live):
         if (chosen := panel.choice("episode", now, tuple(names))) != now:
             self.ask("begin", names[chosen])
 
+    def tick(self, seconds: float) -> None:
+        if self.session.states is None or self.session.over:
+            super().tick(seconds)
+            return
+        self._debt = min(self._debt + seconds, 0.2)
+        while self._debt >= 1.0 / self.rate and not self.session.over:
+            self._debt -= 1.0 / self.rate
+            self.session.advance()
+        if self.session.over:
+            self._over_since = time.perf_counter()
+        self._publish()
+
     def do(self, what: str, value: Any) -> None:
         session = self.session
         if what in ("next", "reset", "begin"):
             known = sorted(self.results)
             at = known.index(session.episode)
             episode = {"next": known[(at + 1) % len(known)], "reset": session.episode}.get(what, value)
-            session.actions = self.actions.get(episode)
+            states = self.states.get(episode)
+            session.states = states
             session.reset(episode=episode, mode=self.run_mode)
+            if states is not None:
+                session.begin(states[0])
             self._publish()
         else:
             super().do(what, value)

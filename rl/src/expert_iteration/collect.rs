@@ -4,7 +4,7 @@ use super::dagger::{DaggerMixing, StudentTurns, take_over};
 use super::state::{EPISODES_FOLDER, ExpertIteration};
 use super::{kept::Kept, smoothing::start_of};
 use crate::error::{Error, Result};
-use crate::run::{Observer, Phase, Round};
+use crate::run::{Figures, Observer, Phase, Round};
 use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, episode::Episode, files, renames, seed::Purpose};
 use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate, report::Report};
@@ -28,6 +28,20 @@ pub(super) struct Collected {
     /// Episodes that the generator began, and the planner took over.
     #[serde(default)]
     handed_over: usize,
+    /// Mean length of the episodes at the first attempt, control steps; version 0.1.0 wrote none.
+    #[serde(default)]
+    mean_length: Option<f64>,
+    /// Mean sum of their rewards.
+    #[serde(default)]
+    mean_return: Option<f64>,
+}
+
+impl Collected {
+    /// Reward and length of its episodes, under the names of Stable-Baselines3.
+    pub(super) fn figures(&self) -> Figures {
+        let all = [("rollout/ep_rew_mean", self.mean_return), ("rollout/ep_len_mean", self.mean_length)];
+        all.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect()
+    }
 }
 
 impl ExpertIteration<'_> {
@@ -70,6 +84,7 @@ impl ExpertIteration<'_> {
         };
         let mut outcome = kept.evaluate("first", &settings, &mut phase, run)?;
         let report = Report::new(&outcome, self.task.spec().control_rate);
+        let mean_return = outcome.mean_return();
         let (mut starts, mut handed_over) = (Vec::new(), 0);
         outcome.episodes.retain_mut(|episode| {
             let students = match turns.students(episode.episode) {
@@ -106,6 +121,8 @@ impl ExpertIteration<'_> {
             handed_over,
             success_rate: report.success_rate,
             training_decisions,
+            mean_length: Some(report.env_steps as f64 / report.episodes.max(1) as f64),
+            mean_return: Some(mean_return),
         };
         files::write_checked(&place, &collected)?;
         kept.remove()?;

@@ -30,6 +30,7 @@ impl ExpertIteration<'_> {
             let modes = Modes::kept(&mut self.modes, self.run, &self.pool, self.demonstrations.as_ref())?;
             figures = modes.measure(self.run, &self.pool, checkpoint, &evaluation)?;
         }
+        figures.extend(evaluation.figures());
         figures.extend(self.candidate_sweep(checkpoint, &mut Phase { observer, round, name: "plan" })?);
         Ok(Round { round, success_rate, success_ci95, figures, ..self.last() })
     }
@@ -46,6 +47,7 @@ impl ExpertIteration<'_> {
         }
         if round.round > 0 {
             figures.push(("train/demonstration_share", self.share_of_demonstrations()));
+            figures.extend(self.throughput.figures(round.env_steps));
         }
         figures.extend(round.figures.iter().map(|(key, value)| (key.as_str(), *value)));
         self.log.log(round.env_steps, &figures)?;

@@ -1,11 +1,14 @@
 //! A run of expert iteration: its state and its rounds.
 
 use super::settings::ExpertIterationSettings;
-use crate::run::{Observer, Round, Run, State};
+use crate::run::{Observer, Round, Run, State, Throughput};
 use crate::{error::Result, modes::Modes};
-use imle_configs::{Error as InputError, files, files::FolderLock};
+use imle_configs::Error as InputError;
+use imle_configs::files::{self, FolderLock, JsonLines};
 use imle_envs::{rollout::RolloutEngine, task::Task};
-use imle_policy::{checkpoint::Checkpoint, metrics::RunLog, targets::DemonstrationChunks};
+use imle_policy::metrics::{METRICS_FILE, RunLog};
+use imle_policy::{checkpoint::Checkpoint, targets::DemonstrationChunks};
+use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 
 /// Name of the algorithm.
@@ -46,6 +49,7 @@ pub(super) struct ExpertIteration<'a> {
     pub(super) modes: Option<Modes>,
     pub(super) state: State<ExpertIterationSettings>,
     pub(super) log: RunLog,
+    pub(super) throughput: Throughput,
     _lock: FolderLock,
 }
 
@@ -59,8 +63,11 @@ impl<'a> ExpertIteration<'a> {
         let pool = imle_planner::threads::pool(run.threads)?;
         let engine = Arc::new(RolloutEngine::new(task.clone(), run.threads)?);
         let (state, lock) = State::begin(NAME, settings, run)?;
-        let log = RunLog::resume(run.out, state.log_lines, state.rounds.last().map_or(0, |r| r.env_steps))?;
-        Ok(Self { settings, run, task, pool, engine, demonstrations, modes: None, state, log, _lock: lock })
+        let env_steps = state.rounds.last().map_or(0, |r| r.env_steps);
+        let mut log = RunLog::resume(run.out, state.log_lines, env_steps)?;
+        log.describe("settings", &state.described(json!(settings)))?;
+        let throughput = Throughput::after(env_steps);
+        Ok(Self { settings, run, task, pool, engine, demonstrations, modes: None, state, log, throughput, _lock: lock })
     }
 
     /// The last round; a run that has none yet has done nothing.
@@ -87,7 +94,10 @@ impl<'a> ExpertIteration<'a> {
         let collected = self.collect(round, &current, observer)?;
         self.distil(round, &current, observer)?;
         let improved = Checkpoint::load(&folder.join("generator"))?;
-        let evaluated = self.evaluate(round, &improved, observer)?;
+        let mut evaluated = self.evaluate(round, &improved, observer)?;
+        evaluated.figures.extend(collected.figures());
+        let loss = JsonLines::read(&folder.join("generator").join(METRICS_FILE))?.last("train/loss");
+        evaluated.figures.extend(loss.map(|loss| ("train/loss".to_string(), loss)));
         improved.save(self.run.out)?;
         let done = Round {
             round,

@@ -169,7 +169,7 @@ fn best_of_n_learns_to_reach_the_goal() {
         learn(best_of_n::NAME, &mut best_of_n::BestOfN, &settings, &points(16, None), place, u64::MAX).unwrap();
     let (first, last) = (&rounds[0], rounds.last().unwrap());
     assert!(first.success_rate < 0.6 && last.success_rate > 0.9, "{rounds:?}");
-    assert_eq!(last.figures["eval/return"], last.success_rate, "the last step alone earns 1");
+    assert_eq!(last.figures["eval/mean_reward"], last.success_rate, "the last step alone earns 1");
     assert!(!last.figures.contains_key("modes/seen") && last.figures.contains_key("modes/energy_distance"));
 }
 
@@ -188,7 +188,7 @@ fn ppo_learns_to_go_where_less_is_lost() {
     };
     let ((first, right), (_, left)) = (of(1.0), of(-1.0));
     assert!(right.success_rate > 0.9 && right.success_rate > first.success_rate + 0.3, "{right:?}");
-    assert!(right.figures["eval/return"] > first.figures["eval/return"] + 0.2, "{first:?} {right:?}");
+    assert!(right.figures["eval/mean_reward"] > first.figures["eval/mean_reward"] + 0.2, "{first:?} {right:?}");
     assert!(left.success_rate < 0.1, "{left:?}");
 }
 

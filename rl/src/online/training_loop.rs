@@ -21,11 +21,11 @@ use crate::replay::{
     episode_log::{EpisodeLog, IterationCounts, IterationRecord},
     trajectory::Trajectory,
 };
-use crate::run::{Course, Figures, Observer, Phase, Round, Run, State};
+use crate::run::{Course, Figures, Observer, Phase, Round, Run, State, Throughput};
 use imle_configs::{files, files::FolderLock, seed::Purpose};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::{device::with_threads, metrics::RunLog, policy::Policy};
-use std::{path::Path, time::Instant};
+use std::path::Path;
 
 /// Folder of the weights after an iteration, in the run's.
 const LEARNER_FOLDER: &str = "learner";
@@ -55,9 +55,7 @@ struct Online<'a, 'b> {
     modes: Option<Modes>,
     log: RunLog,
     _lock: FolderLock,
-    begun: Instant,
-    /// Control steps that had been done when this call began.
-    env_steps_before: u64,
+    throughput: Throughput,
 }
 
 impl<'a, 'b> Online<'a, 'b> {
@@ -97,14 +95,14 @@ impl<'a, 'b> Online<'a, 'b> {
             modes: None,
             log,
             _lock: lock,
-            begun: Instant::now(),
-            env_steps_before: 0,
+            throughput: Throughput::after(0),
         };
         for iteration in 0..online.iterations() {
             let trajectories = online.records[iteration as usize].trajectories.clone();
             online.learner.remember(trajectories)?;
         }
-        online.env_steps_before = online.totals().env_steps;
+        online.throughput = Throughput::after(online.totals().env_steps);
+        online.log.describe("settings", &online.state.described(settings.read_by(name)?))?;
         Ok(online)
     }
 
@@ -280,19 +278,18 @@ impl<'a, 'b> Online<'a, 'b> {
         let learned = record.trajectories.len().max(1) as f64;
         let gamma = self.learner.settings.discount;
         let returns = record.trajectories.iter().map(|t| t.return_from(0, self.learner.sizes, gamma));
-        let done = (totals.env_steps - self.env_steps_before) as f64;
         let more = [
             ("rollout/success_rate", counts.solved as f64 / counts.episodes.max(1) as f64),
             ("rollout/ep_rew_mean", returns.sum::<f64>() / learned),
             ("rollout/ep_len_mean", counts.env_steps as f64 / counts.episodes.max(1) as f64),
             ("rollout/failed_episodes", counts.failed as f64),
-            ("time/fps", done / self.begun.elapsed().as_secs_f64().max(1e-9)),
             ("time/simulation_steps", totals.simulation_steps as f64),
             ("train/n_updates", self.learner.state.actor_steps as f64),
             ("train/anchor", self.learner.state.anchor),
             ("critic/trusted", f64::from(u8::from(self.learner.state.trusted))),
             ("critic/diverged", self.learner.state.diverged_in_all as f64),
         ];
+        let more = more.into_iter().chain(self.throughput.figures(totals.env_steps));
         figures.extend(more.map(|(name, value)| (name.to_string(), value)));
         let figures: Vec<(String, f64)> = figures.into_iter().collect();
         Ok(self.log.log(totals.env_steps, &figures)?)
@@ -358,9 +355,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let since = [totals.episodes - before("rollout/episodes"), totals.solved - before("rollout/solved")];
         figures.insert("rollout/episodes".into(), totals.episodes as f64);
         figures.insert("rollout/solved".into(), totals.solved as f64);
-        if run.environment.task().is_none() {
-            figures.insert("eval/return".into(), evaluation.outcome.mean_return());
-        }
+        figures.extend(evaluation.figures());
         let solved = self.learner.replay.trajectories().iter().filter(|t| t.success);
         Ok(Round {
             round: index,

@@ -8,7 +8,8 @@
 //! | [`load`] | tasks, checkpoints, devices and thread pools as the flags name them |
 //! | [`child`] | child processes: a user's task, loaded first where nothing else can break; Python |
 //! | [`controller`] | the controller that the flags describe, and its held-out episodes |
-//! | [`episodes`] | files that a run leaves: folder, dataset, video |
+//! | [`episodes`] | files that a run leaves: folder, states, dataset, video |
+//! | [`report`] | one HTML file that shows runs, trainings, fine-tunings, sweeps and datasets |
 //! | [`training`] | datasets, demonstrations, imitation, distillation and fine-tuning |
 //! | [`sweep`], [`statistics`] | lists of cells measured once each, and intervals |
 
@@ -23,6 +24,7 @@ pub mod interrupt;
 pub mod load;
 pub mod output;
 pub mod place;
+pub mod report;
 pub mod statistics;
 pub mod sweep;
 pub mod table;

@@ -43,6 +43,13 @@ impl Output {
         }
     }
 
+    /// A line on what to do next: standard error, nothing when quiet or beside JSON.
+    pub fn hint(self, line: impl AsRef<str>) {
+        if !self.json {
+            self.note(line);
+        }
+    }
+
     /// The JSON object, if `--json` asks for one; `version` is added.
     ///
     /// # Errors

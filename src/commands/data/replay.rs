@@ -11,7 +11,7 @@ use imle_configs::{Error as InputError, episode::Episode, seed::Purpose};
 use imle_data::Stream;
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::{task::mismatch::Mismatch, world::World};
-use imle_planner::evaluation::{EpisodeResult, Outcome};
+use imle_planner::evaluation::EpisodeResult;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 
@@ -94,9 +94,8 @@ pub fn run(args: &DataReplayArgs) -> Result<()> {
             states,
             ..EpisodeResult::default()
         };
-        let outcome = Outcome { episodes: vec![replayed], ..Outcome::default() };
         let engine = RolloutEngine::new(task.clone(), 1)?;
-        video::write(output, &task, &outcome, &args.video, (&engine, &load::pool(&args.common)?))?;
+        video::write(output, &task, &[replayed], &args.video, (&engine, &load::pool(&args.common)?))?;
     }
     drop(film);
     if let Some(reason) = world.failure() {

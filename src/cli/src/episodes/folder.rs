@@ -1,12 +1,14 @@
-//! The folder of a run: settings, summary, a line an episode, a line a decision.
+//! The folder of a run: settings, summary, a line an episode, a line a decision, states.
 
+use super::states;
 use crate::failure::{Failure, Result};
 use imle_configs::files;
 use imle_planner::evaluation::{DecisionRecord, EpisodeResult, Outcome};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
 
-/// Writes `config.json`, `decisions.jsonl`, `actions.jsonl` and `episodes.jsonl`, and last `summary.json`, by which the folder is a run.
+/// Writes `config.json`, `decisions.jsonl`, `episodes.jsonl` and recorded states, and last `summary.json`, by which the
+/// folder is a run.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -34,10 +36,7 @@ pub fn write(out: &Path, config: &Value, summary: &Value, outcome: &Outcome) -> 
     let records = outcome.episodes.iter().flat_map(|e| e.decisions.iter().enumerate().map(|(i, r)| (e.episode, i, r)));
     let lines = |values: &mut dyn Iterator<Item = Value>| values.map(|v| v.to_string() + "\n").collect::<String>();
     files::write_text(&out.join("decisions.jsonl"), &lines(&mut records.map(decision)))?;
-    let size = |e: &EpisodeResult| e.actions.len() / e.steps.max(1);
-    let done = |e: &EpisodeResult| json!({ "episode": e.episode, "actions": e.actions.chunks(size(e).max(1)).collect::<Vec<_>>() });
-    let acted = outcome.episodes.iter().filter(|e| !e.actions.is_empty());
-    files::write_text(&out.join("actions.jsonl"), &lines(&mut acted.map(done)))?;
     files::write_text(&out.join("episodes.jsonl"), &lines(&mut outcome.episodes.iter().map(episode)))?;
+    states::write(out, &outcome.episodes)?;
     Ok(files::write_text(&out.join("summary.json"), &json(summary)?)?)
 }

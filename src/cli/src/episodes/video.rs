@@ -6,7 +6,7 @@ use crate::{failure::Result, interrupt, output::Output};
 use imle_envs::render::{Caption, Framing, Renderer, Video, strip};
 use imle_envs::rollout::RolloutEngine;
 use imle_envs::{task::Task, world::World};
-use imle_planner::evaluation::{EpisodeResult, Outcome};
+use imle_planner::evaluation::EpisodeResult;
 use std::{path::Path, sync::Arc};
 
 /// Pictures of a strip.
@@ -14,7 +14,7 @@ const STRIP: usize = 6;
 /// Time that the end of an episode is held, s: one that was solved, and one that was not.
 const HELD: [f64; 2] = [0.5, 1.0];
 
-/// Writes the video that `args` ask for, if they do, and says where it is. A machine that cannot draw is a note: what was
+/// Writes the video of `episodes` that `args` ask for, if they do, and says where it is. A machine that cannot draw is a note: what was
 /// run is whole without it.
 ///
 /// # Errors
@@ -22,12 +22,12 @@ const HELD: [f64; 2] = [0.5, 1.0];
 pub fn write(
     output: Output,
     task: &Arc<Task>,
-    outcome: &Outcome,
+    episodes: &[EpisodeResult],
     args: &VideoArgs,
     by: (&RolloutEngine, &rayon::ThreadPool),
 ) -> Result<()> {
     let Some(path) = &args.video else { return Ok(()) };
-    match film(task, outcome, args, path, by) {
+    match film(task, episodes, args, path, by) {
         Ok(frames) => output.say(format!("video: {} ({frames} pictures)", path.display())),
         Err(e @ imle_envs::Error::Render(_)) => output.note(format!("no video: {e}")),
         Err(other) => return Err(other.into()),
@@ -42,12 +42,12 @@ pub fn write(
 /// A machine that cannot draw, a file that cannot be written; [`imle_envs::Error::Render`] after Ctrl-C.
 fn film(
     task: &Arc<Task>,
-    outcome: &Outcome,
+    episodes: &[EpisodeResult],
     args: &VideoArgs,
     path: &Path,
     by: (&RolloutEngine, &rayon::ThreadPool),
 ) -> imle_envs::Result<usize> {
-    let recorded = || outcome.episodes.iter().filter(|e| !e.states.is_empty());
+    let recorded = || episodes.iter().filter(|e| !e.states.is_empty());
     let strip = has_ending(path, "png");
     let mut world = World::new(task.clone())?;
     let mut renderer = renderer(&mut world, recorded().take(if strip { 1 } else { usize::MAX }), args)?;

@@ -3,7 +3,7 @@
 
 use crate::failure::{Failure, Result};
 use crate::output::{Output, ProgressLine, percent};
-use crate::{interrupt, place::Place, training::view::View};
+use crate::{interrupt, place::Place, report, training::view::View};
 use imle_configs::{Error as InputError, spec::Spec};
 use imle_envs::task::Task;
 use imle_planner::evaluation::report::{Report, wilson95};
@@ -186,6 +186,7 @@ pub fn tell(output: Output, result: &Value, out: &Path) {
     if let (Some(rate), Some(episodes)) = (result["success_rate"].as_f64(), result["episodes"].as_u64()) {
         output.say(format!("generator alone: {} of {episodes} held-out episodes", percent(rate)));
     }
+    output.hint(format!("to look at it: {}", report::command(out)));
 }
 
 /// A training's progress bar and its evaluations of the generator alone: of `episodes` in `task`, if there is one.
