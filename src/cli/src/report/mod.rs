@@ -34,9 +34,6 @@ use reported::Reported;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Most bytes of a report.
-pub const MOST_BYTES: usize = 5_000_000;
-
 /// Writes the report of `inputs` to `out`. Returns what it shows: `file`, `bytes`, `inputs` with their notes.
 ///
 /// # Errors
