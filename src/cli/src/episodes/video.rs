@@ -18,7 +18,7 @@ const HELD: [f64; 2] = [0.5, 1.0];
 /// run is whole without it.
 ///
 /// # Errors
-/// As [`film`], but for that.
+/// A file that cannot be written, a state that MuJoCo gives up on.
 pub fn write(
     output: Output,
     task: &Arc<Task>,
