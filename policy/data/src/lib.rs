@@ -51,6 +51,7 @@
 mod columns;
 mod dataset;
 mod frames;
+mod guard;
 mod images;
 pub mod import;
 mod layout;

@@ -1,9 +1,10 @@
 //! Parquet tables, written and read batch by batch, with errors of one line that name file and column.
 
 use crate::columns;
+use crate::guard::guarded;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::{ArrowError, DataType, SchemaRef};
 use imle_configs::{Error, Result, files};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
@@ -98,6 +99,8 @@ pub(crate) fn one_line(text: impl Display) -> String {
 pub(crate) struct Reader {
     path: PathBuf,
     batches: ParquetRecordBatchReader,
+    /// Whether nothing more can be read.
+    damaged: bool,
 }
 
 impl Reader {
@@ -128,9 +131,9 @@ impl Reader {
         }
         wanted.extend(optional.iter().filter_map(|name| names.iter().position(|n| n == name)));
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-        let batches =
-            builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| read_error(path, e))?;
-        Ok(Self { path: path.to_path_buf(), batches })
+        let built = guarded(|| builder.with_projection(mask).with_batch_size(BATCH_ROWS).build());
+        let batches = built.map_err(|e| read_error(path, e))?.map_err(|e| read_error(path, e))?;
+        Ok(Self { path: path.to_path_buf(), batches, damaged: false })
     }
 
     /// Number of rows of a file.
@@ -163,13 +166,21 @@ impl Iterator for Reader {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.batches.next()?;
+        if self.damaged {
+            return None;
+        }
+        let batch = guarded(|| self.batches.next()).unwrap_or_else(|found| {
+            self.damaged = true;
+            Some(Err(ArrowError::ParquetError(found)))
+        })?;
         Some(batch.map(|rows| Batch { path: self.path.clone(), rows }).map_err(|e| read_error(&self.path, e)))
     }
 }
 
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let built = ParquetRecordBatchReaderBuilder::try_new(files::open(path)?).map_err(|e| read_error(path, e))?;
+    let file = files::open(path)?;
+    let built = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(|e| read_error(path, e))?;
+    let built = built.map_err(|e| read_error(path, e))?;
     let mut columns = built.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
     match columns.find(|column| !has_place(column)) {
         None => Ok(built),

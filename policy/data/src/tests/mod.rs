@@ -74,6 +74,26 @@ fn written() -> (tempfile::TempDir, std::path::PathBuf) {
     (dir, path)
 }
 
+/// The reader of Parquet panics at some damaged pages.
+#[test]
+fn a_table_with_any_byte_changed_is_read_or_refused() {
+    let (_dir, path) = written();
+    let file = path.join("data/chunk-000/file-000.parquet");
+    let whole = fs::read(&file).unwrap();
+    let (mut refused, mut damaged) = (0, 0);
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        fs::write(&file, bytes).unwrap();
+        if let Err(error) = read(&path) {
+            refused += 1;
+            damaged += usize::from(error.to_string().contains("damaged data"));
+            assert_eq!(error.to_string().lines().count(), 1);
+        }
+    }
+    assert!(refused > 300 && damaged > 0, "{refused} refused, {damaged} by a panic of the reader");
+}
+
 fn rows_of(path: &Path) -> RecordBatch {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let schema = reader.schema().clone();
