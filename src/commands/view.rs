@@ -66,5 +66,5 @@ pub fn run(args: &ViewArgs) -> Result<()> {
     if args.no_browser {
         words.push("--no-browser".into());
     }
-    Python::find()?.follow("imle_planner.viewer", &words)
+    Err(Python::find()?.replace("imle_planner.viewer", &words))
 }

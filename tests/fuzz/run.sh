@@ -21,5 +21,8 @@ for target in "$@"; do
     echo "$target: $(stat execs_done) executions, $crashes crashes, $hangs hangs, $(stat corpus_found) inputs found"
     [ "$crashes$hangs" = 00 ] || failed=1
 done
-rm -rf /dev/shm/planner-fuzz-*
+# Folders of processes that are gone: another target may be running.
+for folder in /dev/shm/planner-fuzz-*; do
+    [ -d "/proc/${folder##*-}" ] || rm -rf "$folder"
+done
 exit $failed

@@ -2,8 +2,9 @@
 
 use crate::failure::{Failure, Result};
 use imle_configs::VERSION;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::{env, ffi::OsStr};
 
 /// Names the Python to use.
@@ -43,25 +44,17 @@ impl Python {
     /// # Errors
     /// A bad input where it ends with 2, which it has explained; a failure for any other end.
     pub fn run(&self, module: &str, words: &[&OsStr]) -> Result<()> {
-        let output = self.command(module, words).output().map_err(|e| self.failed(&e))?;
+        let mut command = Command::new(&self.0);
+        let output = command.args(["-m", module]).args(words).stdin(Stdio::null()).stderr(Stdio::piped()).output();
+        let output = output.map_err(|e| self.failed(&e))?;
         crate::output::print(&String::from_utf8_lossy(&output.stdout));
         ended(module, &output)
     }
 
-    /// Runs a module of the package, whose output is printed as it comes, until it ends.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn follow(&self, module: &str, words: &[impl AsRef<OsStr>]) -> Result<()> {
-        let child = self.command(module, words).stdout(Stdio::inherit()).spawn();
-        let output = child.and_then(Child::wait_with_output).map_err(|e| self.failed(&e))?;
-        ended(module, &output)
-    }
-
-    fn command(&self, module: &str, words: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(&self.0);
-        command.args(["-m", module]).args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+    /// Goes on as a module of the package, in place of this program: its output, its signals and its exit code are its
+    /// own. Returns only where that fails.
+    pub fn replace(&self, module: &str, words: &[impl AsRef<OsStr>]) -> Failure {
+        self.failed(&Command::new(&self.0).args(["-m", module]).args(words).exec())
     }
 
     fn failed(&self, error: &std::io::Error) -> Failure {
