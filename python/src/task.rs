@@ -18,6 +18,10 @@ use std::sync::Arc;
 
 type Floats<'py> = Bound<'py, PyArrayDyn<f32>>;
 type Doubles<'py> = Bound<'py, PyArrayDyn<f64>>;
+/// Cost, its terms, the rung (index, count), solved, lost.
+type Assessed = (f64, Vec<f64>, Option<(usize, usize)>, bool, bool);
+/// Where a camera looks, from how far, azimuth and elevation in degrees.
+type View = ([f64; 3], f64, f64, f64);
 
 /// A loaded task.
 #[pyclass(frozen, name = "Task", module = "imle_planner._native")]
@@ -125,7 +129,7 @@ impl PythonTask {
     }
 
     /// Cost of a state, its terms, its rung (index, count), solved, lost.
-    fn assess(&self, state: &Bound<'_, PyAny>) -> PyResult<(f64, Vec<f64>, Option<(usize, usize)>, bool, bool)> {
+    fn assess(&self, state: &Bound<'_, PyAny>) -> PyResult<Assessed> {
         check_physics()?;
         let Assessment { cost, terms, rung, solved, lost } = self.task.assess(&self.state(state)?).map_err(raise)?;
         Ok((cost, terms, rung, solved, lost))
@@ -175,12 +179,7 @@ impl PythonTask {
 
     /// A camera that frames what moves in a state, for pictures of this size: where it looks, from how far, azimuth and
     /// elevation in degrees; nothing where nothing moves.
-    fn framing(
-        &self,
-        state: &Bound<'_, PyAny>,
-        width: usize,
-        height: usize,
-    ) -> PyResult<Option<([f64; 3], f64, f64, f64)>> {
+    fn framing(&self, state: &Bound<'_, PyAny>, width: usize, height: usize) -> PyResult<Option<View>> {
         check_physics()?;
         let mut world = World::new(self.task.clone()).map_err(raise)?;
         world.start_in(&self.state(state)?, 0, 0).map_err(raise)?;

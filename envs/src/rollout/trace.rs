@@ -38,8 +38,8 @@ impl Trace {
             [values[at], values[at + 1], values[at + 2]]
         };
         match point {
-            Point::Site(id) => of(&self.sites, i64::from(model.ffi().nsite), id),
-            Point::Body(id) => of(&self.bodies, i64::from(model.ffi().nbody), id),
+            Point::Site(id) => of(&self.sites, model.ffi().nsite, id),
+            Point::Body(id) => of(&self.bodies, model.ffi().nbody, id),
             Point::Fixed(p) => p,
             // Their places are not kept.
             Point::Geom(_) => [f64::NAN; 3],
