@@ -178,7 +178,7 @@ def until(what, seconds=60):
 
 
 @pytest.fixture()
-def opened():
+def clicked():
     """A page of `stack` in a headless Chromium."""
     program = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
     if program is None:
@@ -220,8 +220,8 @@ def click(browser, panel, name, share=0.5):
     until(lambda: panel.frames > frames + 3)
 
 
-def test_the_page_is_clicked(opened, tmp_path):
-    stage, panel, browser = opened
+def test_the_page_is_clicked(clicked, tmp_path):
+    stage, panel, browser = clicked
     session = stage.session
     click(browser, panel, "Step")
     until(lambda: session.steps == 1 and stage.decision is not None)
@@ -258,3 +258,17 @@ def test_the_page_is_clicked(opened, tmp_path):
     assert session.steps == steps
     click(browser, panel, "Reset")
     until(lambda: session.steps == 0)
+
+
+def test_a_browser_that_is_there_at_once_and_one_after_it():
+    from view_speed import Client, closed, opened
+
+    for _ in range(2):
+        stage, panel, served, loop = opened(2)
+        stage.paused = True
+        client = Client(served, "quick", controls=True)
+        with pytest.raises(RuntimeError, match="one page at a time in a process"):
+            page.Opened("127.0.0.1", 0, "another", stage.model, [])
+        until(lambda: panel.frames > 5 and client.states > 5)
+        client.close()
+        closed(stage, served, loop)

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 import urllib.parse
 import webbrowser
 import zlib
@@ -165,6 +166,11 @@ class Page(web_viewer.WebViewer):
         implot.set_imgui_context(context)
         implot.set_implot_context(self._headless_ui.get_implot_context())
         self._model_crc32, self._drop_queue, self._drop_dir, self._drawing = 0, None, None, False
+        # An interface that has just begun does not survive a browser.
+        for _ in range(10):
+            if self._headless_ui.new_frame():
+                self._headless_ui.end_frame()
+            time.sleep(0.03)
         self._start_server()
         try:
             self.dispatch(viewer_protocol.ViewerInitEvent(viewer=self))
