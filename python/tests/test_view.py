@@ -167,6 +167,8 @@ def test_a_port_in_use_is_one_line():
         page.bound("127.0.0.1", port)
     with pytest.raises(ValueError, match="host: expected an address of this machine, found nowhere.invalid"):
         page.bound("nowhere.invalid", 0)
+    with pytest.raises(ValueError, match="host: expected an address of this machine, found 192.0.2.1"):
+        page.bound("192.0.2.1", 0)
     taken.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.cookies
 import ipaddress
 import logging
@@ -132,6 +133,8 @@ def bound(host: str, port: int) -> socket.socket:
         except OSError as error:
             sock.close()
             found = error
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise ValueError(f"host: expected an address of this machine, found {host}") from None
     what = f"port {port}" if port else f"a port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1}"
     raise ValueError(f"port: expected {what} on {host} to be free, found {found.strerror.lower()}")
 
