@@ -268,7 +268,7 @@ def test_a_browser_that_is_there_at_once_and_one_after_it():
     for _ in range(2):
         stage, panel, served, loop = opened(2)
         stage.paused = True
-        client = Client(served, "quick", controls=True)
+        client = Client(served.guard.address, "quick", controls=True)
         with pytest.raises(RuntimeError, match="one page at a time in a process"):
             page.Opened("127.0.0.1", 0, "another", stage.model, [])
         until(lambda: panel.frames > 5 and client.states > 5)

@@ -1,11 +1,13 @@
 """What the page costs the planner: python tests/view_speed.py [--seconds 60] [--threads 1] [--soak]
 
 Clients of the websocket protocol take the place of browsers, which would draw on the planner's cores. Plan times with
-the page and without are measured in turns, on the same episodes. ``--soak`` runs the page alone, with three clients of
-which two vanish again and again, and tells the memory.
+the page and without are measured in turns, on the same episodes. ``--soak`` runs the page alone, with three clients in
+another process, of which two vanish again and again, and tells the memory.
 """
 
 import argparse
+import subprocess
+import sys
 import threading
 import time
 
@@ -26,10 +28,10 @@ HELLO = bytes.fromhex("78000000000000004d754a6f436f20576562205669657765720000").
 class Client:
     """A browser that draws nothing: it takes the interface and the states, `late` seconds after they come."""
 
-    def __init__(self, opened, name, late=0.0, controls=False):
+    def __init__(self, guarded, name, late=0.0, controls=False):
         self.late, self.states = late, 0
-        address, token = opened.guard.address.split("?token=")
-        cookie = {"Cookie": f"{opened.guard.cookie}={token}"}
+        address, token = guarded.split("?token=")
+        cookie = {"Cookie": f"planner-view-{address.rstrip('/').rsplit(':', 1)[1]}={token}"}
         where = address.replace("http", "ws").rstrip("/")
         self.sockets = []
         for path, follow in [("ui", self.interface), ("state", self.state)][0 if controls else 1 :]:
@@ -87,7 +89,7 @@ def closed(stage, served, loop):
 def watched(seconds, threads):
     """Plan times (ms) with a quick and a slow client, pictures a second, and simulated seconds a second."""
     stage, panel, served, loop = opened(threads)
-    quick, slow = Client(served, "quick", controls=True), Client(served, "slow", late=0.5)
+    quick, slow = Client(served.guard.address, "quick", controls=True), Client(served.guard.address, "slow", late=0.5)
     took, simulated, begun, frames = [], 0.0, time.monotonic(), panel.frames
     last, seen = 0.0, None
     while time.monotonic() - begun < seconds:
@@ -127,21 +129,26 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--soak", action="store_true")
+    parser.add_argument("--clients", metavar="ADDRESS", help="be the clients of --soak")
     args = parser.parse_args()
     if args.soak:
         stage, panel, served, loop = opened(args.threads)
-        stays, begun, steps = Client(served, "stays", controls=True), time.monotonic(), 0
-        while time.monotonic() - begun < args.seconds:
-            others = [Client(served, f"goes{index}") for index in range(2)]
+        words = [sys.executable, __file__, "--clients", served.guard.address, "--seconds", str(args.seconds)]
+        clients, begun = subprocess.Popen(words), time.monotonic()
+        while clients.poll() is None:
+            time.sleep(30.0)
+            minutes = (time.monotonic() - begun) / 60
+            print(f"{minutes:5.1f} min: {memory():.0f} MiB, {panel.frames} pictures, episode {stage.session.episode}", flush=True)
+        closed(stage, served, loop)
+        return
+    if args.clients:
+        stays, end = Client(args.clients, "stays", controls=True), time.monotonic() + args.seconds
+        while time.monotonic() < end:
+            others = [Client(args.clients, f"goes{index}") for index in range(2)]
             time.sleep(5.0)
             for other in others:
                 other.close()
-            minutes = (time.monotonic() - begun) / 60
-            steps += 1
-            if steps % 6 == 1:
-                print(f"{minutes:5.1f} min: {memory():.0f} MiB, {panel.frames} pictures, episode {stage.session.episode}", flush=True)
         stays.close()
-        closed(stage, served, loop)
         return
     ratios = []
     for number in range(args.rounds):
