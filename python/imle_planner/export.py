@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ._exit_code import exit_code
 from .checkpoint_folder import InputError, read_json, unexpected, write_atomic
 
 TOLERANCE = 1e-5
@@ -227,15 +228,7 @@ def main(words: list[str] | None = None) -> int:
     # PyTorch's exporters warn of their own workings.
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    try:
-        export(arguments.checkpoint, arguments.to, arguments.out)
-    except (InputError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except (OSError, RuntimeError) as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: export(arguments.checkpoint, arguments.to, arguments.out))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ use crate::boundary::failure::{raise, unexpected};
 use crate::boundary::process::{check_physics, workers};
 use imle_configs::ends::Ends;
 use imle_configs::score::Score;
-use imle_configs::{Error as ConfigError, embedded, seed::Purpose};
+use imle_configs::{Error as ConfigError, embedded, seed::Purpose, workers::Workers};
 use imle_envs::experts::forced::reset_in_mode;
 use imle_envs::render::Framing;
 use imle_envs::rollout::{ChunkBatch, RolloutEngine, Trace, TraceFields};
@@ -14,7 +14,7 @@ use imle_envs::world::World;
 use numpy::PyArrayDyn;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 type Floats<'py> = Bound<'py, PyArrayDyn<f32>>;
 type Doubles<'py> = Bound<'py, PyArrayDyn<f64>>;
@@ -27,6 +27,7 @@ type View = ([f64; 3], f64, f64, f64);
 #[pyclass(frozen, name = "Task", module = "imle_planner._native")]
 pub struct PythonTask {
     pub task: Arc<Task>,
+    engine: OnceLock<RolloutEngine>,
 }
 
 /// Names of the built-in tasks.
@@ -43,7 +44,7 @@ impl PythonTask {
         check_physics()?;
         // In this process, as Python's own MuJoCo would compile it.
         let task = py.detach(|| Task::load(name)).map_err(raise)?;
-        Ok(Self { task: Arc::new(task) })
+        Ok(Self::new(task))
     }
 
     /// Spec, limits and rates as JSON.
@@ -138,7 +139,7 @@ impl PythonTask {
     /// The same task, with the weights of its cost's terms multiplied.
     fn with_cost_factors(&self, factors: Vec<f64>) -> PyResult<Self> {
         let task = (*self.task).clone().with_cost_factors(&factors).map_err(raise)?;
-        Ok(Self { task: Arc::new(task) })
+        Ok(Self::new(task))
     }
 
     /// Paths (N, T, 3) of the point that actions move, m, along the rollouts of chunks (N, T, A) from a state in the
@@ -152,16 +153,14 @@ impl PythonTask {
         check_physics()?;
         let (state, given) = (self.state(state)?, numbers::<f32>(chunks, "chunks", "float32")?);
         let size = self.task.spec().action.size();
-        let &[count, steps, found] = given.shape() else {
-            return Err(unexpected("chunks", format!("(N, T, {size})"), shape(given.shape())));
+        let (count, steps) = match *given.shape() {
+            [count, steps, found] if found == size && steps > 0 => (count, steps),
+            _ => return Err(unexpected("chunks", format!("(N, T, {size})"), shape(given.shape()))),
         };
-        if found != size || steps == 0 {
-            return Err(unexpected("chunks", format!("(N, T, {size})"), shape(given.shape())));
-        }
         let (chunks, workers) = (given.values()?, workers(None)?);
         let mut trace = Trace::default();
         py.detach(|| {
-            let engine = RolloutEngine::new(self.task.clone(), workers.threads())?;
+            let engine = self.engine(&workers)?;
             let batch = ChunkBatch { states: &state, chunks, steps, executed: steps, limits: Default::default() };
             engine.trace(workers.pool(), batch, count, TraceFields::default(), &mut trace)
         })
@@ -199,16 +198,14 @@ impl PythonTask {
         check_physics()?;
         let (state, given) = (self.state(state)?, numbers::<f32>(actions, "actions", "float32")?);
         let size = self.task.spec().action.size();
-        let &[steps, found] = given.shape() else {
-            return Err(unexpected("actions", format!("(T, {size})"), shape(given.shape())));
+        let steps = match *given.shape() {
+            [steps, found] if found == size => steps,
+            _ => return Err(unexpected("actions", format!("(T, {size})"), shape(given.shape()))),
         };
-        if found != size {
-            return Err(unexpected("actions", format!("(T, {size})"), shape(given.shape())));
-        }
         let (actions, workers, terms) = (given.values()?, workers(None)?, self.task.cost_terms().len());
         let mut values = vec![f64::NAN; steps * terms];
         py.detach(|| -> imle_envs::Result<()> {
-            let engine = RolloutEngine::new(self.task.clone(), 1)?;
+            let engine = self.engine(&workers)?;
             let mut before = state;
             for (action, row) in actions.chunks_exact(size).zip(values.chunks_exact_mut(terms.max(1))) {
                 let (mut score, mut after) = ([Score::default()], vec![0.0; before.len()]);
@@ -289,6 +286,20 @@ impl PythonTask {
 }
 
 impl PythonTask {
+    /// A task that has rolled out nothing yet.
+    fn new(task: Task) -> Self {
+        Self { task: Arc::new(task), engine: OnceLock::new() }
+    }
+
+    /// The engine of its rollouts, made once.
+    fn engine(&self, workers: &Workers) -> imle_envs::Result<&RolloutEngine> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine);
+        }
+        let made = RolloutEngine::new(self.task.clone(), workers.threads())?;
+        Ok(self.engine.get_or_init(|| made))
+    }
+
     /// A state of the right size.
     pub fn state(&self, state: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
         let state = numbers::<f64>(state, "state", "float64")?;

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .._exit_code import exit_code
 from ..policy import Policy
 from ..task import Task, task_names
 from .opening import show, staged
@@ -29,28 +30,25 @@ def main(words: list[str] | None = None) -> int:
     args = parser.parse_args(words)
     if args.path is None and args.task is None:
         parser.error("expected --task or --path, found neither")
-    try:
-        if args.path is not None:
-            if not args.path.exists():
-                raise ValueError(f"{args.path}: expected the folder of a run or of a dataset, found nothing")
-            stage = staged(args.path, task=args.task, threads=args.threads)
-        else:
-            task = Task.load(args.task)
-            settings: dict[str, Any] = {"candidates": args.candidates}
-            generator = args.checkpoint or (task.name if args.task in task_names() else None)
-            policy = None if generator is None else Policy.load(generator)
-            settings["optimizer"] = args.optimizer or ("predictive-sampling" if policy is not None else "cma-es")
-            if policy is None:
-                settings["proposals"] = ["noise", "warm"]
-            stage = staged(task, policy, seed=args.seed, episode=args.first, threads=args.threads, **settings)
-        show(stage, args.host, args.port, browse=not args.no_browser)
-    except (ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except (OSError, RuntimeError) as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_code(lambda: opened(args))
+
+
+def opened(args: argparse.Namespace) -> None:
+    """Show what the words name."""
+    if args.path is not None:
+        if not args.path.exists():
+            raise ValueError(f"{args.path}: expected the folder of a run or of a dataset, found nothing")
+        stage = staged(args.path, task=args.task, threads=args.threads)
+    else:
+        task = Task.load(args.task)
+        settings: dict[str, Any] = {"candidates": args.candidates}
+        generator = args.checkpoint or (task.name if args.task in task_names() else None)
+        policy = None if generator is None else Policy.load(generator)
+        settings["optimizer"] = args.optimizer or ("predictive-sampling" if policy is not None else "cma-es")
+        if policy is None:
+            settings["proposals"] = ["noise", "warm"]
+        stage = staged(task, policy, seed=args.seed, episode=args.first, threads=args.threads, **settings)
+    show(stage, args.host, args.port, browse=not args.no_browser)
 
 
 if __name__ == "__main__":
