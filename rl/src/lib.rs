@@ -3,6 +3,7 @@
 //! [`registry`] names the algorithms:
 //!
 //! - [`expert_iteration`]: the planner's episodes, imitated round by round;
+//! - [`online::edit`]: the generator stays as it is, and a bounded edit of its actions is learned;
 //! - [`online::best_of_n`]: a chunk critic chooses among candidates, and the generator imitates the choice;
 //! - [`online::ppo`]: PPO with the latent in the state.
 //!
@@ -21,5 +22,6 @@ pub mod online;
 pub mod registry;
 pub mod replay;
 pub mod run;
+mod student_turns;
 
 pub use error::{Error, Result};

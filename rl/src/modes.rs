@@ -219,6 +219,7 @@ fn met(run: &Run<'_>, pool: &rayon::ThreadPool) -> Result<Vec<f32>> {
     };
     let spec = run.environment.spec();
     let sizes = Sizes {
+        base: 0,
         observation: spec.observation.size(),
         action: spec.action.size(),
         executed: horizons.action,

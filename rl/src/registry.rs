@@ -1,11 +1,11 @@
 //! The registry of algorithms by name.
 
 use crate::expert_iteration;
-use crate::online::{algorithm::Algorithm, best_of_n, ppo};
+use crate::online::{algorithm::Algorithm, best_of_n, edit, ppo};
 use imle_configs::Error as InputError;
 
 /// Names of the algorithms.
-pub const NAMES: [&str; 3] = [expert_iteration::NAME, best_of_n::NAME, ppo::NAME];
+pub const NAMES: [&str; 4] = [expert_iteration::NAME, edit::NAME, best_of_n::NAME, ppo::NAME];
 
 /// Names of algorithms that are gone, all since the version after 0.1.0.
 const REMOVED: [&str; 5] = ["cycle", "imagination", "branches", "gradient", "latent"];
@@ -25,6 +25,7 @@ pub enum FineTuning {
 pub fn by_name(name: &str) -> imle_configs::Result<FineTuning> {
     Ok(match name {
         expert_iteration::NAME => FineTuning::ExpertIteration,
+        edit::NAME => FineTuning::Online(edit::NAME, Box::<edit::Edit>::default()),
         best_of_n::NAME => FineTuning::Online(best_of_n::NAME, Box::new(best_of_n::BestOfN)),
         ppo::NAME => FineTuning::Online(ppo::NAME, Box::<ppo::Ppo>::default()),
         _ if REMOVED.contains(&name) => {
@@ -45,8 +46,8 @@ mod tests {
         let refused = |name: &str| by_name(name).err().unwrap().to_string();
         assert_eq!(
             refused("cycle"),
-            "unknown algorithm `cycle`: expected expert-iteration or best-of-n or ppo, found one removed after version \
-             0.1.0; docs/experiments says why"
+            "unknown algorithm `cycle`: expected expert-iteration or edit or best-of-n or ppo, found one removed after \
+             version 0.1.0; docs/experiments says why"
         );
         assert!(refused("best-of-m").contains("did you mean `best-of-n`"));
     }

@@ -2,10 +2,10 @@
 
 use crate::error::Result;
 use imle_configs::episode::{Episode, checksum, fingerprint};
-use imle_configs::{Error as InputError, files, files::FolderLock, renames};
+use imle_configs::{Error as InputError, files, files::FolderLock, renames, spec::Horizons};
 use imle_envs::task::file::RewardKind;
 use imle_planner::evaluation::{Environment, EvaluationSettings, Outcome, Progress, evaluate, report::Report};
-use imle_planner::policy_controller::PolicyController;
+use imle_planner::{decide::Decide, policy_controller::PolicyController};
 use imle_policy::{checkpoint::Checkpoint, policy::Policy, targets::DemonstrationChunks};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -86,8 +86,20 @@ impl Run<'_> {
         let horizons = self.environment.horizons(checkpoint.config().horizons);
         let sampler = Policy::with_threads(checkpoint, self.threads, self.device)?;
         let mut alone = PolicyController::new(sampler, self.seed, horizons);
+        self.evaluate_by(pool, &mut alone, horizons, (episodes, lockstep), progress)
+    }
+
+    /// `decider` on held-out start states: so many episodes, and of them in lock-step.
+    pub(crate) fn evaluate_by(
+        &self,
+        pool: &rayon::ThreadPool,
+        decider: &mut dyn Decide,
+        horizons: Horizons,
+        (episodes, lockstep): (usize, usize),
+        progress: &mut dyn Progress,
+    ) -> Result<Evaluation> {
         let settings = EvaluationSettings { lockstep, ..EvaluationSettings::held_out(episodes, self.seed, horizons) };
-        let outcome = evaluate(self.environment, &mut alone, &settings, pool, progress)?;
+        let outcome = evaluate(self.environment, decider, &settings, pool, progress)?;
         let rate = self.environment.control_rate().unwrap_or(f64::NAN);
         Ok(Evaluation { report: Report::new(&outcome, rate), outcome })
     }
@@ -144,8 +156,11 @@ pub struct Round {
     pub gradient_steps: u64,
     /// Success while collecting since the last round, if anything was collected.
     pub collect_success_rate: Option<f64>,
-    /// Success of the generator alone on held-out starts.
+    /// Success on held-out starts, of the generator alone or, if `edited`, with its edits.
     pub success_rate: f64,
+    /// Whether edits were added to what the generator proposed.
+    #[serde(default)]
+    pub edited: bool,
     /// 95 % Wilson interval of the success rate.
     pub success_ci95: [f64; 2],
     /// Decisions of the solved episodes since the last round, which are learned from.

@@ -17,6 +17,6 @@ pub use demonstrations::DemonstrationChunks;
 pub use distillation::{DistillationTargets, TeacherWindows, distill};
 pub use mixed::MixedTargets;
 pub use progress_weights::progress_weights;
-pub use relative::Spread;
+pub use relative::{Spread, own_values};
 pub use source::{TargetBatch, TargetRow, TargetShape, TargetSource};
 pub use weighted::{WeightedState, WeightedTargets};

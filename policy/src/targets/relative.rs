@@ -60,7 +60,7 @@ impl Residual {
         let (shape, horizons) = (chunks.shape(), chunks.horizons());
         let (p, d) = (shape.observation, shape.chunk);
         let (o, a) = (p / horizons.observation.max(1), d / horizons.prediction.max(1));
-        let own = own_values(chunks, o, a);
+        let own = own_values(chunks.observations(), chunks.actions(), o, a);
         let mut weights = vec![0.0; d * (p + 1)];
         for (row, own) in weights.chunks_exact_mut(p + 1).zip(own.iter().cycle().enumerate().map(|(i, k)| (i % a, *k)))
         {
@@ -95,10 +95,11 @@ impl Residual {
     }
 }
 
-/// The value of an observation of `o` that is each of `a` actions' own, if there is one.
-fn own_values(chunks: &DemonstrationChunks, o: usize, a: usize) -> Vec<Option<usize>> {
-    let frames = || chunks.observations().chunks_exact(o).zip(chunks.actions().chunks_exact(a));
-    let n = chunks.len().max(1) as f64;
+/// The value of an observation of `o` that is each of `a` actions' own, if there is one: by the `observations` (n, O) and
+/// `actions` (n, A) of n control steps.
+pub fn own_values(observations: &[f32], actions: &[f32], o: usize, a: usize) -> Vec<Option<usize>> {
+    let frames = || observations.chunks_exact(o).zip(actions.chunks_exact(a));
+    let n = frames().len().max(1) as f64;
     let mean_of = |j: usize, value: &dyn Fn(&[f32]) -> f64| {
         frames().map(|(x, y)| value(x) - f64::from(y[j])).map(f64::abs).sum::<f64>() / n
     };

@@ -10,7 +10,7 @@
 //! away, and the loss is the cross-entropy of the target's place in it (Farebrother et al., arXiv 2403.03950, for two atoms). Chunks as actions
 //! after Q-chunking (arXiv 2507.07969), two random members of several after REDQ (arXiv 2101.05982). Q̄ is a slow copy.
 
-use super::ensemble::{CriticEnsemble, EnsembleShape, StepCounters};
+use super::ensemble::{EnsembleShape, LastLayer, MlpEnsemble, StepCounters};
 use super::{rank_correlation::spearman, settings::CriticSettings};
 use crate::replay::buffer::{ReplayBuffer, TransitionBatch};
 use imle_policy::{Result, device::to_host};
@@ -20,7 +20,7 @@ use tch::{Device, Kind, Tensor};
 /// A critic of chunks, or of anything else beside a history.
 pub struct Critic {
     /// The networks.
-    pub mlp: CriticEnsemble,
+    pub mlp: MlpEnsemble,
     low: f64,
     span: f64,
 }
@@ -39,8 +39,10 @@ impl Critic {
         saved: Option<(&Path, StepCounters)>,
         device: Device,
     ) -> Result<Self> {
-        let shape = EnsembleShape { members: settings.members, inputs, width: settings.width, outputs: 1 };
-        Ok(Self { mlp: CriticEnsemble::new(shape, seed, saved, device)?, low: bounds[0], span: bounds[1] - bounds[0] })
+        let share = settings.initial;
+        let last = if share == 0.5 { LastLayer::Uniform } else { LastLayer::Bias((share / (1.0 - share)).ln() as f32) };
+        let shape = EnsembleShape { members: settings.members, inputs, width: settings.width, outputs: 1, last };
+        Ok(Self { mlp: MlpEnsemble::new(shape, seed, saved, device)?, low: bounds[0], span: bounds[1] - bounds[0] })
     }
 
     fn value(&self, logits: &Tensor) -> Result<Tensor> {
@@ -60,7 +62,7 @@ impl Critic {
     /// # Errors
     /// As [`values`](Self::values).
     pub fn slow_values(&self, histories: &Tensor, beside: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
-        self.value(&self.mlp.slow(&Tensor::f_cat(&[histories, beside], 1)?, pair)?)
+        self.value(&self.mlp.slow(&Tensor::f_cat(&[histories, beside], 1)?, &pair)?)
     }
 
     /// One step towards `targets` (B,); returns the loss, nothing if the step was skipped as not finite.

@@ -20,7 +20,7 @@ use tch::{Device, Tensor};
 const CLIP: f64 = 10.0;
 
 /// Sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EnsembleShape {
     /// E.
     pub members: usize,
@@ -30,10 +30,23 @@ pub struct EnsembleShape {
     pub width: usize,
     /// Values of y.
     pub outputs: usize,
+    /// The last layer at the beginning.
+    pub last: LastLayer,
+}
+
+/// The last layer of a fresh network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LastLayer {
+    /// Like the others.
+    Uniform,
+    /// Like the others, with this bias.
+    Bias(f32),
+    /// 0: so is every output, whatever is seen.
+    Zero,
 }
 
 /// Weights, their moments, and a slow copy of them.
-pub struct CriticEnsemble {
+pub struct MlpEnsemble {
     shape: EnsembleShape,
     table: ParameterTable,
     weights: Tensor,
@@ -55,7 +68,7 @@ pub struct StepCounters {
 /// Names of the parts of a file.
 const PARTS: [&str; 4] = ["weights.", "slow.", "first_moment.", "second_moment."];
 
-impl CriticEnsemble {
+impl MlpEnsemble {
     /// Fresh weights from the `Weights` streams of `seed`, or what was saved to a file, with these counters.
     ///
     /// # Errors
@@ -96,14 +109,14 @@ impl CriticEnsemble {
         self.layers(&self.table.views(&self.weights.f_detach()?)?, x)
     }
 
-    /// As [`forward`](Self::forward), of the slow copy of two members, (2, B, outputs), which has no gradient.
+    /// As [`forward`](Self::forward), of the slow copy of some `members`, (members, B, outputs), which has no gradient.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub fn slow(&self, x: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
-        let pair = Tensor::f_from_slice(&pair)?.f_to_device(x.device())?;
+    pub fn slow(&self, x: &Tensor, members: &[i64]) -> Result<Tensor> {
+        let members = Tensor::f_from_slice(members)?.f_to_device(x.device())?;
         let views = self.table.views(&self.slow)?;
-        let views = views.iter().map(|v| Ok(v.f_index_select(0, &pair)?)).collect::<Result<Vec<_>>>()?;
+        let views = views.iter().map(|v| Ok(v.f_index_select(0, &members)?)).collect::<Result<Vec<_>>>()?;
         self.layers(&views, x)
     }
 
@@ -157,16 +170,21 @@ impl CriticEnsemble {
     }
 }
 
-fn table(EnsembleShape { members, inputs, width, outputs }: EnsembleShape) -> ParameterTable {
+fn table(EnsembleShape { members, inputs, width, outputs, last }: EnsembleShape) -> ParameterTable {
     let sizes = [(inputs, width), (width, width), (width, outputs)];
     let layer = |(i, (from, to)): (usize, &(usize, usize))| {
-        let initial = Initial::Uniform(1.0 / (*from as f32).sqrt());
-        let parameter = |name: &str, rows: usize| Parameter {
+        let usual = Initial::Uniform(1.0 / (*from as f32).sqrt());
+        let [weight, bias] = match last {
+            LastLayer::Bias(bias) if i + 1 == sizes.len() => [usual, Initial::Constant(bias)],
+            LastLayer::Zero if i + 1 == sizes.len() => [Initial::Constant(0.0); 2],
+            _ => [usual; 2],
+        };
+        let parameter = |name: &str, rows: usize, initial: Initial| Parameter {
             name: format!("layers.{i}.{name}"),
             shape: [members, rows, *to].map(|n| n as i64).to_vec(),
             initial,
         };
-        [parameter("weight", *from), parameter("bias", 1)]
+        [parameter("weight", *from, weight), parameter("bias", 1, bias)]
     };
     ParameterTable::new(sizes.iter().enumerate().flat_map(layer).collect())
 }
@@ -178,8 +196,8 @@ mod tests {
 
     #[test]
     fn members_differ_learn_and_come_back_from_disk() {
-        let shape = EnsembleShape { members: 3, inputs: 2, width: 16, outputs: 1 };
-        let mut mlp = CriticEnsemble::new(shape, 1, None, Device::Cpu).unwrap();
+        let shape = EnsembleShape { members: 3, inputs: 2, width: 16, outputs: 1, last: LastLayer::Uniform };
+        let mut mlp = MlpEnsemble::new(shape, 1, None, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&[0.0f32, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]).view([4, 2]);
         let y = Tensor::from_slice(&[0.0f32, 1.0, 1.0, 0.0]).view([1, 4, 1]);
         let first = mlp.forward(&x).unwrap();
@@ -191,11 +209,11 @@ mod tests {
             mlp.follow(0.1).unwrap();
         }
         let off = |out: Tensor| (out - &y).abs().max().double_value(&[]);
-        assert!(off(mlp.forward(&x).unwrap()) < 0.1 && off(mlp.slow(&x, [0, 2]).unwrap()) < 0.2);
+        assert!(off(mlp.forward(&x).unwrap()) < 0.1 && off(mlp.slow(&x, &[0, 2]).unwrap()) < 0.2);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("critic.safetensors");
         mlp.save(&path).unwrap();
-        let load = |shape| CriticEnsemble::new(shape, 0, Some((path.as_path(), mlp.counters)), Device::Cpu);
+        let load = |shape| MlpEnsemble::new(shape, 0, Some((path.as_path(), mlp.counters)), Device::Cpu);
         let back = load(shape).unwrap();
         assert_eq!(back.forward(&x).unwrap(), mlp.forward(&x).unwrap());
         let wrong = load(EnsembleShape { width: 8, ..shape });
@@ -203,9 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn the_last_layer_begins_as_it_is_asked_to() {
+        let first = |last| {
+            let shape = EnsembleShape { members: 2, inputs: 1, width: 8, outputs: 1, last };
+            let mlp = MlpEnsemble::new(shape, 1, None, Device::Cpu).unwrap();
+            mlp.forward(&Tensor::from_slice(&[1.0f32]).view([1, 1])).unwrap()
+        };
+        assert_eq!(first(LastLayer::Zero).abs().max().double_value(&[]), 0.0);
+        assert!((first(LastLayer::Bias(-3.0)) + 3.0).abs().max().double_value(&[]) < 1.5);
+    }
+
+    #[test]
     fn a_step_that_is_not_finite_changes_nothing() {
-        let shape = EnsembleShape { members: 1, inputs: 1, width: 4, outputs: 1 };
-        let mut mlp = CriticEnsemble::new(shape, 1, None, Device::Cpu).unwrap();
+        let shape = EnsembleShape { members: 1, inputs: 1, width: 4, outputs: 1, last: LastLayer::Uniform };
+        let mut mlp = MlpEnsemble::new(shape, 1, None, Device::Cpu).unwrap();
         let x = Tensor::from_slice(&[1.0f32]).view([1, 1]);
         let before = mlp.forward(&x).unwrap();
         let loss = mlp.forward(&x).unwrap().mean(Kind::Float) * f64::NAN;

@@ -2,5 +2,5 @@
 
 pub mod chunk_critic;
 pub mod ensemble;
-mod rank_correlation;
+pub(crate) mod rank_correlation;
 pub mod settings;

@@ -10,6 +10,9 @@ pub struct CriticSettings {
     pub members: usize,
     /// Units of a layer.
     pub width: usize,
+    /// Values at the beginning, as a share of the range of returns: where rewards are rare, what was never seen must not
+    /// look better than what was.
+    pub initial: f64,
     /// Learning rate of AdamW.
     pub learning_rate: f64,
     /// AdamW's decoupled weight decay.
@@ -35,6 +38,7 @@ impl Default for CriticSettings {
         Self {
             members: 4,
             width: 256,
+            initial: 0.05,
             learning_rate: 5e-4,
             weight_decay: 1e-2,
             batch_size: 128,

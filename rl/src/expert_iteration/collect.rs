@@ -1,10 +1,11 @@
 //! Collecting: who runs a round's episodes, and what of them is learned from.
 
-use super::dagger::{DaggerMixing, StudentTurns, take_over};
+use super::dagger::{DaggerMixing, take_over};
 use super::state::{EPISODES_FOLDER, ExpertIteration};
 use super::{kept::Kept, smoothing::start_of};
 use crate::error::{Error, Result};
 use crate::run::{Figures, Observer, Phase, Round};
+use crate::student_turns::StudentTurns;
 use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, episode::Episode, files, renames, seed::Purpose};
 use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate, report::Report};

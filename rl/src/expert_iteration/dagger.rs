@@ -6,31 +6,11 @@
 //! on is trained on.
 
 use super::smoothing::start_of;
-use imle_configs::seed::{Purpose, stream};
+use crate::student_turns::StudentTurns;
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Key, Situation};
 use imle_planner::evaluation::{EpisodeResult, Start};
-use rand::Rng;
-
-/// In which episodes the student begins, and for how long.
-#[derive(Clone, Copy, Debug)]
-pub struct StudentTurns {
-    /// Share of the episodes that the student begins.
-    pub share: f64,
-    /// K, most decisions that it makes.
-    pub most: u64,
-    /// Seed of the draws.
-    pub seed: u64,
-}
-
-impl StudentTurns {
-    /// Decisions of `episode` that are the student's.
-    pub fn students(self, episode: u64) -> u64 {
-        let mut rng = stream(self.seed, Purpose::FinetuneBatch, episode, 0, 5);
-        if self.share > 0.0 && rng.random::<f64>() < self.share { rng.random_range(1..=self.most.max(1)) } else { 0 }
-    }
-}
 
 /// Lets the student decide first, then the teacher.
 pub struct DaggerMixing<'a> {

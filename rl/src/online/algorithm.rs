@@ -1,7 +1,12 @@
 //! The trait of the algorithms that learn online.
 
-use super::{learner::Learner, settings::OnlineSettings};
-use crate::{error::Result, replay::trajectory::Trajectory, run::Figures};
+use super::{learner::Learner, learner::Needs, settings::OnlineSettings};
+use crate::critic::chunk_critic::Judgement;
+use crate::{
+    error::Result,
+    replay::trajectory::Trajectory,
+    run::{Figures, Observer},
+};
 use imle_planner::decide::Decide;
 use imle_policy::{checkpoint::Checkpoint, policy::Policy};
 use std::{ops::Range, path::Path};
@@ -15,6 +20,8 @@ pub struct Collecting<'c> {
     pub sampler: &'c Policy,
     /// Whether the generator is to act as it came, and only critics learn.
     pub warm: bool,
+    /// Control steps in the environment so far.
+    pub env_steps: u64,
 }
 
 /// One iteration of the loop.
@@ -24,6 +31,8 @@ pub struct Iteration {
     pub index: u64,
     /// Rows of the replay buffer that it added.
     pub new: Range<usize>,
+    /// Control steps in the environment, before it and after it.
+    pub env_steps: [u64; 2],
 }
 
 /// An algorithm that learns online.
@@ -33,9 +42,9 @@ pub trait Algorithm {
         OnlineSettings::default()
     }
 
-    /// Whether it needs a chunk critic.
-    fn has_critic(&self) -> bool {
-        true
+    /// What it needs of the learner.
+    fn needs(&self) -> Needs {
+        Needs { critic: true, every_step: false }
     }
 
     /// Whether its generator learns by [`Learner::actor_step`], and so from an anchor that rises where modes are lost.
@@ -57,6 +66,14 @@ pub trait Algorithm {
     /// If it cannot be made.
     fn behaviour<'c>(&'c mut self, collecting: Collecting<'c>) -> Result<Box<dyn Decide + 'c>>;
 
+    /// Decider that is evaluated in place of the generator alone, if there is another.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    fn evaluated<'c>(&'c mut self, _collecting: Collecting<'c>) -> Result<Option<Box<dyn Decide + 'c>>> {
+        Ok(None)
+    }
+
     /// The generator that acts: by default the moving average of what is learned.
     ///
     /// # Errors
@@ -73,11 +90,37 @@ pub trait Algorithm {
         Ok(())
     }
 
+    /// Judges the critic on the decisions `new`, which it has not learned from.
+    ///
+    /// # Errors
+    /// libtorch's.
+    fn judge(
+        &mut self,
+        learner: &mut Learner<'_>,
+        new: Range<usize>,
+        figures: &mut Figures,
+    ) -> Result<Option<Judgement>> {
+        learner.judge(new, figures)
+    }
+
     /// Learns from what `iteration` added to the replay buffer.
     ///
     /// # Errors
-    /// What the learner returns.
-    fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()>;
+    /// What the learner returns; [`imle_planner::Error::Interrupted`] if `observer` says so, and the iteration learns
+    /// again when the run is resumed.
+    fn learn(
+        &mut self,
+        learner: &mut Learner<'_>,
+        iteration: &Iteration,
+        figures: &mut Figures,
+        observer: &mut dyn Observer,
+    ) -> Result<()>;
+
+    /// Whether it has taught the generator what its decider does, so that the generator alone is evaluated beside that
+    /// at the end.
+    fn taught(&self) -> bool {
+        false
+    }
 
     /// Writes what it has of its own beside the learner.
     ///

@@ -14,7 +14,10 @@
 use super::algorithm::{Algorithm, Collecting, Iteration};
 use super::best_of_n_policy::BestOfNPolicy;
 use super::learner::{Learner, Mean, repeat};
-use crate::{error::Result, run::Figures};
+use crate::{
+    error::Result,
+    run::{Figures, Observer},
+};
 use imle_planner::decide::Decide;
 use imle_policy::device::to_host;
 use imle_policy::targets::{TargetSource, WeightedState, WeightedTargets};
@@ -36,7 +39,13 @@ impl Algorithm for BestOfN {
         Ok(Box::new(BestOfNPolicy::new(c.learner, c.sampler, candidates, settings.generator_share)))
     }
 
-    fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
+    fn learn(
+        &mut self,
+        learner: &mut Learner<'_>,
+        iteration: &Iteration,
+        figures: &mut Figures,
+        _: &mut dyn Observer,
+    ) -> Result<()> {
         let (mut critic_loss, mut actor_loss) = (Mean::default(), Mean::default());
         let network = learner.actor.trainer.network(true)?;
         for _ in 0..learner.critic_steps_due() {

@@ -30,6 +30,15 @@ const ACTING: u64 = 0x5a1d_c0de;
 const ANCHOR_STEP: f64 = 2.0;
 const MOST_ANCHOR: f64 = 16.0;
 
+/// What an algorithm needs of the learner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// A chunk critic.
+    pub critic: bool,
+    /// To decide anew every control step, whatever T_act the generator was made for.
+    pub every_step: bool,
+}
+
 /// Generator, critic, replay buffer and anchor of a run.
 pub struct Learner<'a> {
     /// Inputs of the run.
@@ -54,6 +63,8 @@ pub struct Learner<'a> {
     pub demonstrations: Option<DemonstrationChunks>,
     /// Whether the last episodes were collected by the generator as it came, and only critics learn from them.
     pub warm: bool,
+    /// Measures of the generator as it came.
+    pub before: Figures,
     /// The last solved episodes.
     solved: Option<DemonstrationChunks>,
 }
@@ -87,16 +98,18 @@ impl<'a> Learner<'a> {
     pub fn new(
         run: &'a Run<'a>,
         settings: &'a OnlineSettings,
-        with_critic: bool,
+        needs: Needs,
         saved: Option<(&Path, LearnerState)>,
     ) -> Result<Self> {
         let config = run.checkpoint.config();
-        let horizons = run.environment.horizons(config.horizons);
+        let planned = run.environment.horizons(config.horizons);
+        let horizons = Horizons { action: if needs.every_step { 1 } else { planned.action }, ..planned };
         let sizes = Sizes {
             observation: config.spec.observation.size(),
             action: config.spec.action.size(),
             executed: horizons.action,
             seen: horizons.observation,
+            base: if needs.every_step { planned.action } else { 0 },
         };
         let bounds = run.environment.return_bounds(settings.discount);
         run.check_environment(bounds)?;
@@ -109,7 +122,7 @@ impl<'a> Learner<'a> {
             let (inputs, file) = (sizes.history() + chunk, file.as_ref().map(|(path, steps)| (path.as_path(), *steps)));
             Critic::new(&settings.critic, inputs, bounds, seed, file, run.device)
         };
-        let critic = with_critic.then(critic).transpose()?;
+        let critic = needs.critic.then(critic).transpose()?;
         let state = saved.map(|(_, state)| state).unwrap_or_else(|| LearnerState {
             anchor: settings.anchor.weight,
             demonstration_share: settings.anchor.demonstration_share,
@@ -128,6 +141,7 @@ impl<'a> Learner<'a> {
             demonstrations: run.demonstration_windows()?,
             solved: None,
             warm: false,
+            before: Figures::new(),
         })
     }
 

@@ -13,10 +13,14 @@
 
 use super::actor::{clipped, normal};
 use super::algorithm::{Algorithm, Collecting, Iteration};
-use super::learner::{Learner, Mean};
+use super::learner::{Learner, Mean, Needs};
 use super::settings::OnlineSettings;
 use crate::critic::{chunk_critic::Critic, ensemble::StepCounters};
-use crate::{error::Result, replay::trajectory::Trajectory, run::Figures};
+use crate::{
+    error::Result,
+    replay::trajectory::Trajectory,
+    run::{Figures, Observer},
+};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::{Error as InputError, files};
 use imle_planner::decide::{Decide, Decision, Situation};
@@ -49,11 +53,12 @@ impl Algorithm for Ppo {
     fn defaults(&self) -> OnlineSettings {
         let mut settings = OnlineSettings { episodes: 64, ..OnlineSettings::default() };
         settings.actor.learning_rate = 3e-5;
+        settings.critic.initial = 0.5;
         settings
     }
 
-    fn has_critic(&self) -> bool {
-        false
+    fn needs(&self) -> Needs {
+        Needs { critic: false, every_step: false }
     }
 
     fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
@@ -103,7 +108,13 @@ impl Algorithm for Ppo {
         Ok(())
     }
 
-    fn learn(&mut self, learner: &mut Learner<'_>, iteration: &Iteration, figures: &mut Figures) -> Result<()> {
+    fn learn(
+        &mut self,
+        learner: &mut Learner<'_>,
+        iteration: &Iteration,
+        figures: &mut Figures,
+        _: &mut dyn Observer,
+    ) -> Result<()> {
         let (Some(value), Some(first)) = (self.value.as_mut(), self.first.as_ref()) else { return Ok(()) };
         let (settings, device) = (learner.settings.ppo.clone(), learner.run.device);
         let rows: Vec<usize> = iteration.new.clone().collect();

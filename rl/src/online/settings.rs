@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
 /// Sections that one algorithm alone reads, each bearing its name.
-const OWN_SECTIONS: [&str; 2] = ["best_of_n", "ppo"];
+const OWN_SECTIONS: [&str; 3] = ["edit", "best_of_n", "ppo"];
 
 /// OnlineSettings of the algorithms that learn online.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +35,8 @@ pub struct OnlineSettings {
     pub critic: CriticSettings,
     /// Anchor that keeps the generator's modes.
     pub anchor: AnchorSettings,
+    /// Settings of `edit` alone.
+    pub edit: EditSettings,
     /// Settings of `best-of-n` alone.
     pub best_of_n: BestOfNSettings,
     /// Settings of `ppo` alone.
@@ -70,6 +72,39 @@ pub struct AnchorSettings {
     pub recall_floor: f64,
     /// Entropy of the modes below which (as a share of what it was) they rise.
     pub entropy_floor: f64,
+}
+
+/// `[edit]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EditSettings {
+    /// Factor of the bounds of an edit: of a pose 8 mm, 0.08 rad and a quarter of the gripper's opening, of any other
+    /// action a tenth of half its range.
+    pub scale: f64,
+    /// Chunks of which the critic chooses one.
+    pub candidates: usize,
+    /// Share of the episodes collected in which it is the first one instead, so that all modes are met.
+    pub first_share: f64,
+    /// Deviation of the noise on edits in the warm-up, as a share of their bounds.
+    pub warmup_noise: f64,
+    /// That of later.
+    pub noise: f64,
+    /// Control steps of the returns that the critic learns from, n.
+    pub steps: usize,
+    /// Steps of the critic before the edit learns, the first half of them on the returns that followed.
+    pub critic_updates: u64,
+    /// Steps of the critic for every control step collected.
+    pub updates_per_step: f64,
+    /// Steps of the critic for one of the edit.
+    pub actor_every: u64,
+    /// Learning rate of the edit.
+    pub learning_rate: f64,
+    /// Share of the demonstrations in every batch, if there are any.
+    pub demonstration_share: f64,
+    /// Share of the run's control steps, the last ones, that the generator is taught with what the edits do; 0 leaves it
+    /// as it came.
+    pub distill_share: f64,
+    /// Steps of the generator in each of the two trainings of it.
+    pub distill_steps: u64,
 }
 
 /// `[best_of_n]`
@@ -130,6 +165,21 @@ impl Default for OnlineSettings {
                 recall_floor: 0.95,
                 entropy_floor: 0.9,
             },
+            edit: EditSettings {
+                scale: 1.0,
+                candidates: 8,
+                first_share: 0.5,
+                warmup_noise: 0.5,
+                noise: 0.1,
+                steps: 4,
+                critic_updates: 6_000,
+                updates_per_step: 2.0,
+                actor_every: 2,
+                learning_rate: 1e-4,
+                demonstration_share: 0.5,
+                distill_share: 0.2,
+                distill_steps: 4_000,
+            },
             best_of_n: BestOfNSettings {
                 candidates: 32,
                 generator_share: 0.25,
@@ -176,6 +226,8 @@ impl OnlineSettings {
             ("critic.batch_size", self.critic.batch_size),
             ("critic.target_candidates", self.critic.target_candidates),
             ("anchor.most_episodes", self.anchor.most_episodes),
+            ("edit.candidates", self.edit.candidates),
+            ("edit.steps", self.edit.steps),
             ("best_of_n.candidates", self.best_of_n.candidates),
             ("best_of_n.elites", self.best_of_n.elites),
             ("ppo.epochs", self.ppo.epochs),
@@ -187,12 +239,20 @@ impl OnlineSettings {
         let (candidates, elites) = (self.best_of_n.elite_candidates, self.best_of_n.elites);
         require(candidates >= elites, "best_of_n.elite_candidates", "at least best_of_n.elites", &candidates)?;
         require(self.evaluate_every > 0, "evaluate_every", "at least 1 control step", &0)?;
+        let steps = self.edit.distill_steps;
+        require(steps > 0, "edit.distill_steps", "at least 1 step", &steps)?;
+        require(self.edit.actor_every > 0, "edit.actor_every", "at least 1 step", &0)?;
+        let initial = self.critic.initial;
+        require(initial > 0.0 && initial < 1.0, "critic.initial", "above 0 and below 1", &initial)?;
         for (key, value) in [
             ("actor.learning_rate", self.actor.learning_rate),
             ("actor.steps_per_decision", self.actor.steps_per_decision),
             ("critic.learning_rate", self.critic.learning_rate),
             ("critic.steps_per_decision", self.critic.steps_per_decision),
             ("critic.most_above", self.critic.most_above),
+            ("edit.scale", self.edit.scale),
+            ("edit.updates_per_step", self.edit.updates_per_step),
+            ("edit.learning_rate", self.edit.learning_rate),
             ("ppo.sigma", self.ppo.sigma),
             ("ppo.clip", self.ppo.clip),
             ("ppo.target_kl", self.ppo.target_kl),
@@ -203,6 +263,8 @@ impl OnlineSettings {
             ("actor.epsilon", self.actor.epsilon),
             ("critic.weight_decay", self.critic.weight_decay),
             ("anchor.weight", self.anchor.weight),
+            ("edit.warmup_noise", self.edit.warmup_noise),
+            ("edit.noise", self.edit.noise),
             ("ppo.anchor", self.ppo.anchor),
         ] {
             require(value >= 0.0 && value.is_finite(), key, "a number of at least 0", &value)?;
@@ -213,6 +275,9 @@ impl OnlineSettings {
             ("anchor.demonstration_share", self.anchor.demonstration_share),
             ("anchor.recall_floor", self.anchor.recall_floor),
             ("anchor.entropy_floor", self.anchor.entropy_floor),
+            ("edit.first_share", self.edit.first_share),
+            ("edit.distill_share", self.edit.distill_share),
+            ("edit.demonstration_share", self.edit.demonstration_share),
             ("best_of_n.generator_share", self.best_of_n.generator_share),
             ("best_of_n.elite_share", self.best_of_n.elite_share),
             ("ppo.lambda", self.ppo.lambda),

@@ -1,6 +1,6 @@
 //! Learning in an environment that somebody else simulates: a point on a line.
 
-use super::{algorithm::Algorithm, best_of_n, ppo, settings::OnlineSettings, training_loop};
+use super::{algorithm::Algorithm, best_of_n, edit, ppo, settings::OnlineSettings, training_loop};
 use crate::error::Error;
 use crate::expert_iteration::{self, ExpertIterationSettings};
 use crate::run::{Observer, Round, Run};
@@ -173,6 +173,46 @@ fn best_of_n_learns_to_reach_the_goal() {
     assert!(!last.figures.contains_key("modes/seen") && last.figures.contains_key("modes/energy_distance"));
 }
 
+fn edits() -> OnlineSettings {
+    let mut settings = settings(&edit::Edit::default());
+    // An edit can undo what the generator does, and more.
+    (settings.edit.scale, settings.edit.learning_rate, settings.edit.critic_updates) = (15.0, 1e-3, 300);
+    (settings.edit.updates_per_step, settings.edit.noise, settings.edit.distill_steps) = (0.5, 0.3, 300);
+    settings
+}
+
+/// The edit carries the walk to the goal, and at the end the generator goes there without it.
+#[test]
+fn edits_learn_to_reach_the_goal_and_the_generator_learns_it_from_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = (4000, &*folder.path().join("run"), false);
+    let mut algorithm = edit::Edit::default();
+    let rounds = learn(edit::NAME, &mut algorithm, &edits(), &points(16, None), place, u64::MAX).unwrap();
+    let [first, edited, alone] = &rounds[..] else { panic!("{rounds:?}") };
+    assert!(first.success_rate < 0.6 && !first.edited && edited.edited && !alone.edited, "{rounds:?}");
+    assert!(edited.success_rate > 0.9 && alone.success_rate > 0.85, "{rounds:?}");
+}
+
+#[test]
+fn stopped_edits_go_on_with_the_same_bits() {
+    let settings = OnlineSettings { warmup_steps: 100, evaluation_episodes: 10, ..edits() };
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    let go = |out: &Path, resume, patience| {
+        let place = (600, out, resume);
+        learn(edit::NAME, &mut edit::Edit::default(), &settings, &points(16, None), place, patience)
+    };
+    let rounds = go(&whole, false, u64::MAX).unwrap();
+    for (resume, patience) in [(false, 60), (true, 60), (true, 80), (true, 100)] {
+        let error = go(&stopped, resume, patience).unwrap_err();
+        assert!(matches!(error, Error::Planner(imle_planner::Error::Interrupted)), "{error}");
+    }
+    assert_eq!(go(&stopped, true, u64::MAX).unwrap(), rounds);
+    let weights = |out: &Path| Checkpoint::load(out).unwrap().fingerprint();
+    assert_eq!(weights(&whole), weights(&stopped));
+    assert_ne!(weights(&whole), generator().fingerprint());
+}
+
 /// Every reward is a loss, and the returns are bounded by nothing but what rewards add up to.
 #[test]
 fn ppo_learns_to_go_where_less_is_lost() {
@@ -257,6 +297,6 @@ fn what_cannot_be_learned_is_refused_before_anything_is_written() {
     };
     let told = expert_iteration::run(&ExpertIterationSettings::default(), &run, &mut Quiet(Cell::new(u64::MAX)));
     let told = told.unwrap_err().to_string();
-    assert!(told.starts_with("--algorithm: expected best-of-n or ppo where the simulator is not ours"), "{told}");
+    assert!(told.starts_with("--algorithm: expected edit, best-of-n or ppo where the simulator is not ours"), "{told}");
     assert!(!out.exists());
 }

@@ -66,14 +66,14 @@ impl<'a, 'b> Online<'a, 'b> {
         run: &'a Run<'a>,
     ) -> Result<Self> {
         // Refused before anything is written.
-        let fresh = Learner::new(run, settings, algorithm.has_critic(), None)?;
+        let fresh = Learner::new(run, settings, algorithm.needs(), None)?;
         algorithm.begin(&fresh, None)?;
         let (state, lock) = State::begin(name, settings, run)?;
         let (learner, episodes, records, log) = match &state.course {
             Some(course) => {
                 let folder = run.out.join(&course.folder);
                 let saved = serde_json::from_value(course.learner.clone()).map_err(|e| damaged(&folder, e))?;
-                let learner = Learner::new(run, settings, algorithm.has_critic(), Some((&folder, saved)))?;
+                let learner = Learner::new(run, settings, algorithm.needs(), Some((&folder, saved)))?;
                 algorithm.begin(&learner, Some(&folder))?;
                 let done = course.iterations as usize;
                 let costs = run.environment.task().map(|task| (task.reward(), settings.discount));
@@ -128,7 +128,7 @@ impl<'a, 'b> Online<'a, 'b> {
 
     fn go(&mut self, observer: &mut dyn Observer) -> Result<Vec<Round>> {
         if self.state.course.is_none() {
-            let before = self.measure(0, observer)?;
+            let before = self.measure(true, observer)?;
             self.learner.run.checkpoint.save(self.learner.run.out)?;
             let first = Course {
                 evaluate_at: self.learner.settings.evaluate_every,
@@ -138,13 +138,17 @@ impl<'a, 'b> Online<'a, 'b> {
             self.end_round(before, observer)?;
             self.save(first)?;
         }
+        self.learner.before = self.state.course.as_ref().map(|c| c.before.clone()).unwrap_or_default();
         loop {
             let steps = self.totals().env_steps;
             let Some(mut course) = self.state.course.clone() else { break };
             let over = steps >= self.learner.run.env_steps;
             let scheduled = steps >= course.evaluate_at;
-            if scheduled || (over && self.state.rounds.last().is_none_or(|r| r.env_steps < steps)) {
-                let round = self.measure(self.state.rounds.len() as u64, observer)?;
+            let last = self.state.rounds.last().filter(|r| r.env_steps >= steps);
+            // What has learned to do without its edits is judged without them too.
+            let alone = over && self.algorithm.taught() && last.is_some_and(|r| r.edited);
+            if scheduled || alone || (over && last.is_none()) {
+                let round = self.measure(alone, observer)?;
                 if scheduled {
                     // The last evaluation of a run may be followed by more: it changes nothing.
                     course.last.clone_from(&round.figures);
@@ -175,10 +179,11 @@ impl<'a, 'b> Online<'a, 'b> {
                 record
             }
         };
-        self.learner.warm = self.totals().env_steps < self.learner.settings.warmup_steps;
+        let now = self.totals().env_steps;
+        self.learner.warm = now < self.learner.settings.warmup_steps;
         let mut figures = Figures::new();
         let new = self.learner.remember(record.trajectories.clone())?;
-        let judged = self.learner.judge(new.clone(), &mut figures)?;
+        let judged = self.algorithm.judge(&mut self.learner, new.clone(), &mut figures)?;
         let [low, high] = self.learner.run.environment.return_bounds(self.learner.settings.discount);
         let most = self.learner.settings.critic.most_above * (high - low);
         let above = judged.map_or(0.0, |j| j.above);
@@ -189,7 +194,8 @@ impl<'a, 'b> Online<'a, 'b> {
             self.learner.state.diverged = 0;
             let total = self.learner.replay.len() as u64;
             observer.phase(self.state.rounds.len() as u64, "learn", total, total, "");
-            self.algorithm.learn(&mut self.learner, &Iteration { index, new }, &mut figures)?;
+            let iteration = Iteration { index, new, env_steps: [now, now + record.counts.env_steps] };
+            self.algorithm.learn(&mut self.learner, &iteration, &mut figures, observer)?;
             self.hold_modes(&mut figures)?;
         }
         let Some(course) = self.state.course.clone() else { return Ok(()) };
@@ -217,7 +223,8 @@ impl<'a, 'b> Online<'a, 'b> {
             discount: settings.discount,
             ..EvaluationSettings::held_out(settings.episodes, run.seed, horizons)
         };
-        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
+        let env_steps = self.totals().env_steps;
+        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm, env_steps };
         let outcome = {
             let mut decider = self.algorithm.behaviour(collecting)?;
             evaluate(run.environment, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
@@ -247,7 +254,9 @@ impl<'a, 'b> Online<'a, 'b> {
         observer.warn(&format!("the critic's values are {above:.2} above the returns; back to those before"));
         if let Some(course) = self.state.course.as_ref().filter(|c| !c.earlier.is_empty()) {
             let folder = run.out.join(&course.earlier);
-            let fresh = Learner::new(run, self.learner.settings, true, Some((&folder, state.clone())))?;
+            let fresh =
+                Learner::new(run, self.learner.settings, self.algorithm.needs(), Some((&folder, state.clone())))?;
+            self.algorithm.begin(&fresh, Some(&folder))?;
             (self.learner.actor, self.learner.critic) = (fresh.actor, fresh.critic);
         }
         self.learner.state = state;
@@ -338,16 +347,26 @@ impl<'a, 'b> Online<'a, 'b> {
         Ok(())
     }
 
-    /// Evaluates the generator alone and measures its modes.
-    fn measure(&mut self, index: u64, observer: &mut dyn Observer) -> Result<Round> {
-        let (run, settings) = (self.learner.run, self.learner.settings);
+    /// Evaluates the algorithm's decider, or the generator `alone`, and measures the generator's modes.
+    fn measure(&mut self, alone: bool, observer: &mut dyn Observer) -> Result<Round> {
+        let (run, settings, index) = (self.learner.run, self.learner.settings, self.state.rounds.len() as u64);
         let generator = match index {
             0 => run.checkpoint.clone(),
             _ => self.algorithm.acting(&self.learner)?,
         };
         let mut phase = Phase { observer, round: index, name: "evaluate" };
         let (pool, episodes) = (&self.learner.pool, settings.evaluation_episodes);
-        let evaluation = run.evaluate(pool, &generator, episodes, settings.lockstep, &mut phase)?;
+        let sampler = Policy::with_threads(&generator, run.threads, run.device)?;
+        let env_steps = self.totals().env_steps;
+        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm: false, env_steps };
+        let (evaluation, edited) = {
+            let acting = if alone { None } else { self.algorithm.evaluated(collecting)? };
+            let (horizons, count) = (self.learner.horizons, (episodes, settings.lockstep));
+            match acting {
+                None => (run.evaluate(pool, &generator, episodes, settings.lockstep, &mut phase)?, false),
+                Some(mut acting) => (run.evaluate_by(pool, acting.as_mut(), horizons, count, &mut phase)?, true),
+            }
+        };
         let modes = Modes::kept(&mut self.modes, run, pool, self.learner.demonstrations.as_ref())?;
         let mut figures = modes.measure(run, pool, &generator, &evaluation)?;
         let (totals, last) = (self.totals(), self.state.rounds.last());
@@ -364,6 +383,7 @@ impl<'a, 'b> Online<'a, 'b> {
             gradient_steps: self.learner.state.actor_steps,
             collect_success_rate: (since[0] > 0).then(|| since[1] as f64 / since[0] as f64),
             success_rate: evaluation.report.success_rate,
+            edited,
             success_ci95: evaluation.report.success_ci95,
             training_decisions: solved.map(|t| t.decisions(self.learner.sizes)).sum(),
             figures,

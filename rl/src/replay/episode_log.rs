@@ -142,6 +142,7 @@ fn write(record: &IterationRecord) -> std::result::Result<Vec<u8>, String> {
         ("actions", Dtype::F32, floats(|t| &t.actions)),
         ("planned", Dtype::F32, floats(|t| &t.planned)),
         ("latents", Dtype::F32, floats(|t| &t.latents)),
+        ("base", Dtype::F32, floats(|t| &t.base)),
         ("rewards", Dtype::F64, rewards),
     ];
     let about = About {
@@ -174,6 +175,8 @@ fn read(body: &[u8], place: &str, sizes: Sizes, costs: Option<(Reward, f64)>) ->
         |name: &str| -> Result<_> { Ok(tensor(name)?.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))) };
     let (mut observations, mut actions) = (floats("observations")?, floats("actions")?);
     let (mut planned, mut latents) = (floats("planned")?, floats("latents")?);
+    // Older logs have none.
+    let mut base = if file.tensor("base").is_ok() { Some(floats("base")?) } else { None };
     let old = file.tensor("rewards").is_err();
     let earned = tensor(if old { "costs" } else { "rewards" })?;
     let mut earned = earned.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b));
@@ -207,6 +210,7 @@ fn read(body: &[u8], place: &str, sizes: Sizes, costs: Option<(Reward, f64)>) ->
             rewards,
             planned: planned.by_ref().take(k * sizes.chunk()).collect(),
             latents: latents.by_ref().take(k * latent).collect(),
+            base: base.iter_mut().flatten().take(sizes.bases(len)).collect(),
         };
         trajectory.check(sizes).map_err(|e| e.in_file(place))?;
         record.trajectories.push(trajectory);

@@ -2,4 +2,5 @@
 
 pub mod buffer;
 pub mod episode_log;
+pub mod step_buffer;
 pub mod trajectory;

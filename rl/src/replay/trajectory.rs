@@ -14,6 +14,8 @@ pub struct Sizes {
     pub executed: usize,
     /// T_obs, observations that a decision sees.
     pub seen: usize,
+    /// Actions executed of a chunk of the base, to which an edit is added every control step; 0 without one.
+    pub base: usize,
 }
 
 impl Sizes {
@@ -25,6 +27,11 @@ impl Sizes {
     /// Values of the executed part of a chunk, T_act · A.
     pub fn chunk(&self) -> usize {
         self.executed * self.action
+    }
+
+    /// Values of the base of an episode of `len` steps: chunks for all of its states, the last among them.
+    pub fn bases(&self, len: usize) -> usize {
+        if self.base == 0 { 0 } else { (len + 1).div_ceil(self.base) * self.base * self.action }
     }
 }
 
@@ -53,6 +60,8 @@ pub struct Trajectory {
     pub planned: Vec<f32>,
     /// The latent of each decision, (K, Z), if they are kept.
     pub latents: Vec<f32>,
+    /// The executed part of each chunk that edits were added to, (⌈(L + 1) / C⌉, C, A), if there were any.
+    pub base: Vec<f32>,
 }
 
 /// Consequence of one decision.
@@ -87,6 +96,7 @@ impl Trajectory {
             rewards: result.rewards,
             planned: result.planned,
             latents: Vec::new(),
+            base: Vec::new(),
         })
     }
 
@@ -106,6 +116,7 @@ impl Trajectory {
             ("actions", self.actions.len(), self.len * sizes.action),
             ("rewards", self.rewards.len(), self.len),
             ("planned", self.planned.len(), k * sizes.chunk()),
+            ("base", self.base.len(), sizes.bases(self.len)),
         ];
         match parts.into_iter().find(|(_, found, expected)| found != expected) {
             Some((part, found, expected)) => {
@@ -167,7 +178,7 @@ impl Trajectory {
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) const SIZES: Sizes = Sizes { observation: 2, action: 1, executed: 2, seen: 3 };
+    pub(crate) const SIZES: Sizes = Sizes { observation: 2, action: 1, executed: 2, seen: 3, base: 0 };
 
     /// `len` steps; observation t is (t, 10 t), action t is t; what is solved earns 1 with the last.
     pub(crate) fn straight(episode: u64, len: usize, success: bool) -> Trajectory {
@@ -184,6 +195,7 @@ pub(crate) mod tests {
             rewards: (1..=len).map(|t| f64::from(u8::from(success && t == len))).collect(),
             planned: (0..2 * k).map(|t| t as f32).collect(),
             latents: Vec::new(),
+            base: Vec::new(),
         }
     }
 

@@ -183,9 +183,10 @@ impl Observer for Watch {
         let few = r.figures.get(CANDIDATES_FOR_95);
         let few = few.map_or(String::new(), |n| format!(", planned 95 % with {n} candidates"));
         self.output.note(format!(
-            "round {}: generator alone {} [{}, {}]{planned}{few}; {} control steps, {} physics steps of rollouts, {} \
+            "round {}: generator {} {} [{}, {}]{planned}{few}; {} control steps, {} physics steps of rollouts, {} \
              decisions of solved episodes",
             r.round,
+            if r.edited { "with edits" } else { "alone" },
             percent(r.success_rate),
             percent(r.success_ci95[0]),
             percent(r.success_ci95[1]),

@@ -1,0 +1,509 @@
+//! Edits: the generator stays as it is, and every control step a bounded edit is added to what it proposes.
+//!
+//! ```text
+//! act     chunk of C actions: the best of N by Q, or the first        (each in a share of the episodes)
+//!         every control step: base + b · δ(s), with noise that is correlated in time
+//! critic  on n-step returns of every control step, half of each batch from demonstrations
+//! edit    up the critic's mean
+//! ```
+//!
+//! After ResFiT (arXiv 2509.19301), EXPO (arXiv 2507.07986) and IBRL (arXiv 2311.02198), for a base that proposes in one
+//! pass: the [`state`] holds what is left of the chunk, so that the critic can rank chunks before they are begun, and
+//! knows what base comes next. Demonstrations have a base too: of 64 chunks drawn where they are, the nearest.
+
+mod distil;
+mod networks;
+mod policy;
+mod space;
+mod state;
+
+use super::algorithm::{Algorithm, Collecting, Iteration};
+use super::learner::{Learner, Mean, Needs, damaged};
+use super::settings::OnlineSettings;
+use crate::critic::chunk_critic::Judgement;
+use crate::critic::{ensemble::StepCounters, rank_correlation::spearman};
+use crate::replay::step_buffer::{StepBuffer, StepEpisode};
+use crate::replay::trajectory::{Sizes, Trajectory};
+use crate::student_turns::StudentTurns;
+use crate::{error::Result, run::Figures, run::Observer};
+use distil::Part;
+use imle_configs::seed::{Purpose, stream};
+use imle_configs::{Error as InputError, episode::Episode, files};
+use imle_planner::decide::Decide;
+use imle_policy::device::to_host;
+use imle_policy::sampler::{LatentKey, Observations};
+use imle_policy::{checkpoint::Checkpoint, policy::Policy};
+use networks::EditNetworks;
+use policy::{Bases, Beginner, EditActing, EditPolicy};
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use space::EditSpace;
+use state::LearningState;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use tch::Kind;
+
+/// Name of the algorithm.
+pub const NAME: &str = "edit";
+
+const COUNTERS_FILE: &str = "edit.json";
+/// Chunks among which the nearest is the base of a demonstration.
+const NEAREST: usize = 64;
+/// Steps of the critic between two reports.
+const PROGRESS: u64 = 100;
+/// Trainings of the generator at the end.
+const STUDENTS: u64 = 2;
+
+/// Counters that are saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct EditCounters {
+    /// Steps of the critic, each with a batch of its own.
+    critic_steps: u64,
+    /// Control steps collected when the critic began to learn.
+    began: u64,
+    /// Of the critic's network and the edit's.
+    networks: [StepCounters; 2],
+    /// Students trained, and the control steps of the run that they were for.
+    students: u64,
+    total: u64,
+    /// Most chunks that a student begins with.
+    most_turns: u64,
+    /// First episode that a student begins.
+    began_turns: u64,
+}
+
+/// The algorithm.
+#[derive(Default)]
+pub struct Edit {
+    /// Made anew once there are episodes to fit the learning state to.
+    learned: Option<Learned>,
+    counters: EditCounters,
+    /// What was saved, until the networks are made.
+    saved: Option<PathBuf>,
+    bases: Bases,
+    /// The last student, and what draws from it.
+    student: Option<Policy>,
+}
+
+struct Learned {
+    /// Whether the learning state was fitted to anything.
+    fitted: bool,
+    networks: EditNetworks,
+    /// The generator as it came, which is edited.
+    base: Policy,
+    online: StepBuffer,
+    demonstrations: StepBuffer,
+    /// Trajectories of the learner that are in `online`.
+    added: usize,
+    /// Share of the demonstrations' control steps that an edit can make of their base.
+    within: f64,
+}
+
+impl Algorithm for Edit {
+    fn defaults(&self) -> OnlineSettings {
+        let mut settings = OnlineSettings { episodes: 8, warmup_steps: 10_000, ..OnlineSettings::default() };
+        let critic = &mut settings.critic;
+        (critic.members, critic.batch_size, critic.learning_rate, critic.weight_decay) = (5, 256, 3e-4, 0.0);
+        settings
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { critic: false, every_step: true }
+    }
+
+    fn heeds_anchor(&self) -> bool {
+        false
+    }
+
+    fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
+        *self = Self::default();
+        let Some(folder) = saved else { return Ok(()) };
+        let path = folder.join(COUNTERS_FILE);
+        if path.exists() {
+            let counters = files::read_checked(&path, "counters")?;
+            self.counters = serde_json::from_value(counters).map_err(|e| damaged(&path, e))?;
+            self.saved = Some(folder.to_path_buf());
+        }
+        let counters = &mut self.counters;
+        if counters.total != learner.run.env_steps {
+            // Another part of a longer run is now the last.
+            (counters.students, counters.total) = (0, learner.run.env_steps);
+        }
+        if counters.students > 0 {
+            let student = Checkpoint::load(&distil::folder(learner, counters.students))?;
+            self.student = Some(Policy::with_threads(&student, learner.run.threads, learner.run.device)?);
+        }
+        Ok(())
+    }
+
+    fn behaviour<'c>(&'c mut self, c: Collecting<'c>) -> Result<Box<dyn Decide + 'c>> {
+        let settings = &c.learner.settings.edit;
+        self.update(c.learner)?;
+        let learned = self.counters.critic_steps > 0 && !c.warm;
+        let noise = match self.part(c.learner, c.env_steps) {
+            Part::Learning if learned => settings.noise,
+            Part::Learning => settings.warmup_noise,
+            _ => 0.0,
+        };
+        let (candidates, first_share, seed) = (settings.candidates, settings.first_share, c.learner.acting_seed());
+        self.decider(c, EditActing { candidates, first_share, noise, learned, seed })
+    }
+
+    fn evaluated<'c>(&'c mut self, c: Collecting<'c>) -> Result<Option<Box<dyn Decide + 'c>>> {
+        self.update(c.learner)?;
+        if self.counters.critic_steps == 0 {
+            return Ok(None);
+        }
+        let candidates = c.learner.settings.edit.candidates;
+        let seed = c.learner.run.seed;
+        let acting = EditActing { candidates, first_share: 0.0, noise: 0.0, learned: true, seed };
+        self.decider(c, acting).map(Some)
+    }
+
+    fn acting(&self, learner: &Learner<'_>) -> Result<Checkpoint> {
+        Ok(self.student.as_ref().map_or(learner.run.checkpoint, Policy::checkpoint).clone())
+    }
+
+    fn taught(&self) -> bool {
+        self.counters.students == STUDENTS
+    }
+
+    fn note(&mut self, c: Collecting<'_>, trajectories: &mut [Trajectory]) -> Result<()> {
+        let (sizes, base_of) = (c.learner.sizes, &self.learned.as_ref().ok_or_else(unmade)?.base);
+        let sampler = base_of.sampler();
+        let mut history = vec![0.0; sizes.history()];
+        for trajectory in trajectories {
+            let mut base = self.bases.remove(&trajectory.episode).unwrap_or_default();
+            if trajectory.len.is_multiple_of(sizes.base) {
+                // What would have come next, to go on from where an episode was cut off.
+                trajectory.history(trajectory.len, sizes, &mut history);
+                let step = trajectory.len as u64;
+                let key = LatentKey { seed: c.learner.acting_seed(), episode: trajectory.episode, step };
+                let mut chunk = vec![0.0; sampler.shape().chunk()];
+                let pool = &c.learner.pool;
+                sampler.sample(pool, Observations::from(&history), &[key], 1, &mut chunk)?;
+                base.extend_from_slice(&chunk[..sizes.base * sizes.action]);
+            }
+            trajectory.base = base;
+        }
+        self.bases.clear();
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        learner: &mut Learner<'_>,
+        new: Range<usize>,
+        figures: &mut Figures,
+    ) -> Result<Option<Judgement>> {
+        if self.counters.critic_steps == 0 || new.is_empty() {
+            return Ok(None);
+        }
+        self.update(learner)?;
+        let learned = self.learned.as_mut().ok_or_else(unmade)?;
+        learned.add(learner);
+        let rows: Vec<usize> = new.collect();
+        let batch = StepBuffer::batch(&[(&learned.online, &rows)], learner.run.device)?;
+        let values = tch::no_grad(|| to_host(&learned.networks.values_of(&batch.before, &batch.actions)?))?;
+        let host = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
+        let (values, returns) = (host(values), host(to_host(&batch.returns)?));
+        let above = values.iter().zip(&returns).map(|(v, r)| v - r).sum::<f64>() / returns.len() as f64;
+        let rank_correlation = spearman(&values, &returns).unwrap_or(0.0);
+        figures.insert("critic/rank_correlation".into(), rank_correlation);
+        figures.insert("critic/above_return".into(), above);
+        Ok(Some(Judgement { rank_correlation, above }))
+    }
+
+    fn learn(
+        &mut self,
+        learner: &mut Learner<'_>,
+        iteration: &Iteration,
+        figures: &mut Figures,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let parts = iteration.env_steps.map(|steps| self.part(learner, steps));
+        if parts[0] > Part::Learning {
+            return self.teach(learner, parts[1], observer);
+        }
+        if learner.warm {
+            return Ok(());
+        }
+        self.update(learner)?;
+        let round = iteration.index;
+        let learned = self.learned.as_mut().ok_or_else(unmade)?;
+        learned.add(learner);
+        let (settings, steps) = (&learner.settings.edit, learned.online.len() as u64);
+        if self.counters.critic_steps == 0 {
+            self.counters.began = steps;
+        }
+        let alone = settings.critic_updates;
+        let wanted = alone + ((steps - self.counters.began) as f64 * settings.updates_per_step) as u64;
+        let (mut loss, mut value) = (Mean::default(), Mean::default());
+        let begun = self.counters.critic_steps;
+        while self.counters.critic_steps < wanted {
+            let step = self.counters.critic_steps;
+            if step.is_multiple_of(PROGRESS) {
+                observer.phase(round, "learn", step - begun, wanted - begun, "");
+                if observer.should_stop() {
+                    return Err(imle_planner::Error::Interrupted.into());
+                }
+            }
+            self.counters.critic_steps += 1;
+            let batch = learned.draw(learner, step)?;
+            let critic = &learner.settings.critic;
+            let targets = if step < alone / 2 {
+                batch.returns.shallow_clone()
+            } else {
+                let mut rng = stream(learner.run.seed, Purpose::FinetuneBatch, 1, step, 0);
+                let first = rng.random_range(0..critic.members as i64);
+                let second = (first + rng.random_range(1..critic.members as i64)) % critic.members as i64;
+                tch::no_grad(|| learned.networks.targets(&batch, [first, second]))?
+            };
+            loss.add(learned.networks.critic.learn(critic, &batch.before, &batch.actions, &targets)?);
+            if step >= alone && step.is_multiple_of(settings.actor_every) {
+                let rate = settings.learning_rate;
+                value.add(Some(learned.networks.improve(&batch.before, rate, critic.follow)?));
+                learner.state.actor_steps += 1;
+            }
+        }
+        let batch = learned.draw(learner, self.counters.critic_steps)?;
+        let size =
+            tch::no_grad(|| learned.networks.deltas(&batch.before)?.f_abs()?.f_mean(Kind::Float).map_err(Into::into));
+        let size: imle_policy::Result<tch::Tensor> = size;
+        figures.insert("edit/size".into(), size?.double_value(&[]));
+        figures.insert("edit/demonstrations_within_bound".into(), learned.within);
+        loss.write("critic/loss", figures);
+        value.write("critic/value", figures);
+        Ok(())
+    }
+
+    fn save(&self, folder: &Path) -> Result<()> {
+        let Some(learned) = self.learned.as_ref().filter(|_| self.counters.critic_steps > 0) else { return Ok(()) };
+        let counters = EditCounters { networks: learned.networks.save(folder)?, ..self.counters };
+        Ok(files::write_checked(&folder.join(COUNTERS_FILE), &counters)?)
+    }
+}
+
+impl Edit {
+    /// The part of the run that a control step is in: nothing is distilled before anything was learned.
+    fn part(&self, learner: &Learner<'_>, env_steps: u64) -> Part {
+        let share = if self.counters.critic_steps > 0 { learner.settings.edit.distill_share } else { 0.0 };
+        distil::part(env_steps, learner.run.env_steps, share)
+    }
+
+    /// In which episodes the student begins: those that are collected once there is one.
+    fn turns(&self, learner: &Learner<'_>) -> StudentTurns {
+        StudentTurns { share: 1.0, most: self.counters.most_turns, seed: learner.run.seed }
+    }
+
+    /// Trains the students that are due in `part` of the run.
+    fn teach(&mut self, learner: &Learner<'_>, part: Part, observer: &mut dyn Observer) -> Result<()> {
+        let due = match part {
+            Part::Learning | Part::Showing => 0,
+            Part::HandingOver => 1,
+            Part::Over => STUDENTS,
+        };
+        while self.counters.students < due {
+            let number = self.counters.students + 1;
+            let first = distil::late(learner.run.env_steps, learner.settings.edit.distill_share);
+            let episodes = learner.replay.trajectories();
+            let mut at = 0;
+            let late = episodes.iter().filter(|t| {
+                at += t.len as u64;
+                at > first
+            });
+            let late: Vec<&Trajectory> = late.collect();
+            let start = self.student.as_ref().map_or(learner.run.checkpoint, Policy::checkpoint).clone();
+            let turns = self.turns(learner);
+            let student =
+                distil::train_student(learner, number, &start, &late, turns, self.counters.began_turns, observer)?;
+            let Some(student) = student else {
+                // Nothing was solved: the generator stays as it came.
+                self.counters.students = due;
+                break;
+            };
+            self.student = Some(Policy::with_threads(&student, learner.run.threads, learner.run.device)?);
+            self.counters.students = number;
+            if number == 1 {
+                let solved: Vec<u64> = late.iter().filter(|t| t.success).map(|t| t.len as u64).collect();
+                let mean = solved.iter().sum::<u64>() / (solved.len() as u64).max(1);
+                self.counters.most_turns = (mean / learner.sizes.base as u64).max(1);
+                self.counters.began_turns = episodes.last().map_or(0, |t| t.episode + 1);
+            }
+        }
+        Ok(())
+    }
+
+    fn decider<'c>(&'c mut self, c: Collecting<'c>, acting: EditActing) -> Result<Box<dyn Decide + 'c>> {
+        let turns = self.turns(c.learner);
+        let learned = self.learned.as_ref().ok_or_else(unmade)?;
+        let student = self.student.as_ref().filter(|_| acting.seed == c.learner.acting_seed());
+        let beginner = student.map(|sampler| Beginner { sampler, turns });
+        let sizes = c.learner.sizes;
+        Ok(Box::new(EditPolicy::new(&learned.networks, &learned.base, sizes, acting, beginner, &mut self.bases)))
+    }
+
+    /// Makes the networks and the memory of demonstrations, once there is something to fit the learning state to.
+    fn update(&mut self, learner: &Learner<'_>) -> Result<()> {
+        if self.learned.as_ref().is_some_and(|learned| learned.fitted) {
+            return Ok(());
+        }
+        let (run, settings, sizes) = (learner.run, learner.settings, learner.sizes);
+        // Without demonstrations the first episodes collected say where the hand is.
+        let first = settings.episodes as u64;
+        let collected = learner.replay.trajectories().iter().filter(|t| t.episode < first);
+        let collected: Vec<Episode> = match run.demonstrations {
+            [] => collected.map(|t| t.episode(sizes, run.seed)).collect(),
+            _ => Vec::new(),
+        };
+        let shown = run.demonstrations.iter().chain(&collected);
+        let fitted = shown.clone().next().is_some();
+        let spec = &run.checkpoint.config().spec;
+        let named = run.environment.task().is_some();
+        let space = EditSpace::new(&spec.action, run.environment.action_bounds(), named, settings.edit.scale as f32);
+        let shown = shown.map(|e| (&e.observations[..], &e.actions[..]));
+        let normalizer = run.checkpoint.config().normalizers.observation.clone();
+        let state = LearningState::fit(space, sizes, normalizer, shown);
+        let bounds = run.environment.return_bounds(settings.discount);
+        let saved = self.saved.as_deref().map(|folder| (folder, self.counters.networks));
+        let buffer = || StepBuffer::new((state.size(), state.space.size()), settings.edit.steps, settings.discount);
+        let (online, demonstrations) = (buffer(), buffer());
+        let networks =
+            EditNetworks::new(&settings.critic, state, sizes.history(), bounds, run.seed, saved, run.device)?;
+        let base = Policy::with_threads(run.checkpoint, run.threads, run.device)?;
+        let mut learned = Learned { fitted, networks, base, online, demonstrations, added: 0, within: 1.0 };
+        if bounds == [0.0, 1.0] {
+            learned.show(learner)?;
+        }
+        self.learned = Some(learned);
+        Ok(())
+    }
+}
+
+/// There is a decider only of what was made.
+fn unmade() -> InputError {
+    InputError::unexpected("edit", "networks", "none")
+}
+
+impl Learned {
+    /// Adds what the learner has collected since.
+    fn add(&mut self, learner: &Learner<'_>) {
+        let sizes = learner.sizes;
+        let trajectories = &learner.replay.trajectories()[self.added..];
+        self.added += trajectories.len();
+        for trajectory in trajectories {
+            let (states, actions) = remembered(
+                &self.networks.state,
+                sizes,
+                &trajectory.observations,
+                &trajectory.actions,
+                &trajectory.base,
+                0,
+            );
+            let terminated = trajectory.terminated;
+            self.online.push(StepEpisode {
+                states: &states,
+                actions: &actions,
+                rewards: &trajectory.rewards,
+                terminated,
+            });
+        }
+    }
+
+    /// Adds the demonstrations, each with the base that the generator would most nearly have proposed.
+    fn show(&mut self, learner: &Learner<'_>) -> Result<()> {
+        let sizes = learner.sizes;
+        let (mut within, mut steps) = (0, 0);
+        for (index, episode) in learner.run.demonstrations.iter().enumerate() {
+            let (base, near) = nearest_bases(&self.networks.state, sizes, learner, &self.base, index as u64, episode)?;
+            within += near;
+            steps += episode.len;
+            let (states, actions) =
+                remembered(&self.networks.state, sizes, &episode.observations, &episode.actions, &base, 0);
+            let mut rewards = vec![0.0; episode.len];
+            if let Some(last) = rewards.last_mut() {
+                *last = f64::from(u8::from(episode.success));
+            }
+            let terminated = episode.success;
+            self.demonstrations.push(StepEpisode { states: &states, actions: &actions, rewards: &rewards, terminated });
+        }
+        self.within = within as f64 / f64::from(u32::try_from(steps.max(1)).unwrap_or(u32::MAX));
+        Ok(())
+    }
+
+    /// The batch of step `step`: a share of demonstrations, if there are any.
+    fn draw(&self, learner: &Learner<'_>, step: u64) -> Result<crate::replay::step_buffer::StepBatch> {
+        let size = learner.settings.critic.batch_size;
+        let share = if self.demonstrations.is_empty() { 0.0 } else { learner.settings.edit.demonstration_share };
+        let shown = (size as f64 * share) as usize;
+        let seed = learner.run.seed;
+        let online = self.online.draw(seed, 7, step, size - shown);
+        let demonstrations = self.demonstrations.draw(seed, 8, step, shown);
+        let parts = [(&self.online, &online[..]), (&self.demonstrations, &demonstrations[..])];
+        Ok(StepBuffer::batch(&parts, learner.run.device)?)
+    }
+}
+
+/// The states (rows of `observations`) and actions of an episode with this `base`, whose first chunk begins `offset`
+/// steps before the episode.
+fn remembered(
+    state: &LearningState,
+    sizes: Sizes,
+    observations: &[f32],
+    actions: &[f32],
+    base: &[f32],
+    offset: usize,
+) -> (Vec<f32>, Vec<f32>) {
+    let (o, a, c, e) = (sizes.observation, sizes.action, sizes.base, state.space.size());
+    let (rows, steps) = (observations.len() / o, actions.len() / a);
+    let (mut states, mut done) = (vec![0.0; rows * state.size()], vec![0.0; steps * e]);
+    let mut history = vec![0.0; sizes.history()];
+    for (t, out) in states.chunks_exact_mut(state.size()).enumerate() {
+        for (i, row) in history.chunks_exact_mut(o).enumerate() {
+            row.copy_from_slice(&observations[(t + i + 1).saturating_sub(sizes.seen) * o..][..o]);
+        }
+        let at = t + offset;
+        state.write(&history, &base[at * a..(at / c + 1) * c * a], out);
+    }
+    for (t, out) in done.chunks_exact_mut(e).enumerate() {
+        state.action(&actions[t * a..][..a], &observations[t * o..][..o], out);
+    }
+    (states, done)
+}
+
+/// The base of a demonstration, (⌈L / C⌉, C, A): of [`NEAREST`] chunks drawn at the beginning of each, the one that is
+/// nearest to what was done; and the number of control steps that an edit can make of it.
+fn nearest_bases(
+    state: &LearningState,
+    sizes: Sizes,
+    learner: &Learner<'_>,
+    sampler: &Policy,
+    index: u64,
+    episode: &Episode,
+) -> Result<(Vec<f32>, usize)> {
+    let (o, a, c) = (sizes.observation, sizes.action, sizes.base);
+    let starts: Vec<usize> = (0..episode.len).step_by(c).collect();
+    let mut histories = vec![0.0; starts.len() * sizes.history()];
+    for (start, history) in starts.iter().zip(histories.chunks_exact_mut(sizes.history())) {
+        for (i, row) in history.chunks_exact_mut(o).enumerate() {
+            row.copy_from_slice(&episode.observations[(start + i + 1).saturating_sub(sizes.seen) * o..][..o]);
+        }
+    }
+    let key = |start: &usize| LatentKey { seed: !learner.run.seed, episode: index, step: *start as u64 };
+    let keys: Vec<LatentKey> = starts.iter().map(key).collect();
+    let chunk = sampler.sampler().shape().chunk();
+    let mut drawn = vec![0.0; starts.len() * NEAREST * chunk];
+    sampler.sampler().sample(&learner.pool, Observations::from(&histories), &keys, NEAREST, &mut drawn)?;
+    let (mut base, mut within) = (Vec::with_capacity(starts.len() * c * a), 0);
+    for (start, drawn) in starts.iter().zip(drawn.chunks_exact(NEAREST * chunk)) {
+        let steps = c.min(episode.len - start);
+        let apart = |chunk: &[f32], j: usize| {
+            state.space.distance(&chunk[j * a..][..a], &episode.actions[(start + j) * a..][..a])
+        };
+        let total = |chunk: &[f32]| (0..steps).map(|j| f64::from(apart(chunk, j)).powi(2)).sum::<f64>();
+        let nearest = drawn.chunks_exact(chunk).min_by(|x, y| total(x).total_cmp(&total(y))).unwrap_or_default();
+        within += (0..steps).filter(|j| apart(nearest, *j) <= 1.0).count();
+        base.extend_from_slice(&nearest[..c * a]);
+    }
+    Ok((base, within))
+}

@@ -1,0 +1,137 @@
+//! The edit and the critic of executed actions.
+//!
+//! ```text
+//! δ(s)     = tanh(f(s))                                     bounded, and 0 before anything was learned
+//! Q_e(s, a)                                                 a the executed action, relative to the hand, in units
+//! y        = Σ_{i<n} γⁱ r_i + γⁿ min(Q̄_i, Q̄_j)(s', a')      a' the stored base of s' with the slow copy's edit
+//! δ goes up mean_e Q_e(s, base(s) + b δ(s))
+//! ```
+//!
+//! After ResFiT (arXiv 2509.19301), with the targets and the loss of [`crate::critic::chunk_critic`].
+
+use super::state::LearningState;
+use crate::critic::chunk_critic::Critic;
+use crate::critic::ensemble::{EnsembleShape, LastLayer, MlpEnsemble, StepCounters};
+use crate::critic::settings::CriticSettings;
+use crate::replay::step_buffer::StepBatch;
+use imle_policy::Result;
+use std::path::Path;
+use tch::{Device, Kind, Tensor};
+
+const CRITIC_FILE: &str = "edit_critic.safetensors";
+const EDIT_FILE: &str = "edit.safetensors";
+
+/// Seed of the edit's weights beside the critic's.
+const ACTOR: u64 = 0xed17;
+
+/// Networks of a run.
+pub struct EditNetworks {
+    /// What they see.
+    pub state: LearningState,
+    /// Q.
+    pub critic: Critic,
+    /// f.
+    pub edit: MlpEnsemble,
+    /// Values of a history, before the base in a state; bounds of an edit in units.
+    history: i64,
+    steps: Tensor,
+    device: Device,
+}
+
+impl EditNetworks {
+    /// Fresh ones, or those that [`save`](Self::save) wrote to a folder, with their counters, critic and edit.
+    ///
+    /// # Errors
+    /// libtorch's, if memory runs out; a bad input that names the file and the tensor.
+    pub fn new(
+        settings: &CriticSettings,
+        state: LearningState,
+        history: usize,
+        bounds: [f64; 2],
+        seed: u64,
+        saved: Option<(&Path, [StepCounters; 2])>,
+        device: Device,
+    ) -> Result<Self> {
+        let files = saved.map(|(folder, counters)| ([folder.join(CRITIC_FILE), folder.join(EDIT_FILE)], counters));
+        let of = |i: usize| files.as_ref().map(|(paths, counters)| (paths[i].as_path(), counters[i]));
+        let e = state.space.size();
+        let critic = Critic::new(settings, state.size() + e, bounds, seed, of(0), device)?;
+        let width = settings.width;
+        let shape = EnsembleShape { members: 1, inputs: state.size(), width, outputs: e, last: LastLayer::Zero };
+        let edit = MlpEnsemble::new(shape, seed ^ ACTOR, of(1), device)?;
+        let steps = Tensor::f_from_slice(&state.steps())?.f_to_device(device)?;
+        Ok(Self { state, critic, edit, history: history as i64, steps, device })
+    }
+
+    /// Writes the networks to `folder`; returns their counters.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn save(&self, folder: &Path) -> Result<[StepCounters; 2]> {
+        self.critic.mlp.save(&folder.join(CRITIC_FILE))?;
+        self.edit.save(&folder.join(EDIT_FILE))?;
+        Ok([self.critic.mlp.counters, self.edit.counters])
+    }
+
+    /// Rows of states, (B, S), on the networks' device.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn rows(&self, states: &[f32]) -> Result<Tensor> {
+        Ok(Tensor::f_from_slice(states)?.f_view([-1, self.state.size() as i64])?.f_to_device(self.device)?)
+    }
+
+    /// Edits (B, E) of `states`.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn deltas(&self, states: &Tensor) -> Result<Tensor> {
+        Ok(self.edit.frozen(states)?.f_select(0, 0)?.f_tanh()?)
+    }
+
+    /// The base with the edits `deltas`, as the critic sees actions, (B, E).
+    fn edited(&self, states: &Tensor, deltas: &Tensor) -> Result<Tensor> {
+        let base = states.f_narrow(1, self.history, self.steps.size()[0])?;
+        Ok(base.f_add(&deltas.f_mul(&self.steps)?)?)
+    }
+
+    /// Mean values (B,) of what is done in `states`.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn values(&self, states: &Tensor) -> Result<Tensor> {
+        let actions = self.edited(states, &self.deltas(states)?)?;
+        self.values_of(states, &actions)
+    }
+
+    /// Mean values (B,) of `actions` (B, E) in `states`.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn values_of(&self, states: &Tensor, actions: &Tensor) -> Result<Tensor> {
+        Ok(self.critic.values(states, actions)?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)
+    }
+
+    /// What the critic is to learn of `batch`, by the slow copies of two members.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn targets(&self, batch: &StepBatch, pair: [i64; 2]) -> Result<Tensor> {
+        let deltas = self.edit.slow(&batch.after, &[0])?.f_select(0, 0)?.f_tanh()?;
+        let actions = self.edited(&batch.after, &deltas)?;
+        let lower = self.critic.slow_values(&batch.after, &actions, pair)?.f_amin([0i64].as_slice(), false)?;
+        Ok(batch.rewards.f_add(&batch.discounts.f_mul(&lower)?)?)
+    }
+
+    /// One step of the edit towards higher values in `states`; returns the mean value.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn improve(&mut self, states: &Tensor, learning_rate: f64, follow: f64) -> Result<f64> {
+        let deltas = self.edit.forward(states)?.f_select(0, 0)?.f_tanh()?;
+        let value = self.values_of(states, &self.edited(states, &deltas)?)?.f_mean(Kind::Float)?;
+        self.edit.step(&value.f_neg()?, learning_rate, 0.0)?;
+        self.edit.follow(follow)?;
+        Ok(value.f_double_value(&[])?)
+    }
+}
