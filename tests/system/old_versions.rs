@@ -179,7 +179,7 @@ fn what_is_gone_is_accepted_where_it_did_nothing_and_refused_where_it_did_someth
     );
     refused(
         "--algorithm cycle",
-        "error: unknown algorithm `cycle`: expected expert-iteration or best-of-n or ppo, found one removed after version \
+        "error: unknown algorithm `cycle`: expected expert-iteration or edit or best-of-n or ppo, found one removed after version \
          0.1.0; docs/experiments says why",
     );
 }

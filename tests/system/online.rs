@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const ALGORITHMS: [&str; 2] = ["best-of-n", "ppo"];
+const ALGORITHMS: [&str; 3] = ["edit", "best-of-n", "ppo"];
 
 /// A fine-tuning of a second: some six iterations of the easy task, two episodes each.
 const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set evaluation_episodes=2 \
@@ -17,6 +17,7 @@ const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set e
 fn tiny_part(algorithm: &str) -> &'static str {
     match algorithm {
         "ppo" => "--set ppo.epochs=2",
+        "edit" => "--set edit.critic_updates=4 --set edit.distill_steps=3",
         _ => "",
     }
 }

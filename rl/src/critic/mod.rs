@@ -4,3 +4,4 @@ pub mod chunk_critic;
 pub mod ensemble;
 pub(crate) mod rank_correlation;
 pub mod settings;
+pub mod within_states;

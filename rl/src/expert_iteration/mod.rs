@@ -24,4 +24,5 @@ mod state;
 
 pub use evaluate::CANDIDATES_FOR_95;
 pub use settings::ExpertIterationSettings;
+pub(crate) use smoothing::start_of;
 pub use state::{NAME, run};

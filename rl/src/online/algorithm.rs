@@ -103,6 +103,15 @@ pub trait Algorithm {
         learner.judge(new, figures)
     }
 
+    /// Values of chunks, as [`ChunkValues`](crate::critic::within_states::ChunkValues) has them; nothing without a critic
+    /// that has learned.
+    ///
+    /// # Errors
+    /// libtorch's.
+    fn chunk_values(&mut self, _learner: &Learner<'_>, _history: &[f32], _chunks: &[f32]) -> Result<Option<Vec<f64>>> {
+        Ok(None)
+    }
+
     /// Learns from what `iteration` added to the replay buffer.
     ///
     /// # Errors

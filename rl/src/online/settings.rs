@@ -98,6 +98,8 @@ pub struct EditSettings {
     pub actor_every: u64,
     /// Learning rate of the edit.
     pub learning_rate: f64,
+    /// Deviations of the critic's members by which the edit takes a value for lower than their mean.
+    pub pessimism: f64,
     /// Share of the demonstrations in every batch, if there are any.
     pub demonstration_share: f64,
     /// Share of the run's control steps, the last ones, that the generator is taught with what the edits do; 0 leaves it
@@ -175,7 +177,8 @@ impl Default for OnlineSettings {
                 critic_updates: 6_000,
                 updates_per_step: 2.0,
                 actor_every: 2,
-                learning_rate: 1e-4,
+                learning_rate: 1e-5,
+                pessimism: 1.0,
                 demonstration_share: 0.5,
                 distill_share: 0.2,
                 distill_steps: 4_000,
@@ -265,6 +268,7 @@ impl OnlineSettings {
             ("anchor.weight", self.anchor.weight),
             ("edit.warmup_noise", self.edit.warmup_noise),
             ("edit.noise", self.edit.noise),
+            ("edit.pessimism", self.edit.pessimism),
             ("ppo.anchor", self.ppo.anchor),
         ] {
             require(value >= 0.0 && value.is_finite(), key, "a number of at least 0", &value)?;

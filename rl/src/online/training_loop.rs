@@ -15,6 +15,7 @@
 use super::algorithm::{Algorithm, Collecting, Iteration};
 use super::learner::{Learner, damaged};
 use super::settings::OnlineSettings;
+use crate::critic::within_states::{RankingEffort, WithinStates, within_states};
 use crate::error::{Error, PATIENCE, Result};
 use crate::modes::Modes;
 use crate::replay::{
@@ -22,7 +23,7 @@ use crate::replay::{
     trajectory::Trajectory,
 };
 use crate::run::{Course, Figures, Observer, Phase, Round, Run, State, Throughput};
-use imle_configs::{files, files::FolderLock, seed::Purpose};
+use imle_configs::{Error as InputError, files, files::FolderLock, seed::Purpose};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::{device::with_threads, metrics::RunLog, policy::Policy};
 use std::path::Path;
@@ -44,6 +45,29 @@ pub fn run(
 ) -> Result<Vec<Round>> {
     settings.check()?;
     with_threads(settings.learner_threads, || Online::begin(name, algorithm, settings, run)?.go(observer))
+}
+
+/// Ranks chunks within states by the critic of the run of `algorithm` in the folder of `run`, as it was last saved.
+///
+/// # Errors
+/// A bad input: no run there, or one without a critic that has learned; what the rollouts return.
+pub fn rank_within_states(
+    algorithm: &mut dyn Algorithm,
+    run: &Run<'_>,
+    effort: RankingEffort,
+    progress: &mut dyn imle_planner::evaluation::Progress,
+) -> Result<WithinStates> {
+    let none = || InputError::unexpected(run.out.display(), "a run whose critic has learned", "none");
+    let state = State::<OnlineSettings>::read(run.out)?;
+    let course = state.course.ok_or_else(none)?;
+    let folder = run.out.join(&course.folder);
+    let saved = serde_json::from_value(course.learner).map_err(|e| damaged(&folder, e))?;
+    let learner = Learner::new(run, &state.settings, algorithm.needs(), Some((&folder, saved)))?;
+    algorithm.begin(&learner, Some(&folder))?;
+    let mut values = |history: &[f32], chunks: &[f32]| -> Result<Vec<f64>> {
+        Ok(algorithm.chunk_values(&learner, history, chunks)?.ok_or_else(none)?)
+    };
+    within_states(run, &learner.pool, effort, &mut values, progress)
 }
 
 struct Online<'a, 'b> {

@@ -214,6 +214,23 @@ impl Algorithm for Edit {
         Ok(Some(Judgement { rank_correlation, above }))
     }
 
+    fn chunk_values(&mut self, learner: &Learner<'_>, history: &[f32], chunks: &[f32]) -> Result<Option<Vec<f64>>> {
+        if self.counters.critic_steps == 0 {
+            return Ok(None);
+        }
+        self.update(learner)?;
+        let learned = self.learned.as_ref().ok_or_else(unmade)?;
+        let (state, sizes) = (&learned.networks.state, learner.sizes);
+        let chunk = learned.base.sampler().shape().chunk();
+        let mut states = vec![0.0; chunks.len() / chunk * state.size()];
+        for (out, chunk) in states.chunks_exact_mut(state.size()).zip(chunks.chunks_exact(chunk)) {
+            state.write(history, &chunk[..sizes.base * sizes.action], out);
+        }
+        let rows = learned.networks.rows(&states)?;
+        let values = tch::no_grad(|| to_host(&learned.networks.unedited_values(&rows)?))?;
+        Ok(Some(values.into_iter().map(f64::from).collect()))
+    }
+
     fn learn(
         &mut self,
         learner: &mut Learner<'_>,
@@ -261,8 +278,7 @@ impl Algorithm for Edit {
             };
             loss.add(learned.networks.critic.learn(critic, &batch.before, &batch.actions, &targets)?);
             if step >= alone && step.is_multiple_of(settings.actor_every) {
-                let rate = settings.learning_rate;
-                value.add(Some(learned.networks.improve(&batch.before, rate, critic.follow)?));
+                value.add(Some(learned.networks.improve(&batch.before, settings, critic.follow)?));
                 learner.state.actor_steps += 1;
             }
         }

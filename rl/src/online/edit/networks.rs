@@ -4,7 +4,7 @@
 //! δ(s)     = tanh(f(s))                                     bounded, and 0 before anything was learned
 //! Q_e(s, a)                                                 a the executed action, relative to the hand, in units
 //! y        = Σ_{i<n} γⁱ r_i + γⁿ min(Q̄_i, Q̄_j)(s', a')      a' the stored base of s' with the slow copy's edit
-//! δ goes up mean_e Q_e(s, base(s) + b δ(s))
+//! δ goes up mean_e Q_e(s, base(s) + b δ(s)) − k std_e Q_e          k the pessimism: where members differ, nothing is known
 //! ```
 //!
 //! After ResFiT (arXiv 2509.19301), with the targets and the loss of [`crate::critic::chunk_critic`].
@@ -13,6 +13,7 @@ use super::state::LearningState;
 use crate::critic::chunk_critic::Critic;
 use crate::critic::ensemble::{EnsembleShape, LastLayer, MlpEnsemble, StepCounters};
 use crate::critic::settings::CriticSettings;
+use crate::online::settings::EditSettings;
 use crate::replay::step_buffer::StepBatch;
 use imle_policy::Result;
 use std::path::Path;
@@ -104,6 +105,14 @@ impl EditNetworks {
         self.values_of(states, &actions)
     }
 
+    /// Mean values (B,) of the base in `states`, unedited now and edited from the next step on.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn unedited_values(&self, states: &Tensor) -> Result<Tensor> {
+        self.values_of(states, &states.f_narrow(1, self.history, self.steps.size()[0])?)
+    }
+
     /// Mean values (B,) of `actions` (B, E) in `states`.
     ///
     /// # Errors
@@ -127,10 +136,15 @@ impl EditNetworks {
     ///
     /// # Errors
     /// libtorch's.
-    pub fn improve(&mut self, states: &Tensor, learning_rate: f64, follow: f64) -> Result<f64> {
+    pub fn improve(&mut self, states: &Tensor, settings: &EditSettings, follow: f64) -> Result<f64> {
         let deltas = self.edit.forward(states)?.f_select(0, 0)?.f_tanh()?;
-        let value = self.values_of(states, &self.edited(states, &deltas)?)?.f_mean(Kind::Float)?;
-        self.edit.step(&value.f_neg()?, learning_rate, 0.0)?;
+        let all = self.critic.values(states, &self.edited(states, &deltas)?)?;
+        let value = all.f_mean(Kind::Float)?;
+        let goal = match settings.pessimism {
+            0.0 => value.shallow_clone(),
+            share => value.f_sub(&all.f_std_dim([0i64].as_slice(), true, false)?.f_mean(Kind::Float)?.f_mul_scalar(share)?)?,
+        };
+        self.edit.step(&goal.f_neg()?, settings.learning_rate, 0.0)?;
         self.edit.follow(follow)?;
         Ok(value.f_double_value(&[])?)
     }

@@ -19,7 +19,7 @@ pub struct FinetuneArgs {
     /// Number of episodes of --data to use, from the first on
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: Option<u32>,
-    /// Algorithm: expert-iteration, best-of-n or ppo (docs/guide/finetune.md says which when) [default:
+    /// Algorithm: expert-iteration, edit, best-of-n or ppo (docs/guide/finetune.md says which when) [default:
     /// expert-iteration, or that of the run that is resumed]
     #[arg(long)]
     pub algorithm: Option<String>,
