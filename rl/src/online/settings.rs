@@ -84,12 +84,20 @@ pub struct EditSettings {
     pub candidates: usize,
     /// Share of the episodes collected in which it is the first one instead, so that all modes are met.
     pub first_share: f64,
-    /// Deviation of the noise on edits in the warm-up, as a share of their bounds.
-    pub warmup_noise: f64,
+    /// Control steps that an edit is held; 0 for a whole chunk.
+    pub hold: usize,
+    /// Share of the edits in the warm-up that are drawn, as likely small as large. Few and large ones show what an edit
+    /// does, where noise on all of them would hide it.
+    pub warmup_explore: f64,
     /// That of later.
+    pub explore: f64,
+    /// Deviation of the noise on all edits, as a share of their bounds.
     pub noise: f64,
-    /// Control steps of the returns that the critic learns from, n.
+    /// Decisions of the returns that the critic learns from, n.
     pub steps: usize,
+    /// Whether what was cut off by the time limit might have gone on. Otherwise it is lost, and a state that hangs is
+    /// worth nothing at once.
+    pub cut_off_goes_on: bool,
     /// Steps of the critic before the edit learns, the first half of them on the returns that followed.
     pub critic_updates: u64,
     /// Steps of the critic for every control step collected.
@@ -100,6 +108,8 @@ pub struct EditSettings {
     pub learning_rate: f64,
     /// Deviations of the critic's members by which the edit takes a value for lower than their mean.
     pub pessimism: f64,
+    /// λ of the mean square of an edit: what an edit must gain.
+    pub penalty: f64,
     /// Share of the demonstrations in every batch, if there are any.
     pub demonstration_share: f64,
     /// Share of the run's control steps, the last ones, that the generator is taught with what the edits do; 0 leaves it
@@ -168,17 +178,21 @@ impl Default for OnlineSettings {
                 entropy_floor: 0.9,
             },
             edit: EditSettings {
-                scale: 1.0,
+                scale: 2.0,
                 candidates: 8,
                 first_share: 0.5,
-                warmup_noise: 0.5,
-                noise: 0.1,
-                steps: 4,
-                critic_updates: 6_000,
-                updates_per_step: 2.0,
+                hold: 0,
+                warmup_explore: 0.2,
+                explore: 0.1,
+                noise: 0.05,
+                steps: 1,
+                cut_off_goes_on: true,
+                critic_updates: 2_000,
+                updates_per_step: 0.5,
                 actor_every: 2,
-                learning_rate: 1e-5,
+                learning_rate: 3e-5,
                 pessimism: 1.0,
+                penalty: 0.02,
                 demonstration_share: 0.5,
                 distill_share: 0.2,
                 distill_steps: 4_000,
@@ -266,8 +280,8 @@ impl OnlineSettings {
             ("actor.epsilon", self.actor.epsilon),
             ("critic.weight_decay", self.critic.weight_decay),
             ("anchor.weight", self.anchor.weight),
-            ("edit.warmup_noise", self.edit.warmup_noise),
             ("edit.noise", self.edit.noise),
+            ("edit.penalty", self.edit.penalty),
             ("edit.pessimism", self.edit.pessimism),
             ("ppo.anchor", self.ppo.anchor),
         ] {
@@ -280,6 +294,8 @@ impl OnlineSettings {
             ("anchor.recall_floor", self.anchor.recall_floor),
             ("anchor.entropy_floor", self.anchor.entropy_floor),
             ("edit.first_share", self.edit.first_share),
+            ("edit.warmup_explore", self.edit.warmup_explore),
+            ("edit.explore", self.edit.explore),
             ("edit.distill_share", self.edit.distill_share),
             ("edit.demonstration_share", self.edit.demonstration_share),
             ("best_of_n.generator_share", self.best_of_n.generator_share),

@@ -1,24 +1,26 @@
-//! Step buffer: every control step of episodes as a transition over n steps.
+//! Step buffer: decisions of episodes as transitions over n of them, each a state and a short action.
 
 use imle_configs::seed::{Purpose, stream};
 use imle_policy::Result;
 use rand::Rng;
 use tch::{Device, Tensor};
 
-/// One episode as it is added: states before every step and after the last, and what was done and earned.
+/// One episode of K decisions as it is added: states before each and after the last, and what was done and earned.
 #[derive(Clone, Copy, Debug)]
 pub struct StepEpisode<'a> {
-    /// States, (L + 1, S), or (L, S) where nothing is known of what came after the last step.
+    /// States, (K + 1, S), or (K, S) where nothing is known of what came after the last decision.
     pub states: &'a [f32],
-    /// Actions, (L, E).
+    /// Actions, (K, E).
     pub actions: &'a [f32],
-    /// Rewards, (L,).
+    /// Rewards of the control steps, (L,).
     pub rewards: &'a [f64],
+    /// Control steps of a decision; the last may have fewer.
+    pub hold: usize,
     /// Whether the task ended it: nothing follows. Otherwise it was cut off.
     pub terminated: bool,
 }
 
-/// Transitions (s_t, a_t, Σ_{i<n} γⁱ r_{t+i}, γⁿ or 0, s_{t+n}).
+/// Transitions (s_k, a_k, Σ γⁱ r_i over the control steps of n decisions, their discount or 0, s_{k+n}).
 #[derive(Debug)]
 pub struct StepBuffer {
     sizes: (usize, usize),
@@ -51,7 +53,7 @@ pub struct StepBatch {
 }
 
 impl StepBuffer {
-    /// Of states of S and actions of E values, over n `steps`; `discount` is γ.
+    /// Of states of S and actions of E values, over n decisions, `steps`; `discount` is γ of a control step.
     pub fn new(sizes: (usize, usize), steps: usize, discount: f64) -> Self {
         Self {
             sizes,
@@ -69,28 +71,30 @@ impl StepBuffer {
     /// Adds an episode; what is followed by an unknown state is left out.
     pub fn push(&mut self, episode: StepEpisode<'_>) {
         let (s, _) = self.sizes;
-        let (first, known, length) = (self.states.len() / s, episode.states.len() / s, episode.rewards.len());
+        let (first, known) = (self.states.len() / s, episode.states.len() / s);
+        let (length, hold) = (episode.rewards.len(), episode.hold);
+        let decisions = length.div_ceil(hold);
         let mut returns = vec![0.0; length + 1];
         for t in (0..length).rev() {
             returns[t] = episode.rewards[t] + self.discount * returns[t + 1];
         }
+        let step = |k: usize| (k * hold).min(length);
         self.states.extend_from_slice(episode.states);
         // One action a row of states, so that both have the same index.
         self.actions.extend_from_slice(episode.actions);
         self.actions.resize(self.states.len() / s * self.sizes.1, 0.0);
-        for t in 0..length {
-            let end = (t + self.steps).min(length);
-            let ended = episode.terminated && end == length;
-            let after = if ended { t } else { end };
+        for k in 0..decisions {
+            let end = (k + self.steps).min(decisions);
+            let ended = episode.terminated && end == decisions;
+            let after = if ended { k } else { end };
             if after >= known {
                 continue;
             }
-            let n = (end - t) as i32;
-            let followed = self.discount.powi(n);
-            self.rows.push(((first + t) as u32, (first + after) as u32));
-            self.rewards.push((returns[t] - followed * returns[end]) as f32);
+            let followed = self.discount.powi((step(end) - step(k)) as i32);
+            self.rows.push(((first + k) as u32, (first + after) as u32));
+            self.rewards.push((returns[step(k)] - followed * returns[step(end)]) as f32);
             self.discounts.push(if ended { 0.0 } else { followed as f32 });
-            self.returns.push(returns[t] as f32);
+            self.returns.push(returns[step(k)] as f32);
         }
     }
 
@@ -150,8 +154,13 @@ mod tests {
         let mut buffer = StepBuffer::new((1, 1), 3, 0.5);
         let states = [0.0, 1.0, 2.0, 3.0, 4.0];
         let actions = [10.0, 11.0, 12.0, 13.0];
-        let solved =
-            StepEpisode { states: &states, actions: &actions, rewards: &[0.0, 0.0, 0.0, 1.0], terminated: true };
+        let solved = StepEpisode {
+            states: &states,
+            actions: &actions,
+            rewards: &[0.0, 0.0, 0.0, 1.0],
+            hold: 1,
+            terminated: true,
+        };
         buffer.push(solved);
         buffer.push(StepEpisode { terminated: false, rewards: &[0.0; 4], ..solved });
         // Without the state after the last step there is nothing to go on from.
@@ -166,5 +175,17 @@ mod tests {
         assert_eq!(host(&batch.rewards)[..5], [0.0, 0.25, 0.5, 1.0, 0.0]);
         assert_eq!(host(&batch.discounts), [0.125, 0.0, 0.0, 0.0, 0.125, 0.125, 0.25, 0.5, 0.125]);
         assert_eq!(host(&batch.returns)[..5], [0.125, 0.25, 0.5, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn a_decision_may_last_several_steps() {
+        let mut buffer = StepBuffer::new((1, 1), 1, 0.5);
+        let (states, actions, rewards) = ([0.0, 2.0, 4.0], [10.0, 12.0], [0.0, 1.0, 1.0]);
+        let episode = StepEpisode { states: &states, actions: &actions, rewards: &rewards, hold: 2, terminated: false };
+        buffer.push(episode);
+        let batch = StepBuffer::batch(&[(&buffer, &[0, 1])], Device::Cpu).unwrap();
+        let host = |t: &Tensor| to_host(t).unwrap();
+        assert_eq!((host(&batch.rewards), host(&batch.discounts)), (vec![0.5, 1.0], vec![0.25, 0.5]));
+        assert_eq!((host(&batch.after), host(&batch.returns)), (vec![2.0, 4.0], vec![0.75, 1.0]));
     }
 }

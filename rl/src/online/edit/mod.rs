@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! act     chunk of C actions: the best of N by Q, or the first        (each in a share of the episodes)
-//!         every control step: base + b · δ(s), with noise that is correlated in time
-//! critic  on n-step returns of every control step, half of each batch from demonstrations
+//!         base + b · δ(s), the edit δ held over the chunk, or decided anew every few control steps
+//! critic  on the returns of n decisions, half of each batch from demonstrations
 //! edit    up the critic's mean
 //! ```
 //!
@@ -140,13 +140,21 @@ impl Algorithm for Edit {
         let settings = &c.learner.settings.edit;
         self.update(c.learner)?;
         let learned = self.counters.critic_steps > 0 && !c.warm;
-        let noise = match self.part(c.learner, c.env_steps) {
-            Part::Learning if learned => settings.noise,
-            Part::Learning => settings.warmup_noise,
-            _ => 0.0,
+        let (noise, explore) = match self.part(c.learner, c.env_steps) {
+            Part::Learning if learned => (settings.noise, settings.explore),
+            Part::Learning => (settings.noise, settings.warmup_explore),
+            _ => (0.0, 0.0),
         };
-        let (candidates, first_share, seed) = (settings.candidates, settings.first_share, c.learner.acting_seed());
-        self.decider(c, EditActing { candidates, first_share, noise, learned, seed })
+        let acting = EditActing {
+            candidates: settings.candidates,
+            first_share: settings.first_share,
+            noise,
+            explore,
+            hold: hold(c.learner),
+            learned,
+            seed: c.learner.acting_seed(),
+        };
+        self.decider(c, acting)
     }
 
     fn evaluated<'c>(&'c mut self, c: Collecting<'c>) -> Result<Option<Box<dyn Decide + 'c>>> {
@@ -156,7 +164,8 @@ impl Algorithm for Edit {
         }
         let candidates = c.learner.settings.edit.candidates;
         let seed = c.learner.run.seed;
-        let acting = EditActing { candidates, first_share: 0.0, noise: 0.0, learned: true, seed };
+        let (noise, explore, hold) = (0.0, 0.0, hold(c.learner));
+        let acting = EditActing { candidates, first_share: 0.0, noise, explore, hold, learned: true, seed };
         self.decider(c, acting).map(Some)
     }
 
@@ -173,7 +182,7 @@ impl Algorithm for Edit {
         let sampler = base_of.sampler();
         let mut history = vec![0.0; sizes.history()];
         for trajectory in trajectories {
-            let mut base = self.bases.remove(&trajectory.episode).unwrap_or_default();
+            let mut base = self.bases.remove(&trajectory.episode).unwrap_or_default().base;
             if trajectory.len.is_multiple_of(sizes.base) {
                 // What would have come next, to go on from where an episode was cut off.
                 trajectory.history(trajectory.len, sizes, &mut history);
@@ -193,16 +202,20 @@ impl Algorithm for Edit {
     fn judge(
         &mut self,
         learner: &mut Learner<'_>,
-        new: Range<usize>,
+        _: Range<usize>,
         figures: &mut Figures,
     ) -> Result<Option<Judgement>> {
-        if self.counters.critic_steps == 0 || new.is_empty() {
+        if self.counters.critic_steps == 0 {
             return Ok(None);
         }
         self.update(learner)?;
         let learned = self.learned.as_mut().ok_or_else(unmade)?;
+        let before = learned.online.len();
         learned.add(learner);
-        let rows: Vec<usize> = new.collect();
+        let rows: Vec<usize> = (before..learned.online.len()).collect();
+        if rows.is_empty() {
+            return Ok(None);
+        }
         let batch = StepBuffer::batch(&[(&learned.online, &rows)], learner.run.device)?;
         let values = tch::no_grad(|| to_host(&learned.networks.values_of(&batch.before, &batch.actions)?))?;
         let host = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
@@ -249,7 +262,7 @@ impl Algorithm for Edit {
         let round = iteration.index;
         let learned = self.learned.as_mut().ok_or_else(unmade)?;
         learned.add(learner);
-        let (settings, steps) = (&learner.settings.edit, learned.online.len() as u64);
+        let (settings, steps) = (&learner.settings.edit, iteration.env_steps[1]);
         if self.counters.critic_steps == 0 {
             self.counters.began = steps;
         }
@@ -384,8 +397,7 @@ impl Edit {
         let saved = self.saved.as_deref().map(|folder| (folder, self.counters.networks));
         let buffer = || StepBuffer::new((state.size(), state.space.size()), settings.edit.steps, settings.discount);
         let (online, demonstrations) = (buffer(), buffer());
-        let networks =
-            EditNetworks::new(&settings.critic, state, sizes.history(), bounds, run.seed, saved, run.device)?;
+        let networks = EditNetworks::new(&settings.critic, state, bounds, run.seed, saved, run.device)?;
         let base = Policy::with_threads(run.checkpoint, run.threads, run.device)?;
         let mut learned = Learned { fitted, networks, base, online, demonstrations, added: 0, within: 1.0 };
         if bounds == [0.0, 1.0] {
@@ -407,43 +419,37 @@ impl Learned {
         let sizes = learner.sizes;
         let trajectories = &learner.replay.trajectories()[self.added..];
         self.added += trajectories.len();
+        let hold = hold(learner);
         for trajectory in trajectories {
-            let (states, actions) = remembered(
-                &self.networks.state,
-                sizes,
-                &trajectory.observations,
-                &trajectory.actions,
-                &trajectory.base,
-                0,
-            );
-            let terminated = trajectory.terminated;
-            self.online.push(StepEpisode {
-                states: &states,
-                actions: &actions,
-                rewards: &trajectory.rewards,
-                terminated,
-            });
+            let (observations, actions, base) = (&trajectory.observations, &trajectory.actions, &trajectory.base);
+            let (states, edits) = remembered(&self.networks.state, (sizes, hold), observations, actions, base);
+            let terminated = trajectory.terminated || !learner.settings.edit.cut_off_goes_on;
+            let rewards = &trajectory.rewards[..];
+            self.online.push(StepEpisode { states: &states, actions: &edits, rewards, hold, terminated });
         }
     }
 
     /// Adds the demonstrations, each with the base that the generator would most nearly have proposed.
     fn show(&mut self, learner: &Learner<'_>) -> Result<()> {
         let sizes = learner.sizes;
-        let (mut within, mut steps) = (0, 0);
+        let (mut within, mut all) = (0, 0);
+        let hold = hold(learner);
         for (index, episode) in learner.run.demonstrations.iter().enumerate() {
-            let (base, near) = nearest_bases(&self.networks.state, sizes, learner, &self.base, index as u64, episode)?;
-            within += near;
-            steps += episode.len;
-            let (states, actions) =
-                remembered(&self.networks.state, sizes, &episode.observations, &episode.actions, &base, 0);
+            let base = nearest_bases(&self.networks.state, sizes, learner, &self.base, index as u64, episode)?;
+            let (observations, actions) = (&episode.observations, &episode.actions);
+            let (states, edits) = remembered(&self.networks.state, (sizes, hold), observations, actions, &base);
+            for delta in edits.chunks_exact(self.networks.state.space.size()) {
+                within += u32::from(delta.iter().all(|d| d.abs() <= 1.0));
+                all += 1;
+            }
             let mut rewards = vec![0.0; episode.len];
             if let Some(last) = rewards.last_mut() {
                 *last = f64::from(u8::from(episode.success));
             }
-            let terminated = episode.success;
-            self.demonstrations.push(StepEpisode { states: &states, actions: &actions, rewards: &rewards, terminated });
+            let (rewards, terminated) = (&rewards[..], episode.success);
+            self.demonstrations.push(StepEpisode { states: &states, actions: &edits, rewards, hold, terminated });
         }
-        self.within = within as f64 / f64::from(u32::try_from(steps.max(1)).unwrap_or(u32::MAX));
+        self.within = f64::from(within) / f64::from(all.max(1));
         Ok(())
     }
 
@@ -460,35 +466,47 @@ impl Learned {
     }
 }
 
-/// The states (rows of `observations`) and actions of an episode with this `base`, whose first chunk begins `offset`
-/// steps before the episode.
+/// Control steps that an edit is held: as set, or the next fewer of which a chunk has a whole number.
+fn hold(learner: &Learner<'_>) -> usize {
+    let (hold, chunk) = (learner.settings.edit.hold, learner.sizes.base);
+    let most = if hold == 0 { chunk } else { hold.min(chunk) };
+    (1..=most).rev().find(|held| chunk.is_multiple_of(*held)).unwrap_or(1)
+}
+
+/// The states and edits of the decisions of an episode with this `base`, each held for so many control steps: its edit
+/// is the mean over them. After the last decision comes the state after the last action, if it was observed.
 fn remembered(
     state: &LearningState,
-    sizes: Sizes,
+    (sizes, hold): (Sizes, usize),
     observations: &[f32],
     actions: &[f32],
     base: &[f32],
-    offset: usize,
 ) -> (Vec<f32>, Vec<f32>) {
     let (o, a, c, e) = (sizes.observation, sizes.action, sizes.base, state.space.size());
     let (rows, steps) = (observations.len() / o, actions.len() / a);
-    let (mut states, mut done) = (vec![0.0; rows * state.size()], vec![0.0; steps * e]);
-    let mut history = vec![0.0; sizes.history()];
-    for (t, out) in states.chunks_exact_mut(state.size()).enumerate() {
-        for (i, row) in history.chunks_exact_mut(o).enumerate() {
-            row.copy_from_slice(&observations[(t + i + 1).saturating_sub(sizes.seen) * o..][..o]);
+    let starts: Vec<usize> = (0..steps).step_by(hold).collect();
+    let (mut states, mut edits) = (Vec::new(), vec![0.0; starts.len() * e]);
+    let (mut history, mut row) = (vec![0.0; sizes.history()], vec![0.0; state.size()]);
+    for t in starts.iter().copied().chain((rows > steps).then_some(steps)) {
+        for (i, seen) in history.chunks_exact_mut(o).enumerate() {
+            seen.copy_from_slice(&observations[(t + i + 1).saturating_sub(sizes.seen) * o..][..o]);
         }
-        let at = t + offset;
-        state.write(&history, &base[at * a..(at / c + 1) * c * a], out);
+        state.write(&history, &base[t * a..(t / c + 1) * c * a], &mut row);
+        states.extend_from_slice(&row);
     }
-    for (t, out) in done.chunks_exact_mut(e).enumerate() {
-        state.action(&actions[t * a..][..a], &observations[t * o..][..o], out);
+    let mut delta = vec![0.0; e];
+    for (start, mean) in starts.iter().zip(edits.chunks_exact_mut(e)) {
+        let held = hold.min(steps - start);
+        for t in *start..start + held {
+            state.space.between(&base[t * a..][..a], &actions[t * a..][..a], &mut delta);
+            mean.iter_mut().zip(&delta).for_each(|(m, d)| *m += d / held as f32);
+        }
     }
-    (states, done)
+    (states, edits)
 }
 
 /// The base of a demonstration, (⌈L / C⌉, C, A): of [`NEAREST`] chunks drawn at the beginning of each, the one that is
-/// nearest to what was done; and the number of control steps that an edit can make of it.
+/// nearest to what was done.
 fn nearest_bases(
     state: &LearningState,
     sizes: Sizes,
@@ -496,7 +514,7 @@ fn nearest_bases(
     sampler: &Policy,
     index: u64,
     episode: &Episode,
-) -> Result<(Vec<f32>, usize)> {
+) -> Result<Vec<f32>> {
     let (o, a, c) = (sizes.observation, sizes.action, sizes.base);
     let starts: Vec<usize> = (0..episode.len).step_by(c).collect();
     let mut histories = vec![0.0; starts.len() * sizes.history()];
@@ -510,7 +528,7 @@ fn nearest_bases(
     let chunk = sampler.sampler().shape().chunk();
     let mut drawn = vec![0.0; starts.len() * NEAREST * chunk];
     sampler.sampler().sample(&learner.pool, Observations::from(&histories), &keys, NEAREST, &mut drawn)?;
-    let (mut base, mut within) = (Vec::with_capacity(starts.len() * c * a), 0);
+    let mut base = Vec::with_capacity(starts.len() * c * a);
     for (start, drawn) in starts.iter().zip(drawn.chunks_exact(NEAREST * chunk)) {
         let steps = c.min(episode.len - start);
         let apart = |chunk: &[f32], j: usize| {
@@ -518,8 +536,7 @@ fn nearest_bases(
         };
         let total = |chunk: &[f32]| (0..steps).map(|j| f64::from(apart(chunk, j)).powi(2)).sum::<f64>();
         let nearest = drawn.chunks_exact(chunk).min_by(|x, y| total(x).total_cmp(&total(y))).unwrap_or_default();
-        within += (0..steps).filter(|j| apart(nearest, *j) <= 1.0).count();
         base.extend_from_slice(&nearest[..c * a]);
     }
-    Ok((base, within))
+    Ok(base)
 }

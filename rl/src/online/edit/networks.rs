@@ -1,13 +1,15 @@
-//! The edit and the critic of executed actions.
+//! The edit and its critic.
 //!
 //! ```text
 //! δ(s)     = tanh(f(s))                                     bounded, and 0 before anything was learned
-//! Q_e(s, a)                                                 a the executed action, relative to the hand, in units
-//! y        = Σ_{i<n} γⁱ r_i + γⁿ min(Q̄_i, Q̄_j)(s', a')      a' the stored base of s' with the slow copy's edit
-//! δ goes up mean_e Q_e(s, base(s) + b δ(s)) − k std_e Q_e          k the pessimism: where members differ, nothing is known
+//! Q_e(s, δ)                                                 δ the edit executed, of demonstrations beyond ±1 too
+//! y        = Σ_{i<n} γⁱ r_i + γⁿ min(Q̄_i, Q̄_j)(s', δ̄(s'))   s' with its stored base, δ̄ the slow copy's
+//! δ goes up mean_e Q_e(s, δ(s)) − k std_e Q_e − λ mean δ²    k the pessimism: where members differ, nothing is known
 //! ```
 //!
-//! After ResFiT (arXiv 2509.19301), with the targets and the loss of [`crate::critic::chunk_critic`].
+//! After ResFiT (arXiv 2509.19301), with the targets and the loss of [`crate::critic::chunk_critic`]. The critic sees the
+//! edit, not the executed action: that is nearly the base, which the state holds too, so that a critic takes what the
+//! base does for what the action does, and the edit follows it anywhere (docs/experiments/finetuning-edits.md).
 
 use super::state::LearningState;
 use crate::critic::chunk_critic::Critic;
@@ -33,9 +35,6 @@ pub struct EditNetworks {
     pub critic: Critic,
     /// f.
     pub edit: MlpEnsemble,
-    /// Values of a history, before the base in a state; bounds of an edit in units.
-    history: i64,
-    steps: Tensor,
     device: Device,
 }
 
@@ -47,7 +46,6 @@ impl EditNetworks {
     pub fn new(
         settings: &CriticSettings,
         state: LearningState,
-        history: usize,
         bounds: [f64; 2],
         seed: u64,
         saved: Option<(&Path, [StepCounters; 2])>,
@@ -60,8 +58,7 @@ impl EditNetworks {
         let width = settings.width;
         let shape = EnsembleShape { members: 1, inputs: state.size(), width, outputs: e, last: LastLayer::Zero };
         let edit = MlpEnsemble::new(shape, seed ^ ACTOR, of(1), device)?;
-        let steps = Tensor::f_from_slice(&state.steps())?.f_to_device(device)?;
-        Ok(Self { state, critic, edit, history: history as i64, steps, device })
+        Ok(Self { state, critic, edit, device })
     }
 
     /// Writes the networks to `folder`; returns their counters.
@@ -90,19 +87,12 @@ impl EditNetworks {
         Ok(self.edit.frozen(states)?.f_select(0, 0)?.f_tanh()?)
     }
 
-    /// The base with the edits `deltas`, as the critic sees actions, (B, E).
-    fn edited(&self, states: &Tensor, deltas: &Tensor) -> Result<Tensor> {
-        let base = states.f_narrow(1, self.history, self.steps.size()[0])?;
-        Ok(base.f_add(&deltas.f_mul(&self.steps)?)?)
-    }
-
     /// Mean values (B,) of what is done in `states`.
     ///
     /// # Errors
     /// libtorch's.
     pub fn values(&self, states: &Tensor) -> Result<Tensor> {
-        let actions = self.edited(states, &self.deltas(states)?)?;
-        self.values_of(states, &actions)
+        self.values_of(states, &self.deltas(states)?)
     }
 
     /// Mean values (B,) of the base in `states`, unedited now and edited from the next step on.
@@ -110,15 +100,15 @@ impl EditNetworks {
     /// # Errors
     /// libtorch's.
     pub fn unedited_values(&self, states: &Tensor) -> Result<Tensor> {
-        self.values_of(states, &states.f_narrow(1, self.history, self.steps.size()[0])?)
+        self.values_of(states, &self.deltas(states)?.f_zeros_like()?)
     }
 
-    /// Mean values (B,) of `actions` (B, E) in `states`.
+    /// Mean values (B,) of the edits `deltas` (B, E) in `states`.
     ///
     /// # Errors
     /// libtorch's.
-    pub fn values_of(&self, states: &Tensor, actions: &Tensor) -> Result<Tensor> {
-        Ok(self.critic.values(states, actions)?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)
+    pub fn values_of(&self, states: &Tensor, deltas: &Tensor) -> Result<Tensor> {
+        Ok(self.critic.values(states, deltas)?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)
     }
 
     /// What the critic is to learn of `batch`, by the slow copies of two members.
@@ -127,8 +117,7 @@ impl EditNetworks {
     /// libtorch's.
     pub fn targets(&self, batch: &StepBatch, pair: [i64; 2]) -> Result<Tensor> {
         let deltas = self.edit.slow(&batch.after, &[0])?.f_select(0, 0)?.f_tanh()?;
-        let actions = self.edited(&batch.after, &deltas)?;
-        let lower = self.critic.slow_values(&batch.after, &actions, pair)?.f_amin([0i64].as_slice(), false)?;
+        let lower = self.critic.slow_values(&batch.after, &deltas, pair)?.f_amin([0i64].as_slice(), false)?;
         Ok(batch.rewards.f_add(&batch.discounts.f_mul(&lower)?)?)
     }
 
@@ -138,13 +127,15 @@ impl EditNetworks {
     /// libtorch's.
     pub fn improve(&mut self, states: &Tensor, settings: &EditSettings, follow: f64) -> Result<f64> {
         let deltas = self.edit.forward(states)?.f_select(0, 0)?.f_tanh()?;
-        let all = self.critic.values(states, &self.edited(states, &deltas)?)?;
+        let all = self.critic.values(states, &deltas)?;
         let value = all.f_mean(Kind::Float)?;
         let goal = match settings.pessimism {
             0.0 => value.shallow_clone(),
-            share => value.f_sub(&all.f_std_dim([0i64].as_slice(), true, false)?.f_mean(Kind::Float)?.f_mul_scalar(share)?)?,
+            share => value
+                .f_sub(&all.f_std_dim([0i64].as_slice(), true, false)?.f_mean(Kind::Float)?.f_mul_scalar(share)?)?,
         };
-        self.edit.step(&goal.f_neg()?, settings.learning_rate, 0.0)?;
+        let size = deltas.f_square()?.f_mean(Kind::Float)?.f_mul_scalar(settings.penalty)?;
+        self.edit.step(&size.f_sub(&goal)?, settings.learning_rate, 0.0)?;
         self.edit.follow(follow)?;
         Ok(value.f_double_value(&[])?)
     }

@@ -1,4 +1,4 @@
-//! Acting with edits: a chunk of the generator every C control steps, and an edit of it at every one.
+//! Acting with edits: a chunk of the generator every C control steps, and an edit of it that is held for some of them.
 
 use super::networks::EditNetworks;
 use crate::replay::trajectory::Sizes;
@@ -11,8 +11,16 @@ use imle_policy::sampler::{LatentKey, Observations};
 use rand::Rng;
 use std::collections::BTreeMap;
 
-/// The base chunks of episodes, (chunks, C, A) each.
-pub type Bases = BTreeMap<u64, Vec<f32>>;
+/// What is kept of the episodes under way.
+pub type Bases = BTreeMap<u64, EditedEpisode>;
+
+/// Of one episode: its base chunks, (chunks, C, A), and the edit that is held, (E,).
+#[derive(Clone, Debug, Default)]
+pub struct EditedEpisode {
+    /// Base chunks.
+    pub base: Vec<f32>,
+    delta: Vec<f32>,
+}
 
 /// How an [`EditPolicy`] acts.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +31,10 @@ pub struct EditActing {
     pub first_share: f64,
     /// Deviation of the noise on edits, as a share of their bounds.
     pub noise: f64,
+    /// Share of the edits in whose place one is drawn that is as likely small as large.
+    pub explore: f64,
+    /// Control steps that an edit is held.
+    pub hold: usize,
     /// Whether edits are learned: before they are, noise alone acts.
     pub learned: bool,
     /// Seed of latents and noise.
@@ -38,7 +50,7 @@ pub struct Beginner<'c> {
     pub turns: StudentTurns,
 }
 
-/// Executes base + b · (δ(s) + noise), with noise that goes from one drawn value to the next in the time of a chunk.
+/// Executes base + b · (δ(s) + noise), or in a share of the decisions base + b · a drawn edit.
 pub struct EditPolicy<'c> {
     networks: &'c EditNetworks,
     sampler: &'c Policy,
@@ -90,7 +102,7 @@ impl<'c> EditPolicy<'c> {
             let mut rng = stream(self.acting.seed, Purpose::FinetuneBatch, key.episode, 0, 6);
             let chosen = if rng.random::<f64>() < self.acting.first_share { 0 } else { best[i] };
             let base = &drawn[(i * n + chosen) * chunk..][..executed];
-            self.bases.entry(key.episode).or_default().extend_from_slice(base);
+            self.bases.entry(key.episode).or_default().base.extend_from_slice(base);
         }
         Ok(())
     }
@@ -108,18 +120,47 @@ impl<'c> EditPolicy<'c> {
         Ok(values.chunks_exact(n).map(best).collect())
     }
 
-    /// Adds noise to the edit of an episode's control step.
-    fn disturb(&self, episode: u64, step: usize, delta: &mut [f32]) {
-        let (c, e) = (self.sizes.base, delta.len());
-        let knot = |k: usize| {
-            let mut knot = vec![0.0; e];
-            fill_normal(&mut stream(self.acting.seed, Purpose::Perturbation, episode, k as u64, 3), &mut knot);
-            knot
-        };
-        let (from, to, share) = (knot(step / c), knot(step / c + 1), (step % c) as f32 / c as f32);
-        for (i, delta) in delta.iter_mut().enumerate() {
-            *delta += self.acting.noise as f32 * (from[i] + share * (to[i] - from[i]));
+    /// Disturbs the edit of an episode's decision at control step `step`.
+    fn disturb(&self, episode: u64, step: u64, delta: &mut [f32]) {
+        let mut rng = stream(self.acting.seed, Purpose::Perturbation, episode, step, 3);
+        if rng.random::<f64>() < self.acting.explore {
+            let size: f32 = rng.random();
+            delta.iter_mut().for_each(|d| *d = size * rng.random_range(-1.0..=1.0));
         }
+        let mut noise = vec![0.0; delta.len()];
+        fill_normal(&mut rng, &mut noise);
+        delta.iter_mut().zip(noise).for_each(|(d, n)| *d = (*d + self.acting.noise as f32 * n).clamp(-1.0, 1.0));
+    }
+
+    /// Decides the edits of the episodes at `due`.
+    fn edit(&mut self, situation: &Situation<'_>, due: &[usize]) -> imle_policy::Result<()> {
+        let (size, e, history) = (self.networks.state.size(), self.networks.state.space.size(), self.sizes.history());
+        let mut states = vec![0.0; due.len() * size];
+        for (b, state) in due.iter().zip(states.chunks_exact_mut(size)) {
+            let key = situation.keys[*b];
+            let left = self.left(key.episode, key.decision as usize);
+            self.networks.state.write(&situation.observations[b * history..][..history], left, state);
+        }
+        let deltas = match self.acting.learned {
+            true => tch::no_grad(|| to_host(&self.networks.deltas(&self.networks.rows(&states)?)?))?,
+            false => vec![0.0; due.len() * e],
+        };
+        for (b, delta) in due.iter().zip(deltas.chunks_exact(e)) {
+            let key = situation.keys[*b];
+            let mut delta = delta.to_vec();
+            match self.begins(key.episode, key.decision) {
+                true => delta.fill(0.0),
+                false => self.disturb(key.episode, key.decision, &mut delta),
+            }
+            self.bases.entry(key.episode).or_default().delta = delta;
+        }
+        Ok(())
+    }
+
+    /// What is left of an episode's chunk at control step `step`, (at most C, A).
+    fn left(&self, episode: u64, step: usize) -> &[f32] {
+        let base = self.bases.get(&episode).map_or(&[][..], |kept| &kept.base);
+        &base[base.len() - (self.sizes.base - step % self.sizes.base) * self.sizes.action..]
     }
 }
 
@@ -136,7 +177,7 @@ impl Decide for EditPolicy<'_> {
         how: &mut [Decision],
     ) -> imle_planner::Result<()> {
         how.fill(Decision::default());
-        let (c, a, history) = (self.sizes.base, self.sizes.action, self.sizes.history());
+        let (c, a) = (self.sizes.base, self.sizes.action);
         let step = |b: usize| situation.keys[b].decision as usize;
         let begins: Vec<bool> = situation.keys.iter().map(|key| self.begins(key.episode, key.decision)).collect();
         for whose in [true, false] {
@@ -146,33 +187,21 @@ impl Decide for EditPolicy<'_> {
                 self.draw(pool, situation, &due)?;
             }
         }
-        let left = |bases: &Bases, b: usize| -> Vec<f32> {
-            let base = bases.get(&situation.keys[b].episode).map_or(&[][..], Vec::as_slice);
-            base[base.len() - (c - step(b) % c) * a..].to_vec()
-        };
-        let (size, e) = (self.networks.state.size(), self.networks.state.space.size());
-        let mut states = vec![0.0; how.len() * size];
-        for (b, state) in states.chunks_exact_mut(size).enumerate() {
-            let seen = &situation.observations[b * history..][..history];
-            self.networks.state.write(seen, &left(self.bases, b), state);
+        let due: Vec<usize> = (0..how.len()).filter(|b| (step(*b) % c).is_multiple_of(self.acting.hold)).collect();
+        if !due.is_empty() {
+            self.edit(situation, &due)?;
         }
-        let deltas = |states: &[f32]| -> imle_policy::Result<Vec<f32>> {
-            tch::no_grad(|| to_host(&self.networks.deltas(&self.networks.rows(states)?)?))
-        };
-        let mut deltas = if self.acting.learned { deltas(&states)? } else { vec![0.0; how.len() * e] };
         let chunk = chunks.len() / how.len().max(1);
-        for (b, (plan, delta)) in chunks.chunks_exact_mut(chunk).zip(deltas.chunks_exact_mut(e)).enumerate() {
-            if self.acting.noise > 0.0 {
-                self.disturb(situation.keys[b].episode, step(b), delta);
-            }
-            let most = if begins[b] { 0.0 } else { 1.0 };
-            delta.iter_mut().for_each(|d| *d = d.clamp(-most, most));
+        for (b, plan) in chunks.chunks_exact_mut(chunk).enumerate() {
+            let key = situation.keys[b];
+            let left = self.left(key.episode, step(b));
             // One action is executed; the rest of the plan is the base's.
-            let left = left(self.bases, b);
             for (i, action) in plan.chunks_exact_mut(a).enumerate() {
                 action.copy_from_slice(&left[(i * a).min(left.len() - a)..][..a]);
             }
-            self.networks.state.space.apply(delta, &mut plan[..a]);
+            if let Some(kept) = self.bases.get(&key.episode) {
+                self.networks.state.space.apply(&kept.delta, &mut plan[..a]);
+            }
         }
         Ok(())
     }

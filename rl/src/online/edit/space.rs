@@ -7,8 +7,8 @@
 //! a yaw, commanded as (cos, sin)            turned by the angle b δ
 //! ```
 //!
-//! Learning sees actions *relative* to where the hand is, where an edit is a sum too: r(a, o) + b δ. A part without a
-//! value of its own in the observation is relative to nothing.
+//! Learning sees the actions of a chunk *relative* to where the hand is. A part without a value of its own in the
+//! observation is relative to nothing.
 
 use imle_configs::{bounds::ActionBounds, spec::Layout};
 use std::f32::consts::PI;
@@ -102,17 +102,22 @@ impl EditSpace {
         }
     }
 
-    /// The largest part of the edit that makes `executed` of `base`: at most 1 where an edit can.
+    /// Writes the edit (E,) that makes `executed` of `base`, within ±1 where it is within the bounds.
+    pub fn between(&self, base: &[f32], executed: &[f32], out: &mut [f32]) {
+        for ((part, bound), out) in self.parts.iter().zip(&self.bounds).zip(out) {
+            let apart = match *part {
+                Part::Shift(i) => executed[i] - base[i],
+                Part::Turn(i) => wrapped(executed[i + 1].atan2(executed[i]) - base[i + 1].atan2(base[i])),
+            };
+            *out = apart / bound;
+        }
+    }
+
+    /// The largest part of that edit: at most 1 where it is within the bounds.
     pub fn distance(&self, base: &[f32], executed: &[f32]) -> f32 {
-        let none = vec![None; base.len()];
-        let (mut from, mut to) = (vec![0.0; self.size()], vec![0.0; self.size()]);
-        self.relative(base, &[], &none, &mut from);
-        self.relative(executed, &[], &none, &mut to);
-        let part = |i: usize| match self.parts[i] {
-            Part::Shift(_) => (to[i] - from[i]) / self.bounds[i],
-            Part::Turn(_) => wrapped(to[i] - from[i]) / self.bounds[i],
-        };
-        (0..self.size()).map(|i| part(i).abs()).fold(0.0, f32::max)
+        let mut delta = vec![0.0; self.size()];
+        self.between(base, executed, &mut delta);
+        delta.iter().fold(0.0, |most, d| most.max(d.abs()))
     }
 }
 
@@ -133,22 +138,22 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_is_a_sum_in_what_learning_sees() {
+    fn an_edit_is_what_lies_between_base_and_executed() {
         let space = space();
         assert_eq!(space.bounds(), [POSITION, POSITION, YAW, GRIPPER]);
         let own = [Some(0), Some(1), Some(2), Some(3), None];
         let hand = [0.1, 0.2, 3.0f32.cos(), 3.0f32.sin()];
         let base = [0.11, 0.18, 3.1f32.cos(), 3.1f32.sin(), 0.5];
-        let (mut before, mut after, mut edited) = ([0.0; 4], [0.0; 4], base);
-        space.relative(&base, &hand, &own, &mut before);
+        let (mut relative, mut between, mut edited) = ([0.0; 4], [0.0; 4], base);
+        space.relative(&base, &hand, &own, &mut relative);
+        let near =
+            |values: [f32; 4], expected: [f32; 4]| values.iter().zip(expected).all(|(v, e)| (v - e).abs() < 1e-4);
+        assert!(near(relative, [0.01, -0.02, 0.1, 0.5]), "{relative:?}");
+        // Across the turn from π to −π.
         let delta = [0.5, -1.0, 1.0, -0.5];
         space.apply(&delta, &mut edited);
-        space.relative(&edited, &hand, &own, &mut after);
-        for i in 0..4 {
-            assert!((after[i] - before[i] - space.bounds()[i] * delta[i]).abs() < 1e-5, "{i}");
-        }
-        // Across the turn from π to −π.
-        assert!((before[2] - 0.1).abs() < 1e-5 && (edited[2].hypot(edited[3]) - 1.0).abs() < 1e-5);
+        space.between(&base, &edited, &mut between);
+        assert!(near(between, delta) && (edited[2].hypot(edited[3]) - 1.0).abs() < 1e-5, "{between:?}");
         assert!((space.distance(&base, &edited) - 1.0).abs() < 1e-4);
     }
 

@@ -70,17 +70,6 @@ impl LearningState {
         self.sizes.history() + self.units.len() + 1
     }
 
-    /// Bounds of an edit in the units of [`action`](Self::action), (E,).
-    pub fn steps(&self) -> Vec<f32> {
-        self.space.bounds().iter().zip(&self.units).map(|(bound, unit)| bound / unit).collect()
-    }
-
-    /// Writes an action relative to the hand in `observation`, in units, (E,).
-    pub fn action(&self, action: &[f32], observation: &[f32], out: &mut [f32]) {
-        self.space.relative(action, observation, &self.own, out);
-        out.iter_mut().zip(&self.units).for_each(|(r, unit)| *r /= unit);
-    }
-
     /// Writes s for the raw `history` (T_obs, O), oldest first, and the actions `left` (at most C, A) of the chunk.
     pub fn write(&self, history: &[f32], left: &[f32], out: &mut [f32]) {
         let (e, a) = (self.space.size(), self.sizes.action);
@@ -115,7 +104,7 @@ mod tests {
         let normalizer = Normalizer::Range { min: vec![0.0, 0.0], max: vec![2.0, 18.0] };
         let state = LearningState::fit(space, sizes, normalizer, [(&observations[..], &actions[..])].into_iter());
         assert_eq!(state.own, [Some(0)]);
-        assert!((state.units[0] - 0.12).abs() < 1e-4 && (state.steps()[0] - 0.1 / 0.12).abs() < 1e-3);
+        assert!((state.units[0] - 0.12).abs() < 1e-4);
         let mut out = vec![0.0; state.size()];
         state.write(&[1.0, 9.0, 1.2, 9.0], &[1.3, 1.4], &mut out);
         assert!((out[2] - 0.2).abs() < 1e-5 && out[3] == 0.0, "history, normalised: {out:?}");
