@@ -1,7 +1,7 @@
 //! Whether a critic ranks *actions* within a state, not only states: against rollouts from saved states.
 //!
-//! From each of S states that the generator meets, N of its chunks are executed M times each, the generator going on
-//! from there. The critic's values of the N chunks are ranked beside their mean returns. Returns of so few rollouts are
+//! From each of S states that the generator meets, N chunks are executed M times each, the generator going on from
+//! there: N that it proposes, or edits of one. The critic's values of them are ranked beside their mean returns. Returns of so few rollouts are
 //! noise themselves: the ceiling is the rank correlation of one half of the rollouts with the other. States in which it
 //! makes no difference which chunk is taken say nothing, and are left out.
 
@@ -50,6 +50,8 @@ pub struct WithinStates {
     pub mean: f64,
     /// Mean return of the candidate that the critic takes for the best.
     pub chosen: f64,
+    /// Mean return of the first two candidates: of edits the unedited chunk and the one that is learned.
+    pub first: [f64; 2],
 }
 
 /// Plays a given first chunk, then the generator.
@@ -83,8 +85,9 @@ impl Decide for FirstChunk<'_> {
     }
 }
 
-/// Values of chunks: from one raw history (T_obs · O) and N chunks (N, T_pred · A), N values.
-pub type ChunkValues<'v> = dyn FnMut(&[f32], &[f32]) -> Result<Vec<f64>> + 'v;
+/// Values of chunks: from one raw history (T_obs · O) and N chunks (N, T_pred · A) of the generator, N values; the chunks
+/// may become others first.
+pub type ChunkValues<'v> = dyn FnMut(&[f32], &mut [f32]) -> Result<Vec<f64>> + 'v;
 
 /// Ranks the generator's chunks by `values` and by what came of them.
 ///
@@ -111,7 +114,7 @@ pub fn within_states(
     };
     let met = evaluate(run.environment, &mut alone(run.seed), &settings, pool, progress)?;
     let shape = policy.sampler().shape();
-    let (mut starts, mut chunks) = (Vec::new(), Vec::new());
+    let (mut starts, mut chunks, mut worths) = (Vec::new(), Vec::new(), Vec::new());
     for episode in met.episodes.iter().filter(|e| e.failure.is_none() && e.steps > horizons.action) {
         let mut rng = stream(run.seed, Purpose::Bench, episode.episode, 0, 1);
         let step = rng.random_range(0..episode.steps / horizons.action) * horizons.action;
@@ -119,6 +122,7 @@ pub fn within_states(
         let key = LatentKey { seed: !run.seed, episode: episode.episode, step: step as u64 };
         let mut drawn = vec![0.0; effort.candidates * shape.chunk()];
         policy.sampler().sample(pool, Observations::from(&start.history), &[key], effort.candidates, &mut drawn)?;
+        worths.push(values(&start.history, &mut drawn)?);
         starts.push(start);
         chunks.extend(drawn);
     }
@@ -138,15 +142,16 @@ pub fn within_states(
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let (mut critic, mut ceiling, mut all) = (Vec::new(), Vec::new(), (Vec::new(), Vec::new()));
     let [mut best, mut average, mut chosen] = [const { Vec::new() }; 3];
-    for (i, start) in starts.iter().enumerate() {
+    let mut first = [0.0; 2];
+    for (i, worth) in worths.into_iter().enumerate() {
         let of = |j: usize| &returns[(i * n + j) * m..][..m];
         let means: Vec<f64> = (0..n).map(|j| mean(of(j))).collect();
         let halves = [0, 1].map(|h| (0..n).map(|j| mean(&of(j)[h * m / 2..][..m / 2])).collect::<Vec<_>>());
-        let worth = values(&start.history, &chunks[i * n * shape.chunk()..][..n * shape.chunk()])?;
         let top = (0..n).max_by(|a, b| worth[*a].total_cmp(&worth[*b])).unwrap_or_default();
         best.push(means.iter().copied().fold(0.0, f64::max));
         average.push(mean(&means));
         chosen.push(means[top]);
+        first.iter_mut().zip(&means).for_each(|(sum, mean)| *sum += mean / starts.len() as f64);
         let spread = mean(&means.iter().map(|x| (x - mean(&means)).powi(2)).collect::<Vec<_>>()).sqrt();
         if spread >= APART {
             critic.push(spearman(&worth, &means).unwrap_or(0.0));
@@ -163,5 +168,6 @@ pub fn within_states(
         best: mean(&best),
         mean: mean(&average),
         chosen: mean(&chosen),
+        first,
     })
 }

@@ -108,7 +108,12 @@ pub trait Algorithm {
     ///
     /// # Errors
     /// libtorch's.
-    fn chunk_values(&mut self, _learner: &Learner<'_>, _history: &[f32], _chunks: &[f32]) -> Result<Option<Vec<f64>>> {
+    fn chunk_values(
+        &mut self,
+        _learner: &Learner<'_>,
+        _history: &[f32],
+        _chunks: &mut [f32],
+    ) -> Result<Option<Vec<f64>>> {
         Ok(None)
     }
 

@@ -64,7 +64,7 @@ pub fn rank_within_states(
     let saved = serde_json::from_value(course.learner).map_err(|e| damaged(&folder, e))?;
     let learner = Learner::new(run, &state.settings, algorithm.needs(), Some((&folder, saved)))?;
     algorithm.begin(&learner, Some(&folder))?;
-    let mut values = |history: &[f32], chunks: &[f32]| -> Result<Vec<f64>> {
+    let mut values = |history: &[f32], chunks: &mut [f32]| -> Result<Vec<f64>> {
         Ok(algorithm.chunk_values(&learner, history, chunks)?.ok_or_else(none)?)
     };
     within_states(run, &learner.pool, effort, &mut values, progress)

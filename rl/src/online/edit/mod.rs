@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! act     chunk of C actions: the best of N by Q, or the first        (each in a share of the episodes)
-//!         base + b · δ(s), the edit δ held over the chunk, or decided anew every few control steps
+//!         base + b · δ(s), the edit δ held over the chunk, or decided anew every few control steps; or the base alone
+//!         where that is worth more
 //! critic  on the returns of n decisions, half of each batch from demonstrations
 //! edit    up the critic's mean
 //! ```
@@ -151,6 +152,7 @@ impl Algorithm for Edit {
             noise,
             explore,
             hold: hold(c.learner),
+            pessimism: settings.pessimism,
             learned,
             seed: c.learner.acting_seed(),
         };
@@ -164,8 +166,8 @@ impl Algorithm for Edit {
         }
         let candidates = c.learner.settings.edit.candidates;
         let seed = c.learner.run.seed;
-        let (noise, explore, hold) = (0.0, 0.0, hold(c.learner));
-        let acting = EditActing { candidates, first_share: 0.0, noise, explore, hold, learned: true, seed };
+        let (noise, explore, hold, pessimism) = (0.0, 0.0, hold(c.learner), c.learner.settings.edit.pessimism);
+        let acting = EditActing { candidates, first_share: 0.0, noise, explore, hold, pessimism, learned: true, seed };
         self.decider(c, acting).map(Some)
     }
 
@@ -227,20 +229,43 @@ impl Algorithm for Edit {
         Ok(Some(Judgement { rank_correlation, above }))
     }
 
-    fn chunk_values(&mut self, learner: &Learner<'_>, history: &[f32], chunks: &[f32]) -> Result<Option<Vec<f64>>> {
+    /// Of the first chunk unedited, with the edit that is learned, and with edits that are drawn.
+    fn chunk_values(
+        &mut self,
+        learner: &Learner<'_>,
+        history: &[f32],
+        chunks: &mut [f32],
+    ) -> Result<Option<Vec<f64>>> {
         if self.counters.critic_steps == 0 {
             return Ok(None);
         }
         self.update(learner)?;
         let learned = self.learned.as_ref().ok_or_else(unmade)?;
-        let (state, sizes) = (&learned.networks.state, learner.sizes);
-        let chunk = learned.base.sampler().shape().chunk();
-        let mut states = vec![0.0; chunks.len() / chunk * state.size()];
-        for (out, chunk) in states.chunks_exact_mut(state.size()).zip(chunks.chunks_exact(chunk)) {
-            state.write(history, &chunk[..sizes.base * sizes.action], out);
+        let (networks, sizes) = (&learned.networks, learner.sizes);
+        let (state, e) = (&networks.state, networks.state.space.size());
+        let size = learned.base.sampler().shape().chunk();
+        let first = chunks[..size].to_vec();
+        let mut row = vec![0.0; state.size()];
+        state.write(history, &first[..sizes.base * sizes.action], &mut row);
+        let learnt = tch::no_grad(|| to_host(&networks.deltas(&networks.rows(&row)?)?))?;
+        let salt = history.iter().fold(0u64, |sum, x| sum.wrapping_mul(31).wrapping_add(u64::from(x.to_bits())));
+        let mut rng = stream(learner.run.seed, Purpose::Bench, salt, 0, 2);
+        let (mut rows, mut deltas) = (Vec::new(), Vec::new());
+        for (i, chunk) in chunks.chunks_exact_mut(size).enumerate() {
+            let delta: Vec<f32> = match i {
+                0 => vec![0.0; e],
+                1 => learnt.clone(),
+                _ => (0..e).map(|_| rng.random_range(-1.0..=1.0)).collect(),
+            };
+            chunk.copy_from_slice(&first);
+            chunk.chunks_exact_mut(sizes.action).for_each(|action| state.space.apply(&delta, action));
+            rows.extend_from_slice(&row);
+            deltas.extend(delta);
         }
-        let rows = learned.networks.rows(&states)?;
-        let values = tch::no_grad(|| to_host(&learned.networks.unedited_values(&rows)?))?;
+        let values = tch::no_grad(|| {
+            let deltas = tch::Tensor::f_from_slice(&deltas)?.f_view([-1, e as i64])?.f_to_device(learner.run.device)?;
+            to_host(&networks.values_of(&networks.rows(&rows)?, &deltas)?)
+        })?;
         Ok(Some(values.into_iter().map(f64::from).collect()))
     }
 

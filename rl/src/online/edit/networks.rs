@@ -3,7 +3,7 @@
 //! ```text
 //! δ(s)     = tanh(f(s))                                     bounded, and 0 before anything was learned
 //! Q_e(s, δ)                                                 δ the edit executed, of demonstrations beyond ±1 too
-//! y        = Σ_{i<n} γⁱ r_i + γⁿ min(Q̄_i, Q̄_j)(s', δ̄(s'))   s' with its stored base, δ̄ the slow copy's
+//! y        = Σ_{i<n} γⁱ r_i + γⁿ max over δ' of min(Q̄_i, Q̄_j)(s', δ')     δ' of the slow copy, or none
 //! δ goes up mean_e Q_e(s, δ(s)) − k std_e Q_e − λ mean δ²    k the pessimism: where members differ, nothing is known
 //! ```
 //!
@@ -87,20 +87,15 @@ impl EditNetworks {
         Ok(self.edit.frozen(states)?.f_select(0, 0)?.f_tanh()?)
     }
 
-    /// Mean values (B,) of what is done in `states`.
+    /// Values (B,) of the base in `states` and of the edited base, each by so many deviations of the members lower than
+    /// their mean.
     ///
     /// # Errors
     /// libtorch's.
-    pub fn values(&self, states: &Tensor) -> Result<Tensor> {
-        self.values_of(states, &self.deltas(states)?)
-    }
-
-    /// Mean values (B,) of the base in `states`, unedited now and edited from the next step on.
-    ///
-    /// # Errors
-    /// libtorch's.
-    pub fn unedited_values(&self, states: &Tensor) -> Result<Tensor> {
-        self.values_of(states, &self.deltas(states)?.f_zeros_like()?)
+    pub fn choices(&self, states: &Tensor, pessimism: f64) -> Result<[Tensor; 2]> {
+        let deltas = self.deltas(states)?;
+        let value = |deltas: &Tensor| lower(&self.critic.values(states, deltas)?, pessimism);
+        Ok([value(&deltas.f_zeros_like()?)?, value(&deltas)?])
     }
 
     /// Mean values (B,) of the edits `deltas` (B, E) in `states`.
@@ -117,8 +112,11 @@ impl EditNetworks {
     /// libtorch's.
     pub fn targets(&self, batch: &StepBatch, pair: [i64; 2]) -> Result<Tensor> {
         let deltas = self.edit.slow(&batch.after, &[0])?.f_select(0, 0)?.f_tanh()?;
-        let lower = self.critic.slow_values(&batch.after, &deltas, pair)?.f_amin([0i64].as_slice(), false)?;
-        Ok(batch.rewards.f_add(&batch.discounts.f_mul(&lower)?)?)
+        let value = |deltas: &Tensor| -> Result<Tensor> {
+            Ok(self.critic.slow_values(&batch.after, deltas, pair)?.f_amin([0i64].as_slice(), false)?)
+        };
+        let best = value(&deltas)?.f_maximum(&value(&deltas.f_zeros_like()?)?)?;
+        Ok(batch.rewards.f_add(&batch.discounts.f_mul(&best)?)?)
     }
 
     /// One step of the edit towards higher values in `states`; returns the mean value.
@@ -129,14 +127,19 @@ impl EditNetworks {
         let deltas = self.edit.forward(states)?.f_select(0, 0)?.f_tanh()?;
         let all = self.critic.values(states, &deltas)?;
         let value = all.f_mean(Kind::Float)?;
-        let goal = match settings.pessimism {
-            0.0 => value.shallow_clone(),
-            share => value
-                .f_sub(&all.f_std_dim([0i64].as_slice(), true, false)?.f_mean(Kind::Float)?.f_mul_scalar(share)?)?,
-        };
+        let goal = lower(&all, settings.pessimism)?.f_mean(Kind::Float)?;
         let size = deltas.f_square()?.f_mean(Kind::Float)?.f_mul_scalar(settings.penalty)?;
         self.edit.step(&size.f_sub(&goal)?, settings.learning_rate, 0.0)?;
         self.edit.follow(follow)?;
         Ok(value.f_double_value(&[])?)
     }
+}
+
+/// Means (B,) of the members' values (E, B), by so many of their deviations lower.
+fn lower(values: &Tensor, pessimism: f64) -> Result<Tensor> {
+    let mean = values.f_mean_dim([0i64].as_slice(), false, Kind::Float)?;
+    Ok(match pessimism {
+        0.0 => mean,
+        share => mean.f_sub(&values.f_std_dim([0i64].as_slice(), true, false)?.f_mul_scalar(share)?)?,
+    })
 }

@@ -14,11 +14,12 @@ use std::collections::BTreeMap;
 /// What is kept of the episodes under way.
 pub type Bases = BTreeMap<u64, EditedEpisode>;
 
-/// Of one episode: its base chunks, (chunks, C, A), and the edit that is held, (E,).
+/// Of one episode: its base chunks, (chunks, C, A), whether the present one is edited, and the edit that is held, (E,).
 #[derive(Clone, Debug, Default)]
 pub struct EditedEpisode {
     /// Base chunks.
     pub base: Vec<f32>,
+    edited: bool,
     delta: Vec<f32>,
 }
 
@@ -35,6 +36,8 @@ pub struct EditActing {
     pub explore: f64,
     /// Control steps that an edit is held.
     pub hold: usize,
+    /// Deviations of the critic's members by which a choice is taken for worse than their mean.
+    pub pessimism: f64,
     /// Whether edits are learned: before they are, noise alone acts.
     pub learned: bool,
     /// Seed of latents and noise.
@@ -97,27 +100,47 @@ impl<'c> EditPolicy<'c> {
         let (chunk, executed) = (shape.chunk(), self.sizes.base * self.sizes.action);
         let mut drawn = vec![0.0; due.len() * n * chunk];
         sampler.sample(pool, Observations::from(&observations), &keys, n, &mut drawn)?;
-        let best = if n > 1 { self.best(&observations, &drawn, n, chunk)? } else { vec![0; due.len()] };
+        let best = match self.acting.learned && !begins {
+            true => self.best(&observations, &drawn, n, chunk)?,
+            false => vec![([0; 2], [false; 2]); due.len()],
+        };
         for (i, key) in keys.iter().enumerate() {
             let mut rng = stream(self.acting.seed, Purpose::FinetuneBatch, key.episode, 0, 6);
-            let chosen = if rng.random::<f64>() < self.acting.first_share { 0 } else { best[i] };
-            let base = &drawn[(i * n + chosen) * chunk..][..executed];
-            self.bases.entry(key.episode).or_default().base.extend_from_slice(base);
+            let which = usize::from(rng.random::<f64>() < self.acting.first_share);
+            let (chosen, edited) = best[i];
+            let base = &drawn[(i * n + chosen[which]) * chunk..][..executed];
+            let kept = self.bases.entry(key.episode).or_default();
+            kept.base.extend_from_slice(base);
+            kept.edited = edited[which];
         }
         Ok(())
     }
 
-    /// Index of the best of `n` chunks for each of the histories.
-    fn best(&self, observations: &[f32], drawn: &[f32], n: usize, chunk: usize) -> imle_policy::Result<Vec<usize>> {
+    /// For each of the histories the indices of the best of `n` chunks and of the first, and whether each of the two is
+    /// better edited.
+    fn best(
+        &self,
+        observations: &[f32],
+        drawn: &[f32],
+        n: usize,
+        chunk: usize,
+    ) -> imle_policy::Result<Vec<([usize; 2], [bool; 2])>> {
         let (history, executed) = (self.sizes.history(), self.sizes.base * self.sizes.action);
         let size = self.networks.state.size();
         let mut states = vec![0.0; drawn.len() / chunk * size];
         for (i, (state, chunk)) in states.chunks_exact_mut(size).zip(drawn.chunks_exact(chunk)).enumerate() {
             self.networks.state.write(&observations[i / n * history..][..history], &chunk[..executed], state);
         }
-        let values = tch::no_grad(|| to_host(&self.networks.values(&self.networks.rows(&states)?)?))?;
-        let best = |values: &[f32]| (0..n).max_by(|i, j| values[*i].total_cmp(&values[*j]).then(j.cmp(i))).unwrap_or(0);
-        Ok(values.chunks_exact(n).map(best).collect())
+        let [base, edited] = tch::no_grad(|| -> imle_policy::Result<_> {
+            let [base, edited] = self.networks.choices(&self.networks.rows(&states)?, self.acting.pessimism)?;
+            Ok([to_host(&base)?, to_host(&edited)?])
+        })?;
+        let best = |(base, edited): (&[f32], &[f32])| {
+            let value = |i: usize| base[i].max(edited[i]);
+            let best = (0..n).max_by(|i, j| value(*i).total_cmp(&value(*j)).then(j.cmp(i))).unwrap_or(0);
+            ([best, 0], [best, 0].map(|i| edited[i] > base[i]))
+        };
+        Ok(base.chunks_exact(n).zip(edited.chunks_exact(n)).map(best).collect())
     }
 
     /// Disturbs the edit of an episode's decision at control step `step`.
@@ -147,12 +170,13 @@ impl<'c> EditPolicy<'c> {
         };
         for (b, delta) in due.iter().zip(deltas.chunks_exact(e)) {
             let key = situation.keys[*b];
-            let mut delta = delta.to_vec();
-            match self.begins(key.episode, key.decision) {
-                true => delta.fill(0.0),
-                false => self.disturb(key.episode, key.decision, &mut delta),
+            let kept = self.bases.entry(key.episode).or_default();
+            kept.delta = if kept.edited { delta.to_vec() } else { vec![0.0; e] };
+            if !self.begins(key.episode, key.decision) {
+                let mut delta = std::mem::take(&mut self.bases.entry(key.episode).or_default().delta);
+                self.disturb(key.episode, key.decision, &mut delta);
+                self.bases.entry(key.episode).or_default().delta = delta;
             }
-            self.bases.entry(key.episode).or_default().delta = delta;
         }
         Ok(())
     }
