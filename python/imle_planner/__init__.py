@@ -24,14 +24,15 @@ from .controller import Controller, Plan  # noqa: E402
 from .copies import flatten  # noqa: E402
 from .dataset import convert_dataset, read_dataset, write_dataset  # noqa: E402
 from .evaluation import Evaluation, evaluate, record  # noqa: E402
+from .finetuning import Finetuned, finetune  # noqa: E402
 from .policy import Horizons, Policy  # noqa: E402
 from .task import Task, task_names  # noqa: E402
 from .training import train  # noqa: E402
 from .viewer import view  # noqa: E402
 
 __all__ = [
-    "Controller", "Evaluation", "Horizons", "Plan", "Policy", "Task", "__version__", "convert_dataset", "evaluate",
-    "flatten", "read_dataset", "record", "task_names", "train", "view", "write_dataset",
+    "Controller", "Evaluation", "Finetuned", "Horizons", "Plan", "Policy", "Task", "__version__", "convert_dataset",
+    "evaluate", "finetune", "flatten", "read_dataset", "record", "task_names", "train", "view", "write_dataset",
 ]
 
 if _find_spec("gymnasium") is not None:

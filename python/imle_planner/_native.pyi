@@ -93,6 +93,10 @@ def train(
     evaluate: Callable[[int, Policy], tuple[float, int, list[tuple[str, float]]]] | None,
     teacher: Policy | None,
 ) -> str: ...
+def finetune(
+    policy: Policy, task: Task | None, copies: Any, about: dict[str, Any] | None, wanted: dict[str, Any],
+    progress: Callable[[str, int, int, str], None],
+) -> str: ...
 def write_dataset(
     folder: str, name: str, rate: float, observation: Sequence[tuple[str, int]], action: Sequence[tuple[str, int]],
     observations: Sequence[Any], actions: Sequence[Any], successes: Sequence[bool],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from dataclasses import dataclass
 from typing import Any, Callable, Sequence
 
 import numpy as np
@@ -34,6 +35,7 @@ class Copies:
         action_bounds: tuple[Any, Any] | None = None,
         processes: bool = False,
         env_kwargs: dict[str, Any] | None = None,
+        learning: Learning | None = None,
     ):
         if success_at not in ("end", "any"):
             raise ValueError(f"success_at: expected end or any, found {success_at}")
@@ -41,8 +43,11 @@ class Copies:
         count = min(whole("num_envs", num_envs, (1, 4096)), episodes)
         self.count = 1 if single else count
         self._first, self._starts = first, None if starts is None else [_start(s) for s in starts]
+        self._learning = learning
         terms = {term["name"]: term["size"] for term in policy.spec["observation"]["terms"]}
-        look = Look(terms, observation, pictures if policy.spec.get("pictures") else None, success, success_at == "any")
+        seen = pictures if policy.spec.get("pictures") else None
+        sparse = learning is not None and learning.reward_range is None
+        look = Look(terms, observation, seen, success, success_at == "any", sparse)
         if policy.spec.get("pictures") and pictures is None:
             raise ValueError("pictures: expected a function of the observation, as the policy sees pictures, found none")
         if processes and single:
@@ -66,15 +71,25 @@ class Copies:
 
     def about(self) -> dict[str, Any]:
         """What the native module wants to know."""
-        return {
+        known = {
             "copies": self.count, "max_steps": self._max_steps, "low": self._low, "high": self._high,
             "identity": self._identity,
         }
+        if self._learning is None:
+            return known
+        if self._learning.reward_range is None:
+            return known | {"reward_range": [0.0, 1.0], "return_range": [0.0, 1.0]}
+        return known | {"reward_range": list(self._learning.reward_range)}
 
-    def reset(self, slots: list[int], episodes: list[int], seeds: list[int]) -> list[tuple[Any, Any]]:
-        """Begin episodes; returns (observation, pictures) of each."""
+    def reset(self, slots: list[int], episodes: list[int], seeds: list[int], learning: bool) -> list[tuple[Any, Any]]:
+        """Begin episodes, to learn from or not; returns (observation, pictures) of each."""
         for slot, episode, seed in zip(slots, episodes, seeds):
-            start = (seed, None) if self._starts is None else self._starts[episode - self._first]
+            start = (seed, None)
+            if learning and self._learning is not None:
+                starts = self._learning.starts
+                start = start if starts is None else _start(starts[episode % len(starts)])
+            elif self._starts is not None:
+                start = self._starts[(episode - self._first) % len(self._starts)]
             self._copies[slot].begin(*start)
         return [self._copies[slot].answer() for slot in slots]
 
@@ -96,6 +111,16 @@ class Copies:
         self.close()
 
 
+@dataclass(frozen=True)
+class Learning:
+    """What is learned from in an environment."""
+
+    #: What episodes to learn from are reset with, one after the other and again.
+    starts: Sequence[Any] | None = None
+    #: Lowest and highest reward of the environment's own; without it solving is worth 1 and ends the episode.
+    reward_range: tuple[float, float] | None = None
+
+
 class Look:
     """What is seen of an environment."""
 
@@ -106,7 +131,9 @@ class Look:
         pictures: Callable[..., Any] | None,
         success: Success | None,
         sticky: bool,
+        sparse: bool = False,
     ):
+        self.sparse = sparse
         self.terms, self.observation, self.pictures = terms, observation, pictures
         self.success, self.sticky = success, sticky
 
@@ -139,6 +166,11 @@ class Copy:
     def about(self) -> tuple[str, int | None, Any, Any]:
         """Name, longest episode, and range of the actions."""
         env, space = self._env, self._env.action_space
+        wrapped: Any = env
+        while wrapped is not None:
+            if "autoreset" in type(wrapped).__name__.lower():
+                raise ValueError(f"{type(wrapped).__name__}: expected an environment that is reset here, found one that resets itself")
+            wrapped = getattr(wrapped, "env", None)
         name = env.spec.id if getattr(env, "spec", None) else type(env.unwrapped).__name__
         if not hasattr(space, "low") or len(space.shape) != 1:
             raise ValueError(f"{name}: expected actions in a Box of one axis, found {space}")
@@ -164,6 +196,8 @@ class Copy:
         now = self._look.solved(float(reward), bool(terminated), bool(truncated), info)
         self._solved = now or (self._solved and self._look.sticky)
         seen = self._look.seen(observed, self._env)
+        if self._look.sparse:
+            reward, terminated = float(self._solved), terminated or self._solved
         self._answer = (*seen, float(reward), bool(terminated), bool(truncated), self._solved)
 
     def answer(self) -> Any:

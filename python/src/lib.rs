@@ -14,7 +14,7 @@ mod task;
 
 use boundary::process;
 use episodes::{evaluation, worlds};
-use learning::{dataset, training};
+use learning::{dataset, finetuning, training};
 use pyo3::prelude::*;
 
 #[pymodule]
@@ -30,6 +30,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(evaluation::evaluate, module)?)?;
     module.add_function(wrap_pyfunction!(evaluation::evaluate_environment, module)?)?;
     module.add_function(wrap_pyfunction!(training::train, module)?)?;
+    module.add_function(wrap_pyfunction!(finetuning::finetune, module)?)?;
     module.add_function(wrap_pyfunction!(dataset::write_dataset, module)?)?;
     module.add_function(wrap_pyfunction!(dataset::read_dataset, module)?)?;
     module.add_function(wrap_pyfunction!(dataset::dataset_episode, module)?)?;

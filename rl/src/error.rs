@@ -43,6 +43,15 @@ pub enum Error {
         /// Control steps in the world.
         env_steps: u64,
     },
+    /// Every episode was over after one control step.
+    #[error(
+        "each of {episodes} episodes was over after its first control step, so there is nothing to learn from: is the \
+         environment reset before each, and its observation the one that the generator was trained with?"
+    )]
+    EndsAtOnce {
+        /// Number of episodes.
+        episodes: usize,
+    },
     /// The generator's loss was not finite several steps in a row.
     #[error(
         "the generator's loss or its gradient was not finite {steps} steps in a row; {} holds the last iteration: a lower \
@@ -77,6 +86,7 @@ impl Error {
             Self::World(e) => e.is_input(),
             Self::Policy(e) => e.is_input(),
             Self::Planner(e) => e.is_input(),
+            Self::EndsAtOnce { .. } => true,
             _ => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use imle_configs::Error as InputError;
-use imle_configs::{bounds::ActionBounds, spec::Spec};
+use imle_configs::{bounds::ActionBounds, seed::Purpose, spec::Spec};
 
 /// Sizes, bounds and name of an environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +56,8 @@ impl EnvironmentInfo {
 /// An episode that is to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EpisodeStart {
+    /// What it is for: starts to learn from and those of evaluations must not mix.
+    pub purpose: Purpose,
     /// Which copy.
     pub slot: usize,
     /// Index of the episode.

@@ -260,7 +260,7 @@ impl<V: VectorEnvironment> Lockstep for Lanes<'_, V> {
         let start = |lane: &Lane| {
             let (slot, episode) = (lane.slot, lane.recorder.result.episode);
             let seed = stream(settings.seed, settings.purpose, episode, 0, 0).next_u32();
-            EpisodeStart { slot, episode, seed }
+            EpisodeStart { purpose: settings.purpose, slot, episode, seed }
         };
         let seen = self.copies.reset(&lanes.iter().map(start).collect::<Vec<_>>())?;
         all(&lanes, "reset", seen.len())?;

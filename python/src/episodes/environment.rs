@@ -2,13 +2,13 @@
 
 use crate::boundary::arrays::{array, finite, numbers, shape};
 use crate::boundary::failure::unexpected;
-use imle_configs::{bounds::ActionBounds, spec::Spec};
+use imle_configs::{bounds::ActionBounds, seed::Purpose, spec::Spec};
 use imle_planner::evaluation::{EnvironmentInfo, EpisodeStart, Seen, Stepped, VectorEnvironment, Vectorized};
 use imle_planner::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// The copies. `reset(slots, episodes, seeds)` returns (observation, pictures) a slot, and `step(slots, actions)`
+/// The copies. `reset(slots, episodes, seeds, learning)` returns (observation, pictures) a slot, and `step(slots, actions)`
 /// (observation, pictures, reward, terminated, truncated, success).
 pub struct PythonCopies {
     copies: Py<PyAny>,
@@ -18,7 +18,8 @@ pub struct PythonCopies {
     pictures: usize,
 }
 
-/// An environment of the copies; `about` has `max_steps`, `low`, `high`, `identity` and `copies`, their number.
+/// An environment of the copies; `about` has `max_steps`, `low`, `high`, `identity` and `copies`, their number, and where
+/// rewards are learned from `reward_range` and `return_range`.
 pub fn environment(
     copies: &Bound<'_, PyAny>,
     about: &Bound<'_, PyDict>,
@@ -26,14 +27,15 @@ pub fn environment(
 ) -> PyResult<Vectorized<PythonCopies>> {
     let get = |key: &str| about.get_item(key)?.ok_or_else(|| unexpected("environment", format!("`{key}`"), "none"));
     let (low, high): (Vec<f32>, Vec<f32>) = (get("low")?.extract()?, get("high")?.extract()?);
+    let range = |key: &str| about.get_item(key)?.map(|range| range.extract::<[f64; 2]>()).transpose();
     let known = EnvironmentInfo {
         spec: spec.clone(),
         control_rate: Some(spec.control_rate),
         max_steps: get("max_steps")?.extract()?,
         execute: None,
         action_bounds: ActionBounds::new(low, high),
-        reward_bounds: [f64::NEG_INFINITY, f64::INFINITY],
-        return_bounds: None,
+        reward_bounds: range("reward_range")?.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]),
+        return_bounds: range("return_range")?,
         identity: get("identity")?.extract()?,
     };
     let inner = PythonCopies {
@@ -82,9 +84,10 @@ impl VectorEnvironment for PythonCopies {
         let slots: Vec<usize> = starts.iter().map(|s| s.slot).collect();
         let episodes: Vec<u64> = starts.iter().map(|s| s.episode).collect();
         let seeds: Vec<u32> = starts.iter().map(|s| s.seed).collect();
+        let learning = starts.first().is_some_and(|s| s.purpose == Purpose::FinetuneReset);
         self.asked(|_, copies| {
             let all: Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)> =
-                copies.call_method1("reset", (slots, episodes, seeds))?.extract()?;
+                copies.call_method1("reset", (slots, episodes, seeds, learning))?.extract()?;
             all.iter().map(|(observation, pictures)| self.seen(observation, pictures)).collect()
         })
     }

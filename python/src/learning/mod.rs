@@ -1,4 +1,5 @@
-//! Learning: datasets and training.
+//! Learning: datasets, training and fine-tuning.
 
 pub mod dataset;
+pub mod finetuning;
 pub mod training;

@@ -57,12 +57,12 @@ impl Critic {
         self.value(&self.mlp.frozen(&Tensor::f_cat(&[histories, beside], 1)?)?)
     }
 
-    /// As [`values`](Self::values), by the slow copy of two members, (2, R).
+    /// As [`values`](Self::values), by the slow copy of some `members`, (members, R).
     ///
     /// # Errors
     /// As [`values`](Self::values).
-    pub fn slow_values(&self, histories: &Tensor, beside: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
-        self.value(&self.mlp.slow(&Tensor::f_cat(&[histories, beside], 1)?, &pair)?)
+    pub fn slow_values(&self, histories: &Tensor, beside: &Tensor, members: &[i64]) -> Result<Tensor> {
+        self.value(&self.mlp.slow(&Tensor::f_cat(&[histories, beside], 1)?, members)?)
     }
 
     /// One step towards `targets` (B,); returns the loss, nothing if the step was skipped as not finite.
@@ -95,7 +95,7 @@ impl Critic {
     pub fn targets(&self, batch: &TransitionBatch, candidates: &Tensor, pair: [i64; 2]) -> Result<Tensor> {
         let (b, n, chunk) = candidates.size3()?;
         let histories = batch.after.f_unsqueeze(1)?.f_expand([b, n, -1], false)?.f_reshape([b * n, -1])?;
-        let both = self.slow_values(&histories, &candidates.f_reshape([b * n, chunk])?, pair)?;
+        let both = self.slow_values(&histories, &candidates.f_reshape([b * n, chunk])?, &pair)?;
         let lower = both.f_amin([0i64].as_slice(), false)?.f_view([b, n])?;
         let value = lower.f_amax([1i64].as_slice(), false)?;
         Ok(batch.rewards.f_add(&batch.discounts.f_mul(&value)?)?)

@@ -95,6 +95,8 @@ pub struct EditSettings {
     pub noise: f64,
     /// Decisions of the returns that the critic learns from, n.
     pub steps: usize,
+    /// Members of the critic, drawn anew for every step, of which the lowest value is what a state is worth.
+    pub target_members: usize,
     /// Whether what was cut off by the time limit might have gone on. Otherwise it is lost, and a state that hangs is
     /// worth nothing at once.
     pub cut_off_goes_on: bool,
@@ -185,12 +187,13 @@ impl Default for OnlineSettings {
                 warmup_explore: 0.2,
                 explore: 0.1,
                 noise: 0.05,
-                steps: 1,
-                cut_off_goes_on: true,
+                steps: 2,
+                target_members: 2,
+                cut_off_goes_on: false,
                 critic_updates: 2_000,
                 updates_per_step: 0.5,
                 actor_every: 2,
-                learning_rate: 3e-5,
+                learning_rate: 1e-5,
                 pessimism: 1.0,
                 penalty: 0.02,
                 demonstration_share: 0.5,
@@ -245,6 +248,7 @@ impl OnlineSettings {
             ("anchor.most_episodes", self.anchor.most_episodes),
             ("edit.candidates", self.edit.candidates),
             ("edit.steps", self.edit.steps),
+            ("edit.target_members", self.edit.target_members),
             ("best_of_n.candidates", self.best_of_n.candidates),
             ("best_of_n.elites", self.best_of_n.elites),
             ("ppo.epochs", self.ppo.epochs),

@@ -333,6 +333,9 @@ impl<'a, 'b> Online<'a, 'b> {
         let (totals, settings) = (self.totals(), self.learner.settings);
         let of = |t: &Trajectory| t.return_from(0, self.learner.sizes, settings.discount);
         let all = self.learner.replay.trajectories();
+        if !all.is_empty() && all.iter().all(|t| t.len == 1) {
+            return Err(Error::EndsAtOnce { episodes: all.len() });
+        }
         // Where nothing is earned but losses, one that is less is something to learn from.
         let differs = |t: &Trajectory| self.learner.run.environment.task().is_none() && of(t) != of(&all[0]);
         if all.iter().any(|t| t.success || of(t) > 0.0 || differs(t)) {

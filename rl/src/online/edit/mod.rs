@@ -36,7 +36,7 @@ use imle_policy::sampler::{LatentKey, Observations};
 use imle_policy::{checkpoint::Checkpoint, policy::Policy};
 use networks::EditNetworks;
 use policy::{Bases, Beginner, EditActing, EditPolicy};
-use rand::Rng;
+use rand::{Rng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
 use space::EditSpace;
 use state::LearningState;
@@ -230,12 +230,7 @@ impl Algorithm for Edit {
     }
 
     /// Of the first chunk unedited, with the edit that is learned, and with edits that are drawn.
-    fn chunk_values(
-        &mut self,
-        learner: &Learner<'_>,
-        history: &[f32],
-        chunks: &mut [f32],
-    ) -> Result<Option<Vec<f64>>> {
+    fn chunk_values(&mut self, learner: &Learner<'_>, history: &[f32], chunks: &mut [f32]) -> Result<Option<Vec<f64>>> {
         if self.counters.critic_steps == 0 {
             return Ok(None);
         }
@@ -310,9 +305,10 @@ impl Algorithm for Edit {
                 batch.returns.shallow_clone()
             } else {
                 let mut rng = stream(learner.run.seed, Purpose::FinetuneBatch, 1, step, 0);
-                let first = rng.random_range(0..critic.members as i64);
-                let second = (first + rng.random_range(1..critic.members as i64)) % critic.members as i64;
-                tch::no_grad(|| learned.networks.targets(&batch, [first, second]))?
+                let mut members: Vec<i64> = (0..critic.members as i64).collect();
+                members.shuffle(&mut rng);
+                members.truncate(settings.target_members);
+                tch::no_grad(|| learned.networks.targets(&batch, &members))?
             };
             loss.add(learned.networks.critic.learn(critic, &batch.before, &batch.actions, &targets)?);
             if step >= alone && step.is_multiple_of(settings.actor_every) {

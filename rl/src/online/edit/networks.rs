@@ -3,7 +3,7 @@
 //! ```text
 //! δ(s)     = tanh(f(s))                                     bounded, and 0 before anything was learned
 //! Q_e(s, δ)                                                 δ the edit executed, of demonstrations beyond ±1 too
-//! y        = Σ_{i<n} γⁱ r_i + γⁿ max over δ' of min(Q̄_i, Q̄_j)(s', δ')     δ' of the slow copy, or none
+//! y        = Σ_{i<n} γⁱ r_i + γⁿ max over δ' of min_e Q̄_e(s', δ')     δ' of the slow copy, or none; e of some members
 //! δ goes up mean_e Q_e(s, δ(s)) − k std_e Q_e − λ mean δ²    k the pessimism: where members differ, nothing is known
 //! ```
 //!
@@ -106,14 +106,14 @@ impl EditNetworks {
         Ok(self.critic.values(states, deltas)?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)
     }
 
-    /// What the critic is to learn of `batch`, by the slow copies of two members.
+    /// What the critic is to learn of `batch`, by the slow copies of some `members`.
     ///
     /// # Errors
     /// libtorch's.
-    pub fn targets(&self, batch: &StepBatch, pair: [i64; 2]) -> Result<Tensor> {
+    pub fn targets(&self, batch: &StepBatch, members: &[i64]) -> Result<Tensor> {
         let deltas = self.edit.slow(&batch.after, &[0])?.f_select(0, 0)?.f_tanh()?;
         let value = |deltas: &Tensor| -> Result<Tensor> {
-            Ok(self.critic.slow_values(&batch.after, deltas, pair)?.f_amin([0i64].as_slice(), false)?)
+            Ok(self.critic.slow_values(&batch.after, deltas, members)?.f_amin([0i64].as_slice(), false)?)
         };
         let best = value(&deltas)?.f_maximum(&value(&deltas.f_zeros_like()?)?)?;
         Ok(batch.rewards.f_add(&batch.discounts.f_mul(&best)?)?)
