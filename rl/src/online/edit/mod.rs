@@ -1,4 +1,4 @@
-//! Edits: the generator stays as it is, and every control step a bounded edit is added to what it proposes.
+//! Edits: the generator stays as it is, and a bounded edit is added to what it proposes.
 //!
 //! ```text
 //! act     chunk of C actions: the best of N by Q, or the first        (each in a share of the episodes)
@@ -6,6 +6,7 @@
 //!         where that is worth more
 //! critic  on the returns of n decisions, half of each batch from demonstrations
 //! edit    up the critic's mean
+//! end     the generator learns from what the edited one solves, and from where it goes itself
 //! ```
 //!
 //! After ResFiT (arXiv 2509.19301), EXPO (arXiv 2507.07986) and IBRL (arXiv 2311.02198), for a base that proposes in one
@@ -13,6 +14,7 @@
 //! knows what base comes next. Demonstrations have a base too: of 64 chunks drawn where they are, the nearest.
 
 mod distil;
+mod memory;
 mod networks;
 mod policy;
 mod space;
@@ -23,8 +25,7 @@ use super::learner::{Learner, Mean, Needs, damaged};
 use super::settings::OnlineSettings;
 use crate::critic::chunk_critic::Judgement;
 use crate::critic::{ensemble::StepCounters, rank_correlation::spearman};
-use crate::replay::step_buffer::{StepBuffer, StepEpisode};
-use crate::replay::trajectory::{Sizes, Trajectory};
+use crate::replay::{step_buffer::StepBuffer, trajectory::Trajectory};
 use crate::student_turns::StudentTurns;
 use crate::{error::Result, run::Figures, run::Observer};
 use distil::Part;
@@ -34,6 +35,7 @@ use imle_planner::decide::Decide;
 use imle_policy::device::to_host;
 use imle_policy::sampler::{LatentKey, Observations};
 use imle_policy::{checkpoint::Checkpoint, policy::Policy};
+use memory::{EditMemory, hold};
 use networks::EditNetworks;
 use policy::{Bases, Beginner, EditActing, EditPolicy};
 use rand::{Rng, seq::SliceRandom};
@@ -48,8 +50,6 @@ use tch::Kind;
 pub const NAME: &str = "edit";
 
 const COUNTERS_FILE: &str = "edit.json";
-/// Chunks among which the nearest is the base of a demonstration.
-const NEAREST: usize = 64;
 /// Steps of the critic between two reports.
 const PROGRESS: u64 = 100;
 /// Trainings of the generator at the end.
@@ -92,12 +92,7 @@ struct Learned {
     networks: EditNetworks,
     /// The generator as it came, which is edited.
     base: Policy,
-    online: StepBuffer,
-    demonstrations: StepBuffer,
-    /// Trajectories of the learner that are in `online`.
-    added: usize,
-    /// Share of the demonstrations' control steps that an edit can make of their base.
-    within: f64,
+    memory: EditMemory,
 }
 
 impl Algorithm for Edit {
@@ -212,13 +207,13 @@ impl Algorithm for Edit {
         }
         self.update(learner)?;
         let learned = self.learned.as_mut().ok_or_else(unmade)?;
-        let before = learned.online.len();
-        learned.add(learner);
-        let rows: Vec<usize> = (before..learned.online.len()).collect();
+        let before = learned.memory.online.len();
+        learned.memory.add(&learned.networks.state, learner);
+        let rows: Vec<usize> = (before..learned.memory.online.len()).collect();
         if rows.is_empty() {
             return Ok(None);
         }
-        let batch = StepBuffer::batch(&[(&learned.online, &rows)], learner.run.device)?;
+        let batch = StepBuffer::batch(&[(&learned.memory.online, &rows)], learner.run.device)?;
         let values = tch::no_grad(|| to_host(&learned.networks.values_of(&batch.before, &batch.actions)?))?;
         let host = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
         let (values, returns) = (host(values), host(to_host(&batch.returns)?));
@@ -281,7 +276,7 @@ impl Algorithm for Edit {
         self.update(learner)?;
         let round = iteration.index;
         let learned = self.learned.as_mut().ok_or_else(unmade)?;
-        learned.add(learner);
+        learned.memory.add(&learned.networks.state, learner);
         let (settings, steps) = (&learner.settings.edit, iteration.env_steps[1]);
         if self.counters.critic_steps == 0 {
             self.counters.began = steps;
@@ -299,7 +294,7 @@ impl Algorithm for Edit {
                 }
             }
             self.counters.critic_steps += 1;
-            let batch = learned.draw(learner, step)?;
+            let batch = learned.memory.draw(learner, step)?;
             let critic = &learner.settings.critic;
             let targets = if step < alone / 2 {
                 batch.returns.shallow_clone()
@@ -316,12 +311,12 @@ impl Algorithm for Edit {
                 learner.state.actor_steps += 1;
             }
         }
-        let batch = learned.draw(learner, self.counters.critic_steps)?;
-        let size =
-            tch::no_grad(|| learned.networks.deltas(&batch.before)?.f_abs()?.f_mean(Kind::Float).map_err(Into::into));
-        let size: imle_policy::Result<tch::Tensor> = size;
-        figures.insert("edit/size".into(), size?.double_value(&[]));
-        figures.insert("edit/demonstrations_within_bound".into(), learned.within);
+        let batch = learned.memory.draw(learner, self.counters.critic_steps)?;
+        let size = tch::no_grad(|| -> imle_policy::Result<f64> {
+            Ok(learned.networks.deltas(&batch.before)?.f_abs()?.f_mean(Kind::Float)?.f_double_value(&[])?)
+        })?;
+        figures.insert("edit/size".into(), size);
+        figures.insert("edit/demonstrations_within_bound".into(), learned.memory.within);
         loss.write("critic/loss", figures);
         value.write("critic/value", figures);
         Ok(())
@@ -416,15 +411,14 @@ impl Edit {
         let state = LearningState::fit(space, sizes, normalizer, shown);
         let bounds = run.environment.return_bounds(settings.discount);
         let saved = self.saved.as_deref().map(|folder| (folder, self.counters.networks));
-        let buffer = || StepBuffer::new((state.size(), state.space.size()), settings.edit.steps, settings.discount);
-        let (online, demonstrations) = (buffer(), buffer());
+        let mut memory = EditMemory::new(&state, learner);
         let networks = EditNetworks::new(&settings.critic, state, bounds, run.seed, saved, run.device)?;
         let base = Policy::with_threads(run.checkpoint, run.threads, run.device)?;
-        let mut learned = Learned { fitted, networks, base, online, demonstrations, added: 0, within: 1.0 };
+        // Of demonstrations no other reward is known than that of solving.
         if bounds == [0.0, 1.0] {
-            learned.show(learner)?;
+            memory.show(&networks.state, &base, learner)?;
         }
-        self.learned = Some(learned);
+        self.learned = Some(Learned { fitted, networks, base, memory });
         Ok(())
     }
 }
@@ -432,132 +426,4 @@ impl Edit {
 /// There is a decider only of what was made.
 fn unmade() -> InputError {
     InputError::unexpected("edit", "networks", "none")
-}
-
-impl Learned {
-    /// Adds what the learner has collected since.
-    fn add(&mut self, learner: &Learner<'_>) {
-        let sizes = learner.sizes;
-        let trajectories = &learner.replay.trajectories()[self.added..];
-        self.added += trajectories.len();
-        let hold = hold(learner);
-        for trajectory in trajectories {
-            let (observations, actions, base) = (&trajectory.observations, &trajectory.actions, &trajectory.base);
-            let (states, edits) = remembered(&self.networks.state, (sizes, hold), observations, actions, base);
-            let terminated = trajectory.terminated || !learner.settings.edit.cut_off_goes_on;
-            let rewards = &trajectory.rewards[..];
-            self.online.push(StepEpisode { states: &states, actions: &edits, rewards, hold, terminated });
-        }
-    }
-
-    /// Adds the demonstrations, each with the base that the generator would most nearly have proposed.
-    fn show(&mut self, learner: &Learner<'_>) -> Result<()> {
-        let sizes = learner.sizes;
-        let (mut within, mut all) = (0, 0);
-        let hold = hold(learner);
-        for (index, episode) in learner.run.demonstrations.iter().enumerate() {
-            let base = nearest_bases(&self.networks.state, sizes, learner, &self.base, index as u64, episode)?;
-            let (observations, actions) = (&episode.observations, &episode.actions);
-            let (states, edits) = remembered(&self.networks.state, (sizes, hold), observations, actions, &base);
-            for delta in edits.chunks_exact(self.networks.state.space.size()) {
-                within += u32::from(delta.iter().all(|d| d.abs() <= 1.0));
-                all += 1;
-            }
-            let mut rewards = vec![0.0; episode.len];
-            if let Some(last) = rewards.last_mut() {
-                *last = f64::from(u8::from(episode.success));
-            }
-            let (rewards, terminated) = (&rewards[..], episode.success);
-            self.demonstrations.push(StepEpisode { states: &states, actions: &edits, rewards, hold, terminated });
-        }
-        self.within = f64::from(within) / f64::from(all.max(1));
-        Ok(())
-    }
-
-    /// The batch of step `step`: a share of demonstrations, if there are any.
-    fn draw(&self, learner: &Learner<'_>, step: u64) -> Result<crate::replay::step_buffer::StepBatch> {
-        let size = learner.settings.critic.batch_size;
-        let share = if self.demonstrations.is_empty() { 0.0 } else { learner.settings.edit.demonstration_share };
-        let shown = (size as f64 * share) as usize;
-        let seed = learner.run.seed;
-        let online = self.online.draw(seed, 7, step, size - shown);
-        let demonstrations = self.demonstrations.draw(seed, 8, step, shown);
-        let parts = [(&self.online, &online[..]), (&self.demonstrations, &demonstrations[..])];
-        Ok(StepBuffer::batch(&parts, learner.run.device)?)
-    }
-}
-
-/// Control steps that an edit is held: as set, or the next fewer of which a chunk has a whole number.
-fn hold(learner: &Learner<'_>) -> usize {
-    let (hold, chunk) = (learner.settings.edit.hold, learner.sizes.base);
-    let most = if hold == 0 { chunk } else { hold.min(chunk) };
-    (1..=most).rev().find(|held| chunk.is_multiple_of(*held)).unwrap_or(1)
-}
-
-/// The states and edits of the decisions of an episode with this `base`, each held for so many control steps: its edit
-/// is the mean over them. After the last decision comes the state after the last action, if it was observed.
-fn remembered(
-    state: &LearningState,
-    (sizes, hold): (Sizes, usize),
-    observations: &[f32],
-    actions: &[f32],
-    base: &[f32],
-) -> (Vec<f32>, Vec<f32>) {
-    let (o, a, c, e) = (sizes.observation, sizes.action, sizes.base, state.space.size());
-    let (rows, steps) = (observations.len() / o, actions.len() / a);
-    let starts: Vec<usize> = (0..steps).step_by(hold).collect();
-    let (mut states, mut edits) = (Vec::new(), vec![0.0; starts.len() * e]);
-    let (mut history, mut row) = (vec![0.0; sizes.history()], vec![0.0; state.size()]);
-    for t in starts.iter().copied().chain((rows > steps).then_some(steps)) {
-        for (i, seen) in history.chunks_exact_mut(o).enumerate() {
-            seen.copy_from_slice(&observations[(t + i + 1).saturating_sub(sizes.seen) * o..][..o]);
-        }
-        state.write(&history, &base[t * a..(t / c + 1) * c * a], &mut row);
-        states.extend_from_slice(&row);
-    }
-    let mut delta = vec![0.0; e];
-    for (start, mean) in starts.iter().zip(edits.chunks_exact_mut(e)) {
-        let held = hold.min(steps - start);
-        for t in *start..start + held {
-            state.space.between(&base[t * a..][..a], &actions[t * a..][..a], &mut delta);
-            mean.iter_mut().zip(&delta).for_each(|(m, d)| *m += d / held as f32);
-        }
-    }
-    (states, edits)
-}
-
-/// The base of a demonstration, (⌈L / C⌉, C, A): of [`NEAREST`] chunks drawn at the beginning of each, the one that is
-/// nearest to what was done.
-fn nearest_bases(
-    state: &LearningState,
-    sizes: Sizes,
-    learner: &Learner<'_>,
-    sampler: &Policy,
-    index: u64,
-    episode: &Episode,
-) -> Result<Vec<f32>> {
-    let (o, a, c) = (sizes.observation, sizes.action, sizes.base);
-    let starts: Vec<usize> = (0..episode.len).step_by(c).collect();
-    let mut histories = vec![0.0; starts.len() * sizes.history()];
-    for (start, history) in starts.iter().zip(histories.chunks_exact_mut(sizes.history())) {
-        for (i, row) in history.chunks_exact_mut(o).enumerate() {
-            row.copy_from_slice(&episode.observations[(start + i + 1).saturating_sub(sizes.seen) * o..][..o]);
-        }
-    }
-    let key = |start: &usize| LatentKey { seed: !learner.run.seed, episode: index, step: *start as u64 };
-    let keys: Vec<LatentKey> = starts.iter().map(key).collect();
-    let chunk = sampler.sampler().shape().chunk();
-    let mut drawn = vec![0.0; starts.len() * NEAREST * chunk];
-    sampler.sampler().sample(&learner.pool, Observations::from(&histories), &keys, NEAREST, &mut drawn)?;
-    let mut base = Vec::with_capacity(starts.len() * c * a);
-    for (start, drawn) in starts.iter().zip(drawn.chunks_exact(NEAREST * chunk)) {
-        let steps = c.min(episode.len - start);
-        let apart = |chunk: &[f32], j: usize| {
-            state.space.distance(&chunk[j * a..][..a], &episode.actions[(start + j) * a..][..a])
-        };
-        let total = |chunk: &[f32]| (0..steps).map(|j| f64::from(apart(chunk, j)).powi(2)).sum::<f64>();
-        let nearest = drawn.chunks_exact(chunk).min_by(|x, y| total(x).total_cmp(&total(y))).unwrap_or_default();
-        base.extend_from_slice(&nearest[..c * a]);
-    }
-    Ok(base)
 }

@@ -170,13 +170,12 @@ impl<'c> EditPolicy<'c> {
         };
         for (b, delta) in due.iter().zip(deltas.chunks_exact(e)) {
             let key = situation.keys[*b];
-            let kept = self.bases.entry(key.episode).or_default();
-            kept.delta = if kept.edited { delta.to_vec() } else { vec![0.0; e] };
+            let edited = self.bases.get(&key.episode).is_some_and(|kept| kept.edited);
+            let mut delta = if edited { delta.to_vec() } else { vec![0.0; e] };
             if !self.begins(key.episode, key.decision) {
-                let mut delta = std::mem::take(&mut self.bases.entry(key.episode).or_default().delta);
                 self.disturb(key.episode, key.decision, &mut delta);
-                self.bases.entry(key.episode).or_default().delta = delta;
             }
+            self.bases.entry(key.episode).or_default().delta = delta;
         }
         Ok(())
     }
