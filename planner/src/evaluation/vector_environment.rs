@@ -56,7 +56,7 @@ impl EnvironmentInfo {
 /// An episode that is to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EpisodeStart {
-    /// What it is for: starts to learn from and those of evaluations must not mix.
+    /// Purpose: starts to learn from and those of evaluations must not mix.
     pub purpose: Purpose,
     /// Which copy.
     pub slot: usize,

@@ -19,10 +19,10 @@ use serde_json::json;
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-/// What is learned, and from how much.
+/// Settings and inputs of a fine-tuning.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub struct Wanted {
+pub struct FineTuningRequest {
     algorithm: String,
     /// JSON of its settings.
     settings: String,
@@ -46,7 +46,7 @@ pub fn finetune(
     task: Option<&PythonTask>,
     copies: Option<&Bound<'_, PyAny>>,
     about: Option<&Bound<'_, PyDict>>,
-    wanted: Wanted,
+    wanted: FineTuningRequest,
     progress: &Bound<'_, PyAny>,
 ) -> PyResult<String> {
     let checkpoint = policy.generator.checkpoint();

@@ -20,7 +20,7 @@ use rand::Rng;
 /// Deviation of the candidates' mean returns from which on a state is told apart from one in which all are alike.
 const APART: f64 = 0.1;
 
-/// How much is rolled out.
+/// Numbers of states, candidates and rollouts.
 #[derive(Clone, Copy, Debug)]
 pub struct RankingEffort {
     /// S, one an episode.

@@ -1,6 +1,6 @@
 //! The trait of the algorithms that learn online.
 
-use super::{learner::Learner, learner::Needs, settings::OnlineSettings};
+use super::{learner::Learner, learner::LearnerParts, settings::OnlineSettings};
 use crate::critic::chunk_critic::Judgement;
 use crate::{
     error::Result,
@@ -42,9 +42,9 @@ pub trait Algorithm {
         OnlineSettings::default()
     }
 
-    /// What it needs of the learner.
-    fn needs(&self) -> Needs {
-        Needs { critic: true, every_step: false }
+    /// Parts of the learner that it needs.
+    fn needs(&self) -> LearnerParts {
+        LearnerParts { critic: true, every_step: false }
     }
 
     /// Whether its generator learns by [`Learner::actor_step`], and so from an anchor that rises where modes are lost.

@@ -30,9 +30,9 @@ const ACTING: u64 = 0x5a1d_c0de;
 const ANCHOR_STEP: f64 = 2.0;
 const MOST_ANCHOR: f64 = 16.0;
 
-/// What an algorithm needs of the learner.
+/// Parts of the learner that an algorithm needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Needs {
+pub struct LearnerParts {
     /// A chunk critic.
     pub critic: bool,
     /// To decide anew every control step, whatever T_act the generator was made for.
@@ -98,7 +98,7 @@ impl<'a> Learner<'a> {
     pub fn new(
         run: &'a Run<'a>,
         settings: &'a OnlineSettings,
-        needs: Needs,
+        needs: LearnerParts,
         saved: Option<(&Path, LearnerState)>,
     ) -> Result<Self> {
         let config = run.checkpoint.config();

@@ -13,7 +13,7 @@
 
 use super::actor::{clipped, normal};
 use super::algorithm::{Algorithm, Collecting, Iteration};
-use super::learner::{Learner, Mean, Needs};
+use super::learner::{Learner, LearnerParts, Mean};
 use super::settings::OnlineSettings;
 use crate::critic::{chunk_critic::Critic, ensemble::StepCounters};
 use crate::{
@@ -57,8 +57,8 @@ impl Algorithm for Ppo {
         settings
     }
 
-    fn needs(&self) -> Needs {
-        Needs { critic: false, every_step: false }
+    fn needs(&self) -> LearnerParts {
+        LearnerParts { critic: false, every_step: false }
     }
 
     fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {

@@ -1,4 +1,4 @@
-//! What edits are learned from: the decisions collected, and those of demonstrations.
+//! Memory of decisions for edits: those collected, and those of demonstrations.
 
 use super::state::LearningState;
 use crate::error::Result;

@@ -21,7 +21,7 @@ mod space;
 mod state;
 
 use super::algorithm::{Algorithm, Collecting, Iteration};
-use super::learner::{Learner, Mean, Needs, damaged};
+use super::learner::{Learner, LearnerParts, Mean, damaged};
 use super::settings::OnlineSettings;
 use crate::critic::chunk_critic::Judgement;
 use crate::critic::{ensemble::StepCounters, rank_correlation::spearman};
@@ -79,7 +79,7 @@ pub struct Edit {
     /// Made anew once there are episodes to fit the learning state to.
     learned: Option<Learned>,
     counters: EditCounters,
-    /// What was saved, until the networks are made.
+    /// Folder of the saved networks, until they are made.
     saved: Option<PathBuf>,
     bases: Bases,
     /// The last student, and what draws from it.
@@ -103,8 +103,8 @@ impl Algorithm for Edit {
         settings
     }
 
-    fn needs(&self) -> Needs {
-        Needs { critic: false, every_step: true }
+    fn needs(&self) -> LearnerParts {
+        LearnerParts { critic: false, every_step: true }
     }
 
     fn heeds_anchor(&self) -> bool {

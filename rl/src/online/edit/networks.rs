@@ -29,7 +29,7 @@ const ACTOR: u64 = 0xed17;
 
 /// Networks of a run.
 pub struct EditNetworks {
-    /// What they see.
+    /// Their input.
     pub state: LearningState,
     /// Q.
     pub critic: Critic,
@@ -106,7 +106,7 @@ impl EditNetworks {
         Ok(self.critic.values(states, deltas)?.f_mean_dim([0i64].as_slice(), false, Kind::Float)?)
     }
 
-    /// What the critic is to learn of `batch`, by the slow copies of some `members`.
+    /// Targets of the critic for `batch`, by the slow copies of some `members`.
     ///
     /// # Errors
     /// libtorch's.

@@ -11,7 +11,7 @@ use imle_policy::sampler::{LatentKey, Observations};
 use rand::Rng;
 use std::collections::BTreeMap;
 
-/// What is kept of the episodes under way.
+/// The episodes under way, by number.
 pub type Bases = BTreeMap<u64, EditedEpisode>;
 
 /// Of one episode: its base chunks, (chunks, C, A), whether the present one is edited, and the edit that is held, (E,).
@@ -23,7 +23,7 @@ pub struct EditedEpisode {
     delta: Vec<f32>,
 }
 
-/// How an [`EditPolicy`] acts.
+/// Settings of an [`EditPolicy`].
 #[derive(Clone, Copy, Debug)]
 pub struct EditActing {
     /// Chunks of which the critic chooses one.
@@ -180,7 +180,7 @@ impl<'c> EditPolicy<'c> {
         Ok(())
     }
 
-    /// What is left of an episode's chunk at control step `step`, (at most C, A).
+    /// The rest of an episode's chunk at control step `step`, (at most C, A).
     fn left(&self, episode: u64, step: usize) -> &[f32] {
         let base = self.bases.get(&episode).map_or(&[][..], |kept| &kept.base);
         &base[base.len() - (self.sizes.base - step % self.sizes.base) * self.sizes.action..]

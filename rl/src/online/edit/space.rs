@@ -28,7 +28,7 @@ enum Part {
     Turn(usize),
 }
 
-/// What may be added to an action of A values, in E parts.
+/// The parts, E of them, in which an action of A values is edited, and their bounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EditSpace {
     parts: Vec<Part>,

@@ -1,4 +1,4 @@
-//! What an edit is a function of: the learning state.
+//! The learning state, of which an edit is a function.
 //!
 //! ```text
 //! s_t = (history, normalised (T_obs · O);
@@ -18,7 +18,7 @@ use imle_policy::targets::own_values;
 /// Relative actions and their units, and the layout of the learning state.
 #[derive(Clone, Debug)]
 pub struct LearningState {
-    /// What may be added to an action.
+    /// Edits of actions.
     pub space: EditSpace,
     sizes: Sizes,
     normalizer: Normalizer,
