@@ -43,7 +43,7 @@ class Copies:
         count = min(whole("num_envs", num_envs, (1, 4096)), episodes)
         self.count = 1 if single else count
         self._first, self._starts = first, None if starts is None else [_start(s) for s in starts]
-        self._learning = learning
+        self._learning, self._kwargs = learning, dict(sorted((env_kwargs or {}).items()))
         terms = {term["name"]: term["size"] for term in policy.spec["observation"]["terms"]}
         seen = pictures if policy.spec.get("pictures") else None
         sparse = learning is not None and learning.reward_range is None
@@ -77,9 +77,19 @@ class Copies:
         }
         if self._learning is None:
             return known
+        # A run goes on only in the environment that it was begun in.
+        of = f"{self._identity}, {self._max_steps} steps, reward {self._learning.reward_range or 'success'}, {self._kwargs}"
         if self._learning.reward_range is None:
-            return known | {"reward_range": [0.0, 1.0], "return_range": [0.0, 1.0]}
-        return known | {"reward_range": list(self._learning.reward_range)}
+            return known | {"reward_range": [0.0, 1.0], "return_range": [0.0, 1.0], "identity": of}
+        return known | {"reward_range": list(self._learning.reward_range), "identity": of}
+
+    def check(self, size: int) -> None:
+        """Reset a copy once: the policy must see as many values as it was trained with."""
+        starts = self._learning.starts if self._learning is not None else None
+        self._copies[0].begin(*((0, None) if starts is None else _start(starts[0])))
+        found = np.asarray(self._copies[0].answer()[0]).size
+        if found != size:
+            raise ValueError(f"{self._identity}: observation: expected {size} values, as the policy's, found {found}")
 
     def reset(self, slots: list[int], episodes: list[int], seeds: list[int], learning: bool) -> list[tuple[Any, Any]]:
         """Begin episodes, to learn from or not; returns (observation, pictures) of each."""
@@ -152,7 +162,7 @@ class Look:
         """Whether the task is solved."""
         if self.success is not None:
             return bool(self.success(reward, terminated, truncated, info))
-        return bool(info.get("is_success", terminated))
+        return bool(info.get("is_success", info.get("success", terminated)))
 
 
 class Copy:
@@ -223,6 +233,8 @@ def maker(env: Any, kwargs: dict[str, Any]) -> tuple[Callable[[], tuple[Any, boo
             except ImportError:
                 pass
         return (lambda: (gym.make(name, **kwargs), True)), False
+    if isinstance(env, gym.vector.VectorEnv):
+        raise TypeError("env: expected one environment, its id or a function, as copies are made here, found a vector of them")
     if isinstance(env, gym.Env):
         return (lambda: (env, False)), True
     if callable(env):

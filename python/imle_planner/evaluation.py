@@ -74,7 +74,7 @@ def evaluate(
       that the policy sees. By default arrays are flattened (:func:`flatten`); of a dictionary the entries are joined in
       the order of the policy's terms where they have its names, and else sorted by name, pictures left out. ``pictures`` gives (cameras, H, W, 3), uint8, for a policy that sees them.
     - ``success`` maps (reward, terminated, truncated, info) to whether the task is solved; by default
-      ``info["is_success"]``, and ``terminated`` where there is none. It counts at the ``end``, or at ``any`` step.
+      ``info["is_success"]`` or ``info["success"]``, and ``terminated`` where there is none. It counts at the ``end``, or at ``any`` step.
     - ``max_steps`` cuts episodes off; by default the environment's own limit.
     - ``processes`` steps every copy in a process of its own, which pays where a step takes over some 2 ms.
 

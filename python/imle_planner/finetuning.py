@@ -94,7 +94,7 @@ def finetune(
 
     def told(phase: str, done: int, total: int, message: str) -> None:
         if phase == "warning":
-            warnings.warn(message, stacklevel=4)
+            warnings.warn(message, stacklevel=3)
         elif phase != "round":
             line.set(phase, done, total, message)
         elif callable(progress):
@@ -105,18 +105,35 @@ def finetune(
     try:
         task = _task(env)
         if task is not None:
-            mistaken = [name for name, given in (*copies.items(), ("starts", starts)) if given is not None]
+            given = (*copies.items(), ("starts", starts), ("learning_starts", learning_starts), ("reward_range", reward_range))
+            mistaken = [name for name, value in given if value is not None]
             if mistaken:
                 raise ValueError(f"{mistaken[0]}: expected a Gymnasium environment beside it, found a task")
             answer = _native.finetune(policy._native, task._native, None, None, wanted, told)
         else:
             learning = Learning(learning_starts, reward_range)
+            _apart(learning_starts, starts)
             many = {"first": 0, "episodes": 1 << 32, "num_envs": num_envs, "starts": starts, "learning": learning}
             with Copies(env, policy, **many, **copies) as made:
+                made.check(policy.observation_size)
                 answer = _native.finetune(policy._native, None, made, made.about(), wanted, told)
     finally:
         line.close()
     return Finetuned(Policy.load(out, device), json.loads(answer))
+
+
+def _apart(learning: Sequence[Any] | None, evaluated: Sequence[Any] | None) -> None:
+    """Starts to learn from must not be those of evaluations."""
+    if (learning is None) != (evaluated is None):
+        missing = "learning_starts" if learning is None else "starts"
+        raise ValueError(f"{missing}: expected with the other, so that the two do not mix, found none")
+    if isinstance(learning, range) and isinstance(evaluated, range):
+        first, last = max(min(learning), min(evaluated)), min(max(learning), max(evaluated))
+        both = next((k for k in range(first, last + 1) if k in learning and k in evaluated), None)
+    else:
+        both = next((s for s in evaluated or () if s in learning), None)
+    if both is not None:
+        raise ValueError(f"learning_starts: expected other starts than those of evaluations, found {both!r:.80} in both")
 
 
 class _Line:

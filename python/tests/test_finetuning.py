@@ -90,6 +90,8 @@ def test_a_stopped_run_goes_on_to_the_same_result(walk, tmp_path):
     Stopping.__name__ = "Line"
     with pytest.raises(KeyboardInterrupt):
         tuned(walk, tmp_path / "stopped", Stopping, **short)
+    with pytest.raises(ValueError, match="environment: expected Line, 8 steps, reward success"):
+        ip.finetune(walk, Line, out=tmp_path / "stopped", max_steps=7, env_steps=900, progress=False, resume=True)
     resumed = ip.finetune(walk, Line, out=tmp_path / "stopped", max_steps=8, env_steps=900, threads=1, progress=False, resume=True)
     assert resumed.rounds == whole.rounds
     seen = np.zeros(1, np.float32)
@@ -104,7 +106,8 @@ def test_starts_to_learn_from_and_of_evaluations_do_not_mix(walk, tmp_path):
         walk, lambda: Line(begun), out=tmp_path / "out", max_steps=8, progress=False, threads=1, num_envs=2,
         learning_starts=[11, 12, 13], starts=range(100, 106), **settings,
     )
-    assert set(begun[:6]) == set(range(100, 106)) and set(begun) == {11, 12, 13, *range(100, 106)}
+    # The first reset is a check of what is seen.
+    assert set(begun[1:7]) == set(range(100, 106)) and set(begun) == {11, 12, 13, *range(100, 106)}
 
 
 def test_rewards_of_the_environment_have_a_range(walk, tmp_path):
@@ -127,6 +130,11 @@ def test_rewards_of_the_environment_have_a_range(walk, tmp_path):
         ({"algorithm": "expert-iteration", "edit": None}, "where the simulator is not ours"),
         ({"env": lambda: gym.wrappers.Autoreset(Line())}, "Autoreset: expected an environment that is reset here"),
         ({"env": lambda: Line(first=1)}, "over after its first control step"),
+        ({"env": lambda: gym.wrappers.TransformObservation(Line(), lambda o: np.repeat(o, 2), None)}, "expected 1 values"),
+        ({"env": gym.vector.SyncVectorEnv([Line])}, "found a vector"),
+        ({"env": "stack", "max_steps": None, "starts": [1]}, "starts: expected a Gymnasium environment"),
+        ({"starts": [1, 2]}, "learning_starts: expected with the other"),
+        ({"starts": range(5, 9), "learning_starts": range(8, 20)}, "found 8 in both"),
         ({"data": "nowhere"}, "nowhere"),
         ({"env_steps": 0}, "env_steps: expected 1 to"),
     ],
