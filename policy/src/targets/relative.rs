@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_base_is_the_robots_own_place_and_a_velocity_has_none() {
         let chunks = chunks();
-        assert_eq!(own_values(&chunks.observations(), &chunks.actions(), 3, 2), [Some(1), None]);
+        assert_eq!(own_values(chunks.observations(), chunks.actions(), 3, 2), [Some(1), None]);
         for spread in [Spread::Quantiles, Spread::Deviation] {
             let normalizers = chunks.fit_normalizers(ChunkFrame::Relative, spread).unwrap();
             let residual = normalizers.residual.as_ref().unwrap();
