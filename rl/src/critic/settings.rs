@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `[critic]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct CriticSettings {
     /// Members of the ensemble, at least 2.
     pub members: usize,

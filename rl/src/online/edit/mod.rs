@@ -113,6 +113,7 @@ impl Algorithm for Edit {
 
     fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
         *self = Self::default();
+        self.counters.total = learner.run.env_steps;
         let Some(folder) = saved else { return Ok(()) };
         let path = folder.join(COUNTERS_FILE);
         if path.exists() {
