@@ -196,7 +196,7 @@ fn edits_learn_to_reach_the_goal_and_the_generator_learns_it_from_them() {
 
 #[test]
 fn stopped_edits_go_on_with_the_same_bits() {
-    let settings = OnlineSettings { warmup_steps: 100, evaluation_episodes: 10, ..edits() };
+    let settings = OnlineSettings { episodes: 8, warmup_steps: 100, evaluation_episodes: 10, ..edits() };
     let folder = tempfile::tempdir().unwrap();
     let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
     let go = |out: &Path, resume, patience| {

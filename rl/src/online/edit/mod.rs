@@ -320,11 +320,7 @@ impl Algorithm for Edit {
         figures.insert("edit/demonstrations_within_bound".into(), learned.memory.within);
         loss.write("critic/loss", figures);
         value.write("critic/value", figures);
-        // A run of few iterations may be over before any of them was for teaching.
-        match parts[1] == Part::Over && learner.settings.edit.distill_share > 0.0 {
-            true => self.teach(learner, Part::Over, observer),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
