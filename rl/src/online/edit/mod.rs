@@ -10,7 +10,7 @@
 //! ```
 //!
 //! After ResFiT (arXiv 2509.19301), EXPO (arXiv 2507.07986) and IBRL (arXiv 2311.02198), for a base that proposes in one
-//! pass: the [`state`] holds what is left of the chunk, so that the critic can rank chunks before they are begun, and
+//! pass: the learning state holds what is left of the chunk, so that the critic can rank chunks before they are begun, and
 //! knows what base comes next. Demonstrations have a base too: of 64 chunks drawn where they are, the nearest.
 
 mod distil;
