@@ -24,6 +24,16 @@ impl Sizes {
         self.seen * self.observation
     }
 
+    /// Writes what is seen of `observations` (L, O) before control step `step`, (T_obs, O), the first repeated where there
+    /// were fewer.
+    pub(crate) fn write_history(&self, observations: &[f32], step: usize, out: &mut [f32]) {
+        let o = self.observation;
+        for (i, row) in out.chunks_exact_mut(o).enumerate() {
+            let at = (step + i + 1).saturating_sub(self.seen);
+            row.copy_from_slice(&observations[at * o..][..o]);
+        }
+    }
+
     /// Values of the executed part of a chunk, T_act · A.
     pub fn chunk(&self) -> usize {
         self.executed * self.action
@@ -130,11 +140,7 @@ impl Trajectory {
     /// Writes the observations that are seen before control step `step`, (T_obs, O), the first repeated where there
     /// were fewer.
     pub fn history(&self, step: usize, sizes: Sizes, out: &mut [f32]) {
-        let o = sizes.observation;
-        for (i, row) in out.chunks_exact_mut(o).enumerate() {
-            let at = (step + i + 1).saturating_sub(sizes.seen);
-            row.copy_from_slice(&self.observations[at * o..][..o]);
-        }
+        sizes.write_history(&self.observations, step, out);
     }
 
     /// Consequence of decision `index`.

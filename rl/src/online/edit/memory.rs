@@ -112,9 +112,7 @@ fn remembered(
     let (mut states, mut edits) = (Vec::new(), vec![0.0; starts.len() * e]);
     let (mut history, mut row) = (vec![0.0; sizes.history()], vec![0.0; state.size()]);
     for t in starts.iter().copied().chain((rows > steps).then_some(steps)) {
-        for (i, seen) in history.chunks_exact_mut(o).enumerate() {
-            seen.copy_from_slice(&observations[(t + i + 1).saturating_sub(sizes.seen) * o..][..o]);
-        }
+        sizes.write_history(observations, t, &mut history);
         state.write(&history, &base[t * a..(t / c + 1) * c * a], &mut row);
         states.extend_from_slice(&row);
     }
@@ -139,13 +137,11 @@ fn nearest_bases(
     index: u64,
     episode: &Episode,
 ) -> Result<Vec<f32>> {
-    let (o, a, c) = (sizes.observation, sizes.action, sizes.base);
+    let (a, c) = (sizes.action, sizes.base);
     let starts: Vec<usize> = (0..episode.len).step_by(c).collect();
     let mut histories = vec![0.0; starts.len() * sizes.history()];
     for (start, history) in starts.iter().zip(histories.chunks_exact_mut(sizes.history())) {
-        for (i, row) in history.chunks_exact_mut(o).enumerate() {
-            row.copy_from_slice(&episode.observations[(start + i + 1).saturating_sub(sizes.seen) * o..][..o]);
-        }
+        sizes.write_history(&episode.observations, *start, history);
     }
     let key = |start: &usize| LatentKey { seed: !learner.run.seed, episode: index, step: *start as u64 };
     let keys: Vec<LatentKey> = starts.iter().map(key).collect();
