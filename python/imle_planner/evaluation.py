@@ -55,6 +55,7 @@ def evaluate(
     processes: bool = False,
     env_kwargs: dict[str, Any] | None = None,
     optimizer: str = "none",
+    edits: bool = False,
     threads: int | None = None,
     progress: bool | None = None,
     **settings: Any,
@@ -78,12 +79,15 @@ def evaluate(
     - ``max_steps`` cuts episodes off; by default the environment's own limit.
     - ``processes`` steps every copy in a process of its own, which pays where a step takes over some 2 ms.
 
+    With ``edits`` the policy is the folder of a run of :func:`finetune` with ``algorithm="edit"``, and acts with the
+    edits that it has learned, which are decided every control step.
+
     In tasks ``cost`` is a function in Python in place of the task's cost. Further settings are those of
     :class:`Controller`: ``execute=4``, ``choice="typical"``, ``temperature=0.7``. ``seed`` and ``first`` choose the episodes,
     ``threads`` how many work on them, ``progress`` shows a bar or not. ``action_bounds`` replaces the range of the actions.
     """
     return _run(
-        policy, env, episodes, seed, first, threads, progress, {"optimizer": optimizer, **settings},
+        policy, env, episodes, seed, first, threads, progress, {"optimizer": optimizer, **settings, "edits": edits},
         dict(num_envs=num_envs, starts=starts, observation=observation, pictures=pictures, success=success,
              success_at=success_at, max_steps=max_steps, action_bounds=action_bounds, processes=processes,
              env_kwargs=env_kwargs),
@@ -129,8 +133,11 @@ def _run(
         "episodes": episodes, "first": first, "seed": whole("seed", seed, SEED), "record": out, "only_solved": only_solved,
         "threads": None if threads is None else whole("threads", threads, THREADS), "lockstep": 64,
     }
+    wanted["edits"] = None
+    if settings.pop("edits", False):
+        policy = wanted["edits"] = _edited(policy, settings)
     if policy is not None and not isinstance(policy, Policy):
-        policy = Policy.load(policy)
+        policy = Policy.load(policy if wanted["edits"] is None else os.path.join(policy, "edits"))
     cost = settings.pop("cost", None)
     settings.setdefault("optimizer", "none")
     settings.setdefault("proposals", ["noise" if policy is None else "imle", "warm"])
@@ -168,6 +175,18 @@ def _run(
         report["success_rate"], tuple(report["success_ci95"]), all_episodes,
         sum(e["return"] for e in all_episodes) / count, sum(e["steps"] for e in all_episodes) / count, report,
     )
+
+
+def _edited(run: Any, settings: dict[str, Any]) -> str:
+    """The folder of a run of edits, beside which there is nothing to set."""
+    if not isinstance(run, (str, os.PathLike)):
+        raise ValueError("policy: expected the folder of a run of finetune with edits, found a policy")
+    others = [name for name, value in settings.items() if (name, value) != ("optimizer", "none")]
+    if others:
+        raise ValueError(f"{others[0]}: expected no settings of a controller beside edits, found {settings[others[0]]!r}")
+    if not os.path.exists(os.path.join(run, "edits", "edits.json")):
+        raise ValueError(f"{os.fspath(run)}: expected a run of finetune with algorithm=\"edit\" that has learned, found no edits")
+    return os.fspath(run)
 
 
 def _task(env: Any) -> Task | None:

@@ -8,6 +8,8 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any, Callable, Sequence
 
+import numpy as np
+
 from . import _native
 from ._checks import SEED, THREADS, as_json, whole
 from .copies import Copies, Learning
@@ -131,9 +133,19 @@ def _apart(learning: Sequence[Any] | None, evaluated: Sequence[Any] | None) -> N
         first, last = max(min(learning), min(evaluated)), min(max(learning), max(evaluated))
         both = next((k for k in range(first, last + 1) if k in learning and k in evaluated), None)
     else:
-        both = next((s for s in evaluated or () if s in learning), None)
+        met = {_key(start) for start in learning or ()}
+        both = next((start for start in evaluated or () if _key(start) in met), None)
     if both is not None:
         raise ValueError(f"learning_starts: expected other starts than those of evaluations, found {both!r:.80} in both")
+
+
+def _key(start: Any) -> Any:
+    """What two equal starts have in common: arrays and dictionaries do not compare as one."""
+    if isinstance(start, dict):
+        return tuple(sorted((name, _key(value)) for name, value in start.items()))
+    if isinstance(start, (list, tuple)):
+        return tuple(map(_key, start))
+    return (start.shape, start.tobytes()) if isinstance(start, np.ndarray) else start
 
 
 class _Line:

@@ -55,7 +55,7 @@ def walk(tmp_path_factory):
 OPTIONS = dict(
     max_steps=8, threads=1, progress=False, discount=0.9, warmup_steps=500, evaluation_episodes=60, episodes=16,
     critic={"width": 32, "learning_rate": 3e-3, "follow": 0.05}, actor={"learning_rate": 2e-3, "batch_size": 32},
-    edit={"scale": 15.0, "learning_rate": 1e-3, "critic_updates": 300, "explore": 0.3, "distill_steps": 200},
+    edit={"scale": 15.0, "learning_rate": 1e-3, "critic_updates": 300, "explore": 0.3, "distill_states": 500, "distill_steps": 200},
 )
 
 
@@ -72,6 +72,17 @@ def test_edits_bring_the_point_to_the_goal_and_the_generator_learns_it(walk, tmp
     assert told == found.rounds and str(found).endswith("control steps")
     again = ip.evaluate(found.policy, Line, 60, max_steps=8, progress=False)
     assert again.success_rate > 0.85
+    acted = ip.evaluate(tmp_path / "out", Line, 60, max_steps=8, progress=False, edits=True)
+    assert acted.success_rate > 0.9 and set(acted.report["winners"]) == {"edit"}
+
+
+def test_edits_belong_to_a_run(walk, tmp_path):
+    with pytest.raises(ValueError, match="policy: expected the folder of a run of finetune with edits"):
+        ip.evaluate(walk, Line, 2, max_steps=8, progress=False, edits=True)
+    with pytest.raises(ValueError, match="that has learned, found no edits"):
+        ip.evaluate(tmp_path, Line, 2, max_steps=8, progress=False, edits=True)
+    with pytest.raises(ValueError, match="execute: expected no settings of a controller beside edits"):
+        ip.evaluate(tmp_path, Line, 2, max_steps=8, progress=False, edits=True, execute=2)
 
 
 def test_a_stopped_run_goes_on_to_the_same_result(walk, tmp_path):

@@ -22,6 +22,5 @@ pub mod online;
 pub mod registry;
 pub mod replay;
 pub mod run;
-mod student_turns;
 
 pub use error::{Error, Result};

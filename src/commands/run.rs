@@ -6,12 +6,14 @@ use imle_cli::args::video::VideoArgs;
 use imle_cli::episodes::{folder, recording, states::EPISODES_KEPT, video};
 use imle_cli::output::{Output, extend, percent};
 use imle_cli::{args::controller::ControllerArgs, controller::from_flags, failure::Result, load, place::Place, report};
-use imle_configs::{Error as InputError, files, seed::Purpose};
+use imle_configs::{Error as InputError, files, seed::Purpose, spec::Horizons};
 use imle_envs::rollout::RolloutEngine;
+use imle_planner::decide::Decide;
 use imle_planner::evaluation::realtime::{self, Timing};
 use imle_planner::evaluation::report::{Percentiles, PlanQuality, Report, quantiles};
 use imle_planner::evaluation::{EvaluationSettings, evaluate};
 use imle_policy::policy::Policy;
+use imle_rl::online::edit::edited::{self, EditedGenerator};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use std::{path::PathBuf, sync::Arc};
@@ -26,6 +28,10 @@ pub struct RunArgs {
     /// alone: --optimizer cma-es --proposals noise,warm]
     #[arg(long)]
     pub checkpoint: Option<PathBuf>,
+    /// Folder of a run of planner finetune --algorithm edit: act with its generator and the learned edits, which decide
+    /// every control step
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["checkpoint", "optimizer", "execute", "realtime"])]
+    pub edits: Option<PathBuf>,
     /// Episodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub episodes: u32,
@@ -92,18 +98,30 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let task = load::task_in(name(args)?, &args.world)?;
     args.video.check(&task)?;
     let mode = load::mode(args.mode.as_deref(), &task)?;
-    let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref(), task)?;
-    let checkpoint = checkpoint.map(|c| from_flags::sampled(&args.controller, c)).transpose()?;
-    args.record.as_deref().map_or(Ok(()), files::ensure_absent)?;
     let device = load::device(args.device)?;
     let threads = args.common.threads();
+    let generator =
+        args.edits.as_deref().map(|run| EditedGenerator::load(run, args.seed, threads, device)).transpose()?;
+    let edits = args.edits.as_ref().map(|run| run.join(edited::FOLDER));
+    let (task, checkpoint) = load::any_checkpoint(args.checkpoint.as_deref().or(edits.as_deref()), task)?;
+    let checkpoint = checkpoint.map(|c| from_flags::sampled(&args.controller, c)).transpose()?;
+    args.record.as_deref().map_or(Ok(()), files::ensure_absent)?;
     let pool = load::pool(&args.common)?;
     let _folder = args.out.as_deref().map(Place::locked).transpose()?;
     let _video = args.video.video.as_deref().map(Place::file).transpose()?;
     drop(args.record.as_deref().map(Place::folder).transpose()?);
     let sampler = checkpoint.as_ref().map(|c| Policy::with_threads(c, threads, device)).transpose()?;
     let engine = Arc::new(RolloutEngine::new(task.clone(), threads)?);
-    let (mut decider, horizons) = from_flags::new(&controller, args.seed, &task, sampler.as_ref(), &engine)?;
+    let (mut decider, horizons): (Box<dyn Decide>, Horizons) = match generator {
+        Some(edited) => {
+            let horizons = edited.horizons();
+            (Box::new(edited), horizons)
+        }
+        None => {
+            let (decider, horizons) = from_flags::new(&controller, args.seed, &task, sampler.as_ref(), &engine)?;
+            (Box::new(decider), horizons)
+        }
+    };
     let settings = EvaluationSettings {
         lockstep: args.lockstep as usize,
         record: filmed(args).max(args.out.as_ref().map_or(0, |_| EPISODES_KEPT)),
@@ -117,10 +135,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let mut watch = output.progress(settings.episodes as u64, "run", "episodes");
     let outcome = if args.realtime {
         let deadline = Duration::from_millis(args.deadline);
-        let outcome = realtime::run(&task, &mut decider, &engine, &settings, deadline, &pool, &mut watch);
+        let outcome = realtime::run(&task, decider.as_mut(), &engine, &settings, deadline, &pool, &mut watch);
         outcome.map(|(outcome, timing)| (outcome, Some(timing)))
     } else {
-        evaluate(&task, &mut decider, &settings, &pool, &mut watch).map(|outcome| (outcome, None))
+        evaluate(&task, decider.as_mut(), &settings, &pool, &mut watch).map(|outcome| (outcome, None))
     };
     watch.finish();
     let (outcome, timing) = outcome?;
@@ -183,6 +201,7 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     let solved = (report.success_rate * report.episodes as f64).round();
     let optimizer = args.controller.optimizer.as_str();
     let how = match optimizer {
+        _ if args.edits.is_some() => "generator with edits".into(),
         "none" => "generator alone".into(),
         _ => format!("{optimizer} with {} candidates", args.controller.candidates),
     };
@@ -226,7 +245,7 @@ fn summarise(output: Output, args: &RunArgs, report: &Report) {
     let modes: Vec<String> = named.map(|(mode, (n, solved))| format!("{mode} {solved} of {n}")).collect();
     let modes = if modes.is_empty() { String::new() } else { format!("solved by mode: {}; ", modes.join(", ")) };
     output.say(format!("{modes}the plan changed course {:.1} times an episode", report.mode_switches));
-    if report.success_rate < WEAK && !["none", "cma-es"].contains(&optimizer) {
+    if report.success_rate < WEAK && args.edits.is_none() && !["none", "cma-es"].contains(&optimizer) {
         output.note("hint: --optimizer cma-es searches further from the same proposals");
     }
 }
@@ -247,7 +266,7 @@ fn config(args: &RunArgs, generator: bool, execute: usize) -> Result<serde_json:
     let checkpoint = args.checkpoint.as_ref().map_or(shipped.to_string(), |c| c.display().to_string());
     let mut config = json!(args.controller);
     let more = json!({
-        "task": args.task, "checkpoint": checkpoint, "episodes": args.episodes, "first": args.first, "seed": args.seed,
+        "task": args.task, "checkpoint": checkpoint, "edits": args.edits, "episodes": args.episodes, "first": args.first, "seed": args.seed,
         "lockstep": args.lockstep, "realtime": args.realtime, "deadline": args.deadline, "execute": execute,
         "parameterization": from_flags::settings(&args.controller)?.parameterization()?, "mode": args.mode, "mismatch": args.world.mismatch,
         "threads": args.common.threads(), "version": imle_configs::VERSION,

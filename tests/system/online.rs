@@ -17,7 +17,7 @@ const TINY: &str = "--quiet --threads 1 --env-steps 120 --set episodes=2 --set e
 fn tiny_part(algorithm: &str) -> &'static str {
     match algorithm {
         "ppo" => "--set ppo.epochs=2",
-        "edit" => "--set edit.critic_updates=4 --set edit.distill_steps=3",
+        "edit" => "--set edit.critic_updates=4 --set edit.distill_states=64 --set edit.distill_steps=3",
         _ => "",
     }
 }
@@ -73,6 +73,25 @@ fn every_algorithm_learns_and_becomes_a_checkpoint() {
 }
 
 #[test]
+fn edits_act_from_the_folder_of_their_run() {
+    let dir = folder();
+    let out = dir.path().join("run");
+    let found = finetuning("edit", &out).json();
+    let edited = found["rounds"].as_array().unwrap().iter().rev().find(|round| round["edited"] == true).unwrap();
+    let run = |words: &str| Call::new("run --episodes 2").and(words).with("--task", easy_task());
+    let acted = run("--threads 1").with("--edits", &out).json();
+    assert_eq!(acted["success_rate"], edited["success_rate"]);
+    assert_eq!((acted["execute"].as_u64(), &acted["winners"]["edit"]), (Some(1), &serde_json::json!(1.0)), "{acted}");
+    // The same draws however many episodes share them.
+    let one = run("--lockstep 1 --threads 2").with("--edits", &out).json();
+    assert_eq!(one["mean_cost"], acted["mean_cost"]);
+    run("").with("--edits", checkpoint()).refused(&["a run of planner finetune --algorithm edit that has learned"]);
+    std::fs::write(out.join("edits/edits.json"), "{}").unwrap();
+    run("").with("--edits", &out).refused(&["edits/edits.json"]);
+    run("--optimizer none").with("--edits", &out).refused(&["cannot be used with"]);
+}
+
+#[test]
 fn a_run_that_is_killed_again_and_again_gives_the_bits_of_one_that_was_not() {
     let dir = folder();
     for algorithm in ALGORITHMS {
@@ -116,7 +135,10 @@ fn two_halves_are_a_whole() {
         half("--env-steps 120").and("--resume").ok();
         let learned = |folder: &Path| {
             let mut files = results(folder);
-            files.retain(|(path, _)| path.ends_with("episode_log.bin") || path.ends_with("model.safetensors"));
+            // The first half has a student of its own.
+            files.retain(|(path, _)| {
+                ["episode_log.bin", "model.safetensors"].iter().any(|name| path == Path::new(name))
+            });
             files.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>()
         };
         assert!(learned(&halves) == learned(&whole), "{algorithm}");

@@ -12,7 +12,7 @@ use crate::policy_controller::PolicyController;
 #[cfg(feature = "libtorch")]
 use crate::proposal::{Generator, Noisy, Retrieval};
 use crate::proposal::{Noise, Proposal, ProposalSource, Warm};
-use crate::rollout::{Simulator, halving::Halving, staged::Staged, terminal::Valued};
+use crate::rollout::{Simulator, halving::Halving, staged::Staged};
 use crate::{optimizer, planner::Planner};
 use imle_configs::{Error as InputError, spec::Horizons, workers::Workers};
 #[cfg(feature = "mujoco")]
@@ -276,7 +276,7 @@ impl ControllerBuilder {
             None => optimizer::by_name(&self.settings.optimizer, self.settings.optimizer_settings())?,
         };
         let only = optimizer.parameterization();
-        let simulator = self.around(simulator, horizons)?;
+        let simulator = self.around(simulator)?;
         let settings = &self.settings;
         let planner = Planner::new(simulator, sources, optimizer, horizons, settings.candidates)?
             .with_proximal_cost(settings.proximal_cost)
@@ -337,11 +337,7 @@ impl ControllerBuilder {
     }
 
     /// `simulator` with everything that the settings put around it.
-    fn around(&mut self, mut simulator: Box<dyn Simulator>, horizons: Horizons) -> Result<Box<dyn Simulator>> {
-        if let Some((value, weight)) = self.terminal.take() {
-            let history = horizons.observation * self.observation_of();
-            simulator = Box::new(Valued::new(simulator, value, weight, history));
-        }
+    fn around(&self, mut simulator: Box<dyn Simulator>) -> Result<Box<dyn Simulator>> {
         if self.settings.depth > 1 && self.settings.models == [NONE] {
             simulator = self.lookahead(simulator)?;
         }

@@ -3,7 +3,7 @@
 use super::{one::Controller, settings::ControllerSettings};
 use crate::parameterization::{Parameterization, ParameterizationKind};
 use crate::proposal::{Proposal, ProposalSource};
-use crate::{optimizer::Optimizer, rollout::Simulator, rollout::terminal::TerminalValue, selection::ActionRateLimit};
+use crate::{optimizer::Optimizer, rollout::Simulator, selection::ActionRateLimit};
 #[cfg(feature = "libtorch")]
 use imle_configs::{episode::Episode, spec::Spec};
 use imle_configs::{spec::Horizons, workers::Workers};
@@ -42,7 +42,6 @@ pub struct ControllerBuilder {
     pub(super) optimizer: Option<Box<dyn Optimizer>>,
     pub(super) sources: Vec<Box<dyn Proposal>>,
     pub(super) parameterization: Option<Box<dyn Parameterization>>,
-    pub(super) terminal: Option<(Box<dyn TerminalValue>, f64)>,
     pub(super) action_rate_limit: Option<ActionRateLimit>,
 }
 
@@ -208,12 +207,6 @@ impl ControllerBuilder {
     /// Dynamics and cost of your own, in place of the task's rollouts in MuJoCo.
     pub fn simulator(mut self, simulator: impl Simulator + 'static) -> Self {
         self.simulator = Some(Box::new(simulator));
-        self
-    }
-
-    /// Adds `weight` · `value` of where candidates end to their costs.
-    pub fn terminal_value(mut self, value: impl TerminalValue + 'static, weight: f64) -> Self {
-        self.terminal = Some((Box::new(value), weight));
         self
     }
 

@@ -10,6 +10,5 @@ pub mod lookahead;
 mod mujoco;
 pub(crate) mod simulator;
 pub mod staged;
-pub mod terminal;
 
 pub use simulator::{Candidates, Derivatives, Ends, Limits, OneCandidate, Score, Simulator};

@@ -11,11 +11,13 @@ use crate::task::PythonTask;
 use imle_configs::episode::Episode;
 use imle_configs::seed::Purpose;
 use imle_configs::settings::overlaid;
-use imle_configs::{files, spec::Spec};
+use imle_configs::{files, spec::Horizons, spec::Spec};
 use imle_envs::{rollout::RolloutEngine, task::Task};
+use imle_planner::decide::Decide;
 use imle_planner::evaluation::{EvaluationSettings, Outcome, Progress, Report, evaluate as run};
 use imle_planner::{Controller, ControllerBuilder, ControllerSettings, threads};
-use imle_policy::policy::Policy;
+use imle_policy::{device::DeviceChoice, policy::Policy};
+use imle_rl::online::edit::edited::EditedGenerator;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::json;
@@ -34,6 +36,8 @@ pub struct Wanted {
     /// Folder for a dataset, and whether only solved episodes belong there.
     record: Option<PathBuf>,
     only_solved: bool,
+    /// Folder of the run whose edits act.
+    edits: Option<PathBuf>,
 }
 
 impl Wanted {
@@ -42,7 +46,23 @@ impl Wanted {
         threads::pool(self.threads.unwrap_or(cores)).map_err(raise)
     }
 
-    fn settings(&self, horizons: imle_configs::spec::Horizons) -> EvaluationSettings {
+    /// Who decides: the edited generator of a run, or what `builder` makes.
+    fn decider(
+        &self,
+        builder: ControllerBuilder,
+        pool: &rayon::ThreadPool,
+    ) -> PyResult<(Box<dyn Decide + Send>, Horizons)> {
+        let Some(run) = &self.edits else {
+            let (decider, horizons) = builder.decider().map_err(raise)?;
+            return Ok((Box::new(decider), horizons));
+        };
+        let device = DeviceChoice::default().open().map_err(raise)?;
+        let edited = EditedGenerator::load(run, self.seed, pool.current_num_threads(), device).map_err(raise)?;
+        let horizons = edited.horizons();
+        Ok((Box::new(edited), horizons))
+    }
+
+    fn settings(&self, horizons: Horizons) -> EvaluationSettings {
         EvaluationSettings {
             lockstep: self.lockstep,
             first: self.first,
@@ -141,8 +161,8 @@ fn outcome(
     };
     let builder = if let Some(policy) = policy { builder.policy(policy) } else { builder };
     let builder = with_demonstrations(builder, settings).map_err(raise)?;
-    let (mut decider, horizons) = builder.decider().map_err(raise)?;
-    let outcome = run(&task, &mut decider, &wanted.settings(horizons), &pool, &mut watch).map_err(raise_planner)?;
+    let (mut decider, horizons) = wanted.decider(builder, &pool)?;
+    let outcome = run(&task, decider.as_mut(), &wanted.settings(horizons), &pool, &mut watch).map_err(raise_planner)?;
     wanted.told(task.spec(), outcome)
 }
 
@@ -183,9 +203,9 @@ pub fn evaluate_environment(
     let environment = environment(copies, about, &spec)?;
     let pool = wanted.pool()?;
     let builder = ControllerBuilder::default().settings(&settings).policy(generator).policy_only();
-    let (mut decider, horizons) = builder.seed(wanted.seed).decider().map_err(raise)?;
+    let (mut decider, horizons) = wanted.decider(builder.seed(wanted.seed), &pool)?;
     let mut told = Told { progress: progress.clone().unbind(), raised: None };
-    let done = py.detach(|| run(&environment, &mut decider, &wanted.settings(horizons), &pool, &mut told));
+    let done = py.detach(|| run(&environment, decider.as_mut(), &wanted.settings(horizons), &pool, &mut told));
     if let Some(raised) = told.raised {
         return Err(raised);
     }

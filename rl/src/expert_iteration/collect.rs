@@ -2,10 +2,10 @@
 
 use super::dagger::{DaggerMixing, take_over};
 use super::state::{EPISODES_FOLDER, ExpertIteration};
+use super::student_turns::StudentTurns;
 use super::{kept::Kept, smoothing::start_of};
 use crate::error::{Error, Result};
 use crate::run::{Figures, Observer, Phase, Round};
-use crate::student_turns::StudentTurns;
 use imle_configs::spec::{Horizons, Spec};
 use imle_configs::{Error as InputError, episode::Episode, files, renames, seed::Purpose};
 use imle_planner::evaluation::{EpisodeResult, EvaluationSettings, Outcome, Progress, evaluate, report::Report};

@@ -6,7 +6,7 @@
 //! on is trained on.
 
 use super::smoothing::start_of;
-use crate::student_turns::StudentTurns;
+use super::student_turns::StudentTurns;
 use imle_configs::spec::Horizons;
 use imle_envs::task::Task;
 use imle_planner::decide::{Decide, Decision, Key, Situation};

@@ -21,6 +21,7 @@ mod planner;
 mod settings;
 mod smoothing;
 mod state;
+mod student_turns;
 
 pub use evaluate::CANDIDATES_FOR_95;
 pub use settings::ExpertIterationSettings;

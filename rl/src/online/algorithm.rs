@@ -20,8 +20,6 @@ pub struct Collecting<'c> {
     pub sampler: &'c Policy,
     /// Whether the generator is to act as it came, and only critics learn.
     pub warm: bool,
-    /// Control steps in the environment so far.
-    pub env_steps: u64,
 }
 
 /// One iteration of the loop.
@@ -31,8 +29,8 @@ pub struct Iteration {
     pub index: u64,
     /// Rows of the replay buffer that it added.
     pub new: Range<usize>,
-    /// Control steps in the environment, before it and after it.
-    pub env_steps: [u64; 2],
+    /// Control steps in the environment, its own included.
+    pub env_steps: u64,
 }
 
 /// An algorithm that learns online.
@@ -134,6 +132,14 @@ pub trait Algorithm {
     /// at the end.
     fn taught(&self) -> bool {
         false
+    }
+
+    /// Writes to the run's folder what can be used of it beside the generator, at every evaluation.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    fn publish(&self, _learner: &Learner<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// Writes what it has of its own beside the learner.

@@ -114,10 +114,13 @@ pub struct EditSettings {
     pub penalty: f64,
     /// Share of the demonstrations in every batch, if there are any.
     pub demonstration_share: f64,
-    /// Share of the run's control steps, the last ones, that the generator is taught with what the edits do; 0 leaves it
-    /// as it came.
-    pub distill_share: f64,
-    /// Steps of the generator in each of the two trainings of it.
+    /// States of the run in which the generator is taught at the end.
+    pub distill_states: usize,
+    /// Chunks that are drawn and edited in each.
+    pub distill_candidates: usize,
+    /// Of them, those that it learns to draw: the best by the critic.
+    pub distill_elites: usize,
+    /// Steps of its training; 0 leaves the generator as it came.
     pub distill_steps: u64,
 }
 
@@ -197,8 +200,10 @@ impl Default for OnlineSettings {
                 pessimism: 1.0,
                 penalty: 0.02,
                 demonstration_share: 0.5,
-                distill_share: 0.2,
-                distill_steps: 4_000,
+                distill_states: 20_000,
+                distill_candidates: 16,
+                distill_elites: 2,
+                distill_steps: 8_000,
             },
             best_of_n: BestOfNSettings {
                 candidates: 32,
@@ -249,6 +254,9 @@ impl OnlineSettings {
             ("edit.candidates", self.edit.candidates),
             ("edit.steps", self.edit.steps),
             ("edit.target_members", self.edit.target_members),
+            ("edit.distill_states", self.edit.distill_states),
+            ("edit.distill_candidates", self.edit.distill_candidates),
+            ("edit.distill_elites", self.edit.distill_elites),
             ("best_of_n.candidates", self.best_of_n.candidates),
             ("best_of_n.elites", self.best_of_n.elites),
             ("ppo.epochs", self.ppo.epochs),
@@ -260,8 +268,8 @@ impl OnlineSettings {
         let (candidates, elites) = (self.best_of_n.elite_candidates, self.best_of_n.elites);
         require(candidates >= elites, "best_of_n.elite_candidates", "at least best_of_n.elites", &candidates)?;
         require(self.evaluate_every > 0, "evaluate_every", "at least 1 control step", &0)?;
-        let steps = self.edit.distill_steps;
-        require(steps > 0, "edit.distill_steps", "at least 1 step", &steps)?;
+        let (candidates, elites) = (self.edit.distill_candidates, self.edit.distill_elites);
+        require(candidates >= elites, "edit.distill_candidates", "at least edit.distill_elites", &candidates)?;
         require(self.edit.actor_every > 0, "edit.actor_every", "at least 1 step", &0)?;
         let initial = self.critic.initial;
         require(initial > 0.0 && initial < 1.0, "critic.initial", "above 0 and below 1", &initial)?;
@@ -300,7 +308,6 @@ impl OnlineSettings {
             ("edit.first_share", self.edit.first_share),
             ("edit.warmup_explore", self.edit.warmup_explore),
             ("edit.explore", self.edit.explore),
-            ("edit.distill_share", self.edit.distill_share),
             ("edit.demonstration_share", self.edit.demonstration_share),
             ("best_of_n.generator_share", self.best_of_n.generator_share),
             ("best_of_n.elite_share", self.best_of_n.elite_share),

@@ -178,7 +178,8 @@ fn edits() -> OnlineSettings {
     // An edit can undo what the generator does, and more; there is nothing to choose from but it.
     settings.edit.candidates = 1;
     (settings.edit.scale, settings.edit.learning_rate, settings.edit.critic_updates) = (15.0, 1e-3, 300);
-    (settings.edit.updates_per_step, settings.edit.explore, settings.edit.distill_steps) = (0.5, 0.3, 300);
+    (settings.edit.updates_per_step, settings.edit.explore) = (0.5, 0.3);
+    (settings.edit.distill_states, settings.edit.distill_steps) = (500, 300);
     settings
 }
 

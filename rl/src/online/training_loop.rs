@@ -181,6 +181,7 @@ impl<'a, 'b> Online<'a, 'b> {
                     course.evaluate_at = (steps / every + 1) * every;
                 }
                 self.algorithm.acting(&self.learner)?.save(self.learner.run.out)?;
+                self.algorithm.publish(&self.learner)?;
                 self.end_round(round, observer)?;
                 self.save(course)?;
             } else if over {
@@ -218,7 +219,7 @@ impl<'a, 'b> Online<'a, 'b> {
             self.learner.state.diverged = 0;
             let total = self.learner.replay.len() as u64;
             observer.phase(self.state.rounds.len() as u64, "learn", total, total, "");
-            let iteration = Iteration { index, new, env_steps: [now, now + record.counts.env_steps] };
+            let iteration = Iteration { index, new, env_steps: now + record.counts.env_steps };
             self.algorithm.learn(&mut self.learner, &iteration, &mut figures, observer)?;
             self.hold_modes(&mut figures)?;
         }
@@ -247,8 +248,7 @@ impl<'a, 'b> Online<'a, 'b> {
             discount: settings.discount,
             ..EvaluationSettings::held_out(settings.episodes, run.seed, horizons)
         };
-        let env_steps = self.totals().env_steps;
-        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm, env_steps };
+        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm };
         let outcome = {
             let mut decider = self.algorithm.behaviour(collecting)?;
             evaluate(run.environment, decider.as_mut(), &episodes, &self.learner.pool, &mut phase)?
@@ -384,8 +384,7 @@ impl<'a, 'b> Online<'a, 'b> {
         let mut phase = Phase { observer, round: index, name: "evaluate" };
         let (pool, episodes) = (&self.learner.pool, settings.evaluation_episodes);
         let sampler = Policy::with_threads(&generator, run.threads, run.device)?;
-        let env_steps = self.totals().env_steps;
-        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm: false, env_steps };
+        let collecting = Collecting { learner: &self.learner, sampler: &sampler, warm: false };
         let (evaluation, edited) = {
             let acting = if alone { None } else { self.algorithm.evaluated(collecting)? };
             let (horizons, count) = (self.learner.horizons, (episodes, settings.lockstep));

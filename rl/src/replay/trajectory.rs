@@ -2,9 +2,10 @@
 
 use imle_configs::{Error as InputError, episode::Episode};
 use imle_planner::evaluation::EpisodeResult;
+use serde::{Deserialize, Serialize};
 
 /// Sizes that all trajectories of a run share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// O, values of an observation.
     pub observation: usize,

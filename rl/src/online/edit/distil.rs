@@ -1,158 +1,194 @@
-//! Teaching the generator what the edits do, so that one pass is enough.
+//! Teaching the generator what its edits do, so that one pass is enough.
 //!
-//! The last part of a run's control steps is for this. In its first half the edited generator acts without noise; the
-//! student learns from what it solves. In the second half the student begins every episode and the edited generator
-//! finishes it from wherever that led, after a random number of chunks; the student learns from both, and of these
-//! episodes only from what came after. Chunks are drawn so that modes are as frequent as the generator had them.
+//! ```text
+//! states    o of the run's episodes, solved or not, and of the demonstrations
+//! elites    of M chunks G(o, z), each edited where that is taken for better, the K that the critic takes for best
+//! student   a fresh network, RS-IMLE on elites and, in a share of the states, on demonstrations
+//! ```
+//!
+//! The critic's choice among edited chunks is worth more than any one edit, and it is no function of a latent: a
+//! regression with the latent given learns none of it. RS-IMLE matches elites as it matches demonstrations. A network
+//! that goes on from the base keeps the chunks that are not chosen, since nothing pulls them away
+//! (docs/experiments/finetuning-edits.md).
 
+use super::networks::EditNetworks;
+use crate::error::Result;
 use crate::online::learner::Learner;
-use crate::replay::trajectory::Trajectory;
 use crate::run::Observer;
-use crate::student_turns::StudentTurns;
-use crate::{error::Result, mode_reweighting};
 use imle_configs::files;
+use imle_configs::seed::{Purpose, stream};
 use imle_policy::checkpoint::Checkpoint;
-use imle_policy::targets::{MixedTargets, TargetSource};
-use imle_policy::train::{self, TrainMetrics, TrainObserver, TrainSettings, TrainStart};
+use imle_policy::device::to_host;
+use imle_policy::network::Network;
+use imle_policy::targets::{MixedTargets, TargetSource, WeightedState, WeightedTargets};
+use imle_policy::train::{self, FreshStart, TrainMetrics, TrainObserver, TrainSettings, TrainStart};
+use rand::Rng;
 use std::path::PathBuf;
+use tch::Tensor;
 
-/// Part of the control steps for learning, the last of them, whose solved episodes the student learns from too.
-const LATE: f64 = 0.25;
+/// States whose chunks are judged at a time.
+const BATCH: usize = 64;
+/// Draws of latents begin here, far from those of an algorithm's own steps.
+const FIRST_DRAW: u64 = 1 << 41;
 
-/// The parts of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// The edit learns.
-    Learning,
-    /// The edited generator shows the student how it is done.
-    Showing,
-    /// The student begins, the edited generator finishes.
-    HandingOver,
-    /// Over.
-    Over,
+/// The folder of the student's training, in the run's: a longer run trains another.
+pub fn folder(learner: &Learner<'_>) -> PathBuf {
+    learner.run.out.join(format!("student-of-{}", learner.run.env_steps))
 }
 
-/// The part in which control step `at` of `total` is, with so large a `share` for distilling.
-pub fn part(at: u64, total: u64, share: f64) -> Part {
-    let [shown, handed] = [1.0 - share, 1.0 - share / 2.0].map(|done| (done * total as f64) as u64);
-    match at {
-        _ if at >= total => Part::Over,
-        _ if at >= handed && share > 0.0 => Part::HandingOver,
-        _ if at >= shown && share > 0.0 => Part::Showing,
-        _ => Part::Learning,
-    }
-}
-
-/// The control step from which on solved episodes are learned from.
-pub fn late(total: u64, share: f64) -> u64 {
-    ((1.0 - share) * (1.0 - LATE) * total as f64) as u64
-}
-
-/// The folder of student `number`, 1 or 2, in the run's.
-pub fn folder(learner: &Learner<'_>, number: u64) -> PathBuf {
-    learner.run.out.join(format!("student-{number}-of-{}", learner.run.env_steps))
-}
-
-/// Trains student `number` from `start` on the solved ones of `episodes`, and on the demonstrations; goes on where it
-/// was stopped. Episodes from `begun` on were begun by the first student, in its `turns`.
-pub fn train_student(
+/// Trains a generator to draw what the critic chooses among the base's edited chunks; goes on where it was stopped.
+///
+/// # Errors
+/// [`imle_planner::Error::Interrupted`]; what a training returns.
+pub fn distil(
     learner: &Learner<'_>,
-    number: u64,
-    start: &Checkpoint,
-    episodes: &[&Trajectory],
-    turns: StudentTurns,
-    begun: u64,
+    networks: &EditNetworks,
+    round: u64,
     observer: &mut dyn Observer,
-) -> Result<Option<Checkpoint>> {
-    let (run, sizes) = (learner.run, learner.sizes);
-    let solved: Vec<&Trajectory> = episodes.iter().copied().filter(|t| t.success).collect();
-    if solved.is_empty() {
-        return Ok(None);
-    }
-    let shown: Vec<_> = solved.iter().map(|t| t.episode(sizes, run.seed)).collect();
-    let windows = run.windows(&shown, None)?;
-    let modes: Vec<&str> = solved.iter().map(|t| t.mode.as_str()).collect();
-    let of_mode = mode_reweighting::weights(&modes, &learner.before);
-    let mut weights = Vec::with_capacity(windows.len());
-    for (trajectory, weight) in solved.iter().zip(of_mode) {
-        // Only a second student's episodes were begun by the first.
-        let students = if number > 1 && trajectory.episode >= begun { turns.students(trajectory.episode) } else { 0 };
-        let first = students as usize * sizes.base;
-        weights.extend((0..trajectory.len).map(|t| if t < first { 0.0 } else { weight }));
-    }
-    if weights.iter().all(|weight| *weight == 0.0) {
-        return Ok(None);
-    }
-    let windows = windows.with_weights(&weights)?;
+) -> Result<Checkpoint> {
+    let (run, settings) = (learner.run, &learner.settings.edit);
+    let config = run.checkpoint.config();
+    let training = TrainSettings {
+        method: config.method.clone(),
+        steps: settings.distill_steps,
+        samples: learner.settings.actor.samples,
+        epsilon: learner.settings.actor.epsilon,
+        gradient_threads: learner.settings.learner_threads,
+        warmup_steps: (settings.distill_steps / 20).max(1),
+        seed: run.seed,
+        horizons: config.horizons,
+        network: config.network.clone(),
+        sampling: config.sampling.clone(),
+        ..TrainSettings::default()
+    };
+    let elites = elites(learner, networks, round, observer)?;
+    // As many draws as latents: fewer would leave some latents where they are (`imle_policy::rs_imle`).
+    let chosen = WeightedTargets::new(&elites, training.samples)?;
     let share = learner.settings.anchor.demonstration_share;
-    let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(1.0 - share, &windows)];
+    let mut sources: Vec<(f64, &dyn TargetSource)> = vec![(1.0 - share, &chosen)];
     if let Some(demonstrations) = learner.demonstrations.as_ref().filter(|_| share > 0.0) {
         sources.push((share, demonstrations));
     }
     let targets = MixedTargets::new(&sources)?;
-    let (out, steps, actor) = (folder(learner, number), learner.settings.edit.distill_steps, &learner.settings.actor);
-    let settings = TrainSettings {
-        method: start.config().method.clone(),
-        steps,
-        batch_size: actor.batch_size,
-        samples: actor.samples,
-        epsilon: actor.epsilon,
-        learning_rate: actor.learning_rate,
-        warmup_steps: (steps / 20).max(1),
-        gradient_threads: learner.settings.learner_threads,
-        seed: run.seed.wrapping_add(number),
-        horizons: start.config().horizons,
-        network: start.config().network.clone(),
-        ..TrainSettings::default()
-    };
-    let started = train::can_resume(&out);
-    if !started {
+    let out = folder(learner);
+    let begin = if train::can_resume(&out) {
+        TrainStart::Resume
+    } else {
         files::remove(&out)?;
-    }
-    let data = format!("edits, student {number}");
-    let begin = if started { TrainStart::Resume } else { TrainStart::Checkpoint { checkpoint: start, data } };
-    let mut watch = Distilling { observer, number };
-    let outcome = train::train(&settings, &learner.pool, run.device, begin, &targets, &out, &mut watch)?;
+        let (spec, normalizers) = (config.spec.clone(), config.normalizers.clone());
+        TrainStart::Fresh(Box::new(FreshStart { spec, normalizers, data: "edits".into() }))
+    };
+    let mut watch = Watch { observer, round };
+    let outcome = train::train(&training, &learner.pool, run.device, begin, &targets, &out, &mut watch)?;
     if outcome.interrupted {
         return Err(imle_planner::Error::Interrupted.into());
     }
-    Ok(Some(Checkpoint::load(&out)?))
+    Ok(Checkpoint::load(&out)?)
 }
 
-struct Distilling<'o> {
+/// The elites of states drawn anew.
+fn elites(
+    learner: &Learner<'_>,
+    networks: &EditNetworks,
+    round: u64,
+    observer: &mut dyn Observer,
+) -> Result<Vec<WeightedState>> {
+    let base = tch::no_grad(|| learner.run.checkpoint.network(learner.run.device))?;
+    let states = States::of(learner);
+    let all = learner.settings.edit.distill_states as u64;
+    let mut elites = Vec::new();
+    while (elites.len() as u64) < all {
+        let done = elites.len() as u64;
+        observer.phase(round, "judge", done, all, "");
+        if observer.should_stop() {
+            return Err(imle_planner::Error::Interrupted.into());
+        }
+        let histories = states.draw(learner, done / BATCH as u64);
+        let draw = FIRST_DRAW + done / BATCH as u64;
+        elites.extend(tch::no_grad(|| best_chunks(learner, networks, base.as_ref(), &histories, draw))?);
+    }
+    Ok(elites)
+}
+
+/// Of chunks drawn for each of the raw `histories` (B, T_obs, O) those of the highest values.
+fn best_chunks(
+    learner: &Learner<'_>,
+    networks: &EditNetworks,
+    base: &dyn Network,
+    histories: &[f32],
+    draw: u64,
+) -> imle_policy::Result<Vec<WeightedState>> {
+    let (run, sizes, settings) = (learner.run, learner.sizes, &learner.settings.edit);
+    let (n, history) = (settings.distill_candidates, sizes.history());
+    let count = histories.len() / history;
+    let normalizers = &run.checkpoint.config().normalizers;
+    let mut seen = histories.to_vec();
+    normalizers.observation.normalize(&mut seen);
+    let seen = Tensor::f_from_slice(&seen)?.f_view([-1, history as i64])?.f_to_device(run.device)?;
+    let latents = learner.actor.latents((run.seed, draw), count, n, run.device)?;
+    let mut chunks = to_host(&learner.actor.maps.chunks(base, &seen, &latents)?)?;
+    normalizers.action.denormalize(&mut chunks);
+    let chunk = chunks.len() / (count * n);
+    let values = networks.edit_chunks(histories, &mut chunks, n, settings.pessimism)?;
+    let state = |(i, history): (usize, &[f32])| {
+        let mut order: Vec<usize> = (i * n..(i + 1) * n).collect();
+        order.sort_by(|i, j| values[*j].total_cmp(&values[*i]).then(i.cmp(j)));
+        WeightedState {
+            observation: history.to_vec(),
+            elites: order[..settings.distill_elites].iter().map(|i| chunks[i * chunk..][..chunk].to_vec()).collect(),
+            weights: Vec::new(),
+            probability: 1.0,
+        }
+    };
+    Ok(histories.chunks_exact(history).enumerate().map(state).collect())
+}
+
+/// The states of a run: those of its episodes and of the demonstrations.
+struct States<'s> {
+    /// Observations of each episode, (at least L, O).
+    episodes: Vec<&'s [f32]>,
+    /// Control steps of the episodes before each, and of all.
+    before: Vec<usize>,
+}
+
+impl<'s> States<'s> {
+    fn of(learner: &'s Learner<'_>) -> Self {
+        let own = learner.replay.trajectories().iter().map(|t| (&t.observations[..], t.len));
+        let shown = learner.run.demonstrations.iter().map(|e| (&e.observations[..], e.len));
+        let (mut episodes, mut before) = (Vec::new(), vec![0]);
+        for (observations, len) in own.chain(shown) {
+            episodes.push(observations);
+            before.push(before.last().map_or(0, |sum| sum + len));
+        }
+        Self { episodes, before }
+    }
+
+    /// Histories, (B, T_obs, O).
+    fn draw(&self, learner: &Learner<'_>, step: u64) -> Vec<f32> {
+        let sizes = learner.sizes;
+        let mut rng = stream(learner.run.seed, Purpose::FinetuneBatch, 7, step, 0);
+        let all = self.before.last().copied().unwrap_or(0);
+        let mut histories = vec![0.0; BATCH * sizes.history()];
+        for history in histories.chunks_exact_mut(sizes.history()) {
+            let at = rng.random_range(0..all);
+            let episode = self.before.partition_point(|before| *before <= at) - 1;
+            sizes.write_history(self.episodes[episode], at - self.before[episode], history);
+        }
+        histories
+    }
+}
+
+struct Watch<'o> {
     observer: &'o mut dyn Observer,
-    number: u64,
+    round: u64,
 }
 
-impl TrainObserver for Distilling<'_> {
+impl TrainObserver for Watch<'_> {
     fn logged(&mut self, m: &TrainMetrics) {
-        self.observer.phase(self.number, "distil", m.step, m.steps, &format!("loss {:.4}", m.loss));
+        self.observer.phase(self.round, "distil", m.step, m.steps, &format!("loss {:.4}", m.loss));
     }
 
     fn should_stop(&self) -> bool {
         self.observer.should_stop()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_run_ends_with_the_student() {
-        let of = |at| part(at, 1000, 0.2);
-        assert_eq!(
-            [0, 799, 800, 899, 900, 999, 1000].map(of),
-            [
-                Part::Learning,
-                Part::Learning,
-                Part::Showing,
-                Part::Showing,
-                Part::HandingOver,
-                Part::HandingOver,
-                Part::Over
-            ]
-        );
-        assert_eq!((part(999, 1000, 0.0), late(1000, 0.2)), (Part::Learning, 600));
     }
 }

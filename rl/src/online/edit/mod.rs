@@ -6,7 +6,7 @@
 //!         where that is worth more
 //! critic  on the returns of n decisions, half of each batch from demonstrations
 //! edit    up the critic's mean
-//! end     the generator learns from what the edited one solves, and from where it goes itself
+//! end     the generator learns what the edits do
 //! ```
 //!
 //! After ResFiT (arXiv 2509.19301), EXPO (arXiv 2507.07986) and IBRL (arXiv 2311.02198), for a base that proposes in one
@@ -14,6 +14,7 @@
 //! knows what base comes next. Demonstrations have a base too: of 64 chunks drawn where they are, the nearest.
 
 mod distil;
+pub mod edited;
 mod memory;
 mod networks;
 mod policy;
@@ -26,9 +27,8 @@ use super::settings::OnlineSettings;
 use crate::critic::chunk_critic::Judgement;
 use crate::critic::{ensemble::StepCounters, rank_correlation::spearman};
 use crate::replay::{step_buffer::StepBuffer, trajectory::Trajectory};
-use crate::student_turns::StudentTurns;
 use crate::{error::Result, run::Figures, run::Observer};
-use distil::Part;
+use edited::Edits;
 use imle_configs::seed::{Purpose, stream};
 use imle_configs::{Error as InputError, episode::Episode, files};
 use imle_planner::decide::Decide;
@@ -37,7 +37,7 @@ use imle_policy::sampler::{LatentKey, Observations};
 use imle_policy::{checkpoint::Checkpoint, policy::Policy};
 use memory::{EditMemory, hold};
 use networks::EditNetworks;
-use policy::{Bases, Beginner, EditActing, EditPolicy};
+use policy::{Bases, EditActing, EditPolicy};
 use rand::{Rng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
 use space::EditSpace;
@@ -52,8 +52,6 @@ pub const NAME: &str = "edit";
 const COUNTERS_FILE: &str = "edit.json";
 /// Steps of the critic between two reports.
 const PROGRESS: u64 = 100;
-/// Trainings of the generator at the end.
-const STUDENTS: u64 = 2;
 
 /// Counters that are saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,13 +62,9 @@ struct EditCounters {
     began: u64,
     /// Of the critic's network and the edit's.
     networks: [StepCounters; 2],
-    /// Students trained, and the control steps of the run that they were for.
-    students: u64,
-    total: u64,
-    /// Most chunks that a student begins with.
-    most_turns: u64,
-    /// First episode that a student begins.
-    began_turns: u64,
+    /// Control steps of the run at whose end the generator was taught, or 0.
+    #[serde(default)]
+    taught_of: u64,
 }
 
 /// The algorithm.
@@ -82,8 +76,8 @@ pub struct Edit {
     /// Folder of the saved networks, until they are made.
     saved: Option<PathBuf>,
     bases: Bases,
-    /// The last student, and what draws from it.
-    student: Option<Policy>,
+    /// The generator that was taught.
+    student: Option<Checkpoint>,
 }
 
 struct Learned {
@@ -113,7 +107,6 @@ impl Algorithm for Edit {
 
     fn begin(&mut self, learner: &Learner<'_>, saved: Option<&Path>) -> Result<()> {
         *self = Self::default();
-        self.counters.total = learner.run.env_steps;
         let Some(folder) = saved else { return Ok(()) };
         let path = folder.join(COUNTERS_FILE);
         if path.exists() {
@@ -121,14 +114,8 @@ impl Algorithm for Edit {
             self.counters = serde_json::from_value(counters).map_err(|e| damaged(&path, e))?;
             self.saved = Some(folder.to_path_buf());
         }
-        let counters = &mut self.counters;
-        if counters.total != learner.run.env_steps {
-            // Another part of a longer run is now the last.
-            (counters.students, counters.total) = (0, learner.run.env_steps);
-        }
-        if counters.students > 0 {
-            let student = Checkpoint::load(&distil::folder(learner, counters.students))?;
-            self.student = Some(Policy::with_threads(&student, learner.run.threads, learner.run.device)?);
+        if self.counters.taught_of == learner.run.env_steps {
+            self.student = Some(Checkpoint::load(&distil::folder(learner))?);
         }
         Ok(())
     }
@@ -137,15 +124,11 @@ impl Algorithm for Edit {
         let settings = &c.learner.settings.edit;
         self.update(c.learner)?;
         let learned = self.counters.critic_steps > 0 && !c.warm;
-        let (noise, explore) = match self.part(c.learner, c.env_steps) {
-            Part::Learning if learned => (settings.noise, settings.explore),
-            Part::Learning => (settings.noise, settings.warmup_explore),
-            _ => (0.0, 0.0),
-        };
+        let explore = if learned { settings.explore } else { settings.warmup_explore };
         let acting = EditActing {
             candidates: settings.candidates,
             first_share: settings.first_share,
-            noise,
+            noise: settings.noise,
             explore,
             hold: hold(c.learner),
             pessimism: settings.pessimism,
@@ -168,11 +151,11 @@ impl Algorithm for Edit {
     }
 
     fn acting(&self, learner: &Learner<'_>) -> Result<Checkpoint> {
-        Ok(self.student.as_ref().map_or(learner.run.checkpoint, Policy::checkpoint).clone())
+        Ok(self.student.as_ref().unwrap_or(learner.run.checkpoint).clone())
     }
 
     fn taught(&self) -> bool {
-        self.counters.students == STUDENTS
+        self.student.is_some()
     }
 
     fn note(&mut self, c: Collecting<'_>, trajectories: &mut [Trajectory]) -> Result<()> {
@@ -267,10 +250,6 @@ impl Algorithm for Edit {
         figures: &mut Figures,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let parts = iteration.env_steps.map(|steps| self.part(learner, steps));
-        if parts[0] > Part::Learning {
-            return self.teach(learner, parts[1], observer);
-        }
         if learner.warm {
             return Ok(());
         }
@@ -278,7 +257,7 @@ impl Algorithm for Edit {
         let round = iteration.index;
         let learned = self.learned.as_mut().ok_or_else(unmade)?;
         learned.memory.add(&learned.networks.state, learner);
-        let (settings, steps) = (&learner.settings.edit, iteration.env_steps[1]);
+        let (settings, steps) = (&learner.settings.edit, iteration.env_steps);
         if self.counters.critic_steps == 0 {
             self.counters.began = steps;
         }
@@ -320,7 +299,27 @@ impl Algorithm for Edit {
         figures.insert("edit/demonstrations_within_bound".into(), learned.memory.within);
         loss.write("critic/loss", figures);
         value.write("critic/value", figures);
+        if steps >= learner.run.env_steps && learner.settings.edit.distill_steps > 0 {
+            self.student = Some(distil::distil(learner, &learned.networks, round, observer)?);
+            self.counters.taught_of = learner.run.env_steps;
+        }
         Ok(())
+    }
+
+    fn publish(&self, learner: &Learner<'_>) -> Result<()> {
+        let Some(learned) = self.learned.as_ref().filter(|_| self.counters.critic_steps > 0) else { return Ok(()) };
+        let (run, settings) = (learner.run, learner.settings);
+        let edits = Edits {
+            state: learned.networks.state.clone(),
+            sizes: learner.sizes,
+            critic: settings.critic.clone(),
+            bounds: run.environment.return_bounds(settings.discount),
+            candidates: settings.edit.candidates,
+            hold: hold(learner),
+            pessimism: settings.edit.pessimism,
+            counters: self.counters.networks,
+        };
+        edits.save(&run.out.join(edited::FOLDER), &learned.networks, run.checkpoint)
     }
 
     fn save(&self, folder: &Path) -> Result<()> {
@@ -331,62 +330,9 @@ impl Algorithm for Edit {
 }
 
 impl Edit {
-    /// The part of the run that a control step is in: nothing is distilled before anything was learned.
-    fn part(&self, learner: &Learner<'_>, env_steps: u64) -> Part {
-        let share = if self.counters.critic_steps > 0 { learner.settings.edit.distill_share } else { 0.0 };
-        distil::part(env_steps, learner.run.env_steps, share)
-    }
-
-    /// In which episodes the student begins: those that are collected once there is one.
-    fn turns(&self, learner: &Learner<'_>) -> StudentTurns {
-        StudentTurns { share: 1.0, most: self.counters.most_turns, seed: learner.run.seed }
-    }
-
-    /// Trains the students that are due in `part` of the run.
-    fn teach(&mut self, learner: &Learner<'_>, part: Part, observer: &mut dyn Observer) -> Result<()> {
-        let due = match part {
-            Part::Learning | Part::Showing => 0,
-            Part::HandingOver => 1,
-            Part::Over => STUDENTS,
-        };
-        while self.counters.students < due {
-            let number = self.counters.students + 1;
-            let first = distil::late(learner.run.env_steps, learner.settings.edit.distill_share);
-            let episodes = learner.replay.trajectories();
-            let mut at = 0;
-            let late = episodes.iter().filter(|t| {
-                at += t.len as u64;
-                at > first
-            });
-            let late: Vec<&Trajectory> = late.collect();
-            let start = self.student.as_ref().map_or(learner.run.checkpoint, Policy::checkpoint).clone();
-            let turns = self.turns(learner);
-            let student =
-                distil::train_student(learner, number, &start, &late, turns, self.counters.began_turns, observer)?;
-            let Some(student) = student else {
-                // Nothing was solved: the generator stays as it came.
-                self.counters.students = due;
-                break;
-            };
-            self.student = Some(Policy::with_threads(&student, learner.run.threads, learner.run.device)?);
-            self.counters.students = number;
-            if number == 1 {
-                let solved: Vec<u64> = late.iter().filter(|t| t.success).map(|t| t.len as u64).collect();
-                let mean = solved.iter().sum::<u64>() / (solved.len() as u64).max(1);
-                self.counters.most_turns = (mean / learner.sizes.base as u64).max(1);
-                self.counters.began_turns = episodes.last().map_or(0, |t| t.episode + 1);
-            }
-        }
-        Ok(())
-    }
-
     fn decider<'c>(&'c mut self, c: Collecting<'c>, acting: EditActing) -> Result<Box<dyn Decide + 'c>> {
-        let turns = self.turns(c.learner);
         let learned = self.learned.as_ref().ok_or_else(unmade)?;
-        let student = self.student.as_ref().filter(|_| acting.seed == c.learner.acting_seed());
-        let beginner = student.map(|sampler| Beginner { sampler, turns });
-        let sizes = c.learner.sizes;
-        Ok(Box::new(EditPolicy::new(&learned.networks, &learned.base, sizes, acting, beginner, &mut self.bases)))
+        Ok(Box::new(EditPolicy::new(&learned.networks, &learned.base, c.learner.sizes, acting, &mut self.bases)))
     }
 
     /// Makes the networks and the memory of demonstrations, once there is something to fit the learning state to.

@@ -17,7 +17,7 @@ use crate::critic::ensemble::{EnsembleShape, LastLayer, MlpEnsemble, StepCounter
 use crate::critic::settings::CriticSettings;
 use crate::online::settings::EditSettings;
 use crate::replay::step_buffer::StepBatch;
-use imle_policy::Result;
+use imle_policy::{Result, device::to_host};
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
@@ -96,6 +96,30 @@ impl EditNetworks {
         let deltas = self.deltas(states)?;
         let value = |deltas: &Tensor| lower(&self.critic.values(states, deltas)?, pessimism);
         Ok([value(&deltas.f_zeros_like()?)?, value(&deltas)?])
+    }
+
+    /// Edits `chunks` (B, N, T_pred, A), raw, N of each of `histories` (B, T_obs, O), where that is taken for better;
+    /// returns the values (B, N) of what they are then.
+    ///
+    /// # Errors
+    /// libtorch's.
+    pub fn edit_chunks(&self, histories: &[f32], chunks: &mut [f32], n: usize, pessimism: f64) -> Result<Vec<f32>> {
+        let (history, executed) = self.state.lengths();
+        let size = chunks.len() / (histories.len() / history * n);
+        let mut rows = vec![0.0; chunks.len() / size * self.state.size()];
+        for (i, (chunk, row)) in chunks.chunks_exact(size).zip(rows.chunks_exact_mut(self.state.size())).enumerate() {
+            self.state.write(&histories[i / n * history..][..history], &chunk[..executed], row);
+        }
+        let rows = self.rows(&rows)?;
+        let [base, edited] = self.choices(&rows, pessimism)?;
+        let (base, edited, deltas) = (to_host(&base)?, to_host(&edited)?, to_host(&self.deltas(&rows)?)?);
+        let edits = deltas.chunks_exact(self.state.space.size());
+        for (i, (chunk, delta)) in chunks.chunks_exact_mut(size).zip(edits).enumerate() {
+            if edited[i] > base[i] {
+                self.state.edit(delta, chunk);
+            }
+        }
+        Ok(base.iter().zip(&edited).map(|(base, edited)| base.max(*edited)).collect())
     }
 
     /// Mean values (B,) of the edits `deltas` (B, E) in `states`.

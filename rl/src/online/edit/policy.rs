@@ -2,7 +2,6 @@
 
 use super::networks::EditNetworks;
 use crate::replay::trajectory::Sizes;
-use crate::student_turns::StudentTurns;
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_planner::decide::{Decide, Decision, Situation};
 use imle_policy::device::to_host;
@@ -24,7 +23,7 @@ pub struct EditedEpisode {
 }
 
 /// Settings of an [`EditPolicy`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct EditActing {
     /// Chunks of which the critic chooses one.
     pub candidates: usize,
@@ -44,46 +43,28 @@ pub struct EditActing {
     pub seed: u64,
 }
 
-/// A student that begins episodes, without edits.
-#[derive(Clone, Copy)]
-pub struct Beginner<'c> {
-    /// Draws its chunks.
-    pub sampler: &'c Policy,
-    /// For how many of them.
-    pub turns: StudentTurns,
-}
-
 /// Executes base + b · (δ(s) + noise), or in a share of the decisions base + b · a drawn edit.
 pub struct EditPolicy<'c> {
     networks: &'c EditNetworks,
     sampler: &'c Policy,
     sizes: Sizes,
     acting: EditActing,
-    beginner: Option<Beginner<'c>>,
     bases: &'c mut Bases,
 }
 
 impl<'c> EditPolicy<'c> {
-    /// Over `sampler`'s chunks, or at first those of a `beginner`, which it keeps in `bases`.
+    /// Over `sampler`'s chunks, which it keeps in `bases`.
     pub fn new(
         networks: &'c EditNetworks,
         sampler: &'c Policy,
         sizes: Sizes,
         acting: EditActing,
-        beginner: Option<Beginner<'c>>,
         bases: &'c mut Bases,
     ) -> Self {
-        bases.clear();
-        Self { networks, sampler, sizes, acting, beginner, bases }
+        Self { networks, sampler, sizes, acting, bases }
     }
 
-    /// Whether the control step `step` of `episode` is the beginner's.
-    fn begins(&self, episode: u64, step: u64) -> bool {
-        let students = self.beginner.map_or(0, |beginner| beginner.turns.students(episode));
-        step < students * self.sizes.base as u64
-    }
-
-    /// Draws the next chunk of the episodes at `due`, of which the beginner has all or none.
+    /// Draws the next chunk of the episodes at `due`.
     fn draw(&mut self, pool: &rayon::ThreadPool, situation: &Situation<'_>, due: &[usize]) -> imle_policy::Result<()> {
         let history = self.sizes.history();
         let rows = |b: &usize| &situation.observations[b * history..][..history];
@@ -93,14 +74,13 @@ impl<'c> EditPolicy<'c> {
             LatentKey { seed: self.acting.seed, episode: key.episode, step: key.decision }
         };
         let keys: Vec<LatentKey> = due.iter().map(key).collect();
-        let begins = keys.first().is_some_and(|key| self.begins(key.episode, key.step));
-        let n = if self.acting.learned && !begins { self.acting.candidates } else { 1 };
-        let sampler = self.beginner.filter(|_| begins).map_or(self.sampler, |beginner| beginner.sampler).sampler();
+        let n = if self.acting.learned { self.acting.candidates } else { 1 };
+        let sampler = self.sampler.sampler();
         let shape = sampler.shape();
         let (chunk, executed) = (shape.chunk(), self.sizes.base * self.sizes.action);
         let mut drawn = vec![0.0; due.len() * n * chunk];
         sampler.sample(pool, Observations::from(&observations), &keys, n, &mut drawn)?;
-        let best = match self.acting.learned && !begins {
+        let best = match self.acting.learned {
             true => self.best(&observations, &drawn, n, chunk)?,
             false => vec![([0; 2], [false; 2]); due.len()],
         };
@@ -110,6 +90,9 @@ impl<'c> EditPolicy<'c> {
             let (chosen, edited) = best[i];
             let base = &drawn[(i * n + chosen[which]) * chunk..][..executed];
             let kept = self.bases.entry(key.episode).or_default();
+            if key.step == 0 {
+                kept.base.clear();
+            }
             kept.base.extend_from_slice(base);
             kept.edited = edited[which];
         }
@@ -172,9 +155,7 @@ impl<'c> EditPolicy<'c> {
             let key = situation.keys[*b];
             let edited = self.bases.get(&key.episode).is_some_and(|kept| kept.edited);
             let mut delta = if edited { delta.to_vec() } else { vec![0.0; e] };
-            if !self.begins(key.episode, key.decision) {
-                self.disturb(key.episode, key.decision, &mut delta);
-            }
+            self.disturb(key.episode, key.decision, &mut delta);
             self.bases.entry(key.episode).or_default().delta = delta;
         }
         Ok(())
@@ -202,13 +183,9 @@ impl Decide for EditPolicy<'_> {
         how.fill(Decision::default());
         let (c, a) = (self.sizes.base, self.sizes.action);
         let step = |b: usize| situation.keys[b].decision as usize;
-        let begins: Vec<bool> = situation.keys.iter().map(|key| self.begins(key.episode, key.decision)).collect();
-        for whose in [true, false] {
-            let due = |b: &usize| step(*b).is_multiple_of(c) && begins[*b] == whose;
-            let due: Vec<usize> = (0..situation.keys.len()).filter(due).collect();
-            if !due.is_empty() {
-                self.draw(pool, situation, &due)?;
-            }
+        let due: Vec<usize> = (0..how.len()).filter(|b| step(*b).is_multiple_of(c)).collect();
+        if !due.is_empty() {
+            self.draw(pool, situation, &due)?;
         }
         let due: Vec<usize> = (0..how.len()).filter(|b| (step(*b) % c).is_multiple_of(self.acting.hold)).collect();
         if !due.is_empty() {

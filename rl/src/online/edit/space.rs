@@ -11,6 +11,7 @@
 //! observation is relative to nothing.
 
 use imle_configs::{bounds::ActionBounds, spec::Layout};
+use serde::{Deserialize, Serialize};
 use std::f32::consts::PI;
 
 /// Bounds of the parts of a pose: m, rad, and a share of the gripper's opening.
@@ -20,7 +21,8 @@ const GRIPPER: f32 = 0.25;
 /// Bound of any other part, as a share of half its range.
 const SHARE: f32 = 0.1;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Part {
     /// Index of the value.
     Shift(usize),
@@ -29,7 +31,7 @@ enum Part {
 }
 
 /// The parts, E of them, in which an action of A values is edited, and their bounds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EditSpace {
     parts: Vec<Part>,
     bounds: Vec<f32>,

@@ -14,9 +14,10 @@ use super::space::EditSpace;
 use crate::replay::trajectory::Sizes;
 use imle_policy::normalizer::Normalizer;
 use imle_policy::targets::own_values;
+use serde::{Deserialize, Serialize};
 
 /// Relative actions and their units, and the layout of the learning state.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LearningState {
     /// Edits of actions.
     pub space: EditSpace,
@@ -63,6 +64,16 @@ impl LearningState {
         };
         let units = (0..sizes.base * e).map(unit).collect();
         Self { space, sizes, normalizer, own, units }
+    }
+
+    /// Values of a history, and of the executed part of a chunk.
+    pub fn lengths(&self) -> (usize, usize) {
+        (self.sizes.history(), self.sizes.base * self.sizes.action)
+    }
+
+    /// Adds the edit `delta` (E,) to all actions of `chunk` (T, A).
+    pub fn edit(&self, delta: &[f32], chunk: &mut [f32]) {
+        chunk.chunks_exact_mut(self.sizes.action).for_each(|action| self.space.apply(delta, action));
     }
 
     /// Values of s.

@@ -166,6 +166,7 @@ impl Observer for Watch {
         if self.progress.as_ref().is_none_or(|(shown, _)| *shown != of) {
             let unit = match phase {
                 "distil" => "steps",
+                "judge" => "states",
                 "learn" => "decisions",
                 _ => "episodes",
             };
