@@ -35,12 +35,13 @@ pub fn load<T: DeserializeOwned>(defaults: &impl Serialize, file: Option<&Path>,
     table.try_into().map_err(|e: toml::de::Error| toml_error("settings", &e))
 }
 
-/// `defaults` with what `given`, a JSON object, says of them. `place` names it in errors.
+/// `defaults` with what `given`, a JSON object, says of them: as with [`load`] the keys that they have may be given.
+/// `place` names it in errors.
 ///
 /// # Errors
 /// [`Error::Unknown`] for a key that is not there; [`Error::Unexpected`] for a value of another type, and for text that
 /// is not a JSON object.
-pub fn overlaid<T: Serialize + DeserializeOwned>(defaults: &T, given: &str, place: &str) -> Result<T> {
+pub fn overlaid<T: DeserializeOwned>(defaults: &impl Serialize, given: &str, place: &str) -> Result<T> {
     let bad = |e: serde_json::Error| Error::unexpected(place, "settings in JSON", e);
     let mut all = serde_json::to_value(defaults).map_err(bad)?;
     let mut given: Json = serde_json::from_str(given).map_err(bad)?;

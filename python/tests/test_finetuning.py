@@ -55,7 +55,7 @@ def walk(tmp_path_factory):
 OPTIONS = dict(
     max_steps=8, threads=1, progress=False, discount=0.9, warmup_steps=500, evaluation_episodes=60, episodes=16,
     critic={"width": 32, "learning_rate": 3e-3, "follow": 0.05}, actor={"learning_rate": 2e-3, "batch_size": 32},
-    edit={"scale": 15.0, "learning_rate": 1e-3, "critic_updates": 300, "explore": 0.3, "distill_states": 500, "distill_steps": 200},
+    edit={"scale": 60.0, "learning_rate": 1e-3, "critic_updates": 300, "explore": 0.3, "distill_states": 500, "distill_steps": 200},
 )
 
 
@@ -122,9 +122,10 @@ def test_starts_to_learn_from_and_of_evaluations_do_not_mix(walk, tmp_path):
 
 
 def test_rewards_of_the_environment_have_a_range(walk, tmp_path):
-    found = tuned(
-        walk, tmp_path / "out", algorithm="ppo", edit={}, env_steps=300, reward="environment",
-        reward_range=(-STEP, STEP), evaluation_episodes=10,
+    others = {name: value for name, value in OPTIONS.items() if name not in ("edit", "evaluation_episodes")}
+    found = ip.finetune(
+        walk, Line, out=tmp_path / "out", algorithm="ppo", env_steps=300, reward="environment",
+        reward_range=(-STEP, STEP), evaluation_episodes=10, **others,
     )
     assert len(found.rounds) == 2
     with pytest.raises(ValueError, match="reward: expected a finite number from -0.01 to 0.01"):
@@ -136,6 +137,7 @@ def test_rewards_of_the_environment_have_a_range(walk, tmp_path):
     [
         ({"algorithm": "edits"}, "did you mean `edit`"),
         ({"edit": {"scal": 1.0}}, "did you mean `scale`"),
+        ({"ppo": {"epochs": 3}}, "unknown setting `ppo`"),
         ({"reward": "sparse"}, "reward: expected success or environment, found sparse"),
         ({"reward_range": (0, 1)}, "reward_range: expected"),
         ({"algorithm": "expert-iteration", "edit": None}, "where the simulator is not ours"),

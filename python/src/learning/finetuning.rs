@@ -5,14 +5,11 @@ use crate::boundary::process::{check, check_physics};
 use crate::episodes::environment::environment;
 use crate::policy::PythonPolicy;
 use crate::task::PythonTask;
+use imle_cli::training::algorithm::{ChosenAlgorithm, Given};
 use imle_cli::training::dataset;
-use imle_configs::settings::overlaid;
 use imle_planner::evaluation::Environment;
 use imle_policy::device::DeviceChoice;
-use imle_rl::expert_iteration::{self, ExpertIterationSettings};
-use imle_rl::online::{settings::OnlineSettings, training_loop};
-use imle_rl::registry::{self, FineTuning};
-use imle_rl::run::{Observer, Round, Run, saved_algorithm, saved_settings};
+use imle_rl::run::{Observer, Round, Run};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::json;
@@ -84,11 +81,14 @@ pub fn finetune(
         device,
         threads: wanted.threads.unwrap_or(cores),
     };
-    let saved = wanted.resume.then(|| saved_algorithm(&wanted.out)).transpose().map_err(raise)?;
+    let given = Given::Json(wanted.settings);
+    let resumed = wanted.resume.then_some(&*wanted.out);
+    let mut chosen =
+        ChosenAlgorithm::new(Some(&wanted.algorithm), &wanted.algorithm, resumed, |_| Ok(given)).map_err(raise)?;
     let mut watch = Watch { progress: progress.clone().unbind(), raised: RefCell::new(None) };
     // What the pools set as libtorch's default for threads to come.
     let threads = tch::get_num_threads();
-    let done = py.detach(|| learn(&run, saved.as_deref().unwrap_or(&wanted.algorithm), &wanted.settings, &mut watch));
+    let done = py.detach(|| chosen.run(&run, &mut watch));
     tch::set_num_threads(threads);
     if let Some(raised) = watch.raised.into_inner() {
         return Err(raised);
@@ -97,23 +97,6 @@ pub fn finetune(
         Ok(rounds) => Ok(json!(rounds).to_string()),
         Err(imle_rl::Error::Planner(error)) => Err(raise_planner(error)),
         Err(error) => Err(raise(error)),
-    }
-}
-
-fn learn(run: &Run<'_>, algorithm: &str, settings: &str, watch: &mut Watch) -> imle_rl::Result<Vec<Round>> {
-    match registry::by_name(algorithm)? {
-        FineTuning::ExpertIteration => {
-            let defaults = match run.resume {
-                true => saved_settings(run.out)?,
-                false => ExpertIterationSettings::default(),
-            };
-            expert_iteration::run(&overlaid(&defaults, settings, "settings")?, run, watch)
-        }
-        FineTuning::Online(name, mut algorithm) => {
-            let defaults: OnlineSettings = if run.resume { saved_settings(run.out)? } else { algorithm.defaults() };
-            let settings = overlaid(&defaults, settings, "settings")?;
-            training_loop::run(name, algorithm.as_mut(), &settings, run, watch)
-        }
     }
 }
 

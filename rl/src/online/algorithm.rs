@@ -34,7 +34,7 @@ pub struct Iteration {
 }
 
 /// An algorithm that learns online.
-pub trait Algorithm {
+pub trait Algorithm: Send {
     /// Default settings.
     fn defaults(&self) -> OnlineSettings {
         OnlineSettings::default()

@@ -78,7 +78,7 @@ pub struct AnchorSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EditSettings {
     /// Factor of the bounds of an edit: of a pose 8 mm, 0.08 rad and a quarter of the gripper's opening, of any other
-    /// action a tenth of half its range.
+    /// action a fortieth of half its range.
     pub scale: f64,
     /// Chunks of which the critic chooses one.
     pub candidates: usize,

@@ -177,7 +177,7 @@ fn edits() -> OnlineSettings {
     let mut settings = settings(&edit::Edit::default());
     // An edit can undo what the generator does, and more; there is nothing to choose from but it.
     settings.edit.candidates = 1;
-    (settings.edit.scale, settings.edit.learning_rate, settings.edit.critic_updates) = (15.0, 1e-3, 300);
+    (settings.edit.scale, settings.edit.learning_rate, settings.edit.critic_updates) = (60.0, 1e-3, 300);
     (settings.edit.updates_per_step, settings.edit.explore) = (0.5, 0.3);
     (settings.edit.distill_states, settings.edit.distill_steps) = (500, 300);
     settings

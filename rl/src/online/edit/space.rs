@@ -19,7 +19,7 @@ const POSITION: f32 = 0.008;
 const YAW: f32 = 0.08;
 const GRIPPER: f32 = 0.25;
 /// Bound of any other part, as a share of half its range.
-const SHARE: f32 = 0.1;
+const SHARE: f32 = 0.025;
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn what_has_no_name_is_bounded_by_its_range() {
         let layout = Layout { terms: vec![Term { name: "position".into(), size: 2 }] };
-        let space = EditSpace::new(&layout, &ActionBounds::new([0.0, -1.0], [512.0, 1.0]), false, 0.5);
+        let space = EditSpace::new(&layout, &ActionBounds::new([0.0, -1.0], [512.0, 1.0]), false, 2.0);
         assert!((space.bounds()[0] - 12.8).abs() < 1e-4 && (space.bounds()[1] - 0.05).abs() < 1e-6);
     }
 }

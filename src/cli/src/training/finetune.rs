@@ -6,16 +6,16 @@ use crate::interrupt;
 use crate::load;
 use crate::output::{Output, ProgressLine, percent};
 use crate::place::Place;
+use crate::training::algorithm::{ChosenAlgorithm, Given};
 use crate::training::dataset::read;
 use crate::training::settings::print_settings;
 use crate::training::view::View;
-use imle_configs::{Error as InputError, settings};
+use imle_configs::Error as InputError;
 use imle_envs::task::file::RewardKind;
 use imle_rl::expert_iteration::{self, CANDIDATES_FOR_95, ExpertIterationSettings};
-use imle_rl::online::{settings::OnlineSettings, training_loop};
-use imle_rl::registry::{self, FineTuning};
-use imle_rl::run::{self, Observer, Round, Run};
-use serde::{Serialize, de::DeserializeOwned};
+use imle_rl::online::settings::OnlineSettings;
+use imle_rl::registry::FineTuning;
+use imle_rl::run::{Observer, Round, Run};
 use serde_json::{Value, json};
 use std::{path::Path, sync::Arc};
 
@@ -37,37 +37,16 @@ pub struct Learned {
 /// # Errors
 /// A bad input; what went wrong in learning; [`Failure::Run`] after Ctrl-C, with a state to resume from.
 pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
-    let saved = match (&args.out, args.resume) {
-        (Some(out), true) => Some(run::saved_algorithm(out)?),
-        _ => None,
-    };
-    let name = args.algorithm.clone().or(saved).unwrap_or_else(|| DEFAULT.into());
+    let resumed = args.out.as_deref().filter(|_| args.resume);
+    let mut chosen =
+        ChosenAlgorithm::new(args.algorithm.as_deref(), DEFAULT, resumed, |algorithm| given(args, algorithm))?;
+    if args.settings.settings {
+        return print(&chosen).map(|()| None);
+    }
     let mut watch = Watch { output: args.common.output(), progress: None };
-    let (rounds, episodes) = match registry::by_name(&name)? {
-        FineTuning::ExpertIteration => {
-            let words = args.optimization.words("train_steps", "batch_size", "learning_rate");
-            let settings = settings(args, words, ExpertIterationSettings::default(), Ok)?;
-            if args.settings.settings {
-                return print_settings::<ExpertIterationSettings>(&settings).map(|()| None);
-            }
-            let rounds = with_run(args, |run| expert_iteration::run(&settings, run, &mut watch))?;
-            (rounds, settings.evaluation_episodes)
-        }
-        FineTuning::Online(name, mut algorithm) => {
-            let (steps, expected) =
-                (args.optimization.steps, format!("none beside {name}, which learns for --env-steps"));
-            InputError::ensure(steps.is_none(), "--steps", expected, steps.unwrap_or_default())?;
-            let words = args.optimization.words("", "actor.batch_size", "actor.learning_rate");
-            let settings = settings(args, words, algorithm.defaults(), |all| all.read_by(name))?;
-            if args.settings.settings {
-                return print_settings::<OnlineSettings>(&settings.read_by(name)?).map(|()| None);
-            }
-            let go = |run: &Run<'_>| training_loop::run(name, algorithm.as_mut(), &settings, run, &mut watch);
-            (with_run(args, go)?, settings.evaluation_episodes)
-        }
-    };
+    let rounds = with_run(args, |run| chosen.run(run, &mut watch))?;
     watch.end_phase();
-    Ok(Some(Learned { algorithm: name, rounds, episodes }))
+    Ok(Some(Learned { algorithm: chosen.name().into(), rounds, episodes: chosen.evaluation_episodes() }))
 }
 
 /// All settings of an algorithm with those of `set` beside its defaults.
@@ -75,32 +54,32 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
 /// # Errors
 /// An unknown algorithm or setting.
 pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
-    Ok(match registry::by_name(name)? {
-        FineTuning::ExpertIteration => {
-            let defaults = ExpertIterationSettings::default();
-            json!(settings::load::<ExpertIterationSettings>(&defaults, None, set)?)
-        }
-        FineTuning::Online(name, algorithm) => {
-            let defaults = algorithm.defaults().read_by(name)?;
-            json!(settings::load::<OnlineSettings>(&defaults, None, set)?)
-        }
+    let words = |_: &FineTuning| Ok(Given::Words(None, set.to_vec()));
+    Ok(match ChosenAlgorithm::new(Some(name), DEFAULT, None, words)? {
+        ChosenAlgorithm::ExpertIteration(settings) => json!(settings),
+        ChosenAlgorithm::Online(_, _, settings) => json!(settings),
     })
 }
 
-/// The settings that the flags give beside `defaults` or those of the run that is resumed; the ones that `read` keeps
-/// may be given.
-fn settings<S: Serialize + DeserializeOwned + Clone + PartialEq + Default, R: Serialize>(
-    args: &FinetuneArgs,
-    flags: Vec<String>,
-    defaults: S,
-    read: impl FnOnce(S) -> imle_configs::Result<R>,
-) -> Result<S> {
-    let defaults = match (&args.out, args.resume) {
-        (Some(out), true) => run::saved_settings(out)?,
-        _ => defaults,
+/// Settings as the flags give them.
+fn given(args: &FinetuneArgs, algorithm: &FineTuning) -> Result<Given> {
+    let flags = match algorithm {
+        FineTuning::ExpertIteration => args.optimization.words("train_steps", "batch_size", "learning_rate"),
+        FineTuning::Online(name, _) => {
+            let (steps, expected) =
+                (args.optimization.steps, format!("none beside {name}, which learns for --env-steps"));
+            InputError::ensure(steps.is_none(), "--steps", expected, steps.unwrap_or_default())?;
+            args.optimization.words("", "actor.batch_size", "actor.learning_rate")
+        }
     };
-    let words = [args.settings.set.clone(), flags].concat();
-    Ok(settings::load(&read(defaults)?, args.settings.config.as_deref(), &words)?)
+    Ok(Given::Words(args.settings.config.clone(), [args.settings.set.clone(), flags].concat()))
+}
+
+fn print(chosen: &ChosenAlgorithm) -> Result<()> {
+    match chosen {
+        ChosenAlgorithm::ExpertIteration(settings) => print_settings::<ExpertIterationSettings>(settings),
+        ChosenAlgorithm::Online(name, _, settings) => print_settings::<OnlineSettings>(&settings.read_by(name)?),
+    }
 }
 
 /// Loads what the run is given, and runs it.

@@ -1,5 +1,6 @@
 //! Learning of a generator: datasets, demonstrations, imitation, distillation, fine-tuning.
 
+pub mod algorithm;
 pub mod dataset;
 pub mod demonstrations;
 pub mod evaluation_task;
