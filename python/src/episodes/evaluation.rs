@@ -46,7 +46,7 @@ impl Wanted {
         threads::pool(self.threads.unwrap_or(cores)).map_err(raise)
     }
 
-    /// Who decides: the edited generator of a run, or what `builder` makes.
+    /// Decider of the episodes: the edited generator of a run, or what `builder` makes.
     fn decider(
         &self,
         builder: ControllerBuilder,

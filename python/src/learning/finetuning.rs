@@ -5,7 +5,7 @@ use crate::boundary::process::{check, check_physics};
 use crate::episodes::environment::environment;
 use crate::policy::PythonPolicy;
 use crate::task::PythonTask;
-use imle_cli::training::algorithm::{ChosenAlgorithm, Given};
+use imle_cli::training::algorithm::{ChosenAlgorithm, GivenSettings};
 use imle_cli::training::dataset;
 use imle_planner::evaluation::Environment;
 use imle_policy::device::DeviceChoice;
@@ -81,7 +81,7 @@ pub fn finetune(
         device,
         threads: wanted.threads.unwrap_or(cores),
     };
-    let given = Given::Json(wanted.settings);
+    let given = GivenSettings::Json(wanted.settings);
     let resumed = wanted.resume.then_some(&*wanted.out);
     let mut chosen =
         ChosenAlgorithm::new(Some(&wanted.algorithm), &wanted.algorithm, resumed, |_| Ok(given)).map_err(raise)?;

@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 
 /// Settings as they are given, beside defaults.
 #[derive(Clone, Debug)]
-pub enum Given {
+pub enum GivenSettings {
     /// A TOML file, if any, and `key=value` words, which win.
     Words(Option<PathBuf>, Vec<String>),
     /// A JSON object.
     Json(String),
 }
 
-impl Given {
+impl GivenSettings {
     fn over<S: DeserializeOwned>(&self, known: &impl Serialize) -> Result<S> {
         Ok(match self {
             Self::Words(file, words) => settings::load(known, file.as_deref(), words)?,
@@ -45,7 +45,7 @@ impl ChosenAlgorithm {
         name: Option<&str>,
         default: &str,
         resumed: Option<&Path>,
-        given: impl FnOnce(&FineTuning) -> Result<Given>,
+        given: impl FnOnce(&FineTuning) -> Result<GivenSettings>,
     ) -> Result<Self> {
         let saved = resumed.map(run::saved_algorithm).transpose()?;
         let found = registry::by_name(name.or(saved.as_deref()).unwrap_or(default))?;
@@ -63,7 +63,7 @@ impl ChosenAlgorithm {
         })
     }
 
-    /// Its name.
+    /// Name of the algorithm.
     pub fn name(&self) -> &'static str {
         match self {
             Self::ExpertIteration(_) => expert_iteration::NAME,

@@ -6,7 +6,7 @@ use crate::interrupt;
 use crate::load;
 use crate::output::{Output, ProgressLine, percent};
 use crate::place::Place;
-use crate::training::algorithm::{ChosenAlgorithm, Given};
+use crate::training::algorithm::{ChosenAlgorithm, GivenSettings};
 use crate::training::dataset::read;
 use crate::training::settings::print_settings;
 use crate::training::view::View;
@@ -54,7 +54,7 @@ pub fn learn(args: &FinetuneArgs) -> Result<Option<Learned>> {
 /// # Errors
 /// An unknown algorithm or setting.
 pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
-    let words = |_: &FineTuning| Ok(Given::Words(None, set.to_vec()));
+    let words = |_: &FineTuning| Ok(GivenSettings::Words(None, set.to_vec()));
     Ok(match ChosenAlgorithm::new(Some(name), DEFAULT, None, words)? {
         ChosenAlgorithm::ExpertIteration(settings) => json!(settings),
         ChosenAlgorithm::Online(_, _, settings) => json!(settings),
@@ -62,7 +62,7 @@ pub fn resolved(name: &str, set: &[String]) -> Result<Value> {
 }
 
 /// Settings as the flags give them.
-fn given(args: &FinetuneArgs, algorithm: &FineTuning) -> Result<Given> {
+fn given(args: &FinetuneArgs, algorithm: &FineTuning) -> Result<GivenSettings> {
     let flags = match algorithm {
         FineTuning::ExpertIteration => args.optimization.words("train_steps", "batch_size", "learning_rate"),
         FineTuning::Online(name, _) => {
@@ -72,7 +72,7 @@ fn given(args: &FinetuneArgs, algorithm: &FineTuning) -> Result<Given> {
             args.optimization.words("", "actor.batch_size", "actor.learning_rate")
         }
     };
-    Ok(Given::Words(args.settings.config.clone(), [args.settings.set.clone(), flags].concat()))
+    Ok(GivenSettings::Words(args.settings.config.clone(), [args.settings.set.clone(), flags].concat()))
 }
 
 fn print(chosen: &ChosenAlgorithm) -> Result<()> {
