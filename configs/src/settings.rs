@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn json_overrides_the_defaults() {
-        let given = |text: &str| overlaid(&defaults(), text, "mine");
+        let given = |text: &str| overlaid::<Outer>(&defaults(), text, "mine");
         let wanted = Outer { steps: 7, name: "a".into(), network: Inner { width: 9, rate: 0.5 } };
         assert_eq!(given(r#"{"steps": 7, "network": {"width": 9}}"#).unwrap(), wanted);
         assert_eq!(given("{}").unwrap(), defaults());
