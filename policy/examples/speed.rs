@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let bytes = source.len() * layout.bytes();
         source = source.with_pictures(Arc::new((0..bytes).map(|i| (i * 31 % 251) as u8).collect()))?;
     }
-    let fresh = FreshStart { spec, normalizers: source.normalizers()?, data: "random".into() };
+    let fresh = FreshStart { spec, normalizers: source.normalizers()?, estimator: None, data: "random".into() };
 
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let mut trainer = Trainer::fresh(&settings, &fresh, Device::Cpu)?;

@@ -145,7 +145,7 @@ impl Policy {
 
     /// Observations and actions of the policy.
     pub fn spec(&self) -> &Spec {
-        &self.checkpoint.config().spec
+        self.checkpoint.spec()
     }
 
     /// T_obs, T_pred and T_act.

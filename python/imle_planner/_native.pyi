@@ -91,7 +91,7 @@ def train(
     data: str, settings: str, out: str, episodes: int | None, resume: bool, device: str, task: Task | None,
     evaluation_episodes: int, threads: int | None, progress: Callable[[int, int, str], None],
     evaluate: Callable[[int, Policy], tuple[float, int, list[tuple[str, float]]]] | None,
-    teacher: Policy | None,
+    teacher: Policy | None, estimator: Policy | None,
 ) -> str: ...
 def finetune(
     policy: Policy, task: Task | None, copies: Any, about: dict[str, Any] | None, wanted: dict[str, Any],

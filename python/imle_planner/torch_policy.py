@@ -89,11 +89,15 @@ class TorchPolicy(nn.Module):
         ):
             if value not in known:
                 raise unexpected(f"{checkpoint_folder.CONFIG_FILE}: {key}", f"one of {', '.join(known)}", value)
+        if config.get("estimator"):
+            raise unexpected(f"{checkpoint_folder.CONFIG_FILE}: estimator", "none, for PyTorch", "one")
         self.sampling = config.get("sampling", {})
         observation, vision = self.history * self.observation_size, config.get("vision")
         vision = VISION_DEFAULTS | vision if vision else None
         encoders = []
         if vision:
+            if (kind := vision.get("kind", "resnet18")) != "resnet18":
+                raise unexpected(f"{checkpoint_folder.CONFIG_FILE}: vision.kind", "resnet18, for PyTorch", kind)
             cameras = spec["pictures"]["cameras"]
             encoders = [torch_networks.Encoder(vision) for _ in range(1 if vision["shared"] else len(cameras))]
             observation += self.history * len(cameras) * encoders[0].features

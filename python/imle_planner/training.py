@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
 from . import _native
 from ._checks import EPISODES, SEED, THREADS, as_json, whole
@@ -29,6 +29,8 @@ def train(
     resume: bool = False,
     evaluate: Callable[[Policy, int], Evaluation | Mapping[str, float]] | None = None,
     teacher: Policy | None = None,
+    estimate: Sequence[str] | None = None,
+    estimator: Policy | None = None,
     progress: bool | Callable[[int, dict[str, float]], None] | None = None,
     **settings: Any,
 ) -> Policy:
@@ -49,13 +51,24 @@ def train(
 
         train(data, out="student", teacher=ip.Policy.load("diffusion").with_sampling(solver="ddpm", passes=100))
 
+    With ``estimate`` it trains an estimator: of these terms of the observation from the pictures of ``vision["cameras"]``
+    and the terms of ``vision["state"]``. It samples estimates as a policy samples actions; how far they are from the truth
+    is in ``policy.errors``. With ``estimator`` a generator learns to act on what that makes of the dataset's pictures, and
+    sees pictures from then on::
+
+        eyes = train(data, out="eyes", vision={"cameras": ["top"], "state": ["agent"]}, estimate=["block"])
+        train(data, out="run", estimator=eyes)
+
     ``progress`` is True, False, or a function of the step and the figures. Ctrl-C leaves a state that ``resume=True``
     goes on from.
     """
     if task is not None and evaluate is not None:
         raise ValueError("evaluate: expected no task beside it, found one")
-    if not isinstance(teacher, Policy | None):
-        raise TypeError(f"teacher: expected a Policy, found {type(teacher).__name__}")
+    for name, other in [("teacher", teacher), ("estimator", estimator)]:
+        if not isinstance(other, Policy | None):
+            raise TypeError(f"{name}: expected a Policy, found {type(other).__name__}")
+    if estimate is not None and evaluate is not None:
+        raise ValueError("evaluate: expected none for an estimator, which does not act, found one")
     known = task_of(task)
     steps, seed = whole("steps", steps, (1, 1 << 40)), whole("seed", seed, SEED)
     evaluation_episodes = whole("evaluation_episodes", evaluation_episodes, (0, EPISODES[1]))
@@ -63,6 +76,9 @@ def train(
     threads = None if threads is None else whole("threads", threads, THREADS)
     words = settings if resume else {"method": method, "seed": seed, **settings}
     words |= {"steps": steps}
+    if estimate is not None:
+        words["vision"] = {**words.get("vision", {}), "estimate": list(estimate)}
+        words["method"] = "regression"
     if teacher is not None and not resume:
         words.setdefault("samples", 20)
     bar = Bar("train", steps, "steps", None if callable(progress) else progress)
@@ -85,11 +101,13 @@ def train(
         return float(found.get("success_rate", 0.0)), int(found.get("episodes", 0)), figures
 
     try:
-        _native.train(
+        result = _native.train(
             os.fspath(dataset), as_json("settings", words), os.fspath(out), episodes, resume, device,
             known._native if known else None, evaluation_episodes, threads, told, answer if evaluate is not None else None,
-            teacher._native if teacher is not None else None,
+            teacher._native if teacher is not None else None, estimator._native if estimator is not None else None,
         )
     finally:
         bar.close()
-    return Policy.load(out, device)
+    policy = Policy.load(out, device)
+    policy.errors = json.loads(result).get("errors", {})
+    return policy

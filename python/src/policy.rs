@@ -41,10 +41,16 @@ impl PythonPolicy {
         py.detach(|| self.generator.checkpoint().save(Path::new(folder))).map_err(raise)
     }
 
-    /// config.json of the checkpoint.
+    /// config.json of the checkpoint, with what it is given as `spec`; behind an estimator with that one's as `estimator`.
     fn config(&self) -> PyResult<String> {
-        serde_json::to_string(self.generator.checkpoint().config())
-            .map_err(|e| unexpected("config.json", "values that JSON can hold", e))
+        let checkpoint = self.generator.checkpoint();
+        let failed = |e| unexpected("config.json", "values that JSON can hold", e);
+        let mut config = serde_json::to_value(checkpoint.config()).map_err(failed)?;
+        config["spec"] = serde_json::to_value(checkpoint.spec()).map_err(failed)?;
+        if let Some(estimator) = checkpoint.estimator() {
+            config["estimator"] = serde_json::to_value(estimator.config()).map_err(failed)?;
+        }
+        Ok(config.to_string())
     }
 
     /// Z, 0 for a method without latents.

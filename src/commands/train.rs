@@ -3,6 +3,7 @@
 use clap::Args;
 use imle_cli::failure::{Failure, Result};
 use imle_cli::training::job::{self, TrainingJob};
+use imle_cli::training::estimation;
 use imle_cli::training::settings::{print_settings, resolve};
 use imle_cli::training::view::{self, View};
 use imle_cli::{args::learn::LearnArgs, load, training::dataset::read, training::evaluation_task::known_task};
@@ -37,18 +38,38 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         return Err(Failure::Input("--data and --out are needed".into()));
     };
     let dataset = read(data, learn.episodes)?;
-    let episodes = args.evaluation_episodes;
+    let estimates = !settings.vision.estimate.is_empty();
+    // An estimator acts on nothing.
+    let episodes = if estimates { 0 } else { args.evaluation_episodes };
     let known = known_task(&settings.vision, episodes, learn, &dataset, data)?;
     settings.vision = view::settled(settings.vision, known.as_deref())?;
     let device = load::device(learn.device)?;
     let pool = load::pool(&learn.common)?;
-    let view = View::new(data, dataset, &settings.vision, &pool, output)?;
+    let estimator = load::estimator(learn)?;
+    let view = match estimator {
+        None => View::new(data, dataset, &settings.vision, &pool, output)?,
+        Some(estimator) => View::behind(data, dataset, estimator, settings.vision.copies, &pool, device, output)?,
+    };
     let task = known.filter(|_| episodes > 0).map(|task| view.task(task, data)).transpose()?;
     // A machine that cannot render fails here, before the training begins.
     task.as_ref().map(ObservationRenderer::new).transpose()?;
-    let job =
-        TrainingJob { output, settings: &settings, view: &view, data, pool: &pool, device, out, resume: learn.resume };
-    let mut result = job.imitate(task, episodes as usize)?;
+    let of = |view| TrainingJob {
+        output,
+        settings: &settings,
+        view,
+        data,
+        pool: &pool,
+        device,
+        out,
+        resume: learn.resume,
+    };
+    let mut result = if estimates {
+        let (learned, judged) = estimation::parts(&view, settings.vision.held_out)?;
+        let job = of(&learned);
+        estimation::estimate(&job, judged.as_ref(), &mut job.watch(None, 0))?
+    } else {
+        of(&view).imitate(task, episodes as usize)?
+    };
     job::tell(output, &result, out);
     result["wall_s"] = begun.elapsed().as_secs_f64().into();
     output.result(&result)

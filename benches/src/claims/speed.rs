@@ -92,6 +92,7 @@ fn trainer(work: &Work<'_>, recipe: &TrainingRecipe) -> Result<(Trainer, Demonst
     let fresh = FreshStart {
         spec: dataset.spec,
         normalizers: source.fit_normalizers(settings.chunk_frame, settings.spread())?,
+        estimator: None,
         data: String::new(),
     };
     Ok((Trainer::fresh(&settings, &fresh, work.device)?, source))

@@ -117,7 +117,8 @@ impl<'a> Work<'a> {
     /// # Errors
     /// Bad settings; a device that is not there.
     pub fn new(args: &'a ClaimsArgs, pool: &'a rayon::ThreadPool) -> Result<Self> {
-        let mut base = given(&args.settings, &OptimizationArgs::default(), None)?;
+        let defaults = TrainSettings { evaluate_every: 5000, ..TrainSettings::default() };
+        let mut base = given(&args.settings, &OptimizationArgs::default(), None, defaults)?;
         base.evaluate_every = 0;
         base.steps = args.steps.unwrap_or(base.steps);
         base.check()?;

@@ -28,4 +28,17 @@ impl Dataset {
         self.spec.observation = part;
         Ok(self)
     }
+
+    /// The dataset with other terms of the observation in place of the actions: what is to be estimated at each step.
+    ///
+    /// # Errors
+    /// As [`with_observation`](Self::with_observation).
+    pub fn with_estimates(mut self, terms: &[String]) -> Result<Self> {
+        let estimated = self.clone().with_observation(terms)?;
+        for (episode, estimated) in self.episodes.iter_mut().zip(estimated.episodes) {
+            episode.actions = estimated.observations;
+        }
+        self.spec.action = estimated.spec.observation;
+        Ok(self)
+    }
 }

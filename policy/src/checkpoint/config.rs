@@ -78,7 +78,7 @@ impl CheckpointConfig {
             return VisionSettings::default();
         };
         let state = self.spec.observation.terms.iter().map(|t| t.name.clone()).collect();
-        VisionSettings { cameras: pictures.cameras.clone(), state, encoder }
+        VisionSettings { cameras: pictures.cameras.clone(), state, encoder, ..VisionSettings::default() }
     }
 
     /// The preprocessor of its pictures, if it has any.

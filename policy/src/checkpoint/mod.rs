@@ -5,9 +5,13 @@
 //! weights as `model-CHECKSUM.safetensors`, then the configuration, and then renames the weights: at every moment a
 //! reader finds the old pair or the new one.
 //!
+//! A generator may see what an estimator makes of pictures: another checkpoint, in a folder beside the weights
+//! (`estimator`).
+//!
 //! A checkpoint is host memory: it is `Send + Sync + Clone`, and a [`crate::sampler::Sampler`] puts it on a device.
 
 mod config;
+mod estimator;
 pub mod weights_file;
 
 pub(crate) use config::check_horizons;
@@ -18,7 +22,7 @@ use crate::method::{Sampling, SamplingOverrides};
 use crate::network::{Network, parameters::ParameterTable};
 use imle_configs::{Error as ConfigError, embedded, files, spec::Spec};
 use serde::Serialize;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 use tch::{Device, Tensor};
 use weights_file::StoredPrecision;
 
@@ -28,6 +32,8 @@ pub const CONFIG_FILE: &str = "config.json";
 pub const MODEL_FILE: &str = "model.safetensors";
 /// Key of the configuration with the checksum of its weights; checkpoints of version 0.1.0 have none.
 const WEIGHTS: &str = "weights_crc32";
+/// Key of the configuration with the fingerprint of the estimator, if there is one.
+const ESTIMATOR: &str = "estimator";
 
 /// A trained generator.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +41,10 @@ pub struct Checkpoint {
     config: CheckpointConfig,
     table: ParameterTable,
     weights: Vec<f32>,
+    /// The estimator of a part of what it observes.
+    estimator: Option<Arc<Checkpoint>>,
+    /// What it is given, and what it does.
+    spec: Spec,
 }
 
 impl Checkpoint {
@@ -55,7 +65,7 @@ impl Checkpoint {
                 return bad("finite values".into(), format!("{x} in `{}`", parameter.name));
             }
         }
-        Ok(Self { config, table, weights })
+        Ok(Self::of_parts(config, table, weights))
     }
 
     /// From a configuration and the bytes of a safetensors file called `place`.
@@ -66,7 +76,12 @@ impl Checkpoint {
         config.check(place)?;
         let table = config.network.parameters(&config.network_shape())?;
         let [weights] = weights_file::from_bytes(&table, [""], place, bytes)?;
-        Ok(Self { config, table, weights })
+        Ok(Self::of_parts(config, table, weights))
+    }
+
+    fn of_parts(config: CheckpointConfig, table: ParameterTable, weights: Vec<f32>) -> Self {
+        let spec = config.spec.clone();
+        Self { config, table, weights, estimator: None, spec }
     }
 
     /// Reads a checkpoint's folder.
@@ -88,19 +103,24 @@ impl Checkpoint {
             let fresh = folder.join(fresh_name(sum));
             if fresh.exists() { files::read_bytes(&fresh) } else { current }
         };
-        Self::parse(&folder.display().to_string(), &config, model)
+        let estimator = |name: &str| Self::load(&folder.join(name));
+        Self::parse(&folder.display().to_string(), &config, model, estimator)
     }
 
     /// Reads a checkpoint from (file name, bytes), as embedded ones are; `place` names it in errors.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn load_bytes(place: &str, files: &[(&str, &[u8])]) -> Result<Self> {
+    pub fn load_bytes<'a>(place: &str, files: &[(&'a str, &'a [u8])]) -> Result<Self> {
         let find = |name: &str| {
             let found = files.iter().find(|(n, _)| *n == name).map(|(_, bytes)| *bytes);
             found.ok_or_else(|| ConfigError::unexpected(format!("{place}/{name}"), "a file", "none"))
         };
-        Self::parse(place, find(CONFIG_FILE)?, |_| find(MODEL_FILE))
+        let estimator = |name: &str| {
+            let of = |(file, bytes): &(&'a str, &'a [u8])| Some((file.strip_prefix(name)?.strip_prefix('/')?, *bytes));
+            Self::load_bytes(&format!("{place}/{name}"), &files.iter().filter_map(of).collect::<Vec<_>>())
+        };
+        Self::parse(place, find(CONFIG_FILE)?, |_| find(MODEL_FILE), estimator)
     }
 
     /// The checkpoint shipped for the task of that name; `None` if there is none.
@@ -116,6 +136,7 @@ impl Checkpoint {
         place: &str,
         config: &[u8],
         model: impl FnOnce(Option<&str>) -> imle_configs::Result<B>,
+        estimator: impl FnOnce(&str) -> Result<Self>,
     ) -> Result<Self> {
         let config_place = format!("{place}/{CONFIG_FILE}");
         let json = |e: serde_json::Error| ConfigError::unexpected(&config_place, "a checkpoint's configuration", e);
@@ -132,8 +153,9 @@ impl Checkpoint {
             };
             return Err(ConfigError::unexpected(format!("{config_place}: format"), FORMAT, found).into());
         }
-        let sum = value.as_object_mut().and_then(|object| object.shift_remove(WEIGHTS));
-        let sum = sum.as_ref().and_then(serde_json::Value::as_str);
+        let mut taken = |key| value.as_object_mut().and_then(|object| object.shift_remove(key));
+        let (sum, seen) = (taken(WEIGHTS), taken(ESTIMATOR));
+        let [sum, seen] = [&sum, &seen].map(|taken| taken.as_ref().and_then(serde_json::Value::as_str));
         let config: CheckpointConfig = serde_json::from_value(value).map_err(json)?;
         config.check(&config_place)?;
         let (model, model_place) = (model(sum)?, format!("{place}/{MODEL_FILE}"));
@@ -142,7 +164,13 @@ impl Checkpoint {
         let named = sum.is_none() || found.is_none() || found.as_deref() == sum;
         let expected = format!("the weights that {CONFIG_FILE} names, of checksum {}", sum.unwrap_or_default());
         ConfigError::ensure(named, model_place, expected, found.unwrap_or_default())?;
-        Ok(checkpoint)
+        let Some(fingerprint) = seen else { return Ok(checkpoint) };
+        let name = estimator::folder_name(fingerprint);
+        let found = estimator(&name)?;
+        let named = found.fingerprint() == fingerprint;
+        let expected = format!("the estimator that {CONFIG_FILE} names, {fingerprint}");
+        ConfigError::ensure(named, format_args!("{place}/{name}"), expected, found.fingerprint())?;
+        checkpoint.with_estimator(Arc::new(found), place)
     }
 
     /// Writes the checkpoint whole or not at all, into a fresh folder or over what an existing one has; other files
@@ -171,17 +199,22 @@ impl Checkpoint {
         let (bytes, sum) = weights_file::to_bytes(&self.table, &[("", &self.weights)], precision).map_err(failed)?;
         let fresh = folder.join(fresh_name(&sum));
         files::write_atomic(&fresh, |w| w.write_all(&bytes))?;
-        let written = Written { config: &self.config, weights_crc32: &sum };
+        let seen = self.estimator.as_ref().map(|e| e.fingerprint());
+        if let (Some(estimator), Some(fingerprint)) = (&self.estimator, &seen) {
+            estimator::save(estimator, &folder.join(estimator::folder_name(fingerprint)), precision)?;
+        }
+        let written = Written { config: &self.config, weights_crc32: &sum, estimator: seen.as_deref() };
         let text = serde_json::to_string_pretty(&written).map_err(|e| failed(e.to_string()))?;
         files::write_text(&path, &(text + "\n"))?;
         files::rename(&fresh, &folder.join(MODEL_FILE))?;
-        // Those of a kill before its configuration was written.
+        // Those of a kill before its configuration was written, and estimators of what was there before.
+        let kept = seen.as_deref().map(estimator::folder_name);
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.len() == fresh_name("00000000").len()
+            let weights = name.len() == fresh_name("00000000").len()
                 && name.starts_with("model-")
-                && name.ends_with(".safetensors")
-            {
+                && name.ends_with(".safetensors");
+            if weights || estimator::is_folder(&name) && Some(&name) != kept.as_ref() {
                 files::remove(&entry.path())?;
             }
         }
@@ -193,7 +226,13 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Config`] naming the first thing that differs.
     pub fn check_matches(&self, spec: &Spec, place: &str) -> Result<()> {
-        Ok(self.config.spec.check_matches(spec, place)?)
+        Ok(self.spec.check_matches(spec, place)?)
+    }
+
+    /// What it is given, and what it does: as its configuration says, but with the pictures that an estimator sees in
+    /// place of what that estimates.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
     }
 
     /// The configuration.
@@ -225,9 +264,10 @@ impl Checkpoint {
         &self.weights
     }
 
-    /// Eight hexadecimal digits (CRC-32) that identify these weights.
+    /// Eight hexadecimal digits (CRC-32) that identify these weights, and those of the estimator.
     pub fn fingerprint(&self) -> String {
         let mut hasher = crc32fast::Hasher::new();
+        self.estimator.iter().flat_map(|e| &e.weights).for_each(|w| hasher.update(&w.to_le_bytes()));
         self.weights.iter().for_each(|w| hasher.update(&w.to_le_bytes()));
         format!("{:08x}", hasher.finalize())
     }
@@ -253,6 +293,8 @@ struct Written<'a> {
     #[serde(flatten)]
     config: &'a CheckpointConfig,
     weights_crc32: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimator: Option<&'a str>,
 }
 
 /// Name of weights that are written over others, until these are replaced.

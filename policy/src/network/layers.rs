@@ -112,10 +112,11 @@ impl Conv1d {
     }
 }
 
-/// Convolution over a picture without bias, (R, inputs, H, W) to (R, outputs, H', W'), padded by half its kernel, as
-/// torchvision's ResNet has them. Starts as there too, with He's variance by fan out (arXiv 1502.01852), but uniform.
+/// Convolution over a picture, (R, inputs, H, W) to (R, outputs, H', W'), padded by half its kernel; without bias, as
+/// torchvision's ResNet has them, or with one. Starts as there too, with He's variance by fan out (arXiv 1502.01852), but uniform.
 pub struct Conv2d {
     weight: Tensor,
+    bias: Option<Tensor>,
     stride: i64,
     padding: i64,
 }
@@ -129,13 +130,26 @@ impl Conv2d {
     ) -> Result<Self> {
         let initial = Initial::Uniform((6.0 / (outputs * kernel * kernel) as f32).sqrt());
         let weight = b.next(format_args!("{name}.weight"), &[outputs, inputs, kernel, kernel], initial)?;
-        Ok(Self { weight, stride: stride as i64, padding: (kernel / 2) as i64 })
+        Ok(Self { weight, bias: None, stride: stride as i64, padding: (kernel / 2) as i64 })
+    }
+
+    /// With a bias, which starts at 0.
+    pub fn with_bias(
+        b: &mut Builder,
+        name: &str,
+        channels: (usize, usize),
+        (kernel, stride): (usize, usize),
+    ) -> Result<Self> {
+        let conv = Self::new(b, name, channels, (kernel, stride))?;
+        let bias = Some(b.next(format_args!("{name}.bias"), &[channels.1], Initial::Constant(0.0))?);
+        Ok(Self { bias, ..conv })
     }
 
     /// In the type of `x`, to which the weights are brought.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let weight = self.weight.f_to_kind(x.kind())?;
-        Ok(x.f_conv2d(&weight, None::<&Tensor>, [self.stride], [self.padding], [1], 1)?)
+        let bias = self.bias.as_ref().map(|bias| bias.f_to_kind(x.kind())).transpose()?;
+        Ok(x.f_conv2d(&weight, bias, [self.stride], [self.padding], [1], 1)?)
     }
 }
 

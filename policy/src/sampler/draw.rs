@@ -46,7 +46,11 @@ impl<'a> Observations<'a> {
 /// Draws chunks from a checkpoint; shared by all threads.
 pub struct Sampler {
     pub(super) config: CheckpointConfig,
-    pub(super) shape: ChunkShape,
+    /// Of the network.
+    shape: ChunkShape,
+    /// Of what is given.
+    given: ChunkShape,
+    estimator: Option<Box<Sampler>>,
     /// Actions of the network's chunks that are before the current step.
     lead: usize,
     /// Normal values that a chunk is made from.
@@ -87,7 +91,14 @@ impl Sampler {
         };
         let workers = (0..count).map(|_| worker()).collect::<Result<_>>()?;
         let preprocessor = config.preprocessor();
-        Ok(Self { method, lead: config.lead, config, shape, latent, preprocessor, device, workers })
+        let estimator = checkpoint.estimator().map(|e| Self::new(e, count, device).map(Box::new)).transpose()?;
+        let given = estimator.as_ref().map_or(shape, |estimator| ChunkShape {
+            observation: config.horizons.observation * estimator.shape.observation,
+            vision: estimator.shape.vision.map(|one| one.over(config.horizons.observation)),
+            ..shape
+        });
+        let lead = config.lead;
+        Ok(Self { method, lead, config, shape, given, estimator, latent, preprocessor, device, workers })
     }
 
     /// Normal values that a chunk is made from.
@@ -102,12 +113,12 @@ impl Sampler {
 
     /// Sizes of observation history and chunk.
     pub fn shape(&self) -> ChunkShape {
-        self.shape
+        self.given
     }
 
     /// Bytes of the pictures of one decision, (T_obs, cameras, H, W, 3); 0 for a checkpoint that sees none.
     pub fn picture_bytes(&self) -> usize {
-        self.shape.vision.map_or(0, |v| v.bytes)
+        self.given.vision.map_or(0, |v| v.bytes)
     }
 
     /// Observations on the device, from `values` that are normalised already.
@@ -156,7 +167,7 @@ impl Sampler {
         out: &mut [f32],
     ) -> Result<()> {
         let (size, observations) = (self.latent, observations.into());
-        let decisions = observations.values.len() / self.shape.observation;
+        let decisions = observations.values.len() / self.given.observation;
         if latents.len() != decisions * n * size {
             return Err(wrong_size("latents", format!("({decisions}, {n}, {size})"), latents.len()));
         }
@@ -191,7 +202,7 @@ impl Sampler {
 
     /// Whether the arguments fit `decisions` of `n` candidates.
     pub(super) fn check(&self, observations: Observations<'_>, decisions: usize, n: usize, out: &[f32]) -> Result<()> {
-        let (o, p, chunk) = (self.shape.observation, self.picture_bytes(), self.shape.chunk());
+        let (o, p, chunk) = (self.given.observation, self.picture_bytes(), self.shape.chunk());
         let values = observations.values;
         for (what, found, each) in [("observations", values.len(), o), ("pictures", observations.pictures.len(), p)] {
             if found != decisions * each {
@@ -229,7 +240,7 @@ impl Sampler {
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
         let chunk = self.shape.chunk();
-        let (o, p) = (self.shape.observation, self.picture_bytes());
+        let (o, p) = (self.given.observation, self.picture_bytes());
         let encoded: Vec<(Mutex<Prepared>, Vec<f32>)> = (0..observations.values.len() / o)
             .into_par_iter()
             .with_max_len(1)
@@ -285,19 +296,27 @@ impl Sampler {
         out: &mut [f32],
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
-        let decisions = observations.values.len() / self.shape.observation;
+        let decisions = observations.values.len() / self.given.observation;
         let mut latents = vec![0.0; decisions * n * self.latent];
         // Of many candidates their latents would take longer than the network.
         let rows = latents.par_chunks_exact_mut(self.latent).with_min_len(16).enumerate();
         pool.install(|| rows.for_each(|(row, z)| latent(row / n, row % n, z)));
-        let mut normalized = observations.values.to_vec();
+        let (mut normalized, pictures) = match &self.estimator {
+            None => (observations.values.to_vec(), observations.pictures),
+            Some(estimator) => {
+                let steps = observations.values.len() / estimator.shape.observation;
+                let mut estimates = vec![0.0; steps * estimator.shape.chunk()];
+                estimator.draw(pool, observations, steps, 1, &mut estimates, &|_, _, z| z.fill(0.0))?;
+                (estimator.joined(observations.values, &estimates), &[][..])
+            }
+        };
         self.config.normalizers.observation.normalize(&mut normalized);
         let (b, n) = (decisions as i64, n as i64);
         let sampling = &self.config.sampling;
         tch::no_grad(|| -> Result<()> {
             let worker = self.worker();
             let network = worker.network.as_ref();
-            let features = network.encode(&self.tensors(&normalized, observations.pictures)?)?;
+            let features = network.encode(&self.tensors(&normalized, pictures)?)?;
             let prepared = self.method.prepare(network, &features, sampling)?;
             let z = Tensor::f_from_slice(&latents)?.f_view([b, n, -1])?.f_to_device(self.device)?;
             let chunks = self.cut(&self.method.generate(network, &z, &prepared, sampling)?)?;
@@ -312,6 +331,28 @@ impl Sampler {
         };
         pool.install(|| drawn.for_each(each));
         Ok(())
+    }
+
+    /// What the network observes of one decision, raw: with what the estimator estimates of the pictures of each step.
+    fn complete(&self, observation: Observations<'_>, out: &mut [f32]) -> Result<()> {
+        let Some(estimator) = &self.estimator else {
+            out.copy_from_slice(observation.values);
+            return Ok(());
+        };
+        let (o, p) = (estimator.given.observation, estimator.picture_bytes());
+        let mut estimates = vec![0.0; self.config.horizons.observation * estimator.shape.chunk()];
+        for (step, out) in estimates.chunks_exact_mut(estimator.shape.chunk()).enumerate() {
+            let (prepared, base) = estimator.prepare(observation.decision(step, o, p))?;
+            estimator.draw_rows(&prepared, &base, 1, out, &|_, z| z.fill(0.0))?;
+        }
+        out.copy_from_slice(&estimator.joined(observation.values, &estimates));
+        Ok(())
+    }
+
+    /// Of an estimator: what it was given, and its estimates behind it, step by step.
+    fn joined(&self, values: &[f32], estimates: &[f32]) -> Vec<f32> {
+        let steps = values.chunks_exact(self.shape.observation).zip(estimates.chunks_exact(self.shape.chunk()));
+        steps.flat_map(|(values, estimates)| [values, estimates].concat()).collect()
     }
 
     /// The linear prediction of a chunk from a normalised observation history; empty without one.
@@ -334,7 +375,7 @@ impl Sampler {
 impl Worker {
     /// Features (1, F) of one observation history, raw, and what is predicted of its chunks.
     pub(super) fn encode(&mut self, sampler: &Sampler, observation: Observations<'_>) -> Result<(Tensor, Vec<f32>)> {
-        self.observation.copy_from_slice(observation.values);
+        sampler.complete(observation, &mut self.observation)?;
         sampler.config.normalizers.observation.normalize(&mut self.observation);
         let base = sampler.base(&self.observation);
         let tensors = sampler.tensors(&self.observation, observation.pictures)?;

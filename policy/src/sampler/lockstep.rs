@@ -47,7 +47,7 @@ impl Sampler {
     }
 
     fn draw_lockstep(&self, observations: Observations<'_>, keys: &[LatentKey], out: &mut [f32]) -> Result<()> {
-        let (o, p, chunk) = (self.shape.observation, self.picture_bytes(), self.shape.chunk());
+        let (o, p, chunk) = (self.shape().observation, self.picture_bytes(), self.shape().chunk());
         let encode = |b: usize| -> Result<Encoded> {
             let (features, base) = self.worker().encode(self, observations.decision(b, o, p))?;
             Ok((Mutex::new(features), base))

@@ -6,6 +6,7 @@
 mod demonstrations;
 mod distillation;
 mod draw;
+mod estimates;
 mod mixed;
 mod progress_weights;
 mod relative;
@@ -15,6 +16,7 @@ mod weighted;
 
 pub use demonstrations::DemonstrationChunks;
 pub use distillation::{DistillationTargets, TeacherWindows, distill};
+pub use estimates::estimates;
 pub use mixed::MixedTargets;
 pub use progress_weights::progress_weights;
 pub use relative::{Spread, own_values};

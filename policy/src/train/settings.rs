@@ -4,7 +4,8 @@ use crate::method::{self, Sampling};
 use crate::network::{NetworkConfig, registry};
 use crate::normalizer::ChunkFrame;
 use crate::targets::Spread;
-use crate::{checkpoint::check_horizons, error::Result, vision::VisionSettings};
+use crate::vision::{EncoderConfig, OneOrMany, VisionSettings};
+use crate::{checkpoint::check_horizons, error::Result};
 use imle_configs::{Error as ConfigError, spec::Horizons};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,7 @@ impl TrainSettings {
         method.check(&self.sampling, self.network.latent).map_err(|e| e.in_file("settings"))?;
         check_horizons(&self.horizons, "settings")?;
         self.vision.encoder.check(None, "settings")?;
+        self.vision.check()?;
         for (key, value) in [("steps", self.steps), ("log_every", self.log_every)] {
             require(value > 0, key, "at least 1", &value)?;
         }
@@ -173,6 +175,28 @@ impl TrainSettings {
         require((0.0..1.0).contains(&self.reject_share), "reject_share", "at least 0 and below 1", &self.reject_share)?;
         require((0.0..1.0).contains(ema_max), "ema_max", "at least 0 and below 1", ema_max)?;
         Ok(())
+    }
+
+    /// The defaults of an estimator: a regression of the present step from its pictures, with a fine encoder.
+    pub fn of_estimator() -> Self {
+        let encoder = EncoderConfig {
+            kind: "conv".into(),
+            width: 32,
+            features: 0,
+            crop: OneOrMany::One(1.0),
+            shift: 2,
+            colour_jitter: 0.1,
+            ..EncoderConfig::default()
+        };
+        Self {
+            method: "regression".into(),
+            learning_rate: 1e-3,
+            weight_decay: 1e-4,
+            horizons: Horizons { observation: 1, prediction: 1, action: 1 },
+            network: NetworkConfig { blocks: 2, ..NetworkConfig::default() },
+            vision: VisionSettings { encoder, ..VisionSettings::default() },
+            ..Self::default()
+        }
     }
 
     /// The first key in which `self` and `other` differ, of those that change what is learned.

@@ -36,6 +36,9 @@ struct State {
     log_lines: Option<u64>,
     #[serde(default)]
     window: Window,
+    /// Whether the checkpoint stands behind an estimator, which lies beside it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    estimated: bool,
     /// Rejection distances of the states, if each has its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     thresholds: Vec<f32>,
@@ -98,6 +101,7 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<(
         evaluation_due: course.evaluation_due,
         log_lines: course.log_lines,
         window: course.window,
+        estimated: trainer.estimator.is_some(),
         thresholds: trainer.thresholds.0.clone(),
     };
     let write = |place: &Path| {
@@ -108,6 +112,9 @@ pub(super) fn save(trainer: &Trainer, folder: &Path, course: Course) -> Result<(
     if can_resume(folder) {
         write(&place)?;
     } else {
+        if trainer.estimator.is_some() {
+            checkpoint.save(folder)?;
+        }
         files::write_folder(&place, write)?;
     }
     settle(trainer, &checkpoint, folder)
@@ -194,6 +201,10 @@ pub(super) fn load(folder: &Path, settings: &TrainSettings, device: Device) -> R
     let (weights, moments) = ([&weights[..], &average], Some([&first[..], &second]));
     let mut trainer = Trainer::assemble(settings, state.config, weights, moments, state.counters, device)?;
     trainer.thresholds = Thresholds(state.thresholds);
+    if state.estimated {
+        // The first save writes it before the state.
+        trainer.estimator = Checkpoint::load(folder)?.estimator().cloned();
+    }
     let State { best, evaluation_due, log_lines, window, .. } = state;
     Ok((trainer, Course { best, evaluation_due, log_lines, window }))
 }

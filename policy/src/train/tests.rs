@@ -39,7 +39,7 @@ fn settings(steps: u64) -> TrainSettings {
 fn fresh() -> Box<FreshStart> {
     let range = Normalizer::Range { min: vec![-1.0], max: vec![1.0] };
     let normalizers = Normalizers { observation: range.clone(), action: range, residual: None };
-    Box::new(FreshStart { spec: test_support::spec(1, 1), normalizers, data: "toy".into() })
+    Box::new(FreshStart { spec: test_support::spec(1, 1), normalizers, estimator: None, data: "toy".into() })
 }
 
 /// One observation with the chunk (+1, +1) of probability `p` and (−1, −1) otherwise, `draws` chunks a row.

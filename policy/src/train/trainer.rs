@@ -12,6 +12,7 @@ use crate::{normalizer::Normalizers, vision::Preprocessor};
 use imle_configs::seed::{Purpose, fill_normal, stream};
 use imle_configs::{Error as ConfigError, spec::Spec};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tch::{Device, Tensor};
 
 /// The start of a training from scratch, beside its settings and targets.
@@ -21,6 +22,8 @@ pub struct FreshStart {
     pub spec: Spec,
     /// Ranges of the data.
     pub normalizers: Normalizers,
+    /// The estimator of the last terms of the observation, if they are estimated from pictures.
+    pub estimator: Option<Arc<Checkpoint>>,
     /// The data as the user named it, for the checkpoint's provenance.
     pub data: String,
 }
@@ -72,6 +75,8 @@ pub struct Trainer {
     pub(super) settings: TrainSettings,
     /// The checkpoint's configuration; `provenance` is brought up to date when one is made.
     pub(super) config: CheckpointConfig,
+    /// The estimator behind which its checkpoints stand.
+    pub(super) estimator: Option<Arc<Checkpoint>>,
     method: &'static dyn Method,
     shape: ChunkShape,
     pub(super) table: ParameterTable,
@@ -113,7 +118,9 @@ impl Trainer {
         }
         config.check("settings")?;
         let weights = config.network.parameters(&config.shape())?.initial(settings.seed);
-        Self::assemble(settings, config, [&weights, &weights], None, TrainCounters::default(), device)
+        let fresh_counters = TrainCounters::default();
+        let trainer = Self::assemble(settings, config, [&weights, &weights], None, fresh_counters, device)?;
+        Ok(Self { estimator: fresh.estimator.clone(), ..trainer })
     }
 
     /// From a checkpoint's weights, with fresh moments and step 0: fine-tuning. Network, vision, horizons and
@@ -133,7 +140,9 @@ impl Trainer {
         let expected = "0, a generator whose chunks begin at the current step (planner distill makes one)";
         ConfigError::ensure(config.lead == 0, "checkpoint: lead", expected, config.lead)?;
         config.provenance = Provenance { data: data.into(), steps: 0, seed: settings.seed };
-        Self::assemble(&settings, config, [start.weights(), start.weights()], None, TrainCounters::default(), device)
+        let (weights, counters) = ([start.weights(), start.weights()], TrainCounters::default());
+        let trainer = Self::assemble(&settings, config, weights, None, counters, device)?;
+        Ok(Self { estimator: start.estimator().cloned(), ..trainer })
     }
 
     /// From all its parts: [weights, average] and [first, second] moments, flat; no moments are zeros.
@@ -158,6 +167,7 @@ impl Trainer {
             method: method::by_name(&config.method)?,
             preprocessor: config.preprocessor(),
             config,
+            estimator: None,
             shape,
             table,
             device,
@@ -375,6 +385,10 @@ impl Trainer {
     fn checkpoint_of(&self, weights: &Tensor) -> Result<Checkpoint> {
         let mut config = self.config.clone();
         config.provenance.steps = self.counters.step;
-        Checkpoint::new(config, to_host(weights)?)
+        let checkpoint = Checkpoint::new(config, to_host(weights)?)?;
+        match &self.estimator {
+            Some(estimator) => checkpoint.with_estimator(estimator.clone(), "checkpoint"),
+            None => Ok(checkpoint),
+        }
     }
 }

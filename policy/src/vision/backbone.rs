@@ -21,6 +21,9 @@ pub(crate) trait BackboneFamily: Sync {
     /// Channels of the feature maps of a backbone of that width.
     fn channels(&self, width: usize) -> usize;
 
+    /// Least side of a picture, pixels: smaller ones leave a single place in the last feature map.
+    fn least_side(&self) -> usize;
+
     /// Builds the backbone, whose parameters are named `name.…`.
     ///
     /// # Errors

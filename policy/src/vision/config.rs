@@ -10,26 +10,62 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
 /// `[vision]` of a training: the generator's cameras and their encoders.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct VisionSettings {
     /// Cameras of the dataset whose pictures the generator sees; empty for one that sees the whole observation instead.
     pub cameras: Vec<String>,
     /// With cameras: the observation terms seen beside the pictures; empty for the task's `proprioception`.
     pub state: Vec<String>,
+    /// Terms of the observation to be estimated from pictures and `state`: the training is that of an estimator.
+    pub estimate: Vec<String>,
+    /// Of an estimator: share of the episodes that it is judged by and does not learn from, the last ones.
+    pub held_out: f64,
+    /// Of a generator behind an estimator: estimates of each frame that it learns from, of pictures shifted and recoloured
+    /// as in the estimator's training; 0 for the true values.
+    pub copies: usize,
     /// Encoders of the pictures.
     #[serde(flatten)]
     pub encoder: EncoderConfig,
+}
+
+impl Default for VisionSettings {
+    fn default() -> Self {
+        Self {
+            cameras: Vec::new(),
+            state: Vec::new(),
+            estimate: Vec::new(),
+            held_out: 0.1,
+            copies: 8,
+            encoder: EncoderConfig::default(),
+        }
+    }
+}
+
+impl VisionSettings {
+    /// Checks what concerns estimators.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key.
+    pub fn check(&self) -> imle_configs::Result<()> {
+        let share = (0.0..1.0).contains(&self.held_out);
+        ConfigError::ensure(share, "settings: vision.held_out", "at least 0 and below 1", self.held_out)?;
+        let expected = "at most 64";
+        ConfigError::ensure(self.copies <= 64, "settings: vision.copies", expected, self.copies)?;
+        let seen = !self.cameras.is_empty() || self.estimate.is_empty();
+        ConfigError::ensure(seen, "settings: vision.cameras", "cameras to estimate from", "none")
+    }
 }
 
 /// The encoders of pictures. Written into `config.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EncoderConfig {
-    /// `resnet18`: with group normalisation, from random weights.
+    /// `resnet18`: with group normalisation, from random weights. `conv`: four convolutions with maps of a quarter of the
+    /// sides, for seeing exactly where things are.
     pub kind: String,
-    /// Channels of the first of the backbone's four levels: 64 is the standard, a quarter of it trains nine times as
-    /// fast on a processor.
+    /// Channels of the first of the four levels of `resnet18`, of which 64 is the standard and a quarter of it trains
+    /// nine times as fast on a processor; of all layers of `conv`, where 32 is usual.
     pub width: usize,
     /// Keypoints of the spatial softmax; 0 for the mean of the feature maps in its place.
     pub keypoints: usize,
@@ -40,6 +76,8 @@ pub struct EncoderConfig {
     /// Share of each side of a picture that is kept, or of height and width: cut out at random in training, from the
     /// middle otherwise. 0.875 is 84 of 96 pixels; 1 keeps all.
     pub crop: OneOrMany<f64>,
+    /// Most pixels that a picture is shifted by in training, up or down and left or right; its edge is repeated.
+    pub shift: usize,
     /// Half-width of the uniform factors of brightness, contrast and saturation in training; 0 for none.
     pub colour_jitter: f64,
     /// Mean that is subtracted from red, green and blue in [0, 1], of all cameras or of each.
@@ -60,6 +98,7 @@ impl Default for EncoderConfig {
             features: 64,
             shared: false,
             crop: OneOrMany::One(0.875),
+            shift: 0,
             colour_jitter: 0.2,
             mean: OneOrMany::One([0.5; CHANNELS]),
             std: OneOrMany::One([0.5; CHANNELS]),
@@ -88,8 +127,8 @@ impl std::fmt::Display for EncoderConfig {
     }
 }
 
-/// Least side of a picture after the crop, pixels: smaller ones leave a single place in the last feature map.
-const LEAST_SIDE: usize = 33;
+/// Most pixels of a shift.
+const LARGEST_SHIFT: usize = 64;
 
 fn shown<T: std::fmt::Debug + Clone + PartialEq>(values: &OneOrMany<T>) -> String {
     format!("{:?}", values.values())
@@ -104,7 +143,7 @@ impl EncoderConfig {
         let require = |holds: bool, key: &str, expected: &str, found: &dyn Display| {
             ConfigError::ensure(holds, format_args!("{place}: vision.{key}"), expected, found)
         };
-        registry::by_name(&self.kind).map_err(|e| e.in_file(place))?;
+        let backbone = registry::by_name(&self.kind).map_err(|e| e.in_file(place))?;
         let width = matches!(self.width, 4 | 8) || self.width.is_multiple_of(16) && (16..=512).contains(&self.width);
         require(width, "width", "4, 8 or a multiple of 16 up to 512", &self.width)?;
         for (key, value) in [("keypoints", self.keypoints), ("features", self.features)] {
@@ -114,6 +153,7 @@ impl EncoderConfig {
         let shares = self.crop.fits(2) && self.crop.values().iter().all(|share| *share > 0.0 && *share <= 1.0);
         let expected = "a share above 0 and at most 1, or one of the height and one of the width";
         require(shares, "crop", expected, crop)?;
+        require(self.shift <= LARGEST_SHIFT, "shift", &format!("at most {LARGEST_SHIFT} pixels"), &self.shift)?;
         let jitter = self.colour_jitter;
         require((0.0..1.0).contains(&jitter), "colour_jitter", "at least 0 and below 1", &jitter)?;
         require(self.mean.values().iter().flatten().all(|x| x.is_finite()), "mean", "finite numbers", mean)?;
@@ -126,8 +166,9 @@ impl EncoderConfig {
         require(self.std.fits(cameras), "std", &expected, std)?;
         let [height, width] = self.kept(pictures);
         let found = format!("{width}×{height} pixels kept of {pictures}");
-        let expected = format!("at least {LEAST_SIDE} pixels of each side");
-        require(height.min(width) >= LEAST_SIDE, "crop", &expected, &found)
+        let least = backbone.least_side();
+        let expected = format!("at least {least} pixels of each side");
+        require(height.min(width) >= least, "crop", &expected, &found)
     }
 
     /// Shares of height and width that are kept.

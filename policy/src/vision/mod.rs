@@ -1,8 +1,8 @@
 //! Vision: the pictures that a generator gets, and the encoders that make features of them.
 //!
 //! ```text
-//! u8 picture → crop → colour jitter (training) → (x − mean) / std        `pixels`
-//!            → backbone, feature maps                                     one file each, by name: `resnet`
+//! u8 picture → crop, shift, colour jitter (training) → (x − mean) / std  `preprocessor`
+//!            → backbone, feature maps                                     one file each, by name: `resnet`, `conv`
 //!            → spatial softmax, keypoints → linear, ReLU → features       `keypoints`
 //! ```
 //!
@@ -13,6 +13,7 @@
 
 mod backbone;
 mod config;
+mod conv;
 pub(crate) mod encoder;
 mod keypoints;
 mod one_or_many;

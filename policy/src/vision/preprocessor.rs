@@ -1,6 +1,6 @@
-//! Preprocessing of pictures: cut out, in training recoloured, and normalised.
+//! Preprocessing of pictures: cut out, in training shifted and recoloured, and normalised.
 //!
-//! In training every camera of every state gets one crop and one set of colour factors, the same for all T_obs pictures
+//! In training every camera of every state gets one crop, one shift and one set of colour factors, the same for all T_obs pictures
 //! of its history, so that what moves between them is what moved in the world. They come from the stream of (seed,
 //! `Augmentation`, state, step, camera). Factors of brightness, contrast and saturation are those of torchvision's
 //! `ColorJitter`, applied in this order.
@@ -22,16 +22,18 @@ pub struct Preprocessor {
     cameras: usize,
     size: [usize; 2],
     kept: [usize; 2],
+    shift: usize,
     colour_jitter: f64,
     /// Of all cameras, or one a camera.
     mean: Vec<[f32; CHANNELS]>,
     std: Vec<[f32; CHANNELS]>,
 }
 
-/// Where the picture of a camera is cut out, and its factors of brightness, contrast and saturation.
+/// Where the picture of a camera is cut out, which may be beyond its edge, and its factors of brightness, contrast and
+/// saturation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Draw {
-    corner: [usize; 2],
+    corner: [isize; 2],
     factors: [f32; 3],
 }
 
@@ -47,6 +49,7 @@ impl Preprocessor {
             cameras: pictures.cameras.len(),
             size: [pictures.height, pictures.width],
             kept: config.kept(pictures),
+            shift: config.shift,
             colour_jitter: config.colour_jitter,
             mean: single(&config.mean),
             std: single(&config.std),
@@ -64,7 +67,7 @@ impl Preprocessor {
     /// # Errors
     /// [`Error::Argument`] for bytes of another number; [`Error::Torch`].
     pub fn centred(&self, pictures: &[u8], device: Device) -> Result<Tensor> {
-        let middle = |side: usize, kept: usize| ((side - kept) as f64 / 2.0).round_ties_even() as usize;
+        let middle = |side: usize, kept: usize| ((side - kept) as f64 / 2.0).round_ties_even() as isize;
         let corner = [0, 1].map(|i| middle(self.size[i], self.kept[i]));
         let cut = self.cut(pictures, &mut |_, _| corner)?;
         self.normalized(self.unit(&cut, device)?)
@@ -102,13 +105,18 @@ impl Preprocessor {
 
     fn draw(&self, seed: u64, row: u64, step: u64, camera: u64) -> Draw {
         let mut rng = stream(seed, Purpose::Augmentation, row, step, camera);
-        let corner = [0, 1].map(|i| rng.random_range(0..=self.size[i] - self.kept[i]));
+        let mut corner = [0, 1].map(|i| rng.random_range(0..=self.size[i] - self.kept[i]) as isize);
         let factors = [(); 3].map(|()| (1.0 + self.colour_jitter * (2.0 * rng.random::<f64>() - 1.0)) as f32);
+        if self.shift > 0 {
+            let most = self.shift as i64;
+            corner.iter_mut().for_each(|at| *at += rng.random_range(-most..=most) as isize);
+        }
         Draw { corner, factors }
     }
 
-    /// The kept part of every picture, whose upper left corner `corner` gives by row and camera.
-    fn cut(&self, pictures: &[u8], corner: &mut dyn FnMut(usize, usize) -> [usize; 2]) -> Result<Vec<u8>> {
+    /// The kept part of every picture, whose upper left corner `corner` gives by row and camera. Beyond the edge of a
+    /// picture its edge is repeated.
+    fn cut(&self, pictures: &[u8], corner: &mut dyn FnMut(usize, usize) -> [isize; 2]) -> Result<Vec<u8>> {
         let [height, width] = self.size;
         if self.bytes() == 0 || !pictures.len().is_multiple_of(self.bytes()) {
             let expected = format!("(B, {}, {}, {height}, {width}, {CHANNELS}) bytes", self.steps, self.cameras);
@@ -117,8 +125,17 @@ impl Preprocessor {
         let mut out = Vec::with_capacity(pictures.len());
         for (i, picture) in pictures.chunks_exact(height * width * CHANNELS).enumerate() {
             let [top, left] = corner(i / (self.steps * self.cameras), i % self.cameras);
-            for row in picture.chunks_exact(width * CHANNELS).skip(top).take(self.kept[0]) {
-                out.extend_from_slice(&row[left * CHANNELS..(left + self.kept[1]) * CHANNELS]);
+            let within = |at: isize, side: usize| at.clamp(0, side as isize - 1) as usize;
+            let whole = left >= 0 && left as usize + self.kept[1] <= width;
+            for y in 0..self.kept[0] as isize {
+                let row = &picture[within(top + y, height) * width * CHANNELS..][..width * CHANNELS];
+                if whole {
+                    out.extend_from_slice(&row[left as usize * CHANNELS..][..self.kept[1] * CHANNELS]);
+                    continue;
+                }
+                for x in 0..self.kept[1] as isize {
+                    out.extend_from_slice(&row[within(left + x, width) * CHANNELS..][..CHANNELS]);
+                }
             }
         }
         Ok(out)

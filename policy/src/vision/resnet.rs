@@ -67,6 +67,10 @@ impl BackboneFamily for ResNet18 {
         width << (LEVELS - 1)
     }
 
+    fn least_side(&self) -> usize {
+        33
+    }
+
     fn build(&self, shape: &VisionShape, name: &str, b: &mut Builder) -> Result<Box<dyn Backbone>> {
         let width = shape.width;
         let conv1 = Conv2d::new(b, &format!("{name}.conv1"), (3, width), (7, 2))?;

@@ -20,3 +20,10 @@ pub struct VisionShape {
     pub shared: bool,
     pub(super) half: bool,
 }
+
+impl VisionShape {
+    /// The same for the pictures of `steps` steps, of what was one.
+    pub(crate) fn over(self, steps: usize) -> Self {
+        Self { steps, bytes: steps * self.bytes / self.steps.max(1), ..self }
+    }
+}

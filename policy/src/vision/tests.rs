@@ -238,7 +238,7 @@ fn bright_and_dark(layout: &ImageLayout) -> (FreshStart, DemonstrationChunks) {
     frames[..4 * layout.bytes()].iter_mut().for_each(|v| *v = 128 + *v / 2);
     frames[4 * layout.bytes()..].iter_mut().for_each(|v| *v /= 2);
     let windows = windows.with_pictures(Arc::new(frames)).unwrap();
-    (FreshStart { spec, normalizers: windows.normalizers().unwrap(), data: "toy".into() }, windows)
+    (FreshStart { spec, normalizers: windows.normalizers().unwrap(), estimator: None, data: "toy".into() }, windows)
 }
 
 fn settings(layout: &ImageLayout) -> TrainSettings {

@@ -54,12 +54,12 @@ pub fn finetune(
         }
         (None, Some(copies), Some(about)) => {
             check()?;
-            Box::new(environment(copies, about, &checkpoint.config().spec)?)
+            Box::new(environment(copies, about, checkpoint.spec())?)
         }
         _ => return Err(unexpected("env", "a task or copies of an environment", "none")),
     };
     let expected = "a policy that sees the state";
-    if checkpoint.config().spec.pictures.is_some() {
+    if checkpoint.spec().pictures.is_some() {
         return Err(unexpected("policy", expected, "one that sees pictures"));
     }
     let device = wanted.device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;

@@ -8,7 +8,7 @@ use crate::task::PythonTask;
 use imle_cli::failure::Result;
 use imle_cli::output::Output;
 use imle_cli::training::job::{TrainingJob, evaluated};
-use imle_cli::training::{dataset, view, view::View};
+use imle_cli::training::{dataset, estimation, view, view::View};
 use imle_configs::settings::overlaid;
 use imle_envs::task::Task;
 use imle_planner::evaluation::Progress;
@@ -24,10 +24,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 /// Trains on the dataset in `data`; `progress` gets (step, steps, JSON of the figures). `evaluate` gets (step, policy) and
-/// returns (success rate, episodes, [(figure, value)]). With a `teacher` its chunks are learned, not the actions. Returns
-/// JSON of the result.
+/// returns (success rate, episodes, [(figure, value)]). With a `teacher` its chunks are learned, not the actions; behind
+/// an `estimator` the generator acts on what that makes of pictures. Returns JSON of the result.
 #[pyfunction]
-#[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress, evaluate, teacher))]
+#[pyo3(signature = (data, settings, out, episodes, resume, device, task, evaluation_episodes, threads, progress, evaluate, teacher, estimator))]
 #[allow(clippy::too_many_arguments, reason = "keywords in Python")]
 pub fn train(
     py: Python<'_>,
@@ -43,14 +43,21 @@ pub fn train(
     progress: &Bound<'_, PyAny>,
     evaluate: Option<&Bound<'_, PyAny>>,
     teacher: Option<&PythonPolicy>,
+    estimator: Option<&PythonPolicy>,
 ) -> PyResult<String> {
     check()?;
     let device = device.parse::<DeviceChoice>().and_then(DeviceChoice::open).map_err(raise)?;
+    let of = |defaults: &TrainSettings| overlaid::<TrainSettings>(defaults, settings, "settings");
     let defaults = if resume { saved_settings(&out).map_err(raise)? } else { TrainSettings::default() };
-    let settings: TrainSettings = overlaid(&defaults, settings, "settings").map_err(raise)?;
+    let mut settings = of(&defaults).map_err(raise)?;
+    let estimates = !settings.vision.estimate.is_empty();
+    if estimates && !resume {
+        settings = of(&TrainSettings::of_estimator()).map_err(raise)?;
+    }
     settings.check().map_err(raise)?;
     let task = task.map(|t| t.task.clone());
     let teacher = teacher.map(|t| t.generator.checkpoint().clone());
+    let estimator = estimator.map(|e| Arc::new(e.generator.checkpoint().clone()));
     let asks = evaluate.is_some();
     let done = background::run(
         py,
@@ -73,12 +80,17 @@ pub fn train(
                 Ok((seen, t))
             };
             let teacher = teacher.map(seen).transpose()?;
-            let view = View::new(&data, read, &settings.vision, &pool, output)?;
+            let view = match estimator {
+                None => View::new(&data, read, &settings.vision, &pool, output)?,
+                Some(estimator) => {
+                    View::behind(&data, read, estimator, settings.vision.copies, &pool, device, output)?
+                }
+            };
             let task = task.map(|task| view.task(task, &data)).transpose()?;
-            let job = TrainingJob {
+            let of = |view| TrainingJob {
                 output,
                 settings: &settings,
-                view: &view,
+                view,
                 data: &data,
                 pool: &pool,
                 device,
@@ -87,6 +99,11 @@ pub fn train(
             };
             let (episodes, seed) = (evaluation_episodes, settings.seed);
             let mut watch = Watch { stop, tell, task, asks, episodes, seed, pool: &pool };
+            if estimates {
+                let (learned, judged) = estimation::parts(&view, settings.vision.held_out)?;
+                return estimation::estimate(&of(&learned), judged.as_ref(), &mut watch);
+            }
+            let job = of(&view);
             match &teacher {
                 None => job.imitate_watched(&mut watch),
                 Some((seen, teacher)) => job.distill_watched(teacher, seen, &mut watch),

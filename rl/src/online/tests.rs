@@ -91,7 +91,7 @@ fn generator() -> Checkpoint {
     };
     let range = |most: f32| Normalizer::Range { min: vec![-most], max: vec![most] };
     let normalizers = Normalizers { observation: range(GOAL), action: range(STEP), residual: None };
-    let fresh = FreshStart { spec: spec(), normalizers, data: "points".into() };
+    let fresh = FreshStart { spec: spec(), normalizers, estimator: None, data: "points".into() };
     let state = |x: i8| WeightedState {
         observation: vec![0.2 * f32::from(x)],
         elites: [-1.0, -0.5, 0.0, 0.5, 1.0].map(|share| vec![share * STEP; 2]).into(),

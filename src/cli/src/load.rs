@@ -1,11 +1,13 @@
 //! Loading as the flags name it: tasks, checkpoints, thread pools.
 
 use crate::args::common::{Common, DeviceArgument, WorldArgs};
+use crate::args::learn::LearnArgs;
 use crate::failure::Result;
 use crate::{child::model_check, interrupt};
 use imle_configs::{Error as InputError, embedded};
 use imle_envs::{task::Task, task::mismatch::Mismatch};
-use imle_policy::{checkpoint::Checkpoint, device::DeviceChoice};
+use imle_policy::checkpoint::{CONFIG_FILE, Checkpoint};
+use imle_policy::device::DeviceChoice;
 use std::{path::Path, sync::Arc};
 
 /// The task of that name or path.
@@ -85,8 +87,8 @@ fn named_or_shipped(folder: Option<&Path>, task: &Task) -> Result<Option<(Checkp
 
 /// The task as the checkpoint sees it, which must fit.
 fn seen_by(checkpoint: &Checkpoint, place: &str, task: Arc<Task>) -> Result<Arc<Task>> {
-    let task = match checkpoint.config().spec.pictures {
-        Some(_) => Arc::new(Arc::unwrap_or_clone(task).seen_as(&checkpoint.config().spec, place)?),
+    let task = match checkpoint.spec().pictures {
+        Some(_) => Arc::new(Arc::unwrap_or_clone(task).seen_as(checkpoint.spec(), place)?),
         None => task,
     };
     checkpoint.check_matches(task.spec(), place)?;
@@ -98,6 +100,15 @@ pub fn checkpoint_in(folder: &Path) -> Result<Checkpoint> {
     let expected = "the folder of a checkpoint";
     InputError::ensure(!folder.join("meta/info.json").exists(), folder.display(), expected, "that of a dataset")?;
     Ok(Checkpoint::load(folder)?)
+}
+
+/// The estimator that a training names, or that it was begun with.
+pub fn estimator(args: &LearnArgs) -> Result<Option<Arc<Checkpoint>>> {
+    if let Some(folder) = &args.estimator {
+        return Ok(Some(Arc::new(checkpoint_in(folder)?)));
+    }
+    let begun = args.out.as_ref().filter(|out| args.resume && out.join(CONFIG_FILE).exists());
+    Ok(begun.map(|out| checkpoint_in(out)).transpose()?.and_then(|c| c.estimator().cloned()))
 }
 
 /// The device that is asked for.

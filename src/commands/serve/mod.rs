@@ -100,7 +100,7 @@ fn serve(args: &ServeArgs, standing: &Arc<Standing>) -> Result<()> {
         }
         (None, folder) => (None, folder.map(load::checkpoint_in).transpose()?),
     };
-    if let Some(pictures) = checkpoint.as_ref().and_then(|c| c.config().spec.pictures.as_ref()) {
+    if let Some(pictures) = checkpoint.as_ref().and_then(|c| c.spec().pictures.as_ref()) {
         let found = format!("one that sees pictures ({pictures}), which the protocol does not carry");
         return Err(InputError::unexpected("--checkpoint", "a generator that sees the state", found).into());
     }
@@ -108,7 +108,7 @@ fn serve(args: &ServeArgs, standing: &Arc<Standing>) -> Result<()> {
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
-    let spec = task.as_deref().map(imle_envs::task::Task::spec).or(checkpoint.as_ref().map(|c| &c.config().spec));
+    let spec = task.as_deref().map(imle_envs::task::Task::spec).or(checkpoint.as_ref().map(imle_policy::checkpoint::Checkpoint::spec));
     let name = spec.map(|spec| spec.task.clone()).unwrap_or_default();
     let path = args.socket.clone().map_or_else(|| place::usual(&name), Ok)?;
     let _ = standing.task.set(name);

@@ -76,7 +76,7 @@ pub fn distil(
     } else {
         files::remove(&out)?;
         let (spec, normalizers) = (config.spec.clone(), config.normalizers.clone());
-        TrainStart::Fresh(Box::new(FreshStart { spec, normalizers, data: "edits".into() }))
+        TrainStart::Fresh(Box::new(FreshStart { spec, normalizers, estimator: None, data: "edits".into() }))
     };
     let mut watch = Watch { observer, round };
     let outcome = train::train(&training, &learner.pool, run.device, begin, &targets, &out, &mut watch)?;

@@ -141,7 +141,8 @@ impl TrainingJob<'_> {
         Ok((folder, start, targets))
     }
 
-    fn watch(&self, task: Option<Arc<Task>>, episodes: usize) -> Training<'_> {
+    /// An observer that shows progress, and evaluates over `episodes` in `task`, if there is one.
+    pub fn watch(&self, task: Option<Arc<Task>>, episodes: usize) -> Training<'_> {
         Training { job: self, progress: self.output.progress(self.settings.steps, "train", "steps"), task, episodes }
     }
 
@@ -161,7 +162,8 @@ impl TrainingJob<'_> {
         }
         let name = self.data.file_name().unwrap_or(self.data.as_os_str()).to_string_lossy();
         let (spec, normalizers) = fresh()?;
-        Ok(TrainStart::Fresh(Box::new(FreshStart { spec, normalizers, data: format!("{name}: {learned}") })))
+        let (estimator, data) = (self.view.estimator(), format!("{name}: {learned}"));
+        Ok(TrainStart::Fresh(Box::new(FreshStart { spec, normalizers, estimator, data })))
     }
 
     fn result(&self, outcome: &TrainOutcome) -> Result<Value> {
@@ -186,11 +188,17 @@ pub fn tell(output: Output, result: &Value, out: &Path) {
     if let (Some(rate), Some(episodes)) = (result["success_rate"].as_f64(), result["episodes"].as_u64()) {
         output.say(format!("generator alone: {} of {episodes} held-out episodes", percent(rate)));
     }
+    for (term, error) in result["errors"].as_object().into_iter().flatten() {
+        let (error, share) = (error.as_f64().unwrap_or(f64::NAN), result["errors_of_range"][term].as_f64());
+        let share = percent(share.unwrap_or(f64::NAN));
+        let episodes = &result["held_out_episodes"];
+        output.say(format!("{term}: {error:.4} beside the truth (root mean square), {share} of its range, in {episodes} held-out episodes"));
+    }
     output.hint(format!("to look at it: {}", report::command(out)));
 }
 
 /// A training's progress bar and its evaluations of the generator alone: of `episodes` in `task`, if there is one.
-struct Training<'a> {
+pub struct Training<'a> {
     job: &'a TrainingJob<'a>,
     progress: ProgressLine,
     task: Option<Arc<Task>>,

@@ -3,6 +3,7 @@
 pub mod algorithm;
 pub mod dataset;
 pub mod demonstrations;
+pub mod estimation;
 pub mod evaluation_task;
 pub mod finetune;
 pub mod job;

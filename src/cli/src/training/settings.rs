@@ -8,20 +8,31 @@ use schemars::JsonSchema;
 use std::path::Path;
 
 /// Settings from defaults, file, words and flags; of a resumed run those it was begun with are the defaults.
-pub fn given(args: &SettingsArgs, flags: &OptimizationArgs, resumed: Option<&Path>) -> Result<TrainSettings> {
-    let defaults = match resumed {
-        Some(out) => train::saved_settings(out)?,
-        None => TrainSettings { evaluate_every: 5000, ..TrainSettings::default() },
-    };
+pub fn given(
+    args: &SettingsArgs,
+    flags: &OptimizationArgs,
+    resumed: Option<&Path>,
+    defaults: TrainSettings,
+) -> Result<TrainSettings> {
+    let defaults = resumed.map_or(Ok(defaults), train::saved_settings)?;
     let words = [args.set.clone(), flags.words("steps", "batch_size", "learning_rate")].concat();
     Ok(settings::load(&defaults, args.config.as_deref(), &words)?)
 }
 
 /// The settings that are [`given`], and flags.
 pub fn resolve(args: &LearnArgs, method: &str) -> Result<TrainSettings> {
-    let mut settings = given(&args.settings, &args.optimization, args.out.as_deref().filter(|_| args.resume))?;
-    if !args.resume {
+    let estimates = !args.estimate.is_empty();
+    let defaults = match estimates {
+        true => TrainSettings::of_estimator(),
+        false => TrainSettings { method: method.into(), evaluate_every: 5000, ..TrainSettings::default() },
+    };
+    let resumed = args.out.as_deref().filter(|_| args.resume);
+    let mut settings = given(&args.settings, &args.optimization, resumed, defaults)?;
+    if !args.resume && !estimates {
         settings.method = method.into();
+    }
+    if estimates {
+        settings.vision.estimate.clone_from(&args.estimate);
     }
     if !args.cameras.is_empty() {
         settings.vision.cameras.clone_from(&args.cameras);
@@ -48,7 +59,7 @@ mod tests {
         let set = vec!["steps=5".to_string(), "batch_size=3".to_string()];
         let args = SettingsArgs { config: None, set, settings: false };
         let flags = OptimizationArgs { steps: Some(7), learning_rate: Some(1e-7), ..OptimizationArgs::default() };
-        let settings = given(&args, &flags, None).unwrap();
+        let settings = given(&args, &flags, None, TrainSettings::default()).unwrap();
         assert_eq!((settings.steps, settings.batch_size, settings.learning_rate), (7, 3, 1e-7));
     }
 }
