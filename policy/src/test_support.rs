@@ -5,7 +5,9 @@ use crate::method::{Sampling, Solver};
 use crate::network::{NetworkConfig, Precision};
 use crate::normalizer::{Normalizer, Normalizers};
 use crate::sampler::Latents;
-use imle_configs::spec::{Horizons, Layout, Spec, Term};
+use crate::train::TrainSettings;
+use crate::vision::EncoderConfig;
+use imle_configs::spec::{Horizons, ImageLayout, Layout, Spec, Term};
 
 /// A task with `observation` and `action` values.
 pub fn spec(observation: usize, action: usize) -> Spec {
@@ -35,6 +37,20 @@ pub fn checkpoint(observation: usize, action: usize, seed: u64) -> Checkpoint {
         vision: None,
         provenance: Provenance { data: "toy".into(), steps: 0, seed },
     };
+    let table = config.network.parameters(&config.shape()).unwrap();
+    Checkpoint::new(config, table.initial(seed)).unwrap()
+}
+
+/// A small untrained estimator of two values from `observation` values and a picture of 12×12 pixels.
+pub fn estimator(observation: usize, seed: u64) -> Checkpoint {
+    let mut config = checkpoint(observation, 2, seed).config().clone();
+    config.method = "regression".into();
+    config.horizons = Horizons { observation: 1, prediction: 1, action: 1 };
+    config.spec.observation.terms[0].name = "known".into();
+    config.spec.action.terms[0].name = "estimated".into();
+    config.spec.pictures = Some(ImageLayout { cameras: vec!["top".into()], height: 12, width: 12 });
+    let encoder = TrainSettings::of_estimator().vision.encoder;
+    config.vision = Some(EncoderConfig { width: 4, keypoints: 3, ..encoder });
     let table = config.network.parameters(&config.shape()).unwrap();
     Checkpoint::new(config, table.initial(seed)).unwrap()
 }

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use imle_cli::failure::{Failure, Result};
-use imle_cli::training::job::{self, TrainingJob};
 use imle_cli::training::estimation;
+use imle_cli::training::job::{self, TrainingJob};
 use imle_cli::training::settings::{print_settings, resolve};
 use imle_cli::training::view::{self, View};
 use imle_cli::{args::learn::LearnArgs, load, training::dataset::read, training::evaluation_task::known_task};
@@ -53,16 +53,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let task = known.filter(|_| episodes > 0).map(|task| view.task(task, data)).transpose()?;
     // A machine that cannot render fails here, before the training begins.
     task.as_ref().map(ObservationRenderer::new).transpose()?;
-    let of = |view| TrainingJob {
-        output,
-        settings: &settings,
-        view,
-        data,
-        pool: &pool,
-        device,
-        out,
-        resume: learn.resume,
-    };
+    let of =
+        |view| TrainingJob { output, settings: &settings, view, data, pool: &pool, device, out, resume: learn.resume };
     let mut result = if estimates {
         let (learned, judged) = estimation::parts(&view, settings.vision.held_out)?;
         let job = of(&learned);

@@ -40,7 +40,8 @@ pub fn run(args: &BenchTrainArgs) -> Result<()> {
             network: network.clone(),
             ..TrainSettings::default()
         };
-        let fresh = FreshStart { spec: unet::spec(), normalizers: unet::normalizers(), estimator: None, data: "random".into() };
+        let fresh =
+            FreshStart { spec: unet::spec(), normalizers: unet::normalizers(), estimator: None, data: "random".into() };
         let mut trainer = Trainer::fresh(&settings, &fresh, tch::Device::Cpu)?;
         let checkpoint = unet::checkpoint(network.clone(), args.seed)?;
         let mut peer = match args.peers {

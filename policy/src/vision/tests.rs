@@ -334,6 +334,77 @@ fn a_training_with_pictures_resumes_to_the_bit_and_its_checkpoint_comes_back() {
 }
 
 #[test]
+fn a_shift_moves_the_picture_and_repeats_its_edge() {
+    let layout = pictures(1, 8, 8);
+    let horizons = Horizons { observation: 1, prediction: 1, action: 1 };
+    let one = bytes(layout.bytes());
+    let config = EncoderConfig {
+        shift: 3,
+        colour_jitter: 0.0,
+        crop: OneOrMany::One(1.0),
+        mean: OneOrMany::One([0.0; 3]),
+        std: OneOrMany::One([1.0 / 255.0; 3]),
+        ..EncoderConfig::default()
+    };
+    let preprocessor = Preprocessor::new(&config, horizons, &layout);
+    let at = |x: &Tensor, place: [i64; 2]| x.double_value(&[0, 0, 0, place[0], place[1], 1]).round() as u8;
+    let wanted = |y: i64, x: i64| one[((y.clamp(0, 7) * 8 + x.clamp(0, 7)) * 3 + 1) as usize];
+    let shift_of = |x: &Tensor| {
+        let fits = |dy: i64, dx: i64| (0..64).all(|i| at(x, [i / 8, i % 8]) == wanted(i / 8 + dy, i % 8 + dx));
+        (-3..=3).flat_map(|dy| (-3..=3).map(move |dx| (dy, dx))).find(|(dy, dx)| fits(*dy, *dx))
+    };
+    let shifts: Vec<_> =
+        (0..24).map(|step| shift_of(&preprocessor.augmented(&one, 1, step, Device::Cpu).unwrap()).unwrap()).collect();
+    assert!(shifts.iter().any(|s| s.0 < 0) && shifts.iter().any(|s| s.0 > 0) && shifts.iter().any(|s| s.1 != 0));
+    assert_eq!(shift_of(&preprocessor.centred(&one, Device::Cpu).unwrap()), Some((0, 0)));
+}
+
+/// Where a bright spot is, to a quarter of a pixel, by `conv` as an estimator has it.
+#[test]
+fn an_estimator_finds_a_spot() {
+    let layout = pictures(1, 16, 16);
+    let spec = imle_configs::spec::Spec { pictures: Some(layout.clone()), ..test_support::spec(1, 2) };
+    let places: Vec<[usize; 2]> = (0..100).map(|i| [3 + i % 10, 3 + i / 10]).collect();
+    let frame = |place: &[usize; 2]| {
+        let mut picture = vec![40; layout.bytes()];
+        for at in [[0, 0], [0, 1], [1, 0], [1, 1]].map(|[y, x]| (place[0] + y) * 16 + place[1] + x) {
+            picture[at * 3..][..3].fill(220);
+        }
+        picture
+    };
+    let episode = Episode {
+        observations: vec![0.0; 100],
+        actions: places.iter().flatten().map(|x| *x as f32).collect(),
+        len: 100,
+        ..Episode::default()
+    };
+    let settings = TrainSettings::of_estimator();
+    let encoder =
+        EncoderConfig { width: 8, keypoints: 4, shift: 0, colour_jitter: 0.0, ..settings.vision.encoder.clone() };
+    let vision = VisionSettings { cameras: layout.cameras.clone(), encoder, ..VisionSettings::default() };
+    let network = NetworkConfig { width: 32, blocks: 1, ..NetworkConfig::default() };
+    let settings = TrainSettings {
+        steps: 250,
+        batch_size: 32,
+        warmup_steps: 20,
+        learning_rate: 5e-3,
+        vision,
+        network,
+        ..settings
+    };
+    let windows = DemonstrationChunks::new(&spec, settings.horizons, &[episode]).unwrap();
+    let windows = windows.with_pictures(Arc::new(places.iter().flat_map(frame).collect())).unwrap();
+    let fresh = FreshStart { spec, normalizers: windows.normalizers().unwrap(), estimator: None, data: "spot".into() };
+    let mut trainer = Trainer::fresh(&settings, &fresh, Device::Cpu).unwrap();
+    (0..settings.steps).for_each(|_| drop(trainer.step(&windows, &test_support::pool(1)).unwrap()));
+    let found =
+        crate::targets::estimates(&trainer.checkpoint().unwrap(), &test_support::pool(2), Device::Cpu, &windows, None);
+    let errors: f32 = found.unwrap().iter().zip(windows.actions()).map(|(a, b)| (a - b).powi(2)).sum();
+    let error = (errors / 200.0).sqrt();
+    assert!(error < 0.25, "{error}");
+}
+
+#[test]
 fn bad_settings_name_the_key() {
     let check = |word: &str| {
         let settings = load(&TrainSettings::default(), None, &[word.into()]);
@@ -349,6 +420,10 @@ fn bad_settings_name_the_key() {
         ("vision.crop=[0.9]", ["settings: vision.crop", "one of the height and one of the width"]),
         ("vision.crop=[0.9, 1.5]", ["settings: vision.crop", "at most 1"]),
         ("vision.std=[1.0, 2.0]", ["found neither one value for all nor a list with one for each", "`std`"]),
+        ("vision.shift=65", ["settings: vision.shift", "at most 64 pixels"]),
+        ("vision.held_out=1.0", ["settings: vision.held_out", "below 1"]),
+        ("vision.copies=65", ["settings: vision.copies", "at most 64"]),
+        ("vision.estimate=[\"cube\"]", ["settings: vision.cameras", "cameras to estimate from"]),
         ("vision.camera=[\"top\"]", ["vision.camera", "`cameras`"]),
     ] {
         let message = check(word).unwrap_err();

@@ -82,9 +82,7 @@ pub fn train(
             let teacher = teacher.map(seen).transpose()?;
             let view = match estimator {
                 None => View::new(&data, read, &settings.vision, &pool, output)?,
-                Some(estimator) => {
-                    View::behind(&data, read, estimator, settings.vision.copies, &pool, device, output)?
-                }
+                Some(estimator) => View::behind(&data, read, estimator, settings.vision.copies, &pool, device, output)?,
             };
             let task = task.map(|task| view.task(task, &data)).transpose()?;
             let of = |view| TrainingJob {

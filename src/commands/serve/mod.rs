@@ -108,7 +108,10 @@ fn serve(args: &ServeArgs, standing: &Arc<Standing>) -> Result<()> {
     let device = load::device(args.device)?;
     let threads = args.common.threads();
     let pool = load::pool(&args.common)?;
-    let spec = task.as_deref().map(imle_envs::task::Task::spec).or(checkpoint.as_ref().map(imle_policy::checkpoint::Checkpoint::spec));
+    let spec = task
+        .as_deref()
+        .map(imle_envs::task::Task::spec)
+        .or(checkpoint.as_ref().map(imle_policy::checkpoint::Checkpoint::spec));
     let name = spec.map(|spec| spec.task.clone()).unwrap_or_default();
     let path = args.socket.clone().map_or_else(|| place::usual(&name), Ok)?;
     let _ = standing.task.set(name);

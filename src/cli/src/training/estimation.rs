@@ -42,11 +42,13 @@ pub fn estimate(job: &TrainingJob<'_>, judged: Option<&View>, watch: &mut dyn Tr
     let (mut at, mut errors, mut shares) = (0, Map::new(), Map::new());
     for term in &spec.action.terms {
         let of = |row: &[f32]| row[at..at + term.size].to_vec();
-        let squares = found.chunks_exact(width).zip(windows.actions().chunks_exact(width)).flat_map(|(found, truth)| {
-            of(found).into_iter().zip(of(truth)).map(|(x, y)| f64::from(x - y).powi(2)).collect::<Vec<_>>()
-        });
+        let squares =
+            found.chunks_exact(width).zip(windows.actions().chunks_exact(width)).flat_map(|(found, truth)| {
+                of(found).into_iter().zip(of(truth)).map(|(x, y)| f64::from(x - y).powi(2)).collect::<Vec<_>>()
+            });
         let error = (squares.sum::<f64>() / (windows.len() * term.size).max(1) as f64).sqrt();
-        let spans = scales[at..at + term.size].iter().filter(|scale| **scale > 0.0).map(|scale| 2.0 / f64::from(*scale));
+        let spans =
+            scales[at..at + term.size].iter().filter(|scale| **scale > 0.0).map(|scale| 2.0 / f64::from(*scale));
         errors.insert(term.name.clone(), json!(error));
         shares.insert(term.name.clone(), json!(error / spans.fold(f64::MIN_POSITIVE, f64::max)));
         at += term.size;

@@ -3,9 +3,9 @@
 
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use imle_configs::Error as InputError;
 use imle_configs::episode::{Episode, checksum, fingerprint};
 use imle_configs::spec::{Horizons, Spec};
-use imle_configs::Error as InputError;
 use imle_data::Dataset;
 use imle_envs::task::Task;
 use imle_policy::checkpoint::Checkpoint;
@@ -127,7 +127,8 @@ impl View {
             let rows = windows.observations().chunks_exact(given.observation.size());
             let mut rows = rows.zip(found.chunks_exact(spec.action.size()));
             episodes.extend(full.episodes.iter().map(|episode| Episode {
-                observations: rows.by_ref().take(episode.len).flat_map(|(known, found)| [known, found].concat()).collect(),
+                observations:
+                    rows.by_ref().take(episode.len).flat_map(|(known, found)| [known, found].concat()).collect(),
                 ..episode.clone()
             }));
         }
