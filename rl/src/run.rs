@@ -53,12 +53,16 @@ impl Run<'_> {
         self.windows(self.demonstrations, self.pictures.clone()).map(Some)
     }
 
+    /// Checks that the generator is one that is trained whole.
+    pub(crate) fn check_generator(&self) -> Result<()> {
+        let (expected, found) = ("a generator that sees the state itself", "one behind an estimator of pictures");
+        Ok(InputError::ensure(self.checkpoint.estimator().is_none(), "checkpoint", expected, found)?)
+    }
+
     /// Checks that the generator can act in the environment, and that critics can learn returns within these bounds.
     pub(crate) fn check_environment(&self, returns: [f64; 2]) -> Result<()> {
         let (environment, seen) = (self.environment, &self.checkpoint.config().spec);
-        let expected = "a generator that sees the state itself";
-        let found = "one behind an estimator of pictures";
-        InputError::ensure(self.checkpoint.estimator().is_none(), "checkpoint", expected, found)?;
+        self.check_generator()?;
         let place = |part: &str| format!("environment {}: {part}", environment.spec().task);
         for (part, its, own) in [
             ("observation", &environment.spec().observation, &seen.observation),

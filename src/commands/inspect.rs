@@ -192,12 +192,23 @@ fn checkpoint(output: Output, path: &Path) -> Result<()> {
         "learned from {} in {} steps, seed {}",
         config.provenance.data, config.provenance.steps, config.provenance.seed
     ));
-    layout(output, "observation", &config.spec.observation, &[]);
-    if let (Some(pictures), Some(vision)) = (&config.spec.pictures, &config.vision) {
+    let (spec, estimator) = (checkpoint.spec(), checkpoint.estimator());
+    layout(output, "observation", &spec.observation, &[]);
+    let seeing = estimator.map_or(config, |e| e.config());
+    if let (Some(pictures), Some(vision)) = (&spec.pictures, &seeing.vision) {
         output.say(format!("pictures of {pictures}; {vision}"));
     }
-    layout(output, "action", &config.spec.action, &[]);
+    if let Some(estimator) = estimator {
+        layout(output, "estimates", &estimator.spec().action, &[]);
+        let theirs = &estimator.config().provenance;
+        output.say(format!("  an estimator that learned from {} in {} steps", theirs.data, theirs.steps));
+    }
+    layout(output, "action", &spec.action, &[]);
     let mut result = json!(config);
+    result["spec"] = json!(spec);
+    if let Some(estimator) = estimator {
+        result["estimator"] = json!(estimator.config());
+    }
     result["kind"] = "checkpoint".into();
     result["parameters"] = parameters.into();
     output.result(&result)

@@ -83,6 +83,71 @@ fn a_policy_from_pictures_is_trained_evaluated_and_run() {
     assert!(sampled.with("--checkpoint", &out).json()["cases"][0]["ours"].as_f64() > Some(0.0));
 }
 
+/// An estimator of what the robot does not know, and a generator that acts on its estimates, from cameras alone.
+#[test]
+fn an_estimator_is_trained_and_a_generator_acts_behind_it() {
+    let dir = folder();
+    let at = |name: &str| dir.path().join(name);
+    let demos = at("demos");
+    let done = Call::new("demo --episodes 4 --images --quiet").with("--task", easy_task()).with("--out", &demos).run();
+    if done.err.contains("cannot render") {
+        eprintln!("skipped, there is no OpenGL: {}", done.err.trim());
+        return;
+    }
+    let eyes = "train --cameras front,wrist --estimate all --steps 4 --threads 1 --set vision.width=4 --set vision.keypoints=4";
+    let eyes = Call::new(eyes).and("--set network.width=16 --set vision.held_out=0.25").with("--task", easy_task());
+    let found = eyes.with("--data", &demos).with("--out", at("eyes")).json();
+    let terms: Vec<_> = found["errors"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(found["held_out_episodes"], 1);
+    assert!(!terms.is_empty() && !terms.contains(&"finger".to_string()), "{terms:?}");
+    assert!(found["errors_of_range"][&terms[0]].as_f64() > Some(0.0), "{found}");
+
+    let behind = |out: &Path| {
+        let call =
+            Call::new("train --quiet --evaluation-episodes 2 --set vision.copies=2 --set checkpoint_every=2").and(TINY);
+        call.with("--task", easy_task()).with("--estimator", at("eyes")).with("--data", &demos).with("--out", out)
+    };
+    let result = behind(&at("seeing")).and("--set steps=4").json();
+    assert_eq!(result["success_rate"], 1.0);
+    // Stopped and gone on with, without naming the estimator.
+    behind(&at("stopped")).and("--set steps=4 --set evaluate_every=0").ok();
+    let resumed = Call::new("train --resume --quiet --steps 6 --evaluation-episodes 2").with("--task", easy_task());
+    resumed.with("--data", &demos).with("--out", at("stopped")).ok();
+    let config: Value = serde_json::from_str(&fs::read_to_string(at("stopped").join("config.json")).unwrap()).unwrap();
+    let estimator = format!("estimator-{}", config["estimator"].as_str().unwrap());
+    let weights = |folder: &Path| fs::read(folder.join("model.safetensors")).unwrap();
+    assert_eq!(weights(&at("stopped").join(estimator)), weights(&at("eyes")));
+    let of = config["provenance"]["data"].as_str().unwrap();
+    assert!(of.contains("as estimator ") && of.contains("in 2 copies"), "{of}");
+
+    let run = |words: &str| {
+        let call = Call::new("run --episodes 2 --candidates 4").and(words).with("--task", easy_task());
+        let mut result = call.with("--checkpoint", at("seeing")).json();
+        ["plan_ms", "wall_s", "plan_batch"].iter().for_each(|key| drop(result.as_object_mut().unwrap().remove(*key)));
+        result
+    };
+    assert_eq!(run("--optimizer none --threads 2 --lockstep 1"), run("--optimizer none --threads 1"));
+    assert_eq!(run("--threads 2"), run("--threads 1"));
+    let shown = Call::new("inspect").and(at("seeing").to_str().unwrap()).ok().out;
+    assert!(shown.contains("estimates: ") && shown.contains("conv of width 4"), "{shown}");
+
+    // What does not fit is named before anything is written.
+    let none = folder();
+    let refused = |words: &str, parts: &[&str]| {
+        Call::new("train --quiet").and(words).with("--data", &demos).refused_without_trace(none.path(), parts);
+    };
+    refused("--estimate cube", &["--cameras"]);
+    refused("--cameras front --estimate tcp_yaw", &["vision.estimate", "terms beside tcp_position", "tcp_yaw"]);
+    refused("--cameras front --estimate cub", &["vision.estimate: unknown observation term `cub`"]);
+    let path = |name: &str| at(name).display().to_string();
+    refused(&format!("--estimator {}", path("seeing")), &["--estimator"]);
+    refused(&format!("--estimator {} --cameras front", path("eyes")), &["--estimator", "--cameras"]);
+    Call::new("finetune --env-steps 20 --quiet")
+        .with("--task", easy_task())
+        .with("--checkpoint", at("seeing"))
+        .refused_without_trace(none.path(), &["checkpoint", "a generator that sees the state itself"]);
+}
+
 /// A teacher that knows the state teaches a student that sees pictures; what the student learns from is in its
 /// provenance.
 #[test]

@@ -38,24 +38,28 @@ impl Checkpoint {
         self.estimator.as_ref()
     }
 
+    /// Checks that it can be an estimator; `place` names it in errors.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] naming the key.
+    pub fn check_estimator(&self, place: &str) -> Result<()> {
+        let found = format!("a checkpoint of method {} that is none", self.config.method);
+        let one = Horizons { observation: 1, prediction: 1, action: 1 };
+        let fits = self.config.vision.is_some() && self.config.horizons == one;
+        Ok(ConfigError::ensure(fits, place, "an estimator, as `planner train --estimate` makes one", found)?)
+    }
+
     /// The generator behind `estimator`: of its observation, the last terms are what that estimates, those before what
     /// it is given. `place` names the checkpoint in errors.
     ///
     /// # Errors
     /// [`crate::Error::Config`] if the two do not fit.
     pub fn with_estimator(mut self, estimator: Arc<Self>, place: &str) -> Result<Self> {
-        let key = |what: &str| format!("{place}: estimator: {what}");
+        let place = format!("{place}: estimator");
+        estimator.check_estimator(&place)?;
+        let key = |what: &str| format!("{place}: {what}");
         let (theirs, ours) = (estimator.config(), &self.config);
-        let pictures = theirs.spec.pictures.is_some() && estimator.estimator.is_none();
-        ConfigError::ensure(pictures, key("spec.pictures"), "cameras", "none, or an estimator of its own")?;
         ConfigError::ensure(ours.vision.is_none(), key("vision"), "a generator without cameras of its own", "cameras")?;
-        let one = Horizons { observation: 1, prediction: 1, action: 1 };
-        ConfigError::ensure(
-            theirs.horizons == one,
-            key("horizons"),
-            "1, 1 and 1",
-            format_args!("{:?}", theirs.horizons),
-        )?;
         let mut seen = theirs.spec.observation.clone();
         seen.terms.extend(theirs.spec.action.terms.iter().cloned());
         let fits = seen == ours.spec.observation;
@@ -174,6 +178,8 @@ mod tests {
             |body: Checkpoint, eyes: Checkpoint| body.with_estimator(Arc::new(eyes), "c").unwrap_err().to_string();
         let plain = test_support::checkpoint(3, 2, 1);
         assert!(fits(plain.clone(), estimator(1, 2)).starts_with("c: estimator: spec: expected"));
-        assert!(fits(plain.clone(), plain).contains("c: estimator: spec.pictures: expected cameras"));
+        assert!(
+            fits(plain.clone(), plain).contains("c: estimator: expected an estimator, as `planner train --estimate`")
+        );
     }
 }

@@ -56,6 +56,7 @@ pub(super) struct ExpertIteration<'a> {
 impl<'a> ExpertIteration<'a> {
     pub(super) fn begin(settings: &'a ExpertIterationSettings, run: &'a Run<'a>) -> Result<Self> {
         // What is refused is refused before anything is written.
+        run.check_generator()?;
         let (expected, found) = ("edit, best-of-n or ppo where the simulator is not ours", NAME);
         let task =
             run.environment.task().ok_or_else(|| InputError::unexpected("--algorithm", expected, found))?.clone();

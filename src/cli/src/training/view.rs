@@ -106,16 +106,14 @@ impl View {
     ) -> Result<Self> {
         let spec = estimator.spec();
         let place = folder.display().to_string();
-        let Some(seen) = &spec.pictures else {
-            let found = format!("{}, which sees no pictures", estimator.config().method);
-            return Err(InputError::unexpected("--estimator", "an estimator", found).into());
-        };
+        estimator.check_estimator("--estimator")?;
+        let cameras = spec.pictures.as_ref().map_or(&[][..], |seen| &seen.cameras);
         let names = |terms: &[imle_configs::spec::Term]| terms.iter().map(|term| term.name.clone()).collect::<Vec<_>>();
         let (known, estimated) = (names(&spec.observation.terms), names(&spec.action.terms));
         let all = [known.clone(), estimated].concat();
         let full = dataset.clone().with_observation(&all).map_err(|e| e.in_file(&place))?;
         let actions = full.spec.action.clone();
-        let pictures = pictures(folder, &mut dataset, &seen.cameras, pool, output)?;
+        let pictures = pictures(folder, &mut dataset, cameras, pool, output)?;
         let frames = dataset.with_observation(&known).map_err(|e| e.in_file(&place))?;
         let given = Spec { action: actions, ..frames.spec.clone() };
         Spec { action: spec.action.clone(), ..given.clone() }.check_matches(spec, &place)?;
