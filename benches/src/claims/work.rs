@@ -91,6 +91,11 @@ fn as_before(settings: &mut Map<String, Value>) {
             settings.remove(key);
         }
     }
+    if let Some(vision) = settings.get_mut("vision").and_then(Value::as_object_mut)
+        && vision.get("cameras").and_then(Value::as_array).is_some_and(Vec::is_empty)
+    {
+        ["estimate", "held_out", "copies", "shift"].iter().for_each(|key| drop(vision.shift_remove(*key)));
+    }
     let residual = match settings.get("chunk_frame").and_then(Value::as_str) {
         Some("absolute") => false,
         Some("residual") => true,

@@ -8,29 +8,10 @@
 //! ```
 
 use super::Checkpoint;
-use super::weights_file::StoredPrecision;
 use crate::error::Result;
 use imle_configs::Error as ConfigError;
 use imle_configs::spec::{Horizons, Spec};
-use std::{path::Path, sync::Arc};
-
-/// The beginning of the name of an estimator's folder.
-const FOLDER: &str = "estimator-";
-
-/// Name of the folder of the estimator of that fingerprint, beside the generator's weights.
-pub(super) fn folder_name(fingerprint: &str) -> String {
-    format!("{FOLDER}{fingerprint}")
-}
-
-/// Whether a file of that name is the folder of an estimator.
-pub(super) fn is_folder(name: &str) -> bool {
-    name.strip_prefix(FOLDER).is_some_and(|sum| sum.len() == 8 && sum.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-/// Writes an estimator whole or not at all; one of that name is the same already.
-pub(super) fn save(estimator: &Checkpoint, folder: &Path, precision: StoredPrecision) -> Result<()> {
-    if folder.is_dir() { Ok(()) } else { estimator.save_as(folder, precision) }
-}
+use std::sync::Arc;
 
 impl Checkpoint {
     /// The estimator of a part of what the generator observes, if it has one.
@@ -73,12 +54,13 @@ impl Checkpoint {
 
 #[cfg(test)]
 mod tests {
+    use super::super::estimator_folder::folder_name;
     use super::*;
     use crate::sampler::{LatentKey, Observations, Sampler};
     use crate::targets::{DemonstrationChunks, estimates};
     use crate::test_support::{self, estimator, pool};
     use imle_configs::episode::Episode;
-    use std::fs;
+    use std::{fs, path::Path};
     use tch::Device;
 
     /// A generator of three values, of which the last two are estimated from the first and a picture.

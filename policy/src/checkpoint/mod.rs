@@ -12,6 +12,7 @@
 
 mod config;
 mod estimator;
+mod estimator_folder;
 pub mod weights_file;
 
 pub(crate) use config::check_horizons;
@@ -43,7 +44,7 @@ pub struct Checkpoint {
     weights: Vec<f32>,
     /// The estimator of a part of what it observes.
     estimator: Option<Arc<Checkpoint>>,
-    /// What it is given, and what it does.
+    /// Observations and actions as its callers have them.
     spec: Spec,
 }
 
@@ -165,7 +166,7 @@ impl Checkpoint {
         let expected = format!("the weights that {CONFIG_FILE} names, of checksum {}", sum.unwrap_or_default());
         ConfigError::ensure(named, model_place, expected, found.unwrap_or_default())?;
         let Some(fingerprint) = seen else { return Ok(checkpoint) };
-        let name = estimator::folder_name(fingerprint);
+        let name = estimator_folder::folder_name(fingerprint);
         let found = estimator(&name)?;
         let named = found.fingerprint() == fingerprint;
         let expected = format!("the estimator that {CONFIG_FILE} names, {fingerprint}");
@@ -201,20 +202,24 @@ impl Checkpoint {
         files::write_atomic(&fresh, |w| w.write_all(&bytes))?;
         let seen = self.estimator.as_ref().map(|e| e.fingerprint());
         if let (Some(estimator), Some(fingerprint)) = (&self.estimator, &seen) {
-            estimator::save(estimator, &folder.join(estimator::folder_name(fingerprint)), precision)?;
+            let place = folder.join(estimator_folder::folder_name(fingerprint));
+            // One of that name is the same.
+            if !place.is_dir() {
+                estimator.save_as(&place, precision)?;
+            }
         }
         let written = Written { config: &self.config, weights_crc32: &sum, estimator: seen.as_deref() };
         let text = serde_json::to_string_pretty(&written).map_err(|e| failed(e.to_string()))?;
         files::write_text(&path, &(text + "\n"))?;
         files::rename(&fresh, &folder.join(MODEL_FILE))?;
         // Those of a kill before its configuration was written, and estimators of what was there before.
-        let kept = seen.as_deref().map(estimator::folder_name);
+        let kept = seen.as_deref().map(estimator_folder::folder_name);
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             let weights = name.len() == fresh_name("00000000").len()
                 && name.starts_with("model-")
                 && name.ends_with(".safetensors");
-            if weights || estimator::is_folder(&name) && Some(&name) != kept.as_ref() {
+            if weights || estimator_folder::is_folder(&name) && Some(&name) != kept.as_ref() {
                 files::remove(&entry.path())?;
             }
         }
@@ -229,8 +234,8 @@ impl Checkpoint {
         Ok(self.spec.check_matches(spec, place)?)
     }
 
-    /// What it is given, and what it does: as its configuration says, but with the pictures that an estimator sees in
-    /// place of what that estimates.
+    /// Observations and actions as its callers have them: those of its configuration, but with the pictures that an
+    /// estimator sees in place of what that estimates.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }

@@ -333,7 +333,7 @@ impl Sampler {
         Ok(())
     }
 
-    /// What the network observes of one decision, raw: with what the estimator estimates of the pictures of each step.
+    /// Writes the observation history of the network, raw: the given one, with the estimates of each step behind it.
     fn complete(&self, observation: Observations<'_>, out: &mut [f32]) -> Result<()> {
         let Some(estimator) = &self.estimator else {
             out.copy_from_slice(observation.values);

@@ -1,4 +1,4 @@
-//! What an estimator makes of the pictures of demonstrations: what the generator behind it learns to act on.
+//! Estimates of the frames of demonstrations, which the generator behind an estimator learns to act on.
 
 use super::demonstrations::DemonstrationChunks;
 use super::source::TargetSource;

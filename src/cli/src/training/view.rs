@@ -25,14 +25,14 @@ pub struct View {
     estimated: Option<Estimated>,
 }
 
-/// What an estimator makes of pictures.
+/// The episodes through an estimator.
 #[derive(Clone)]
 struct Estimated {
     estimator: Arc<Checkpoint>,
     /// The episodes once for every copy, with estimates in place of the true values.
     episodes: Vec<Episode>,
     copies: usize,
-    /// What is given at run time.
+    /// Observations and actions at run time.
     given: Spec,
 }
 
