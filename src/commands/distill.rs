@@ -51,7 +51,7 @@ pub fn run(args: &DistillArgs) -> Result<()> {
     let learn = &args.learn;
     let output = learn.common.output();
     let begun = Instant::now();
-    let mut settings = resolve(learn, "imle")?;
+    let mut settings = resolve(learn, "imle", &[])?;
     settings.samples = args.samples as usize;
     settings.evaluate_every = 0;
     if learn.settings.settings {

@@ -6,7 +6,12 @@ use imle_cli::training::estimation;
 use imle_cli::training::job::{self, TrainingJob};
 use imle_cli::training::settings::{print_settings, resolve};
 use imle_cli::training::view::{self, View};
-use imle_cli::{args::learn::LearnArgs, load, training::dataset::read, training::evaluation_task::known_task};
+use imle_cli::{
+    args::learn::{EstimatorArgs, LearnArgs},
+    load,
+    training::dataset::read,
+    training::evaluation_task::known_task,
+};
 use imle_planner::evaluation::ObservationRenderer;
 use imle_policy::train::TrainSettings;
 use std::time::Instant;
@@ -17,6 +22,9 @@ pub struct TrainArgs {
     /// The training
     #[command(flatten)]
     pub learn: LearnArgs,
+    /// Estimators
+    #[command(flatten)]
+    pub estimators: EstimatorArgs,
     /// Method: imle, diffusion, flow, mean-flow or regression
     #[arg(long, default_value = "imle")]
     pub method: String,
@@ -30,7 +38,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let learn = &args.learn;
     let output = learn.common.output();
     let begun = Instant::now();
-    let mut settings = resolve(learn, &args.method)?;
+    let mut settings = resolve(learn, &args.method, &args.estimators.estimate)?;
     if learn.settings.settings {
         return print_settings::<TrainSettings>(&settings);
     }
@@ -45,7 +53,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     settings.vision = view::settled(settings.vision, known.as_deref())?;
     let device = load::device(learn.device)?;
     let pool = load::pool(&learn.common)?;
-    let estimator = load::estimator(learn)?;
+    let estimator = load::estimator(&args.estimators, Some(out.as_path()).filter(|_| learn.resume))?;
     let view = match estimator {
         None => View::new(data, dataset, &settings.vision, &pool, output)?,
         Some(estimator) => View::behind(data, dataset, estimator, settings.vision.copies, &pool, device, output)?,

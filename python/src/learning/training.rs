@@ -6,6 +6,7 @@ use crate::boundary::process::check;
 use crate::policy::PythonPolicy;
 use crate::task::PythonTask;
 use imle_cli::failure::Result;
+use imle_cli::load::begun_behind;
 use imle_cli::output::Output;
 use imle_cli::training::job::{TrainingJob, evaluated};
 use imle_cli::training::{dataset, estimation, view, view::View};
@@ -57,7 +58,11 @@ pub fn train(
     settings.check().map_err(raise)?;
     let task = task.map(|t| t.task.clone());
     let teacher = teacher.map(|t| t.generator.checkpoint().clone());
-    let estimator = estimator.map(|e| Arc::new(e.generator.checkpoint().clone()));
+    let estimator = match estimator {
+        Some(named) => Some(Arc::new(named.generator.checkpoint().clone())),
+        None if resume => begun_behind(&out).map_err(raise)?,
+        None => None,
+    };
     let asks = evaluate.is_some();
     let done = background::run(
         py,

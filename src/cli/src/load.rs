@@ -1,7 +1,7 @@
 //! Loading as the flags name it: tasks, checkpoints, thread pools.
 
 use crate::args::common::{Common, DeviceArgument, WorldArgs};
-use crate::args::learn::LearnArgs;
+use crate::args::learn::EstimatorArgs;
 use crate::failure::Result;
 use crate::{child::model_check, interrupt};
 use imle_configs::{Error as InputError, embedded};
@@ -103,12 +103,18 @@ pub fn checkpoint_in(folder: &Path) -> Result<Checkpoint> {
 }
 
 /// The estimator that a training names, or that it was begun with.
-pub fn estimator(args: &LearnArgs) -> Result<Option<Arc<Checkpoint>>> {
-    if let Some(folder) = &args.estimator {
-        return Ok(Some(Arc::new(checkpoint_in(folder)?)));
+pub fn estimator(args: &EstimatorArgs, resumed: Option<&Path>) -> Result<Option<Arc<Checkpoint>>> {
+    match (&args.estimator, resumed) {
+        (Some(folder), _) => Ok(Some(Arc::new(checkpoint_in(folder)?))),
+        (None, Some(out)) => begun_behind(out),
+        (None, None) => Ok(None),
     }
-    let begun = args.out.as_ref().filter(|out| args.resume && out.join(CONFIG_FILE).exists());
-    Ok(begun.map(|out| checkpoint_in(out)).transpose()?.and_then(|c| c.estimator().cloned()))
+}
+
+/// The estimator of the training in `out`, if there is one.
+pub fn begun_behind(out: &Path) -> Result<Option<Arc<Checkpoint>>> {
+    let there = out.join(CONFIG_FILE).exists();
+    Ok(if there { checkpoint_in(out)?.estimator().cloned() } else { None })
 }
 
 /// The device that is asked for.

@@ -15,14 +15,6 @@ pub struct LearnArgs {
     /// observation, or what the teacher sees]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub cameras: Vec<String>,
-    /// Train an estimator in place of a generator: of these terms of the observation, comma-separated, or `all` that the
-    /// robot does not know of itself, from the pictures of --cameras
-    #[arg(long, value_name = "TERMS", value_delimiter = ',', requires = "cameras")]
-    pub estimate: Vec<String>,
-    /// Folder of an estimator. The generator acts on what that makes of the dataset's pictures, in place of the terms that
-    /// it estimates
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["cameras", "estimate"])]
-    pub estimator: Option<PathBuf>,
     /// Folder of the checkpoint, with logs and training state; must be empty or new
     #[arg(long, required_unless_present = "settings")]
     pub out: Option<PathBuf>,
@@ -54,4 +46,17 @@ pub struct LearnArgs {
     /// Flags of every command
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Flags of estimators.
+#[derive(Debug, Args)]
+pub struct EstimatorArgs {
+    /// Train an estimator in place of a generator: of these terms of the observation, comma-separated, or `all` that the
+    /// robot does not know of itself, from the pictures of --cameras
+    #[arg(long, value_name = "TERMS", value_delimiter = ',', requires = "cameras")]
+    pub estimate: Vec<String>,
+    /// Folder of an estimator. The generator acts on what that makes of the dataset's pictures, in place of the terms that
+    /// it estimates
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cameras", "estimate"])]
+    pub estimator: Option<PathBuf>,
 }

@@ -189,10 +189,12 @@ pub fn tell(output: Output, result: &Value, out: &Path) {
         output.say(format!("generator alone: {} of {episodes} held-out episodes", percent(rate)));
     }
     for (term, error) in result["errors"].as_object().into_iter().flatten() {
-        let (error, share) = (error.as_f64().unwrap_or(f64::NAN), result["errors_of_range"][term].as_f64());
-        let share = percent(share.unwrap_or(f64::NAN));
+        let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+        let (error, share) = (number(error), percent(number(&result["errors_of_range"][term])));
         let episodes = &result["held_out_episodes"];
-        output.say(format!("{term}: {error:.4} beside the truth (root mean square), {share} of its range, in {episodes} held-out episodes"));
+        output.say(format!(
+            "{term}: off by {error:.4} (root mean square, {episodes} held-out episodes), {share} of its range"
+        ));
     }
     output.hint(format!("to look at it: {}", report::command(out)));
 }

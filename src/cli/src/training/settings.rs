@@ -19,9 +19,9 @@ pub fn given(
     Ok(settings::load(&defaults, args.config.as_deref(), &words)?)
 }
 
-/// The settings that are [`given`], and flags.
-pub fn resolve(args: &LearnArgs, method: &str) -> Result<TrainSettings> {
-    let estimates = !args.estimate.is_empty();
+/// The settings that are [`given`], and flags; with terms to `estimate` those of an estimator.
+pub fn resolve(args: &LearnArgs, method: &str, estimate: &[String]) -> Result<TrainSettings> {
+    let estimates = !estimate.is_empty();
     let defaults = match estimates {
         true => TrainSettings::of_estimator(),
         false => TrainSettings { method: method.into(), evaluate_every: 5000, ..TrainSettings::default() },
@@ -32,7 +32,7 @@ pub fn resolve(args: &LearnArgs, method: &str) -> Result<TrainSettings> {
         settings.method = method.into();
     }
     if estimates {
-        settings.vision.estimate.clone_from(&args.estimate);
+        settings.vision.estimate = estimate.to_vec();
     }
     if !args.cameras.is_empty() {
         settings.vision.cameras.clone_from(&args.cameras);
