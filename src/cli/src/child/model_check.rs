@@ -131,7 +131,7 @@ mod tests {
         );
         let limits = "my.toml: expected a model that MuJoCo loads in 20 s and 4 GiB, found";
         assert_eq!(told("kill -SEGV $$", long), format!("{limits} one on which it ends (SIGSEGV)"));
-        assert_eq!(told("kill -INT $$", long), "interrupted");
+        assert_eq!(told("kill -TERM $$", long), "interrupted");
         assert!(told("exec sleep 60", Duration::from_millis(50)).ends_with("found one that takes longer"));
         let full = "my.xml: Could not allocate memory";
         assert_eq!(told(&format!("echo {full} >&2; exit 2"), long), format!("{limits} {full}"));
