@@ -46,10 +46,10 @@ impl<'a> Observations<'a> {
 /// Draws chunks from a checkpoint; shared by all threads.
 pub struct Sampler {
     pub(super) config: CheckpointConfig,
-    /// Of the network.
+    /// Sizes of the network.
+    body: ChunkShape,
+    /// Sizes of what is given, and of chunks.
     shape: ChunkShape,
-    /// Of what is given.
-    given: ChunkShape,
     estimator: Option<Box<Sampler>>,
     /// Actions of the network's chunks that are before the current step.
     lead: usize,
@@ -80,25 +80,25 @@ impl Sampler {
         let config = checkpoint.config().clone();
         let flat = Tensor::f_from_slice(checkpoint.weights())?.f_to_device(device)?;
         let flat = flat.f_to_kind(config.sampling.precision.kind())?;
-        let (shape, network_shape) = (config.shape(), config.network_shape());
+        let (body, network_shape) = (config.shape(), config.network_shape());
         let count = if device == Device::Cpu { workers.max(1) } else { 1 };
         let method = method::by_name(&config.method)?;
         let latent = config.latent_size(method);
         let worker = || -> Result<Mutex<Worker>> {
             let network = tch::no_grad(|| config.network.build(&network_shape, checkpoint.table(), &flat))?;
-            let observation = vec![0.0; shape.observation];
+            let observation = vec![0.0; body.observation];
             Ok(Mutex::new(Worker { network, latents: Vec::new(), chunks: Vec::new(), observation }))
         };
         let workers = (0..count).map(|_| worker()).collect::<Result<_>>()?;
         let preprocessor = config.preprocessor();
         let estimator = checkpoint.estimator().map(|e| Self::new(e, count, device).map(Box::new)).transpose()?;
-        let given = estimator.as_ref().map_or(shape, |estimator| ChunkShape {
-            observation: config.horizons.observation * estimator.shape.observation,
-            vision: estimator.shape.vision.map(|one| one.over(config.horizons.observation)),
-            ..shape
+        let shape = estimator.as_ref().map_or(body, |estimator| ChunkShape {
+            observation: config.horizons.observation * estimator.body.observation,
+            vision: estimator.body.vision.map(|one| one.over(config.horizons.observation)),
+            ..body
         });
         let lead = config.lead;
-        Ok(Self { method, lead, config, shape, given, estimator, latent, preprocessor, device, workers })
+        Ok(Self { method, lead, config, body, shape, estimator, latent, preprocessor, device, workers })
     }
 
     /// Normal values that a chunk is made from.
@@ -113,17 +113,17 @@ impl Sampler {
 
     /// Sizes of observation history and chunk.
     pub fn shape(&self) -> ChunkShape {
-        self.given
+        self.shape
     }
 
     /// Bytes of the pictures of one decision, (T_obs, cameras, H, W, 3); 0 for a checkpoint that sees none.
     pub fn picture_bytes(&self) -> usize {
-        self.given.vision.map_or(0, |v| v.bytes)
+        self.shape.vision.map_or(0, |v| v.bytes)
     }
 
     /// Observations on the device, from `values` that are normalised already.
     fn tensors(&self, values: &[f32], pictures: &[u8]) -> Result<ObservationTensors> {
-        let decisions = (values.len() / self.shape.observation) as i64;
+        let decisions = (values.len() / self.body.observation) as i64;
         let values = Tensor::f_from_slice(values)?.f_view([decisions, -1])?.f_to_device(self.device)?;
         let pictures = self.preprocessor.as_ref().map(|p| p.centred(pictures, self.device)).transpose()?;
         Ok(ObservationTensors { values, pictures })
@@ -167,7 +167,7 @@ impl Sampler {
         out: &mut [f32],
     ) -> Result<()> {
         let (size, observations) = (self.latent, observations.into());
-        let decisions = observations.values.len() / self.given.observation;
+        let decisions = observations.values.len() / self.shape.observation;
         if latents.len() != decisions * n * size {
             return Err(wrong_size("latents", format!("({decisions}, {n}, {size})"), latents.len()));
         }
@@ -202,7 +202,7 @@ impl Sampler {
 
     /// Whether the arguments fit `decisions` of `n` candidates.
     pub(super) fn check(&self, observations: Observations<'_>, decisions: usize, n: usize, out: &[f32]) -> Result<()> {
-        let (o, p, chunk) = (self.given.observation, self.picture_bytes(), self.shape.chunk());
+        let (o, p, chunk) = (self.shape.observation, self.picture_bytes(), self.body.chunk());
         let values = observations.values;
         for (what, found, each) in [("observations", values.len(), o), ("pictures", observations.pictures.len(), p)] {
             if found != decisions * each {
@@ -229,7 +229,7 @@ impl Sampler {
 
     /// Chunks (B, n, T, A) of the network from the current step on.
     fn cut(&self, chunks: &Tensor) -> Result<Tensor> {
-        Ok(chunks.f_narrow(2, self.lead as i64, self.shape.prediction as i64)?)
+        Ok(chunks.f_narrow(2, self.lead as i64, self.body.prediction as i64)?)
     }
 
     fn draw_in_micro_batches(
@@ -239,8 +239,8 @@ impl Sampler {
         out: &mut [f32],
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
-        let chunk = self.shape.chunk();
-        let (o, p) = (self.given.observation, self.picture_bytes());
+        let chunk = self.body.chunk();
+        let (o, p) = (self.shape.observation, self.picture_bytes());
         let encoded: Vec<(Mutex<Prepared>, Vec<f32>)> = (0..observations.values.len() / o)
             .into_par_iter()
             .with_max_len(1)
@@ -278,7 +278,7 @@ impl Sampler {
         out: &mut [f32],
         latent: &dyn Fn(usize, &mut [f32]),
     ) -> Result<()> {
-        let wanted = out.len() / self.shape.chunk();
+        let wanted = out.len() / self.body.chunk();
         let mut worker = self.worker();
         let drawn = worker.generate(self, prepared, [1, rows], &|row, z| {
             if row < wanted { latent(row, z) } else { z.fill(0.0) }
@@ -296,7 +296,7 @@ impl Sampler {
         out: &mut [f32],
         latent: &(dyn Fn(usize, usize, &mut [f32]) + Sync),
     ) -> Result<()> {
-        let decisions = observations.values.len() / self.given.observation;
+        let decisions = observations.values.len() / self.shape.observation;
         let mut latents = vec![0.0; decisions * n * self.latent];
         // Of many candidates their latents would take longer than the network.
         let rows = latents.par_chunks_exact_mut(self.latent).with_min_len(16).enumerate();
@@ -304,8 +304,8 @@ impl Sampler {
         let (mut normalized, pictures) = match &self.estimator {
             None => (observations.values.to_vec(), observations.pictures),
             Some(estimator) => {
-                let steps = observations.values.len() / estimator.shape.observation;
-                let mut estimates = vec![0.0; steps * estimator.shape.chunk()];
+                let steps = observations.values.len() / estimator.body.observation;
+                let mut estimates = vec![0.0; steps * estimator.body.chunk()];
                 estimator.draw(pool, observations, steps, 1, &mut estimates, &|_, _, z| z.fill(0.0))?;
                 (estimator.joined(observations.values, &estimates), &[][..])
             }
@@ -323,8 +323,8 @@ impl Sampler {
             chunks.f_to_device(Device::Cpu)?.f_contiguous()?.f_copy_data(out, out.len())?;
             Ok(())
         })?;
-        let chunk = self.shape.chunk();
-        let bases: Vec<Vec<f32>> = normalized.chunks_exact(self.shape.observation).map(|o| self.base(o)).collect();
+        let chunk = self.body.chunk();
+        let bases: Vec<Vec<f32>> = normalized.chunks_exact(self.body.observation).map(|o| self.base(o)).collect();
         let drawn = out.par_chunks_exact_mut(n as usize * chunk).zip(&bases);
         let each = |(out, base): (&mut [f32], &Vec<f32>)| {
             out.par_chunks_mut(64 * chunk).for_each(|chunks| self.finish(base, chunks));
@@ -339,9 +339,9 @@ impl Sampler {
             out.copy_from_slice(observation.values);
             return Ok(());
         };
-        let (o, p) = (estimator.given.observation, estimator.picture_bytes());
-        let mut estimates = vec![0.0; self.config.horizons.observation * estimator.shape.chunk()];
-        for (step, out) in estimates.chunks_exact_mut(estimator.shape.chunk()).enumerate() {
+        let (o, p) = (estimator.shape.observation, estimator.picture_bytes());
+        let mut estimates = vec![0.0; self.config.horizons.observation * estimator.body.chunk()];
+        for (step, out) in estimates.chunks_exact_mut(estimator.body.chunk()).enumerate() {
             let (prepared, base) = estimator.prepare(observation.decision(step, o, p))?;
             estimator.draw_rows(&prepared, &base, 1, out, &|_, z| z.fill(0.0))?;
         }
@@ -351,14 +351,14 @@ impl Sampler {
 
     /// Of an estimator: what it was given, and its estimates behind it, step by step.
     fn joined(&self, values: &[f32], estimates: &[f32]) -> Vec<f32> {
-        let steps = values.chunks_exact(self.shape.observation).zip(estimates.chunks_exact(self.shape.chunk()));
+        let steps = values.chunks_exact(self.body.observation).zip(estimates.chunks_exact(self.body.chunk()));
         steps.flat_map(|(values, estimates)| [values, estimates].concat()).collect()
     }
 
     /// The linear prediction of a chunk from a normalised observation history; empty without one.
     fn base(&self, observation: &[f32]) -> Vec<f32> {
         let Some(residual) = &self.config.normalizers.residual else { return Vec::new() };
-        let mut base = vec![0.0; self.shape.chunk()];
+        let mut base = vec![0.0; self.body.chunk()];
         residual.predict(observation, &mut base);
         base
     }
@@ -391,7 +391,7 @@ impl Worker {
         latent: &dyn Fn(usize, &mut [f32]),
     ) -> Result<&[f32]> {
         self.latents.resize(b * n * sampler.latent, 0.0);
-        self.chunks.resize(b * n * sampler.shape.chunk(), 0.0);
+        self.chunks.resize(b * n * sampler.body.chunk(), 0.0);
         self.latents.chunks_exact_mut(sampler.latent).enumerate().for_each(|(row, z)| latent(row, z));
         tch::no_grad(|| -> Result<()> {
             let z = Tensor::f_from_slice(&self.latents)?.f_view([b as i64, n as i64, -1])?;
